@@ -1,0 +1,64 @@
+//! Command handlers, one file per group of the table, and which handler runs which command.
+//! Pure: a handler sees arguments, the store and the client's choices; it writes a reply, records effects and says what the shell should do.
+//! Never: a socket, a file, a clock (time is [`Call::now_ms`]), a sleep.
+
+use crate::client_state::ClientState;
+use crate::log::Effects;
+use crate::node_state::NodeState;
+use crate::store::{DbIndex, Key, KeyHash, Store};
+use shared::command::CommandSpec;
+use shared::resp::{Args, ErrorReply, ReplyWriter};
+
+/// One command under way: all that a handler may see and change.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The command's row.
+    pub spec: &'static CommandSpec,
+    /// Its arguments, of which arity has been checked; `args.at(0)` is the name.
+    pub args: Args<'a>,
+    /// Hashes of its first keys in order of appearance, computed ahead while prefetching; may be fewer than its keys.
+    pub hashes: &'a [(u32, KeyHash)],
+    /// The keyspace.
+    pub store: &'a mut Store,
+    /// Who asks.
+    pub client: &'a mut ClientState,
+    /// Settings, counters, other clients.
+    pub node: &'a mut NodeState,
+    /// Where the reply goes. On `Err` whatever was written is taken back.
+    pub reply: ReplyWriter<'a>,
+    /// What the command changed.
+    pub effects: &'a mut Effects,
+    /// Unix time in milliseconds, the same for a whole batch.
+    pub now_ms: u64,
+}
+
+impl<'a> Call<'a> {
+    /// The client's database.
+    #[must_use]
+    pub fn db(&self) -> DbIndex {
+        self.client.db
+    }
+
+    /// Argument `index` as a key, with its hash (the prefetched one where there is one).
+    #[must_use]
+    pub fn key(&self, index: usize) -> Key<'a> {
+        let bytes = self.args.at(index);
+        let known = self.hashes.iter().find(|(at, _)| *at as usize == index);
+        let hash = known.map_or_else(|| self.store.hash(bytes), |(_, hash)| *hash);
+        Key { bytes, hash }
+    }
+}
+
+/// What the shell does after the reply was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Action {
+    /// Nothing.
+    #[default]
+    Continue,
+    /// Sends the replies and closes this connection.
+    Close,
+}
+
+/// Runs one command. `Err` becomes the reply; nothing was changed then.
+pub type Handler = fn(&mut Call<'_>) -> Result<Action, ErrorReply>;

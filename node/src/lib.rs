@@ -1,0 +1,10 @@
+//! A cache node: one thread owns one compact keyspace and executes every command on it.
+//!
+//! Data's path: socket → [`shared::resp::RequestScanner`] → [`execute`] (gates: known, arity, auth, memory) → [`commands`] → [`store`] → [`shared::resp::ReplyWriter`] → socket, one write per batch.
+//! Never imports the proxy; they meet on the wire.
+
+pub mod client_state;
+pub mod commands;
+pub mod log;
+pub mod node_state;
+pub mod store;

@@ -1,0 +1,5 @@
+//! What commands changed, for the log and the followers.
+
+mod effect;
+
+pub use effect::Effects;

@@ -1,0 +1,16 @@
+//! What node and proxy agree on; they never import each other and meet on the wire.
+//!
+//! - [`resp`]: requests and replies as bytes: scanning, encoding, every error text.
+//! - [`command`]: the one table of commands, and the answers read from it.
+//! - [`slot`]: key → slot. [`topology`]: slots → shards → nodes.
+//! - [`config`]: settings from file, environment and flags. [`clock`]: the only door through which time enters. [`backoff`]: how long to wait before trying again.
+//!
+//! Pure but for [`config`] (reads a file when told to) and [`clock`] (reads the clock).
+
+pub mod backoff;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod resp;
+pub mod slot;
+pub mod topology;

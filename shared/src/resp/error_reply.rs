@@ -1,0 +1,28 @@
+//! Every error that a client can see: prefix, text, what to do. Texts that Redis has are Redis' own, word for word, for clients match on them.
+//! Pure.
+
+use std::borrow::Cow;
+
+/// An error reply; `Display` gives the text without the leading `-` and without the line end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorReply {
+    /// A subcommand or option is not where it may be.
+    #[error("ERR syntax error")]
+    Syntax,
+    /// An argument should have been a 64-bit integer.
+    #[error("ERR value is not an integer or out of range")]
+    NotInteger,
+    /// The key holds another type.
+    #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
+    WrongType,
+    /// `INCRBYFLOAT` and friends.
+    #[error("ERR value is not a valid float")]
+    NotFloat,
+    /// Wrong number of arguments for `name` (lower case, `container|sub` for subcommands).
+    #[error("ERR wrong number of arguments for '{0}' command")]
+    Arity(Cow<'static, str>),
+    /// A text of its own that stands in just one place.
+    #[error("{0}")]
+    Text(Cow<'static, str>),
+}

@@ -1,0 +1,1 @@
+//! Switchyard: one Redis address in front of many plain cache nodes.

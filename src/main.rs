@@ -1,0 +1,3 @@
+//! The one binary, `switchyard`: arguments in, one call out.
+
+fn main() {}
