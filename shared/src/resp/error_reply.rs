@@ -19,6 +19,9 @@ pub enum ErrorReply {
     /// `INCRBYFLOAT` and friends.
     #[error("ERR value is not a valid float")]
     NotFloat,
+    /// A command that may add data, refused because memory is at its limit.
+    #[error("OOM command not allowed when used memory > 'maxmemory'.")]
+    OutOfMemory,
     /// Wrong number of arguments for `name` (lower case, `container|sub` for subcommands).
     #[error("ERR wrong number of arguments for '{0}' command")]
     Arity(Cow<'static, str>),
