@@ -1,0 +1,49 @@
+//! What the store counts for INFO, and the shapes in which it tells of its memory and of the sweep.
+//! Pure.
+
+/// Counted since the start or the last [`Store::reset_counters`](super::Store::reset_counters).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct StoreCounters {
+    /// `expired_keys`: removed because their time had come, on access or by the sweep.
+    pub expired_keys: u64,
+    /// `evicted_keys`.
+    pub evicted_keys: u64,
+    /// `keyspace_hits`: [`Store::get`](super::Store::get) found the key.
+    pub keyspace_hits: u64,
+    /// `keyspace_misses`: it did not.
+    pub keyspace_misses: u64,
+}
+
+/// Where the store's memory is, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct MemoryUse {
+    /// Live entries, rounded up to their classes.
+    pub entries: u64,
+    /// Values and keys too long for a class, with the room kept for them to grow.
+    pub extents: u64,
+    /// The index: directory, records, leaves.
+    pub index: u64,
+    /// Named overhead: part-filled and spare pages, holes, tables of pages. Not counted against `maxmemory`, for it is bounded.
+    pub overhead: u64,
+    /// Bytes of keys and values alone, as clients gave them.
+    pub dataset: u64,
+}
+
+impl MemoryUse {
+    /// What counts against `maxmemory`.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.entries + self.extents + self.index
+    }
+}
+
+/// What one call of [`Store::expire_step`](super::Store::expire_step) did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ExpireStep {
+    /// Entries looked at.
+    pub visited: usize,
+    /// Keys removed.
+    pub removed: usize,
+    /// Work is left that should not wait for the next tick: call again after serving clients.
+    pub again: bool,
+}
