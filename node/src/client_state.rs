@@ -1,10 +1,12 @@
-//! What one client has chosen: protocol, database, name, whether it has authenticated.
-//! Pure.
+//! What one client has chosen and what is known of it: protocol, database, name, whether it has authenticated.
+//! Pure. May read: nothing but what the shell and the handlers put here. Never: a socket, a clock.
+//! Invariant: while a client's commands run, its state is out of the registry (`node_state::clients`) and in the hands of the executor.
 
 use crate::store::DbIndex;
+use shared::command::CommandSpec;
 use shared::resp::Protocol;
 
-/// One client's choices.
+/// One client: its choices, and what CLIENT LIST shows of it.
 #[derive(Debug)]
 pub struct ClientState {
     /// Unique in this process, counted from 1.
@@ -13,4 +15,110 @@ pub struct ClientState {
     pub protocol: Protocol,
     /// Chosen with SELECT.
     pub db: DbIndex,
+    /// Chosen with CLIENT SETNAME, HELLO or by nobody; empty when there is none.
+    pub name: Vec<u8>,
+    /// Given with CLIENT SETINFO.
+    pub library_name: Vec<u8>,
+    /// Given with CLIENT SETINFO.
+    pub library_version: Vec<u8>,
+    /// Whether commands other than AUTH and the like may run. True from the start where no password is set.
+    pub authenticated: bool,
+    /// CLIENT REPLY.
+    pub replies: Replies,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH: reads do not count as accesses.
+    pub no_touch: bool,
+    /// `ip:port` of the client.
+    pub address: String,
+    /// `ip:port` it connected to.
+    pub local_address: String,
+    /// Number of the socket in this process, for CLIENT LIST.
+    pub socket_number: i64,
+    /// Unix milliseconds.
+    pub connected_ms: u64,
+    /// When it last sent something, Unix milliseconds.
+    pub last_active_ms: u64,
+    /// Its latest command.
+    pub last_command: Option<&'static CommandSpec>,
+    /// Bytes received and not yet executed.
+    pub input_bytes: usize,
+    /// Room of its input buffer beyond that.
+    pub input_spare_bytes: usize,
+    /// Bytes of replies not yet written.
+    pub output_bytes: usize,
+    /// The connection ends once its replies are written.
+    pub closing: bool,
+}
+
+/// Which of its replies a client wants (CLIENT REPLY).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Replies {
+    /// All.
+    #[default]
+    On,
+    /// None until further notice.
+    Off,
+    /// None to the next command (the present one is CLIENT REPLY SKIP).
+    SkipNext,
+    /// None to the present command.
+    Skip,
+}
+
+impl Replies {
+    /// Whether what the present command wrote is thrown away.
+    #[must_use]
+    pub fn muted(self) -> bool {
+        self != Self::On
+    }
+
+    /// The state for the next command.
+    #[must_use]
+    pub fn after_command(self) -> Self {
+        match self {
+            Self::On | Self::Skip => Self::On,
+            Self::Off => Self::Off,
+            Self::SkipNext => Self::Skip,
+        }
+    }
+}
+
+impl ClientState {
+    /// A client as it is right after it connected.
+    #[must_use]
+    pub fn new(id: u64, now_ms: u64) -> Self {
+        Self {
+            id,
+            protocol: Protocol::Resp2,
+            db: DbIndex::default(),
+            name: Vec::new(),
+            library_name: Vec::new(),
+            library_version: Vec::new(),
+            authenticated: true,
+            replies: Replies::On,
+            no_evict: false,
+            no_touch: false,
+            address: String::new(),
+            local_address: String::new(),
+            socket_number: -1,
+            connected_ms: now_ms,
+            last_active_ms: now_ms,
+            last_command: None,
+            input_bytes: 0,
+            input_spare_bytes: 0,
+            output_bytes: 0,
+            closing: false,
+        }
+    }
+
+    /// Back to how it was when it connected (RESET), but for its name's absence of a default and its place in the registry.
+    pub fn reset(&mut self, needs_password: bool) {
+        self.protocol = Protocol::Resp2;
+        self.db = DbIndex::default();
+        self.name.clear();
+        self.authenticated = !needs_password;
+        self.replies = Replies::On;
+        self.no_evict = false;
+        self.no_touch = false;
+    }
 }

@@ -2,11 +2,14 @@
 //! Pure: a handler sees arguments, the store and the client's choices; it writes a reply, records effects and says what the shell should do.
 //! Never: a socket, a file, a clock (time is [`Call::now_ms`]), a sleep.
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use crate::client_state::ClientState;
 use crate::log::Effects;
 use crate::node_state::NodeState;
 use crate::store::{DbIndex, Key, KeyHash, Store};
-use shared::command::CommandSpec;
+use shared::command::{CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 
 /// One command under way: all that a handler may see and change.
@@ -41,10 +44,19 @@ impl<'a> Call<'a> {
 
     /// Argument `index` as a key, with its hash (the prefetched one where there is one).
     #[must_use]
+    #[inline]
     pub fn key(&self, index: usize) -> Key<'a> {
         let bytes = self.args.at(index);
-        let known = self.hashes.iter().find(|(at, _)| *at as usize == index);
-        let hash = known.map_or_else(|| self.store.hash(bytes), |(_, hash)| *hash);
+        let known = match self.hashes {
+            [] => None,
+            [(at, hash)] => (*at as usize == index).then_some(*hash),
+            // In order of appearance, which is ascending for all commands but a few; those hash again.
+            many => many
+                .binary_search_by_key(&index, |(at, _)| *at as usize)
+                .ok()
+                .map(|found| many[found].1),
+        };
+        let hash = known.unwrap_or_else(|| self.store.hash(bytes));
         Key { bytes, hash }
     }
 }
@@ -58,7 +70,25 @@ pub enum Action {
     Continue,
     /// Sends the replies and closes this connection.
     Close,
+    /// Stops the node; the asking connection is closed without a reply.
+    Shutdown,
+    /// Holds up the whole node for this long (DEBUG SLEEP), then sends the reply.
+    Stall {
+        /// Microseconds, bounded by the handler.
+        us: u64,
+    },
 }
 
 /// Runs one command. `Err` becomes the reply; nothing was changed then.
 pub type Handler = fn(&mut Call<'_>) -> Result<Action, ErrorReply>;
+
+/// Which handler runs `id`; `None` for a command of the table that this node does not know yet.
+fn handler(_id: CommandId) -> Option<Handler> {
+    None
+}
+
+/// Row of the command table → handler, looked up once per command.
+#[derive(Debug)]
+pub struct HandlerTable {
+    by_id: Vec<Option<Handler>>,
+}

@@ -2,5 +2,5 @@
 //! Pure: the shell tells it what happened.
 
 /// Everything of a node but its keyspace.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct NodeState {}
