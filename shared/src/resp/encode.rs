@@ -1,7 +1,8 @@
-//! Values → reply bytes, per protocol version.
-//! Pure; appends to a buffer that the caller owns and reuses.
+//! Values → bytes: replies in the shapes of a protocol version, and requests.
+//! Pure; appends to a buffer that the caller owns and reuses. Invariant: no value can break the framing.
 
 use super::ErrorReply;
+use super::number::write_double;
 
 /// Which protocol a client has chosen with HELLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -18,6 +19,23 @@ pub enum Protocol {
 pub struct ReplyWriter<'a> {
     out: &'a mut Vec<u8>,
     protocol: Protocol,
+}
+
+/// A head still to be written, for a count that is known only afterwards. See [`ReplyWriter::array_later`].
+#[derive(Debug)]
+#[must_use = "without its head the reply is broken; give it to `finish`"]
+pub struct LaterHead {
+    position: usize,
+    kind: Aggregate,
+}
+
+/// The aggregates that a reply can be.
+#[derive(Clone, Copy, Debug)]
+enum Aggregate {
+    Array,
+    Map,
+    Set,
+    Push,
 }
 
 impl<'a> ReplyWriter<'a> {
@@ -58,73 +76,253 @@ impl<'a> ReplyWriter<'a> {
         self.raw(b"+OK\r\n");
     }
 
-    /// `+text`; no line ends inside.
-    pub fn simple(&mut self, _text: &str) {
-        todo!("owned by resp")
+    /// `+text`. Line ends inside become blanks.
+    pub fn simple(&mut self, text: &str) {
+        self.out.push(b'+');
+        self.line(text.as_bytes());
     }
 
-    /// `-PREFIX text`.
-    pub fn error(&mut self, _error: &ErrorReply) {
-        todo!("owned by resp")
+    /// `-PREFIX text`. Line ends inside become blanks.
+    pub fn error(&mut self, error: &ErrorReply) {
+        self.out.push(b'-');
+        error.write_text(self.out);
+        self.raw(b"\r\n");
     }
 
     /// `:n`.
-    pub fn integer(&mut self, _value: i64) {
-        todo!("owned by resp")
+    pub fn integer(&mut self, value: i64) {
+        match u8::try_from(value) {
+            Ok(digit @ 0..=9) => self.raw(&[b':', b'0' + digit, b'\r', b'\n']),
+            _ => {
+                self.out.push(b':');
+                self.raw(itoa::Buffer::new().format(value).as_bytes());
+                self.raw(b"\r\n");
+            }
+        }
     }
 
     /// `$len bytes`.
-    pub fn bulk(&mut self, _bytes: &[u8]) {
-        todo!("owned by resp")
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        write_bulk(self.out, bytes);
     }
 
     /// An integer as a bulk string.
-    pub fn bulk_integer(&mut self, _value: i64) {
-        todo!("owned by resp")
+    pub fn bulk_integer(&mut self, value: i64) {
+        self.bulk(itoa::Buffer::new().format(value).as_bytes());
     }
 
     /// `$-1`, or `_` in RESP3.
     pub fn null(&mut self) {
-        todo!("owned by resp")
+        match self.protocol {
+            Protocol::Resp2 => self.raw(b"$-1\r\n"),
+            Protocol::Resp3 => self.raw(b"_\r\n"),
+        }
     }
 
     /// `*-1`, or `_` in RESP3.
     pub fn null_array(&mut self) {
-        todo!("owned by resp")
+        match self.protocol {
+            Protocol::Resp2 => self.raw(b"*-1\r\n"),
+            Protocol::Resp3 => self.raw(b"_\r\n"),
+        }
     }
 
     /// The head of an array of `len` elements.
-    pub fn array(&mut self, _len: usize) {
-        todo!("owned by resp")
+    pub fn array(&mut self, len: usize) {
+        write_head(self.out, b'*', len);
     }
 
     /// The head of a map of `pairs` pairs: `%pairs`, or an array of twice as many.
-    pub fn map(&mut self, _pairs: usize) {
-        todo!("owned by resp")
+    pub fn map(&mut self, pairs: usize) {
+        self.aggregate(Aggregate::Map, pairs);
     }
 
     /// The head of a set: `~len`, or an array.
-    pub fn set(&mut self, _len: usize) {
-        todo!("owned by resp")
+    pub fn set(&mut self, len: usize) {
+        self.aggregate(Aggregate::Set, len);
     }
 
     /// The head of a push message: `>len`, or an array.
-    pub fn push(&mut self, _len: usize) {
-        todo!("owned by resp")
+    pub fn push(&mut self, len: usize) {
+        self.aggregate(Aggregate::Push, len);
+    }
+
+    /// The head of an attribute of `pairs` pairs, which precedes the reply it describes. RESP3 only, for RESP2 has no place for it.
+    ///
+    /// # Panics
+    /// In RESP2: the caller's mistake.
+    pub fn attribute(&mut self, pairs: usize) {
+        assert_eq!(self.protocol, Protocol::Resp3, "RESP2 has no attributes");
+        write_head(self.out, b'|', pairs);
+    }
+
+    /// An array whose length is known only when its elements have been written: [`Self::finish`] puts the head before them.
+    pub fn array_later(&mut self) -> LaterHead {
+        self.later(Aggregate::Array)
+    }
+
+    /// As [`Self::array_later`], for a map (count in pairs).
+    pub fn map_later(&mut self) -> LaterHead {
+        self.later(Aggregate::Map)
+    }
+
+    /// As [`Self::array_later`], for a set.
+    pub fn set_later(&mut self) -> LaterHead {
+        self.later(Aggregate::Set)
+    }
+
+    /// Writes the head for `count` elements (pairs for a map) before all that was written since. Inner heads are finished before outer ones.
+    ///
+    /// # Panics
+    /// When what was written since has been taken back together with the head's place.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "consumed: a head is written once"
+    )]
+    pub fn finish(&mut self, head: LaterHead, count: usize) {
+        let LaterHead { position, kind } = head;
+        let end = self.out.len();
+        let place = position..position + PLACEHOLDER.len();
+        assert!(place.end <= end, "the place of the head is gone");
+        self.aggregate(kind, count);
+        if self.out.len() - end == PLACEHOLDER.len() {
+            self.out.copy_within(end.., position);
+            self.out.truncate(end);
+        } else {
+            let written = self.out.split_off(end);
+            self.out.splice(place, written);
+        }
     }
 
     /// `,value`, or a bulk string with 17 significant digits as Redis prints them.
-    pub fn double(&mut self, _value: f64) {
-        todo!("owned by resp")
+    pub fn double(&mut self, value: f64) {
+        let mut text = Vec::with_capacity(LONGEST_DOUBLE);
+        write_double(&mut text, value);
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(&text),
+            Protocol::Resp3 => {
+                self.out.push(b',');
+                self.line(&text);
+            }
+        }
     }
 
     /// `#t` / `#f`, or `:1` / `:0`.
-    pub fn boolean(&mut self, _value: bool) {
-        todo!("owned by resp")
+    pub fn boolean(&mut self, value: bool) {
+        self.raw(match (self.protocol, value) {
+            (Protocol::Resp2, true) => b":1\r\n",
+            (Protocol::Resp2, false) => b":0\r\n",
+            (Protocol::Resp3, true) => b"#t\r\n",
+            (Protocol::Resp3, false) => b"#f\r\n",
+        });
+    }
+
+    /// `(digits`, or a bulk string. `digits` is a decimal integer of any length.
+    pub fn big_number(&mut self, digits: &str) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(digits.as_bytes()),
+            Protocol::Resp3 => {
+                self.out.push(b'(');
+                self.line(digits.as_bytes());
+            }
+        }
     }
 
     /// `=len txt:…` (format is 3 bytes, such as `txt`), or a bulk string.
-    pub fn verbatim(&mut self, _format: &str, _text: &[u8]) {
-        todo!("owned by resp")
+    ///
+    /// # Panics
+    /// When the format is not 3 bytes: the caller's mistake.
+    pub fn verbatim(&mut self, format: &str, text: &[u8]) {
+        assert_eq!(format.len(), 3, "a verbatim format is 3 bytes");
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text),
+            Protocol::Resp3 => {
+                write_head(self.out, b'=', text.len() + 4);
+                self.raw(format.as_bytes());
+                self.raw(b":");
+                self.raw(text);
+                self.raw(b"\r\n");
+            }
+        }
+    }
+
+    /// The rest of a line, whose bytes may be a user's.
+    fn line(&mut self, text: &[u8]) {
+        let start = self.out.len();
+        self.raw(text);
+        blank_line_ends(&mut self.out[start..]);
+        self.raw(b"\r\n");
+    }
+
+    fn aggregate(&mut self, kind: Aggregate, count: usize) {
+        let (marker, count) = match (self.protocol, kind) {
+            (Protocol::Resp2, Aggregate::Map) => (b'*', count * 2),
+            (Protocol::Resp3, Aggregate::Map) => (b'%', count),
+            (Protocol::Resp3, Aggregate::Set) => (b'~', count),
+            (Protocol::Resp3, Aggregate::Push) => (b'>', count),
+            (_, Aggregate::Array) | (Protocol::Resp2, Aggregate::Set | Aggregate::Push) => {
+                (b'*', count)
+            }
+        };
+        write_head(self.out, marker, count);
+    }
+
+    fn later(&mut self, kind: Aggregate) -> LaterHead {
+        let position = self.out.len();
+        self.raw(PLACEHOLDER);
+        LaterHead { position, kind }
+    }
+}
+
+/// Room for the head of up to nine elements; longer heads push what follows aside.
+const PLACEHOLDER: &[u8; 4] = b"*0\r\n";
+
+/// `-1.7976931348623157e+308`.
+const LONGEST_DOUBLE: usize = 24;
+
+/// Appends a request in the multibulk form: what a proxy sends for a split or an inline command, and what the log stores.
+pub fn encode_request<I>(out: &mut Vec<u8>, args: I)
+where
+    I: IntoIterator<IntoIter: ExactSizeIterator, Item: AsRef<[u8]>>,
+{
+    let args = args.into_iter();
+    write_head(out, b'*', args.len());
+    for arg in args {
+        write_bulk(out, arg.as_ref());
+    }
+}
+
+/// Line ends in a line would end it: they become blanks, as in Redis.
+pub(super) fn blank_line_ends(line: &mut [u8]) {
+    let mut from = 0;
+    while let Some(index) = memchr::memchr2(b'\r', b'\n', &line[from..]) {
+        line[from + index] = b' ';
+        from += index + 1;
+    }
+}
+
+/// `$len bytes`.
+fn write_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
+    /// `$`, 20 digits, two line ends.
+    const FRAMING: usize = 25;
+    out.reserve(bytes.len() + FRAMING);
+    write_head(out, b'$', bytes.len());
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `marker`, a length, a line end.
+#[inline]
+fn write_head(out: &mut Vec<u8>, marker: u8, len: usize) {
+    match u8::try_from(len) {
+        Ok(ones @ 0..=9) => out.extend_from_slice(&[marker, b'0' + ones, b'\r', b'\n']),
+        Ok(tens @ 10..=99) => {
+            out.extend_from_slice(&[marker, b'0' + tens / 10, b'0' + tens % 10, b'\r', b'\n']);
+        }
+        _ => {
+            out.push(marker);
+            out.extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
     }
 }

@@ -3,12 +3,14 @@
 
 mod encode;
 mod error_reply;
+mod number;
 mod reply_end;
 mod request;
 
-pub use encode::{Protocol, ReplyWriter};
+pub use encode::{LaterHead, Protocol, ReplyWriter, encode_request};
 pub use error_reply::ErrorReply;
-pub use reply_end::{ReplyError, ReplyScanner};
+pub use number::{parse_integer, write_double};
+pub use reply_end::{MAX_DEPTH, MAX_REPLY_STRING_BYTES, ReplyError, ReplyScanner};
 pub use request::{
     ArgRange, Args, ProtocolError, Request, RequestBatch, RequestLimits, RequestScanner,
 };

@@ -1,5 +1,20 @@
 //! Client bytes → requests whose arguments are ranges into the read buffer; multibulk and inline, pipelined, resumable at any byte.
-//! Pure. Never copies or allocates an argument; never reads a byte twice but the few of a header line cut in two.
+//! Pure. Never copies or allocates an argument; reads no byte of an argument but those of inline requests.
+
+mod inline;
+mod limits;
+mod scanner;
+#[cfg(test)]
+mod tests;
+
+pub use limits::{ProtocolError, RequestLimits};
+pub use scanner::RequestScanner;
+
+/// Ranges that a batch keeps room for when it is cleared: a full read buffer of small commands.
+const KEPT_ARGS: usize = 16 * 1024;
+
+/// Requests that a batch keeps room for when it is cleared.
+const KEPT_REQUESTS: usize = 4 * 1024;
 
 /// Where an argument lies in the buffer that was scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -8,6 +23,20 @@ pub struct ArgRange {
     pub start: u32,
     /// Bytes.
     pub len: u32,
+}
+
+impl ArgRange {
+    /// The range of `len` bytes from `start`.
+    ///
+    /// # Panics
+    /// When either is 4 GiB or more: the caller's mistake, for read buffers are far smaller.
+    #[must_use]
+    pub fn new(start: usize, len: usize) -> Self {
+        match (u32::try_from(start), u32::try_from(len)) {
+            (Ok(start), Ok(len)) => Self { start, len },
+            _ => panic!("a read buffer is below 4 GiB"),
+        }
+    }
 }
 
 /// The arguments of one request; `args[0]` is the command's name.
@@ -75,7 +104,8 @@ pub struct Request {
     pub start: u32,
     /// One past the last byte of the frame; what a proxy forwards is `start..end`.
     pub end: u32,
-    /// Came in the inline form: its bytes are not a multibulk frame and must be encoded before they are forwarded.
+    /// Its bytes are not a canonical multibulk frame and must be encoded before they are forwarded: it came in the inline form,
+    /// or with other bytes where CR LF should be and Redis does not look.
     pub inline: bool,
 }
 
@@ -105,70 +135,8 @@ impl RequestBatch {
     /// Forgets the requests, keeps (bounded) capacity.
     pub fn clear(&mut self) {
         self.args.clear();
+        self.args.shrink_to(KEPT_ARGS);
         self.requests.clear();
-    }
-}
-
-/// Redis' limits on a request (`proto-max-bulk-len` and the constants of its `networking.c` page).
-#[derive(Clone, Copy, Debug)]
-pub struct RequestLimits {
-    /// Longest argument, bytes.
-    pub bulk_bytes: u32,
-    /// Most arguments.
-    pub args: u32,
-    /// Longest inline request or header line, bytes.
-    pub inline_bytes: u32,
-}
-
-/// Why a connection cannot go on; the text is Redis' own (`Protocol error: …`).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProtocolError {}
-
-/// Finds requests in a growing buffer; remembers where it stopped, also in the middle of a request.
-#[derive(Debug)]
-pub struct RequestScanner {}
-
-impl RequestScanner {
-    /// A scanner at the start of a stream.
-    #[must_use]
-    pub fn new(_limits: RequestLimits) -> Self {
-        todo!("owned by resp")
-    }
-
-    /// Other limits from the next header on (after AUTH).
-    pub fn set_limits(&mut self, _limits: RequestLimits) {
-        todo!("owned by resp")
-    }
-
-    /// Appends the complete requests in `buffer` to `batch`, at most `max_requests`; empty lines and `*0` are skipped as Redis does.
-    /// Inline arguments are unquoted in place. Requests before a fault are in `batch` when the error is returned.
-    ///
-    /// # Errors
-    /// [`ProtocolError`]: the stream is beyond repair; say so and close.
-    pub fn scan(
-        &mut self,
-        _buffer: &mut [u8],
-        _batch: &mut RequestBatch,
-        _max_requests: usize,
-    ) -> Result<(), ProtocolError> {
-        todo!("owned by resp")
-    }
-
-    /// Bytes at the front of the buffer that belong to requests already handed out (or skipped); the caller drops them, then calls [`Self::dropped`].
-    #[must_use]
-    pub fn finished_bytes(&self) -> usize {
-        todo!("owned by resp")
-    }
-
-    /// The caller dropped the first `bytes` of the buffer; `bytes <= finished_bytes()`.
-    pub fn dropped(&mut self, _bytes: usize) {
-        todo!("owned by resp")
-    }
-
-    /// How many more bytes the argument under way certainly needs: what to reserve before the next read. 0 when unknown.
-    #[must_use]
-    pub fn missing_bytes(&self) -> usize {
-        todo!("owned by resp")
+        self.requests.shrink_to(KEPT_REQUESTS);
     }
 }

@@ -1,0 +1,84 @@
+//! How large a request may be, and what a client is told when it is larger.
+//! Pure. The texts are those of Redis 7.0, word for word.
+
+/// Redis' limits on a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Longest argument, bytes (`proto-max-bulk-len`).
+    pub bulk_bytes: u32,
+    /// Most arguments.
+    pub args: u32,
+    /// Longest inline request or header line, bytes without its line end.
+    pub inline_bytes: u32,
+    /// The client has still to authenticate: what is beyond these limits, but not beyond those of the authenticated, has texts of its own.
+    pub before_auth: bool,
+}
+
+impl RequestLimits {
+    /// For everybody who may run commands. Redis itself takes up to 2^31 arguments; ours are bounded because each costs a range before it costs the client a value.
+    pub const AUTHENTICATED: Self = Self {
+        bulk_bytes: 512 * 1024 * 1024,
+        args: 1024 * 1024,
+        inline_bytes: 64 * 1024,
+        before_auth: false,
+    };
+
+    /// Before AUTH a stranger must not make us buffer much.
+    pub const UNAUTHENTICATED: Self = Self {
+        bulk_bytes: 16 * 1024,
+        args: 10,
+        inline_bytes: 64 * 1024,
+        before_auth: true,
+    };
+
+    /// What `value` arguments are told when there may not be so many.
+    pub(super) fn too_many_args(self, value: i64) -> ProtocolError {
+        if self.before_auth && value <= i64::from(Self::AUTHENTICATED.args) {
+            ProtocolError::UnauthenticatedMultibulkLength
+        } else {
+            ProtocolError::InvalidMultibulkLength
+        }
+    }
+
+    /// What an argument of `value` bytes is told when it may not be so long.
+    pub(super) fn too_long_bulk(self, value: i64) -> ProtocolError {
+        if self.before_auth && value <= i64::from(Self::AUTHENTICATED.bulk_bytes) {
+            ProtocolError::UnauthenticatedBulkLength
+        } else {
+            ProtocolError::InvalidBulkLength
+        }
+    }
+}
+
+/// Why a connection cannot go on. [`super::super::ErrorReply::Protocol`] says it to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// The number after `*` is none, or too large.
+    #[error("Protocol error: invalid multibulk length")]
+    InvalidMultibulkLength,
+    /// The number after `$` is none, negative, or too large.
+    #[error("Protocol error: invalid bulk length")]
+    InvalidBulkLength,
+    /// More than ten arguments before AUTH.
+    #[error("Protocol error: unauthenticated multibulk length")]
+    UnauthenticatedMultibulkLength,
+    /// An argument above 16 KB before AUTH.
+    #[error("Protocol error: unauthenticated bulk length")]
+    UnauthenticatedBulkLength,
+    /// An argument must begin with `$`. The byte goes out as it came, unless it is a line end.
+    #[error("Protocol error: expected '$', got '{}'", .0.escape_ascii())]
+    ExpectedDollar(u8),
+    /// 64 KB without a line end.
+    #[error("Protocol error: too big inline request")]
+    TooBigInline,
+    /// 64 KB after `*` without a line end.
+    #[error("Protocol error: too big mbulk count string")]
+    TooBigMultibulkCount,
+    /// 64 KB after `$` without a line end.
+    #[error("Protocol error: too big bulk count string")]
+    TooBigBulkCount,
+    /// A quote that is never closed, or closed in the middle of a word.
+    #[error("Protocol error: unbalanced quotes in request")]
+    UnbalancedQuotes,
+}
