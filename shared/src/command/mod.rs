@@ -1,19 +1,32 @@
 //! The one table of commands. Parser, router, retry, ACL, COMMAND and the docs all read its rows; no command's name stands anywhere else.
 //! Pure.
 
-use crate::resp::Args;
+mod flags;
+mod id;
+mod keys;
+mod names;
+mod route;
+mod table;
+
+pub use flags::{AclCategories, CommandFlags, KeyFlags};
+pub use id::CommandId;
+pub use keys::{BeginSearch, FindKeys, KeySpec};
+pub use route::{Merge, Retry, Route};
+
+use crate::resp::{Args, ErrorReply};
 
 /// A row of the table.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct CommandSpec {
     /// Lower case; of a subcommand `container|sub`, as in `config|get`.
     pub name: &'static str,
     /// Its identity; handlers are found by it.
     pub id: CommandId,
-    /// Redis' arity: exact when positive, at least `-arity` when negative; the name counts.
+    /// Redis' arity: exact when positive, at least `-arity` when negative; the name counts (and the container's).
     pub arity: i16,
     /// What it does and where it may run.
     pub flags: CommandFlags,
+    shape: keys::KeyShape,
     /// Where its keys stand.
     pub keys: &'static [KeySpec],
     /// Categories it belongs to.
@@ -24,100 +37,146 @@ pub struct CommandSpec {
     pub merge: Merge,
     /// May a proxy send it again when no reply came?
     pub retry: Retry,
+    /// Redis' hints for clients.
+    pub tips: &'static [&'static str],
+    /// How many rows behind this one are its subcommands.
+    subcommand_count: u16,
+    /// Whose subcommand it is.
+    container: Option<CommandId>,
 }
 
-/// Every command and subcommand of the table; `as usize` is its row. (Generated from the table; here only to let others begin.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CommandId {
-    /// `GET`
-    Get,
+/// The row of `id`.
+#[inline]
+#[must_use]
+pub fn spec(id: CommandId) -> &'static CommandSpec {
+    &table::TABLE[id as usize]
 }
 
-/// Redis' command flags as a set of bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct CommandFlags(pub u32);
-
-/// Redis' ACL categories as a set of bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct AclCategories(pub u32);
-
-/// Where keys begin and how far they go: Redis 7's key specifications.
-#[derive(Clone, Copy, Debug)]
-pub struct KeySpec {}
-
-/// Where a proxy sends a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// To the shard of its keys, which must all lie in one slot.
-    ByKey,
-    /// One sub-command per shard: each takes the keys (with what belongs to them) that live there.
-    Split,
-    /// To every shard.
-    EveryShard,
-    /// Shard after shard, by cursor.
-    Walked,
-    /// Answered by the proxy itself.
-    Local,
-    /// On a connection of the client's own.
-    Leased,
-    /// Changes what the client is subscribed to.
-    Subscribed,
-    /// To a shard the proxy may choose: there are no keys and every shard would do.
-    AnyShard,
-    /// Makes no sense through a proxy; a clear error.
-    Refused,
-}
-
-/// How the replies of several shards become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Merge {
-    /// There is only one reply.
-    Single,
-    /// Elements go back to the places of their keys.
-    KeyOrder,
-    /// Integers are added.
-    Sum,
-    /// `OK` when all say OK, else the first error.
-    AllOk,
-    /// Arrays are joined.
-    Concat,
-    /// One of the non-null replies, drawn by chance.
-    AnyNonNull,
-}
-
-/// May a proxy send the command again when its connection broke before a reply came?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// Reads: again, without a word.
-    Safe,
-    /// It may have been applied: the client is told so.
-    Never,
+/// All rows, subcommands behind their containers.
+pub fn all() -> impl ExactSizeIterator<Item = &'static CommandSpec> {
+    table::TABLE.iter()
 }
 
 /// The row of the command (never a subcommand) called `name`, in any letter case.
+#[inline]
 #[must_use]
-pub fn lookup(_name: &[u8]) -> Option<&'static CommandSpec> {
-    todo!("owned by command")
+pub fn lookup(name: &[u8]) -> Option<&'static CommandSpec> {
+    names::find_command(name).map(spec)
+}
+
+/// The row called `name` in any letter case, where a subcommand is written `container|sub`.
+#[must_use]
+pub fn lookup_full_name(name: &[u8]) -> Option<&'static CommandSpec> {
+    match name.iter().position(|byte| *byte == b'|') {
+        None => lookup(name),
+        Some(bar) => lookup(&name[..bar])?.subcommand(&name[bar + 1..]),
+    }
 }
 
 /// The row of the command that `args` call: of a container's subcommand where it has them.
 ///
 /// # Errors
 /// The reply Redis gives: unknown command (with the beginning of its arguments), unknown subcommand, wrong number of arguments.
-pub fn resolve(_args: Args<'_>) -> Result<&'static CommandSpec, crate::resp::ErrorReply> {
-    todo!("owned by command")
+#[inline]
+pub fn resolve(args: Args<'_>) -> Result<&'static CommandSpec, ErrorReply> {
+    let Some(mut spec) = args.get(0).and_then(lookup) else {
+        return Err(unknown_command(args));
+    };
+    if let (true, Some(sub)) = (spec.is_container(), args.get(1)) {
+        let Some(row) = spec.subcommand(sub) else {
+            return Err(unknown_subcommand(spec, sub));
+        };
+        spec = row;
+    }
+    if spec.accepts(args.len()) {
+        Ok(spec)
+    } else {
+        Err(ErrorReply::Arity(spec.name.into()))
+    }
 }
 
 impl CommandSpec {
-    /// Calls `visit` with the index of each argument that is a key, in order.
-    pub fn for_each_key(&self, _args: Args<'_>, _visit: impl FnMut(usize)) {
-        todo!("owned by command")
+    /// Whether `arguments`, the name among them, are as many as it takes.
+    #[inline]
+    #[must_use]
+    pub fn accepts(&self, arguments: usize) -> bool {
+        let wanted = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 {
+            arguments >= wanted
+        } else {
+            arguments == wanted
+        }
     }
 
-    /// The index of the first key, if there is one.
+    /// Whether it has subcommands.
+    #[inline]
     #[must_use]
-    pub fn first_key(&self, _args: Args<'_>) -> Option<usize> {
-        todo!("owned by command")
+    pub fn is_container(&self) -> bool {
+        self.subcommand_count > 0
     }
+
+    /// Its subcommand called `name`, in any letter case.
+    #[must_use]
+    pub fn subcommand(&self, name: &[u8]) -> Option<&'static Self> {
+        names::find_subcommand(self.id, name).map(spec)
+    }
+
+    /// Its subcommands, in the table's order.
+    #[must_use]
+    pub fn subcommands(&self) -> &'static [Self] {
+        let first = self.id as usize + 1;
+        &table::TABLE[first..first + usize::from(self.subcommand_count)]
+    }
+
+    /// The command whose subcommand it is.
+    #[must_use]
+    pub fn container(&self) -> Option<CommandId> {
+        self.container
+    }
+}
+
+/// Bytes of a stranger's command that an error repeats: of the name, and of all its arguments together.
+const QUOTED_BYTES: usize = 128;
+
+/// The reply to a command that nobody knows, and to a row that nobody serves.
+#[cold]
+#[must_use]
+pub fn unknown_command(args: Args<'_>) -> ErrorReply {
+    let mut beginning = Vec::with_capacity(QUOTED_BYTES);
+    for arg in args.iter_from(1) {
+        if beginning.len() >= QUOTED_BYTES {
+            break;
+        }
+        let room = QUOTED_BYTES - beginning.len();
+        beginning.push(b'\'');
+        beginning.extend_from_slice(quotable(arg, room));
+        beginning.extend_from_slice(b"' ");
+    }
+    ErrorReply::UnknownCommand {
+        name: one_line(quotable(args.get(0).unwrap_or_default(), QUOTED_BYTES)),
+        beginning: one_line(&beginning),
+    }
+}
+
+/// The reply to a subcommand that nobody knows, and to a subcommand's row that nobody serves.
+#[cold]
+#[must_use]
+pub fn unknown_subcommand(container: &CommandSpec, subcommand: &[u8]) -> ErrorReply {
+    ErrorReply::UnknownSubcommand {
+        subcommand: one_line(quotable(subcommand, QUOTED_BYTES)),
+        container: container.name.to_ascii_uppercase().into(),
+    }
+}
+
+/// What Redis would print of it: not beyond a zero byte.
+fn quotable(bytes: &[u8], room: usize) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(room)];
+    let end = bytes.iter().position(|byte| *byte == 0);
+    &bytes[..end.unwrap_or(bytes.len())]
+}
+
+fn one_line(bytes: &[u8]) -> Box<str> {
+    String::from_utf8_lossy(bytes)
+        .replace(['\r', '\n'], " ")
+        .into()
 }

@@ -118,6 +118,22 @@ pub enum ErrorReply {
     /// The connection cannot go on.
     #[error("ERR {0}")]
     Protocol(#[from] ProtocolError),
+    /// No such command; `beginning` quotes the first of its arguments.
+    #[error("ERR unknown command '{name}', with args beginning with: {beginning}")]
+    UnknownCommand {
+        /// As the client wrote it, cut.
+        name: Box<str>,
+        /// Each argument in quotes and followed by a blank, cut.
+        beginning: Box<str>,
+    },
+    /// No such subcommand of `container` (upper case).
+    #[error("ERR unknown subcommand '{subcommand}'. Try {container} HELP.")]
+    UnknownSubcommand {
+        /// As the client wrote it, cut.
+        subcommand: Box<str>,
+        /// The command that has subcommands.
+        container: Box<str>,
+    },
     /// A text of its own that stands in just one place.
     #[error("{0}")]
     Text(Cow<'static, str>),

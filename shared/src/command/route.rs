@@ -1,0 +1,63 @@
+//! The proxy's columns of the table: where a command goes, how several replies become one, whether it may be sent twice.
+//! Pure.
+
+/// Where a proxy sends a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To the shard of its keys, which must all lie in one slot. Without keys (`EVAL … 0`) or with arguments in which none can be found: to any shard.
+    ByKey,
+    /// To the shard of its first argument, which is a channel.
+    ByChannel,
+    /// One sub-command per shard: each takes the keys (with what belongs to them) that live there.
+    Split,
+    /// To every shard.
+    EveryShard,
+    /// Shard after shard, by cursor.
+    Walked,
+    /// Answered by the proxy itself, from what it knows or has gathered.
+    Local,
+    /// On a connection of the client's own: it blocks, or it leaves a state behind.
+    Leased,
+    /// As `Leased` when an option says BLOCK, else as `ByKey`.
+    LeasedIfBlock,
+    /// Opens, runs or drops the client's queue of commands.
+    Transaction,
+    /// Changes what the client is subscribed to.
+    Subscribed,
+    /// To a shard the proxy may choose: there are no keys and every shard would do.
+    AnyShard,
+    /// Makes no sense through a proxy; a clear error.
+    Refused,
+}
+
+/// How the replies of several shards become one. Unless said otherwise, one error among them is the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// There is only one reply.
+    Single,
+    /// Elements go back to the places of their keys.
+    KeyOrder,
+    /// Integers are added.
+    Sum,
+    /// The smallest integer.
+    Least,
+    /// All say the same (`OK`, a script's digest): the first reply, or the first error.
+    AllOk,
+    /// It concerns one shard, nobody knows which: the first reply that is no error, or the first error.
+    AnyOk,
+    /// Arrays of 0 and 1, place by place: 1 where every shard says 1.
+    EveryOne,
+    /// Arrays are joined.
+    Concat,
+    /// One of the non-null replies, drawn by chance.
+    AnyNonNull,
+}
+
+/// May a proxy send the command again when its connection broke before a reply came?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Reads: again, without a word.
+    Safe,
+    /// It may have been applied: the client is told so.
+    Never,
+}

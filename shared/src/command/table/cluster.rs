@@ -1,0 +1,37 @@
+//! Rows of the commands of Redis Cluster.
+use super::words::*;
+
+#[rustfmt::skip] // One row, one line.
+pub(super) const ROWS: &[CommandSpec] = &[
+    row(Id::Asking, 1).flags(FAST).acl(CONNECTION).route(Local),
+    row(Id::Cluster, -2).route(Local),
+    row(Id::ClusterAddslots, -3).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterAddslotsrange, -4).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterBumpepoch, 2).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused).tips(&["nondeterministic_output"]),
+    row(Id::ClusterCountFailureReports, 3).flags(ADMIN | STALE).route(Local).tips(&["nondeterministic_output"]),
+    row(Id::ClusterCountkeysinslot, 3).flags(STALE).route(Local),
+    row(Id::ClusterDelslots, -3).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterDelslotsrange, -4).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterFailover, -2).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterFlushslots, 2).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterForget, 3).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterGetkeysinslot, 4).flags(STALE).route(Local).tips(&["nondeterministic_output"]),
+    row(Id::ClusterHelp, 2).flags(LOADING | STALE).route(Local),
+    row(Id::ClusterInfo, 2).flags(STALE).route(Local).tips(&["nondeterministic_output"]),
+    row(Id::ClusterKeyslot, 3).flags(STALE).route(Local),
+    row(Id::ClusterLinks, 2).flags(STALE).route(Local).tips(&["nondeterministic_output"]),
+    row(Id::ClusterMeet, -4).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterMyid, 2).flags(STALE).route(Local),
+    row(Id::ClusterNodes, 2).flags(STALE).route(Local).tips(&["nondeterministic_output"]),
+    row(Id::ClusterReplicas, 3).flags(ADMIN | STALE).route(Local).tips(&["nondeterministic_output"]),
+    row(Id::ClusterReplicate, 3).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterReset, -2).flags(ADMIN | NO_SCRIPT | STALE).route(Refused),
+    row(Id::ClusterSaveconfig, 2).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterSetConfigEpoch, 3).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterSetslot, -4).flags(ADMIN | STALE | NO_ASYNC_LOADING).route(Refused),
+    row(Id::ClusterShards, 2).flags(STALE).route(Local).tips(&["nondeterministic_output"]),
+    row(Id::ClusterSlaves, 3).flags(ADMIN | STALE).route(Local).tips(&["nondeterministic_output"]),
+    row(Id::ClusterSlots, 2).flags(STALE).route(Local).tips(&["nondeterministic_output"]),
+    row(Id::Readonly, 1).flags(LOADING | STALE | FAST).acl(CONNECTION).route(Local),
+    row(Id::Readwrite, 1).flags(LOADING | STALE | FAST).acl(CONNECTION).route(Local),
+];

@@ -1,0 +1,22 @@
+//! Rows of the commands on hashes.
+use super::words::*;
+
+#[rustfmt::skip] // One row, one line.
+pub(super) const ROWS: &[CommandSpec] = &[
+    row(Id::Hdel, -3).flags(WRITE | FAST).acl(HASH).keys(&[key(1, RW | DELETE)]),
+    row(Id::Hexists, 3).flags(READ | FAST).acl(HASH).keys(&[key(1, RO)]),
+    row(Id::Hget, 3).flags(READ | FAST).acl(HASH).keys(&[key(1, RO | ACCESS)]),
+    row(Id::Hgetall, 2).flags(READ).acl(HASH).keys(&[key(1, RO | ACCESS)]).tips(&["nondeterministic_output_order"]),
+    row(Id::Hincrby, 4).flags(WRITE | DENY_OOM | FAST).acl(HASH).keys(&[key(1, RW | ACCESS | UPDATE)]),
+    row(Id::Hincrbyfloat, 4).flags(WRITE | DENY_OOM | FAST).acl(HASH).keys(&[key(1, RW | ACCESS | UPDATE)]),
+    row(Id::Hkeys, 2).flags(READ).acl(HASH).keys(&[key(1, RO | ACCESS)]).tips(&["nondeterministic_output_order"]),
+    row(Id::Hlen, 2).flags(READ | FAST).acl(HASH).keys(&[key(1, RO)]),
+    row(Id::Hmget, -3).flags(READ | FAST).acl(HASH).keys(&[key(1, RO | ACCESS)]),
+    row(Id::Hmset, -4).flags(WRITE | DENY_OOM | FAST).acl(HASH).keys(&[key(1, RW | UPDATE)]),
+    row(Id::Hrandfield, -2).flags(READ).acl(HASH).keys(&[key(1, RO | ACCESS)]).tips(&["nondeterministic_output"]),
+    row(Id::Hscan, -3).flags(READ).acl(HASH).keys(&[key(1, RO | ACCESS)]).tips(&["nondeterministic_output"]),
+    row(Id::Hset, -4).flags(WRITE | DENY_OOM | FAST).acl(HASH).keys(&[key(1, RW | UPDATE)]),
+    row(Id::Hsetnx, 4).flags(WRITE | DENY_OOM | FAST).acl(HASH).keys(&[key(1, RW | INSERT)]),
+    row(Id::Hstrlen, 3).flags(READ | FAST).acl(HASH).keys(&[key(1, RO)]),
+    row(Id::Hvals, 2).flags(READ).acl(HASH).keys(&[key(1, RO | ACCESS)]).tips(&["nondeterministic_output_order"]),
+];

@@ -1,0 +1,21 @@
+//! Rows of the commands on channels.
+use super::words::*;
+
+#[rustfmt::skip] // One row, one line.
+pub(super) const ROWS: &[CommandSpec] = &[
+    row(Id::Psubscribe, -2).flags(PUBSUB | NO_SCRIPT | LOADING | STALE).route(Subscribed),
+    row(Id::Publish, 3).flags(PUBSUB | LOADING | STALE | FAST).route(ByChannel),
+    row(Id::Pubsub, -2).route(Local),
+    row(Id::PubsubChannels, -2).flags(PUBSUB | LOADING | STALE).route(EveryShard).merge(Concat),
+    row(Id::PubsubHelp, 2).flags(LOADING | STALE).route(Local),
+    row(Id::PubsubNumpat, 2).flags(PUBSUB | LOADING | STALE).route(Local),
+    row(Id::PubsubNumsub, -2).flags(PUBSUB | LOADING | STALE).route(Local),
+    row(Id::PubsubShardchannels, -2).flags(PUBSUB | LOADING | STALE).route(EveryShard).merge(Concat),
+    row(Id::PubsubShardnumsub, -2).flags(PUBSUB | LOADING | STALE).route(Local),
+    row(Id::Punsubscribe, -1).flags(PUBSUB | NO_SCRIPT | LOADING | STALE).route(Subscribed),
+    row(Id::Spublish, 3).flags(PUBSUB | LOADING | STALE | FAST).keys(&[key(1, NOT_KEY)]).route(ByChannel),
+    row(Id::Ssubscribe, -2).flags(PUBSUB | NO_SCRIPT | LOADING | STALE).keys(&[keys(1, -1, 1, NOT_KEY)]).route(Subscribed),
+    row(Id::Subscribe, -2).flags(PUBSUB | NO_SCRIPT | LOADING | STALE).route(Subscribed),
+    row(Id::Sunsubscribe, -1).flags(PUBSUB | NO_SCRIPT | LOADING | STALE).keys(&[keys(1, -1, 1, NOT_KEY)]).route(Subscribed),
+    row(Id::Unsubscribe, -1).flags(PUBSUB | NO_SCRIPT | LOADING | STALE).route(Subscribed),
+];

@@ -1,0 +1,29 @@
+//! Rows of the commands on Lua scripts and functions.
+use super::words::*;
+
+#[rustfmt::skip] // One row, one line.
+pub(super) const ROWS: &[CommandSpec] = &[
+    row(Id::Eval, -3).flags(NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RW | ACCESS | UPDATE).note("what the script does with its keys is not known: taken as read and written")]),
+    row(Id::EvalRo, -3).flags(READ | NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RO | ACCESS).note("what the script does with its keys is not known: taken as read")]),
+    row(Id::Evalsha, -3).flags(NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RW | ACCESS | UPDATE)]),
+    row(Id::EvalshaRo, -3).flags(READ | NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RO | ACCESS)]),
+    row(Id::Fcall, -3).flags(NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RW | ACCESS | UPDATE).note("what the script does with its keys is not known: taken as read and written")]),
+    row(Id::FcallRo, -3).flags(READ | NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RO | ACCESS).note("what the script does with its keys is not known: taken as read")]),
+    row(Id::Function, -2).route(Local),
+    row(Id::FunctionDelete, 3).flags(WRITE | NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
+    row(Id::FunctionDump, 2).flags(NO_SCRIPT).acl(SCRIPTING).route(AnyShard),
+    row(Id::FunctionFlush, -2).flags(WRITE | NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
+    row(Id::FunctionHelp, 2).flags(LOADING | STALE).acl(SCRIPTING).route(Local),
+    row(Id::FunctionKill, 2).flags(NO_SCRIPT | ALLOW_BUSY).acl(SCRIPTING).route(EveryShard).merge(AnyOk).tips(&["request_policy:all_shards", "response_policy:one_succeeded"]),
+    row(Id::FunctionList, -2).flags(NO_SCRIPT).acl(SCRIPTING).route(AnyShard).tips(&["nondeterministic_output_order"]),
+    row(Id::FunctionLoad, -3).flags(WRITE | DENY_OOM | NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
+    row(Id::FunctionRestore, -3).flags(WRITE | DENY_OOM | NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
+    row(Id::FunctionStats, 2).flags(NO_SCRIPT | ALLOW_BUSY).acl(SCRIPTING).route(AnyShard).tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
+    row(Id::Script, -2).route(Local),
+    row(Id::ScriptDebug, 3).flags(NO_SCRIPT).acl(SCRIPTING).route(Refused),
+    row(Id::ScriptExists, -3).flags(NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(EveryOne).tips(&["request_policy:all_shards", "response_policy:agg_logical_and"]),
+    row(Id::ScriptFlush, -2).flags(NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+    row(Id::ScriptHelp, 2).flags(LOADING | STALE).acl(SCRIPTING).route(Local),
+    row(Id::ScriptKill, 2).flags(NO_SCRIPT | ALLOW_BUSY).acl(SCRIPTING).route(EveryShard).merge(AnyOk).tips(&["request_policy:all_shards", "response_policy:one_succeeded"]),
+    row(Id::ScriptLoad, 3).flags(NO_SCRIPT | STALE).acl(SCRIPTING).route(EveryShard).merge(AllOk).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+];
