@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::encode::blank_line_ends;
 use super::request::ProtocolError;
+use super::user_text::UserText;
 
 /// An error reply; `Display` gives the text without the leading `-` and without the line end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +113,152 @@ pub enum ErrorReply {
     /// BITFIELD_RO that would write.
     #[error("ERR BITFIELD_RO only supports the GET subcommand")]
     BitFieldReadOnly,
+    // The connection: AUTH, HELLO, CLIENT, SELECT.
+    /// Any command before AUTH.
+    #[error("NOAUTH Authentication required.")]
+    NoAuth,
+    /// HELLO before AUTH, without AUTH in it.
+    #[error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+    )]
+    HelloNoAuth,
+    /// AUTH, HELLO AUTH.
+    #[error("WRONGPASS invalid username-password pair or user is disabled.")]
+    WrongPassword,
+    /// AUTH of one argument where no password is set.
+    #[error(
+        "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
+    )]
+    NoPasswordSet,
+    /// HELLO of neither 2 nor 3.
+    #[error("NOPROTO unsupported protocol version")]
+    NoProtocol,
+    /// HELLO.
+    #[error("ERR Protocol version is not an integer or out of range")]
+    ProtocolNotInteger,
+    /// CLIENT SETNAME, HELLO SETNAME.
+    #[error("ERR Client names cannot contain spaces, newlines or special characters.")]
+    ClientName,
+    /// CLIENT KILL of an address.
+    #[error("ERR No such client")]
+    NoSuchClient,
+    /// CLIENT KILL ID.
+    #[error("ERR client-id should be greater than 0")]
+    ClientIdNotPositive,
+    /// CLIENT LIST ID.
+    #[error("ERR Invalid client ID")]
+    InvalidClientId,
+    /// CLIENT PAUSE, WAIT.
+    #[error("ERR timeout is not an integer or out of range")]
+    TimeoutNotInteger,
+    /// CLIENT PAUSE, WAIT.
+    #[error("ERR timeout is negative")]
+    TimeoutNegative,
+    /// CLIENT PAUSE.
+    #[error("ERR CLIENT PAUSE mode must be WRITE or ALL")]
+    PauseMode,
+    /// CLIENT UNBLOCK.
+    #[error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")]
+    UnblockReason,
+    /// SWAPDB.
+    #[error("ERR invalid first DB index")]
+    InvalidFirstDbIndex,
+    /// SWAPDB.
+    #[error("ERR invalid second DB index")]
+    InvalidSecondDbIndex,
+    /// A client beyond `maxclients`; the connection is closed then.
+    #[error("ERR max number of clients reached")]
+    TooManyClients,
+    /// A stranger from afar while there is no password; the connection is closed then.
+    #[error(
+        "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside."
+    )]
+    Protected,
+
+    // The server: CONFIG, COMMAND, DEBUG, SLOWLOG and others.
+    /// CONFIG REWRITE.
+    #[error("ERR The server is running without a config file")]
+    NoConfigFile,
+    /// COMMAND GETKEYS.
+    #[error("ERR The command has no key arguments")]
+    CommandWithoutKeys,
+    /// COMMAND GETKEYS.
+    #[error("ERR Invalid command specified")]
+    InvalidCommand,
+    /// COMMAND GETKEYS.
+    #[error("ERR Invalid number of arguments specified for command")]
+    InvalidCommandArity,
+    /// COMMAND GETKEYS.
+    #[error("ERR Invalid arguments specified for command")]
+    InvalidCommandArguments,
+    /// DEBUG where it is not enabled.
+    #[error(
+        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+    )]
+    DebugNotAllowed,
+    /// SLOWLOG GET.
+    #[error("ERR count should be greater than or equal to -1")]
+    SlowlogCount,
+    /// SHUTDOWN ABORT.
+    #[error("ERR No shutdown in progress.")]
+    NoShutdown,
+    /// SHUTDOWN that could not save.
+    #[error("ERR Errors trying to SHUTDOWN. Check logs.")]
+    ShutdownFailed,
+    /// CLUSTER, READONLY, READWRITE, ASKING on a server that is no member of one.
+    #[error("ERR This instance has cluster support disabled")]
+    ClusterDisabled,
+    /// SCRIPT FLUSH.
+    #[error("ERR SCRIPT FLUSH only support SYNC|ASYNC option")]
+    ScriptFlushOption,
+    /// FUNCTION FLUSH.
+    #[error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")]
+    FunctionFlushOption,
+    /// EVALSHA.
+    #[error("NOSCRIPT No matching script. Please use EVAL.")]
+    NoScript,
+    /// RESTORE.
+    #[error("BUSYKEY Target key name already exists.")]
+    BusyKey,
+    /// EXEC.
+    #[error("ERR EXEC without MULTI")]
+    ExecWithoutMulti,
+    /// DISCARD.
+    #[error("ERR DISCARD without MULTI")]
+    DiscardWithoutMulti,
+    /// A write to a follower.
+    #[error("READONLY You can't write against a read only replica.")]
+    ReadOnly,
+
+    // The proxy: what it could not do, and whether it may have been done.
+    /// No node of the shard took the command.
+    #[error(
+        "CLUSTERDOWN shard {shard} cannot be reached; the command was not applied and may be sent again"
+    )]
+    ShardDown {
+        /// The shard's name.
+        shard: Box<str>,
+    },
+    /// The command was sent to the shard, and no reply came.
+    #[error("UNKNOWN shard {shard} did not reply; it is unknown whether the command was applied")]
+    OutcomeUnknown {
+        /// The shard's name.
+        shard: Box<str>,
+    },
+    /// A write over several shards: one of them failed.
+    #[error("UNKNOWN shard {shard} failed; the command may have been applied in part")]
+    AppliedInPart {
+        /// The shard's name.
+        shard: Box<str>,
+    },
+    /// A node has been told of a newer epoch than the sender's.
+    #[error("STALEEPOCH this node has seen epoch {seen}; the command was not applied")]
+    StaleEpoch {
+        /// The newest epoch that the node has seen.
+        seen: u64,
+    },
+
+    // Any command.
     /// Wrong number of arguments for `name` (lower case, `container|sub` for subcommands).
     #[error("ERR wrong number of arguments for '{0}' command")]
     Arity(Cow<'static, str>),
@@ -134,21 +281,90 @@ pub enum ErrorReply {
         /// The command that has subcommands.
         container: Box<str>,
     },
+    /// A text that quotes bytes of the client; see the constructors, such as [`Self::unknown_command`].
+    #[error("{0}")]
+    Quoting(UserText),
     /// A text of its own that stands in just one place.
     #[error("{0}")]
     Text(Cow<'static, str>),
 }
 
 impl ErrorReply {
-    /// Appends what stands between `-` and the line end. Line ends inside become blanks.
+    /// Appends what stands between `-` and the line end. Line ends inside become blanks; bytes of a client that are not UTF-8 stay as they are.
     pub fn write_text(&self, out: &mut Vec<u8>) {
         use std::io::Write as _;
         let start = out.len();
-        #[expect(
-            clippy::let_underscore_must_use,
-            reason = "writing to memory cannot fail"
-        )]
-        let _ = write!(out, "{self}");
+        match self {
+            Self::Quoting(text) => return out.extend_from_slice(text.as_bytes()),
+            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
+            other => {
+                #[expect(
+                    clippy::let_underscore_must_use,
+                    reason = "writing to memory cannot fail"
+                )]
+                let _ = write!(out, "{other}");
+            }
+        }
+        if let Self::Protocol(ProtocolError::ExpectedDollar(byte @ 0x80..)) = self {
+            // `Display` had to make two bytes of it; the last byte is the closing quote.
+            out.truncate(out.len() - 3);
+            out.extend_from_slice(&[*byte, b'\'']);
+        }
         blank_line_ends(&mut out[start..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(error: &ErrorReply, expected: &[u8]) {
+        let mut out = b"before\r\n".to_vec();
+        error.write_text(&mut out);
+        assert_eq!(
+            out[8..].escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
+    }
+
+    #[test]
+    fn texts_are_redis_own() {
+        check(&ErrorReply::Syntax, b"ERR syntax error");
+        check(
+            &ErrorReply::Arity("config|get".into()),
+            b"ERR wrong number of arguments for 'config|get' command",
+        );
+        check(
+            &ErrorReply::from(ProtocolError::InvalidBulkLength),
+            b"ERR Protocol error: invalid bulk length",
+        );
+    }
+
+    #[test]
+    fn an_unexpected_byte_is_shown_as_it_came() {
+        let expected: [(u8, &[u8]); 5] = [
+            (b'x', b"x"),
+            (0xff, b"\xff"),
+            (b'\r', b" "),
+            (0, b"\0"),
+            (0x80, b"\x80"),
+        ];
+        for (byte, shown) in expected {
+            let text = [b"ERR Protocol error: expected '$', got '", shown, b"'"].concat();
+            check(
+                &ErrorReply::Protocol(ProtocolError::ExpectedDollar(byte)),
+                &text,
+            );
+        }
+    }
+
+    #[test]
+    fn no_text_can_break_the_framing() {
+        check(&ErrorReply::Text("ERR a\r\nb\n".into()), b"ERR a  b ");
+    }
+
+    #[test]
+    fn an_error_costs_no_more_than_a_few_words() {
+        assert!(size_of::<ErrorReply>() <= 32);
     }
 }

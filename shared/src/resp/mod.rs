@@ -6,6 +6,7 @@ mod error_reply;
 mod number;
 mod reply_end;
 mod request;
+mod user_text;
 
 pub use encode::{LaterHead, Protocol, ReplyWriter, encode_request};
 pub use error_reply::ErrorReply;
@@ -14,3 +15,4 @@ pub use reply_end::{MAX_DEPTH, MAX_REPLY_STRING_BYTES, ReplyError, ReplyScanner}
 pub use request::{
     ArgRange, Args, ProtocolError, Request, RequestBatch, RequestLimits, RequestScanner,
 };
+pub use user_text::UserText;

@@ -67,7 +67,7 @@ pub enum ProtocolError {
     #[error("Protocol error: unauthenticated bulk length")]
     UnauthenticatedBulkLength,
     /// An argument must begin with `$`. The byte goes out as it came, unless it is a line end.
-    #[error("Protocol error: expected '$', got '{}'", .0.escape_ascii())]
+    #[error("Protocol error: expected '$', got '{}'", char::from(*.0))]
     ExpectedDollar(u8),
     /// 64 KB without a line end.
     #[error("Protocol error: too big inline request")]
