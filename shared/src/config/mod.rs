@@ -1,1 +1,19 @@
-//! Settings: file < environment < flag; all problems are reported together, with file and line.
+//! Settings of node and proxy: built-in defaults < TOML file < environment < flag.
+//! [`node`] and [`proxy`] list them, each once; [`units`] reads "64mb" and "250ms"; [`problem`] is what a person sees when something is wrong.
+//! Reads a file when told to, never the environment or the arguments by itself. All problems are reported together.
+
+mod node;
+mod problem;
+mod proxy;
+mod secret;
+mod settings;
+mod units;
+mod value;
+
+pub use node::{MaxmemoryPolicy, NodeConfig};
+pub use problem::{Origin, Problem, Problems, did_you_mean};
+pub use proxy::ProxyConfig;
+pub use secret::Secret;
+pub use settings::{Setting, Settings, environment_prefix};
+pub use units::{ByteCount, parse_duration, print_duration};
+pub use value::SettingValue;

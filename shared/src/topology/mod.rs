@@ -1,1 +1,5 @@
-//! The nouns of the topology document: nodes, shards, epochs; which shard owns which slot.
+//! The one document that says where every key lives: slots → shards → nodes.
+
+mod address;
+
+pub use address::{Address, AddressError};

@@ -1,0 +1,124 @@
+//! What a node is told at its start. Plain data; names and meanings are those of redis.conf where it has them. Pure.
+
+use super::secret::Secret;
+use super::settings::{choices, kebab, range, settings};
+use super::units::ByteCount;
+use crate::topology::Address;
+use std::time::Duration;
+
+choices! {
+    /// What goes when a node is at its `maxmemory`: the eight policies of Redis, and three that need no reading of clocks.
+    pub enum MaxmemoryPolicy {
+        /// Nothing: commands that need memory are refused.
+        #[default]
+        NoEviction = "noeviction",
+        /// The least recently used key.
+        AllKeysLru = "allkeys-lru",
+        /// The least frequently used key.
+        AllKeysLfu = "allkeys-lfu",
+        /// Any key.
+        AllKeysRandom = "allkeys-random",
+        /// The least recently used key among those that expire.
+        VolatileLru = "volatile-lru",
+        /// The least frequently used key among those that expire.
+        VolatileLfu = "volatile-lfu",
+        /// Any key that expires.
+        VolatileRandom = "volatile-random",
+        /// The key that expires soonest.
+        VolatileTtl = "volatile-ttl",
+        /// The oldest key.
+        AllKeysFifo = "allkeys-fifo",
+        /// The oldest key of a small queue for newcomers, or of a large one for keys that were asked for again.
+        AllKeysS3Fifo = "allkeys-s3fifo",
+        /// The oldest key that nobody asked for since the hand passed it.
+        AllKeysSieve = "allkeys-sieve",
+    }
+}
+
+settings! {
+    /// What a node is told at its start.
+    pub struct NodeConfig in "node" {
+        group "Listening" {
+            /// Where clients and proxies connect. Port 0 takes a free one.
+            listen: Address = Address::loopback(6380);
+            /// Connections that the operating system holds ready before they are accepted.
+            tcp_backlog: u32 = 511, within "1" to "65535";
+            /// How often a silent connection is probed for being alive; "0s" never.
+            tcp_keepalive: Duration = Duration::from_secs(300), within "0s" to "1d";
+            /// Whether clients of other machines are refused while no password is set.
+            protected_mode: bool = true;
+        }
+        group "Clients" {
+            /// Password that AUTH and HELLO ask for; empty asks for none.
+            requirepass: Secret = Secret::default();
+            /// Most clients at a time; one more is refused.
+            maxclients: u32 = 10_000, within "1" to "1000000";
+            /// How long a client may be silent before it is closed; "0s" for ever.
+            timeout: Duration = Duration::ZERO, within "0s" to "365d";
+            /// Most bytes of requests that a client may have unanswered; at this bound it is closed.
+            client_query_buffer_limit: ByteCount = ByteCount(1 << 30), within "1mb" to "16gb";
+            /// Longest single argument.
+            proto_max_bulk_len: ByteCount = ByteCount(512 << 20), within "1mb" to "16gb";
+            /// Bytes of replies waiting for a client from which on nothing more is read from it.
+            client_output_soft_limit: ByteCount = ByteCount(1 << 20), within "64kb" to "16gb";
+            /// Bytes of replies waiting for a client at which it is closed.
+            client_output_hard_limit: ByteCount = ByteCount(1 << 30), within "1mb" to "64gb";
+            /// How long a client may leave more than the soft limit waiting before it is closed; "0s" for ever.
+            client_output_stall: Duration = Duration::from_secs(60), within "0s" to "1d";
+        }
+        group "Memory" {
+            /// Databases that SELECT can choose.
+            databases: u16 = 16, within "1" to "256";
+            /// Most bytes that keys, values and their index may take; 0 sets no bound. Buffers of clients are counted apart.
+            maxmemory: ByteCount = ByteCount(0);
+            /// What goes at maxmemory: noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu,
+            /// volatile-random, volatile-ttl, allkeys-fifo, allkeys-s3fifo or allkeys-sieve.
+            maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::NoEviction;
+            /// Keys looked at to find one that goes: more choose better and slower.
+            maxmemory_samples: u32 = 5, within "1" to "64";
+            /// How slowly the counter of the lfu policies grows: at 10 it is full after about a million accesses.
+            lfu_log_factor: u32 = 10, within "0" to "1000";
+            /// After how long without access the counter of the lfu policies falls by one; "0s" never.
+            lfu_decay_time: Duration = Duration::from_secs(60), within "0s" to "365d";
+        }
+        group "Work in the background" {
+            /// Rounds of periodic work in a second: expiry, memory, clients that were silent too long.
+            hz: u32 = 10, within "1" to "500";
+            /// How long clients may take to read their last replies when the node is told to stop.
+            shutdown_grace: Duration = Duration::from_secs(10), within "0s" to "1h";
+        }
+        group "Watching" {
+            /// Commands that take longer are kept in the slow log; "0s" keeps all, "off" none.
+            slowlog_log_slower_than: Option<Duration> = Some(Duration::from_millis(10)), within "0s" to "1h";
+            /// Commands that the slow log holds.
+            slowlog_max_len: u32 = 128, within "0" to "100000";
+            /// Events that take as long are kept for LATENCY; "0s" keeps none.
+            latency_monitor_threshold: Duration = Duration::ZERO, within "0s" to "1h";
+        }
+    }
+}
+
+impl NodeConfig {
+    fn find_conflicts(&self) -> Vec<(&'static str, String)> {
+        let mut conflicts = Vec::new();
+        if self.client_output_soft_limit > self.client_output_hard_limit {
+            conflicts.push((
+                "client-output-soft-limit",
+                format!(
+                    "{} is more than client-output-hard-limit, {}",
+                    self.client_output_soft_limit, self.client_output_hard_limit
+                ),
+            ));
+        }
+        if self.proto_max_bulk_len > self.client_query_buffer_limit {
+            conflicts.push((
+                "proto-max-bulk-len",
+                format!(
+                    "{} is more than client-query-buffer-limit, {}",
+                    self.proto_max_bulk_len, self.client_query_buffer_limit
+                ),
+            ));
+        }
+        conflicts
+    }
+}

@@ -1,0 +1,146 @@
+//! What a proxy is told at its start. Plain data. Pure.
+
+use super::secret::Secret;
+use super::settings::{kebab, range, settings};
+use super::units::ByteCount;
+use crate::topology::Address;
+use std::path::PathBuf;
+use std::time::Duration;
+
+settings! {
+    /// What a proxy is told at its start.
+    pub struct ProxyConfig in "proxy" {
+        group "Listening" {
+            /// Where clients connect. Port 0 takes a free one.
+            listen: Address = Address::loopback(6379);
+            /// Where clients connect with TLS; "off" nowhere.
+            tls_listen: Option<Address> = None;
+            /// Certificate chain shown to TLS clients, PEM.
+            tls_cert_file: Option<PathBuf> = None;
+            /// Private key of that certificate, PEM.
+            tls_key_file: Option<PathBuf> = None;
+            /// Where /metrics, /healthz and /readyz are served over HTTP; "off" nowhere.
+            admin_listen: Option<Address> = Some(Address::loopback(9121));
+            /// Connections that the operating system holds ready before they are accepted.
+            tcp_backlog: u32 = 511, within "1" to "65535";
+            /// How often a silent connection is probed for being alive; "0s" never.
+            tcp_keepalive: Duration = Duration::from_secs(300), within "0s" to "1d";
+            /// Whether clients of other machines are refused while no password is set.
+            protected_mode: bool = true;
+            /// Threads that serve clients; 0 takes one per core.
+            threads: u16 = 0, within "0" to "1024";
+        }
+        group "Nodes" {
+            /// The file that says which node owns which slots; read again whenever it changes.
+            topology: PathBuf = PathBuf::from("topology.toml");
+            /// Password that the nodes ask for; empty sends none.
+            node_password: Secret = Secret::default();
+            /// Databases that SELECT can choose; the nodes' setting must be no less.
+            databases: u16 = 16, within "1" to "256";
+            /// How long connecting to a node may take.
+            connect_timeout: Duration = Duration::from_millis(500), within "1ms" to "1m";
+            /// Shortest pause before connecting to a lost node again; it doubles, with jitter, from try to try.
+            reconnect_pause_min: Duration = Duration::from_millis(20), within "1ms" to "1m";
+            /// Longest pause before connecting to a lost node again.
+            reconnect_pause_max: Duration = Duration::from_secs(1), within "1ms" to "10m";
+            /// How long commands wait for a node that cannot be reached; once it is down that long they fail at once.
+            node_deadline: Duration = Duration::from_secs(1), within "0s" to "10m";
+            /// How long a command may take, from reading it to its reply; "0s" for ever.
+            request_deadline: Duration = Duration::from_secs(10), within "0s" to "1d";
+            /// Connections that each thread keeps to each node and database.
+            pipes_per_node: u16 = 1, within "1" to "64";
+            /// Bytes of commands waiting for one connection to a node; beyond them clients that ask for it are not read from.
+            pipe_queue_bytes: ByteCount = ByteCount(16 << 20), within "64kb" to "16gb";
+            /// Commands waiting for replies of one connection to a node; beyond them clients that ask for it are not read from.
+            pipe_queue_requests: u32 = 65_536, within "16" to "16777216";
+        }
+        group "Clients" {
+            /// Password that AUTH and HELLO ask for; empty asks for none.
+            requirepass: Secret = Secret::default();
+            /// Most clients at a time; one more is refused.
+            maxclients: u32 = 10_000, within "1" to "1000000";
+            /// How long a client may be silent before it is closed; "0s" for ever.
+            timeout: Duration = Duration::ZERO, within "0s" to "365d";
+            /// Commands of one client that may be under way; at this bound nothing more is read from it.
+            client_requests_in_flight: u32 = 4_096, within "1" to "1048576";
+            /// Most bytes of requests that a client may have unanswered; at this bound it is closed.
+            client_query_buffer_limit: ByteCount = ByteCount(1 << 30), within "1mb" to "16gb";
+            /// Longest single argument.
+            proto_max_bulk_len: ByteCount = ByteCount(512 << 20), within "1mb" to "16gb";
+            /// Bytes of replies waiting for a client from which on nothing more is read from it.
+            client_output_soft_limit: ByteCount = ByteCount(1 << 20), within "64kb" to "16gb";
+            /// Bytes of replies waiting for a client at which it is closed.
+            client_output_hard_limit: ByteCount = ByteCount(1 << 30), within "1mb" to "64gb";
+            /// How long a client may leave more than the soft limit waiting before it is closed; "0s" for ever.
+            client_output_stall: Duration = Duration::from_secs(60), within "0s" to "1d";
+        }
+        group "Stopping" {
+            /// How long clients may take to read their last replies when the proxy is told to stop.
+            shutdown_grace: Duration = Duration::from_secs(10), within "0s" to "1h";
+        }
+        group "Watching" {
+            /// Commands that take longer are kept in the slow log; "0s" keeps all, "off" none.
+            slowlog_log_slower_than: Option<Duration> = Some(Duration::from_millis(10)), within "0s" to "1h";
+            /// Commands that the slow log holds.
+            slowlog_max_len: u32 = 128, within "0" to "100000";
+        }
+    }
+}
+
+impl ProxyConfig {
+    fn find_conflicts(&self) -> Vec<(&'static str, String)> {
+        let mut conflicts = Vec::new();
+        let mut conflict = |broken: bool, name: &'static str, text: &str| {
+            if broken {
+                conflicts.push((name, text.to_owned()));
+            }
+        };
+        let tls = self.tls_listen.is_some();
+        conflict(
+            tls && self.tls_cert_file.is_none(),
+            "tls-listen",
+            "TLS needs tls-cert-file as well",
+        );
+        conflict(
+            tls && self.tls_key_file.is_none(),
+            "tls-listen",
+            "TLS needs tls-key-file as well",
+        );
+        let taken = |other: &Option<Address>, address: &Address| {
+            address.port() != 0 && other.as_ref() == Some(address)
+        };
+        conflict(
+            taken(&self.tls_listen, &self.listen),
+            "tls-listen",
+            "is the same address as listen",
+        );
+        conflict(
+            taken(&self.admin_listen, &self.listen),
+            "admin-listen",
+            "is the same address as listen",
+        );
+        conflict(
+            self.tls_listen
+                .as_ref()
+                .is_some_and(|address| taken(&self.admin_listen, address)),
+            "admin-listen",
+            "is the same address as tls-listen",
+        );
+        conflict(
+            self.reconnect_pause_min > self.reconnect_pause_max,
+            "reconnect-pause-min",
+            "is longer than reconnect-pause-max",
+        );
+        conflict(
+            self.client_output_soft_limit > self.client_output_hard_limit,
+            "client-output-soft-limit",
+            "is more than client-output-hard-limit",
+        );
+        conflict(
+            self.proto_max_bulk_len > self.client_query_buffer_limit,
+            "proto-max-bulk-len",
+            "is more than client-query-buffer-limit",
+        );
+        conflicts
+    }
+}
