@@ -12,9 +12,9 @@ static TABLES: [[u16; 256]; STEP] = tables();
 
 const fn tables() -> [[u16; 256]; STEP] {
     let mut tables = [[0_u16; 256]; STEP];
-    let mut byte = 0;
+    let mut byte = 0_u16;
     while byte < 256 {
-        let mut remainder = (byte as u16) << 8;
+        let mut remainder = byte << 8;
         let mut bit = 0;
         while bit < 8 {
             let carry = remainder & 0x8000 != 0;
@@ -24,7 +24,7 @@ const fn tables() -> [[u16; 256]; STEP] {
             }
             bit += 1;
         }
-        tables[0][byte] = remainder;
+        tables[0][byte as usize] = remainder;
         byte += 1;
     }
     let mut distance = 1;

@@ -2,8 +2,10 @@
 //! Pure.
 
 mod crc16;
+mod set;
 
 pub use crc16::crc16;
+pub use set::{SlotRange, SlotSet, SlotSetError};
 
 use std::fmt;
 

@@ -1,5 +1,136 @@
 //! The one document that says where every key lives: slots → shards → nodes.
+//!
+//! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside.
+//! - [`SlotMap`]: slot → shard, flat; the only answer to "who owns this slot".
+//! - [`ring`]: which slots a new shard takes, and who takes those of one that leaves. [`Change`]: a topology and a change → the next topology.
+//! - [`rules`]: what every topology obeys. [`text`]: ↔ TOML.
+//!
+//! Pure: reads and writes no file, knows no clock, draws no dice.
 
 mod address;
+mod name;
+mod slot_map;
 
 pub use address::{Address, AddressError};
+pub use name::{
+    Epoch, Incarnation, IncarnationError, LONGEST_NAME, NameError, NodeId, ShardId, Version,
+    Weight, Zone,
+};
+pub use slot_map::{ShardIndex, SlotMap};
+
+use crate::slot::SlotSet;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// Most shards of a topology: a few slots each are left, and a proxy keeps pipes to every one.
+pub const MAX_SHARDS: usize = 1_024;
+
+/// Most nodes of a topology: eight copies of each shard.
+pub const MAX_NODES: usize = 8_192;
+
+/// Where every key lives. What was read or made by this crate obeys [`rules`]; what is built by hand may not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topology {
+    /// One more per change.
+    pub version: Version,
+    /// Every node, whether it belongs to a shard or is spare.
+    pub nodes: Vec<Node>,
+    /// Every shard; its place in this list is its [`ShardIndex`].
+    pub shards: Vec<Shard>,
+}
+
+/// A process thread that holds one shard's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub id: NodeId,
+    /// Where it listens.
+    pub address: Address,
+    /// What it is.
+    pub kind: NodeKind,
+    /// What it fails together with, if that is known.
+    pub zone: Option<Zone>,
+    /// The incarnation that it announced last; `None` before anybody asked.
+    pub incarnation: Option<Incarnation>,
+}
+
+/// What a node is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum NodeKind {
+    /// Our own.
+    #[default]
+    Switchyard,
+    /// A plain Redis or Valkey server: it serves, but keeps no promise that needs epochs.
+    Redis,
+}
+
+impl NodeKind {
+    /// Every kind with its word.
+    pub const ALL: &'static [(&'static str, Self)] =
+        &[("switchyard", Self::Switchyard), ("redis", Self::Redis)];
+}
+
+impl fmt::Display for NodeKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Switchyard => "switchyard",
+            Self::Redis => "redis",
+        })
+    }
+}
+
+/// A set of slots with the nodes that hold their keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Its name.
+    pub id: ShardId,
+    /// One more per change of its primary or of the slots it owns.
+    pub epoch: Epoch,
+    /// How much of the slots it is to get.
+    pub weight: Weight,
+    /// The node that executes its commands.
+    pub primary: NodeId,
+    /// The nodes that have every acknowledged write; the primary among them.
+    pub in_sync: BTreeSet<NodeId>,
+    /// The nodes that are still copying.
+    pub learners: BTreeSet<NodeId>,
+    /// The slots it owns.
+    pub slots: SlotSet,
+}
+
+impl Shard {
+    /// Its nodes but the primary: first those in sync, then those still copying.
+    pub fn followers(&self) -> impl Iterator<Item = &NodeId> {
+        self.in_sync
+            .iter()
+            .filter(|&node| *node != self.primary)
+            .chain(&self.learners)
+    }
+
+    /// All of its nodes, the primary first.
+    pub fn members(&self) -> impl Iterator<Item = &NodeId> {
+        std::iter::once(&self.primary).chain(self.followers())
+    }
+}
+
+impl Topology {
+    /// The node of this name.
+    #[must_use]
+    pub fn node(&self, id: &NodeId) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.id == *id)
+    }
+
+    /// The shard of this name.
+    #[must_use]
+    pub fn shard(&self, id: &ShardId) -> Option<&Shard> {
+        self.shards.iter().find(|shard| shard.id == *id)
+    }
+
+    /// The shard that `node` belongs to; `None` for a spare one.
+    #[must_use]
+    pub fn shard_of_node(&self, node: &NodeId) -> Option<&Shard> {
+        self.shards
+            .iter()
+            .find(|shard| shard.members().any(|member| member == node))
+    }
+}
