@@ -1,0 +1,1 @@
+//! The house stays as it was drawn.

@@ -1,0 +1,222 @@
+//! When do two replies to the same request agree? Byte for byte, but for a named rule with a reason.
+//! Pure.
+
+use super::draw::Request;
+use crate::support::Reply;
+
+/// How far apart two times to live may be: the two servers get a command at slightly different moments, on a busy machine.
+const CLOCK_TOLERANCE_MS: u64 = 5_000;
+
+/// How two replies are compared where equality is too much to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    /// Byte for byte.
+    Exact,
+    /// Integers that tell seconds, measured at slightly different moments.
+    Seconds,
+    /// Integers that tell milliseconds, measured at slightly different moments.
+    Milliseconds,
+    /// The same elements in any order, at every depth: order is not promised.
+    Unordered,
+    /// The same type: the content depends on the process, on time or on chance.
+    SameType,
+    /// The same type at every depth; elements and their number may differ.
+    SameShape,
+    /// `name=value` words: the same names in the same order.
+    FieldNames,
+    /// `name:value` lines: every section and name that Redis gives; further ones are ours.
+    InfoFields,
+    /// Pairs: every name that Redis gives, with any value.
+    PairNames,
+}
+
+/// Whether `ours` is what `redis` answered, as far as `request` promises it.
+pub(super) fn agree(request: &Request, ours: &Reply, redis: &Reply) -> bool {
+    if ours == redis {
+        return true;
+    }
+    // An error is a promise whatever the command.
+    if matches!(ours, Reply::Error(_)) || matches!(redis, Reply::Error(_)) {
+        return false;
+    }
+    match rule(request) {
+        Rule::Exact => false,
+        Rule::Seconds => close(ours, redis, CLOCK_TOLERANCE_MS / 1000),
+        Rule::Milliseconds => close(ours, redis, CLOCK_TOLERANCE_MS),
+        Rule::Unordered => sorted(ours) == sorted(redis),
+        Rule::SameType => same_type(ours, redis),
+        Rule::SameShape => same_shape(ours, redis),
+        Rule::FieldNames => same_type(ours, redis) && field_names(ours) == field_names(redis),
+        Rule::InfoFields => {
+            same_type(ours, redis) && includes(&info_names(ours), &info_names(redis))
+        }
+        Rule::PairNames => {
+            same_type(ours, redis) && includes(&pair_names(ours), &pair_names(redis))
+        }
+    }
+}
+
+/// The command of a request in upper case, with its subcommand where the rule depends on it.
+pub(super) fn name(request: &Request) -> String {
+    let upper = |index: usize| {
+        let word = request.get(index).map(Vec::as_slice).unwrap_or_default();
+        String::from_utf8_lossy(word).to_ascii_uppercase()
+    };
+    const CONTAINERS: &[&str] = &[
+        "CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "LATENCY", "SLOWLOG", "DEBUG",
+        "FUNCTION", "SCRIPT",
+    ];
+    let first = upper(0);
+    if CONTAINERS.contains(&first.as_str()) && request.len() > 1 {
+        format!("{first} {}", upper(1))
+    } else {
+        first
+    }
+}
+
+fn rule(request: &Request) -> Rule {
+    let name = name(request);
+    match name.as_str() {
+        "TTL" | "EXPIRETIME" | "OBJECT IDLETIME" => Rule::Seconds,
+        "PTTL" | "PEXPIRETIME" => Rule::Milliseconds,
+        // Order of keys, of commands and of sets is free.
+        "KEYS"
+        | "COMMAND LIST"
+        | "COMMAND INFO"
+        | "COMMAND DOCS"
+        | "COMMAND GETKEYSANDFLAGS"
+        | "CONFIG GET" => Rule::Unordered,
+        // Each is about the process, the moment or chance; what remains is that a reply of this type comes.
+        "TIME" | "RANDOMKEY" | "CLIENT ID" | "LOLWUT" | "MEMORY USAGE" | "MEMORY DOCTOR"
+        | "DEBUG OBJECT" | "LATENCY DOCTOR" | "SLOWLOG LEN" | "OBJECT FREQ" => Rule::SameType,
+        // Lists of events that differ from run to run.
+        "SCAN" | "SLOWLOG GET" | "LATENCY LATEST" | "LATENCY HISTORY" | "LATENCY HISTOGRAM" => {
+            Rule::SameShape
+        }
+        "CLIENT INFO" | "CLIENT LIST" => Rule::FieldNames,
+        "INFO" => Rule::InfoFields,
+        "HELLO" | "MEMORY STATS" => Rule::PairNames,
+        // Texts for people, in our own words.
+        help if help.ends_with(" HELP") => Rule::SameType,
+        _ => Rule::Exact,
+    }
+}
+
+fn close(ours: &Reply, redis: &Reply, tolerance: u64) -> bool {
+    match (ours, redis) {
+        // Negative answers say something else than a time.
+        (Reply::Integer(ours), Reply::Integer(redis)) => {
+            *ours >= 0 && *redis >= 0 && ours.abs_diff(*redis) <= tolerance
+        }
+        _ => false,
+    }
+}
+
+/// Equal variants; nulls of any kind agree with nothing but themselves.
+fn same_type(ours: &Reply, redis: &Reply) -> bool {
+    std::mem::discriminant(ours) == std::mem::discriminant(redis)
+}
+
+fn same_shape(ours: &Reply, redis: &Reply) -> bool {
+    if !same_type(ours, redis) {
+        return false;
+    }
+    match (ours, redis) {
+        (Reply::Array(ours), Reply::Array(redis)) if ours.len() == redis.len() => ours
+            .iter()
+            .zip(redis)
+            .all(|(ours, redis)| same_shape(ours, redis)),
+        _ => true,
+    }
+}
+
+/// The reply with the elements of every aggregate in one order; pairs of maps stay together.
+fn sorted(reply: &Reply) -> Reply {
+    let all = |elements: &[Reply]| {
+        let mut elements: Vec<Reply> = elements.iter().map(sorted).collect();
+        elements.sort();
+        elements
+    };
+    match reply {
+        Reply::Array(elements) => Reply::Array(all(elements)),
+        Reply::Set(elements) => Reply::Set(all(elements)),
+        Reply::Map(elements) => {
+            let mut pairs: Vec<Vec<Reply>> = elements
+                .chunks(2)
+                .map(|pair| pair.iter().map(sorted).collect())
+                .collect();
+            pairs.sort();
+            Reply::Map(pairs.concat())
+        }
+        other => other.clone(),
+    }
+}
+
+fn field_names(reply: &Reply) -> Vec<String> {
+    let text = reply.text();
+    // Of a list of clients the first line stands for all: who else is connected differs.
+    let line = text.lines().next().unwrap_or_default();
+    line.split(' ')
+        .map(|word| word.split('=').next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// Lines that depend on what has been called, on the build or on the allocator, not on the protocol.
+const INFO_BY_CHANCE: &[&str] = &["cmdstat_", "errorstat_", "latency_percentiles_usec_", "db"];
+
+fn info_names(reply: &Reply) -> Vec<String> {
+    reply
+        .text()
+        .lines()
+        .map(|line| line.split(':').next().unwrap_or_default().to_owned())
+        .filter(|name| !INFO_BY_CHANCE.iter().any(|prefix| name.starts_with(prefix)))
+        .collect()
+}
+
+fn pair_names(reply: &Reply) -> Vec<String> {
+    let names = reply.elements().iter().step_by(2);
+    names
+        .map(|name| format!("{name:?}"))
+        .filter(|name| !name.starts_with("\"db."))
+        .collect()
+}
+
+fn includes(ours: &[String], redis: &[String]) -> bool {
+    redis.iter().all(|name| ours.contains(name))
+}
+
+#[test]
+fn replies_are_compared_byte_for_byte_unless_a_rule_says_otherwise() {
+    let check = |words: &str, ours: Reply, redis: Reply, expected: bool| {
+        let request: Request = words.split(' ').map(Vec::from).collect();
+        assert_eq!(
+            agree(&request, &ours, &redis),
+            expected,
+            "{words}: {ours:?} / {redis:?}"
+        );
+    };
+    check("GET k", Reply::bulk("a"), Reply::bulk("a"), true);
+    check("GET k", Reply::bulk("a"), Reply::bulk("b"), false);
+    check("GET k", Reply::NullBulk, Reply::Null, false);
+    check("TTL k", Reply::Integer(100), Reply::Integer(99), true);
+    check("TTL k", Reply::Integer(-1), Reply::Integer(0), false);
+    check("TTL k", Reply::Integer(100), Reply::Integer(-1), false);
+    let array = |items: &[&str]| Reply::Array(items.iter().map(Reply::bulk).collect());
+    check("KEYS *", array(&["a", "b"]), array(&["b", "a"]), true);
+    check("KEYS *", array(&["a", "b"]), array(&["a", "a"]), false);
+    check("MGET a b", array(&["a", "b"]), array(&["b", "a"]), false);
+    let error = Reply::Error(b"ERR".to_vec());
+    check("TIME", error, array(&["1", "2"]), false);
+    check(
+        "INFO x",
+        Reply::bulk("# A\r\nx:1\r\ny:2"),
+        Reply::bulk("# A\r\nx:2"),
+        true,
+    );
+    check(
+        "INFO x",
+        Reply::bulk("# A\r\ny:2"),
+        Reply::bulk("# A\r\nx:2"),
+        false,
+    );
+}

@@ -1,0 +1,91 @@
+//! What a client could say: for each group of commands a way to draw each of its commands with arguments on the edges.
+//! Pure: values in, requests out.
+
+mod bits;
+mod connection;
+mod keys;
+mod server;
+mod strings;
+
+use super::draw::{Draw, KeySpace, Request, request};
+
+/// Draws one command.
+pub(super) type Command = fn(&mut Draw) -> Request;
+
+/// Requests that belong together, and which of them are answered.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    /// In the order in which they are sent.
+    pub(super) requests: Vec<Request>,
+    /// Indices of those that get a reply.
+    pub(super) answered: Vec<usize>,
+    /// The server closes the connection after the last reply.
+    pub(super) closes: bool,
+}
+
+impl Step {
+    fn plain(request: Request) -> Self {
+        Self {
+            requests: vec![request],
+            answered: vec![0],
+            closes: false,
+        }
+    }
+}
+
+/// Which commands are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// A single server with all its commands.
+    Server,
+    /// A proxy: what is about one server's inside is left out.
+    Proxy,
+}
+
+/// Draws the next step of a run.
+pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
+    let group: &[Command] = match (draw.dice.below(1000), scope) {
+        (0..=449, _) => strings::COMMANDS,
+        (450..=569, _) => bits::COMMANDS,
+        (570..=829, _) => keys::COMMANDS,
+        (830..=849, _) => keys::WHOLE_SERVER_COMMANDS,
+        (850..=919, _) => connection::COMMANDS,
+        (920..=924, _) => server::FLUSHES,
+        (925..=939, Scope::Server) => {
+            return draw.dice.pick(connection::SEQUENCES)(draw);
+        }
+        (_, Scope::Server) => server::COMMANDS,
+        (_, Scope::Proxy) => strings::COMMANDS,
+    };
+    let mut request = draw.dice.pick(group)(draw);
+    // Only where one argument less cannot become a command that stops or blocks the server.
+    if !std::ptr::eq(group, server::COMMANDS) && !std::ptr::eq(group, connection::COMMANDS) {
+        draw.blur_arity(&mut request);
+    }
+    request[0] = draw.any_case(&request[0]);
+    Step::plain(request)
+}
+
+/// The options of a walk over all keys.
+pub(super) fn draw_walk(draw: &mut Draw) -> Request {
+    let mut options = Request::new();
+    if draw.dice.percent(40) {
+        options.extend(request!["MATCH", draw.pattern()]);
+    }
+    if draw.dice.percent(40) {
+        options.extend(request!["COUNT", *draw.dice.pick(&["1", "3", "1000"])]);
+    }
+    if draw.dice.percent(20) {
+        options.extend(request!["TYPE", *draw.dice.pick(&["string", "list"])]);
+    }
+    options
+}
+
+/// The keys that a target in this scope allows together.
+pub(super) fn key_space(shards: usize) -> KeySpace {
+    if shards > 1 {
+        KeySpace::Sharded
+    } else {
+        KeySpace::Whole
+    }
+}

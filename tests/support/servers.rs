@@ -1,0 +1,313 @@
+//! Servers as child processes of the test: nodes and proxies of the built binary, on free ports of the loopback, with temporary folders.
+//! Each is stopped by its own process id when its value goes. Never: a fixed port, a process that the test did not start.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use super::Client;
+use super::eventually::{Stopwatch, eventually_within, now_nanoseconds, pause};
+
+/// The binary that cargo built for these tests.
+pub(crate) const SWITCHYARD: &str = env!("CARGO_BIN_EXE_switchyard");
+
+/// Until a server answers; generous, for several test processes share the machine.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A free port may be taken by somebody else before the server binds it; then another one is drawn.
+const START_ATTEMPTS: usize = 4;
+
+/// A running (or killed) server process.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Where clients connect.
+    pub(crate) address: SocketAddr,
+    program: PathBuf,
+    arguments: Vec<String>,
+    child: Child,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts `program` with what `arguments` makes of a free address and the server's own folder; returns when it answers a PING.
+    pub(crate) fn start(
+        program: impl AsRef<Path>,
+        arguments: impl Fn(SocketAddr, &Path) -> Vec<String>,
+    ) -> Self {
+        let mut last = String::new();
+        for _ in 0..START_ATTEMPTS {
+            match Self::try_start(program.as_ref(), &arguments) {
+                Ok(server) => return server,
+                Err(output) => last = output,
+            }
+        }
+        panic!("{} did not start: {last}", program.as_ref().display());
+    }
+
+    fn try_start(
+        program: &Path,
+        arguments: impl Fn(SocketAddr, &Path) -> Vec<String>,
+    ) -> Result<Self, String> {
+        let folder = TempDir::with_prefix("switchyard-test-").expect("a temporary folder");
+        let address = free_address();
+        let arguments = arguments(address, folder.path());
+        let child = spawn(program, &arguments, folder.path());
+        let mut server = Self {
+            address,
+            program: program.to_path_buf(),
+            arguments,
+            child,
+            folder,
+        };
+        server.wait_until_it_answers()?;
+        Ok(server)
+    }
+
+    fn wait_until_it_answers(&mut self) -> Result<(), String> {
+        let watch = Stopwatch::start();
+        while watch.elapsed() < START_DEADLINE {
+            if let Some(status) = self.child.try_wait().expect("own child") {
+                return Err(format!("{status}, {}", self.output()));
+            }
+            let answered = Client::try_connect(self.address)
+                .is_ok_and(|mut client| client.try_call(&["PING"]).is_ok());
+            if answered {
+                return Ok(());
+            }
+            pause(Duration::from_millis(10));
+        }
+        Err(format!("no answer, {}", self.output()))
+    }
+
+    /// What it has written to its standard output and error.
+    pub(crate) fn output(&self) -> String {
+        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
+    }
+
+    /// Its temporary folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A new connection to it.
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// SIGKILL; returns when the process is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("own child");
+        self.child.wait().expect("own child");
+    }
+
+    /// The same command line again, after [`Self::kill`]; returns when it answers.
+    pub(crate) fn restart(&mut self) {
+        self.child = spawn(&self.program, &self.arguments, self.folder.path());
+        if let Err(output) = self.wait_until_it_answers() {
+            panic!("no restart: {output}");
+        }
+    }
+
+    /// SIGSTOP: it keeps its sockets and says nothing.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// SIGTERM; returns at once.
+    pub(crate) fn ask_to_stop(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait_for_exit(&mut self, deadline: Duration) -> ExitStatus {
+        let mut status = None;
+        let child = &mut self.child;
+        eventually_within(deadline, "the process ends", || {
+            status = child.try_wait().expect("own child");
+            status.is_some()
+        });
+        status.expect("ended")
+    }
+
+    /// Whether the process lives.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("own child").is_none()
+    }
+
+    /// Resident memory, bytes.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("alive");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("a process has resident memory");
+        let kibibytes = line.trim().trim_end_matches(" kB");
+        kibibytes.parse::<u64>().expect("a number") * 1024
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.pid()).expect("process ids are small");
+        kill(Pid::from_raw(pid), signal).expect("own child");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let output = self.output();
+            let tail = output.len().saturating_sub(4000);
+            let tail = output.get(tail..).unwrap_or(&output);
+            eprintln!("--- output of {:?}:\n{tail}\n---", self.arguments);
+        }
+        // Either may fail when it is gone already, which is what is wanted.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn spawn(program: &Path, arguments: &[String], folder: &Path) -> Child {
+    let output = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("output"))
+        .expect("a file in a temporary folder");
+    Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().expect("a file clones"))
+        .stderr(output)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}", program.display()))
+}
+
+/// Ports are drawn below the range from which the kernel takes those of outgoing connections, which would race with a server that starts.
+const FIRST_PORT: u16 = 10_000;
+const PORTS: u16 = 22_000;
+
+/// An address on the loopback that nobody listens on.
+pub(crate) fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test processes start at places of their own, so that they seldom try the same port.
+    let start =
+        (now_nanoseconds() / 1000 + u64::from(std::process::id()) * 7919) % u64::from(PORTS);
+    let start = u16::try_from(start).expect("below PORTS");
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST_PORT + (start.wrapping_add(step) % PORTS);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// A node by itself, with further arguments of `switchyard node`.
+pub(crate) fn start_node(further: &[&str]) -> Server {
+    Server::start(SWITCHYARD, |address, _| {
+        let mut arguments = words(&["node", "--listen", &address.to_string()]);
+        arguments.extend(words(further));
+        arguments
+    })
+}
+
+/// A proxy over servers that answer at `nodes`, one shard each, with further arguments of `switchyard proxy`.
+pub(crate) fn start_proxy(nodes: &[SocketAddr], further: &[&str]) -> Server {
+    Server::start(SWITCHYARD, |address, folder| {
+        let topology = topology_path(folder);
+        write_first_topology(&topology, nodes);
+        let listen = address.to_string();
+        let file = topology.display().to_string();
+        let mut arguments = words(&["proxy", "--listen", &listen, "--topology", &file]);
+        arguments.extend(words(further));
+        arguments
+    })
+}
+
+/// Where the topology of a proxy started by [`start_proxy`] lies.
+pub(crate) fn topology_path(folder: &Path) -> PathBuf {
+    folder.join("topology.toml")
+}
+
+/// The topology that `switchyard topology init` gives for these nodes.
+pub(crate) fn write_first_topology(path: &Path, nodes: &[SocketAddr]) {
+    let mut command = Command::new(SWITCHYARD);
+    command.args(["topology", "init"]);
+    for node in nodes {
+        command.args(["--node", &node.to_string()]);
+    }
+    let output = command.output().expect("the binary runs");
+    assert!(output.status.success(), "topology init: {output:?}");
+    fs::write(path, output.stdout).expect("a file in a temporary folder");
+}
+
+/// A proxy with its nodes, one per shard.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    /// The proxy that clients connect to.
+    pub(crate) proxy: Server,
+    /// The nodes, in the order of their shards.
+    pub(crate) nodes: Vec<Server>,
+}
+
+impl Cluster {
+    /// `shards` nodes and a proxy over them.
+    pub(crate) fn start(shards: usize) -> Self {
+        Self::start_with(shards, &[], &[])
+    }
+
+    /// The same with further arguments for each node and for the proxy.
+    pub(crate) fn start_with(shards: usize, for_nodes: &[&str], for_proxy: &[&str]) -> Self {
+        let nodes: Vec<Server> = (0..shards).map(|_| start_node(for_nodes)).collect();
+        let addresses: Vec<SocketAddr> = nodes.iter().map(|node| node.address).collect();
+        let proxy = start_proxy(&addresses, for_proxy);
+        Self { proxy, nodes }
+    }
+
+    /// A new connection to the proxy.
+    pub(crate) fn connect(&self) -> Client {
+        self.proxy.connect()
+    }
+
+    /// `count` keys that live on the shard of node `index`, found by asking the node itself.
+    pub(crate) fn keys_on(&self, index: usize, count: usize) -> Vec<String> {
+        let mut through_proxy = self.connect();
+        let mut node = self.nodes[index].connect();
+        let mut keys = Vec::new();
+        // With n shards one key in n fits; a hundred tries for each is far beyond chance.
+        for number in 0..count * 100 * self.nodes.len() {
+            let key = format!("key-of-shard-{index}:{number}");
+            assert_eq!(through_proxy.call(&["SET", &key, "here"]).text(), "OK");
+            if node.call(&["DEL", &key]).integer() == 1 {
+                keys.push(key);
+                if keys.len() == count {
+                    return keys;
+                }
+            } else {
+                through_proxy.call(&["DEL", &key]);
+            }
+        }
+        panic!("shard {index} owns too few keys: {}", keys.len());
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
