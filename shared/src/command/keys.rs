@@ -86,21 +86,19 @@ impl KeyShape {
             if spec.flags.contains(KeyFlags::NOT_KEY) {
                 continue;
             }
-            let (first, mut end, step) = match (spec.begin, spec.find) {
-                (
-                    BeginSearch::Index(first),
-                    FindKeys::Range {
-                        last,
-                        step,
-                        limit: 0,
-                    },
-                ) => (first, last, step),
-                _ => return Self::Search,
+            let BeginSearch::Index(first) = spec.begin else {
+                return Self::Search;
+            };
+            let FindKeys::Range {
+                last,
+                step,
+                limit: 0,
+            } = spec.find
+            else {
+                return Self::Search;
             };
             assert!(first > 0 && step > 0, "a place before the arguments");
-            if end >= 0 {
-                end += first;
-            }
+            let end = if last >= 0 { first + last } else { last };
             shape = match shape {
                 Self::None if end == first => Self::One(first as u16),
                 Self::None => Self::Each {
@@ -158,6 +156,11 @@ impl KeySpec {
             }
             FindKeys::Unknown => return Err(()),
         };
+        // `PFMERGE destination` has no sources. (Redis finds no key at all then, and a cluster of it would not know where to go.)
+        let open_end = matches!(self.find, FindKeys::Range { last: ..0, .. });
+        if open_end && range.last + 1 == range.first {
+            return Ok(None);
+        }
         if range.first > range.last
             || range.last >= count
             || self.flags.contains(KeyFlags::INCOMPLETE)
@@ -299,6 +302,9 @@ impl CommandSpec {
     fn keys_by_syntax(&self, args: Args<'_>, visit: &mut dyn FnMut(usize, KeyFlags)) {
         const READ: KeyFlags = KeyFlags::RO.union(KeyFlags::ACCESS);
         const STORE: KeyFlags = KeyFlags::OW.union(KeyFlags::UPDATE);
+        if args.len() < 2 {
+            return;
+        }
         match self.id {
             CommandId::SortRo => visit(1, READ),
             CommandId::Sort => {

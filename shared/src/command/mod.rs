@@ -180,3 +180,6 @@ fn one_line(bytes: &[u8]) -> Box<str> {
         .replace(['\r', '\n'], " ")
         .into()
 }
+
+#[cfg(test)]
+mod tests;
