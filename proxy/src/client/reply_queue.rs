@@ -1,0 +1,210 @@
+//! A client's replies in the order of its requests, whatever the order in which nodes answer.
+//! Pure. Invariants: each request expected is answered exactly once; nothing leaves before all that was asked earlier has left.
+//!
+//! Requests are numbered, in rising order with gaps. A *place* stands for a run of consecutive requests whose replies come from one source, in order; replies of the
+//! first place go straight to the output, those of later places wait in theirs.
+
+use std::collections::VecDeque;
+
+use super::output::{Output, ReplyBytes};
+use crate::buffers::Buffers;
+
+/// Requests that one source answers one after the other.
+#[derive(Debug)]
+struct Place {
+    /// The number behind its last request.
+    end: u64,
+    /// Requests still without a reply; they are the last ones before `end`.
+    missing: u32,
+    /// Who answers: only requests of the same source may join the place.
+    source: Source,
+    /// The client does not want to hear the answers (CLIENT REPLY).
+    silent: bool,
+    /// Replies that wait for earlier ones.
+    ready: Output,
+}
+
+/// Who answers a run of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The proxy itself, at once.
+    Here,
+    /// The pipe of this number.
+    Pipe(u32),
+    /// Several nodes, or something that takes time here.
+    Gathered,
+}
+
+/// The replies of one client: those expected, those that wait, those on their way out.
+#[derive(Debug, Default)]
+pub(crate) struct ReplyQueue {
+    places: VecDeque<Place>,
+    /// The number of the next request.
+    next: u64,
+    /// Requests without a reply.
+    missing: u64,
+    /// Bytes in places.
+    waiting_bytes: usize,
+    output: Output,
+}
+
+impl ReplyQueue {
+    /// Requests that have no reply yet.
+    #[inline]
+    pub(crate) fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// Bytes that the client has not taken yet, those included that wait for their turn.
+    #[inline]
+    pub(crate) fn bytes(&self) -> usize {
+        self.waiting_bytes + self.output.len()
+    }
+
+    /// What may be written now.
+    #[inline]
+    pub(crate) fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    /// Whether nothing is expected and nothing waits to be written.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.missing == 0 && self.output.is_empty()
+    }
+
+    /// Expects `count` more replies from `source`; gives the number of the first of these requests.
+    #[inline]
+    pub(crate) fn expect(&mut self, source: Source, count: u32, silent: bool) -> u64 {
+        self.missing += u64::from(count);
+        if let Some(last) = self.places.back_mut()
+            && last.source == source
+            && last.silent == silent
+            && source != Source::Gathered
+        {
+            self.next += u64::from(count);
+            last.end = self.next;
+            last.missing += count;
+            return self.next - u64::from(count);
+        }
+        // A number is left out between places, so that requests with consecutive numbers are in the same one.
+        let first = self.next + 1;
+        self.next = first + u64::from(count);
+        self.places.push_back(Place {
+            end: self.next,
+            missing: count,
+            source,
+            silent,
+            ready: Output::default(),
+        });
+        first
+    }
+
+    /// Replies at once, behind all that was asked before: `write` appends the reply to the buffer it is given.
+    pub(crate) fn answer<R>(&mut self, buffers: &mut Buffers, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        if self.places.is_empty() {
+            return self.output.write_with(buffers, write);
+        }
+        if self.places.back().is_none_or(|last| last.source != Source::Here) {
+            self.next += 1;
+            self.places.push_back(Place {
+                end: self.next,
+                missing: 0,
+                source: Source::Here,
+                silent: false,
+                ready: Output::default(),
+            });
+        }
+        let Some(last) = self.places.back_mut() else {
+            unreachable!("a place was pushed above");
+        };
+        let before = last.ready.len();
+        let result = last.ready.write_with(buffers, write);
+        self.waiting_bytes += last.ready.len() - before;
+        result
+    }
+
+    /// Fills in the replies to `count` requests, the first of which has number `first`.
+    ///
+    /// # Panics
+    /// When one of them already has a reply: our mistake, and the client would get wrong answers from here on.
+    #[inline]
+    pub(crate) fn deliver(&mut self, first: u64, count: u32, reply: ReplyBytes<'_>, buffers: &mut Buffers) {
+        self.missing -= u64::from(count);
+        match self.places.front_mut() {
+            Some(place) if place.end - u64::from(place.missing) == first && place.missing >= count => {
+                place.missing -= count;
+                if !place.silent {
+                    self.output.push(reply, buffers);
+                }
+                if place.missing == 0 {
+                    self.places.pop_front();
+                    self.let_ready_ones_go(buffers);
+                }
+            }
+            _ => self.deliver_later_place(first, count, reply, buffers),
+        }
+    }
+
+    /// The replies are for a place behind the first, or for requests in the middle of one.
+    fn deliver_later_place(&mut self, first: u64, count: u32, reply: ReplyBytes<'_>, buffers: &mut Buffers) {
+        let index = self.open_place(first, count);
+        let place = &mut self.places[index];
+        place.missing -= count;
+        if !place.silent {
+            self.waiting_bytes += reply.len();
+            place.ready.push(reply, buffers);
+        }
+        if index == 0 {
+            self.let_ready_ones_go(buffers);
+        }
+    }
+
+    /// The index of the place whose next replies are `first` and the `count - 1` after it; places are cut where these requests stand in their middle,
+    /// which happens only when some commands of a lost pipe were sent again and others were not.
+    fn open_place(&mut self, first: u64, count: u32) -> usize {
+        let mut index = self.places.partition_point(|place| place.end <= first);
+        let place = self.places.get(index).expect("a reply answers a request that is expected");
+        let next = place.end - u64::from(place.missing);
+        assert!(next <= first, "each request is answered once");
+        if next < first {
+            self.cut(index, first);
+            index += 1;
+        }
+        let end = first + u64::from(count);
+        assert!(end <= self.places[index].end, "a run of replies belongs to one place");
+        index
+    }
+
+    /// Cuts a place in two; the second begins with request `at`.
+    fn cut(&mut self, index: usize, at: u64) {
+        let place = &mut self.places[index];
+        let behind = u32::try_from(place.end - at).expect("part of a count of 32 bits");
+        let second = Place {
+            end: place.end,
+            missing: behind,
+            source: place.source,
+            silent: place.silent,
+            ready: Output::default(),
+        };
+        place.end = at;
+        place.missing -= behind;
+        self.places.insert(index + 1, second);
+    }
+
+    /// Moves to the output what no longer waits for anything.
+    fn let_ready_ones_go(&mut self, buffers: &mut Buffers) {
+        while let Some(place) = self.places.front_mut() {
+            if !place.ready.is_empty() {
+                self.waiting_bytes -= place.ready.len();
+                self.output.append(std::mem::take(&mut place.ready), buffers);
+            }
+            if place.missing > 0 {
+                return;
+            }
+            self.places.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! The queue against a plain model: a list of replies, filled in any order, read from the front.
+
+use super::*;
+use proptest::prelude::*;
+
+fn written(queue: &mut ReplyQueue, buffers: &mut Buffers) -> Vec<u8> {
+    let mut all = Vec::new();
+    while !queue.output().is_empty() {
+        let mut slices = [std::io::IoSlice::new(&[]); super::super::output::SLICES_PER_WRITE];
+        let filled = queue.output().slices(&mut slices);
+        let piece: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect();
+        all.extend_from_slice(&piece);
+        queue.output().advance(piece.len(), buffers);
+    }
+    all
+}
+
+#[test]
+fn a_fast_shard_does_not_overtake_a_slow_one() {
+    let mut buffers = Buffers::default();
+    let mut queue = ReplyQueue::default();
+    let slow = queue.expect(Source::Pipe(0), 2, false);
+    let fast = queue.expect(Source::Pipe(1), 1, false);
+    queue.answer(&mut buffers, |out| out.extend_from_slice(b"here"));
+    queue.deliver(fast, 1, ReplyBytes::Lent(b"fast"), &mut buffers);
+    assert!(written(&mut queue, &mut buffers).is_empty());
+    assert_eq!(queue.bytes(), 8);
+    queue.deliver(slow, 1, ReplyBytes::Lent(b"slow1"), &mut buffers);
+    assert_eq!(written(&mut queue, &mut buffers), b"slow1");
+    queue.deliver(slow + 1, 1, ReplyBytes::Lent(b"slow2"), &mut buffers);
+    assert_eq!(written(&mut queue, &mut buffers), b"slow2fasthere");
+    assert!(queue.is_idle());
+    assert_eq!(queue.bytes(), 0);
+}
+
+#[test]
+fn silent_requests_are_counted_and_not_heard() {
+    let mut buffers = Buffers::default();
+    let mut queue = ReplyQueue::default();
+    let silent = queue.expect(Source::Pipe(0), 1, true);
+    let loud = queue.expect(Source::Pipe(0), 1, false);
+    queue.deliver(silent, 1, ReplyBytes::Lent(b"silent"), &mut buffers);
+    queue.deliver(loud, 1, ReplyBytes::Lent(b"loud"), &mut buffers);
+    assert_eq!(written(&mut queue, &mut buffers), b"loud");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn replies_leave_in_request_order_each_once(
+        requests in proptest::collection::vec((0u32..4, any::<bool>()), 1..60),
+        order in proptest::collection::vec(any::<u16>(), 60),
+    ) {
+        let mut buffers = Buffers::default();
+        let mut queue = ReplyQueue::default();
+        let mut open = Vec::new();
+        let mut expected = Vec::new();
+        let mut got = Vec::new();
+        for (index, (source, silent)) in requests.iter().enumerate() {
+            let text = format!("<{index}>").into_bytes();
+            if *source == 3 {
+                queue.answer(&mut buffers, |out| out.extend_from_slice(&text));
+                expected.extend_from_slice(&text);
+                continue;
+            }
+            let number = queue.expect(Source::Pipe(*source), 1, *silent);
+            if !silent {
+                expected.extend_from_slice(&text);
+            }
+            open.push((number, text));
+        }
+        // Any order at all: a lost pipe answers some at once and repeats others.
+        for pick in order {
+            if open.is_empty() {
+                break;
+            }
+            let (number, text) = open.remove(usize::from(pick) % open.len());
+            queue.deliver(number, 1, ReplyBytes::Lent(&text), &mut buffers);
+            got.extend(written(&mut queue, &mut buffers));
+        }
+        prop_assert_eq!(got, expected);
+        prop_assert!(queue.is_idle());
+        prop_assert_eq!(queue.bytes(), 0);
+    }
+}
