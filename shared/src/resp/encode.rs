@@ -326,3 +326,129 @@ fn write_head(out: &mut Vec<u8>, marker: u8, len: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `write` writes in each protocol.
+    fn check(write: impl Fn(&mut ReplyWriter<'_>), resp2: &str, resp3: &str) {
+        for (protocol, expected) in [(Protocol::Resp2, resp2), (Protocol::Resp3, resp3)] {
+            let mut out = b"before".to_vec();
+            write(&mut ReplyWriter::new(&mut out, protocol));
+            let written = out.strip_prefix(b"before").unwrap();
+            assert_eq!(
+                written.escape_ascii().to_string(),
+                expected.as_bytes().escape_ascii().to_string()
+            );
+        }
+    }
+
+    fn check_both(write: impl Fn(&mut ReplyWriter<'_>), expected: &str) {
+        check(write, expected, expected);
+    }
+
+    #[test]
+    fn what_both_protocols_have_is_the_same_in_both() {
+        check_both(|reply| reply.ok(), "+OK\r\n");
+        check_both(|reply| reply.simple("PONG"), "+PONG\r\n");
+        check_both(
+            |reply| reply.error(&ErrorReply::Syntax),
+            "-ERR syntax error\r\n",
+        );
+        for value in [0, 7, 9, 10, 99, 100, -1, i64::MAX, i64::MIN] {
+            check_both(|reply| reply.integer(value), &format!(":{value}\r\n"));
+            let text = value.to_string();
+            check_both(
+                |reply| reply.bulk_integer(value),
+                &format!("${}\r\n{text}\r\n", text.len()),
+            );
+        }
+        for length in [0, 1, 9, 10, 42, 99, 100, 255, 256, 1000, 70_000] {
+            let text = "x".repeat(length);
+            check_both(
+                |reply| reply.bulk(text.as_bytes()),
+                &format!("${length}\r\n{text}\r\n"),
+            );
+            check_both(|reply| reply.array(length), &format!("*{length}\r\n"));
+        }
+    }
+
+    #[test]
+    fn what_resp2_lacks_it_says_otherwise() {
+        check(|reply| reply.null(), "$-1\r\n", "_\r\n");
+        check(|reply| reply.null_array(), "*-1\r\n", "_\r\n");
+        check(|reply| reply.map(3), "*6\r\n", "%3\r\n");
+        check(|reply| reply.set(3), "*3\r\n", "~3\r\n");
+        check(|reply| reply.push(3), "*3\r\n", ">3\r\n");
+        check(|reply| reply.boolean(true), ":1\r\n", "#t\r\n");
+        check(|reply| reply.boolean(false), ":0\r\n", "#f\r\n");
+        check(
+            |reply| reply.double(0.1),
+            "$19\r\n0.10000000000000001\r\n",
+            ",0.10000000000000001\r\n",
+        );
+        check(|reply| reply.double(3.0), "$1\r\n3\r\n", ",3\r\n");
+        check(
+            |reply| reply.double(f64::NEG_INFINITY),
+            "$4\r\n-inf\r\n",
+            ",-inf\r\n",
+        );
+        check(|reply| reply.big_number("123"), "$3\r\n123\r\n", "(123\r\n");
+        check(
+            |reply| reply.verbatim("txt", b"a\r\nb"),
+            "$4\r\na\r\nb\r\n",
+            "=8\r\ntxt:a\r\nb\r\n",
+        );
+    }
+
+    #[test]
+    fn line_ends_inside_a_line_become_blanks() {
+        check_both(|reply| reply.simple("a\r\nb\n"), "+a  b \r\n");
+    }
+
+    #[test]
+    fn a_head_may_come_after_its_elements() {
+        for count in [0, 1, 9, 10, 11, 1000] {
+            let write = |reply: &mut ReplyWriter<'_>, later: bool| {
+                let head = later.then(|| reply.map_later());
+                if !later {
+                    reply.map(count);
+                }
+                for key in 0..i64::try_from(count).unwrap() {
+                    reply.integer(key);
+                    let inner = later.then(|| reply.array_later());
+                    if !later {
+                        reply.array(2);
+                    }
+                    reply.bulk(b"a");
+                    reply.bulk(b"b");
+                    if let Some(inner) = inner {
+                        reply.finish(inner, 2);
+                    }
+                }
+                if let Some(head) = head {
+                    reply.finish(head, count);
+                }
+            };
+            for protocol in [Protocol::Resp2, Protocol::Resp3] {
+                let mut now = Vec::new();
+                write(&mut ReplyWriter::new(&mut now, protocol), false);
+                let mut later = Vec::new();
+                write(&mut ReplyWriter::new(&mut later, protocol), true);
+                assert_eq!(now, later);
+            }
+        }
+    }
+
+    #[test]
+    fn requests_are_multibulk() {
+        let mut out = Vec::new();
+        encode_request(&mut out, ["SET", "k", "v w"]);
+        encode_request(&mut out, [b"PING".to_vec()]);
+        assert_eq!(
+            out,
+            b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3\r\nv w\r\n*1\r\n$4\r\nPING\r\n"
+        );
+    }
+}

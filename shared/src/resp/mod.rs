@@ -1,13 +1,17 @@
 //! RESP2 and RESP3 as bytes. Requests are scanned into ranges, replies are scanned for their ends; nothing is decoded on the hot path.
 //! Pure. Invariant: no input can panic, recurse without bound or allocate beyond what has really arrived.
 
+mod decode;
 mod encode;
 mod error_reply;
 mod number;
 mod reply_end;
 mod request;
+#[cfg(test)]
+mod tests;
 mod user_text;
 
+pub use decode::{Frame, decode, decode_scanned};
 pub use encode::{LaterHead, Protocol, ReplyWriter, encode_request};
 pub use error_reply::ErrorReply;
 pub use number::{parse_integer, write_double};

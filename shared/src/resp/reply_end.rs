@@ -34,29 +34,43 @@ pub enum ReplyError {
     /// Deeper than [`MAX_DEPTH`].
     #[error("a reply is nested too deeply")]
     TooDeep,
+    /// The text behind this marker does not mean what it should; only decoding looks at it.
+    #[error("invalid value behind '{}' in a reply", .0.escape_ascii())]
+    InvalidValue(u8),
     /// CR LF is not where it should be.
     #[error("a line end is missing in a reply")]
     MissingLineEnd,
 }
 
 /// Finds the end of the next reply in a growing buffer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ReplyScanner {
     /// The next byte to look at; 0 when no reply has been begun.
     position: usize,
     /// Up to here the line that begins at `position` is known to have no end.
     searched: usize,
-    /// Elements missing on each level of aggregates that is open.
-    missing: [u64; MAX_DEPTH],
-    /// Levels open.
+    /// Elements missing on each level; level 0 is the reply itself.
+    missing: [u64; MAX_DEPTH + 1],
+    /// Aggregates that are open.
     depth: usize,
+}
+
+impl Default for ReplyScanner {
+    fn default() -> Self {
+        Self {
+            position: 0,
+            searched: 0,
+            missing: [0; MAX_DEPTH + 1],
+            depth: 0,
+        }
+    }
 }
 
 impl ReplyScanner {
     /// Scans `bytes`, which start at the first byte of a reply and are the same as last time, or longer.
     /// `Some(end)`: the reply is `bytes[..end]`, and the scanner is ready for the next one. `None`: more bytes are needed.
     ///
-    /// Attributes belong to the reply that follows them. After an error the scanner is of no more use.
+    /// Attributes belong to the reply that follows them. After an error the scanner, like its connection, is of no more use.
     ///
     /// # Errors
     /// [`ReplyError`]: not RESP, too deep, or too large.
@@ -73,28 +87,29 @@ impl ReplyScanner {
 
     /// Element by element until the reply is complete.
     fn scan_elements(&mut self, bytes: &[u8]) -> Result<Option<usize>, ReplyError> {
+        if self.position == 0 {
+            self.missing[0] = 1;
+        }
         loop {
-            let Some(opens) = self.element(bytes)? else {
-                return Ok(None);
-            };
-            match opens {
-                Element::Attribute(0) => continue,
-                Element::Attribute(elements) => {
+            match self.element(bytes)? {
+                None => return Ok(None),
+                Some(Element::Single | Element::Aggregate(0)) => self.missing[self.depth] -= 1,
+                Some(Element::Aggregate(elements)) => {
+                    self.missing[self.depth] -= 1;
                     self.open(elements)?;
-                    continue;
                 }
-                Element::Aggregate(elements) if elements > 0 => {
-                    self.count_down();
-                    self.open(elements)?;
-                    continue;
-                }
-                Element::Aggregate(_) | Element::Single => self.count_down(),
+                // What the attribute describes is still missing.
+                Some(Element::Attribute(0)) => {}
+                Some(Element::Attribute(elements)) => self.open(elements)?,
             }
-            if self.close_full_levels() {
-                let end = self.position;
-                self.position = 0;
-                self.searched = 0;
-                return Ok(Some(end));
+            while self.missing[self.depth] == 0 {
+                if self.depth == 0 {
+                    let end = self.position;
+                    self.position = 0;
+                    self.searched = 0;
+                    return Ok(Some(end));
+                }
+                self.depth -= 1;
             }
         }
     }
@@ -199,30 +214,12 @@ impl ReplyScanner {
     }
 
     fn open(&mut self, elements: u64) -> Result<(), ReplyError> {
-        let level = self
+        self.depth += 1;
+        *self
             .missing
             .get_mut(self.depth)
-            .ok_or(ReplyError::TooDeep)?;
-        *level = elements;
-        self.depth += 1;
+            .ok_or(ReplyError::TooDeep)? = elements;
         Ok(())
-    }
-
-    fn count_down(&mut self) {
-        if let Some(level) = self.depth.checked_sub(1) {
-            self.missing[level] -= 1;
-        }
-    }
-
-    /// Leaves the levels to which nothing is missing; whether that was the whole reply.
-    fn close_full_levels(&mut self) -> bool {
-        while let Some(level) = self.depth.checked_sub(1) {
-            if self.missing[level] > 0 {
-                return false;
-            }
-            self.depth = level;
-        }
-        true
     }
 }
 
@@ -256,4 +253,120 @@ fn short_reply(bytes: &[u8]) -> Option<usize> {
     };
     let end = header + length + 2;
     (bytes.get(end - 2..end)? == b"\r\n").then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of `input`, whole and arriving byte by byte.
+    fn check(input: &[u8], expected: Result<Option<usize>, ReplyError>) {
+        let shown = input.escape_ascii();
+        let whole = ReplyScanner::default().scan(input);
+        assert_eq!(whole, expected, "{shown}");
+        let mut scanner = ReplyScanner::default();
+        let mut found = Ok(None);
+        for end in 0..=input.len() {
+            found = scanner.scan(&input[..end]);
+            if found != Ok(None) {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{shown} byte by byte");
+    }
+
+    #[test]
+    fn replies_of_every_type_end_where_they_end() {
+        for reply in [
+            "+OK\r\n",
+            "+\r\n",
+            "-ERR no\r\n",
+            ":1\r\n",
+            ":-123456\r\n",
+            "$-1\r\n",
+            "*-1\r\n",
+            "$0\r\n\r\n",
+            "$3\r\nabc\r\n",
+            "$12\r\nabcdefghi\r\nj\r\n",
+            "*0\r\n",
+            "*2\r\n$1\r\na\r\n*1\r\n:1\r\n",
+            "*2\r\n*0\r\n*2\r\n*-1\r\n$-1\r\n",
+            "_\r\n",
+            "#t\r\n",
+            ",1.5\r\n",
+            "(123456789012345678901234567890\r\n",
+            "!5\r\nERR x\r\n",
+            "=7\r\ntxt:abc\r\n",
+            "%2\r\n+a\r\n:1\r\n+b\r\n*1\r\n_\r\n",
+            "~2\r\n:1\r\n:2\r\n",
+            ">2\r\n+message\r\n+x\r\n",
+            "|1\r\n+ttl\r\n:10\r\n$1\r\na\r\n",
+            "|0\r\n+OK\r\n",
+            "|1\r\n+a\r\n*0\r\n|2\r\n+a\r\n:1\r\n+b\r\n:2\r\n*2\r\n|1\r\n+x\r\n+y\r\n:1\r\n:2\r\n",
+            "*1\r\n|1\r\n+a\r\n%1\r\n+b\r\n+c\r\n%0\r\n",
+        ] {
+            check(reply.as_bytes(), Ok(Some(reply.len())));
+            check(
+                format!("{reply}+NEXT\r\n").as_bytes(),
+                Ok(Some(reply.len())),
+            );
+            for end in 0..reply.len() {
+                check(&reply.as_bytes()[..end], Ok(None));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_is_refused() {
+        let cases: [(&str, ReplyError); 16] = [
+            ("PONG\r\n", ReplyError::UnknownType(b'P')),
+            ("\r\n", ReplyError::UnknownType(b'\r')),
+            ("$?\r\n", ReplyError::Streamed),
+            ("*?\r\n", ReplyError::Streamed),
+            (";4\r\n", ReplyError::Streamed),
+            (".\r\n", ReplyError::Streamed),
+            ("$-2\r\n", ReplyError::InvalidLength),
+            ("$abc\r\n", ReplyError::InvalidLength),
+            ("*-2\r\n", ReplyError::InvalidLength),
+            ("%-1\r\n", ReplyError::InvalidLength),
+            ("!-1\r\n", ReplyError::InvalidLength),
+            ("$536870913\r\n", ReplyError::TooLong),
+            ("*4294967297\r\n", ReplyError::TooManyElements),
+            ("%9223372036854775807\r\n", ReplyError::TooManyElements),
+            ("+a\rb\r\n", ReplyError::MissingLineEnd),
+            ("$1\r\nabc", ReplyError::MissingLineEnd),
+        ];
+        for (input, error) in cases {
+            check(input.as_bytes(), Err(error));
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let nested = |depth| [b"*1\r\n".repeat(depth), b":1\r\n".to_vec()].concat();
+        let deepest = nested(MAX_DEPTH);
+        check(&deepest, Ok(Some(deepest.len())));
+        check(&nested(MAX_DEPTH + 1), Err(ReplyError::TooDeep));
+        check(&b"|1\r\n".repeat(100_000), Err(ReplyError::TooDeep));
+    }
+
+    #[test]
+    fn announced_elements_do_not_multiply() {
+        let input = b"*4294967296\r\n".repeat(MAX_DEPTH);
+        assert_eq!(ReplyScanner::default().scan(&input), Ok(None));
+    }
+
+    #[test]
+    fn a_scanner_finds_one_reply_after_the_other() {
+        let mut scanner = ReplyScanner::default();
+        let input = b"+OK\r\n*2\r\n:1\r\n$1\r\na\r\n$3\r\nabc\r\n:5\r\n$-1\r\n+PONG\r\n";
+        let mut rest = input.as_slice();
+        let mut ends = Vec::new();
+        while let Ok(Some(end)) = scanner.scan(rest) {
+            ends.push(end);
+            rest = &rest[end..];
+        }
+        assert_eq!(ends, [5, 15, 9, 4, 5, 7]);
+        assert_eq!(rest, b"");
+    }
 }
