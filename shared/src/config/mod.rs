@@ -2,18 +2,26 @@
 //! [`node`] and [`proxy`] list them, each once; [`units`] reads "64mb" and "250ms"; [`problem`] is what a person sees when something is wrong.
 //! Reads a file when told to, never the environment or the arguments by itself. All problems are reported together.
 
+pub(crate) mod document;
+mod file;
+mod load;
 mod node;
 mod problem;
 mod proxy;
+mod render;
 mod secret;
 mod settings;
 mod units;
 mod value;
 
+pub use file::{FileError, LONGEST_FILE_BYTES, create_file, read_file, replace_file};
+pub use load::{LoadError, Sources, load, resolve};
 pub use node::{MaxmemoryPolicy, NodeConfig};
 pub use problem::{Origin, Problem, Problems, did_you_mean};
 pub use proxy::ProxyConfig;
+pub use render::render;
 pub use secret::Secret;
-pub use settings::{Setting, Settings, environment_prefix};
+pub use settings::{Conflict, Setting, Settings, environment_prefix};
 pub use units::{ByteCount, parse_duration, print_duration};
 pub use value::SettingValue;
+pub(crate) use value::parse_choice;

@@ -1,7 +1,7 @@
 //! What a node is told at its start. Plain data; names and meanings are those of redis.conf where it has them. Pure.
 
 use super::secret::Secret;
-use super::settings::{choices, kebab, range, settings};
+use super::settings::{Conflict, choices, kebab, range, settings};
 use super::units::ByteCount;
 use crate::topology::Address;
 use std::time::Duration;
@@ -99,26 +99,15 @@ settings! {
 }
 
 impl NodeConfig {
-    fn find_conflicts(&self) -> Vec<(&'static str, String)> {
-        let mut conflicts = Vec::new();
-        if self.client_output_soft_limit > self.client_output_hard_limit {
-            conflicts.push((
-                "client-output-soft-limit",
-                format!(
-                    "{} is more than client-output-hard-limit, {}",
-                    self.client_output_soft_limit, self.client_output_hard_limit
-                ),
-            ));
-        }
-        if self.proto_max_bulk_len > self.client_query_buffer_limit {
-            conflicts.push((
-                "proto-max-bulk-len",
-                format!(
-                    "{} is more than client-query-buffer-limit, {}",
-                    self.proto_max_bulk_len, self.client_query_buffer_limit
-                ),
-            ));
-        }
-        conflicts
+    fn find_conflicts(&self) -> Vec<Conflict> {
+        let outputs = Conflict::more_than(
+            ("client-output-soft-limit", self.client_output_soft_limit),
+            ("client-output-hard-limit", self.client_output_hard_limit),
+        );
+        let inputs = Conflict::more_than(
+            ("proto-max-bulk-len", self.proto_max_bulk_len),
+            ("client-query-buffer-limit", self.client_query_buffer_limit),
+        );
+        [outputs, inputs].into_iter().flatten().collect()
     }
 }

@@ -1,7 +1,7 @@
 //! What a proxy is told at its start. Plain data. Pure.
 
 use super::secret::Secret;
-use super::settings::{kebab, range, settings};
+use super::settings::{Conflict, kebab, range, settings};
 use super::units::ByteCount;
 use crate::topology::Address;
 use std::path::PathBuf;
@@ -88,59 +88,40 @@ settings! {
 }
 
 impl ProxyConfig {
-    fn find_conflicts(&self) -> Vec<(&'static str, String)> {
-        let mut conflicts = Vec::new();
-        let mut conflict = |broken: bool, name: &'static str, text: &str| {
-            if broken {
-                conflicts.push((name, text.to_owned()));
-            }
+    fn find_conflicts(&self) -> Vec<Conflict> {
+        let (tls, admin) = (self.tls_listen.as_ref(), self.admin_listen.as_ref());
+        let needs = |name: &'static str, file: &Option<PathBuf>| {
+            (tls.is_some() && file.is_none()).then(|| Conflict {
+                between: ["tls-listen", name],
+                text: format!("tls-listen needs {name}"),
+            })
         };
-        let tls = self.tls_listen.is_some();
-        conflict(
-            tls && self.tls_cert_file.is_none(),
-            "tls-listen",
-            "TLS needs tls-cert-file as well",
-        );
-        conflict(
-            tls && self.tls_key_file.is_none(),
-            "tls-listen",
-            "TLS needs tls-key-file as well",
-        );
-        let taken = |other: &Option<Address>, address: &Address| {
-            address.port() != 0 && other.as_ref() == Some(address)
+        let same = |names: [&'static str; 2], left: Option<&Address>, right: Option<&Address>| {
+            let port = left.map_or(0, Address::port);
+            (port != 0 && left == right).then(|| Conflict {
+                between: names,
+                text: format!("{} and {} are the same address", names[0], names[1]),
+            })
         };
-        conflict(
-            taken(&self.tls_listen, &self.listen),
-            "tls-listen",
-            "is the same address as listen",
-        );
-        conflict(
-            taken(&self.admin_listen, &self.listen),
-            "admin-listen",
-            "is the same address as listen",
-        );
-        conflict(
-            self.tls_listen
-                .as_ref()
-                .is_some_and(|address| taken(&self.admin_listen, address)),
-            "admin-listen",
-            "is the same address as tls-listen",
-        );
-        conflict(
-            self.reconnect_pause_min > self.reconnect_pause_max,
-            "reconnect-pause-min",
-            "is longer than reconnect-pause-max",
-        );
-        conflict(
-            self.client_output_soft_limit > self.client_output_hard_limit,
-            "client-output-soft-limit",
-            "is more than client-output-hard-limit",
-        );
-        conflict(
-            self.proto_max_bulk_len > self.client_query_buffer_limit,
-            "proto-max-bulk-len",
-            "is more than client-query-buffer-limit",
-        );
-        conflicts
+        let found = [
+            needs("tls-cert-file", &self.tls_cert_file),
+            needs("tls-key-file", &self.tls_key_file),
+            same(["listen", "tls-listen"], Some(&self.listen), tls),
+            same(["listen", "admin-listen"], Some(&self.listen), admin),
+            same(["tls-listen", "admin-listen"], tls, admin),
+            Conflict::more_than(
+                ("reconnect-pause-min", self.reconnect_pause_min),
+                ("reconnect-pause-max", self.reconnect_pause_max),
+            ),
+            Conflict::more_than(
+                ("client-output-soft-limit", self.client_output_soft_limit),
+                ("client-output-hard-limit", self.client_output_hard_limit),
+            ),
+            Conflict::more_than(
+                ("proto-max-bulk-len", self.proto_max_bulk_len),
+                ("client-query-buffer-limit", self.client_query_buffer_limit),
+            ),
+        ];
+        found.into_iter().flatten().collect()
     }
 }

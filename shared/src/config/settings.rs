@@ -1,7 +1,7 @@
 //! Settings are written once: `settings!` makes of each line a public field, its default, its range, its text for `--help`, for the
 //! commented file and for errors, and the way to set it by name. Pure.
 
-use super::problem::Problem;
+use super::value::SettingValue;
 
 /// All that is known of one setting.
 #[derive(Debug)]
@@ -37,6 +37,34 @@ pub fn environment_prefix(section: &str) -> String {
     format!("SWITCHYARD_{}_", section.to_ascii_uppercase())
 }
 
+/// Two settings that contradict each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// Their names; the problem is shown where the first of them that was set at all was set.
+    pub between: [&'static str; 2],
+    /// A sentence that names both.
+    pub text: String,
+}
+
+impl Conflict {
+    /// The conflict there is when the first value is more than the second.
+    pub(super) fn more_than<T: SettingValue + PartialOrd>(
+        less: (&'static str, T),
+        more: (&'static str, T),
+    ) -> Option<Self> {
+        (less.1 > more.1).then(|| Self {
+            between: [less.0, more.0],
+            text: format!(
+                "{} ({}) is more than {} ({})",
+                less.0,
+                less.1.print(),
+                more.0,
+                more.1.print()
+            ),
+        })
+    }
+}
+
 /// Plain data that can be set by name. Implemented by `settings!` alone.
 pub trait Settings: Default + Clone {
     /// The table in a file that holds these settings: `[node]`.
@@ -54,25 +82,13 @@ pub trait Settings: Default + Clone {
     /// The value as text, a secret hidden; `None` when there is no such setting.
     fn get(&self, name: &str) -> Option<String>;
 
-    /// Settings that contradict each other: the name of one of them, and a sentence.
-    fn conflicts(&self) -> Vec<(&'static str, String)>;
+    /// Settings that contradict each other.
+    fn conflicts(&self) -> Vec<Conflict>;
 
     /// The setting of this name.
     #[must_use]
     fn find(name: &str) -> Option<&'static Setting> {
         Self::table().iter().find(|setting| setting.name == name)
-    }
-
-    /// Conflicts as problems, each at the place where `origin` says the setting was set.
-    #[must_use]
-    fn conflicts_at(&self, origin: impl Fn(&str) -> super::Origin) -> Vec<Problem> {
-        self.conflicts()
-            .into_iter()
-            .map(|(name, text)| Problem {
-                origin: origin(name),
-                text: format!("{name}: {text}"),
-            })
-            .collect()
     }
 }
 
@@ -181,7 +197,7 @@ macro_rules! settings {
                 }
             }
 
-            fn conflicts(&self) -> Vec<(&'static str, String)> {
+            fn conflicts(&self) -> Vec<$crate::config::Conflict> {
                 $name::find_conflicts(self)
             }
         }

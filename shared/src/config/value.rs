@@ -189,7 +189,7 @@ impl SettingValue for Secret {
 }
 
 /// Reads one of `choices`, in any case.
-pub(super) fn parse_choice<T: Copy>(
+pub(crate) fn parse_choice<T: Copy>(
     text: &str,
     choices: &[(&'static str, T)],
 ) -> Result<T, String> {

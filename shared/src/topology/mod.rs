@@ -9,7 +9,11 @@
 
 mod address;
 mod name;
+pub mod rules;
+#[cfg(test)]
+mod sample;
 mod slot_map;
+pub mod text;
 
 pub use address::{Address, AddressError};
 pub use name::{

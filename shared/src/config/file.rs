@@ -1,0 +1,173 @@
+//! Small files: read whole with a bound, replaced so that a reader, or a crash, sees the old one or the new one and nothing between.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Longest file that is read: a topology of the most shards and nodes takes a quarter of it.
+pub const LONGEST_FILE_BYTES: u64 = 16 << 20;
+
+/// Why a file could not be read or replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It is not there.
+    #[error("{}: there is no such file", .0.display())]
+    Missing(PathBuf),
+    /// It is there, but cannot be read.
+    #[error("{}: cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// More than [`LONGEST_FILE_BYTES`].
+    #[error("{}: is longer than 16 MiB, so it is not what was expected", .0.display())]
+    TooLong(PathBuf),
+    /// Bytes that are no text.
+    #[error("{}: is not text (UTF-8)", .0.display())]
+    NotText(PathBuf),
+    /// It, or the temporary file beside it, cannot be written.
+    #[error("{}: cannot be written", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// [`create_file`] found one already.
+    #[error("{}: exists already; it was left as it is", .0.display())]
+    Exists(PathBuf),
+}
+
+/// The whole text of a file.
+///
+/// # Errors
+/// See [`FileError`].
+pub fn read_file(path: &Path) -> Result<String, FileError> {
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => FileError::Missing(path.to_path_buf()),
+        _ => FileError::Unreadable {
+            path: path.to_path_buf(),
+            source,
+        },
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > LONGEST_FILE_BYTES) {
+        return Err(FileError::TooLong(path.to_path_buf()));
+    }
+    String::from_utf8(bytes).map_err(|_| FileError::NotText(path.to_path_buf()))
+}
+
+/// Puts `text` in the place of whatever `path` holds: temporary file beside it, fsync, rename, fsync of the directory.
+///
+/// # Errors
+/// [`FileError::Unwritable`]; the old content is then still there.
+pub fn replace_file(path: &Path, text: &str) -> Result<(), FileError> {
+    in_one_step(path, text, |temporary| fs::rename(temporary, path))
+}
+
+/// Writes `text` to `path`, where nothing may be yet.
+///
+/// # Errors
+/// [`FileError::Exists`] or [`FileError::Unwritable`].
+pub fn create_file(path: &Path, text: &str) -> Result<(), FileError> {
+    // Unlike a rename, a link fails where something is already.
+    in_one_step(path, text, |temporary| {
+        fs::hard_link(temporary, path)?;
+        fs::remove_file(temporary)
+    })
+}
+
+fn in_one_step(
+    path: &Path,
+    text: &str,
+    publish: impl Fn(&Path) -> io::Result<()>,
+) -> Result<(), FileError> {
+    let temporary = beside(path);
+    let write = || {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        publish(&temporary)?;
+        File::open(directory(path))?.sync_all()
+    };
+    write().map_err(|source| {
+        // What is left of a failed attempt may not be there at all; the first error is the one that matters.
+        fs::remove_file(&temporary).ok();
+        if source.kind() == io::ErrorKind::AlreadyExists && path.exists() {
+            return FileError::Exists(path.to_path_buf());
+        }
+        FileError::Unwritable {
+            path: path.to_path_buf(),
+            source,
+        }
+    })
+}
+
+/// A name in the same directory that no other process uses; two threads never replace the same file at once.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("topology.toml");
+        create_file(&path, "old").unwrap();
+        assert_eq!(read_file(&path).unwrap(), "old");
+        replace_file(&path, "new").unwrap();
+        assert_eq!(read_file(&path).unwrap(), "new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_created_only_where_none_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("topology.toml");
+        create_file(&path, "first").unwrap();
+        assert!(matches!(
+            create_file(&path, "second"),
+            Err(FileError::Exists(_))
+        ));
+        assert_eq!(read_file(&path).unwrap(), "first");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        assert!(matches!(read_file(&path), Err(FileError::Missing(_))));
+        fs::write(&path, [0xFF, 0xFE]).unwrap();
+        assert!(matches!(read_file(&path), Err(FileError::NotText(_))));
+        let file = File::create(&path).unwrap();
+        file.set_len(LONGEST_FILE_BYTES + 1).unwrap();
+        assert!(matches!(read_file(&path), Err(FileError::TooLong(_))));
+        let folder_as_file = read_file(folder.path());
+        assert!(matches!(folder_as_file, Err(FileError::Unreadable { .. })));
+        let nowhere = folder.path().join("missing").join("file");
+        let unwritable = replace_file(&nowhere, "");
+        assert!(matches!(unwritable, Err(FileError::Unwritable { .. })));
+    }
+}

@@ -1,0 +1,342 @@
+//! What every topology obeys, whoever wrote it. All violations are reported together. Pure.
+
+use super::{Address, MAX_NODES, MAX_SHARDS, NodeId, NodeKind, Shard, ShardId, Topology};
+use crate::slot::SlotSet;
+use std::collections::HashMap;
+
+/// One way in which a topology is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// More nodes than proxies are built for.
+    #[error("there are {0} nodes; {MAX_NODES} are the most")]
+    TooManyNodes(usize),
+    /// More shards than proxies are built for.
+    #[error("there are {0} shards; {MAX_SHARDS} are the most")]
+    TooManyShards(usize),
+    /// Two nodes of one name.
+    #[error("two nodes are called {0}; give each a name of its own")]
+    NodeTwice(NodeId),
+    /// Two shards of one name.
+    #[error("two shards are called {0}; give each a name of its own")]
+    ShardTwice(ShardId),
+    /// Two nodes at one place.
+    #[error("nodes {first} and {second} have the same address {address}")]
+    AddressTwice {
+        /// The node that is listed first.
+        first: NodeId,
+        /// The node that is listed later.
+        second: NodeId,
+        /// The address of both.
+        address: Address,
+    },
+    /// An address that nobody can connect to.
+    #[error("node {0} has port 0, which nobody can connect to")]
+    NoPort(NodeId),
+    /// A member that is no node.
+    #[error("shard {shard} names node {node}, which does not exist")]
+    UnknownNode {
+        /// The shard.
+        shard: ShardId,
+        /// The missing node.
+        node: NodeId,
+    },
+    /// The primary has by definition every acknowledged write.
+    #[error("shard {shard}: its primary {node} is missing in its in-sync set")]
+    PrimaryNotInSync {
+        /// The shard.
+        shard: ShardId,
+        /// Its primary.
+        node: NodeId,
+    },
+    /// A node that has all data and is still copying it.
+    #[error("shard {shard}: node {node} is both in sync and a learner")]
+    InSyncAndLearner {
+        /// The shard.
+        shard: ShardId,
+        /// The node.
+        node: NodeId,
+    },
+    /// A node that would hold the data of two shards.
+    #[error("node {node} belongs to shard {first} and to shard {second}")]
+    NodeInTwoShards {
+        /// The node.
+        node: NodeId,
+        /// The shard that is listed first.
+        first: ShardId,
+        /// The shard that is listed later.
+        second: ShardId,
+    },
+    /// Slots that two shards own.
+    #[error("slots {slots} are owned by shard {first} and by shard {second}")]
+    OwnedTwice {
+        /// The slots.
+        slots: SlotSet,
+        /// The shard that is listed first.
+        first: ShardId,
+        /// The shard that is listed later.
+        second: ShardId,
+    },
+    /// Slots whose keys would live nowhere.
+    #[error("slots {0} are owned by no shard")]
+    Unowned(SlotSet),
+}
+
+impl Violation {
+    /// The node or shard that a reader should look at, the later of two; `None` when it is the whole document.
+    #[must_use]
+    pub fn subject(&self) -> Option<Subject<'_>> {
+        match self {
+            Self::TooManyNodes(_) | Self::TooManyShards(_) | Self::Unowned(_) => None,
+            Self::NodeTwice(node) | Self::NoPort(node) => Some(Subject::Node(node)),
+            Self::AddressTwice { second, .. } => Some(Subject::Node(second)),
+            Self::ShardTwice(shard)
+            | Self::UnknownNode { shard, .. }
+            | Self::PrimaryNotInSync { shard, .. }
+            | Self::InSyncAndLearner { shard, .. } => Some(Subject::Shard(shard)),
+            Self::NodeInTwoShards { second, .. } | Self::OwnedTwice { second, .. } => {
+                Some(Subject::Shard(second))
+            }
+        }
+    }
+}
+
+/// What a [`Violation`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// A node.
+    Node(&'a NodeId),
+    /// A shard.
+    Shard(&'a ShardId),
+}
+
+/// Every violation in `topology`, those of nodes first; none when all is well.
+#[must_use]
+pub fn violations(topology: &Topology) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let (nodes, shards) = (topology.nodes.len(), topology.shards.len());
+    if nodes > MAX_NODES {
+        found.push(Violation::TooManyNodes(nodes));
+    }
+    if shards > MAX_SHARDS {
+        found.push(Violation::TooManyShards(shards));
+    }
+    if !found.is_empty() {
+        // The rest takes time and space that grow with the counts.
+        return found;
+    }
+    check_nodes(topology, &mut found);
+    check_members(topology, &mut found);
+    check_slots(topology, &mut found);
+    found
+}
+
+fn check_nodes(topology: &Topology, found: &mut Vec<Violation>) {
+    let mut at: HashMap<&Address, &NodeId> = HashMap::new();
+    let mut named: HashMap<&NodeId, ()> = HashMap::new();
+    for node in &topology.nodes {
+        if named.insert(&node.id, ()).is_some() {
+            found.push(Violation::NodeTwice(node.id.clone()));
+        }
+        if node.address.port() == 0 {
+            found.push(Violation::NoPort(node.id.clone()));
+        } else if let Some(first) = at.insert(&node.address, &node.id) {
+            found.push(Violation::AddressTwice {
+                first: first.clone(),
+                second: node.id.clone(),
+                address: node.address.clone(),
+            });
+        }
+    }
+}
+
+fn check_members(topology: &Topology, found: &mut Vec<Violation>) {
+    let nodes: HashMap<&NodeId, ()> = topology.nodes.iter().map(|node| (&node.id, ())).collect();
+    let mut shard_of: HashMap<&NodeId, &ShardId> = HashMap::new();
+    let mut named: HashMap<&ShardId, ()> = HashMap::new();
+    for shard in &topology.shards {
+        if named.insert(&shard.id, ()).is_some() {
+            found.push(Violation::ShardTwice(shard.id.clone()));
+        }
+        check_copies(shard, found);
+        for node in shard.members() {
+            if !nodes.contains_key(node) {
+                found.push(Violation::UnknownNode {
+                    shard: shard.id.clone(),
+                    node: node.clone(),
+                });
+            }
+            match shard_of.insert(node, &shard.id) {
+                Some(first) if *first != shard.id => found.push(Violation::NodeInTwoShards {
+                    node: node.clone(),
+                    first: first.clone(),
+                    second: shard.id.clone(),
+                }),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn check_copies(shard: &Shard, found: &mut Vec<Violation>) {
+    if !shard.in_sync.contains(&shard.primary) {
+        found.push(Violation::PrimaryNotInSync {
+            shard: shard.id.clone(),
+            node: shard.primary.clone(),
+        });
+    }
+    for node in shard.in_sync.intersection(&shard.learners) {
+        found.push(Violation::InSyncAndLearner {
+            shard: shard.id.clone(),
+            node: node.clone(),
+        });
+    }
+}
+
+fn check_slots(topology: &Topology, found: &mut Vec<Violation>) {
+    let mut owned = SlotSet::empty();
+    for (place, shard) in topology.shards.iter().enumerate() {
+        if !owned.is_disjoint(&shard.slots) {
+            for other in &topology.shards[..place] {
+                let both = other.slots.intersection(&shard.slots);
+                if !both.is_empty() {
+                    found.push(Violation::OwnedTwice {
+                        slots: both,
+                        first: other.id.clone(),
+                        second: shard.id.clone(),
+                    });
+                }
+            }
+        }
+        owned = owned.union(&shard.slots);
+    }
+    if owned != SlotSet::full() {
+        found.push(Violation::Unowned(owned.complement()));
+    }
+}
+
+/// What is allowed but worth knowing: sentences for `topology check`.
+#[must_use]
+pub fn remarks(topology: &Topology) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for node in &topology.nodes {
+        if node.kind == NodeKind::Redis {
+            remarks.push(format!(
+                "node {} is a plain Redis server: it cannot be fenced, and acknowledges writes that a failover may lose",
+                node.id
+            ));
+        }
+        if topology.shard_of_node(&node.id).is_none() {
+            remarks.push(format!("node {} is spare: no shard uses it", node.id));
+        }
+    }
+    for shard in &topology.shards {
+        if shard.slots.is_empty() {
+            remarks.push(format!("shard {} owns no slots", shard.id));
+        }
+        if shard.followers().next().is_none() {
+            remarks.push(format!(
+                "shard {} has no follower: its keys are lost with node {}",
+                shard.id, shard.primary
+            ));
+        }
+    }
+    remarks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::sample;
+
+    fn check(breaking: impl FnOnce(&mut Topology), expected: &[&str]) {
+        let mut topology = sample::two_shards();
+        assert_eq!(violations(&topology), [], "the sample is sound");
+        breaking(&mut topology);
+        let texts: Vec<String> = violations(&topology)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn slots_are_owned_exactly_once() {
+        check(
+            |topology| topology.shards[1].slots = "8193-16383".parse().unwrap(),
+            &["slots 8192 are owned by no shard"],
+        );
+        check(
+            |topology| topology.shards[1].slots = "8000-16383".parse().unwrap(),
+            &["slots 8000-8191 are owned by shard s1 and by shard s2"],
+        );
+        check(
+            |topology| topology.shards.clear(),
+            &["slots 0-16383 are owned by no shard"],
+        );
+    }
+
+    #[test]
+    fn names_and_addresses_are_unique() {
+        check(
+            |topology| topology.nodes[2].address = topology.nodes[0].address.clone(),
+            &["nodes n1 and n3 have the same address 127.0.0.1:7001"],
+        );
+        check(
+            |topology| topology.shards[1].id = topology.shards[0].id.clone(),
+            &["two shards are called s1; give each a name of its own"],
+        );
+        check(
+            |topology| topology.nodes.push(topology.nodes[0].clone()),
+            &[
+                "two nodes are called n1; give each a name of its own",
+                "nodes n1 and n1 have the same address 127.0.0.1:7001",
+            ],
+        );
+        check(
+            |topology| topology.nodes[0].address = Address::loopback(0),
+            &["node n1 has port 0, which nobody can connect to"],
+        );
+    }
+
+    #[test]
+    fn members_exist_and_have_one_place() {
+        check(
+            |topology| {
+                topology.nodes.remove(0);
+            },
+            &["shard s1 names node n1, which does not exist"],
+        );
+        check(
+            |topology| {
+                topology.shards[1].learners.insert("n2".parse().unwrap());
+            },
+            &["node n2 belongs to shard s1 and to shard s2"],
+        );
+        check(
+            |topology| {
+                topology.shards[0].in_sync.insert("n2".parse().unwrap());
+            },
+            &["shard s1: node n2 is both in sync and a learner"],
+        );
+        check(
+            |topology| topology.shards[1].in_sync.clear(),
+            &["shard s2: its primary n3 is missing in its in-sync set"],
+        );
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        check(
+            |topology| {
+                topology.nodes[0].address = Address::loopback(0);
+                topology.shards[1].in_sync.clear();
+                topology.shards[0].slots = SlotSet::empty();
+            },
+            &[
+                "node n1 has port 0, which nobody can connect to",
+                "shard s2: its primary n3 is missing in its in-sync set",
+                "slots 0-8191 are owned by no shard",
+            ],
+        );
+    }
+}

@@ -1,0 +1,35 @@
+//! Topologies for tests.
+
+use super::{Address, Epoch, Node, NodeKind, Shard, Topology, Version, Weight};
+use std::collections::BTreeSet;
+
+pub(super) fn node(number: u16) -> Node {
+    Node {
+        id: format!("n{number}").parse().unwrap(),
+        address: Address::loopback(7000 + number),
+        kind: NodeKind::Switchyard,
+        zone: None,
+        incarnation: None,
+    }
+}
+
+/// Shard s1: primary n1, learner n2, the lower half. Shard s2: primary n3, the upper half.
+pub(super) fn two_shards() -> Topology {
+    let shard = |id: &str, primary: &str, learners: &[&str], slots: &str| Shard {
+        id: id.parse().unwrap(),
+        epoch: Epoch::FIRST,
+        weight: Weight::default(),
+        primary: primary.parse().unwrap(),
+        in_sync: BTreeSet::from([primary.parse().unwrap()]),
+        learners: learners.iter().map(|id| id.parse().unwrap()).collect(),
+        slots: slots.parse().unwrap(),
+    };
+    Topology {
+        version: Version::FIRST,
+        nodes: (1..=3).map(node).collect(),
+        shards: vec![
+            shard("s1", "n1", &["n2"], "0-8191"),
+            shard("s2", "n3", &[], "8192-16383"),
+        ],
+    }
+}

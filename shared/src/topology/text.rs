@@ -1,0 +1,225 @@
+//! A topology as TOML: read with every problem's line, written with comments. Pure; files are the caller's.
+//! Invariant: what is written reads back equal, and what was read obeys [`rules`](super::rules).
+
+use super::rules::{self, Subject};
+use super::{Epoch, Node, NodeKind, Shard, Topology, Version, Weight};
+use crate::config::document::{self, Placed, TableReader, quoted};
+use crate::config::{Problems, SettingValue, parse_choice};
+use crate::slot::SlotSet;
+use std::collections::BTreeSet;
+use std::fmt::{Display, Write};
+use std::path::Path;
+use std::str::FromStr;
+
+const TOP_KEYS: &[&str] = &["version", "node", "shard"];
+const NODE_KEYS: &[&str] = &["id", "address", "kind", "zone", "incarnation"];
+const SHARD_KEYS: &[&str] = &[
+    "id", "epoch", "weight", "primary", "in-sync", "learners", "slots",
+];
+
+/// TOML has integers of 63 bits.
+const LARGEST_NUMBER: u64 = i64::MAX as u64;
+
+/// Reads a topology. `path` is named in problems, and not opened.
+///
+/// # Errors
+/// Every problem of the text with its line, or, when there is none, every rule that the topology breaks.
+pub fn parse(path: &Path, text: &str) -> Result<Topology, Problems> {
+    let mut problems = Problems::new();
+    let (table, lines) = document::parse(path, text, &mut problems);
+    let top = TableReader::root(&table, &lines);
+    top.refuse_unknown(TOP_KEYS, &mut problems);
+    let version = number(top.required("version", &mut problems), &mut problems).map(Version);
+    let node_tables = top.tables("node", &mut problems);
+    let shard_tables = top.tables("shard", &mut problems);
+    let nodes: Vec<Node> = node_tables
+        .iter()
+        .filter_map(|table| read_node(table, &mut problems))
+        .collect();
+    let shards: Vec<Shard> = shard_tables
+        .iter()
+        .filter_map(|table| read_shard(table, &mut problems))
+        .collect();
+    let mut problems = match problems.or_value(()) {
+        Ok(()) => Problems::new(),
+        Err(problems) => return Err(problems),
+    };
+    let topology = Topology {
+        version: version.unwrap_or(Version::FIRST),
+        nodes,
+        shards,
+    };
+    for violation in rules::violations(&topology) {
+        // The last of a name: of two nodes with one name or address the later one is to blame.
+        let origin = match violation.subject() {
+            Some(Subject::Node(id)) => topology
+                .nodes
+                .iter()
+                .rposition(|node| node.id == *id)
+                .map(|place| node_tables[place].origin.clone()),
+            Some(Subject::Shard(id)) => topology
+                .shards
+                .iter()
+                .rposition(|shard| shard.id == *id)
+                .map(|place| shard_tables[place].origin.clone()),
+            None => None,
+        };
+        problems.add(
+            origin.unwrap_or_else(|| lines.whole()),
+            violation.to_string(),
+        );
+    }
+    problems.or_value(topology)
+}
+
+fn read_node(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Node> {
+    table.refuse_unknown(NODE_KEYS, problems);
+    let id = parsed(table.required("id", problems), problems);
+    let address = parsed(table.required("address", problems), problems);
+    let kind = table.scalar("kind", problems);
+    let kind = kind.and_then(|word| note(&word, parse_choice(&word.text, NodeKind::ALL), problems));
+    let zone = parsed(table.scalar("zone", problems), problems);
+    let incarnation = parsed(table.scalar("incarnation", problems), problems);
+    Some(Node {
+        id: id?,
+        address: address?,
+        kind: kind.unwrap_or_default(),
+        zone,
+        incarnation,
+    })
+}
+
+fn read_shard(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Shard> {
+    table.refuse_unknown(SHARD_KEYS, problems);
+    let id = parsed(table.required("id", problems), problems);
+    let epoch = number(table.scalar("epoch", problems), problems).map(Epoch);
+    let weight = table.scalar("weight", problems);
+    let weight = weight.and_then(|text| note(&text, read_weight(&text.text), problems));
+    let primary = parsed(table.required("primary", problems), problems);
+    let in_sync = parsed_list(table.list("in-sync", problems), problems);
+    let learners = parsed_list(table.list("learners", problems), problems);
+    let slots: Option<SlotSet> = parsed(table.required("slots", problems), problems);
+    let primary: super::NodeId = primary?;
+    Some(Shard {
+        id: id?,
+        epoch: epoch.unwrap_or(Epoch::FIRST),
+        weight: weight.unwrap_or_default(),
+        in_sync: in_sync.unwrap_or_else(|| BTreeSet::from([primary.clone()])),
+        primary,
+        learners: learners.unwrap_or_default(),
+        slots: slots?,
+    })
+}
+
+fn read_weight(text: &str) -> Result<Weight, String> {
+    u16::parse(text).ok().and_then(Weight::new).ok_or_else(|| {
+        format!(
+            "weight {text} is out of range; it may be 1 to {}",
+            Weight::MAX
+        )
+    })
+}
+
+fn number(text: Option<Placed>, problems: &mut Problems) -> Option<u64> {
+    let text = text?;
+    let number = u64::parse(&text.text)
+        .ok()
+        .filter(|&number| number <= LARGEST_NUMBER);
+    let number = number.ok_or_else(|| format!("\"{}\" is not a count", text.text));
+    note(&text, number, problems)
+}
+
+fn parsed<T: FromStr<Err: Display>>(text: Option<Placed>, problems: &mut Problems) -> Option<T> {
+    let text = text?;
+    let value = text.text.parse::<T>().map_err(|error| error.to_string());
+    note(&text, value, problems)
+}
+
+fn parsed_list<T: FromStr<Err: Display> + Ord>(
+    texts: Option<Vec<Placed>>,
+    problems: &mut Problems,
+) -> Option<BTreeSet<T>> {
+    let mut values = BTreeSet::new();
+    for text in texts? {
+        let (origin, shown) = (text.origin.clone(), text.text.clone());
+        if let Some(value) = parsed(Some(text), problems)
+            && !values.insert(value)
+        {
+            problems.add(origin, format!("\"{shown}\" is listed twice"));
+        }
+    }
+    Some(values)
+}
+
+/// The value, or nothing once the problem is noted at its place.
+fn note<T>(place: &Placed, value: Result<T, String>, problems: &mut Problems) -> Option<T> {
+    value
+        .map_err(|text| problems.add(place.origin.clone(), text))
+        .ok()
+}
+
+const HEADER: &str = "\
+# The topology: which shard owns which slots, and which nodes hold its keys.
+# Proxies read this file again whenever it changes; `switchyard topology check FILE` says what is wrong with it.
+#
+# [[node]]   id: its name. address: host:port. kind: \"switchyard\" or \"redis\". zone: what it fails together with (optional).
+#            incarnation: the last one announced; written by proxies, not by hand.
+# [[shard]]  id: its name. primary: the node that executes commands. in-sync: nodes that have every acknowledged write,
+#            the primary among them. learners: nodes still copying. weight: its share of slots relative to the others, 100 as a
+#            rule. epoch: raise it by 1 whenever you change its primary or its slots. slots: \"0-5460 9000\"; every slot from
+#            0 to 16383 belongs to exactly one shard.
+
+# Raise it by 1 with every change: proxies refuse a version older than the one they have.
+";
+
+/// Writes a topology as TOML with comments.
+#[must_use]
+pub fn print(topology: &Topology) -> String {
+    let mut text = String::from(HEADER);
+    let mut line = |arguments: std::fmt::Arguments<'_>| {
+        // Writing to a String cannot fail.
+        let written = text
+            .write_fmt(arguments)
+            .and_then(|()| text.write_char('\n'));
+        debug_assert!(written.is_ok());
+    };
+    line(format_args!("version = {}", topology.version));
+    for node in &topology.nodes {
+        line(format_args!("\n[[node]]"));
+        line(format_args!("id = {}", quoted(node.id.as_str())));
+        line(format_args!(
+            "address = {}",
+            quoted(&node.address.to_string())
+        ));
+        if node.kind != NodeKind::default() {
+            line(format_args!("kind = {}", quoted(&node.kind.to_string())));
+        }
+        if let Some(zone) = &node.zone {
+            line(format_args!("zone = {}", quoted(zone.as_str())));
+        }
+        if let Some(incarnation) = node.incarnation {
+            line(format_args!(
+                "incarnation = {}",
+                quoted(&incarnation.to_string())
+            ));
+        }
+    }
+    for shard in &topology.shards {
+        let names = |nodes: &BTreeSet<super::NodeId>| {
+            let names: Vec<String> = nodes.iter().map(|node| quoted(node.as_str())).collect();
+            names.join(", ")
+        };
+        line(format_args!("\n[[shard]]"));
+        line(format_args!("id = {}", quoted(shard.id.as_str())));
+        line(format_args!("epoch = {}", shard.epoch));
+        line(format_args!("weight = {}", shard.weight));
+        line(format_args!("primary = {}", quoted(shard.primary.as_str())));
+        line(format_args!("in-sync = [{}]", names(&shard.in_sync)));
+        line(format_args!("learners = [{}]", names(&shard.learners)));
+        line(format_args!("slots = {}", quoted(&shard.slots.to_string())));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+use super::*;
+use crate::topology::{Address, Incarnation, sample};
+use proptest::prelude::*;
+
+fn check(text: &str, expected: &[&str]) {
+    let problems = match parse(Path::new("t.toml"), text) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    };
+    assert_eq!(problems, expected, "reading {text}");
+}
+
+const GOOD: &str = r#"version = 7
+
+[[node]]
+id = "n1"
+address = "127.0.0.1:7001"
+
+[[shard]]
+id = "s1"
+primary = "n1"
+slots = "0-16383"
+"#;
+
+#[test]
+fn the_shortest_topology_has_defaults_for_the_rest() {
+    let topology = parse(Path::new("t.toml"), GOOD).unwrap();
+    assert_eq!(topology.version, Version(7));
+    let shard = &topology.shards[0];
+    assert_eq!((shard.epoch, shard.weight.get()), (Epoch::FIRST, 100));
+    assert!(shard.in_sync.contains(&shard.primary));
+    assert_eq!(topology.nodes[0].kind, NodeKind::Switchyard);
+}
+
+#[test]
+fn problems_of_the_text_are_reported_together_with_their_lines() {
+    check(GOOD, &[]);
+    check(
+        &GOOD
+            .replace("address", "adress")
+            .replace("0-16383", "0-16384")
+            .replace("version = 7", "version = -7"),
+        &[
+            "t.toml:1: \"-7\" is not a count",
+            "t.toml:3: \"address\" is missing in [[node]]",
+            "t.toml:5: unknown key \"adress\" in [[node]]; did you mean \"address\"?",
+            "t.toml:10: slot 16384 does not exist; the last one is 16383",
+        ],
+    );
+    check(
+        "[[nodes]]\n",
+        &[
+            "t.toml: \"version\" is missing in the top level",
+            "t.toml:1: unknown key \"nodes\" in the top level; did you mean \"node\"?",
+        ],
+    );
+    check(
+        &GOOD.replace("\"n1\"\nslots", "[\"n1\"]\nslots"),
+        &["t.toml:9: \"primary\" in [[shard]] cannot be of type array"],
+    );
+    check(
+        &GOOD.replace(
+            "primary = \"n1\"",
+            "primary = \"n1\"\nin-sync = [\"n1\", \"n1\", 3]\nweight = 0\nlearners = \"n2\"",
+        ),
+        &[
+            "t.toml:10: \"in-sync\" in [[shard]] holds something that is not a text",
+            "t.toml:10: \"n1\" is listed twice",
+            "t.toml:11: weight 0 is out of range; it may be 1 to 10000",
+            "t.toml:12: \"learners\" in [[shard]] is not a list; write [\"…\", \"…\"]",
+        ],
+    );
+    check(
+        &GOOD.replace("address = \"", "kind = \"rediss\"\naddress = \""),
+        &["t.toml:5: \"rediss\" is not one of switchyard, redis; did you mean \"redis\"?"],
+    );
+}
+
+#[test]
+fn broken_rules_are_reported_with_the_line_of_their_table() {
+    check(
+        &GOOD
+            .replace("primary = \"n1\"", "primary = \"n2\"")
+            .replace("0-16383", "0-100"),
+        &[
+            "t.toml: slots 101-16383 are owned by no shard",
+            "t.toml:7: shard s1 names node n2, which does not exist",
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_toml_is_said_without_showing_the_line() {
+    let text = "version = 1\nthis is = = no toml\n";
+    let problems = parse(Path::new("t.toml"), text).unwrap_err().to_string();
+    assert!(problems.starts_with("t.toml:2: not TOML: "), "{problems}");
+    assert!(!problems.contains("this is"), "{problems}");
+}
+
+fn topologies() -> impl Strategy<Value = Topology> {
+    let node = (any::<bool>(), any::<bool>(), any::<Option<u64>>());
+    let owners = proptest::collection::vec(any::<usize>(), 0..40);
+    (
+        proptest::collection::vec(node, 1..20),
+        1..=LARGEST_NUMBER,
+        1_u16..=Weight::MAX,
+        owners,
+    )
+        .prop_map(|(nodes, version, weight, cuts)| build(&nodes, version, weight, &cuts))
+}
+
+/// Every even node leads a shard, every odd one follows the one before; slots go round robin in pieces that end at `cuts`.
+fn build(
+    nodes: &[(bool, bool, Option<u64>)],
+    version: u64,
+    weight: u16,
+    cuts: &[usize],
+) -> Topology {
+    let mut topology = sample::two_shards();
+    topology.version = Version(version);
+    topology.nodes.clear();
+    topology.shards.clear();
+    for (number, &(redis, zone, incarnation)) in (0..).zip(nodes) {
+        let mut node = sample::node(number);
+        if redis {
+            node.kind = NodeKind::Redis;
+            node.address = Address::from(std::net::SocketAddr::from(([0; 8], 1 + number)));
+        }
+        node.zone = zone.then(|| "zone-a".parse().unwrap());
+        node.incarnation = incarnation.map(Incarnation);
+        if number % 2 == 0 {
+            topology.shards.push(Shard {
+                id: format!("s{number}").parse().unwrap(),
+                epoch: Epoch(version),
+                weight: Weight::new(weight).unwrap(),
+                primary: node.id.clone(),
+                in_sync: BTreeSet::from([node.id.clone()]),
+                learners: BTreeSet::new(),
+                slots: SlotSet::empty(),
+            });
+        } else if let Some(shard) = topology.shards.last_mut() {
+            let members = if zone {
+                &mut shard.in_sync
+            } else {
+                &mut shard.learners
+            };
+            members.insert(node.id.clone());
+        }
+        topology.nodes.push(node);
+    }
+    let count = topology.shards.len();
+    for slot in crate::slot::SlotId::all() {
+        let number = usize::from(slot.number());
+        let pieces = cuts.iter().filter(|&&cut| cut % 16384 < number).count();
+        topology.shards[pieces % count].slots.insert(slot);
+    }
+    topology
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_printed_reads_back_equal(topology in topologies()) {
+        let text = print(&topology);
+        prop_assert_eq!(parse(Path::new("t.toml"), &text), Ok(topology));
+    }
+
+    #[test]
+    fn no_text_panics(text in "(version|node|shard|slots|id|\\[|\\]|=|\"|\n| |[0-9a-z]){0,60}") {
+        let parsed = parse(Path::new("t.toml"), &text);
+        prop_assert!(parsed.is_ok() || parsed.is_err());
+    }
+}
