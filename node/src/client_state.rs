@@ -47,6 +47,8 @@ pub struct ClientState {
     pub input_spare_bytes: usize,
     /// Bytes of replies not yet written.
     pub output_bytes: usize,
+    /// Arguments of the present command that no log may show: bit by index.
+    pub secret_args: u64,
     /// The connection ends once its replies are written.
     pub closing: bool,
 }
@@ -107,8 +109,16 @@ impl ClientState {
             input_bytes: 0,
             input_spare_bytes: 0,
             output_bytes: 0,
+            secret_args: 0,
             closing: false,
         }
+    }
+
+    /// Whether the client connected from this machine.
+    #[must_use]
+    pub fn is_of_this_machine(&self) -> bool {
+        let address = self.address.parse::<std::net::SocketAddr>();
+        address.is_ok_and(|address| address.ip().to_canonical().is_loopback())
     }
 
     /// Back to how it was when it connected (RESET), but for its name's absence of a default and its place in the registry.

@@ -5,6 +5,9 @@
 
 pub mod client_state;
 pub mod commands;
+pub mod execute;
 pub mod log;
 pub mod node_state;
+pub mod settings;
+pub mod stats;
 pub mod store;

@@ -9,7 +9,7 @@ use crate::client_state::ClientState;
 use crate::log::Effects;
 use crate::node_state::NodeState;
 use crate::store::{DbIndex, Key, KeyHash, Store};
-use shared::command::{CommandId, CommandSpec};
+use shared::command::{self, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 
 /// One command under way: all that a handler may see and change.
@@ -82,13 +82,57 @@ pub enum Action {
 /// Runs one command. `Err` becomes the reply; nothing was changed then.
 pub type Handler = fn(&mut Call<'_>) -> Result<Action, ErrorReply>;
 
+/// Finds the handler of a command of one group; `None` when it is of another group, or not served.
+type Group = fn(CommandId) -> Option<Handler>;
+
+/// All groups, each with its commands in one file or folder.
+const GROUPS: &[Group] = &[];
+
 /// Which handler runs `id`; `None` for a command of the table that this node does not know yet.
-fn handler(_id: CommandId) -> Option<Handler> {
-    None
+fn handler(id: CommandId) -> Option<Handler> {
+    GROUPS.iter().find_map(|group| group(id))
 }
 
 /// Row of the command table → handler, looked up once per command.
 #[derive(Debug)]
 pub struct HandlerTable {
     by_id: Vec<Option<Handler>>,
+}
+
+impl Default for HandlerTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl HandlerTable {
+    /// The handlers of this node.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            by_id: CommandId::ALL.iter().map(|id| handler(*id)).collect(),
+        }
+    }
+
+    /// The handler of `id`.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, id: CommandId) -> Option<Handler> {
+        self.by_id[id as usize]
+    }
+
+    /// What is said to the caller of a command that has a row but no handler.
+    #[cold]
+    #[must_use]
+    pub fn unknown(&self, spec: &CommandSpec, args: Args<'_>) -> ErrorReply {
+        let container = spec.container().map(command::spec);
+        let served = |container: &&CommandSpec| {
+            let rows = container.subcommands();
+            rows.iter().any(|row| self.get(row.id).is_some())
+        };
+        match (container.filter(served), args.get(1)) {
+            (Some(container), Some(word)) => command::unknown_subcommand(container, word),
+            _ => command::unknown_command(args),
+        }
+    }
 }

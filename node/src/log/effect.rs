@@ -1,8 +1,10 @@
 //! What a command changed, as deterministic commands: not what was asked (`EXPIRE` → `PEXPIREAT`, `INCRBYFLOAT` → `SET`).
 //! Pure. Invariant: replaying the effects of a history on an empty store gives the same keyspace.
 
-use crate::store::DbIndex;
+use crate::store::{DbIndex, Store};
+use shared::command::CommandId;
 use shared::resp::Args;
+use std::io::Write;
 
 /// Collects the effects of one batch; reused, so that recording does not allocate.
 #[derive(Debug, Default)]
@@ -10,10 +12,20 @@ pub struct Effects {
     changes: u64,
     recording: bool,
     bytes: Vec<u8>,
+    /// The database of the last command in the log; nobody knows before the first.
+    selected: Option<DbIndex>,
+}
+
+/// A place between two effects.
+#[derive(Clone, Copy, Debug)]
+pub struct EffectMark {
+    length: usize,
+    selected: Option<DbIndex>,
 }
 
 impl Effects {
     /// The command changed the keyspace, and running it again as it stands changes it in the same way.
+    #[inline]
     pub fn verbatim(&mut self, db: DbIndex, args: Args<'_>) {
         self.changes += 1;
         if self.recording {
@@ -22,10 +34,19 @@ impl Effects {
     }
 
     /// The command changed the keyspace as `words` would.
+    #[inline]
     pub fn rewritten(&mut self, db: DbIndex, words: &[&[u8]]) {
         self.changes += 1;
         if self.recording {
             self.append(db, &mut words.iter().copied());
+        }
+    }
+
+    /// A key has gone: expired or evicted. Not one of the changes that clients asked for.
+    pub fn deleted(&mut self, db: DbIndex, key: &[u8]) {
+        if self.recording {
+            let name = CommandId::Del.name().as_bytes();
+            self.append(db, &mut [name, key].into_iter());
         }
     }
 
@@ -40,12 +61,103 @@ impl Effects {
         self.recording = true;
     }
 
+    /// Whether effects are kept.
+    #[must_use]
+    #[inline]
+    pub fn is_recording(&self) -> bool {
+        self.recording
+    }
+
     /// What was recorded since the last call, as RESP commands (`SELECT` before the first of another database); leaves the buffer empty.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
 
-    fn append(&mut self, _db: DbIndex, _words: &mut dyn ExactSizeIterator<Item = &[u8]>) {
-        todo!("owned by the node shell")
+    /// The place behind the latest effect.
+    #[must_use]
+    #[inline]
+    pub fn mark(&self) -> EffectMark {
+        EffectMark {
+            length: self.bytes.len(),
+            selected: self.selected,
+        }
+    }
+
+    /// Puts the deletion of keys that were found expired since `mark` there: a command that met an expired key has worked without it,
+    /// so whoever replays must have lost it before.
+    pub fn insert_expired(&mut self, mark: EffectMark, store: &mut Store) {
+        let mut own = None;
+        store.take_expired(&mut |db, key| {
+            if own.is_none() {
+                own = Some((self.bytes.split_off(mark.length), self.selected));
+                self.selected = mark.selected;
+            }
+            self.deleted(db, key);
+        });
+        if let Some((bytes, selected)) = own {
+            if let Some(db) = mark.selected
+                && !bytes.is_empty()
+            {
+                self.select(db);
+            }
+            self.bytes.extend_from_slice(&bytes);
+            if !bytes.is_empty() {
+                self.selected = selected;
+            }
+        }
+    }
+
+    fn append(&mut self, db: DbIndex, words: &mut dyn ExactSizeIterator<Item = &[u8]>) {
+        self.select(db);
+        write_command(&mut self.bytes, words);
+    }
+
+    fn select(&mut self, db: DbIndex) {
+        if self.selected == Some(db) {
+            return;
+        }
+        self.selected = Some(db);
+        let name = CommandId::Select.name().as_bytes();
+        let number = db.0.to_string();
+        let mut words = [name, number.as_bytes()].into_iter();
+        write_command(&mut self.bytes, &mut words);
+    }
+}
+
+fn write_command(out: &mut Vec<u8>, words: &mut dyn ExactSizeIterator<Item = &[u8]>) {
+    write_head(out, b'*', words.len());
+    for word in words {
+        write_head(out, b'$', word.len());
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[expect(
+    clippy::let_underscore_must_use,
+    reason = "writing to memory cannot fail"
+)]
+fn write_head(out: &mut Vec<u8>, kind: u8, count: usize) {
+    out.push(kind);
+    let _ = write!(out, "{count}\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Effects;
+    use crate::store::DbIndex;
+
+    #[test]
+    fn a_select_stands_before_the_first_command_of_another_database() {
+        let mut effects = Effects::default();
+        effects.rewritten(DbIndex(0), &[b"a"]);
+        assert_eq!((effects.changes(), effects.take().len()), (1, 0));
+        effects.start_recording();
+        effects.rewritten(DbIndex(3), &[b"a", b""]);
+        effects.rewritten(DbIndex(3), &[b"b"]);
+        effects.rewritten(DbIndex(0), &[b"c"]);
+        let expected = "*2\r\n$6\r\nselect\r\n$1\r\n3\r\n*2\r\n$1\r\na\r\n$0\r\n\r\n*1\r\n$1\r\nb\r\n\
+                        *2\r\n$6\r\nselect\r\n$1\r\n0\r\n*1\r\n$1\r\nc\r\n";
+        assert_eq!(effects.take(), expected.as_bytes());
     }
 }

@@ -2,4 +2,4 @@
 
 mod effect;
 
-pub use effect::Effects;
+pub use effect::{EffectMark, Effects};

@@ -1,6 +1,86 @@
-//! What a node knows beside its keys: settings, counters, the clients' registry, the slow log.
+//! What a node knows beside its keys: settings, counters, the clients' registry, the slow log, latency spikes.
 //! Pure: the shell tells it what happened.
 
+mod clients;
+mod latency;
+mod pause;
+mod slowlog;
+
+pub use clients::{ClientPlace, Clients};
+pub use latency::{Event, Latency, Spike};
+pub use pause::{Pause, PauseKind};
+pub use slowlog::{Slowlog, SlowlogEntry, shortened};
+
+use crate::settings::Settings;
+use crate::stats::Stats;
+
 /// Everything of a node but its keyspace.
-#[derive(Debug, Default)]
-pub struct NodeState {}
+#[derive(Debug)]
+pub struct NodeState {
+    /// CONFIG.
+    pub settings: Settings,
+    /// INFO's counters.
+    pub stats: Stats,
+    /// CLIENT LIST.
+    pub clients: Clients,
+    /// SLOWLOG.
+    pub slowlog: Slowlog,
+    /// LATENCY.
+    pub latency: Latency,
+    /// CLIENT PAUSE.
+    pub pause: Pause,
+    /// Who this node is.
+    pub identity: Identity,
+    /// Whether the sweep removes expired keys (DEBUG SET-ACTIVE-EXPIRE); they are never found in any case.
+    pub active_expire: bool,
+}
+
+/// What never changes while a node runs.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// 40 hexadecimal digits, new at every start.
+    pub run_id: String,
+    /// 40 hexadecimal digits: what followers would follow.
+    pub replication_id: String,
+    /// Where it listens.
+    pub port: u16,
+    /// Unix milliseconds.
+    pub started_ms: u64,
+    /// The file its settings came from; empty when there is none.
+    pub config_file: String,
+    /// Of this process.
+    pub process_id: u32,
+    /// Path of the program.
+    pub executable: String,
+}
+
+impl Default for NodeState {
+    fn default() -> Self {
+        Self::new(Settings::default(), Identity::default())
+    }
+}
+
+impl NodeState {
+    /// A node that has just started.
+    #[must_use]
+    pub fn new(settings: Settings, identity: Identity) -> Self {
+        let mut stats = Stats::new();
+        stats.track_latency = settings.hot.latency_tracking;
+        Self {
+            settings,
+            stats,
+            clients: Clients::default(),
+            slowlog: Slowlog::default(),
+            latency: Latency::default(),
+            pause: Pause::default(),
+            identity,
+            active_expire: true,
+        }
+    }
+
+    /// Whether clients must authenticate.
+    #[must_use]
+    pub fn needs_password(&self) -> bool {
+        !self.settings.hot.password.is_empty()
+    }
+}

@@ -1,0 +1,104 @@
+//! A node without sockets for the tests of handlers: commands go through the gates, time stands until it is moved.
+
+use crate::client_state::ClientState;
+use crate::execute::{BatchEnd, Executor, Output, Turn, Work};
+use crate::node_state::NodeState;
+use crate::store::Store;
+use shared::clock::Stopwatch;
+use shared::resp::{Protocol, RequestBatch, RequestLimits, RequestScanner};
+
+/// A keyspace, one client, and a clock that stands.
+#[derive(Debug)]
+pub(crate) struct TestNode {
+    /// The keyspace.
+    pub(crate) store: Store,
+    /// Settings, counters, other clients.
+    pub(crate) node: NodeState,
+    /// The client that sends the commands.
+    pub(crate) client: ClientState,
+    /// Gates and effects.
+    pub(crate) executor: Executor,
+    /// Unix milliseconds.
+    pub(crate) now_ms: u64,
+    /// How the latest command ended.
+    pub(crate) end: BatchEnd,
+}
+
+impl TestNode {
+    /// An empty node with 16 databases; it is 2026-01-01 00:00:00 UTC.
+    pub(crate) fn new() -> Self {
+        let now_ms = 1_767_225_600_000;
+        let mut store = Store::new(16, 7);
+        store.set_now(now_ms);
+        Self {
+            store,
+            node: NodeState::default(),
+            client: ClientState::new(1, now_ms),
+            executor: Executor::new(Stopwatch::new()),
+            now_ms,
+            end: BatchEnd::Done,
+        }
+    }
+
+    /// The same with a client that speaks RESP3.
+    pub(crate) fn new_resp3() -> Self {
+        let mut node = Self::new();
+        node.client.protocol = Protocol::Resp3;
+        node
+    }
+
+    /// Lets time go by.
+    pub(crate) fn advance_ms(&mut self, by_ms: u64) {
+        self.now_ms += by_ms;
+        self.store.set_now(self.now_ms);
+    }
+
+    /// Sends one command and returns its reply as bytes.
+    pub(crate) fn run_bytes(&mut self, words: &[impl AsRef<[u8]>]) -> Vec<u8> {
+        let mut request = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            let word = word.as_ref();
+            request.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            request.extend_from_slice(word);
+            request.extend_from_slice(b"\r\n");
+        }
+        self.run_stream(&mut request)
+    }
+
+    /// Sends one command and returns its reply, line ends as they are.
+    pub(crate) fn run(&mut self, words: &[impl AsRef<[u8]>]) -> String {
+        String::from_utf8_lossy(&self.run_bytes(words)).into_owned()
+    }
+
+    /// Sends one command, written with blanks between its words, and returns its reply.
+    pub(crate) fn send(&mut self, line: &str) -> String {
+        self.run(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Sends requests as they would arrive in one read and returns all replies.
+    pub(crate) fn run_stream(&mut self, requests: &mut [u8]) -> Vec<u8> {
+        let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);
+        let mut batch = RequestBatch::default();
+        scanner
+            .scan(requests, &mut batch, usize::MAX)
+            .expect("tests send RESP");
+        let mut replies = Vec::new();
+        let mut turn = Turn {
+            store: &mut self.store,
+            node: &mut self.node,
+            client: &mut self.client,
+            now_ms: self.now_ms,
+        };
+        let mut work = Work {
+            buffer: requests,
+            batch: &batch,
+            next: 0,
+        };
+        let mut output = Output {
+            bytes: &mut replies,
+            bound: usize::MAX,
+        };
+        self.end = self.executor.run(&mut turn, &mut work, &mut output);
+        replies
+    }
+}

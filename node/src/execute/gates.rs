@@ -1,0 +1,102 @@
+//! What stands between a known command and its handler: password, machine, memory, pause.
+//! Pure. Never: runs a handler. Invariant: a command that is refused has changed nothing, but that keys may have been evicted to let it pass.
+
+use super::Turn;
+use crate::log::Effects;
+use crate::settings::DebugCommand;
+use shared::clock::Stopwatch;
+use shared::command::{CommandFlags, CommandId, CommandSpec};
+use shared::resp::ErrorReply;
+
+/// Longest time that one command spends on making room, ns: what is then still too much is left to the next command and the tick. (Redis' default tenacity.)
+const EVICTION_NS: u64 = 500_000;
+/// Keys evicted between two looks at the stopwatch.
+const EVICTIONS_PER_READING: usize = 16;
+
+/// May a command run now?
+#[derive(Debug)]
+pub(super) enum Gate {
+    /// Yes.
+    Open,
+    /// No; this is the reply.
+    Refused(ErrorReply),
+    /// Not before the pause ends.
+    Wait,
+}
+
+/// Room that was made for a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Memory is within its bound.
+    Enough,
+    /// It is not, but keys are going.
+    Soon,
+    /// It is not, and no key may go.
+    None,
+}
+
+pub(super) fn check(
+    turn: &mut Turn<'_>,
+    spec: &CommandSpec,
+    effects: &mut Effects,
+    watch: &Stopwatch,
+) -> Gate {
+    if !turn.client.authenticated && !spec.flags.contains(CommandFlags::NO_AUTH) {
+        return Gate::Refused(ErrorReply::NoAuth);
+    }
+    if spec.id == CommandId::Debug && !may_debug(turn) {
+        return Gate::Refused(ErrorReply::DebugNotAllowed);
+    }
+    if turn.node.settings.hot.max_memory > 0
+        && spec.flags.contains(CommandFlags::DENY_OOM)
+        && make_room(turn.store, turn.node, effects, watch) == Room::None
+    {
+        return Gate::Refused(ErrorReply::OutOfMemory);
+    }
+    if turn.node.pause.is_on(turn.now_ms) {
+        let writes = spec.flags.contains(CommandFlags::WRITE);
+        if turn.node.pause.holds(writes, turn.now_ms) {
+            return Gate::Wait;
+        }
+    }
+    Gate::Open
+}
+
+fn may_debug(turn: &Turn<'_>) -> bool {
+    match turn.node.settings.hot.debug_command {
+        DebugCommand::Yes => true,
+        DebugCommand::Local => turn.client.is_of_this_machine(),
+        DebugCommand::No => false,
+    }
+}
+
+/// Evicts keys until memory is within `maxmemory`, or time is up.
+pub(crate) fn make_room(
+    store: &mut crate::store::Store,
+    node: &mut crate::node_state::NodeState,
+    effects: &mut Effects,
+    watch: &Stopwatch,
+) -> Room {
+    let bound = node.settings.hot.max_memory;
+    if bound == 0 || store.used_memory() <= bound {
+        return Room::Enough;
+    }
+    let start = watch.read();
+    let mut evicted_key = Vec::new();
+    let mut room = Room::Soon;
+    'slices: while watch.since_ns(start) < EVICTION_NS {
+        for _ in 0..EVICTIONS_PER_READING {
+            let Some(db) = store.evict_one(&mut evicted_key) else {
+                room = Room::None;
+                break 'slices;
+            };
+            effects.deleted(db, &evicted_key);
+            if store.used_memory() <= bound {
+                room = Room::Enough;
+                break 'slices;
+            }
+        }
+    }
+    node.stats.over_memory_ns += watch.since_ns(start);
+    room
+}

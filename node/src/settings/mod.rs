@@ -1,0 +1,362 @@
+//! What CONFIG GET and CONFIG SET know: every parameter of Redis 7.0, and what those mean that mean something here.
+//! Pure. Invariant: [`Hot`] always says what the values say; all pairs of one CONFIG SET take effect, or none.
+
+mod kind;
+mod special;
+mod table;
+
+pub use kind::{Complaint, Kind, parse_size};
+pub use special::OutputLimit;
+pub(crate) use special::short_decimal;
+pub use table::{PARAMETERS, Parameter};
+
+use crate::store::{EvictionSettings, canonical_integer};
+use shared::resp::ErrorReply;
+
+/// Most keys that eviction looks at for one that goes; more would not choose better.
+const MOST_SAMPLES: u32 = 64;
+/// Bounds of `hz`, as Redis clamps it.
+const HZ: std::ops::RangeInclusive<i64> = 1..=500;
+
+/// The values of all parameters.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// As CONFIG GET shows them; in the order of [`PARAMETERS`].
+    values: Vec<Vec<u8>>,
+    /// What the node looks at while it works.
+    pub hot: Hot,
+}
+
+/// Parameters that do something, in the form in which they are needed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hot {
+    /// `slowlog-log-slower-than`, µs; negative is never.
+    pub slowlog_threshold_us: i64,
+    /// `slowlog-max-len`
+    pub slowlog_max_len: usize,
+    /// `latency-monitor-threshold`, ms; 0 is off.
+    pub latency_threshold_ms: u64,
+    /// `latency-tracking`
+    pub latency_tracking: bool,
+    /// `latency-tracking-info-percentiles`
+    pub latency_percentiles: Vec<f64>,
+    /// `maxmemory`, bytes; 0 is none.
+    pub max_memory: u64,
+    /// `maxmemory-policy` and its company.
+    pub eviction: EvictionSettings,
+    /// `maxclients`
+    pub max_clients: usize,
+    /// `timeout`, seconds; 0 is never.
+    pub idle_timeout_seconds: u64,
+    /// `tcp-keepalive`, seconds; 0 is never.
+    pub tcp_keepalive_seconds: u64,
+    /// `requirepass`; empty asks for none.
+    pub password: Vec<u8>,
+    /// `client-output-buffer-limit` of normal clients.
+    pub output_limit: OutputLimit,
+    /// `client-query-buffer-limit`
+    pub input_limit_bytes: usize,
+    /// `proto-max-bulk-len`
+    pub bulk_bytes: u64,
+    /// `hz`
+    pub hz: u64,
+    /// `protected-mode`
+    pub protected_mode: bool,
+    /// `enable-debug-command`
+    pub debug_command: DebugCommand,
+}
+
+/// Who may use DEBUG.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DebugCommand {
+    /// Nobody.
+    No,
+    /// Clients of this machine.
+    Local,
+    /// Everybody.
+    Yes,
+}
+
+/// Why a CONFIG SET did not happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetError {
+    /// There is no such parameter.
+    Unknown(Vec<u8>),
+    /// Something is wrong with one of the pairs.
+    Failed {
+        /// The parameter as the client wrote it.
+        name: Vec<u8>,
+        /// What is wrong.
+        complaint: Complaint,
+    },
+}
+
+impl From<SetError> for ErrorReply {
+    fn from(error: SetError) -> Self {
+        let shown = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        let text = match error {
+            SetError::Unknown(name) => format!(
+                "ERR Unknown option or number of arguments for CONFIG SET - '{}'",
+                shown(&name)
+            ),
+            SetError::Failed { name, complaint } => format!(
+                "ERR CONFIG SET failed (possibly related to argument '{}') - {complaint}",
+                shown(&name)
+            ),
+        };
+        Self::Text(text.into())
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let values: Vec<Vec<u8>> = PARAMETERS.iter().map(|row| row.default.into()).collect();
+        let hot = Hot::of(&Values(&values));
+        Self { values, hot }
+    }
+}
+
+impl Settings {
+    /// The value of the parameter called `name`, as CONFIG GET shows it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        Values(&self.values).find(name)
+    }
+
+    /// All parameters with their values, under their names and then under their older names.
+    pub fn shown(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        PARAMETERS
+            .iter()
+            .zip(&self.values)
+            .flat_map(|(row, value)| {
+                std::iter::once(row.name)
+                    .chain(row.alias)
+                    .map(move |name| (name, value.as_slice()))
+            })
+    }
+
+    /// Gives a parameter its value at the start of the node, read-only ones too.
+    ///
+    /// # Panics
+    /// When there is no such parameter: a mistake of ours.
+    pub fn preset(&mut self, name: &str, value: impl Into<Vec<u8>>) {
+        let index = PARAMETERS
+            .iter()
+            .position(|row| row.name == name)
+            .unwrap_or_else(|| panic!("no parameter {name}"));
+        self.values[index] = value.into();
+        self.hot = Hot::of(&Values(&self.values));
+    }
+
+    /// CONFIG SET: all pairs or none.
+    ///
+    /// # Errors
+    /// The first thing wrong, in the order in which Redis looks.
+    pub fn set<'a>(
+        &mut self,
+        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+    ) -> Result<(), SetError> {
+        let mut rows = Vec::new();
+        let mut first_wrong = None;
+        for (name, _) in pairs.clone() {
+            let Some(index) = PARAMETERS.iter().position(|row| row.is_called(name)) else {
+                return Err(SetError::Unknown(name.to_vec()));
+            };
+            let kind = PARAMETERS[index].kind;
+            let refusal = if kind.is_read_only() {
+                kind.parse(b"", b"").err()
+            } else if rows.contains(&(index, called_by_alias(index, name))) {
+                Some("duplicate parameter".into())
+            } else {
+                None
+            };
+            if let Some(complaint) = refusal {
+                first_wrong.get_or_insert(SetError::Failed {
+                    name: name.to_vec(),
+                    complaint,
+                });
+            }
+            rows.push((index, called_by_alias(index, name)));
+        }
+        if let Some(wrong) = first_wrong {
+            return Err(wrong);
+        }
+        let mut values = self.values.clone();
+        for ((index, _), (name, value)) in rows.into_iter().zip(pairs) {
+            values[index] = PARAMETERS[index]
+                .kind
+                .parse(&values[index], value)
+                .map_err(|complaint| SetError::Failed {
+                    name: name.to_vec(),
+                    complaint,
+                })?;
+        }
+        self.hot = Hot::of(&Values(&values));
+        self.values = values;
+        self.clamp();
+        Ok(())
+    }
+
+    /// Values that Redis accepts and then corrects.
+    fn clamp(&mut self) {
+        let hz = self.hot.hz.to_string();
+        if self.get("hz") != Some(hz.as_bytes()) {
+            self.preset("hz", hz);
+        }
+    }
+}
+
+/// A name and its older name are two parameters to Redis' search for duplicates.
+fn called_by_alias(index: usize, name: &[u8]) -> bool {
+    !PARAMETERS[index].name.as_bytes().eq_ignore_ascii_case(name)
+}
+
+/// Values in the order of [`PARAMETERS`], found by name.
+struct Values<'a>(&'a [Vec<u8>]);
+
+impl<'a> Values<'a> {
+    fn find(&self, name: &str) -> Option<&'a [u8]> {
+        let index = PARAMETERS.iter().position(|row| row.name == name)?;
+        self.0.get(index).map(Vec::as_slice)
+    }
+
+    fn text(&self, name: &str) -> &'a [u8] {
+        let found = self.find(name);
+        debug_assert!(found.is_some(), "no parameter {name}");
+        found.unwrap_or_default()
+    }
+
+    fn integer(&self, name: &str) -> i64 {
+        canonical_integer(self.text(name)).unwrap_or_default()
+    }
+
+    fn unsigned(&self, name: &str) -> u64 {
+        parse_size(self.text(name)).unwrap_or_default()
+    }
+
+    fn size(&self, name: &str) -> usize {
+        usize::try_from(self.unsigned(name)).unwrap_or(usize::MAX)
+    }
+
+    fn small(&self, name: &str) -> u32 {
+        u32::try_from(self.unsigned(name)).unwrap_or(u32::MAX)
+    }
+
+    fn is_on(&self, name: &str) -> bool {
+        self.text(name) == b"yes"
+    }
+}
+
+impl Hot {
+    fn of(values: &Values<'_>) -> Self {
+        let policy = std::str::from_utf8(values.text("maxmemory-policy")).unwrap_or_default();
+        let percentiles = std::str::from_utf8(values.text("latency-tracking-info-percentiles"));
+        let [normal, ..] = special::read_output_limits(values.text("client-output-buffer-limit"));
+        Self {
+            slowlog_threshold_us: values.integer("slowlog-log-slower-than"),
+            slowlog_max_len: values.size("slowlog-max-len"),
+            latency_threshold_ms: values.unsigned("latency-monitor-threshold"),
+            latency_tracking: values.is_on("latency-tracking"),
+            latency_percentiles: percentiles
+                .unwrap_or_default()
+                .split(' ')
+                .filter_map(|word| word.parse().ok())
+                .collect(),
+            max_memory: values.unsigned("maxmemory"),
+            eviction: EvictionSettings {
+                policy: policy.parse().unwrap_or_default(),
+                samples: values.small("maxmemory-samples").clamp(1, MOST_SAMPLES),
+                lfu_log_factor: values.small("lfu-log-factor"),
+                lfu_decay_minutes: values.small("lfu-decay-time"),
+            },
+            max_clients: values.size("maxclients"),
+            idle_timeout_seconds: values.unsigned("timeout"),
+            tcp_keepalive_seconds: values.unsigned("tcp-keepalive"),
+            password: values.text("requirepass").to_vec(),
+            output_limit: normal,
+            input_limit_bytes: values.size("client-query-buffer-limit"),
+            bulk_bytes: values.unsigned("proto-max-bulk-len"),
+            hz: values
+                .integer("hz")
+                .clamp(*HZ.start(), *HZ.end())
+                .unsigned_abs(),
+            protected_mode: values.is_on("protected-mode"),
+            debug_command: match values.text("enable-debug-command") {
+                b"yes" => DebugCommand::Yes,
+                b"local" => DebugCommand::Local,
+                _ => DebugCommand::No,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SetError, Settings};
+    use crate::store::EvictionPolicy;
+    use shared::resp::ErrorReply;
+
+    fn set(settings: &mut Settings, pairs: &[(&str, &str)]) -> Result<(), String> {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        settings
+            .set(pairs)
+            .map_err(|error: SetError| ErrorReply::from(error).to_string())
+    }
+
+    #[test]
+    fn all_pairs_take_effect_or_none() {
+        let mut settings = Settings::default();
+        let wrong = set(
+            &mut settings,
+            &[("maxmemory", "1gb"), ("maxmemory-samples", "0")],
+        );
+        assert_eq!(
+            wrong,
+            Err("ERR CONFIG SET failed (possibly related to argument 'maxmemory-samples') - argument must be between 1 and 2147483647 inclusive".into())
+        );
+        assert_eq!(settings.hot.max_memory, 0);
+        let right = set(
+            &mut settings,
+            &[("MAXMEMORY", "1gb"), ("maxmemory-policy", "AllKeys-LFU")],
+        );
+        assert_eq!(right, Ok(()));
+        assert_eq!(settings.hot.max_memory, 1 << 30);
+        assert_eq!(settings.hot.eviction.policy, EvictionPolicy::AllKeysLfu);
+        assert_eq!(settings.get("maxmemory-policy"), Some(&b"allkeys-lfu"[..]));
+    }
+
+    #[test]
+    fn unknown_names_come_first_and_an_alias_is_no_duplicate() {
+        let mut settings = Settings::default();
+        let check = |settings: &mut Settings, pairs: &[(&str, &str)], text: &str| {
+            assert_eq!(set(settings, pairs), Err(text.into()));
+        };
+        check(
+            &mut settings,
+            &[("port", "1"), ("zork", "1")],
+            "ERR Unknown option or number of arguments for CONFIG SET - 'zork'",
+        );
+        check(
+            &mut settings,
+            &[("port", "1")],
+            "ERR CONFIG SET failed (possibly related to argument 'port') - can't set immutable config",
+        );
+        check(
+            &mut settings,
+            &[("hz", "1"), ("HZ", "2")],
+            "ERR CONFIG SET failed (possibly related to argument 'HZ') - duplicate parameter",
+        );
+        let both = [("slave-priority", "1"), ("replica-priority", "2")];
+        assert_eq!(set(&mut settings, &both), Ok(()));
+        assert_eq!(settings.get("replica-priority"), Some(&b"2"[..]));
+    }
+
+    #[test]
+    fn hz_is_corrected_to_what_it_may_be() {
+        let mut settings = Settings::default();
+        assert_eq!(set(&mut settings, &[("hz", "1000")]), Ok(()));
+        assert_eq!(settings.get("hz"), Some(&b"500"[..]));
+    }
+}
