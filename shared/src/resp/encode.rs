@@ -194,6 +194,15 @@ impl<'a> ReplyWriter<'a> {
         }
     }
 
+    /// Moves what was written from `from` on before all that was written from `to` on: for what is known last but stands first (SCAN's cursor).
+    ///
+    /// # Panics
+    /// When `to ≤ from ≤` [`Self::position`] does not hold: the caller's mistake.
+    pub fn move_back(&mut self, from: usize, to: usize) {
+        let moved = self.out.len() - from;
+        self.out[to..].rotate_right(moved);
+    }
+
     /// `,value`, or a bulk string with 17 significant digits as Redis prints them.
     pub fn double(&mut self, value: f64) {
         let mut text = Vec::with_capacity(LONGEST_DOUBLE);

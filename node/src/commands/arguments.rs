@@ -1,0 +1,187 @@
+//! How commands read their arguments: numbers, option words, deadlines, values of the right type.
+//! Pure. Invariant: a number is accepted exactly when Redis accepts it, and refused with its text.
+
+use crate::store::{StringValue, Value, canonical_integer};
+use shared::resp::{ErrorReply, ReplyWriter};
+
+/// A 64-bit integer in its canonical decimal form: no `+`, no space, no leading zero.
+pub(super) fn integer(argument: &[u8]) -> Result<i64, ErrorReply> {
+    canonical_integer(argument).ok_or(ErrorReply::NotInteger)
+}
+
+/// A 32-bit integer.
+pub(super) fn integer_32(argument: &[u8]) -> Result<i32, ErrorReply> {
+    i32::try_from(integer(argument)?).map_err(|_| ErrorReply::NotInteger32)
+}
+
+/// Whether `argument` is the option `word`, in any letter case.
+#[inline]
+pub(super) fn is_word(argument: &[u8], word: &str) -> bool {
+    argument.eq_ignore_ascii_case(word.as_bytes())
+}
+
+/// [`span`], but of two indexes from the end the first must not lie behind the second, even where both lie before the start (GETRANGE, BITCOUNT).
+pub(super) fn forward_span(start: i64, end: i64, len: usize) -> Option<(usize, usize)> {
+    let backwards = start < 0 && end < 0 && start > end;
+    span(start, end, len).filter(|_| !backwards)
+}
+
+/// Indexes of a first and a last place, negative ones counted from the end, cut to `0..len`: `None` when nothing lies between them.
+pub(super) fn span(start: i64, end: i64, len: usize) -> Option<(usize, usize)> {
+    let len = i64::try_from(len).unwrap_or(i64::MAX);
+    let from_front = |index: i64| match index {
+        ..0 => (len + index).max(0),
+        _ => index,
+    };
+    let start = from_front(start);
+    let end = from_front(end).min(len - 1);
+    let (start, end) = (usize::try_from(start).ok()?, usize::try_from(end).ok()?);
+    (start <= end).then_some((start, end))
+}
+
+/// The string that was looked up, if there is one and it is a string.
+#[inline]
+pub(super) fn string(value: Option<Value<'_>>) -> Result<Option<StringValue<'_>>, ErrorReply> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(string)) => Ok(Some(string)),
+    }
+}
+
+/// Bytes of a string value, an integer printed into `buffer`.
+pub(super) fn bytes_of<'a>(value: StringValue<'a>, buffer: &'a mut itoa::Buffer) -> &'a [u8] {
+    match value {
+        StringValue::Integer(number) => buffer.format(number).as_bytes(),
+        StringValue::Bytes(bytes) => bytes,
+    }
+}
+
+/// How many bytes a string value has.
+pub(super) fn len_of(value: StringValue<'_>) -> usize {
+    bytes_of(value, &mut itoa::Buffer::new()).len()
+}
+
+/// A string value as a reply.
+#[inline]
+pub(super) fn reply_string(reply: &mut ReplyWriter<'_>, value: StringValue<'_>) {
+    match value {
+        StringValue::Integer(number) => reply.bulk_integer(number),
+        StringValue::Bytes(bytes) => reply.bulk(bytes),
+    }
+}
+
+/// A string value as a reply, or a null.
+#[inline]
+pub(super) fn reply_optional(reply: &mut ReplyWriter<'_>, value: Option<StringValue<'_>>) {
+    match value {
+        Some(value) => reply_string(reply, value),
+        None => reply.null(),
+    }
+}
+
+/// A length or a count as a reply.
+pub(super) fn reply_count(reply: &mut ReplyWriter<'_>, count: usize) {
+    reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
+}
+
+/// What a number that says when a key ends is counted in, and from when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DeadlineForm {
+    /// `EX`, EXPIRE: seconds from now.
+    SecondsFromNow,
+    /// `PX`, PEXPIRE: milliseconds from now.
+    MillisecondsFromNow,
+    /// `EXAT`, EXPIREAT: Unix time in seconds.
+    UnixSeconds,
+    /// `PXAT`, PEXPIREAT: Unix time in milliseconds.
+    UnixMilliseconds,
+}
+
+impl DeadlineForm {
+    /// The form that an option of SET and GETEX stands for.
+    pub(super) fn of_option(argument: &[u8]) -> Option<Self> {
+        match argument.len() {
+            2 if is_word(argument, "EX") => Some(Self::SecondsFromNow),
+            2 if is_word(argument, "PX") => Some(Self::MillisecondsFromNow),
+            4 if is_word(argument, "EXAT") => Some(Self::UnixSeconds),
+            4 if is_word(argument, "PXAT") => Some(Self::UnixMilliseconds),
+            _ => None,
+        }
+    }
+
+    /// Whether time is counted from 1970 on, and not from now.
+    pub(super) fn is_absolute(self) -> bool {
+        matches!(self, Self::UnixSeconds | Self::UnixMilliseconds)
+    }
+
+    /// `number` as Unix time in milliseconds; `None` when that is beyond 64 bits.
+    pub(super) fn deadline_ms(self, number: i64, now_ms: u64) -> Option<i64> {
+        let unit = match self {
+            Self::SecondsFromNow | Self::UnixSeconds => 1000,
+            Self::MillisecondsFromNow | Self::UnixMilliseconds => 1,
+        };
+        let start = if self.is_absolute() {
+            0
+        } else {
+            i64::try_from(now_ms).ok()?
+        };
+        number.checked_mul(unit)?.checked_add(start)
+    }
+
+    /// The deadline that SET and GETEX accept: a positive number, and the deadline in range.
+    pub(super) fn positive_deadline_ms(
+        self,
+        argument: &[u8],
+        now_ms: u64,
+        command: &'static str,
+    ) -> Result<u64, ErrorReply> {
+        let number = integer(argument)?;
+        let deadline = self
+            .deadline_ms(number, now_ms)
+            .filter(|_| number > 0)
+            .and_then(|at| u64::try_from(at).ok());
+        deadline.ok_or(ErrorReply::InvalidExpireTime(command))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DeadlineForm, forward_span, span};
+
+    #[test]
+    fn spans_are_cut_to_what_is_there() {
+        for (start, end, len, expected) in [
+            (0, -1, 5, Some((0, 4))),
+            (0, 100, 5, Some((0, 4))),
+            (-3, -2, 5, Some((2, 3))),
+            (-100, 0, 5, Some((0, 0))),
+            (-100, -99, 5, Some((0, 0))),
+            (4, 2, 5, None),
+            (5, 9, 5, None),
+            (0, -1, 0, None),
+            (i64::MIN, i64::MAX, 3, Some((0, 2))),
+        ] {
+            assert_eq!(span(start, end, len), expected, "{start} {end} of {len}");
+            assert_eq!(forward_span(start, end, len), expected);
+        }
+        assert_eq!(span(-99, -100, 5), Some((0, 0)));
+        assert_eq!(forward_span(-99, -100, 5), None);
+    }
+
+    #[test]
+    fn deadlines_beyond_64_bits_are_none() {
+        use DeadlineForm::{MillisecondsFromNow, SecondsFromNow, UnixMilliseconds, UnixSeconds};
+        for (form, number, expected) in [
+            (SecondsFromNow, 5, Some(6000)),
+            (SecondsFromNow, -5, Some(-4000)),
+            (SecondsFromNow, i64::MAX / 1000, None),
+            (UnixSeconds, i64::MAX / 1000, Some(i64::MAX / 1000 * 1000)),
+            (UnixSeconds, i64::MAX / 1000 + 1, None),
+            (MillisecondsFromNow, i64::MAX - 1000, Some(i64::MAX)),
+            (MillisecondsFromNow, i64::MAX - 999, None),
+            (UnixMilliseconds, i64::MAX, Some(i64::MAX)),
+        ] {
+            assert_eq!(form.deadline_ms(number, 1000), expected, "{form:?} {number}");
+        }
+    }
+}

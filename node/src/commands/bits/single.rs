@@ -1,0 +1,42 @@
+//! Commands of one bit: SETBIT, GETBIT.
+//! Pure.
+
+use super::parse_bit_offset;
+use crate::commands::arguments::{bytes_of, len_of, string};
+use crate::commands::{Action, Call};
+use shared::resp::ErrorReply;
+
+/// SETBIT key offset value
+pub(super) fn setbit(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let offset = parse_bit_offset(call.args.at(2), call)?;
+    let mask = 0x80_u8 >> (offset % 8);
+    let wanted = match call.args.at(3) {
+        b"0" => 0,
+        b"1" => mask,
+        _ => return Err(ErrorReply::BitValue),
+    };
+    let (db, key) = (call.db(), call.key(1));
+    let old_len = string(call.store.peek(db, key))?.map(len_of);
+    let len = offset / 8 + 1;
+    let byte = &mut call.store.string_mut(db, key, len)?[offset / 8];
+    let old = *byte & mask;
+    *byte = *byte & !mask | wanted;
+    let grown = old_len.is_none_or(|old_len| old_len < len);
+    if grown || old != wanted {
+        call.effects.verbatim(db, call.args);
+    }
+    call.reply.integer(i64::from(old != 0));
+    Ok(Action::Continue)
+}
+
+/// GETBIT key offset
+pub(super) fn getbit(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let offset = parse_bit_offset(call.args.at(2), call)?;
+    let (db, key) = (call.db(), call.key(1));
+    let mut buffer = itoa::Buffer::new();
+    let value = string(call.store.get(db, key))?;
+    let bytes = value.map_or(&b""[..], |value| bytes_of(value, &mut buffer));
+    let byte = bytes.get(offset / 8).copied().unwrap_or(0);
+    call.reply.integer(i64::from(byte >> (7 - offset % 8) & 1));
+    Ok(Action::Continue)
+}

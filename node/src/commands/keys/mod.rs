@@ -1,0 +1,43 @@
+//! Commands of keys, whatever they hold.
+//! Pure. Invariant: a handler that returns an error has changed nothing.
+
+mod expire;
+mod object;
+mod place;
+mod presence;
+mod walk;
+
+use super::Handler;
+use shared::command::CommandId;
+
+/// The handler of a command of this group.
+pub(super) fn handler(id: CommandId) -> Option<Handler> {
+    Some(match id {
+        CommandId::Del | CommandId::Unlink => presence::del,
+        CommandId::Exists => presence::exists,
+        CommandId::Touch => presence::touch,
+        CommandId::Type => presence::type_of,
+        CommandId::Keys => walk::keys,
+        CommandId::Scan => walk::scan,
+        CommandId::Randomkey => walk::randomkey,
+        CommandId::Rename => place::rename,
+        CommandId::Renamenx => place::renamenx,
+        CommandId::Copy => place::copy,
+        CommandId::Move => place::move_key,
+        CommandId::Expire => expire::expire,
+        CommandId::Pexpire => expire::pexpire,
+        CommandId::Expireat => expire::expireat,
+        CommandId::Pexpireat => expire::pexpireat,
+        CommandId::Ttl => expire::ttl,
+        CommandId::Pttl => expire::pttl,
+        CommandId::Expiretime => expire::expiretime,
+        CommandId::Pexpiretime => expire::pexpiretime,
+        CommandId::Persist => expire::persist,
+        CommandId::ObjectEncoding => object::encoding,
+        CommandId::ObjectFreq => object::freq,
+        CommandId::ObjectIdletime => object::idletime,
+        CommandId::ObjectRefcount => object::refcount,
+        CommandId::ObjectHelp => object::help,
+        _ => return None,
+    })
+}

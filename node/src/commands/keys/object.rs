@@ -1,0 +1,108 @@
+//! OBJECT: how a value is kept and how much it is used.
+//! Pure.
+
+use crate::commands::arguments::string;
+use crate::commands::{Action, Call};
+use crate::store::{StringEncoding, StringValue, Usage};
+use shared::resp::ErrorReply;
+
+/// What Redis answers for the small integers that its keys share.
+const SHARED_REFERENCES: i64 = 2_147_483_647;
+/// Integers below are shared, as long as the policy needs no access mark of their own.
+const SHARED_INTEGERS: i64 = 10_000;
+
+/// OBJECT ENCODING key
+pub(super) fn encoding(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let (db, key) = (call.db(), call.key(2));
+    let encoding = call.store.string_encoding(db, key);
+    call.store.count_lookup(encoding.is_some());
+    match encoding {
+        None => call.reply.null(),
+        Some(StringEncoding::Integer) => call.reply.bulk(b"int"),
+        Some(StringEncoding::Embedded) => call.reply.bulk(b"embstr"),
+        Some(StringEncoding::Raw) => call.reply.bulk(b"raw"),
+    }
+    Ok(Action::Continue)
+}
+
+/// OBJECT REFCOUNT key
+pub(super) fn refcount(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let (db, key) = (call.db(), call.key(2));
+    let shares = !call.node.access_marks_count(call.store);
+    let references = string(call.store.peek(db, key))?.map(|value| match value {
+        StringValue::Integer(0..SHARED_INTEGERS) if shares => SHARED_REFERENCES,
+        _ => 1,
+    });
+    call.store.count_lookup(references.is_some());
+    match references {
+        None => call.reply.null(),
+        Some(references) => call.reply.integer(references),
+    }
+    Ok(Action::Continue)
+}
+
+/// OBJECT IDLETIME key
+pub(super) fn idletime(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    reply_usage(call, |usage, counts_frequency| {
+        if counts_frequency {
+            return Err(ErrorReply::IdleTimeNotTracked);
+        }
+        Ok(usage.idle_seconds)
+    })
+}
+
+/// OBJECT FREQ key
+pub(super) fn freq(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    reply_usage(call, |usage, counts_frequency| {
+        if !counts_frequency {
+            return Err(ErrorReply::FrequencyNotTracked);
+        }
+        Ok(u64::from(usage.frequency))
+    })
+}
+
+fn reply_usage(
+    call: &mut Call<'_>,
+    show: fn(usage: Usage, counts_frequency: bool) -> Result<u64, ErrorReply>,
+) -> Result<Action, ErrorReply> {
+    let (db, key) = (call.db(), call.key(2));
+    let counts_frequency = call.store.eviction().policy.counts_frequency();
+    let usage = call.store.usage(db, key);
+    call.store.count_lookup(usage.is_some());
+    match usage {
+        None => call.reply.null(),
+        Some(usage) => {
+            let shown = show(usage, counts_frequency)?;
+            call.reply.integer(i64::try_from(shown).unwrap_or(i64::MAX));
+        }
+    }
+    Ok(Action::Continue)
+}
+
+/// OBJECT HELP
+pub(super) fn help(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    call.reply.array(HELP.len());
+    for line in HELP {
+        call.reply.simple(line);
+    }
+    Ok(Action::Continue)
+}
+
+/// Redis' own text, which people know.
+const HELP: [&str; 15] = [
+    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "ENCODING <key>",
+    "    Return the kind of internal representation used in order to store the value",
+    "    associated with a <key>.",
+    "FREQ <key>",
+    "    Return the access frequency index of the <key>. The returned integer is",
+    "    proportional to the logarithm of the recent access frequency of the key.",
+    "IDLETIME <key>",
+    "    Return the idle time of the <key>, that is the approximated number of",
+    "    seconds elapsed since the last access to the key.",
+    "REFCOUNT <key>",
+    "    Return the number of references of the value associated with the specified",
+    "    <key>.",
+    "HELP",
+    "    Prints this help.",
+];

@@ -1,0 +1,159 @@
+//! Commands that walk over the keys of a database: KEYS, SCAN, RANDOMKEY.
+//! Pure. Invariant: a key whose time has come is never shown.
+
+use super::presence::type_name;
+use crate::commands::arguments::{integer, is_word};
+use crate::commands::{Action, Call};
+use shared::glob;
+use shared::resp::{ErrorReply, ReplyWriter};
+
+/// How many keys SCAN looks at when not told.
+const SCAN_COUNT_DEFAULT: usize = 10;
+
+/// KEYS pattern
+pub(super) fn keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let db = call.db();
+    let pattern = Pattern::new(call.args.at(1));
+    let start = call.reply.position();
+    let mut count = 0;
+    let mut cursor = 0;
+    loop {
+        cursor = call.store.scan(db, cursor, usize::MAX, &mut |key, _| {
+            if pattern.matches(key) {
+                call.reply.bulk(key);
+                count += 1;
+            }
+        });
+        if cursor == 0 {
+            break;
+        }
+    }
+    put_head_before(&mut call.reply, start, |reply| reply.array(count));
+    Ok(Action::Continue)
+}
+
+/// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
+pub(super) fn scan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let cursor = parse_cursor(call.args.at(1))?;
+    let options = parse_options(call)?;
+    let db = call.db();
+    let start = call.reply.position();
+    let mut found = 0;
+    let next = call
+        .store
+        .scan(db, cursor, options.count, &mut |key, value| {
+            let type_fits = options
+                .type_name
+                .is_none_or(|wanted| is_word(wanted, type_name(value)));
+            if type_fits && options.pattern.matches(key) {
+                call.reply.bulk(key);
+                found += 1;
+            }
+        });
+    put_head_before(&mut call.reply, start, |reply| {
+        reply.array(2);
+        reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+        reply.array(found);
+    });
+    Ok(Action::Continue)
+}
+
+/// RANDOMKEY
+pub(super) fn randomkey(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let mut key = Vec::new();
+    if call.store.random_key(call.client.db, &mut key) {
+        call.reply.bulk(&key);
+    } else {
+        call.reply.null();
+    }
+    Ok(Action::Continue)
+}
+
+/// Elements are written before their number is known; the head then takes its place before them.
+fn put_head_before(
+    reply: &mut ReplyWriter<'_>,
+    start: usize,
+    write_head: impl FnOnce(&mut ReplyWriter<'_>),
+) {
+    let end = reply.position();
+    write_head(reply);
+    reply.move_back(end, start);
+}
+
+/// A glob, or none where it would match everything.
+#[derive(Clone, Copy, Debug)]
+struct Pattern<'a> {
+    glob: Option<&'a [u8]>,
+}
+
+impl<'a> Pattern<'a> {
+    fn new(glob: &'a [u8]) -> Self {
+        Self {
+            glob: (glob != b"*").then_some(glob),
+        }
+    }
+
+    fn matches(self, key: &[u8]) -> bool {
+        self.glob.is_none_or(|glob| glob::matches(glob, key))
+    }
+}
+
+#[derive(Debug)]
+struct ScanOptions<'a> {
+    pattern: Pattern<'a>,
+    count: usize,
+    type_name: Option<&'a [u8]>,
+}
+
+fn parse_options<'a>(call: &Call<'a>) -> Result<ScanOptions<'a>, ErrorReply> {
+    let mut options = ScanOptions {
+        pattern: Pattern::new(b"*"),
+        count: SCAN_COUNT_DEFAULT,
+        type_name: None,
+    };
+    let mut arguments = call.args.iter_from(2);
+    while let Some(word) = arguments.next() {
+        let argument = arguments.next().ok_or(ErrorReply::Syntax)?;
+        if is_word(word, "COUNT") {
+            options.count = usize::try_from(integer(argument)?)
+                .ok()
+                .filter(|count| *count > 0)
+                .ok_or(ErrorReply::Syntax)?;
+        } else if is_word(word, "MATCH") {
+            options.pattern = Pattern::new(argument);
+        } else if is_word(word, "TYPE") {
+            options.type_name = Some(argument);
+        } else {
+            return Err(ErrorReply::Syntax);
+        }
+    }
+    Ok(options)
+}
+
+/// A cursor as the C library's `strtoul` reads it: a sign is taken, a negative number wraps around, nothing at all is 0.
+fn parse_cursor(argument: &[u8]) -> Result<u64, ErrorReply> {
+    let (negative, digits) = match argument {
+        [] => return Ok(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return Err(ErrorReply::InvalidCursor);
+    }
+    let mut cursor = 0_u64;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return Err(ErrorReply::InvalidCursor);
+        }
+        cursor = cursor
+            .checked_mul(10)
+            .and_then(|cursor| cursor.checked_add(u64::from(digit - b'0')))
+            .ok_or(ErrorReply::InvalidCursor)?;
+    }
+    Ok(if negative {
+        cursor.wrapping_neg()
+    } else {
+        cursor
+    })
+}

@@ -1,0 +1,71 @@
+//! Commands that take a string for a number and add to it: the INCR family.
+//! Pure.
+
+use crate::commands::arguments::{integer, string};
+use crate::commands::long_double::LongDouble;
+use crate::commands::{Action, Call};
+use crate::store::{ExpiryChange, StringValue};
+use shared::resp::ErrorReply;
+
+/// INCR key
+pub(super) fn incr(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    add(call, 1)
+}
+
+/// DECR key
+pub(super) fn decr(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    add(call, -1)
+}
+
+/// INCRBY key increment
+pub(super) fn incrby(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let increment = integer(call.args.at(2))?;
+    add(call, increment)
+}
+
+/// DECRBY key decrement
+pub(super) fn decrby(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let decrement = integer(call.args.at(2))?;
+    let increment = decrement
+        .checked_neg()
+        .ok_or(ErrorReply::DecrementOverflow)?;
+    add(call, increment)
+}
+
+fn add(call: &mut Call<'_>, increment: i64) -> Result<Action, ErrorReply> {
+    let (db, key) = (call.db(), call.key(1));
+    let before = match string(call.store.peek(db, key))? {
+        None => 0,
+        Some(StringValue::Integer(number)) => number,
+        // Bytes that were edited in place may spell a number as well.
+        Some(StringValue::Bytes(bytes)) => integer(bytes)?,
+    };
+    let after = before
+        .checked_add(increment)
+        .ok_or(ErrorReply::IncrementOverflow)?;
+    call.store.set_integer(db, key, after, ExpiryChange::Keep)?;
+    call.effects.verbatim(db, call.args);
+    call.reply.integer(after);
+    Ok(Action::Continue)
+}
+
+/// INCRBYFLOAT key increment
+pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let (db, key) = (call.db(), call.key(1));
+    let before = match string(call.store.peek(db, key))? {
+        None => LongDouble::ZERO,
+        Some(StringValue::Integer(number)) => LongDouble::from_integer(number),
+        Some(StringValue::Bytes(bytes)) => LongDouble::parse(bytes).ok_or(ErrorReply::NotFloat)?,
+    };
+    let increment = LongDouble::parse(call.args.at(2)).ok_or(ErrorReply::NotFloat)?;
+    let after = before
+        .checked_add(increment)
+        .ok_or(ErrorReply::IncrementNotFinite)?;
+    let mut text = Vec::new();
+    after.print(&mut text);
+    call.store.set(db, key, &text, ExpiryChange::Keep)?;
+    call.effects
+        .rewritten(db, &[b"SET", key.bytes, &text, b"KEEPTTL"]);
+    call.reply.bulk(&text);
+    Ok(Action::Continue)
+}

@@ -1,0 +1,168 @@
+//! Commands that put a string in place of whatever was there: SET and its older forms.
+//! Pure.
+
+use crate::commands::arguments::{DeadlineForm, is_word, reply_optional, string};
+use crate::commands::{Action, Call};
+use crate::store::{DbIndex, ExpiryChange, Key};
+use shared::resp::ErrorReply;
+
+/// Whether SET depends on the key being there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Condition {
+    Always,
+    IfAbsent,
+    IfPresent,
+}
+
+/// The options of SET.
+#[derive(Clone, Copy, Debug)]
+struct SetOptions<'a> {
+    condition: Condition,
+    answer_with_old: bool,
+    keep_expiry: bool,
+    deadline: Option<(DeadlineForm, &'a [u8])>,
+}
+
+/// SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | KEEPTTL]
+pub(super) fn set(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if call.args.len() > 3 {
+        return set_with_options(call);
+    }
+    let (db, key) = (call.db(), call.key(1));
+    call.store
+        .set(db, key, call.args.at(2), ExpiryChange::Clear)?;
+    call.effects.verbatim(db, call.args);
+    call.reply.ok();
+    Ok(Action::Continue)
+}
+
+fn set_with_options(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let options = parse_options(call)?;
+    let deadline = match options.deadline {
+        Some((form, number)) => {
+            Some(form.positive_deadline_ms(number, call.now_ms, call.spec.name)?)
+        }
+        None => None,
+    };
+    let (db, key, value) = (call.db(), call.key(1), call.args.at(2));
+    let exists = if options.answer_with_old {
+        let old = string(call.store.get(db, key))?;
+        reply_optional(&mut call.reply, old);
+        old.is_some()
+    } else {
+        options.condition != Condition::Always && call.store.exists(db, key)
+    };
+    let unwanted = match options.condition {
+        Condition::Always => false,
+        Condition::IfAbsent => exists,
+        Condition::IfPresent => !exists,
+    };
+    if unwanted {
+        if !options.answer_with_old {
+            call.reply.null();
+        }
+        return Ok(Action::Continue);
+    }
+    match deadline {
+        Some(at) => set_until(call, db, key, value, at)?,
+        None if options.keep_expiry => {
+            call.store.set(db, key, value, ExpiryChange::Keep)?;
+            call.effects
+                .rewritten(db, &[b"SET", key.bytes, value, b"KEEPTTL"]);
+        }
+        None => {
+            call.store.set(db, key, value, ExpiryChange::Clear)?;
+            call.effects.rewritten(db, &[b"SET", key.bytes, value]);
+        }
+    }
+    if !options.answer_with_old {
+        call.reply.ok();
+    }
+    Ok(Action::Continue)
+}
+
+fn set_until(
+    call: &mut Call<'_>,
+    db: DbIndex,
+    key: Key<'_>,
+    value: &[u8],
+    at: u64,
+) -> Result<(), ErrorReply> {
+    call.store.set(db, key, value, ExpiryChange::At(at))?;
+    let mut digits = itoa::Buffer::new();
+    let at = digits.format(at).as_bytes();
+    call.effects
+        .rewritten(db, &[b"SET", key.bytes, value, b"PXAT", at]);
+    Ok(())
+}
+
+fn parse_options<'a>(call: &Call<'a>) -> Result<SetOptions<'a>, ErrorReply> {
+    let mut options = SetOptions {
+        condition: Condition::Always,
+        answer_with_old: false,
+        keep_expiry: false,
+        deadline: None,
+    };
+    let mut arguments = call.args.iter_from(3);
+    while let Some(argument) = arguments.next() {
+        if let Some(form) = DeadlineForm::of_option(argument) {
+            // The same option may come again; the last number counts.
+            let another = options.deadline.is_some_and(|(before, _)| before != form);
+            let number = arguments.next().ok_or(ErrorReply::Syntax)?;
+            if another || options.keep_expiry {
+                return Err(ErrorReply::Syntax);
+            }
+            options.deadline = Some((form, number));
+        } else if is_word(argument, "NX") && options.condition != Condition::IfPresent {
+            options.condition = Condition::IfAbsent;
+        } else if is_word(argument, "XX") && options.condition != Condition::IfAbsent {
+            options.condition = Condition::IfPresent;
+        } else if is_word(argument, "GET") {
+            options.answer_with_old = true;
+        } else if is_word(argument, "KEEPTTL") && options.deadline.is_none() {
+            options.keep_expiry = true;
+        } else {
+            return Err(ErrorReply::Syntax);
+        }
+    }
+    Ok(options)
+}
+
+/// SETNX key value
+pub(super) fn setnx(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let (db, key, value) = (call.db(), call.key(1), call.args.at(2));
+    let free = !call.store.exists(db, key);
+    if free {
+        call.store.set(db, key, value, ExpiryChange::Clear)?;
+        call.effects.rewritten(db, &[b"SET", key.bytes, value]);
+    }
+    call.reply.integer(i64::from(free));
+    Ok(Action::Continue)
+}
+
+/// SETEX key seconds value
+pub(super) fn setex(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    set_for(call, DeadlineForm::SecondsFromNow)
+}
+
+/// PSETEX key milliseconds value
+pub(super) fn psetex(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    set_for(call, DeadlineForm::MillisecondsFromNow)
+}
+
+fn set_for(call: &mut Call<'_>, form: DeadlineForm) -> Result<Action, ErrorReply> {
+    let at = form.positive_deadline_ms(call.args.at(2), call.now_ms, call.spec.name)?;
+    set_until(call, call.db(), call.key(1), call.args.at(3), at)?;
+    call.reply.ok();
+    Ok(Action::Continue)
+}
+
+/// GETSET key value
+pub(super) fn getset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let (db, key, value) = (call.db(), call.key(1), call.args.at(2));
+    let old = string(call.store.get(db, key))?;
+    reply_optional(&mut call.reply, old);
+    call.store.set(db, key, value, ExpiryChange::Clear)?;
+    call.effects.rewritten(db, &[b"SET", key.bytes, value]);
+    Ok(Action::Continue)
+}
