@@ -95,6 +95,21 @@ impl Store {
         self.plain.set_integer(db, key, value, expiry)
     }
 
+    /// Reads a value and puts an integer in its place: `change` sees what is there and says what shall be there. The expiry stays. Not counted as a read.
+    ///
+    /// # Errors
+    /// What `change` says, or [`StoreFull`]; nothing was changed.
+    pub fn update_integer<E: From<StoreFull>>(
+        &mut self,
+        db: DbIndex,
+        key: Key<'_>,
+        change: impl FnOnce(Option<Value<'_>>) -> Result<i64, E>,
+    ) -> Result<i64, E> {
+        let value = change(self.peek(db, key))?;
+        self.set_integer(db, key, value, ExpiryChange::Keep)?;
+        Ok(value)
+    }
+
     /// The bytes of a string, to be edited in place: created or grown with zeros to at least `min_len`, an integer made bytes, the encoding made `raw`; the expiry stays.
     /// Amortised O(grown bytes): APPEND in a loop and SETBIT on a large bitmap do not copy the value each time.
     ///
@@ -149,6 +164,24 @@ impl Store {
         to: Key<'_>,
     ) -> Result<bool, StoreFull> {
         self.plain.copy(from_db, from, to_db, to)
+    }
+
+    /// Moves value and expiry to `to`, which is replaced; the access mark starts anew. `false` when `from` does not exist. The two places differ.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn rename(
+        &mut self,
+        from_db: DbIndex,
+        from: Key<'_>,
+        to_db: DbIndex,
+        to: Key<'_>,
+    ) -> Result<bool, StoreFull> {
+        let copied = self.copy(from_db, from, to_db, to)?;
+        if copied {
+            self.remove(from_db, from);
+        }
+        Ok(copied)
     }
 
     /// The access mark of a key; not counted as an access.
@@ -260,6 +293,17 @@ impl Store {
     #[must_use]
     pub fn counters(&self) -> StoreCounters {
         self.plain.counters
+    }
+
+    /// Counts a lookup that was made with another method than [`Store::get`] but is one in Redis' eyes (EXISTS, TYPE, TTL, OBJECT).
+    #[inline]
+    pub fn count_lookup(&mut self, found: bool) {
+        let counters = &mut self.plain.counters;
+        if found {
+            counters.keyspace_hits += 1;
+        } else {
+            counters.keyspace_misses += 1;
+        }
     }
 
     /// Starts the counters anew (CONFIG RESETSTAT).
