@@ -1,10 +1,36 @@
 //! The one system-test binary: drives the whole product through sockets. A module per behaviour, a sentence each.
 //!
 //! - [`support`]: raw client, servers as child processes, faults, polling, seeded dice.
+//! - [`commands`]: the everyday commands through the `redis` crate's client and raw sockets, on a node and through proxies.
 //! - [`compatibility`]: random commands to us and to a real redis-server; every reply and every key must agree.
+//! - [`pipelining`]: replies in the order of commands, however slow a shard is and however the bytes arrive.
+//! - [`routing`]: every key has one home; hash tags, databases, what cluster clients see.
+//! - [`fan_out`]: commands over several shards answer as one server would; walks miss no key.
+//! - [`topology_swap`]: the topology changes and nodes die under load; no reply is lost, doubled or out of order.
+//! - [`failure`]: a node that is down or silent fails its own keys alone, in time, and heals.
+//! - [`hostile`]: whatever a client or a node sends, no crash, bounded memory, everybody else is served.
+//! - [`idle`]: ten thousand silent clients, limits on clients.
+//! - [`expiry`]: expired keys are never seen and soon gone.
+//! - [`maxmemory`]: the limit of memory holds under every policy.
+//! - [`tls`]: the client listener with TLS.
+//! - [`admin`]: health, readiness, metrics.
+//! - [`shutdown`]: SIGTERM drains and ends with 0.
 //!
 //! `SWITCHYARD_SEED` repeats a run; every test that draws from it prints it.
 #![cfg(test)]
 
+mod admin;
+mod commands;
 mod compatibility;
+mod expiry;
+mod failure;
+mod fan_out;
+mod hostile;
+mod idle;
+mod maxmemory;
+mod pipelining;
+mod routing;
+mod shutdown;
 mod support;
+mod tls;
+mod topology_swap;

@@ -232,10 +232,14 @@ pub(crate) fn start_node(further: &[&str]) -> Server {
 pub(crate) fn start_proxy(nodes: &[SocketAddr], further: &[&str]) -> Server {
     Server::start(SWITCHYARD, |address, folder| {
         let topology = topology_path(folder);
-        write_first_topology(&topology, nodes);
+        write_topology(&topology, 1, nodes, &even_slots(nodes.len()));
         let listen = address.to_string();
         let file = topology.display().to_string();
         let mut arguments = words(&["proxy", "--listen", &listen, "--topology", &file]);
+        if !further.contains(&"--admin-listen") {
+            // Its default is a fixed port.
+            arguments.extend(words(&["--admin-listen", "off"]));
+        }
         arguments.extend(words(further));
         arguments
     })
@@ -246,16 +250,28 @@ pub(crate) fn topology_path(folder: &Path) -> PathBuf {
     folder.join("topology.toml")
 }
 
-/// The topology that `switchyard topology init` gives for these nodes.
-pub(crate) fn write_first_topology(path: &Path, nodes: &[SocketAddr]) {
-    let mut command = Command::new(SWITCHYARD);
-    command.args(["topology", "init"]);
-    for node in nodes {
-        command.args(["--node", &node.to_string()]);
+/// All slots in `shards` parts of about the same size.
+pub(crate) fn even_slots(shards: usize) -> Vec<String> {
+    const SLOTS: usize = 16_384;
+    let start = |shard: usize| shard * SLOTS / shards;
+    let range = |shard: usize| format!("{}-{}", start(shard), start(shard + 1) - 1);
+    (0..shards).map(range).collect()
+}
+
+/// Puts a topology in place at once, as an operator's tools do: shard `i` has node `i` and the slots `slots[i]`.
+pub(crate) fn write_topology(path: &Path, version: u64, nodes: &[SocketAddr], slots: &[String]) {
+    let mut text = format!("version = {version}\n");
+    for (number, address) in nodes.iter().enumerate() {
+        text += &format!("\n[[node]]\nid = \"n{number}\"\naddress = \"{address}\"\n");
     }
-    let output = command.output().expect("the binary runs");
-    assert!(output.status.success(), "topology init: {output:?}");
-    fs::write(path, output.stdout).expect("a file in a temporary folder");
+    for (number, slots) in slots.iter().enumerate() {
+        text += &format!(
+            "\n[[shard]]\nid = \"s{number}\"\nepoch = {version}\nprimary = \"n{number}\"\nin-sync = [\"n{number}\"]\nslots = \"{slots}\"\n"
+        );
+    }
+    let beside = path.with_extension("new");
+    fs::write(&beside, text).expect("a file in a temporary folder");
+    fs::rename(&beside, path).expect("a rename in a temporary folder");
 }
 
 /// A proxy with its nodes, one per shard.

@@ -1,0 +1,198 @@
+//! The everyday commands through the `redis` crate's client and through raw sockets: on a node, and through a proxy over one and three shards.
+//! Breadth is the business of `compatibility`; here a person can read what a client does on an ordinary day.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use redis::{Commands, ConnectionLike};
+
+use crate::support::servers::{Cluster, start_node};
+use crate::support::{Client, Reply};
+
+/// Runs `check` on a fresh node and through fresh proxies over one and three shards.
+fn on_every_kind(check: impl Fn(SocketAddr)) {
+    let node = start_node(&[]);
+    check(node.address);
+    for shards in [1, 3] {
+        let cluster = Cluster::start(shards);
+        check(cluster.proxy.address);
+    }
+}
+
+fn library_client(address: SocketAddr, protocol: &str) -> redis::Connection {
+    redis::Client::open(format!("redis://{address}/?protocol={protocol}"))
+        .expect("a valid address")
+        .get_connection()
+        .expect("the library connects")
+}
+
+#[test]
+fn the_redis_library_works_in_both_protocols() {
+    on_every_kind(|address| {
+        for protocol in ["resp2", "resp3"] {
+            let mut client = library_client(address, protocol);
+            let _: () = client.set("greeting", "hello").expect("SET");
+            assert_eq!(client.get("greeting"), Ok("hello".to_owned()));
+            assert_eq!(client.get("nothing"), Ok(None::<String>));
+            assert_eq!(client.incr("visits", 5), client.get("visits"));
+            let _: () = client
+                .mset(&[("one", 1), ("two", 2), ("three", 3)])
+                .expect("MSET");
+            assert_eq!(
+                client.mget(&["three", "nothing", "one"]),
+                Ok((Some(3), None::<i64>, Some(1)))
+            );
+            assert_eq!(client.expire("one", 100), Ok(true));
+            let ttl: i64 = client.ttl("one").expect("TTL");
+            assert!((90..=100).contains(&ttl), "{ttl}");
+            assert_eq!(client.exists(&["one", "two", "nothing"]), Ok(2));
+            assert_eq!(
+                client.del(&["one", "two", "three", "visits", "greeting"]),
+                Ok(5)
+            );
+            assert!(client.check_connection());
+        }
+    });
+}
+
+#[test]
+fn a_pipeline_of_the_library_gets_its_replies_in_order() {
+    on_every_kind(|address| {
+        let mut client = library_client(address, "resp2");
+        let mut pipeline = redis::pipe();
+        for number in 0..500 {
+            pipeline.set(format!("key:{number}"), number).ignore();
+            pipeline.get(format!("key:{number}"));
+        }
+        let values: Vec<i64> = pipeline.query(&mut client).expect("pipeline");
+        assert_eq!(values, (0..500).collect::<Vec<i64>>());
+    });
+}
+
+#[test]
+fn a_scan_of_the_library_finds_every_key() {
+    on_every_kind(|address| {
+        let mut client = library_client(address, "resp3");
+        for number in 0..1000 {
+            let _: () = client.set(format!("scan:{number}"), number).expect("SET");
+        }
+        let found: HashSet<String> = client
+            .scan_match("scan:*")
+            .expect("SCAN")
+            .map(|key| key.expect("a key"))
+            .collect();
+        assert_eq!(found.len(), 1000);
+    });
+}
+
+#[test]
+fn what_clients_say_on_connecting_is_understood() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        let hello = client.call_words("HELLO 3");
+        let names: Vec<String> = hello
+            .elements()
+            .iter()
+            .step_by(2)
+            .map(Reply::text)
+            .collect();
+        for name in [
+            "server", "version", "proto", "id", "mode", "role", "modules",
+        ] {
+            assert!(names.contains(&name.to_owned()), "{name} in {hello:?}");
+        }
+        let is_ok = |reply: Reply| assert_eq!(reply, Reply::ok());
+        is_ok(client.call_words("CLIENT SETNAME worker-1"));
+        is_ok(client.call_words("CLIENT SETINFO LIB-NAME a-library"));
+        is_ok(client.call_words("CLIENT SETINFO LIB-VER 1.2.3"));
+        is_ok(client.call_words("SELECT 1"));
+        is_ok(client.call_words("SELECT 0"));
+        // Newer clients try it and go on after an error.
+        assert!(
+            client
+                .call_words("CLIENT MAINT_NOTIFICATIONS ON")
+                .error_text()
+                .is_some()
+        );
+        let info = client.call_words("INFO").text();
+        assert!(info.contains("\nloading:0\r\n"), "{info}");
+        assert!(info.contains("\nredis_version:7."), "{info}");
+        assert!(client.call_words("COMMAND COUNT").integer() > 200);
+        assert_eq!(client.call_words("PING"), Reply::Simple(b"PONG".to_vec()));
+    });
+}
+
+#[test]
+fn inline_commands_work() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        client
+            .send(b"SET inline \"two words\"\r\nGET inline\r\nPING\n")
+            .expect("sent");
+        assert_eq!(client.receive().expect("SET"), Reply::ok());
+        assert_eq!(client.receive().expect("GET"), Reply::bulk("two words"));
+        assert_eq!(
+            client.receive().expect("PING"),
+            Reply::Simple(b"PONG".to_vec())
+        );
+    });
+}
+
+#[test]
+fn values_of_every_size_come_back_as_they_went() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        for length in [
+            0, 1, 44, 45, 255, 256, 4095, 4096, 16_384, 65_536, 1_000_000, 20_000_000,
+        ] {
+            let value: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
+            let set = [b"SET".to_vec(), b"sized".to_vec(), value.clone()];
+            assert_eq!(client.call(&set), Reply::ok());
+            assert_eq!(
+                client.call_words("STRLEN sized"),
+                Reply::Integer(i64::try_from(length).expect("small"))
+            );
+            assert!(
+                client.call_words("GET sized") == Reply::Bulk(value),
+                "{length} bytes"
+            );
+        }
+    });
+}
+
+#[test]
+fn unknown_commands_get_an_error_and_the_connection_lives() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        assert_eq!(
+            client
+                .call_words("NOSUCHCOMMAND a b")
+                .error_text()
+                .expect("an error"),
+            "ERR unknown command 'NOSUCHCOMMAND', with args beginning with: 'a' 'b' "
+        );
+        assert_eq!(
+            client.call_words("GET").error_text().expect("an error"),
+            "ERR wrong number of arguments for 'get' command"
+        );
+        assert_eq!(client.call_words("PING"), Reply::Simple(b"PONG".to_vec()));
+    });
+}
+
+#[test]
+fn a_password_is_asked_for() {
+    let node = start_node(&["--requirepass", "open sesame"]);
+    let mut client = node.connect();
+    let refused = client.call_words("GET k").error_text().expect("refused");
+    assert_eq!(refused, "NOAUTH Authentication required.");
+    let wrong = client
+        .call(&["AUTH", "guess"])
+        .error_text()
+        .expect("refused");
+    assert!(wrong.starts_with("WRONGPASS "), "{wrong}");
+    assert_eq!(client.call(&["AUTH", "open sesame"]), Reply::ok());
+    assert!(client.call_words("GET k").is_null());
+    let mut third = node.connect();
+    let hello = third.call(&["HELLO", "3", "AUTH", "default", "open sesame"]);
+    assert!(matches!(hello, Reply::Map(_)), "{hello:?}");
+}

@@ -1,0 +1,117 @@
+//! Expired keys: never seen, and soon gone, however many they are.
+
+use std::time::Duration;
+
+use crate::support::eventually::{eventually_within, now_nanoseconds, pause};
+use crate::support::servers::{Server, start_node};
+use crate::support::{Client, Reply, encode};
+
+/// How soon an expired key's memory is free again.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a busy machine may add until the test sees it.
+const SEEN_WITHIN: Duration = Duration::from_secs(10);
+
+fn now_ms() -> u64 {
+    now_nanoseconds() / 1_000_000
+}
+
+/// Sends `count` commands in large writes; every reply must be OK.
+fn fill(client: &mut Client, count: usize, command: impl Fn(usize) -> Vec<u8>) {
+    for start in (0..count).step_by(1_000) {
+        let numbers = start..(start + 1_000).min(count);
+        let bytes: Vec<u8> = numbers.clone().flat_map(&command).collect();
+        client.send(&bytes).expect("sent");
+        for _ in numbers {
+            assert_eq!(client.receive().expect("a reply"), Reply::ok());
+        }
+    }
+}
+
+fn keys_of(server: &Server) -> i64 {
+    server.connect().call_words("DBSIZE").integer()
+}
+
+#[test]
+fn a_million_expired_keys_are_gone_within_seconds_and_the_others_stay() {
+    const COUNT: usize = 1_000_000;
+    let node = start_node(&[]);
+    let mut client = node.connect();
+    let moment = (now_ms() + 20_000).to_string();
+    fill(&mut client, COUNT, |number| {
+        encode(&[
+            "SET",
+            &format!("dies:{number}"),
+            "0123456789abcdef",
+            "PXAT",
+            &moment,
+        ])
+    });
+    fill(&mut client, 1_000, |number| {
+        encode(&["SET", &format!("stays:{number}"), "v", "EX", "1000"])
+    });
+    let moment: u64 = moment.parse().expect("a number");
+    assert!(
+        now_ms() < moment,
+        "this machine is too slow to fill a million keys in 20 s"
+    );
+    assert_eq!(keys_of(&node), 1_001_000);
+    pause(Duration::from_millis(moment - now_ms()));
+    let took = eventually_within(GONE_WITHIN + SEEN_WITHIN, "expired keys are gone", || {
+        keys_of(&node) == 1_000
+    });
+    eprintln!("a million keys were gone {took:?} after they expired");
+    for number in 0..1_000 {
+        assert_eq!(
+            client.call(&["GET", &format!("stays:{number}")]),
+            Reply::bulk("v")
+        );
+    }
+}
+
+#[test]
+fn an_expired_key_is_not_seen_by_any_command() {
+    let node = start_node(&[]);
+    let mut client = node.connect();
+    // Without the sweep: what remains is exactness on access.
+    assert_eq!(client.call_words("DEBUG SET-ACTIVE-EXPIRE 0"), Reply::ok());
+    for words in [
+        "SET a v PX 30",
+        "SET b v PX 30",
+        "SET c 5 PX 30",
+        "SET d v PX 30",
+        "SET e v PX 30",
+    ] {
+        assert_eq!(client.call_words(words), Reply::ok());
+    }
+    pause(Duration::from_millis(60));
+    assert!(client.call_words("GET a").is_null());
+    assert_eq!(client.call_words("EXISTS a b c"), Reply::Integer(0));
+    assert_eq!(client.call_words("TTL b"), Reply::Integer(-2));
+    assert_eq!(client.call_words("INCR c"), Reply::Integer(1));
+    assert_eq!(client.call_words("TTL c"), Reply::Integer(-1));
+    assert_eq!(client.call_words("SET d w XX").is_null(), true);
+    assert_eq!(client.call_words("APPEND e x"), Reply::Integer(1));
+    let keys = client.call_words("KEYS *");
+    let mut names: Vec<String> = keys.elements().iter().map(Reply::text).collect();
+    names.sort();
+    assert_eq!(names, ["c", "e"]);
+    assert_eq!(client.call_words("DEBUG SET-ACTIVE-EXPIRE 1"), Reply::ok());
+}
+
+#[test]
+fn times_to_live_count_down_and_can_be_changed() {
+    let node = start_node(&[]);
+    let mut client = node.connect();
+    client.call_words("SET k v PX 100000");
+    let first = client.call_words("PTTL k").integer();
+    pause(Duration::from_millis(5));
+    let second = client.call_words("PTTL k").integer();
+    assert!(second < first && first <= 100_000, "{first} then {second}");
+    assert_eq!(client.call_words("PERSIST k"), Reply::Integer(1));
+    assert_eq!(client.call_words("TTL k"), Reply::Integer(-1));
+    assert_eq!(client.call_words("PEXPIRE k 20"), Reply::Integer(1));
+    eventually_within(SEEN_WITHIN, "it expires", || {
+        client.call_words("GET k").is_null()
+    });
+}

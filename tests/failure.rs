@@ -1,0 +1,198 @@
+//! A node is down, silent or not there yet: its keys get a clear error in time, all others are served, and it heals by itself.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::support::eventually::{Stopwatch, eventually, pause};
+use crate::support::servers::{Cluster, free_address, start_node, start_proxy};
+use crate::support::{Client, Reply, encode};
+
+/// Short deadlines, so that the tests need not wait long for them.
+const SHORT: &[&str] = &["--node-deadline", "300ms", "--request-deadline", "2s"];
+
+/// No reply may take longer than the request deadline; the rest is for a busy machine.
+const AT_MOST: Duration = Duration::from_secs(10);
+
+fn assert_unavailable(reply: &Reply, shard: &str) {
+    let text = reply
+        .error_text()
+        .unwrap_or_else(|| panic!("an error, not {reply:?}"));
+    let is_known = text.starts_with("CLUSTERDOWN ") || text.starts_with("UNKNOWN ");
+    assert!(is_known && text.contains(shard), "{text}");
+}
+
+/// Keys of each of the three shards, present everywhere.
+fn filled(cluster: &Cluster) -> Vec<Vec<String>> {
+    let keys: Vec<Vec<String>> = (0..cluster.nodes.len())
+        .map(|index| cluster.keys_on(index, 5))
+        .collect();
+    let mut client = cluster.connect();
+    for key in keys.iter().flatten() {
+        assert_eq!(client.call(&["SET", key, "v"]), Reply::ok());
+    }
+    keys
+}
+
+#[test]
+fn a_killed_node_fails_its_own_keys_alone_and_heals_on_return() {
+    let mut cluster = Cluster::start_with(3, &[], SHORT);
+    let keys = filled(&cluster);
+    let mut client = cluster.connect();
+    cluster.nodes[1].kill();
+    let watch = Stopwatch::start();
+    for key in &keys[1] {
+        assert_unavailable(&client.call(&["GET", key]), "s1");
+        assert_unavailable(&client.call(&["SET", key, "w"]), "s1");
+    }
+    assert!(watch.elapsed() < AT_MOST, "{:?}", watch.elapsed());
+    for key in keys[0].iter().chain(&keys[2]) {
+        assert_eq!(client.call(&["GET", key]), Reply::bulk("v"));
+        assert_eq!(client.call(&["SET", key, "v"]), Reply::ok());
+    }
+    // A part that fails fails the whole, and says where.
+    let over_all = ["MGET", &keys[0][0], &keys[1][0], &keys[2][0]];
+    assert_unavailable(&client.call(&over_all), "s1");
+    assert_unavailable(&client.call_words("DBSIZE"), "s1");
+    assert_eq!(client.call_words("PING"), Reply::Simple(b"PONG".to_vec()));
+    cluster.nodes[1].restart();
+    eventually("the shard serves again", || {
+        client.call(&["SET", &keys[1][0], "back"]) == Reply::ok()
+    });
+    assert_eq!(client.call(&["GET", &keys[1][0]]), Reply::bulk("back"));
+}
+
+#[test]
+fn a_pipeline_across_a_dead_shard_gets_every_reply_in_its_place() {
+    let mut cluster = Cluster::start_with(3, &[], SHORT);
+    let keys = filled(&cluster);
+    let mut client = cluster.connect();
+    cluster.nodes[2].kill();
+    let mut commands = Vec::new();
+    for round in 0..200 {
+        for key in [&keys[0][0], &keys[2][1], &keys[1][2]] {
+            commands.push(vec![b"GET".to_vec(), key.clone().into_bytes()]);
+        }
+        commands.push(vec![b"ECHO".to_vec(), round.to_string().into_bytes()]);
+    }
+    for (round, replies) in client.pipeline(&commands).chunks(4).enumerate() {
+        assert_eq!(replies[0], Reply::bulk("v"));
+        assert_unavailable(&replies[1], "s2");
+        assert_eq!(replies[2], Reply::bulk("v"));
+        assert_eq!(replies[3], Reply::bulk(round.to_string()));
+    }
+}
+
+#[test]
+fn a_silent_node_fails_its_own_keys_alone_and_heals_when_it_speaks() {
+    let cluster = Cluster::start_with(3, &[], SHORT);
+    let keys = filled(&cluster);
+    let mut client = cluster.connect();
+    let mut other = cluster.connect();
+    cluster.nodes[0].freeze();
+    let watch = Stopwatch::start();
+    client
+        .send(&encode(&["SET", &keys[0][0], "perhaps"]))
+        .expect("sent");
+    client.send(&encode(&["GET", &keys[0][1]])).expect("sent");
+    // All of these are answered while the first two wait.
+    for key in keys[1].iter().chain(&keys[2]) {
+        assert_eq!(other.call(&["GET", key]), Reply::bulk("v"));
+    }
+    let write = client.receive().expect("a reply within the deadline");
+    assert_unavailable(&write, "s0");
+    let text = write.error_text().expect("an error");
+    assert!(
+        text.starts_with("UNKNOWN "),
+        "it was sent and may be applied: {text}"
+    );
+    assert_unavailable(
+        &client.receive().expect("a reply within the deadline"),
+        "s0",
+    );
+    assert!(watch.elapsed() < AT_MOST, "{:?}", watch.elapsed());
+    cluster.nodes[0].thaw();
+    eventually("the shard serves again", || {
+        client.call(&["SET", &keys[0][0], "sure"]) == Reply::ok()
+    });
+    assert_eq!(client.call(&["GET", &keys[0][0]]), Reply::bulk("sure"));
+    assert_eq!(client.call(&["GET", &keys[0][1]]), Reply::bulk("v"));
+}
+
+#[test]
+fn a_proxy_starts_with_any_subset_of_its_nodes() {
+    let present = start_node(&[]);
+    let absent: SocketAddr = free_address();
+    let proxy = start_proxy(&[present.address, absent], SHORT);
+    let mut client = proxy.connect();
+    let (mut served, mut refused) = (0, 0);
+    for number in 0..40 {
+        let reply = client.call(&["SET", &format!("key:{number}"), "v"]);
+        if reply == Reply::ok() {
+            served += 1;
+        } else {
+            assert_unavailable(&reply, "s1");
+            let text = reply.error_text().expect("an error");
+            assert!(text.starts_with("CLUSTERDOWN "), "never sent: {text}");
+            refused += 1;
+        }
+    }
+    assert!(
+        served > 5 && refused > 5,
+        "{served} served, {refused} refused"
+    );
+    let without_any = start_proxy(&[free_address(), free_address()], SHORT);
+    assert_eq!(
+        without_any.connect().call_words("PING"),
+        Reply::Simple(b"PONG".to_vec())
+    );
+}
+
+#[test]
+fn a_lost_connection_to_a_living_node_is_made_again() {
+    use crate::support::fault::Relay;
+    let node = start_node(&[]);
+    let relay = Relay::start(node.address);
+    let proxy = start_proxy(&[relay.address], SHORT);
+    let mut client = proxy.connect();
+    assert_eq!(client.call_words("SET k v"), Reply::ok());
+    for _ in 0..5 {
+        relay.cut();
+        // Reads are repeated by the proxy; at worst the shard counts as down for the moment of reconnecting.
+        eventually("the shard serves again", || {
+            client.call_words("GET k") == Reply::bulk("v")
+        });
+    }
+}
+
+#[test]
+fn an_overloaded_shard_is_slow_for_its_clients_and_loses_nothing() {
+    let cluster = Cluster::start(2);
+    let keys = cluster.keys_on(0, 1);
+    let key = keys[0].clone();
+    let mut clients: Vec<Client> = (0..20).map(|_| cluster.connect()).collect();
+    cluster.nodes[0].freeze();
+    let batch: Vec<u8> = (0..2_000).flat_map(|_| encode(&["INCR", &key])).collect();
+    for client in &mut clients {
+        client
+            .send(&batch)
+            .expect("the kernel or the proxy takes it");
+    }
+    // Long enough for the queues to fill, short of the request deadline.
+    pause(Duration::from_millis(200));
+    cluster.nodes[0].thaw();
+    let mut seen = vec![false; 20 * 2_000];
+    for client in &mut clients {
+        let mut last = 0;
+        for _ in 0..2_000 {
+            let value = client.receive().expect("a reply").integer();
+            assert!(value > last, "out of order: {value} after {last}");
+            last = value;
+            let place = usize::try_from(value - 1).expect("positive");
+            assert!(
+                !std::mem::replace(&mut seen[place], true),
+                "{value} came twice"
+            );
+        }
+    }
+    assert!(seen.into_iter().all(|seen| seen));
+}

@@ -1,0 +1,178 @@
+//! The limit of memory holds under load, whatever the policy; who may go goes, and who may not stays.
+
+use crate::support::servers::{Server, start_node};
+use crate::support::{Client, Reply, encode};
+
+const LIMIT: u64 = 32 * 1024 * 1024;
+
+/// Code, buffers and the allocator's own, beyond what the limit counts.
+const OVERHEAD: u64 = 48 * 1024 * 1024;
+
+fn limited_node(policy: &str) -> Server {
+    start_node(&["--maxmemory", "32mb", "--maxmemory-policy", policy])
+}
+
+fn used_memory(client: &mut Client) -> u64 {
+    let info = client.call_words("INFO memory").text();
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"));
+    line.expect("used_memory").trim().parse().expect("a number")
+}
+
+/// Writes `count` keys of `size` bytes; gives the number of those that were refused.
+fn write(client: &mut Client, prefix: &str, count: usize, size: usize, options: &[&str]) -> usize {
+    let value = "v".repeat(size);
+    let mut refused = 0;
+    for start in (0..count).step_by(500) {
+        let numbers = start..(start + 500).min(count);
+        let mut bytes = Vec::new();
+        for number in numbers.clone() {
+            let key = format!("{prefix}:{number}");
+            let mut command = vec!["SET", &key, &value];
+            command.extend(options);
+            bytes.extend(encode(&command));
+        }
+        client.send(&bytes).expect("sent");
+        for _ in numbers {
+            let reply = client.receive().expect("a reply");
+            if reply != Reply::ok() {
+                let text = reply.error_text().expect("an error");
+                assert_eq!(
+                    text,
+                    "OOM command not allowed when used memory > 'maxmemory'."
+                );
+                refused += 1;
+            }
+        }
+    }
+    refused
+}
+
+#[test]
+fn the_limit_holds_under_every_policy_that_evicts() {
+    for policy in [
+        "allkeys-lru",
+        "allkeys-lfu",
+        "allkeys-random",
+        "volatile-lru",
+        "volatile-lfu",
+        "volatile-random",
+        "volatile-ttl",
+        "allkeys-fifo",
+        "allkeys-s3fifo",
+        "allkeys-sieve",
+    ] {
+        let node = limited_node(policy);
+        let mut client = node.connect();
+        for (round, size) in [20, 100, 1_000, 10_000, 100_000].into_iter().enumerate() {
+            // Three times the limit in each size, so that classes of sizes must make place for each other.
+            let count = 3 * usize::try_from(LIMIT).expect("small") / (size + 60);
+            let refused = write(
+                &mut client,
+                &round.to_string(),
+                count.min(300_000),
+                size,
+                &["EX", "10000"],
+            );
+            assert_eq!(refused, 0, "{policy}, {size} bytes");
+            let used = used_memory(&mut client);
+            // One value may be above until the next command.
+            assert!(used <= LIMIT + 200_000, "{policy}, {size} bytes: {used}");
+            let resident = node.resident_bytes();
+            assert!(
+                resident <= LIMIT * 5 / 4 + OVERHEAD,
+                "{policy}, {size} bytes: {resident} resident"
+            );
+        }
+        assert!(client.call_words("DBSIZE").integer() > 50, "{policy}");
+    }
+}
+
+#[test]
+fn without_eviction_writes_are_refused_and_reads_and_deletes_go_on() {
+    let node = limited_node("noeviction");
+    let mut client = node.connect();
+    let refused = write(&mut client, "key", 100_000, 1_000, &[]);
+    assert!(refused > 10_000, "{refused}");
+    assert!(used_memory(&mut client) <= LIMIT + 200_000);
+    assert_eq!(client.call_words("STRLEN key:0"), Reply::Integer(1_000));
+    for number in 0..1_000 {
+        assert_eq!(
+            client.call(&["DEL", &format!("key:{number}")]),
+            Reply::Integer(1)
+        );
+    }
+    assert_eq!(write(&mut client, "new", 300, 1_000, &[]), 0);
+}
+
+#[test]
+fn volatile_policies_spare_keys_without_expiry() {
+    for policy in [
+        "volatile-lru",
+        "volatile-lfu",
+        "volatile-random",
+        "volatile-ttl",
+    ] {
+        let node = limited_node(policy);
+        let mut client = node.connect();
+        assert_eq!(write(&mut client, "kept", 5_000, 1_000, &[]), 0, "{policy}");
+        assert_eq!(
+            write(&mut client, "may-go", 100_000, 1_000, &["EX", "10000"]),
+            0,
+            "{policy}"
+        );
+        for number in 0..5_000 {
+            let exists = client.call(&["EXISTS", &format!("kept:{number}")]);
+            assert_eq!(exists, Reply::Integer(1), "{policy}: kept:{number}");
+        }
+        // When nothing is left that may go, writes are refused.
+        assert!(
+            write(&mut client, "more", 60_000, 1_000, &[]) > 0,
+            "{policy}"
+        );
+    }
+}
+
+#[test]
+fn keys_in_use_outlive_the_others_under_lru_and_lfu() {
+    for policy in [
+        "allkeys-lru",
+        "allkeys-lfu",
+        "allkeys-s3fifo",
+        "allkeys-sieve",
+    ] {
+        let node = limited_node(policy);
+        let mut client = node.connect();
+        write(&mut client, "hot", 1_000, 1_000, &[]);
+        let hot: Vec<Vec<Vec<u8>>> = (0..1_000)
+            .map(|number| vec![b"GET".to_vec(), format!("hot:{number}").into_bytes()])
+            .collect();
+        for round in 0..60 {
+            client.pipeline(&hot);
+            write(&mut client, &format!("cold:{round}"), 2_000, 1_000, &[]);
+        }
+        let left = client
+            .pipeline(&hot)
+            .iter()
+            .filter(|reply| !reply.is_null())
+            .count();
+        eprintln!("{policy}: {left} of 1000 keys in use are left");
+        // Redis itself samples: most, not all.
+        assert!(left > 700, "{policy}: {left}");
+    }
+}
+
+#[test]
+fn buffers_of_clients_do_not_push_keys_out() {
+    let node = limited_node("allkeys-lru");
+    let mut client = node.connect();
+    assert_eq!(write(&mut client, "key", 2_000, 10_000, &[]), 0);
+    let keys = client.call_words("DBSIZE");
+    // Replies of 30 MB that nobody reads.
+    let mut lazy = node.connect();
+    let gets: Vec<u8> = (0..3_000).flat_map(|_| encode(&["GET", "key:0"])).collect();
+    lazy.send(&gets).expect("sent");
+    assert_eq!(write(&mut client, "key", 10, 10_000, &[]), 0);
+    assert_eq!(client.call_words("DBSIZE"), keys);
+}
