@@ -262,14 +262,6 @@ pub enum ErrorReply {
     /// Wrong number of arguments for `name` (lower case, `container|sub` for subcommands).
     #[error("ERR wrong number of arguments for '{0}' command")]
     Arity(Cow<'static, str>),
-    /// The client has to authenticate first.
-    #[error("NOAUTH Authentication required.")]
-    NoAuth,
-    /// DEBUG from where it is not allowed.
-    #[error(
-        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
-    )]
-    DebugNotAllowed,
     /// The connection cannot go on.
     #[error("ERR {0}")]
     Protocol(#[from] ProtocolError),
