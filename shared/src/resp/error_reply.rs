@@ -265,25 +265,21 @@ pub enum ErrorReply {
     /// The connection cannot go on.
     #[error("ERR {0}")]
     Protocol(#[from] ProtocolError),
-    /// No such command; `beginning` quotes the first of its arguments.
-    #[error("ERR unknown command '{name}', with args beginning with: {beginning}")]
-    UnknownCommand {
-        /// As the client wrote it, cut.
-        name: Box<str>,
-        /// Each argument in quotes and followed by a blank, cut.
-        beginning: Box<str>,
-    },
-    /// No such subcommand of `container` (upper case).
-    #[error("ERR unknown subcommand '{subcommand}'. Try {container} HELP.")]
-    UnknownSubcommand {
-        /// As the client wrote it, cut.
-        subcommand: Box<str>,
-        /// The command that has subcommands.
-        container: Box<str>,
-    },
     /// A text that quotes bytes of the client; see the constructors, such as [`Self::unknown_command`].
     #[error("{0}")]
     Quoting(UserText),
+    /// COMMAND GETKEYS of a command that nobody knows.
+    #[error("ERR Invalid command specified")]
+    InvalidCommandSpecified,
+    /// COMMAND GETKEYS of a command without keys.
+    #[error("ERR The command has no key arguments")]
+    NoKeyArguments,
+    /// COMMAND GETKEYS of a command with too few or too many arguments.
+    #[error("ERR Invalid number of arguments specified for command")]
+    InvalidArgumentCount,
+    /// COMMAND GETKEYS of a command in whose arguments no key can be found.
+    #[error("ERR Invalid arguments specified for command")]
+    InvalidArgumentsSpecified,
     /// A text of its own that stands in just one place.
     #[error("{0}")]
     Text(Cow<'static, str>),

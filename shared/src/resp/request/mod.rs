@@ -83,6 +83,15 @@ impl<'a> Args<'a> {
         &self.buffer[range.start as usize..][..range.len as usize]
     }
 
+    /// What is behind the first `count` arguments, as arguments of their own (`COMMAND GETKEYS GET a`).
+    #[must_use]
+    pub fn skip(&self, count: usize) -> Self {
+        Self {
+            buffer: self.buffer,
+            ranges: self.ranges.get(count..).unwrap_or_default(),
+        }
+    }
+
     /// All arguments from `first` on.
     pub fn iter_from(&self, first: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let buffer = self.buffer;
