@@ -1,8 +1,10 @@
 //! The one table of commands. Parser, router, retry, ACL, COMMAND and the docs all read its rows; no command's name stands anywhere else.
 //! Pure.
 
+pub mod docs;
 mod flags;
 mod id;
+pub mod introspection;
 mod keys;
 mod names;
 mod route;
@@ -50,6 +52,12 @@ pub struct CommandSpec {
 #[must_use]
 pub fn spec(id: CommandId) -> &'static CommandSpec {
     &table::TABLE[id as usize]
+}
+
+/// The page of `id`.
+#[must_use]
+pub fn docs(id: CommandId) -> &'static docs::CommandDocs {
+    &table::PAGES[id as usize]
 }
 
 /// All rows, subcommands behind their containers.
@@ -135,50 +143,18 @@ impl CommandSpec {
     }
 }
 
-/// Bytes of a stranger's command that an error repeats: of the name, and of all its arguments together.
-const QUOTED_BYTES: usize = 128;
-
 /// The reply to a command that nobody knows, and to a row that nobody serves.
 #[cold]
 #[must_use]
 pub fn unknown_command(args: Args<'_>) -> ErrorReply {
-    let mut beginning = Vec::with_capacity(QUOTED_BYTES);
-    for arg in args.iter_from(1) {
-        if beginning.len() >= QUOTED_BYTES {
-            break;
-        }
-        let room = QUOTED_BYTES - beginning.len();
-        beginning.push(b'\'');
-        beginning.extend_from_slice(quotable(arg, room));
-        beginning.extend_from_slice(b"' ");
-    }
-    ErrorReply::UnknownCommand {
-        name: one_line(quotable(args.get(0).unwrap_or_default(), QUOTED_BYTES)),
-        beginning: one_line(&beginning),
-    }
+    ErrorReply::unknown_command(&args)
 }
 
 /// The reply to a subcommand that nobody knows, and to a subcommand's row that nobody serves.
 #[cold]
 #[must_use]
 pub fn unknown_subcommand(container: &CommandSpec, subcommand: &[u8]) -> ErrorReply {
-    ErrorReply::UnknownSubcommand {
-        subcommand: one_line(quotable(subcommand, QUOTED_BYTES)),
-        container: container.name.to_ascii_uppercase().into(),
-    }
-}
-
-/// What Redis would print of it: not beyond a zero byte.
-fn quotable(bytes: &[u8], room: usize) -> &[u8] {
-    let bytes = &bytes[..bytes.len().min(room)];
-    let end = bytes.iter().position(|byte| *byte == 0);
-    &bytes[..end.unwrap_or(bytes.len())]
-}
-
-fn one_line(bytes: &[u8]) -> Box<str> {
-    String::from_utf8_lossy(bytes)
-        .replace(['\r', '\n'], " ")
-        .into()
+    ErrorReply::unknown_subcommand(container.name, subcommand)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod bitmap;
 mod cluster;
 mod connection;
+mod docs;
 mod generic;
 mod geo;
 mod hash;
@@ -21,6 +22,7 @@ mod transactions;
 mod words;
 
 use super::{CommandId, CommandSpec};
+pub(super) use docs::PAGES;
 
 const GROUPS: [&[CommandSpec]; 16] = [
     strings::ROWS,
