@@ -158,7 +158,7 @@ impl Frame {
             Self::Simple(text) => write_line(out, b'+', text),
             Self::Error(text) => write_line(out, b'-', text),
             Self::Integer(value) => {
-                write_line(out, b':', itoa::Buffer::new().format(*value).as_bytes())
+                write_line(out, b':', itoa::Buffer::new().format(*value).as_bytes());
             }
             Self::Double(text) => write_line(out, b',', text),
             Self::BigNumber(digits) => write_line(out, b'(', digits),

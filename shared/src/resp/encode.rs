@@ -359,7 +359,12 @@ mod tests {
 
     #[test]
     fn what_both_protocols_have_is_the_same_in_both() {
-        check_both(|reply| reply.ok(), "+OK\r\n");
+        check_both(
+            |reply| {
+                reply.ok();
+            },
+            "+OK\r\n",
+        );
         check_both(|reply| reply.simple("PONG"), "+PONG\r\n");
         check_both(
             |reply| reply.error(&ErrorReply::Syntax),
@@ -385,8 +390,20 @@ mod tests {
 
     #[test]
     fn what_resp2_lacks_it_says_otherwise() {
-        check(|reply| reply.null(), "$-1\r\n", "_\r\n");
-        check(|reply| reply.null_array(), "*-1\r\n", "_\r\n");
+        check(
+            |reply| {
+                reply.null();
+            },
+            "$-1\r\n",
+            "_\r\n",
+        );
+        check(
+            |reply| {
+                reply.null_array();
+            },
+            "*-1\r\n",
+            "_\r\n",
+        );
         check(|reply| reply.map(3), "*6\r\n", "%3\r\n");
         check(|reply| reply.set(3), "*3\r\n", "~3\r\n");
         check(|reply| reply.push(3), "*3\r\n", ">3\r\n");

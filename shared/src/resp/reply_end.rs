@@ -12,6 +12,9 @@ pub const MAX_REPLY_STRING_BYTES: usize = 512 * 1024 * 1024;
 /// Most elements that an aggregate may announce: as many keys as a Redis database can hold.
 const MAX_ELEMENTS: i64 = 1 << 32;
 
+/// What every verbatim string begins with: `txt:`.
+const VERBATIM_FORMAT_BYTES: usize = 4;
+
 /// Why bytes from a node are not a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -162,6 +165,9 @@ impl ReplyScanner {
         };
         if length > MAX_REPLY_STRING_BYTES {
             return Err(ReplyError::TooLong);
+        }
+        if header.first() == Some(&b'=') && length < VERBATIM_FORMAT_BYTES {
+            return Err(ReplyError::InvalidLength);
         }
         let string_end = end + 2 + length;
         match bytes.get(string_end..string_end + 2) {
@@ -318,7 +324,8 @@ mod tests {
 
     #[test]
     fn what_is_no_reply_is_refused() {
-        let cases: [(&str, ReplyError); 16] = [
+        let cases: [(&str, ReplyError); 17] = [
+            ("=3\r\n", ReplyError::InvalidLength),
             ("PONG\r\n", ReplyError::UnknownType(b'P')),
             ("\r\n", ReplyError::UnknownType(b'\r')),
             ("$?\r\n", ReplyError::Streamed),
