@@ -1,6 +1,7 @@
 //! How commands read their arguments: numbers, option words, deadlines, values of the right type.
 //! Pure. Invariant: a number is accepted exactly when Redis accepts it, and refused with its text.
 
+use super::Call;
 use crate::store::{StringValue, Value, canonical_integer};
 use shared::resp::{ErrorReply, ReplyWriter};
 
@@ -12,6 +13,11 @@ pub(super) fn integer(argument: &[u8]) -> Result<i64, ErrorReply> {
 /// A 32-bit integer.
 pub(super) fn integer_32(argument: &[u8]) -> Result<i32, ErrorReply> {
     i32::try_from(integer(argument)?).map_err(|_| ErrorReply::NotInteger32)
+}
+
+/// The longest string that a client may make (`proto-max-bulk-len`).
+pub(super) fn string_limit_bytes(_call: &Call<'_>) -> usize {
+    512 * 1024 * 1024
 }
 
 /// Whether `argument` is the option `word`, in any letter case.
@@ -181,7 +187,11 @@ mod tests {
             (MillisecondsFromNow, i64::MAX - 999, None),
             (UnixMilliseconds, i64::MAX, Some(i64::MAX)),
         ] {
-            assert_eq!(form.deadline_ms(number, 1000), expected, "{form:?} {number}");
+            assert_eq!(
+                form.deadline_ms(number, 1000),
+                expected,
+                "{form:?} {number}"
+            );
         }
     }
 }

@@ -71,11 +71,7 @@ fn read(call: &mut Call<'_>, operations: &[Operation]) -> Result<Action, ErrorRe
 }
 
 /// Operations of which some write; the last bit that they may write is the one before `end`.
-fn run(
-    call: &mut Call<'_>,
-    operations: &[Operation],
-    end: usize,
-) -> Result<Action, ErrorReply> {
+fn run(call: &mut Call<'_>, operations: &[Operation], end: usize) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
     let old_len = string(call.store.peek(db, key))?.map(len_of);
     let len = end.div_ceil(8);

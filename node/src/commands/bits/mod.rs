@@ -8,7 +8,7 @@ mod position;
 mod single;
 
 use super::{Call, Handler};
-use crate::commands::arguments::is_word;
+use crate::commands::arguments::{is_word, string_limit_bytes};
 use crate::store::canonical_integer;
 use shared::command::CommandId;
 use shared::resp::ErrorReply;
@@ -31,7 +31,7 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
 fn bit_offset(number: i64, call: &Call<'_>) -> Result<usize, ErrorReply> {
     usize::try_from(number)
         .ok()
-        .filter(|offset| offset / 8 < call.node.string_limit_bytes())
+        .filter(|offset| offset / 8 < string_limit_bytes(call))
         .ok_or(ErrorReply::BitOffset)
 }
 

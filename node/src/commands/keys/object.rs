@@ -3,7 +3,7 @@
 
 use crate::commands::arguments::string;
 use crate::commands::{Action, Call};
-use crate::store::{StringEncoding, StringValue, Usage};
+use crate::store::{EvictionPolicy, StringEncoding, StringValue, Usage};
 use shared::resp::ErrorReply;
 
 /// What Redis answers for the small integers that its keys share.
@@ -28,7 +28,7 @@ pub(super) fn encoding(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// OBJECT REFCOUNT key
 pub(super) fn refcount(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(2));
-    let shares = !call.node.access_marks_count(call.store);
+    let shares = shares_integers(call);
     let references = string(call.store.peek(db, key))?.map(|value| match value {
         StringValue::Integer(0..SHARED_INTEGERS) if shares => SHARED_REFERENCES,
         _ => 1,
@@ -39,6 +39,14 @@ pub(super) fn refcount(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         Some(references) => call.reply.integer(references),
     }
     Ok(Action::Continue)
+}
+
+/// Redis keeps small integers once for all keys, unless each needs an access mark of its own to be evicted by.
+fn shares_integers(call: &Call<'_>) -> bool {
+    use EvictionPolicy::{AllKeysLfu, AllKeysLru, VolatileLfu, VolatileLru};
+    let policy = call.store.eviction().policy;
+    let marked = matches!(policy, AllKeysLfu | AllKeysLru | VolatileLfu | VolatileLru);
+    !marked
 }
 
 /// OBJECT IDLETIME key
@@ -66,7 +74,7 @@ fn reply_usage(
     show: fn(usage: Usage, counts_frequency: bool) -> Result<u64, ErrorReply>,
 ) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(2));
-    let counts_frequency = call.store.eviction().policy.counts_frequency();
+    let counts_frequency = call.store.eviction().policy.is_lfu();
     let usage = call.store.usage(db, key);
     call.store.count_lookup(usage.is_some());
     match usage {

@@ -5,7 +5,7 @@ use super::presence::type_name;
 use crate::commands::arguments::{integer, is_word};
 use crate::commands::{Action, Call};
 use shared::glob;
-use shared::resp::{ErrorReply, ReplyWriter};
+use shared::resp::ErrorReply;
 
 /// How many keys SCAN looks at when not told.
 const SCAN_COUNT_DEFAULT: usize = 10;
@@ -14,7 +14,7 @@ const SCAN_COUNT_DEFAULT: usize = 10;
 pub(super) fn keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let db = call.db();
     let pattern = Pattern::new(call.args.at(1));
-    let start = call.reply.position();
+    let head = call.reply.array_later();
     let mut count = 0;
     let mut cursor = 0;
     loop {
@@ -28,7 +28,7 @@ pub(super) fn keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             break;
         }
     }
-    put_head_before(&mut call.reply, start, |reply| reply.array(count));
+    call.reply.finish(head, count);
     Ok(Action::Continue)
 }
 
@@ -50,11 +50,12 @@ pub(super) fn scan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
                 found += 1;
             }
         });
-    put_head_before(&mut call.reply, start, |reply| {
-        reply.array(2);
-        reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-        reply.array(found);
-    });
+    // The cursor stands before the keys, but is known only after them.
+    let end = call.reply.position();
+    call.reply.array(2);
+    call.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+    call.reply.array(found);
+    call.reply.move_back(end, start);
     Ok(Action::Continue)
 }
 
@@ -67,17 +68,6 @@ pub(super) fn randomkey(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.reply.null();
     }
     Ok(Action::Continue)
-}
-
-/// Elements are written before their number is known; the head then takes its place before them.
-fn put_head_before(
-    reply: &mut ReplyWriter<'_>,
-    start: usize,
-    write_head: impl FnOnce(&mut ReplyWriter<'_>),
-) {
-    let end = reply.position();
-    write_head(reply);
-    reply.move_back(end, start);
 }
 
 /// A glob, or none where it would match everything.

@@ -161,7 +161,11 @@ fn decimal_short(value: u64, exponent: i64) -> Magnitude {
             let shift = u128::from(value).leading_zeros();
             let dividend = u128::from(value) << shift;
             let quotient = dividend / divisor;
-            rounded(quotient, -shift.cast_signed(), quotient * divisor != dividend)
+            rounded(
+                quotient,
+                -shift.cast_signed(),
+                quotient * divisor != dividend,
+            )
         }
         _ => decimal_long(Big::new(value), CHUNK_DIGITS, exponent),
     }

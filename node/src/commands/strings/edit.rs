@@ -1,7 +1,7 @@
 //! Commands that change a string in place: APPEND, SETRANGE.
 //! Pure. Invariant: no string grows beyond the longest argument a client may send (`proto-max-bulk-len`).
 
-use crate::commands::arguments::{integer, len_of, reply_count, string};
+use crate::commands::arguments::{integer, len_of, reply_count, string, string_limit_bytes};
 use crate::commands::{Action, Call};
 use crate::store::ExpiryChange;
 use shared::resp::ErrorReply;
@@ -43,7 +43,7 @@ pub(super) fn setrange(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 }
 
 fn checked_len(call: &Call<'_>, len: usize, more: usize) -> Result<usize, ErrorReply> {
-    let limit = call.node.string_limit_bytes();
+    let limit = string_limit_bytes(call);
     let sum = len.checked_add(more).filter(|sum| *sum <= limit);
     sum.ok_or(ErrorReply::StringTooLong)
 }

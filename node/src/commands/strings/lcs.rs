@@ -1,7 +1,9 @@
 //! LCS: the longest common subsequence of two strings, by the classic table.
 //! Pure. Bound: Redis refuses a table of 4-byte cells beyond `proto-max-bulk-len`, and so do we; ours then takes a bit per cell, 16 MiB at most.
 
-use crate::commands::arguments::{bytes_of, integer, is_word, len_of, reply_count, string};
+use crate::commands::arguments::{
+    bytes_of, integer, is_word, len_of, reply_count, string, string_limit_bytes,
+};
 use crate::commands::{Action, Call};
 use shared::resp::{ErrorReply, ReplyWriter};
 
@@ -22,7 +24,7 @@ pub(super) fn lcs(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let lens = [looked_up_len(call, 1)?, looked_up_len(call, 2)?];
     let options = parse_options(call)?;
     let cells = (lens[0] + 1) * (lens[1] + 1);
-    if cells * REDIS_CELL_BYTES > call.node.string_limit_bytes() {
+    if cells * REDIS_CELL_BYTES > string_limit_bytes(call) {
         return Err(ErrorReply::LcsTooLong);
     }
     let first = copied(call, 1)?;
@@ -111,7 +113,11 @@ impl Table {
                 let here = if byte == other {
                     above_left + 1
                 } else {
-                    let greater = if transposed { left > above } else { above > left };
+                    let greater = if transposed {
+                        left > above
+                    } else {
+                        above > left
+                    };
                     if with_way_back && greater {
                         let bit = row * width + column;
                         shortens_first[bit / 64] |= 1 << (bit % 64);
@@ -171,7 +177,7 @@ fn reply_matches(
 ) {
     reply.map(2);
     reply.bulk(b"matches");
-    let start = reply.position();
+    let matches = reply.array_later();
     let mut count = 0;
     let mut run: Option<Run> = None;
     let mut write = |reply: &mut ReplyWriter<'_>, run: Run| {
@@ -202,9 +208,7 @@ fn reply_matches(
     if let Some(last) = run {
         write(reply, last);
     }
-    let end = reply.position();
-    reply.array(count);
-    reply.move_back(end, start);
+    reply.finish(matches, count);
     reply.bulk(b"len");
     reply_count(reply, table.length);
 }

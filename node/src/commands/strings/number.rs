@@ -34,16 +34,17 @@ pub(super) fn decrby(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 fn add(call: &mut Call<'_>, increment: i64) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
-    let before = match string(call.store.peek(db, key))? {
-        None => 0,
-        Some(StringValue::Integer(number)) => number,
-        // Bytes that were edited in place may spell a number as well.
-        Some(StringValue::Bytes(bytes)) => integer(bytes)?,
-    };
-    let after = before
-        .checked_add(increment)
-        .ok_or(ErrorReply::IncrementOverflow)?;
-    call.store.set_integer(db, key, after, ExpiryChange::Keep)?;
+    let after = call.store.update_integer(db, key, |value| {
+        let before = match string(value)? {
+            None => 0,
+            Some(StringValue::Integer(number)) => number,
+            // Bytes that were edited in place may spell a number as well.
+            Some(StringValue::Bytes(bytes)) => integer(bytes)?,
+        };
+        before
+            .checked_add(increment)
+            .ok_or(ErrorReply::IncrementOverflow)
+    })?;
     call.effects.verbatim(db, call.args);
     call.reply.integer(after);
     Ok(Action::Continue)

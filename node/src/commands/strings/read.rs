@@ -85,8 +85,7 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             call.store.set_expiry(db, key, Some(at))?;
             let mut digits = itoa::Buffer::new();
             let at = digits.format(at).as_bytes();
-            call.effects
-                .rewritten(db, &[b"PEXPIREAT", key.bytes, at]);
+            call.effects.rewritten(db, &[b"PEXPIREAT", key.bytes, at]);
         }
         (ExpiryOption::Remove, None) => {
             if call.store.expiry(db, key).flatten().is_some() {
