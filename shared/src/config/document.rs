@@ -136,7 +136,7 @@ impl<'a, 't> TableReader<'a, 't> {
             return None;
         };
         let mut texts = Vec::new();
-        for item in items.iter() {
+        for item in items {
             let origin = self.lines.origin(&item.span());
             match item.get_ref().as_str() {
                 Some(text) => texts.push(Placed {
@@ -179,7 +179,7 @@ impl<'a, 't> TableReader<'a, 't> {
             return Vec::new();
         };
         let mut tables = Vec::new();
-        for item in items.iter() {
+        for item in items {
             match item.get_ref().as_table() {
                 Some(table) => tables.push(self.inner(format!("[[{key}]]"), table, &item.span())),
                 None => problems.add(self.lines.origin(&item.span()), not_tables.clone()),

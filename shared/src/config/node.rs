@@ -101,12 +101,12 @@ settings! {
 impl NodeConfig {
     fn find_conflicts(&self) -> Vec<Conflict> {
         let outputs = Conflict::more_than(
-            ("client-output-soft-limit", self.client_output_soft_limit),
-            ("client-output-hard-limit", self.client_output_hard_limit),
+            ("client-output-soft-limit", &self.client_output_soft_limit),
+            ("client-output-hard-limit", &self.client_output_hard_limit),
         );
         let inputs = Conflict::more_than(
-            ("proto-max-bulk-len", self.proto_max_bulk_len),
-            ("client-query-buffer-limit", self.client_query_buffer_limit),
+            ("proto-max-bulk-len", &self.proto_max_bulk_len),
+            ("client-query-buffer-limit", &self.client_query_buffer_limit),
         );
         [outputs, inputs].into_iter().flatten().collect()
     }

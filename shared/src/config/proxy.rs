@@ -110,16 +110,16 @@ impl ProxyConfig {
             same(["listen", "admin-listen"], Some(&self.listen), admin),
             same(["tls-listen", "admin-listen"], tls, admin),
             Conflict::more_than(
-                ("reconnect-pause-min", self.reconnect_pause_min),
-                ("reconnect-pause-max", self.reconnect_pause_max),
+                ("reconnect-pause-min", &self.reconnect_pause_min),
+                ("reconnect-pause-max", &self.reconnect_pause_max),
             ),
             Conflict::more_than(
-                ("client-output-soft-limit", self.client_output_soft_limit),
-                ("client-output-hard-limit", self.client_output_hard_limit),
+                ("client-output-soft-limit", &self.client_output_soft_limit),
+                ("client-output-hard-limit", &self.client_output_hard_limit),
             ),
             Conflict::more_than(
-                ("proto-max-bulk-len", self.proto_max_bulk_len),
-                ("client-query-buffer-limit", self.client_query_buffer_limit),
+                ("proto-max-bulk-len", &self.proto_max_bulk_len),
+                ("client-query-buffer-limit", &self.client_query_buffer_limit),
             ),
         ];
         found.into_iter().flatten().collect()

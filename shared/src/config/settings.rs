@@ -49,8 +49,8 @@ pub struct Conflict {
 impl Conflict {
     /// The conflict there is when the first value is more than the second.
     pub(super) fn more_than<T: SettingValue + PartialOrd>(
-        less: (&'static str, T),
-        more: (&'static str, T),
+        less: (&'static str, &T),
+        more: (&'static str, &T),
     ) -> Option<Self> {
         (less.1 > more.1).then(|| Self {
             between: [less.0, more.0],

@@ -11,7 +11,8 @@ const WORDS: usize = SLOT_COUNT as usize / 64;
 /// Any of the slots, none to all.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SlotSet {
-    words: [u64; WORDS],
+    // On the heap: 2 KiB are much to move about.
+    words: Box<[u64; WORDS]>,
 }
 
 /// Neighbouring slots, both ends included.
@@ -37,15 +38,17 @@ pub enum SlotSetError {
 impl SlotSet {
     /// No slot.
     #[must_use]
-    pub const fn empty() -> Self {
-        Self { words: [0; WORDS] }
+    pub fn empty() -> Self {
+        Self {
+            words: Box::new([0; WORDS]),
+        }
     }
 
     /// Every slot.
     #[must_use]
-    pub const fn full() -> Self {
+    pub fn full() -> Self {
         Self {
-            words: [u64::MAX; WORDS],
+            words: Box::new([u64::MAX; WORDS]),
         }
     }
 
@@ -88,22 +91,44 @@ impl SlotSet {
         present
     }
 
+    /// Adds every slot of the other set.
+    pub fn insert_all(&mut self, other: &Self) {
+        for (word, &right) in self.words.iter_mut().zip(other.words.iter()) {
+            *word |= right;
+        }
+    }
+
+    /// Takes every slot of the other set out.
+    pub fn remove_all(&mut self, other: &Self) {
+        for (word, &right) in self.words.iter_mut().zip(other.words.iter()) {
+            *word &= !right;
+        }
+    }
+
     /// Slots in either set.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        self.combine(other, |left, right| left | right)
+        let mut both = self.clone();
+        both.insert_all(other);
+        both
     }
 
     /// Slots in both sets.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        self.combine(other, |left, right| left & right)
+        let mut both = self.clone();
+        for (word, &right) in both.words.iter_mut().zip(other.words.iter()) {
+            *word &= right;
+        }
+        both
     }
 
     /// Slots in this set but not in the other.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        self.combine(other, |left, right| left & !right)
+        let mut rest = self.clone();
+        rest.remove_all(other);
+        rest
     }
 
     /// Slots not in this set.
@@ -115,13 +140,15 @@ impl SlotSet {
     /// Whether no slot is in both.
     #[must_use]
     pub fn is_disjoint(&self, other: &Self) -> bool {
-        self.intersection(other).is_empty()
+        let mut words = self.words.iter().zip(other.words.iter());
+        words.all(|(left, right)| left & right == 0)
     }
 
     /// Whether every slot of this set is in the other.
     #[must_use]
     pub fn is_subset(&self, other: &Self) -> bool {
-        self.difference(other).is_empty()
+        let mut words = self.words.iter().zip(other.words.iter());
+        words.all(|(left, right)| left & !right == 0)
     }
 
     /// Its slots in ascending order.
@@ -155,14 +182,6 @@ impl SlotSet {
             slot = (slot / 64 + 1) * 64;
         }
         None
-    }
-
-    fn combine(&self, other: &Self, with: impl Fn(u64, u64) -> u64) -> Self {
-        let mut words = self.words;
-        for (word, &right) in words.iter_mut().zip(&other.words) {
-            *word = with(*word, right);
-        }
-        Self { words }
     }
 }
 

@@ -1,0 +1,174 @@
+//! What stands between two topologies, for people who are about to put the second in place of the first. Pure.
+
+use super::{Node, NodeId, Shard, ShardId, Topology, Version};
+use crate::slot::SlotSet;
+use std::fmt;
+
+/// One difference between an older and a newer topology.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// Proxies take a newer version only.
+    Version(Version, Version),
+    /// A node that is new.
+    NodeAdded(Node),
+    /// A node that is gone.
+    NodeRemoved(NodeId),
+    /// A node of which something else is told.
+    NodeChanged(Node, Node),
+    /// A shard that is new.
+    ShardAdded(ShardId),
+    /// A shard that is gone.
+    ShardRemoved(ShardId),
+    /// A shard whose members, epoch or weight differ; slots are told apart.
+    ShardChanged(Box<Shard>, Box<Shard>),
+    /// Slots that go from one owner to another.
+    SlotsMoved {
+        /// The owner before.
+        from: ShardId,
+        /// The owner after.
+        to: ShardId,
+        /// The slots.
+        slots: SlotSet,
+    },
+}
+
+/// Everything that differs, in the order of the newer topology.
+#[must_use]
+pub fn differences(old: &Topology, new: &Topology) -> Vec<Difference> {
+    let mut found = Vec::new();
+    if old.version != new.version {
+        found.push(Difference::Version(old.version, new.version));
+    }
+    for node in &new.nodes {
+        match old.node(&node.id) {
+            None => found.push(Difference::NodeAdded(node.clone())),
+            Some(before) if before != node => {
+                found.push(Difference::NodeChanged(before.clone(), node.clone()));
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = old.nodes.iter().filter(|node| new.node(&node.id).is_none());
+    found.extend(gone.map(|node| Difference::NodeRemoved(node.id.clone())));
+    for shard in &new.shards {
+        match old.shard(&shard.id) {
+            None => found.push(Difference::ShardAdded(shard.id.clone())),
+            Some(before) if told(before) != told(shard) => {
+                let (before, shard) = (Box::new(before.clone()), Box::new(shard.clone()));
+                found.push(Difference::ShardChanged(before, shard));
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = old.shards.iter().filter(|s| new.shard(&s.id).is_none());
+    found.extend(gone.map(|shard| Difference::ShardRemoved(shard.id.clone())));
+    for from in &old.shards {
+        for to in new.shards.iter().filter(|to| to.id != from.id) {
+            let slots = from.slots.intersection(&to.slots);
+            if !slots.is_empty() {
+                let (from, to) = (from.id.clone(), to.id.clone());
+                found.push(Difference::SlotsMoved { from, to, slots });
+            }
+        }
+    }
+    found
+}
+
+/// A shard in one line, without its slots.
+fn told(shard: &Shard) -> String {
+    let names = |nodes: &mut dyn Iterator<Item = &NodeId>| {
+        let names: Vec<&str> = nodes.map(NodeId::as_str).collect();
+        names.join(",")
+    };
+    let in_sync = names(&mut shard.in_sync.iter());
+    let learners = names(&mut shard.learners.iter());
+    format!(
+        "epoch {}, weight {}, primary {}, in sync [{in_sync}], learners [{learners}]",
+        shard.epoch, shard.weight, shard.primary
+    )
+}
+
+fn told_node(node: &Node) -> String {
+    let mut text = format!("{} ({}", node.address, node.kind);
+    if let Some(zone) = &node.zone {
+        text.push_str(&format!(", zone {zone}"));
+    }
+    if let Some(incarnation) = node.incarnation {
+        text.push_str(&format!(", incarnation {incarnation}"));
+    }
+    text.push(')');
+    text
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(old, new) => write!(out, "version {old} → {new}"),
+            Self::NodeAdded(node) => write!(out, "node {} is new: {}", node.id, told_node(node)),
+            Self::NodeRemoved(id) => write!(out, "node {id} is gone"),
+            Self::NodeChanged(old, new) => {
+                write!(
+                    out,
+                    "node {}: {} → {}",
+                    new.id,
+                    told_node(old),
+                    told_node(new)
+                )
+            }
+            Self::ShardAdded(id) => write!(out, "shard {id} is new"),
+            Self::ShardRemoved(id) => write!(out, "shard {id} is gone"),
+            Self::ShardChanged(old, new) => {
+                write!(out, "shard {}: {} → {}", new.id, told(old), told(new))
+            }
+            Self::SlotsMoved { from, to, slots } => {
+                write!(
+                    out,
+                    "{} slots move from {from} to {to}: {slots}",
+                    slots.len()
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::{Change, sample};
+
+    fn check(change: &Change, expected: &[&str]) {
+        let old = sample::two_shards();
+        let texts: Vec<String> = differences(&old, &old.apply(change).unwrap())
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn differences_are_told_in_words() {
+        assert_eq!(
+            differences(&sample::two_shards(), &sample::two_shards()),
+            []
+        );
+        check(
+            &Change::AddNode(sample::node(4)),
+            &[
+                "version 1 → 2",
+                "node n4 is new: 127.0.0.1:7004 (switchyard)",
+            ],
+        );
+        check(
+            &Change::MoveSlots {
+                slots: "100-200 16000".parse().unwrap(),
+                target: "s2".parse().unwrap(),
+            },
+            &[
+                "version 1 → 2",
+                "shard s1: epoch 1, weight 100, primary n1, in sync [n1], learners [n2] → epoch 2, weight 100, primary n1, in sync [n1], learners [n2]",
+                "shard s2: epoch 1, weight 100, primary n3, in sync [n3], learners [] → epoch 2, weight 100, primary n3, in sync [n3], learners []",
+                "101 slots move from s1 to s2: 100-200",
+            ],
+        );
+    }
+}
