@@ -47,6 +47,8 @@ pub struct ClientState {
     pub input_spare_bytes: usize,
     /// Bytes of replies not yet written.
     pub output_bytes: usize,
+    /// When it last read some of them, or began not to, Unix milliseconds.
+    pub output_progress_ms: u64,
     /// Arguments of the present command that no log may show: bit by index.
     pub secret_args: u64,
     /// The connection ends once its replies are written.
@@ -109,6 +111,7 @@ impl ClientState {
             input_bytes: 0,
             input_spare_bytes: 0,
             output_bytes: 0,
+            output_progress_ms: now_ms,
             secret_args: 0,
             closing: false,
         }

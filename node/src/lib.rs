@@ -5,9 +5,15 @@
 
 pub mod client_state;
 pub mod commands;
+mod connection;
 pub mod execute;
 pub mod log;
 pub mod node_state;
+mod server;
 pub mod settings;
+mod shell;
 pub mod stats;
 pub mod store;
+mod tick;
+
+pub use server::{NodeError, NodeExit, run, serve};

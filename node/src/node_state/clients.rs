@@ -51,7 +51,6 @@ impl Clients {
     ///
     /// # Panics
     /// When it is out already: two turns of one client at once are a mistake of the shell.
-    #[expect(clippy::expect_used, reason = "a mistake of ours, not of the world")]
     pub fn take(&mut self, place: ClientPlace) -> Box<ClientState> {
         self.places[place.0]
             .client
@@ -63,6 +62,17 @@ impl Clients {
     pub fn put_back(&mut self, place: ClientPlace, client: Box<ClientState>) {
         debug_assert!(self.places[place.0].taken && self.places[place.0].client.is_none());
         self.places[place.0].client = Some(client);
+    }
+
+    /// The client at `place`, between its turns.
+    ///
+    /// # Panics
+    /// When it is out: its turn is not over.
+    pub fn at(&mut self, place: ClientPlace) -> &mut ClientState {
+        self.places[place.0]
+            .client
+            .as_deref_mut()
+            .expect("a client is in between its turns")
     }
 
     /// The client has gone.

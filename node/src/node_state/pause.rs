@@ -15,6 +15,7 @@ pub enum PauseKind {
 pub struct Pause {
     until_ms: u64,
     all: bool,
+    ended: bool,
 }
 
 impl Pause {
@@ -29,7 +30,15 @@ impl Pause {
 
     /// CLIENT UNPAUSE.
     pub fn end(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            ended: true,
+            ..Self::default()
+        };
+    }
+
+    /// Whether [`Self::end`] was called since the last time; the shell then wakes those who wait.
+    pub fn take_ended(&mut self) -> bool {
+        std::mem::take(&mut self.ended)
     }
 
     /// Whether anything waits.

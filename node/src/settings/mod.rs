@@ -3,6 +3,7 @@
 
 mod kind;
 mod special;
+mod start;
 mod table;
 
 pub use kind::{Complaint, Kind, parse_size};
@@ -11,6 +12,7 @@ pub(crate) use special::short_decimal;
 pub use table::{PARAMETERS, Parameter};
 
 use crate::store::{EvictionSettings, canonical_integer};
+use shared::config::Secret;
 use shared::resp::ErrorReply;
 
 /// Most keys that eviction looks at for one that goes; more would not choose better.
@@ -28,7 +30,7 @@ pub struct Settings {
 }
 
 /// Parameters that do something, in the form in which they are needed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Hot {
     /// `slowlog-log-slower-than`, µs; negative is never.
     pub slowlog_threshold_us: i64,
@@ -51,7 +53,7 @@ pub struct Hot {
     /// `tcp-keepalive`, seconds; 0 is never.
     pub tcp_keepalive_seconds: u64,
     /// `requirepass`; empty asks for none.
-    pub password: Vec<u8>,
+    pub password: Secret,
     /// `client-output-buffer-limit` of normal clients.
     pub output_limit: OutputLimit,
     /// `client-query-buffer-limit`
@@ -272,7 +274,7 @@ impl Hot {
             max_clients: values.size("maxclients"),
             idle_timeout_seconds: values.unsigned("timeout"),
             tcp_keepalive_seconds: values.unsigned("tcp-keepalive"),
-            password: values.text("requirepass").to_vec(),
+            password: Secret::new(String::from_utf8_lossy(values.text("requirepass"))),
             output_limit: normal,
             input_limit_bytes: values.size("client-query-buffer-limit"),
             bulk_bytes: values.unsigned("proto-max-bulk-len"),
@@ -294,6 +296,7 @@ impl Hot {
 mod tests {
     use super::{SetError, Settings};
     use crate::store::EvictionPolicy;
+    use shared::config::Secret;
     use shared::resp::ErrorReply;
 
     fn set(settings: &mut Settings, pairs: &[(&str, &str)]) -> Result<(), String> {

@@ -1,0 +1,221 @@
+//! The node's frame: takes connections in, keeps their number bounded, stops gracefully.
+//! Never: reads a request. Invariant: when [`serve`] returns, every connection has been closed.
+
+use crate::client_state::ClientState;
+use crate::connection::Connection;
+use crate::node_state::{Identity, NodeState};
+use crate::settings::Settings;
+use crate::shell::Shell;
+use crate::store::Store;
+use crate::tick;
+use shared::clock::{Clock, Stopwatch};
+use shared::config::NodeConfig;
+use shared::resp::{ErrorReply, Protocol, ReplyWriter};
+use socket2::{SockRef, TcpKeepalive};
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tracing::{debug, info, warn};
+
+/// Pause after a failed accept: out of descriptors, most likely, which only time mends.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// How long the replies already written may take to leave before the process goes, when `shutdown-timeout` allows less.
+const LEAST_GRACE: Duration = Duration::from_millis(50);
+
+/// Why a node has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeExit {
+    /// The future said so.
+    Told,
+    /// A client called SHUTDOWN.
+    Shutdown,
+}
+
+/// Why a node could not start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The runtime or the listening socket.
+    #[error("cannot serve clients")]
+    Io(#[from] io::Error),
+    /// The system gives no random numbers, without which hashes could be foreseen by clients.
+    #[error("cannot draw random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+/// Runs a node on this thread until `shutdown` resolves or a client calls SHUTDOWN.
+///
+/// # Errors
+/// [`NodeError`]
+pub fn run(
+    config: NodeConfig,
+    listener: std::net::TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<NodeExit, NodeError> {
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build_local(LocalOptions::default())?;
+    runtime.block_on(serve(config, listener, shutdown))
+}
+
+/// Serves clients of `listener` until `shutdown` resolves or a client calls SHUTDOWN. Must run on a tokio `LocalRuntime` (see [`run`]) or inside a `LocalSet`.
+///
+/// # Errors
+/// [`NodeError`]
+pub async fn serve(
+    config: NodeConfig,
+    listener: std::net::TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<NodeExit, NodeError> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let clock = Clock::system();
+    let shell = Rc::new(new_shell(&config, listener.local_addr()?, clock)?);
+    let ticking = tokio::task::spawn_local(tick::run(Rc::clone(&shell)));
+    info!(address = %listener.local_addr()?, "node serves clients");
+    let exit = tokio::select! {
+        () = shutdown => NodeExit::Told,
+        () = shell.shutdown.notified() => NodeExit::Shutdown,
+        () = accept_all(&shell, &listener) => NodeExit::Told,
+    };
+    drop(listener);
+    ticking.abort();
+    let grace = config.shutdown_grace.max(LEAST_GRACE);
+    close_all(&shell, grace).await;
+    info!(?exit, "node has stopped");
+    Ok(exit)
+}
+
+fn new_shell(config: &NodeConfig, address: SocketAddr, clock: Clock) -> Result<Shell, NodeError> {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).map_err(NodeError::Random)?;
+    let databases = u8::try_from(config.databases).unwrap_or(u8::MAX);
+    let settings = Settings::at_start(config, address.port());
+    let mut store = Store::new(databases, u64::from_ne_bytes(seed));
+    store.set_eviction(settings.hot.eviction);
+    store.set_now(clock.wall_ms());
+    let identity = Identity {
+        run_id: random_id()?,
+        replication_id: random_id()?,
+        port: address.port(),
+        started_ms: clock.wall_ms(),
+        config_file: String::new(),
+        process_id: std::process::id(),
+        executable: std::env::current_exe()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
+    };
+    let node = NodeState::new(settings, identity);
+    Ok(Shell::new(store, node, clock, Stopwatch::new()))
+}
+
+/// 40 hexadecimal digits.
+fn random_id() -> Result<String, NodeError> {
+    let mut bytes = [0; 20];
+    getrandom::fill(&mut bytes).map_err(NodeError::Random)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Takes connections in for ever.
+async fn accept_all(shell: &Rc<Shell>, listener: &TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => admit(shell, stream, peer),
+            Err(error) => {
+                warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Starts serving a client, or says why not.
+fn admit(shell: &Rc<Shell>, stream: TcpStream, peer: SocketAddr) {
+    let now_ms = shell.clock.wall_ms();
+    let node = &mut shell.core.borrow_mut().node;
+    node.stats.connections += 1;
+    let hot = &node.settings.hot;
+    if node.clients.len() >= hot.max_clients {
+        node.stats.rejected_connections += 1;
+        turn_away(&stream, &ErrorReply::TooManyClients);
+        return;
+    }
+    if hot.protected_mode && !node.needs_password() && !peer.ip().to_canonical().is_loopback() {
+        node.stats.rejected_connections += 1;
+        turn_away(&stream, &ErrorReply::Protected);
+        return;
+    }
+    if let Err(error) = prepare(&stream, hot.tcp_keepalive_seconds) {
+        debug!(%error, "connection lost before it began");
+        return;
+    }
+    let id = node.clients.next_id();
+    let mut client = Box::new(ClientState::new(id, now_ms));
+    client.address = peer.to_string();
+    client.local_address = stream
+        .local_addr()
+        .map(|address| address.to_string())
+        .unwrap_or_default();
+    client.socket_number = i64::from(stream.as_raw_fd());
+    client.authenticated = !node.needs_password();
+    let authenticated = client.authenticated;
+    let place = node.clients.enter(client);
+    let bulk_limits = crate::connection::limits(&node.settings.hot, authenticated);
+    let connection = Connection::new(Rc::clone(shell), stream, (id, place), bulk_limits);
+    let task = tokio::task::spawn_local(connection.serve());
+    shell.register(id, task.abort_handle());
+}
+
+/// One write into an empty socket buffer; whoever is turned away gets no more effort.
+fn turn_away(stream: &TcpStream, error: &ErrorReply) {
+    let mut reply = Vec::new();
+    ReplyWriter::new(&mut reply, Protocol::Resp2).error(error);
+    if let Err(error) = SockRef::from(stream).send(&reply) {
+        debug!(%error, "turned a client away without a word");
+    }
+}
+
+fn prepare(stream: &TcpStream, keepalive_seconds: u64) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    if keepalive_seconds > 0 {
+        // As Redis: first probe after the interval, the next ones three times as often, dead after three.
+        let keepalive = TcpKeepalive::new()
+            .with_time(Duration::from_secs(keepalive_seconds))
+            .with_interval(Duration::from_secs((keepalive_seconds / 3).max(1)))
+            .with_retries(3);
+        SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
+    }
+    Ok(())
+}
+
+/// Lets connections write what waits, then closes all.
+async fn close_all(shell: &Shell, grace: Duration) {
+    shell.stop();
+    let idle: Vec<u64> = {
+        let core = shell.core.borrow();
+        let clients = core.node.clients.iter();
+        let idle = clients.filter(|client| client.output_bytes == 0);
+        idle.map(|client| client.id).collect()
+    };
+    shell.cut(&idle);
+    let everybody_left = async {
+        while !shell.core.borrow().node.clients.is_empty() {
+            shell.left.notified().await;
+        }
+    };
+    if tokio::time::timeout(grace, everybody_left).await.is_err() {
+        let late: Vec<u64> = {
+            let core = shell.core.borrow();
+            core.node.clients.iter().map(|client| client.id).collect()
+        };
+        warn!(clients = late.len(), "closed before they read all replies");
+        shell.cut(&late);
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,90 @@
+//! The settings with which a node starts: what the configuration says, in CONFIG's words.
+//! Pure.
+
+use super::Settings;
+use shared::config::NodeConfig;
+use std::time::Duration;
+
+impl Settings {
+    /// The defaults of Redis, then what `config` says.
+    #[must_use]
+    pub fn at_start(config: &NodeConfig, port: u16) -> Self {
+        let yes_or_no = |on: bool| if on { "yes" } else { "no" };
+        let lfu_minutes = config.lfu_decay_time.as_secs().div_ceil(60);
+        let output_limit = format!(
+            "normal {} {} {} slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+            config.client_output_hard_limit.0,
+            config.client_output_soft_limit.0,
+            config.client_output_stall.as_secs(),
+        );
+        let slower_than = config
+            .slowlog_log_slower_than
+            .map_or_else(|| "-1".to_owned(), micros);
+        let given: [(&str, String); 21] = [
+            ("port", port.to_string()),
+            ("bind", config.listen.host().to_owned()),
+            ("tcp-backlog", config.tcp_backlog.to_string()),
+            ("tcp-keepalive", config.tcp_keepalive.as_secs().to_string()),
+            ("protected-mode", yes_or_no(config.protected_mode).into()),
+            ("requirepass", config.requirepass.reveal().to_owned()),
+            ("maxclients", config.maxclients.to_string()),
+            ("timeout", config.timeout.as_secs().to_string()),
+            (
+                "client-query-buffer-limit",
+                config.client_query_buffer_limit.0.to_string(),
+            ),
+            (
+                "proto-max-bulk-len",
+                config.proto_max_bulk_len.0.to_string(),
+            ),
+            ("client-output-buffer-limit", output_limit),
+            ("databases", config.databases.to_string()),
+            ("maxmemory", config.maxmemory.0.to_string()),
+            ("maxmemory-policy", config.maxmemory_policy.to_string()),
+            ("maxmemory-samples", config.maxmemory_samples.to_string()),
+            ("lfu-log-factor", config.lfu_log_factor.to_string()),
+            ("lfu-decay-time", lfu_minutes.to_string()),
+            ("hz", config.hz.to_string()),
+            (
+                "shutdown-timeout",
+                config.shutdown_grace.as_secs().to_string(),
+            ),
+            ("slowlog-log-slower-than", slower_than),
+            ("slowlog-max-len", config.slowlog_max_len.to_string()),
+        ];
+        let mut settings = Self::default();
+        for (name, value) in given {
+            settings.preset(name, value);
+        }
+        settings.preset(
+            "latency-monitor-threshold",
+            config.latency_monitor_threshold.as_millis().to_string(),
+        );
+        settings
+    }
+}
+
+fn micros(duration: Duration) -> String {
+    duration.as_micros().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+    use shared::config::NodeConfig;
+
+    #[test]
+    fn the_defaults_of_the_configuration_are_shown_in_redis_words() {
+        let settings = Settings::at_start(&NodeConfig::default(), 6380);
+        let check = |name: &str, value: &str| {
+            assert_eq!(settings.get(name), Some(value.as_bytes()), "{name}");
+        };
+        check("port", "6380");
+        check("maxmemory-policy", "noeviction");
+        check("slowlog-log-slower-than", "10000");
+        check("proto-max-bulk-len", "536870912");
+        check("lfu-decay-time", "1");
+        check("client-query-buffer-limit", "1073741824");
+        assert_eq!(settings.hot.output_limit.hard_bytes, 1 << 30);
+    }
+}
