@@ -155,7 +155,7 @@ impl Connection {
 
     async fn next_turn(&mut self) -> Result<TurnEnd, Ending> {
         if self.left.is_some() {
-            return Ok(self.run_left());
+            return Ok(self.run_input(0));
         }
         if self.shell.is_stopping() {
             return Err(Ending::Orderly);

@@ -2,6 +2,11 @@
 //! Pure: a handler sees arguments, the store and the client's choices; it writes a reply, records effects and says what the shell should do.
 //! Never: a socket, a file, a clock (time is [`Call::now_ms`]), a sleep.
 
+mod arguments;
+mod bits;
+mod keys;
+mod long_double;
+mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -86,7 +91,7 @@ pub type Handler = fn(&mut Call<'_>) -> Result<Action, ErrorReply>;
 type Group = fn(CommandId) -> Option<Handler>;
 
 /// All groups, each with its commands in one file or folder.
-const GROUPS: &[Group] = &[];
+const GROUPS: &[Group] = &[strings::handler, keys::handler, bits::handler];
 
 /// Which handler runs `id`; `None` for a command of the table that this node does not know yet.
 fn handler(id: CommandId) -> Option<Handler> {
