@@ -90,7 +90,7 @@ fn an_expired_key_is_not_seen_by_any_command() {
     assert_eq!(client.call_words("TTL b"), Reply::Integer(-2));
     assert_eq!(client.call_words("INCR c"), Reply::Integer(1));
     assert_eq!(client.call_words("TTL c"), Reply::Integer(-1));
-    assert_eq!(client.call_words("SET d w XX").is_null(), true);
+    assert!(client.call_words("SET d w XX").is_null());
     assert_eq!(client.call_words("APPEND e x"), Reply::Integer(1));
     let keys = client.call_words("KEYS *");
     let mut names: Vec<String> = keys.elements().iter().map(Reply::text).collect();

@@ -36,7 +36,7 @@ impl Load {
 /// Command `number` of a client. Its reply tells its number, whichever node executes it and whatever that node holds:
 /// the length that SETRANGE makes, for offsets only grow; every fourth is an ECHO, which no fault can touch.
 fn numbered_command(client: usize, number: u64) -> Vec<u8> {
-    if number % 4 == 0 {
+    if number.is_multiple_of(4) {
         return encode(&["ECHO", &format!("{client}:{number}")]);
     }
     let key = format!("client:{client}:{}", number / 512);
@@ -44,7 +44,7 @@ fn numbered_command(client: usize, number: u64) -> Vec<u8> {
 }
 
 fn check_reply(client: usize, number: u64, reply: &Reply, load: &Load) {
-    if number % 4 == 0 {
+    if number.is_multiple_of(4) {
         assert_eq!(*reply, Reply::bulk(format!("{client}:{number}")));
         return;
     }

@@ -201,7 +201,7 @@ impl Draw {
 
     /// A short word.
     pub(crate) fn word(&mut self) -> &'static str {
-        *self.dice.pick(&[
+        self.dice.pick::<&str>(&[
             "foobar",
             "hello",
             "Hello World",

@@ -229,7 +229,7 @@ fn config_get(draw: &mut Draw) -> Request {
 }
 
 fn command_name(draw: &mut Draw) -> &'static str {
-    *draw.dice.pick(&[
+    draw.dice.pick::<&str>(&[
         "get",
         "SET",
         "mset",
