@@ -81,6 +81,20 @@ impl Store {
         self.plain.set(db, key, value, expiry)
     }
 
+    /// Creates or replaces a string that stays text even where it spells an integer, as OBJECT ENCODING shows (INCRBYFLOAT).
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn set_text(
+        &mut self,
+        db: DbIndex,
+        key: Key<'_>,
+        value: &[u8],
+        expiry: ExpiryChange,
+    ) -> Result<(), StoreFull> {
+        self.plain.set_text(db, key, value, expiry)
+    }
+
     /// Creates or replaces a string by an integer.
     ///
     /// # Errors
