@@ -3,6 +3,7 @@
 //! - [`support`]: raw client, servers as child processes, faults, polling, seeded dice.
 //! - [`commands`]: the everyday commands through the `redis` crate's client and raw sockets, on a node and through proxies.
 //! - [`compatibility`]: random commands to us and to a real redis-server; every reply and every key must agree.
+//! - [`command_table`]: the table of commands is the one of a real redis-server.
 //! - [`pipelining`]: replies in the order of commands, however slow a shard is and however the bytes arrive.
 //! - [`routing`]: every key has one home; hash tags, databases, what cluster clients see.
 //! - [`fan_out`]: commands over several shards answer as one server would; walks miss no key.
@@ -20,6 +21,7 @@
 #![cfg(test)]
 
 mod admin;
+mod command_table;
 mod commands;
 mod compatibility;
 mod expiry;

@@ -396,13 +396,18 @@ fn migrated_keys(args: Args<'_>) -> std::ops::Range<usize> {
     if args.len() > 3 { 3..4 } else { 0..0 }
 }
 
+/// GET with its two arguments, OVERFLOW with its one; whatever else there is writes, or may.
 fn bitfield_only_reads(args: Args<'_>) -> bool {
     let mut at = 2;
     while let Some(arg) = args.get(at) {
-        if !arg.eq_ignore_ascii_case(b"get") {
+        let following = args.len() - at - 1;
+        at += if arg.eq_ignore_ascii_case(b"get") && following >= 2 {
+            3
+        } else if arg.eq_ignore_ascii_case(b"overflow") && following >= 1 {
+            2
+        } else {
             return false;
-        }
-        at += 3;
+        };
     }
     true
 }

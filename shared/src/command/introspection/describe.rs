@@ -23,7 +23,11 @@ pub(super) fn row(row: &CommandSpec, is_served: IsServed<'_>, reply: &mut ReplyW
     reply.set(row.keys.len());
     row.keys.iter().for_each(|spec| key_spec(spec, reply));
     let served = || row.subcommands().iter().filter(|sub| is_served(sub.id));
-    reply.set(served().count());
+    // Redis' shapes: an empty set, or an array.
+    match served().count() {
+        0 => reply.set(0),
+        subcommands => reply.array(subcommands),
+    }
     for sub in served() {
         self::row(sub, is_served, reply);
     }
