@@ -111,6 +111,7 @@ command_ids! {
     ClientKill "client|kill",
     ClientList "client|list",
     ClientNoEvict "client|no-evict",
+    ClientNoTouch "client|no-touch",
     ClientPause "client|pause",
     ClientReply "client|reply",
     ClientSetinfo "client|setinfo",

@@ -14,6 +14,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::ClientKill, -3).flags(ADMIN | NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local),
     row(Id::ClientList, -2).flags(ADMIN | NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).tips(&["nondeterministic_output"]),
     row(Id::ClientNoEvict, 3).flags(ADMIN | NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local),
+    row(Id::ClientNoTouch, 3).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local),
     row(Id::ClientPause, -3).flags(ADMIN | NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local),
     row(Id::ClientReply, 3).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local),
     row(Id::ClientSetinfo, 4).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),

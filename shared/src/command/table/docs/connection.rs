@@ -48,6 +48,8 @@ pub(super) const PAGES: &[CommandDocs] = &[
         ]),
     page(Id::ClientNoEvict, "7.0.0", "Keeps this connection from being closed to save memory.").cost("O(1)")
         .arguments(&[one_of("enabled", &[word("on", "ON"), word("off", "OFF")])]),
+    page(Id::ClientNoTouch, "7.2.0", "Chooses whether the connection's reads count as uses of their keys.").cost("O(1)")
+        .arguments(&[one_of("enabled", &[word("on", "ON"), word("off", "OFF")])]),
     page(Id::ClientPause, "2.9.50", "Holds the commands of all clients for a while.").cost("O(1)")
         .history(&[("6.2.0", "Argument `mode`, with `WRITE`.")])
         .arguments(&[
