@@ -75,6 +75,31 @@ impl TestNode {
         self.run(&line.split(' ').collect::<Vec<_>>())
     }
 
+    /// Sends the commands of a script one by one and compares the replies, written with blanks for line ends.
+    pub(crate) fn expect(&mut self, script: &[(&str, &str)]) {
+        for (line, expected) in script {
+            let reply = self.send(line);
+            let reply = reply.strip_suffix("\r\n").unwrap_or(&reply);
+            assert_eq!(reply.replace("\r\n", " "), *expected, "{line}");
+        }
+    }
+
+    /// Sends the commands of a script one by one and compares the words of their effects, written with blanks between.
+    pub(crate) fn expect_effects(&mut self, script: &[(&str, &str)]) {
+        for (line, expected) in script {
+            self.send(line);
+            let effects = self.executor.effects.take();
+            let effects = String::from_utf8_lossy(&effects).into_owned();
+            // Every other line of a multibulk request is a length.
+            let words: Vec<&str> = effects
+                .split("\r\n")
+                .filter(|line| !line.starts_with(['$', '*']))
+                .collect();
+            let words = words[..words.len() - 1].join(" ");
+            assert_eq!(words, *expected, "{line}");
+        }
+    }
+
     /// Sends requests as they would arrive in one read and returns all replies.
     pub(crate) fn run_stream(&mut self, requests: &mut [u8]) -> Vec<u8> {
         let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);

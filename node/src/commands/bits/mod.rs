@@ -6,6 +6,8 @@ mod count;
 mod field;
 mod position;
 mod single;
+#[cfg(test)]
+mod tests;
 
 use super::{Call, Handler};
 use crate::commands::arguments::{is_word, string_limit_bytes};

@@ -5,6 +5,8 @@ mod expire;
 mod object;
 mod place;
 mod presence;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use super::Handler;

@@ -4,6 +4,7 @@
 use crate::commands::arguments::string;
 use crate::commands::{Action, Call};
 use crate::store::{EvictionPolicy, StringEncoding, StringValue, Usage};
+use shared::command::{CommandId, introspection};
 use shared::resp::ErrorReply;
 
 /// What Redis answers for the small integers that its keys share.
@@ -89,28 +90,7 @@ fn reply_usage(
 
 /// OBJECT HELP
 pub(super) fn help(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.reply.array(HELP.len());
-    for line in HELP {
-        call.reply.simple(line);
-    }
+    let is_served = |id| super::handler(id).is_some();
+    introspection::help(CommandId::Object, is_served, &mut call.reply);
     Ok(Action::Continue)
 }
-
-/// Redis' own text, which people know.
-const HELP: [&str; 15] = [
-    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "ENCODING <key>",
-    "    Return the kind of internal representation used in order to store the value",
-    "    associated with a <key>.",
-    "FREQ <key>",
-    "    Return the access frequency index of the <key>. The returned integer is",
-    "    proportional to the logarithm of the recent access frequency of the key.",
-    "IDLETIME <key>",
-    "    Return the idle time of the <key>, that is the approximated number of",
-    "    seconds elapsed since the last access to the key.",
-    "REFCOUNT <key>",
-    "    Return the number of references of the value associated with the specified",
-    "    <key>.",
-    "HELP",
-    "    Prints this help.",
-];

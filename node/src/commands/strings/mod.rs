@@ -6,6 +6,8 @@ mod lcs;
 mod many;
 mod number;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use super::Handler;

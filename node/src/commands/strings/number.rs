@@ -64,7 +64,7 @@ pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         .ok_or(ErrorReply::IncrementNotFinite)?;
     let mut text = Vec::new();
     after.print(&mut text);
-    call.store.set(db, key, &text, ExpiryChange::Keep)?;
+    call.store.set_text(db, key, &text, ExpiryChange::Keep)?;
     call.effects
         .rewritten(db, &[b"SET", key.bytes, &text, b"KEEPTTL"]);
     call.reply.bulk(&text);

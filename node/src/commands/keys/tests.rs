@@ -1,0 +1,343 @@
+use crate::commands::testing::TestNode;
+use crate::store::{DbIndex, EvictionPolicy, EvictionSettings};
+
+/// Sends the commands of a script one by one to a new node and compares the replies.
+fn check(script: &[(&str, &str)]) {
+    TestNode::new().expect(script);
+}
+
+#[test]
+fn keys_are_counted_and_removed() {
+    check(&[
+        ("MSET a 1 b 2", "+OK"),
+        ("EXISTS a a none b", ":3"),
+        ("TOUCH a none a", ":2"),
+        ("TYPE a", "+string"),
+        ("TYPE none", "+none"),
+        ("DEL a none a", ":1"),
+        ("UNLINK a b", ":1"),
+        ("EXISTS a b", ":0"),
+    ]);
+}
+
+#[test]
+fn deadlines_come_in_four_forms() {
+    check(&[
+        ("SET k v", "+OK"),
+        ("TTL k", ":-1"),
+        ("EXPIRETIME k", ":-1"),
+        ("PTTL none", ":-2"),
+        ("PEXPIRETIME none", ":-2"),
+        ("EXPIRE k 10", ":1"),
+        ("TTL k", ":10"),
+        ("EXPIRETIME k", ":1767225610"),
+        ("PEXPIRE k 1499", ":1"),
+        ("TTL k", ":1"),
+        ("PEXPIRE k 1500", ":1"),
+        ("TTL k", ":2"),
+        ("EXPIREAT k 1767225605", ":1"),
+        ("PTTL k", ":5000"),
+        ("PEXPIREAT k 1767225600001", ":1"),
+        ("PEXPIRETIME k", ":1767225600001"),
+        ("PERSIST k", ":1"),
+        ("PERSIST k", ":0"),
+        ("PERSIST none", ":0"),
+        ("TTL k", ":-1"),
+        ("EXPIRE none 10", ":0"),
+    ]);
+}
+
+#[test]
+fn a_deadline_gone_by_removes_the_key() {
+    for command in [
+        "EXPIRE k 0",
+        "EXPIRE k -1",
+        "PEXPIRE k -9223372036854775808",
+        "EXPIREAT k 1",
+        "PEXPIREAT k 1767225600000",
+        "EXPIREAT k -5 LT",
+    ] {
+        check(&[
+            ("SET k v", "+OK"),
+            (command, ":1"),
+            ("EXISTS k", ":0"),
+            (command, ":0"),
+        ]);
+    }
+}
+
+#[test]
+fn deadlines_beyond_64_bits_are_refused() {
+    for (command, name) in [
+        ("EXPIRE k 9223372036854775", "expire"),
+        ("EXPIRE k 9223372036854775807", "expire"),
+        ("EXPIRE k -9223372036854775808", "expire"),
+        ("PEXPIRE k 9223372036854775807", "pexpire"),
+        ("EXPIREAT k 9223372036854775807", "expireat"),
+    ] {
+        let expected = format!("-ERR invalid expire time in '{name}' command");
+        check(&[(command, &expected)]);
+    }
+    check(&[
+        ("PEXPIREAT none 9223372036854775807", ":0"),
+        (
+            "EXPIRE none 1.5",
+            "-ERR value is not an integer or out of range",
+        ),
+    ]);
+}
+
+#[test]
+fn deadlines_are_taken_under_conditions() {
+    check(&[
+        ("SET k v", "+OK"),
+        ("EXPIRE k 100 XX", ":0"),
+        ("EXPIRE k 100 GT", ":0"),
+        ("EXPIRE k 100 NX", ":1"),
+        ("EXPIRE k 200 nx", ":0"),
+        ("EXPIRE k 100 GT", ":0"),
+        ("EXPIRE k 101 GT XX", ":1"),
+        ("EXPIRE k 101 LT", ":0"),
+        ("EXPIRE k 100 lt xx", ":1"),
+        ("TTL k", ":100"),
+        ("PERSIST k", ":1"),
+        ("EXPIRE k 100 LT", ":1"),
+        (
+            "EXPIRE k 1 NX GT",
+            "-ERR NX and XX, GT or LT options at the same time are not compatible",
+        ),
+        (
+            "EXPIRE k 1 XX NX",
+            "-ERR NX and XX, GT or LT options at the same time are not compatible",
+        ),
+        (
+            "EXPIRE k 1 GT LT",
+            "-ERR GT and LT options at the same time are not compatible",
+        ),
+        ("EXPIRE k a WHAT", "-ERR Unsupported option WHAT"),
+    ]);
+}
+
+#[test]
+fn keys_get_other_names() {
+    check(&[
+        ("RENAME none x", "-ERR no such key"),
+        ("RENAME none none", "-ERR no such key"),
+        ("RENAMENX none x", "-ERR no such key"),
+        ("SET a v EX 10", "+OK"),
+        ("RENAME a a", "+OK"),
+        ("RENAMENX a a", ":0"),
+        ("RENAME a b", "+OK"),
+        ("EXISTS a", ":0"),
+        ("TTL b", ":10"),
+        ("SET c w", "+OK"),
+        ("RENAMENX b c", ":0"),
+        ("RENAME c b", "+OK"),
+        ("GET b", "$1 w"),
+        ("TTL b", ":-1"),
+        ("RENAMENX b c", ":1"),
+    ]);
+}
+
+#[test]
+fn keys_are_copied_and_moved() {
+    let mut node = TestNode::new();
+    node.expect(&[
+        ("COPY none b", ":0"),
+        ("SET a v EX 10", "+OK"),
+        ("COPY a b", ":1"),
+        ("TTL b", ":10"),
+        ("SET a w", "+OK"),
+        ("COPY a b", ":0"),
+        ("COPY a b REPLACE", ":1"),
+        ("GET b", "$1 w"),
+        ("TTL b", ":-1"),
+        (
+            "COPY a a",
+            "-ERR source and destination objects are the same",
+        ),
+        (
+            "COPY a a DB 0",
+            "-ERR source and destination objects are the same",
+        ),
+        ("COPY a a DB 1", ":1"),
+        ("COPY a a DB 16", "-ERR DB index is out of range"),
+        ("COPY a a DB -1", "-ERR DB index is out of range"),
+        (
+            "COPY a a DB 2147483648",
+            "-ERR value is out of range, value must between -2147483648 and 2147483647",
+        ),
+        (
+            "COPY a a DB x",
+            "-ERR value is not an integer or out of range",
+        ),
+        ("COPY a b DB", "-ERR syntax error"),
+        ("COPY a b WHAT", "-ERR syntax error"),
+        (
+            "MOVE a 0",
+            "-ERR source and destination objects are the same",
+        ),
+        ("MOVE a 16", "-ERR DB index is out of range"),
+        ("MOVE a x", "-ERR value is not an integer or out of range"),
+        ("MOVE a 1", ":0"),
+        ("MOVE none 1", ":0"),
+        ("MOVE b 1", ":1"),
+        ("EXISTS b", ":0"),
+    ]);
+    node.client.db = DbIndex(1);
+    node.expect(&[("MGET a b", "*2 $1 w $1 w")]);
+}
+
+#[test]
+fn keys_are_listed_without_the_dead() {
+    let mut node = TestNode::new();
+    node.expect(&[
+        ("KEYS *", "*0"),
+        ("RANDOMKEY", "$-1"),
+        ("SET live v", "+OK"),
+        ("SET dead v PX 10", "+OK"),
+    ]);
+    node.advance_ms(10);
+    node.expect(&[
+        ("KEYS *", "*1 $4 live"),
+        ("KEYS l?v[a-e]", "*1 $4 live"),
+        ("KEYS x*", "*0"),
+        ("RANDOMKEY", "$4 live"),
+        ("SCAN 0 COUNT 100", "*2 $1 0 *1 $4 live"),
+        ("SCAN 0 MATCH x* COUNT 100", "*2 $1 0 *0"),
+        ("SCAN 0 TYPE STRING COUNT 100", "*2 $1 0 *1 $4 live"),
+        ("SCAN 0 TYPE list COUNT 100", "*2 $1 0 *0"),
+    ]);
+}
+
+#[test]
+fn scan_visits_every_key() {
+    let mut node = TestNode::new();
+    for number in 0..500 {
+        node.send(&format!("SET key:{number} v"));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    let mut cursor = "0".to_owned();
+    for _ in 0..500 {
+        let reply = node.send(&format!("SCAN {cursor} COUNT 7"));
+        let lines: Vec<&str> = reply.split("\r\n").collect();
+        cursor = lines[2].to_owned();
+        let keys = lines[4..].iter().filter(|line| line.starts_with("key:"));
+        seen.extend(keys.map(|key| (*key).to_owned()));
+        if cursor == "0" {
+            break;
+        }
+    }
+    assert_eq!((cursor.as_str(), seen.len()), ("0", 500));
+    let all = node.send("KEYS key:*");
+    assert!(all.starts_with("*500\r\n"));
+}
+
+#[test]
+fn scan_reads_its_arguments_as_redis_does() {
+    for (line, expected) in [
+        ("SCAN x", "-ERR invalid cursor"),
+        ("SCAN 1x", "-ERR invalid cursor"),
+        ("SCAN -", "-ERR invalid cursor"),
+        ("SCAN 18446744073709551616", "-ERR invalid cursor"),
+        ("SCAN 0 COUNT 0", "-ERR syntax error"),
+        ("SCAN 0 COUNT -1", "-ERR syntax error"),
+        (
+            "SCAN 0 COUNT x",
+            "-ERR value is not an integer or out of range",
+        ),
+        ("SCAN 0 COUNT", "-ERR syntax error"),
+        ("SCAN 0 WHAT 1", "-ERR syntax error"),
+        ("SCAN +0", "*2 $1 0 *0"),
+        ("SCAN 18446744073709551615", "*2 $1 0 *0"),
+    ] {
+        check(&[(line, expected)]);
+    }
+    let empty_cursor = TestNode::new().run(&["SCAN", ""]);
+    assert_eq!(empty_cursor, "*2\r\n$1\r\n0\r\n*0\r\n");
+}
+
+#[test]
+fn object_tells_how_a_value_is_kept() {
+    let long = "x".repeat(45);
+    check(&[
+        ("SET k 123", "+OK"),
+        ("OBJECT ENCODING k", "$3 int"),
+        ("OBJECT REFCOUNT k", ":2147483647"),
+        ("SET k 10000", "+OK"),
+        ("OBJECT REFCOUNT k", ":1"),
+        ("SET k word", "+OK"),
+        ("OBJECT ENCODING k", "$6 embstr"),
+        (&format!("SET k {long}"), "+OK"),
+        ("OBJECT ENCODING k", "$3 raw"),
+        ("OBJECT ENCODING none", "$-1"),
+        ("OBJECT REFCOUNT none", "$-1"),
+        ("OBJECT FREQ none", "$-1"),
+    ]);
+}
+
+#[test]
+fn use_is_told_as_the_policy_counts_it() {
+    let mut node = TestNode::new();
+    node.send("SET k v");
+    node.advance_ms(20_000);
+    let idle = node.send("OBJECT IDLETIME k");
+    let idle_seconds: u64 = idle[1..].trim_end().parse().expect("an integer");
+    assert!((15..=25).contains(&idle_seconds), "{idle_seconds}");
+    let not_tracked = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked.";
+    assert!(node.send("OBJECT FREQ k").starts_with(not_tracked));
+    node.store.set_eviction(EvictionSettings {
+        policy: EvictionPolicy::AllKeysLfu,
+        ..EvictionSettings::default()
+    });
+    assert!(node.send("OBJECT FREQ k").starts_with(':'));
+    let not_tracked = "-ERR An LFU maxmemory policy is selected, idle time not tracked.";
+    assert!(node.send("OBJECT IDLETIME k").starts_with(not_tracked));
+}
+
+#[test]
+fn effects_name_unix_time_and_only_changes() {
+    let mut node = TestNode::new();
+    node.send("SET k v");
+    node.executor.effects.start_recording();
+    node.expect_effects(&[
+        ("EXPIRE k 10", "select 0 pexpireat k 1767225610000"),
+        ("EXPIRE k 10 NX", ""),
+        ("PEXPIREAT k 1767225610000", "pexpireat k 1767225610000"),
+        ("PERSIST k", "PERSIST k"),
+        ("PERSIST k", ""),
+        ("COPY k l", "COPY k l"),
+        ("COPY k l", ""),
+        ("RENAMENX k l", ""),
+        ("RENAMENX k m", "rename k m"),
+        ("RENAME m m", ""),
+        ("RENAME m k", "RENAME m k"),
+        ("MOVE k 1", "MOVE k 1"),
+        ("EXPIRE l -1", "del l"),
+        ("DEL l k", ""),
+    ]);
+}
+
+#[test]
+fn lookups_are_counted_as_redis_counts_them() {
+    let mut node = TestNode::new();
+    for line in [
+        "SET k v",
+        "EXISTS k none",
+        "TYPE k",
+        "TYPE none",
+        "TTL none",
+        "TOUCH k",
+        "OBJECT ENCODING k",
+        "COPY k l",
+        "EXPIRE none 1",
+        "RENAME none k",
+        "KEYS *",
+        "SCAN 0 COUNT 100",
+        "SCAN 0 COUNT 100 TYPE list",
+    ] {
+        node.send(line);
+    }
+    let counters = node.store.counters();
+    assert_eq!((counters.keyspace_hits, counters.keyspace_misses), (7, 3));
+}
