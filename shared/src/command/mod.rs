@@ -69,7 +69,7 @@ pub fn all() -> impl ExactSizeIterator<Item = &'static CommandSpec> {
 #[inline]
 #[must_use]
 pub fn lookup(name: &[u8]) -> Option<&'static CommandSpec> {
-    names::find_command(name).map(spec)
+    names::find_command(name).map(|row| &table::TABLE[row])
 }
 
 /// The row called `name` in any letter case, where a subcommand is written `container|sub`.
@@ -126,7 +126,7 @@ impl CommandSpec {
     /// Its subcommand called `name`, in any letter case.
     #[must_use]
     pub fn subcommand(&self, name: &[u8]) -> Option<&'static Self> {
-        names::find_subcommand(self.id, name).map(spec)
+        names::find_subcommand(self.id, name).map(|row| &table::TABLE[row])
     }
 
     /// Its subcommands, in the table's order.

@@ -1,4 +1,4 @@
-//! Name → [`CommandId`], in any letter case, without allocation, in a few nanoseconds.
+//! Name → row number, in any letter case, without allocation, in a few nanoseconds.
 //! Pure. A name of up to 24 bytes is three words, which are lowered, hashed and compared as numbers; the table is open-addressed
 //! and built at compile time, so that a new row needs no other change (a perfect hash would have to be searched again).
 
@@ -15,17 +15,22 @@ const EMPTY: u16 = u16::MAX;
 /// The container of a command that is not a subcommand.
 const NO_CONTAINER: u16 = u16::MAX;
 
-/// A name in lower case as numbers, with the container it belongs to; equal exactly when the names are.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// A name as numbers; when lowered, equal exactly when the names are and belong to the same container.
+#[derive(Clone, Copy)]
 struct NameWords {
+    /// The first bytes.
     head: u64,
+    /// Bytes 8 to 16 of names that are longer than 16.
     middle: u64,
+    /// The last bytes of names that are longer than 7.
     tail: u64,
-    container: u16,
-    len: u16,
+    /// The container's number, and below it the length.
+    owner: u32,
 }
 
 impl NameWords {
+    // Inlined by force: through memory the words cost more than all the rest.
+    #[inline(always)]
     const fn of(name: &[u8], container: u16) -> Option<Self> {
         let (mut middle, mut tail) = (0, 0);
         let head = match name.len() {
@@ -45,28 +50,40 @@ impl NameWords {
             _ => return None,
         };
         #[expect(clippy::cast_possible_truncation, reason = "at most LONGEST_NAME")]
-        let len = name.len() as u16;
+        let owner = (container as u32) << 16 | name.len() as u32;
         Some(Self {
-            head: lower(head),
-            middle: lower(middle),
-            tail: lower(tail),
-            container,
-            len,
+            head,
+            middle,
+            tail,
+            owner,
         })
     }
 
-    const fn slot(&self) -> usize {
-        let salt = (self.container as u64) << 16 | self.len as u64;
-        let mixed = self.head ^ self.tail.rotate_left(29) ^ self.middle.rotate_left(47) ^ salt;
-        (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - SLOT_BITS)) as usize
+    const fn lowered(&self) -> Self {
+        Self {
+            head: lower(self.head),
+            middle: lower(self.middle),
+            tail: lower(self.tail),
+            owner: self.owner,
+        }
     }
 
+    /// The same in any letter case. (Drops the bit in which letters differ; which other bytes it confuses does not matter here,
+    /// and the place is known before the words are lowered.)
+    const fn slot(&self) -> usize {
+        const CASE: u64 = 0x2020_2020_2020_2020;
+        let mixed = self.head ^ self.tail.rotate_left(24) ^ self.middle.rotate_left(48);
+        let salted = (mixed & !CASE) ^ self.owner as u64;
+        (salted.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - SLOT_BITS)) as usize
+    }
+
+    /// Both are lowered.
     const fn same(&self, other: &Self) -> bool {
-        self.head == other.head
-            && self.tail == other.tail
-            && self.middle == other.middle
-            && self.container == other.container
-            && self.len == other.len
+        let differing = (self.head ^ other.head)
+            | (self.tail ^ other.tail)
+            | (self.middle ^ other.middle)
+            | (self.owner ^ other.owner) as u64;
+        differing == 0
     }
 }
 
@@ -104,8 +121,7 @@ const fn words() -> [NameWords; CommandId::COUNT] {
         head: 0,
         middle: 0,
         tail: 0,
-        container: 0,
-        len: 0,
+        owner: 0,
     };
     let mut all = [nothing; CommandId::COUNT];
     let mut command = 0;
@@ -124,7 +140,7 @@ const fn words() -> [NameWords; CommandId::COUNT] {
             NameWords::of(name.split_at(bar + 1).1, container_number(command))
         };
         match parts {
-            Some(parts) => all[at] = parts,
+            Some(parts) => all[at] = parts.lowered(),
             None => panic!("a name is empty or longer than LONGEST_NAME"),
         }
         at += 1;
@@ -164,27 +180,26 @@ const fn index() -> [u16; SLOTS] {
     index
 }
 
-/// The command called `name`; never a subcommand.
+/// The row number of the command called `name`; never of a subcommand.
 #[inline]
-pub(super) fn find_command(name: &[u8]) -> Option<CommandId> {
+pub(super) fn find_command(name: &[u8]) -> Option<usize> {
     find(&NameWords::of(name, NO_CONTAINER)?)
 }
 
-/// The subcommand called `name` of `container`.
-#[inline]
-pub(super) fn find_subcommand(container: CommandId, name: &[u8]) -> Option<CommandId> {
+/// The row number of the subcommand called `name` of `container`.
+pub(super) fn find_subcommand(container: CommandId, name: &[u8]) -> Option<usize> {
     find(&NameWords::of(name, container as u16)?)
 }
 
 #[inline]
-fn find(wanted: &NameWords) -> Option<CommandId> {
-    let mut slot = wanted.slot();
+fn find(given: &NameWords) -> Option<usize> {
+    let mut slot = given.slot();
+    let wanted = given.lowered();
     // Ends: more than half of the slots are empty.
     loop {
-        let at = usize::from(INDEX[slot]);
-        let known = WORDS.get(at)?;
-        if known.same(wanted) {
-            return Some(CommandId::ALL[at]);
+        let row = usize::from(INDEX[slot]);
+        if WORDS.get(row)?.same(&wanted) {
+            return Some(row);
         }
         slot = (slot + 1) % SLOTS;
     }

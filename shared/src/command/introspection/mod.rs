@@ -222,3 +222,6 @@ fn keys_and_flags_of(
         describe::key_flags(flags, reply);
     })
 }
+
+#[cfg(test)]
+mod tests;

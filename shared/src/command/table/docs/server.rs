@@ -59,7 +59,7 @@ pub(super) const PAGES: &[CommandDocs] = &[
         .history(&[("7.0.0", "Several settings.")])
         .arguments(&[block("parameter_value", &[string("parameter"), string("value")]).multiple()]),
     page(Id::Dbsize, "1.0.0", "Counts the keys of the database.").cost("O(1)"),
-    page(Id::Debug, "1.0.0", "Container of aids for finding faults.").cost("Depends on subcommand.").internal(),
+    page(Id::Debug, "1.0.0", "Aids for finding faults in the server.").cost("Depends on subcommand.").internal(),
     page(Id::Failover, "6.2.0", "Hands the leadership to a follower in an orderly way.").cost("O(1)")
         .arguments(&[
             block("target", &[
