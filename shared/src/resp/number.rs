@@ -1,6 +1,8 @@
 //! Text ↔ numbers exactly as Redis reads and prints them.
 //! Pure; allocates nothing but what the caller's buffer grows by.
 
+use std::io::Write as _;
+
 /// Longest text of a 64-bit integer: `-9223372036854775808`.
 const LONGEST_INTEGER: usize = 20;
 
@@ -35,6 +37,61 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
     }
 }
 
+/// Reads a header line (`marker`, a length, CR LF) that is complete and canonical, and whose length has at most five digits: the length, and where the line ends.
+/// Nearly all headers are such; `None` says nothing but that this one has to be looked at more closely.
+#[inline(always)]
+pub(super) fn short_header(bytes: &[u8], marker: u8) -> Option<(u32, usize)> {
+    // Eight bytes are nearly always there; asked for at once, none of them needs a check of its own.
+    let Some(head) = bytes.first_chunk::<8>() else {
+        return last_header(bytes, marker);
+    };
+    if head[0] != marker {
+        return None;
+    }
+    if [head[2], head[3]] == *b"\r\n" {
+        let ones = u32::from(head[1].wrapping_sub(b'0'));
+        return (ones <= 9).then_some((ones, 4));
+    }
+    if [head[3], head[4]] == *b"\r\n" {
+        let tens = u32::from(head[1].wrapping_sub(b'0'));
+        let ones = u32::from(head[2].wrapping_sub(b'0'));
+        // A length does not begin with 0.
+        return (tens.wrapping_sub(1) < 9 && ones <= 9).then_some((tens * 10 + ones, 5));
+    }
+    longer_header(head)
+}
+
+/// As [`short_header`], for three to five digits.
+fn longer_header(head: &[u8; 8]) -> Option<(u32, usize)> {
+    let digits = match head {
+        [_, digits @ .., b'\r', b'\n', _, _] => digits.as_slice(),
+        [_, digits @ .., b'\r', b'\n', _] => digits,
+        [_, digits @ .., b'\r', b'\n'] => digits,
+        _ => return None,
+    };
+    if digits[0] == b'0' {
+        return None;
+    }
+    let mut length = 0;
+    for digit in digits {
+        let value = u32::from(digit.wrapping_sub(b'0'));
+        if value > 9 {
+            return None;
+        }
+        length = length * 10 + value;
+    }
+    Some((length, digits.len() + 3))
+}
+
+/// As [`short_header`], at the end of a buffer.
+#[cold]
+fn last_header(bytes: &[u8], marker: u8) -> Option<(u32, usize)> {
+    let mut head = [0; 8];
+    head.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    // The bytes that are not there are zeros, and no header has those.
+    short_header(&head, marker)
+}
+
 /// Appends `value` as C's `%.17g` does, which is what Redis sends for scores: `3`, `0.10000000000000001`, `1e+20`, `inf`, `-inf`, `nan`.
 pub fn write_double(out: &mut Vec<u8>, value: f64) {
     if value.is_nan() {
@@ -61,14 +118,24 @@ pub fn write_double(out: &mut Vec<u8>, value: f64) {
 fn write_general(out: &mut Vec<u8>, value: f64) {
     /// Significant digits that `%.17g` asks for.
     const DIGITS: usize = 17;
+    /// `d.dddddddddddddddde-ddd`.
+    const LONGEST_SCIENTIFIC: usize = DIGITS + 1 + 5;
 
-    let text = format!("{:.*e}", DIGITS - 1, value.abs());
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let mut digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
-    while digits.len() > 1 && digits.last() == Some(&b'0') {
-        digits.pop();
+    let mut text = [0; LONGEST_SCIENTIFIC];
+    let mut unused = text.as_mut_slice();
+    if write!(unused, "{:.*e}", DIGITS - 1, value.abs()).is_err() {
+        unreachable!("no double is longer");
     }
+    let unused = unused.len();
+    let text = &text[..LONGEST_SCIENTIFIC - unused];
+    // `d.dddddddddddddddde±x`: the digits become contiguous by moving the first over the point.
+    let (mantissa, exponent) = text.split_at(DIGITS + 1);
+    let exponent = parse_integer(&exponent[1..]).unwrap_or_default();
+    let mut digits = [b'0'; DIGITS];
+    digits[0] = mantissa[0];
+    digits[1..].copy_from_slice(&mantissa[2..]);
+    let significant = digits.iter().rposition(|digit| *digit != b'0');
+    let digits = &digits[..=significant.unwrap_or(0)];
     if value.is_sign_negative() {
         out.push(b'-');
     }
@@ -76,7 +143,7 @@ fn write_general(out: &mut Vec<u8>, value: f64) {
     match usize::try_from(exponent) {
         Ok(exponent) if exponent < DIGITS => {
             let whole_digits = exponent + 1;
-            let whole = digits.get(..whole_digits).unwrap_or(&digits);
+            let whole = digits.get(..whole_digits).unwrap_or(digits);
             out.extend_from_slice(whole);
             out.resize(out.len() + whole_digits - whole.len(), b'0');
             if let Some(fraction @ [_, ..]) = digits.get(whole_digits..) {
@@ -86,8 +153,8 @@ fn write_general(out: &mut Vec<u8>, value: f64) {
         }
         Err(_) if exponent >= -4 => {
             out.extend_from_slice(b"0.");
-            out.resize(out.len() + (-1 - exponent).unsigned_abs() as usize, b'0');
-            out.extend_from_slice(&digits);
+            out.extend((exponent + 1..0).map(|_| b'0'));
+            out.extend_from_slice(digits);
         }
         _ => {
             out.extend_from_slice(first);
@@ -96,7 +163,9 @@ fn write_general(out: &mut Vec<u8>, value: f64) {
                 out.extend_from_slice(rest);
             }
             let sign = if exponent < 0 { '-' } else { '+' };
-            out.extend_from_slice(format!("e{sign}{:02}", exponent.unsigned_abs()).as_bytes());
+            if write!(out, "e{sign}{:02}", exponent.unsigned_abs()).is_err() {
+                unreachable!("writing to memory cannot fail");
+            }
         }
     }
 }
@@ -131,6 +200,50 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(parse_integer(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn short_headers_are_read_as_long_ones() {
+        for length in (0..200).chain((200..120_000).step_by(77)) {
+            let line = format!("${length}\r\n");
+            let expected = (length <= 99_999).then_some((length, line.len()));
+            assert_eq!(short_header(line.as_bytes(), b'$'), expected, "{line:?}");
+            assert_eq!(
+                short_header(format!("{line}abcdefgh").as_bytes(), b'$'),
+                expected
+            );
+            for end in 0..line.len() {
+                assert_eq!(short_header(&line.as_bytes()[..end], b'$'), None);
+            }
+        }
+        assert_eq!(short_header(b"*1\r\n5678", b'$'), None);
+        for line in [
+            "$00\r\n",
+            "$01\r\n",
+            "$012\r\n",
+            "$-1\r\n",
+            "$+1\r\n",
+            "$a\r\n",
+            "$1a\r\n",
+            "$a1\r\n",
+            "$1a1\r\n",
+            "$\r\n",
+            "$1\rx",
+            "$1\n",
+            "$12\rx",
+            "$123\rx",
+            "$1234\n\r",
+            "$:0\r\n",
+            "$/1\r\n",
+            "$1:1\r\n",
+        ] {
+            assert_eq!(short_header(line.as_bytes(), b'$'), None, "{line:?}");
+            assert_eq!(
+                short_header(format!("{line}1\r\n56789").as_bytes(), b'$'),
+                None,
+                "{line:?}"
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where does a reply end? Scans RESP2 and RESP3 without decoding; iterative, depth-capped, resumable at any byte.
 //! Pure. Never allocates; never reads a byte twice; the contents of bulk strings are never read at all.
 
-use super::number::parse_integer;
+use super::number::{parse_integer, short_header};
 
 /// Aggregates inside each other that are still believed. Redis' own replies (COMMAND DOCS) need about ten.
 pub const MAX_DEPTH: usize = 32;
@@ -11,6 +11,9 @@ pub const MAX_REPLY_STRING_BYTES: usize = 512 * 1024 * 1024;
 
 /// Most elements that an aggregate may announce: as many keys as a Redis database can hold.
 const MAX_ELEMENTS: i64 = 1 << 32;
+
+/// Up to here the line end of an integer is searched byte by byte.
+const LONGEST_SHORT_LINE: usize = 12;
 
 /// What every verbatim string begins with: `txt:`.
 const VERBATIM_FORMAT_BYTES: usize = 4;
@@ -132,6 +135,10 @@ impl ReplyScanner {
     /// Reads what is at `position`, and moves behind it. `None`: it is not complete, and nothing moved but `searched`.
     fn element(&mut self, bytes: &[u8]) -> Result<Option<Element>, ReplyError> {
         let rest = bytes.get(self.position..).unwrap_or_default();
+        if let Some(length) = short_reply(rest) {
+            self.position += length;
+            return Ok(Some(Element::Single));
+        }
         let Some(marker) = rest.first() else {
             return Ok(None);
         };
@@ -238,27 +245,26 @@ fn length_of(header: &[u8]) -> Result<i64, ReplyError> {
     }
 }
 
-/// The end of a reply of one of the forms that most replies have, if it is complete: a line, or a string below 1000 bytes.
+/// The end of what is at the front of `bytes` if it has one of the forms that most replies have, and is complete: a string, or a short line.
 #[inline(always)]
 fn short_reply(bytes: &[u8]) -> Option<usize> {
-    let (header, length) = match bytes {
-        [b'$', ones @ b'0'..=b'9', b'\r', b'\n', ..] => (4, usize::from(ones - b'0')),
-        [
-            b'$',
-            tens @ b'1'..=b'9',
-            ones @ b'0'..=b'9',
-            b'\r',
-            b'\n',
-            ..,
-        ] => (5, usize::from(tens - b'0') * 10 + usize::from(ones - b'0')),
-        [b'+', b'O', b'K', b'\r', b'\n', ..] | [b'$', b'-', b'1', b'\r', b'\n', ..] => {
-            return Some(5);
+    match bytes {
+        [b'+', b'O', b'K', b'\r', b'\n', ..] | [b'$', b'-', b'1', b'\r', b'\n', ..] => Some(5),
+        [b'$', ..] => {
+            let (length, header) = short_header(bytes, b'$')?;
+            let end = header + length as usize;
+            (bytes.get(end..)?.first_chunk() == Some(b"\r\n")).then_some(end + 2)
         }
-        [b':', b'0'..=b'9', b'\r', b'\n', ..] => return Some(4),
-        _ => return None,
-    };
-    let end = header + length + 2;
-    (bytes.get(end - 2..end)? == b"\r\n").then_some(end)
+        [b':', rest @ ..] => {
+            // Numbers are short: a loop is faster than a search that has to be called.
+            let end = rest
+                .iter()
+                .take(LONGEST_SHORT_LINE)
+                .position(|byte| *byte == b'\r')?;
+            (*rest.get(end + 1)? == b'\n').then_some(end + 3)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

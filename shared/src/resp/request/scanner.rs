@@ -3,7 +3,7 @@
 
 use super::inline::split_words;
 use super::{ArgRange, ProtocolError, Request, RequestBatch, RequestLimits};
-use crate::resp::number::parse_integer;
+use crate::resp::number::{parse_integer, short_header};
 
 /// Ranges that the scanner keeps room for once a large request is complete.
 const KEPT_PARTIAL_ARGS: usize = 1024;
@@ -241,6 +241,9 @@ impl RequestScanner {
         ranges: &mut Vec<ArgRange>,
         base: usize,
     ) -> Result<bool, ProtocolError> {
+        if self.bulk.is_none() {
+            self.short_arguments(buffer, ranges, base);
+        }
         while self.args_left > 0 {
             let length = match self.bulk {
                 Some(length) => length,
@@ -265,6 +268,33 @@ impl RequestScanner {
             self.position = end + 2;
         }
         Ok(true)
+    }
+
+    /// Reads arguments as long as they are what nearly all arguments are: complete and canonical. What stops it is left to [`Self::arguments`].
+    #[inline]
+    fn short_arguments(&mut self, buffer: &[u8], ranges: &mut Vec<ArgRange>, base: usize) {
+        let mut position = self.position;
+        let mut args_left = self.args_left;
+        while args_left > 0 {
+            let rest = buffer.get(position..).unwrap_or_default();
+            let Some((length, header)) = short_header(rest, b'$') else {
+                break;
+            };
+            let start = position + header;
+            let end = start + length as usize;
+            let behind = buffer.get(end..).and_then(<[u8]>::first_chunk);
+            if length > self.limits.bulk_bytes || behind != Some(b"\r\n") {
+                break;
+            }
+            ranges.push(ArgRange {
+                start: narrow(start - base),
+                len: length,
+            });
+            args_left -= 1;
+            position = end + 2;
+        }
+        self.position = position;
+        self.args_left = args_left;
     }
 
     /// The length of the argument whose header is at `position`; moves behind the header.
@@ -395,23 +425,6 @@ impl RequestScanner {
     fn skip(&mut self) {
         self.finished = self.position;
         self.searched = self.position;
-    }
-}
-
-/// A header with a number of one or two digits, complete and canonical: the number, and the header's length. Most headers are such.
-#[inline(always)]
-fn short_header(rest: &[u8], marker: u8) -> Option<(u8, usize)> {
-    match rest {
-        [first, ones @ b'0'..=b'9', b'\r', b'\n', ..] if *first == marker => Some((ones - b'0', 4)),
-        [
-            first,
-            tens @ b'1'..=b'9',
-            ones @ b'0'..=b'9',
-            b'\r',
-            b'\n',
-            ..,
-        ] if *first == marker => Some(((tens - b'0') * 10 + (ones - b'0'), 5)),
-        _ => None,
     }
 }
 
