@@ -1,8 +1,7 @@
 //! The keyspace in the plainest correct way, over ordered maps: what the real one is compared with.
 //! Pure. Never: anything clever.
 
-use super::counters::{ExpireStep, MemoryUse, StoreCounters};
-use super::eviction::{EvictionPolicy, EvictionSettings};
+use super::counters::{ExpireStep, StoreCounters};
 use super::key::{DbIndex, Key, KeyHash};
 use super::value::{
     EMBEDDED_LIMIT_BYTES, ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value,
@@ -39,20 +38,13 @@ impl PlainEntry {
 
 type PlainKey = (u64, Vec<u8>);
 
-/// Fixed cost charged per key, so that limits mean something.
-const KEY_BYTES: usize = 20;
-
 /// The plain keyspace.
 #[derive(Debug)]
 pub(super) struct PlainStore {
     databases: Vec<BTreeMap<PlainKey, PlainEntry>>,
     hasher: RandomState,
     now_ms: u64,
-    chance: u64,
-    expired: Vec<(DbIndex, Vec<u8>)>,
-    keep_expired: bool,
     pub(super) counters: StoreCounters,
-    pub(super) settings: EvictionSettings,
 }
 
 fn plain_key(key: Key<'_>) -> PlainKey {
@@ -60,16 +52,12 @@ fn plain_key(key: Key<'_>) -> PlainKey {
 }
 
 impl PlainStore {
-    pub(super) fn new(databases: u8, seed: u64) -> Self {
+    pub(super) fn new(databases: u8) -> Self {
         Self {
             databases: vec![BTreeMap::new(); usize::from(databases)],
             hasher: RandomState::new(),
             now_ms: 0,
-            chance: seed,
-            expired: Vec::new(),
-            keep_expired: false,
             counters: StoreCounters::default(),
-            settings: EvictionSettings::default(),
         }
     }
 
@@ -89,31 +77,16 @@ impl PlainStore {
         &mut self.databases[usize::from(db.0)]
     }
 
-    fn draw(&mut self, below: usize) -> usize {
-        self.chance = self
-            .chance
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.chance >> 33).unwrap_or(0) % below.max(1)
-    }
-
     /// The live entry of a key; a dead one is removed on sight.
     fn live(&mut self, db: DbIndex, key: Key<'_>) -> Option<&mut PlainEntry> {
         let now_ms = self.now_ms;
         let name = plain_key(key);
         if self.map(db).get(&name)?.is_dead(now_ms) {
             self.map(db).remove(&name);
-            self.note_expired(db, key.bytes);
+            self.counters.expired_keys += 1;
             return None;
         }
         self.map(db).get_mut(&name)
-    }
-
-    fn note_expired(&mut self, db: DbIndex, key: &[u8]) {
-        self.counters.expired_keys += 1;
-        if self.keep_expired {
-            self.expired.push((db, key.to_vec()));
-        }
     }
 
     pub(super) fn get(&mut self, db: DbIndex, key: Key<'_>) -> Option<Value<'_>> {
@@ -278,16 +251,11 @@ impl PlainStore {
     pub(super) fn usage(&mut self, db: DbIndex, key: Key<'_>) -> Option<Usage> {
         let now_ms = self.now_ms;
         let entry = self.live(db, key)?;
+        // Whole seconds, as the real one counts them.
         Some(Usage {
-            idle_seconds: now_ms.saturating_sub(entry.used_at_ms) / 1000,
+            idle_seconds: now_ms / 1000 - entry.used_at_ms / 1000,
             frequency: 5,
         })
-    }
-
-    pub(super) fn key_bytes(&mut self, db: DbIndex, key: Key<'_>) -> Option<usize> {
-        let name_len = key.bytes.len();
-        self.live(db, key)
-            .map(|entry| KEY_BYTES + name_len + value_len(entry))
     }
 
     pub(super) fn len(&self, db: DbIndex) -> usize {
@@ -299,28 +267,6 @@ impl PlainStore {
             .values()
             .filter(|entry| entry.expiry.is_some())
             .count()
-    }
-
-    pub(super) fn average_ttl_ms(&self, db: DbIndex) -> u64 {
-        let left: Vec<u64> = self.databases[usize::from(db.0)]
-            .values()
-            .filter_map(|entry| entry.expiry)
-            .map(|at| at.saturating_sub(self.now_ms))
-            .collect();
-        left.iter().sum::<u64>() / u64::try_from(left.len().max(1)).unwrap_or(1)
-    }
-
-    pub(super) fn random_key(&mut self, db: DbIndex, out: &mut Vec<u8>) -> bool {
-        self.sweep(db, usize::MAX);
-        let len = self.len(db);
-        if len == 0 {
-            return false;
-        }
-        let nth = self.draw(len);
-        if let Some((_, name)) = self.databases[usize::from(db.0)].keys().nth(nth) {
-            out.extend_from_slice(name);
-        }
-        true
     }
 
     pub(super) fn scan(
@@ -365,7 +311,7 @@ impl PlainStore {
             .collect();
         for name in &dead {
             self.map(db).remove(name);
-            self.note_expired(db, &name.1);
+            self.counters.expired_keys += 1;
         }
         dead.len()
     }
@@ -378,56 +324,5 @@ impl PlainStore {
         }
         step.again = step.removed == at_most;
         step
-    }
-
-    pub(super) fn keep_expired(&mut self, keep: bool) {
-        self.keep_expired = keep;
-    }
-
-    pub(super) fn take_expired(&mut self, visit: &mut dyn FnMut(DbIndex, &[u8])) {
-        for (db, name) in self.expired.drain(..) {
-            visit(db, &name);
-        }
-    }
-
-    pub(super) fn evict_one(&mut self, evicted_key: &mut Vec<u8>) -> Option<DbIndex> {
-        if self.settings.policy == EvictionPolicy::NoEviction {
-            return None;
-        }
-        let volatile = self.settings.policy.is_volatile();
-        let first = self.draw(usize::from(self.databases()));
-        for step in 0..self.databases.len() {
-            let at = (first + step) % self.databases.len();
-            let name = self.databases[at]
-                .iter()
-                .filter(|(_, entry)| !volatile || entry.expiry.is_some())
-                .min_by_key(|(_, entry)| entry.used_at_ms)
-                .map(|(name, _)| name.clone());
-            if let Some(name) = name {
-                self.databases[at].remove(&name);
-                evicted_key.clear();
-                evicted_key.extend_from_slice(&name.1);
-                self.counters.evicted_keys += 1;
-                return u8::try_from(at).ok().map(DbIndex);
-            }
-        }
-        None
-    }
-
-    pub(super) fn memory(&self) -> MemoryUse {
-        let mut memory = MemoryUse::default();
-        for ((_, name), entry) in self.databases.iter().flatten() {
-            let bytes = name.len() + value_len(entry);
-            memory.dataset += u64::try_from(bytes).unwrap_or(u64::MAX);
-            memory.entries += u64::try_from(bytes + KEY_BYTES).unwrap_or(u64::MAX);
-        }
-        memory
-    }
-}
-
-fn value_len(entry: &PlainEntry) -> usize {
-    match &entry.value {
-        PlainValue::Integer(_) => 8,
-        PlainValue::Bytes { bytes, .. } => bytes.len(),
     }
 }

@@ -1,5 +1,22 @@
-//! Which key goes when memory is short: the policies.
-//! Pure.
+//! Which key goes when memory is short: the policies, and [`Evictor`], which carries them out.
+//! Pure: chance comes from a seeded generator. Never: a list of keys; entries are drawn from the slabs where they lie, and 16 bits in each say how it was used.
+//! Invariant: work per eviction is bounded, whatever the keyspace looks like.
+
+mod draw;
+mod evictor;
+mod fifo;
+mod lfu;
+mod lru;
+mod pool;
+pub(super) mod queue_mark;
+mod random;
+mod s3fifo;
+mod sieve;
+mod ttl;
+
+pub(super) use draw::draw;
+pub(super) use evictor::Evictor;
+pub(super) use queue_mark::Ticks;
 
 use std::str::FromStr;
 

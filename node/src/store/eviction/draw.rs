@@ -1,0 +1,141 @@
+//! Draws entries by chance from where they lie.
+//! Pure.
+
+use crate::store::database::Database;
+use crate::store::hash::splitmix;
+use crate::store::slab::{ClassId, Handle};
+
+/// Places tried before a draw gives up on holes: at most one place in 32 is one.
+const HOLE_TRIES: u32 = 8;
+
+/// Places tried for an entry that expires, before pages are asked which have one.
+const EXPIRING_TRIES: u32 = 16;
+
+/// Pages asked whether they may hold an entry that expires: some 10 µs; all pages of 256 MiB.
+const PAGES_ASKED: u32 = 4096;
+
+/// Pages read in vain, whose bound was out of date: some 3 µs each. It is corrected, so the next draw does not read them again.
+const PAGES_READ: u32 = 32;
+
+/// A number below `bound`, each as likely; 0 when the bound is.
+pub(in crate::store) fn below(chance: &mut u64, bound: u64) -> u64 {
+    let product = u128::from(splitmix(chance)) * u128::from(bound);
+    u64::try_from(product >> 64).unwrap_or(0)
+}
+
+fn below_u32(chance: &mut u64, bound: u32) -> u32 {
+    u32::try_from(below(chance, u64::from(bound))).unwrap_or(0)
+}
+
+/// Any entry of a database, expired or not, each as likely.
+pub(in crate::store) fn draw(database: &Database, chance: &mut u64) -> Option<Handle> {
+    let slabs = database.slabs();
+    let places: u64 = ClassId::all()
+        .map(|class| u64::from(slabs.places(class)))
+        .sum();
+    for _ in 0..HOLE_TRIES {
+        let mut nth = below(chance, places);
+        for class in ClassId::all() {
+            let here = u64::from(slabs.places(class));
+            if nth < here {
+                let handle = slabs.place(class, u32::try_from(nth).unwrap_or(0));
+                if !slabs.is_hole(handle) {
+                    return Some(handle);
+                }
+                break;
+            }
+            nth -= here;
+        }
+    }
+    None
+}
+
+/// An entry that has an expiry. `None` when there is none; or, rarely, when the few there are were not met within the bounds: the next call looks elsewhere.
+pub(super) fn draw_expiring(database: &mut Database, chance: &mut u64) -> Option<Handle> {
+    if database.expiring() == 0 {
+        return None;
+    }
+    for _ in 0..EXPIRING_TRIES {
+        let handle = draw(database, chance)?;
+        if database.entry(handle).expiry().is_some() {
+            return Some(handle);
+        }
+    }
+    let pages: u32 = ClassId::all()
+        .map(|class| database.slabs().pages_of(class))
+        .sum();
+    let mut read = 0;
+    let start = below_u32(chance, pages);
+    let mut walk = PageWalk::new(database, start);
+    for _ in 0..pages.min(PAGES_ASKED) {
+        let (class, nth) = walk.next(database)?;
+        if database.slabs().earliest_expiry(class, nth) == u64::MAX {
+            continue;
+        }
+        if let Some(handle) = expiring_in_page(database, class, nth, chance) {
+            return Some(handle);
+        }
+        database.slabs_mut().forget_expiries(class, nth);
+        read += 1;
+        if read == PAGES_READ {
+            return None;
+        }
+    }
+    None
+}
+
+fn expiring_in_page(
+    database: &Database,
+    class: ClassId,
+    nth: u32,
+    chance: &mut u64,
+) -> Option<Handle> {
+    let slabs = database.slabs();
+    let from = nth * class.per_page();
+    let end = (from + class.per_page()).min(slabs.places(class));
+    let len = end.checked_sub(from)?;
+    let start = below_u32(chance, len);
+    (0..len)
+        .map(|step| slabs.place(class, from + (start + step) % len))
+        .find(|&handle| {
+            let entry = database.entry(handle);
+            entry.form().is_some() && entry.expiry().is_some()
+        })
+}
+
+/// All pages of a database one after the other, round and round.
+struct PageWalk {
+    class: usize,
+    nth: u32,
+}
+
+impl PageWalk {
+    /// Starts at page number `start` of all.
+    fn new(database: &Database, start: u32) -> Self {
+        let mut nth = start;
+        for class in ClassId::all() {
+            let pages = database.slabs().pages_of(class);
+            if nth < pages {
+                return Self {
+                    class: class.number(),
+                    nth,
+                };
+            }
+            nth -= pages;
+        }
+        Self { class: 0, nth: 0 }
+    }
+
+    fn next(&mut self, database: &Database) -> Option<(ClassId, u32)> {
+        for _ in 0..=crate::store::slab::CLASS_COUNT {
+            let class = ClassId::new(self.class)?;
+            if self.nth < database.slabs().pages_of(class) {
+                self.nth += 1;
+                return Some((class, self.nth - 1));
+            }
+            self.class = (self.class + 1) % crate::store::slab::CLASS_COUNT;
+            self.nth = 0;
+        }
+        None
+    }
+}

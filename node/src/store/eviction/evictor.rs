@@ -1,0 +1,203 @@
+//! Carries a policy out: finds the entry that goes.
+//! Pure. The store removes it.
+
+use super::draw::{below, draw, draw_expiring};
+use super::pool::{Candidate, Pool};
+use super::s3fifo::{Ghosts, Verdict};
+use super::sieve::Hand;
+use super::{EvictionPolicy, fifo, lfu, lru, random, s3fifo, ttl};
+use crate::store::access::AccessClock;
+use crate::store::database::{Database, Found};
+use crate::store::entry::Entry;
+use crate::store::key::KeyHash;
+use crate::store::slab::Handle;
+
+/// Candidates looked at again before an eviction gives up: more than the pool holds.
+const ROUNDS: u32 = 20;
+
+/// State of eviction between two calls.
+#[derive(Debug)]
+pub(in crate::store) struct Evictor {
+    chance: u64,
+    pool: Pool,
+    ghosts: Ghosts,
+    hand: Hand,
+}
+
+impl Evictor {
+    /// With a seed of its own.
+    pub(in crate::store) fn new(seed: u64) -> Self {
+        Self {
+            chance: seed,
+            pool: Pool::default(),
+            ghosts: Ghosts::default(),
+            hand: Hand::default(),
+        }
+    }
+
+    /// Another policy: what was noted for the old one is forgotten.
+    pub(in crate::store) fn reset(&mut self) {
+        self.pool.clear();
+        self.ghosts = Ghosts::default();
+        self.hand = Hand::default();
+    }
+
+    /// Whether a key that is added now should go to S3-FIFO's main queue at once.
+    #[inline]
+    pub(in crate::store) fn recall(&mut self, hash: KeyHash) -> bool {
+        self.ghosts.recall(hash)
+    }
+
+    /// Bytes taken.
+    pub(in crate::store) fn bytes(&self) -> usize {
+        self.ghosts.bytes()
+    }
+
+    /// The entry that goes, and its database. `None` when nothing may go.
+    pub(in crate::store) fn choose(
+        &mut self,
+        databases: &mut [Database],
+        clock: &AccessClock,
+    ) -> Option<(usize, Found)> {
+        match clock.settings().policy {
+            EvictionPolicy::NoEviction => None,
+            EvictionPolicy::AllKeysSieve => {
+                let (at, handle) = self.hand.next(databases)?;
+                Some((at, databases[at].found_at(handle)?))
+            }
+            EvictionPolicy::AllKeysS3Fifo => self.choose_s3fifo(databases, clock),
+            _ => self.choose_by_score(databases, clock),
+        }
+    }
+
+    /// Which database, each as likely as the number of keys in it that may go.
+    fn draw_database(&mut self, databases: &[Database], volatile: bool) -> Option<usize> {
+        let weight = |database: &Database| {
+            let keys = if volatile {
+                database.expiring()
+            } else {
+                database.len()
+            };
+            keys as u64
+        };
+        let mut nth = below(&mut self.chance, databases.iter().map(weight).sum());
+        for (at, database) in databases.iter().enumerate() {
+            if nth < weight(database) {
+                return Some(at);
+            }
+            nth -= weight(database);
+        }
+        None
+    }
+
+    fn choose_by_score(
+        &mut self,
+        databases: &mut [Database],
+        clock: &AccessClock,
+    ) -> Option<(usize, Found)> {
+        let policy = clock.settings().policy;
+        let volatile = policy.is_volatile();
+        for _ in 0..ROUNDS {
+            self.fill_pool(databases, clock)?;
+            let Some(best) = self.pool.take() else {
+                continue;
+            };
+            let database = databases.get(usize::from(best.database))?;
+            let Some(found) = database.find_hash(best.hash) else {
+                continue;
+            };
+            let entry = database.entry(found.handle);
+            let may_go = !volatile || entry.expiry().is_some();
+            // Used since it was drawn: no longer what it was chosen for.
+            if may_go && score(policy, entry, clock) >= best.score {
+                return Some((usize::from(best.database), found));
+            }
+        }
+        None
+    }
+
+    fn fill_pool(&mut self, databases: &mut [Database], clock: &AccessClock) -> Option<()> {
+        let settings = clock.settings();
+        let samples = match settings.policy {
+            EvictionPolicy::AllKeysRandom | EvictionPolicy::VolatileRandom => random::SAMPLES,
+            _ => settings.samples,
+        };
+        let volatile = settings.policy.is_volatile();
+        let at = self.draw_database(databases, volatile)?;
+        let database = &mut databases[at];
+        let mut drawn = [Handle(0); SAMPLES_AT_MOST];
+        let mut count = 0;
+        for _ in 0..samples.clamp(1, SAMPLES_AT_MOST_U32) {
+            let handle = if volatile {
+                draw_expiring(database, &mut self.chance)
+            } else {
+                draw(database, &mut self.chance)
+            };
+            if let Some(handle) = handle {
+                database.slabs().prefetch(handle);
+                drawn[count] = handle;
+                count += 1;
+            }
+        }
+        for &handle in &drawn[..count] {
+            self.pool.offer(Candidate {
+                database: u8::try_from(at).ok()?,
+                hash: database.hash_of(handle),
+                score: score(settings.policy, database.entry(handle), clock),
+            });
+        }
+        Some(())
+    }
+
+    fn choose_s3fifo(
+        &mut self,
+        databases: &mut [Database],
+        clock: &AccessClock,
+    ) -> Option<(usize, Found)> {
+        let mut marks = Vec::new();
+        let mut last = None;
+        for _ in 0..ROUNDS {
+            let at = self.draw_database(databases, false)?;
+            let database = &mut databases[at];
+            let handles: Vec<Handle> = (0..s3fifo::SAMPLES)
+                .filter_map(|_| draw(database, &mut self.chance))
+                .inspect(|&handle| database.slabs().prefetch(handle))
+                .collect();
+            marks.clear();
+            marks.extend(handles.iter().map(|&handle| database.entry(handle).mark()));
+            let Some(chosen) = s3fifo::choose(&marks, clock.ticks()) else {
+                continue;
+            };
+            let handle = handles[chosen];
+            match s3fifo::judge(marks[chosen], clock.ticks()) {
+                Verdict::EvictSmall => {
+                    self.ghosts.remember(database.hash_of(handle));
+                    return Some((at, database.found_at(handle)?));
+                }
+                Verdict::EvictMain => return Some((at, database.found_at(handle)?)),
+                Verdict::Keep(mark) => {
+                    database.set_mark(handle, mark);
+                    last = Some((at, handle));
+                }
+            }
+        }
+        // All that were met are in use: the last of them goes.
+        let (at, handle) = last?;
+        Some((at, databases[at].found_at(handle)?))
+    }
+}
+
+/// `maxmemory-samples` ends here.
+const SAMPLES_AT_MOST: usize = 64;
+
+const SAMPLES_AT_MOST_U32: u32 = 64;
+
+fn score(policy: EvictionPolicy, entry: Entry<'_>, clock: &AccessClock) -> u64 {
+    match policy {
+        EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru => lru::score(entry, clock),
+        EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu => lfu::score(entry, clock),
+        EvictionPolicy::VolatileTtl => ttl::score(entry),
+        EvictionPolicy::AllKeysFifo => fifo::score(entry, clock),
+        _ => random::score(),
+    }
+}

@@ -1,0 +1,116 @@
+//! A leaf: lines where keys have their homes, then lines of stash. A key lies at home, else in the next line, else in the stash.
+//! Pure: works on the lines it is given.
+
+use super::line::{IN_NEIGHBOUR, IN_STASH, Line};
+use crate::store::slab::Handle;
+
+/// The two shapes of a leaf. Growing by a third before splitting keeps the index's swing small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LeafSize {
+    /// 45 home lines and 3 of stash: 3 KiB.
+    Small,
+    /// 60 home lines and 4 of stash: 4 KiB.
+    Large,
+}
+
+/// Parts into which home lines divide the range of hashes: a multiple of both shapes' home lines, so that a scan's place within a leaf means the same in both.
+pub(super) const FRACTIONS: u32 = 180;
+
+impl LeafSize {
+    /// Lines where keys have their homes.
+    #[inline]
+    pub(super) const fn homes(self) -> usize {
+        match self {
+            Self::Small => 45,
+            Self::Large => 60,
+        }
+    }
+
+    /// All lines.
+    #[inline]
+    pub(super) const fn lines(self) -> usize {
+        match self {
+            Self::Small => 48,
+            Self::Large => 64,
+        }
+    }
+
+    /// Parts per home line.
+    pub(super) const fn fractions_per_line(self) -> u32 {
+        match self {
+            Self::Small => FRACTIONS / 45,
+            Self::Large => FRACTIONS / 60,
+        }
+    }
+
+    /// The home of a hash: its low 32 bits as a fraction of the home lines.
+    #[inline]
+    pub(super) fn home(self, hash: u64) -> usize {
+        (((hash & 0xffff_ffff) * self.homes() as u64) >> 32) as usize
+    }
+
+    /// The line after a home, the last one's being the first.
+    #[inline]
+    pub(super) fn neighbour(self, home: usize) -> usize {
+        if home + 1 == self.homes() {
+            0
+        } else {
+            home + 1
+        }
+    }
+}
+
+/// The byte of a hash that a line keeps.
+#[inline]
+pub(super) fn fingerprint(hash: u64) -> u8 {
+    hash.to_le_bytes()[0]
+}
+
+/// Puts a handle into a leaf; `false` when home, neighbour and stash are full.
+#[inline]
+pub(super) fn insert(lines: &mut [Line], size: LeafSize, hash: u64, handle: Handle) -> bool {
+    let (home, fingerprint) = (size.home(hash), fingerprint(hash));
+    if lines[home].insert(fingerprint, handle) {
+        return true;
+    }
+    if lines[size.neighbour(home)].insert(fingerprint, handle) {
+        lines[home].say(IN_NEIGHBOUR);
+        return true;
+    }
+    for at in size.homes()..size.lines() {
+        if lines[at].insert(fingerprint, handle) {
+            lines[home].say(IN_STASH);
+            return true;
+        }
+    }
+    false
+}
+
+/// Line and slot of the first handle of this hash that `is_it`; the caller looks into the overflow list when there is none.
+#[inline]
+pub(super) fn find(
+    lines: &[Line],
+    size: LeafSize,
+    hash: u64,
+    mut is_it: impl FnMut(Handle) -> bool,
+) -> Option<(usize, usize)> {
+    let (home, fingerprint) = (size.home(hash), fingerprint(hash));
+    let mut look = |at: usize| {
+        let line = &lines[at];
+        line.matching(fingerprint)
+            .find(|&slot| is_it(line.handle(slot)))
+            .map(|slot| (at, slot))
+    };
+    if let Some(found) = look(home) {
+        return Some(found);
+    }
+    if lines[home].says(IN_NEIGHBOUR)
+        && let Some(found) = look(size.neighbour(home))
+    {
+        return Some(found);
+    }
+    if lines[home].says(IN_STASH) {
+        return (size.homes()..size.lines()).find_map(look);
+    }
+    None
+}

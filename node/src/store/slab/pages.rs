@@ -1,0 +1,138 @@
+//! Pages of entries: where they come from, which are free, and what their entries' expiries are at least.
+//! Asks the system for memory in regions, never on behalf of more than one page at a time: a page costs nothing until it is written.
+//! Invariant: a page is in use, or spare, or given back, never two of these.
+
+use super::class::PAGE_BYTES;
+use super::handle::{Handle, PAGES_PER_REGION};
+use crate::store::value::StoreFull;
+use memmap2::{Advice, MmapMut, UncheckedAdvice};
+
+/// Bytes asked of the system at once: address space, of which only touched pages become resident.
+const REGION_BYTES: usize = PAGE_BYTES * PAGES_PER_REGION;
+
+/// Free pages that stay resident, so that a class at a page's edge does not give back and take the same page over and over. Half a MiB.
+const SPARE_PAGES: usize = 8;
+
+/// The pages of one database.
+#[derive(Debug)]
+pub(super) struct Pages {
+    regions: Vec<MmapMut>,
+    /// For every page a lower bound of its entries' expiries; `u64::MAX` when none expires.
+    earliest: Vec<u64>,
+    /// Free and resident.
+    spare: Vec<u32>,
+    /// Free and given back to the system.
+    returned: Vec<u32>,
+    /// No more pages than this may exist.
+    limit: u32,
+}
+
+impl Pages {
+    /// No pages yet; there will never be more than `limit`.
+    pub(super) fn new(limit: u32) -> Self {
+        Self {
+            regions: Vec::new(),
+            earliest: Vec::new(),
+            spare: Vec::new(),
+            returned: Vec::new(),
+            limit,
+        }
+    }
+
+    /// A page for a class to fill.
+    pub(super) fn take(&mut self) -> Result<u32, StoreFull> {
+        let free = self.spare.pop().or_else(|| self.returned.pop());
+        let page = match free {
+            Some(page) => page,
+            None => self.add()?,
+        };
+        self.earliest[page as usize] = u64::MAX;
+        Ok(page)
+    }
+
+    fn add(&mut self) -> Result<u32, StoreFull> {
+        let page = u32::try_from(self.earliest.len()).map_err(|_| StoreFull)?;
+        if page >= self.limit {
+            return Err(StoreFull);
+        }
+        if self.earliest.len() == self.regions.len() * PAGES_PER_REGION {
+            let region = MmapMut::map_anon(REGION_BYTES).map_err(|_| StoreFull)?;
+            // A huge page would be resident as a whole after its first byte, and its first touch takes milliseconds.
+            // Where the kernel has none there is nothing to refuse.
+            drop(region.advise(Advice::NoHugePage));
+            self.regions.push(region);
+        }
+        self.earliest.push(u64::MAX);
+        Ok(page)
+    }
+
+    /// Takes back a page that holds nothing any more.
+    pub(super) fn give_back(&mut self, page: u32) {
+        self.earliest[page as usize] = u64::MAX;
+        if self.spare.len() < SPARE_PAGES {
+            self.spare.push(page);
+            return;
+        }
+        let at = page as usize % PAGES_PER_REGION * PAGE_BYTES;
+        // SAFETY: private anonymous memory reads as zeros afterwards, which is a valid value of the bytes it is made of; nothing borrows the region, for it is ours alone and `self` is borrowed mutably.
+        let answer = unsafe {
+            self.regions[page as usize / PAGES_PER_REGION].unchecked_advise_range(
+                UncheckedAdvice::DontNeed,
+                at,
+                PAGE_BYTES,
+            )
+        };
+        // A refusal leaves the page resident: it costs memory and is as free as before.
+        drop(answer);
+        self.returned.push(page);
+    }
+
+    /// The bytes from `handle` to the end of its region.
+    #[inline]
+    pub(super) fn bytes(&self, handle: Handle) -> &[u8] {
+        &self.regions[handle.region()][handle.offset_in_region()..]
+    }
+
+    /// The same, to be written.
+    #[inline]
+    pub(super) fn bytes_mut(&mut self, handle: Handle) -> &mut [u8] {
+        &mut self.regions[handle.region()][handle.offset_in_region()..]
+    }
+
+    /// An address to prefetch; `None` for a handle that points nowhere.
+    #[inline]
+    pub(super) fn address(&self, handle: Handle) -> Option<*const u8> {
+        let region = self.regions.get(handle.region())?;
+        Some(region.as_ptr().wrapping_add(handle.offset_in_region()))
+    }
+
+    /// A lower bound of the expiries in `page`.
+    #[inline]
+    pub(super) fn earliest(&self, page: u32) -> u64 {
+        self.earliest[page as usize]
+    }
+
+    /// An entry of `page` expires at `at`.
+    #[inline]
+    pub(super) fn note_expiry(&mut self, page: u32, at: u64) {
+        let earliest = &mut self.earliest[page as usize];
+        *earliest = at.min(*earliest);
+    }
+
+    /// Forgets the bound of a page whose entries are about to be noted anew.
+    pub(super) fn forget_expiries(&mut self, page: u32) {
+        self.earliest[page as usize] = u64::MAX;
+    }
+
+    /// Resident bytes of free pages.
+    pub(super) fn spare_bytes(&self) -> usize {
+        self.spare.len() * PAGE_BYTES
+    }
+
+    /// Bytes of the tables kept about pages.
+    pub(super) fn table_bytes(&self) -> usize {
+        self.regions.capacity() * size_of::<MmapMut>()
+            + self.earliest.capacity() * size_of::<u64>()
+            + (self.spare.capacity() + self.returned.capacity()) * size_of::<u32>()
+    }
+}

@@ -1,0 +1,100 @@
+//! The compact keyspace against the plain one: the same operations, the same answers; and what must hold inside at any time.
+
+use super::hash::splitmix;
+use super::plain::PlainStore;
+use super::slab::ClassId;
+use super::{DbIndex, EXPIRE_SLICE, ExpiryChange, Key, KeyHash, Store, StringValue, Value};
+use std::collections::{HashMap, HashSet};
+
+mod eviction;
+mod expiry;
+mod growth;
+mod model;
+mod scan;
+
+/// A Friday noon.
+const NOON: u64 = 1_795_176_000_000;
+
+const DB: DbIndex = DbIndex(0);
+
+fn key<'a>(store: &Store, bytes: &'a [u8]) -> Key<'a> {
+    Key {
+        bytes,
+        hash: store.hash(bytes),
+    }
+}
+
+fn store(databases: u8) -> Store {
+    let mut store = Store::new(databases, 7);
+    store.set_now(NOON);
+    store
+}
+
+fn put(store: &mut Store, name: &[u8], value: &[u8]) {
+    let name = key(store, name);
+    store.set(DB, name, value, ExpiryChange::Clear).unwrap();
+}
+
+fn put_until(store: &mut Store, name: &[u8], value: &[u8], at_ms: u64) {
+    let name = key(store, name);
+    let expiry = ExpiryChange::At(at_ms);
+    store.set(DB, name, value, expiry).unwrap();
+}
+
+fn numbered(number: u64) -> Vec<u8> {
+    format!("k{number:015}").into_bytes()
+}
+
+fn below(chance: &mut u64, bound: u64) -> u64 {
+    splitmix(chance) % bound
+}
+
+/// Everything counted is what a walk over all entries finds, and each stands in the index once.
+fn check_books(store: &Store) {
+    for database in &store.databases {
+        let slabs = database.slabs();
+        let (mut live, mut entries, mut expiring) = (0, 0, 0);
+        let mut dataset = 0;
+        for class in ClassId::all() {
+            let mut holes = 0;
+            for position in 0..slabs.places(class) {
+                let handle = slabs.place(class, position);
+                if slabs.is_hole(handle) {
+                    holes += 1;
+                    continue;
+                }
+                let entry = database.entry(handle);
+                assert_eq!(entry.class(), class);
+                live += class.bytes() as u64;
+                entries += 1;
+                let found = database.found_at(handle).expect("it stands in the index");
+                assert_eq!(found.handle, handle);
+                dataset += database.payload(entry);
+                if let Some(at) = entry.expiry() {
+                    expiring += 1;
+                    let bound = slabs.earliest_expiry(class, position / class.per_page());
+                    let swept_meanwhile = database.sweep.is_within_a_page();
+                    assert!(bound <= at || swept_meanwhile, "{bound} {at}");
+                }
+            }
+            assert!(
+                holes <= 8 || holes <= slabs.places(class) / 32 + 1,
+                "{holes}"
+            );
+        }
+        let mut memory = super::MemoryUse::default();
+        database.add_memory(&mut memory);
+        assert_eq!(database.len(), entries);
+        assert_eq!(database.expiring(), expiring);
+        assert_eq!(memory.entries, live);
+        assert_eq!(memory.dataset, dataset);
+        assert_eq!(memory.used(), database.used_memory());
+    }
+}
+
+fn owned(value: Value<'_>) -> Vec<u8> {
+    match value {
+        Value::String(StringValue::Integer(number)) => number.to_string().into_bytes(),
+        Value::String(StringValue::Bytes(bytes)) => bytes.to_vec(),
+    }
+}
