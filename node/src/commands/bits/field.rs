@@ -2,10 +2,10 @@
 //! Pure. Invariant: all operations are read and checked before the first one runs.
 
 use super::{bit_offset, parse_bit_offset};
-use crate::commands::arguments::{bytes_of, integer, is_word, len_of, string};
+use crate::commands::arguments::{bytes_of, integer, is_word, len_of, string, string_limit_bytes};
 use crate::commands::{Action, Call};
 use crate::store::canonical_integer;
-use shared::resp::{ErrorReply, ReplyWriter};
+use shared::resp::{Args, ErrorReply, ReplyWriter};
 
 /// `i1` … `i64`, `u1` … `u63`.
 #[derive(Clone, Copy, Debug)]
@@ -39,48 +39,80 @@ struct Operation {
 
 /// BITFIELD key [GET type offset | [OVERFLOW WRAP | SAT | FAIL] SET type offset value | INCRBY type offset increment] …
 pub(super) fn bitfield(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let operations = parse(call)?;
-    let end = operations.iter().filter(|operation| operation.writes());
-    match end.map(Operation::end).max() {
-        Some(end) => run(call, &operations, end),
-        None => read(call, &operations),
+    let operations = Operations::new(call);
+    let plan = Plan::of(operations.clone())?;
+    match plan.writes_until {
+        Some(end) => run(call, operations, plan.count, end),
+        None => read(call, operations, plan.count),
     }
 }
 
 /// BITFIELD_RO key [GET type offset …]
 pub(super) fn bitfield_ro(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let operations = parse(call)?;
-    if operations.iter().any(Operation::writes) {
+    let operations = Operations::new(call);
+    let plan = Plan::of(operations.clone())?;
+    if plan.writes_until.is_some() {
         return Err(ErrorReply::BitFieldReadOnly);
     }
-    read(call, &operations)
+    read(call, operations, plan.count)
 }
 
-/// Operations that only read.
-fn read(call: &mut Call<'_>, operations: &[Operation]) -> Result<Action, ErrorReply> {
+/// What a first look at all operations tells.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plan {
+    count: usize,
+    /// One past the last bit that may be written; `None` when all only read.
+    writes_until: Option<usize>,
+}
+
+impl Plan {
+    fn of(operations: Operations<'_>) -> Result<Self, ErrorReply> {
+        let mut plan = Self::default();
+        for operation in operations {
+            let operation = operation?;
+            plan.count += 1;
+            if !matches!(operation.verb, Verb::Get) {
+                plan.writes_until = plan.writes_until.max(Some(operation.end()));
+            }
+        }
+        Ok(plan)
+    }
+}
+
+/// Operations that only read, checked before.
+fn read(
+    call: &mut Call<'_>,
+    operations: Operations<'_>,
+    count: usize,
+) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
     let mut buffer = itoa::Buffer::new();
     let value = string(call.store.get(db, key))?;
     let bytes = value.map_or(&b""[..], |value| bytes_of(value, &mut buffer));
-    call.reply.array(operations.len());
-    for operation in operations {
-        let value = operation.field.value(load(bytes, operation));
+    call.reply.array(count);
+    for operation in operations.flatten() {
+        let value = operation.field.value(load(bytes, &operation));
         call.reply.integer(value);
     }
     Ok(Action::Continue)
 }
 
-/// Operations of which some write; the last bit that they may write is the one before `end`.
-fn run(call: &mut Call<'_>, operations: &[Operation], end: usize) -> Result<Action, ErrorReply> {
+/// Operations of which some write, checked before; the last bit that they may write is the one before `end`.
+fn run(
+    call: &mut Call<'_>,
+    operations: Operations<'_>,
+    count: usize,
+    end: usize,
+) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
     let old_len = string(call.store.peek(db, key))?.map(len_of);
     let len = end.div_ceil(8);
     // Made long enough even if all operations fail, as Redis does.
     let bytes = call.store.string_mut(db, key, len)?;
     let mut changed = old_len.is_none_or(|old_len| old_len < len);
-    call.reply.array(operations.len());
-    for operation in operations {
-        changed |= step(bytes, operation, &mut call.reply);
+    call.reply.array(count);
+    for operation in operations.flatten() {
+        changed |= step(bytes, &operation, &mut call.reply);
     }
     if changed {
         call.effects.verbatim(db, call.args);
@@ -186,10 +218,6 @@ impl IntegerType {
 }
 
 impl Operation {
-    fn writes(&self) -> bool {
-        !matches!(self.verb, Verb::Get)
-    }
-
     /// One past its last bit.
     fn end(&self) -> usize {
         self.offset + self.field.bits as usize
@@ -229,59 +257,90 @@ fn store(bytes: &mut [u8], operation: &Operation, bits: u64) {
     }
 }
 
-fn parse(call: &Call<'_>) -> Result<Vec<Operation>, ErrorReply> {
-    let mut operations = Vec::new();
-    let mut overflow = Overflow::Wrap;
-    let args = call.args;
-    let mut index = 2;
-    while let Some(word) = args.get(index) {
-        let left = args.len() - index - 1;
-        let increments = is_word(word, "INCRBY");
-        if is_word(word, "GET") && left >= 2 {
-            let (field, offset) = parse_place(call, index)?;
-            operations.push(Operation {
-                verb: Verb::Get,
-                field,
-                offset,
-                overflow,
-            });
-            index += 3;
-        } else if (increments || is_word(word, "SET")) && left >= 3 {
-            let (field, offset) = parse_place(call, index)?;
-            let number = integer(args.at(index + 3))?;
-            operations.push(Operation {
-                verb: if increments {
-                    Verb::Increment(number)
-                } else {
-                    Verb::Set(number)
-                },
-                field,
-                offset,
-                overflow,
-            });
-            index += 4;
-        } else if is_word(word, "OVERFLOW") && left >= 1 {
-            overflow = parse_overflow(args.at(index + 1))?;
-            index += 2;
-        } else {
-            return Err(ErrorReply::Syntax);
-        }
-    }
-    Ok(operations)
+/// Reads the operations one after the other, as often as needed, so that none has to be kept.
+#[derive(Clone, Debug)]
+struct Operations<'a> {
+    args: Args<'a>,
+    /// Of the next word.
+    index: usize,
+    overflow: Overflow,
+    string_limit_bytes: usize,
 }
 
-/// Type and offset behind the verb at `index`.
-fn parse_place(call: &Call<'_>, index: usize) -> Result<(IntegerType, usize), ErrorReply> {
-    let field = IntegerType::parse(call.args.at(index + 1))?;
-    let offset = match call.args.at(index + 2) {
-        // Counted in fields of this width.
-        [b'#', digits @ ..] => {
-            let number = canonical_integer(digits).ok_or(ErrorReply::BitOffset)?;
-            bit_offset(number.wrapping_mul(i64::from(field.bits)), call)?
+impl<'a> Operations<'a> {
+    fn new(call: &Call<'a>) -> Self {
+        Self {
+            args: call.args,
+            index: 2,
+            overflow: Overflow::Wrap,
+            string_limit_bytes: string_limit_bytes(call),
         }
-        digits => parse_bit_offset(digits, call)?,
-    };
-    Ok((field, offset))
+    }
+
+    /// The next operation; `None` behind the last one.
+    fn parse_next(&mut self) -> Result<Option<Operation>, ErrorReply> {
+        while let Some(word) = self.args.get(self.index) {
+            let left = self.args.len() - self.index - 1;
+            let at = self.index;
+            if is_word(word, "GET") && left >= 2 {
+                self.index += 3;
+                return self.operation(at, |_| Ok(Verb::Get)).map(Some);
+            } else if is_word(word, "SET") && left >= 3 {
+                self.index += 4;
+                return self
+                    .operation(at, |args| integer(args.at(at + 3)).map(Verb::Set))
+                    .map(Some);
+            } else if is_word(word, "INCRBY") && left >= 3 {
+                self.index += 4;
+                return self
+                    .operation(at, |args| integer(args.at(at + 3)).map(Verb::Increment))
+                    .map(Some);
+            } else if is_word(word, "OVERFLOW") && left >= 1 {
+                self.index += 2;
+                self.overflow = parse_overflow(self.args.at(at + 1))?;
+            } else {
+                return Err(ErrorReply::Syntax);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The operation whose first word is at `at`: type and offset are read before its number, as Redis complains in this order.
+    fn operation(
+        &self,
+        at: usize,
+        verb: impl FnOnce(Args<'a>) -> Result<Verb, ErrorReply>,
+    ) -> Result<Operation, ErrorReply> {
+        let field = IntegerType::parse(self.args.at(at + 1))?;
+        let offset = match self.args.at(at + 2) {
+            // Counted in fields of this width.
+            [b'#', digits @ ..] => {
+                let number = canonical_integer(digits).ok_or(ErrorReply::BitOffset)?;
+                let number = number.wrapping_mul(i64::from(field.bits));
+                bit_offset(number, self.string_limit_bytes)?
+            }
+            digits => parse_bit_offset(digits, self.string_limit_bytes)?,
+        };
+        Ok(Operation {
+            verb: verb(self.args)?,
+            field,
+            offset,
+            overflow: self.overflow,
+        })
+    }
+}
+
+impl Iterator for Operations<'_> {
+    type Item = Result<Operation, ErrorReply>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.parse_next();
+        if next.is_err() {
+            // Nothing behind a mistake is read.
+            self.index = self.args.len();
+        }
+        next.transpose()
+    }
 }
 
 fn parse_overflow(argument: &[u8]) -> Result<Overflow, ErrorReply> {

@@ -9,8 +9,8 @@ mod single;
 #[cfg(test)]
 mod tests;
 
-use super::{Call, Handler};
-use crate::commands::arguments::{is_word, string_limit_bytes};
+use super::Handler;
+use crate::commands::arguments::is_word;
 use crate::store::canonical_integer;
 use shared::command::CommandId;
 use shared::resp::ErrorReply;
@@ -30,17 +30,17 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
 }
 
 /// Checks a bit's number: its byte must lie within the longest string.
-fn bit_offset(number: i64, call: &Call<'_>) -> Result<usize, ErrorReply> {
+fn bit_offset(number: i64, string_limit_bytes: usize) -> Result<usize, ErrorReply> {
     usize::try_from(number)
         .ok()
-        .filter(|offset| offset / 8 < string_limit_bytes(call))
+        .filter(|offset| offset / 8 < string_limit_bytes)
         .ok_or(ErrorReply::BitOffset)
 }
 
 /// Reads the number of a bit.
-fn parse_bit_offset(argument: &[u8], call: &Call<'_>) -> Result<usize, ErrorReply> {
+fn parse_bit_offset(argument: &[u8], string_limit_bytes: usize) -> Result<usize, ErrorReply> {
     let number = canonical_integer(argument).ok_or(ErrorReply::BitOffset)?;
-    bit_offset(number, call)
+    bit_offset(number, string_limit_bytes)
 }
 
 /// What the indexes of BITCOUNT and BITPOS count.

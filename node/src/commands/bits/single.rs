@@ -2,13 +2,13 @@
 //! Pure.
 
 use super::parse_bit_offset;
-use crate::commands::arguments::{bytes_of, len_of, string};
+use crate::commands::arguments::{bytes_of, len_of, string, string_limit_bytes};
 use crate::commands::{Action, Call};
 use shared::resp::ErrorReply;
 
 /// SETBIT key offset value
 pub(super) fn setbit(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let offset = parse_bit_offset(call.args.at(2), call)?;
+    let offset = parse_bit_offset(call.args.at(2), string_limit_bytes(call))?;
     let mask = 0x80_u8 >> (offset % 8);
     let wanted = match call.args.at(3) {
         b"0" => 0,
@@ -31,7 +31,7 @@ pub(super) fn setbit(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// GETBIT key offset
 pub(super) fn getbit(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let offset = parse_bit_offset(call.args.at(2), call)?;
+    let offset = parse_bit_offset(call.args.at(2), string_limit_bytes(call))?;
     let (db, key) = (call.db(), call.key(1));
     let mut buffer = itoa::Buffer::new();
     let value = string(call.store.get(db, key))?;
