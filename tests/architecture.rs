@@ -1,1 +1,394 @@
-//! The house stays as it was drawn.
+//! The house stays as it was drawn: which crate may know which, what pure files may touch, where names and `unsafe` may stand.
+//! Reads source files and manifests only; starts nothing.
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Longest file. One that outgrows it usually wants to become a folder of nouns.
+const MOST_LINES: usize = 700;
+
+/// Files that may be longer, each with its reason.
+const LONG_FILES: &[(&str, &str)] = &[];
+
+/// Files without `//! Pure` in the folders that hold nothing but pure files, each with its reason.
+const SHELL_FILES_IN_PURE_FOLDERS: &[(&str, &str)] = &[];
+
+/// Folders (or files) of which every file is pure.
+const PURE_FOLDERS: &[&str] = &[
+    "shared/src/resp",
+    "shared/src/command",
+    "shared/src/slot",
+    "shared/src/topology",
+    "node/src/commands",
+    "node/src/store",
+    "node/src/client_state.rs",
+    "node/src/log/effect.rs",
+    "proxy/src/route",
+    "proxy/src/pipe/in_flight.rs",
+    "proxy/src/client/reply_queue.rs",
+    "proxy/src/hold.rs",
+    "proxy/src/retry.rs",
+];
+
+/// What a pure file may not touch: sockets, files, tasks, clocks, dice, the process around it.
+const IMPURE: &[&str] = &[
+    "TcpListener",
+    "UdpSocket",
+    "ToSocketAddrs",
+    "UnixStream",
+    "std::fs",
+    "std::thread",
+    "std::process",
+    "std::env",
+    "std::io::stdin",
+    "tokio",
+    "Instant",
+    "SystemTime",
+    "rand::",
+    "getrandom",
+    "File::",
+    "TcpStream",
+];
+
+/// Words that are names of commands and options of others as well, and may stand in a match.
+const OPTIONS_NAMED_LIKE_COMMANDS: &[(&str, &str)] = &[
+    ("get", "an option of SET, an operation of BITFIELD"),
+    ("set", "an operation of BITFIELD"),
+    ("incrby", "an operation of BITFIELD"),
+    ("persist", "an option of GETEX"),
+    ("type", "an option of SCAN and of CLIENT LIST and KILL"),
+    ("auth", "an option of HELLO"),
+    ("command", "an event of LATENCY"),
+    ("sort", "part of other words"),
+    ("info", "a level of logs"),
+    ("debug", "a level of logs"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A source file: its path from the root, and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// The doc comment at its head.
+    fn head(&self) -> String {
+        self.text
+            .lines()
+            .take_while(|line| line.starts_with("//!"))
+            .map(|line| line.trim_start_matches("//!").trim())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// Whether its head says that it is pure: the word `Pure` at the end of a clause, not `Pure but for …`.
+    fn is_pure(&self) -> bool {
+        let head = self.head();
+        head.match_indices("Pure")
+            .any(|(at, word)| head[at + word.len()..].starts_with(['.', ';', ':', ',']))
+    }
+
+    /// Its lines of code with their numbers, without comments and without its unit tests.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let tests = self
+            .text
+            .find("#[cfg(test)]\nmod ")
+            .unwrap_or(self.text.len());
+        self.text[..tests]
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line.split("//").next().unwrap_or_default()))
+    }
+
+    fn is_unit_test(&self) -> bool {
+        self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
+    }
+}
+
+/// Every `.rs` file below the given folders, in order; build products are left out.
+fn sources(folders: &[&str]) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut waiting: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            let is_product = path.file_name().is_some_and(|name| name == "target");
+            let entries = fs::read_dir(&path).expect("a readable folder");
+            let entries = entries.map(|entry| entry.expect("an entry").path());
+            waiting.extend(entries.filter(|_| !is_product));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let below = path.strip_prefix(root()).expect("below the root");
+            found.push(Source {
+                path: below.display().to_string(),
+                text: fs::read_to_string(&path).expect("a readable file"),
+            });
+        }
+    }
+    found.sort_by(|left, right| left.path.cmp(&right.path));
+    assert!(!found.is_empty(), "no files in {folders:?}");
+    found
+}
+
+fn everything() -> Vec<Source> {
+    let folders = ["src", "shared", "node", "proxy", "tests", "benches"];
+    let there: Vec<&str> = folders
+        .into_iter()
+        .filter(|folder| root().join(folder).exists())
+        .collect();
+    sources(&there)
+}
+
+/// The product's own code: no tests, no benches, no vendored crate.
+fn product() -> Vec<Source> {
+    sources(&["src", "shared/src", "node/src", "proxy/src"])
+}
+
+fn assert_none(what: &str, found: &[String]) {
+    assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
+}
+
+/// Names of all dependencies of a manifest, of every kind.
+fn dependencies(manifest: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join(manifest)).expect("a manifest");
+    let mut names = BTreeSet::new();
+    let mut in_dependencies = false;
+    for line in text.lines().map(str::trim) {
+        if let Some(table) = line.strip_prefix('[') {
+            let table = table.trim_end_matches(']');
+            in_dependencies = table.ends_with("dependencies");
+            // `[dependencies.name]`
+            if let Some((_, name)) = table.split_once("dependencies.") {
+                names.insert(name.to_owned());
+            }
+        } else if in_dependencies && let Some((name, _)) = line.split_once(['=', '.', ' ']) {
+            names.insert(name.trim().to_owned());
+        }
+    }
+    names
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let forbidden: &[(&str, &[&str])] = &[
+        (
+            "shared/Cargo.toml",
+            &[
+                "node",
+                "proxy",
+                "switchyard-node",
+                "switchyard-proxy",
+                "switchyard",
+            ],
+        ),
+        (
+            "node/Cargo.toml",
+            &["proxy", "switchyard-proxy", "switchyard"],
+        ),
+        (
+            "proxy/Cargo.toml",
+            &["node", "switchyard-node", "switchyard"],
+        ),
+    ];
+    for (manifest, others) in forbidden {
+        let found = dependencies(manifest);
+        for other in *others {
+            assert!(!found.contains(*other), "{manifest} depends on {other}");
+        }
+    }
+    assert!(dependencies("node/Cargo.toml").contains("shared"));
+    assert!(dependencies("proxy/Cargo.toml").contains("shared"));
+}
+
+#[test]
+fn only_the_proxy_waits_for_pingora() {
+    for manifest in ["Cargo.toml", "shared/Cargo.toml", "node/Cargo.toml"] {
+        let found = dependencies(manifest);
+        let pingora = found.iter().find(|name| name.starts_with("pingora"));
+        assert_eq!(pingora, None, "{manifest}");
+    }
+}
+
+#[test]
+fn only_ring_encrypts() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).expect("the lock file");
+    assert!(
+        !lock.contains("name = \"aws-lc"),
+        "two providers of cryptography; rustls is to use ring"
+    );
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent: Vec<String> = everything()
+        .into_iter()
+        // Unit tests beside a file stand under its head.
+        .filter(|source| !source.text.starts_with("//!") && !source.path.ends_with("/tests.rs"))
+        .map(|source| source.path)
+        .collect();
+    assert_none("files that do not begin with //!", &silent);
+}
+
+#[test]
+fn pure_files_touch_nothing_of_the_world() {
+    let mut found = Vec::new();
+    for source in product().iter().filter(|source| source.is_pure()) {
+        for (number, line) in source.code() {
+            for word in IMPURE.iter().filter(|word| contains_word(line, word)) {
+                found.push(format!("{}:{number}: {word}", source.path));
+            }
+        }
+    }
+    assert_none("pure files that touch the world", &found);
+}
+
+#[test]
+fn the_core_consists_of_pure_files() {
+    let mut found = Vec::new();
+    for folder in PURE_FOLDERS {
+        assert!(
+            root().join(folder).exists(),
+            "{folder} is gone; where is the core now?"
+        );
+        for source in sources(&[folder]) {
+            let is_excused = SHELL_FILES_IN_PURE_FOLDERS
+                .iter()
+                .any(|(path, _)| *path == source.path);
+            if !source.is_pure() && !source.is_unit_test() && !is_excused {
+                found.push(source.path);
+            }
+        }
+    }
+    assert_none("files of the core whose head does not say `Pure`", &found);
+}
+
+#[test]
+fn unsafe_code_lives_in_the_index_and_the_slabs_alone() {
+    let mut found = Vec::new();
+    for source in everything() {
+        let may = ["node/src/store/index", "node/src/store/slab"];
+        if may.iter().any(|folder| source.path.starts_with(folder))
+            || source.path == "tests/architecture.rs"
+        {
+            continue;
+        }
+        for (number, line) in source.code() {
+            if contains_word(line, "unsafe") {
+                found.push(format!("{}:{number}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    assert_none("unsafe code outside the store's index and slabs", &found);
+}
+
+#[test]
+fn names_of_commands_stand_in_the_table_alone() {
+    let mut found = Vec::new();
+    for source in sources(&["node/src", "proxy/src"]) {
+        if source.is_unit_test() {
+            continue;
+        }
+        for (number, line) in source.code() {
+            let Some((patterns, _)) = line.split_once("=>") else {
+                continue;
+            };
+            for word in literals(patterns) {
+                let lower = word.to_ascii_lowercase();
+                let is_option = OPTIONS_NAMED_LIKE_COMMANDS
+                    .iter()
+                    .any(|(option, _)| *option == lower);
+                if !is_option && shared::command::lookup(lower.as_bytes()).is_some() {
+                    found.push(format!("{}:{number}: {word}", source.path));
+                }
+            }
+        }
+    }
+    assert_none(
+        "commands matched by their names instead of their CommandId",
+        &found,
+    );
+}
+
+#[test]
+fn files_are_of_a_readable_length() {
+    let long: Vec<String> = everything()
+        .into_iter()
+        .filter(|source| !LONG_FILES.iter().any(|(path, _)| *path == source.path))
+        .map(|source| (source.text.lines().count(), source.path))
+        .filter(|(lines, _)| *lines > MOST_LINES)
+        .map(|(lines, path)| format!("{path}: {lines} lines"))
+        .collect();
+    assert_none("files that are too long", &long);
+}
+
+#[test]
+fn every_test_and_bench_file_is_run_by_somebody() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
+    let modules = fs::read_to_string(root().join("tests/system.rs")).expect("the system tests");
+    for folder in ["tests", "benches"] {
+        let Ok(entries) = fs::read_dir(root().join(folder)) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry.expect("an entry").path();
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            let stem = path
+                .file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            let is_target = manifest.contains(&format!("path = \"{folder}/{stem}.rs\""));
+            let is_module = folder == "tests" && modules.contains(&format!("mod {stem};"));
+            assert!(
+                is_target || is_module,
+                "{folder}/{stem}.rs is neither a target in Cargo.toml nor a module of tests/system.rs"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_exceptions_are_still_needed() {
+    for (path, reason) in LONG_FILES {
+        assert!(!reason.is_empty());
+        let text =
+            fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(
+            text.lines().count() > MOST_LINES,
+            "{path} has become short; take it off the list"
+        );
+    }
+    for (path, reason) in SHELL_FILES_IN_PURE_FOLDERS {
+        assert!(!reason.is_empty() && root().join(path).exists(), "{path}");
+    }
+}
+
+/// Whether `line` has `word` with no letter, digit or underscore before it, nor after it when it ends in one.
+fn contains_word(line: &str, word: &str) -> bool {
+    let is_part = |character: char| character.is_alphanumeric() || character == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back().is_some_and(is_part);
+        let after = line[at + word.len()..].chars().next().is_some_and(is_part);
+        !before && !(after && word.ends_with(is_part))
+    })
+}
+
+/// The string literals of a line, without their quotes.
+fn literals(line: &str) -> Vec<&str> {
+    line.split('"').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn words_and_literals_are_found() {
+    assert!(contains_word("let x: Instant = y;", "Instant"));
+    assert!(!contains_word("let x = Instants::new();", "Instant"));
+    assert!(!contains_word("#![deny(unsafe_code)]", "unsafe"));
+    assert!(contains_word("use tokio::net;", "tokio"));
+    assert_eq!(literals("\"get\" | b\"set\" if x"), ["get", "set"]);
+}

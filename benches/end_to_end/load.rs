@@ -1,0 +1,173 @@
+//! One run of `redis-benchmark`, and filling with keys.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::machine::{LOAD_CPU, cpu_nanoseconds};
+use crate::peers::Target;
+use crate::support::{Client, Reply, encode};
+
+/// Connections of the load generator.
+const CLIENTS: usize = 50;
+
+/// Bytes of a value.
+const VALUE_BYTES: usize = 32;
+
+/// What is asked, and how many requests are sent at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cell {
+    /// `get`, `set`, `incr`, `mget10` or `mset10`.
+    pub(crate) command: &'static str,
+    /// Requests in flight per connection.
+    pub(crate) pipeline: usize,
+}
+
+/// Figures of one run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Figures {
+    /// Requests per second.
+    pub(crate) per_second: f64,
+    /// 99th percentile of latency, milliseconds.
+    pub(crate) p99_ms: f64,
+    /// CPU microseconds per request of the process that clients are connected to.
+    pub(crate) own_us: f64,
+    /// The same with all that stands behind it.
+    pub(crate) all_us: f64,
+}
+
+impl Cell {
+    /// So many requests that a run takes about `length`; only an aim.
+    fn requests(self, length: Duration) -> usize {
+        let per_second = match self.pipeline {
+            1 => 100_000.0,
+            2..=50 => 800_000.0,
+            _ => 1_300_000.0,
+        };
+        let weight = if self.command.ends_with("10") {
+            5.0
+        } else {
+            1.0
+        };
+        let weight = if self.pipeline == 1 {
+            1.0 + weight / 5.0
+        } else {
+            weight
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "some millions at most"
+        )]
+        let count = (per_second / weight * length.as_secs_f64()) as usize;
+        count.max(20_000)
+    }
+
+    /// As printed.
+    pub(crate) fn name(self) -> String {
+        format!("{} P{}", self.command.to_uppercase(), self.pipeline)
+    }
+}
+
+/// Loads `target` with `cell` for about `length`.
+pub(crate) fn run(target: &Target, cell: Cell, keys: usize, length: Duration) -> Figures {
+    let requests = cell.requests(length);
+    let mut command = Command::new("taskset");
+    command.args([
+        "-c",
+        LOAD_CPU,
+        "redis-benchmark",
+        "--csv",
+        "--precision",
+        "3",
+    ]);
+    let numbers = [
+        ("-p", usize::from(target.address.port())),
+        ("-n", requests),
+        ("-c", CLIENTS),
+        ("-P", cell.pipeline),
+        ("-d", VALUE_BYTES),
+        ("-r", keys),
+    ];
+    for (flag, number) in numbers {
+        command.args([flag, &number.to_string()]);
+    }
+    if target.tls {
+        command.args(["--tls", "--insecure"]);
+    }
+    let value = "x".repeat(VALUE_BYTES);
+    match cell.command {
+        "mget10" => command.arg("mget").args(["key:__rand_int__"; 10]),
+        "mset10" => command
+            .arg("mset")
+            .args([["key:__rand_int__", &value]; 10].concat()),
+        name => command.args(["-t", name]),
+    };
+    let pids = target.pids();
+    let before = (cpu_nanoseconds(&pids[..1]), cpu_nanoseconds(&pids));
+    let output = command
+        .output()
+        .expect("redis-benchmark and taskset are installed");
+    let after = (cpu_nanoseconds(&pids[..1]), cpu_nanoseconds(&pids));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (per_second, p99_ms) = parse(&text).unwrap_or_else(|| {
+        panic!(
+            "{} {}: {text} {}",
+            target.name,
+            cell.name(),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    #[expect(clippy::cast_precision_loss, reason = "microseconds with a few digits")]
+    let per_request = |before: u64, after: u64| (after - before) as f64 / 1000.0 / requests as f64;
+    Figures {
+        per_second,
+        p99_ms,
+        own_us: per_request(before.0, after.0),
+        all_us: per_request(before.1, after.1),
+    }
+}
+
+/// Requests per second and the 99th percentile of the last line: name, rps, average, least, p50, p95, p99, most.
+fn parse(csv: &str) -> Option<(f64, f64)> {
+    let line = csv.lines().rfind(|line| line.split("\",\"").count() == 8)?;
+    let fields: Vec<&str> = line.trim_matches('"').split("\",\"").collect();
+    let per_second: f64 = fields[1].parse().ok()?;
+    Some((per_second, fields[6].parse().ok()?)).filter(|_| per_second > 0.0)
+}
+
+/// Every key that `redis-benchmark -r keys` draws, once.
+pub(crate) fn fill(address: SocketAddr, keys: usize) {
+    let mut client = Client::connect(address);
+    let value = "x".repeat(VALUE_BYTES);
+    fill_with(&mut client, keys, 1000, |number| {
+        encode(&["SET", &format!("key:{number:012}"), &value])
+    });
+}
+
+/// Sends `count` commands, `batch` in a write, and checks that none is refused.
+pub(crate) fn fill_with(
+    client: &mut Client,
+    count: usize,
+    batch: usize,
+    command: impl Fn(usize) -> Vec<u8>,
+) {
+    for start in (0..count).step_by(batch) {
+        let numbers = start..(start + batch).min(count);
+        send_and_check(client, numbers, &command);
+    }
+}
+
+/// Sends the commands of these numbers in one write, and reads their replies.
+pub(crate) fn send_and_check(
+    client: &mut Client,
+    numbers: std::ops::Range<usize>,
+    command: &impl Fn(usize) -> Vec<u8>,
+) {
+    let bytes: Vec<u8> = numbers.clone().flat_map(command).collect();
+    client.send(&bytes).expect("sent");
+    for _ in numbers {
+        let reply = client.receive().expect("a reply");
+        assert!(!matches!(reply, Reply::Error(_)), "{reply:?}");
+    }
+}
