@@ -71,7 +71,7 @@ impl Settings {
                 "--runs" => settings.runs = number(words.next())?,
                 "--seconds" => settings.length = Duration::from_secs(number(words.next())?),
                 name if section::ALL.iter().any(|(known, _)| *known == name) => {
-                    settings.sections.push(word)
+                    settings.sections.push(word);
                 }
                 other => {
                     let known: Vec<&str> = section::ALL.iter().map(|(name, _)| *name).collect();
