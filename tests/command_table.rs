@@ -9,11 +9,9 @@ use shared::resp::{ArgRange, Args, Protocol, ReplyWriter};
 use super::support::redis_server::{self, VERSION};
 use super::support::{Client, Reply};
 
-/// Rows that Redis 7.0 does not have.
-const NEWER: &[CommandId] = &[CommandId::ClientSetinfo];
-
+/// Some rows are of later versions, for clients and frameworks use them.
 fn is_in_redis(id: CommandId) -> bool {
-    !NEWER.contains(&id)
+    command::docs(id).since < "7.1"
 }
 
 /// What the table answers to a command: a reply, or the error it is refused with.
