@@ -10,13 +10,17 @@ use super::{AclCategories, CommandId, CommandSpec, all, docs, lookup, lookup_ful
 use crate::glob;
 use crate::resp::{Args, ErrorReply, ReplyWriter};
 
+/// Longest reply, bytes: dozens of times all rows and pages together. A million names in one request would otherwise ask for gigabytes.
+const LONGEST_REPLY: usize = 16 * 1024 * 1024;
+
 /// Whether the row's command is served here.
 type IsServed<'a> = &'a dyn Fn(CommandId) -> bool;
 
 /// Writes the answer of `COMMAND` or of the subcommand whose row is `spec`; arity has been checked.
 ///
 /// # Errors
-/// Redis' replies to filters and commands that it does not know.
+/// Redis' replies to filters and commands that it does not know; our own when the reply would grow beyond [`LONGEST_REPLY`].
+/// What was written before an error stays written; the caller takes it back.
 pub fn answer(
     args: Args<'_>,
     spec: &CommandSpec,
@@ -27,8 +31,8 @@ pub fn answer(
     match spec.id {
         CommandId::Command => every_row(is_served, reply),
         CommandId::CommandCount => reply.integer(count(commands(is_served).count())),
-        CommandId::CommandInfo => named_rows(args, is_served, reply),
-        CommandId::CommandDocs => pages(args, is_served, reply),
+        CommandId::CommandInfo => return named_rows(args, is_served, reply),
+        CommandId::CommandDocs => return pages(args, is_served, reply),
         CommandId::CommandList => return list(args, is_served, reply),
         CommandId::CommandGetkeys => return keys_of(args, is_served, reply),
         CommandId::CommandGetkeysandflags => return keys_and_flags_of(args, is_served, reply),
@@ -91,27 +95,40 @@ fn every_row(is_served: IsServed<'_>, reply: &mut ReplyWriter<'_>) {
     }
 }
 
-fn named_rows(args: Args<'_>, is_served: IsServed<'_>, reply: &mut ReplyWriter<'_>) {
+fn named_rows(
+    args: Args<'_>,
+    is_served: IsServed<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), ErrorReply> {
     if args.len() == 2 {
-        return every_row(is_served, reply);
+        every_row(is_served, reply);
+        return Ok(());
     }
+    let start = reply.position();
     reply.array(args.len() - 2);
     for name in args.iter_from(2) {
         match find_listed(name, is_served) {
             Some(row) => describe::row(row, is_served, reply),
             None => reply.null(),
         }
+        check_length(start, reply)?;
     }
+    Ok(())
 }
 
-fn pages(args: Args<'_>, is_served: IsServed<'_>, reply: &mut ReplyWriter<'_>) {
+fn pages(
+    args: Args<'_>,
+    is_served: IsServed<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), ErrorReply> {
     if args.len() == 2 {
         reply.map(commands(is_served).count());
         for row in commands(is_served) {
             document::page(row, is_served, reply);
         }
-        return;
+        return Ok(());
     }
+    let start = reply.position();
     let named = || {
         args.iter_from(2)
             .filter_map(|name| find_listed(name, is_served))
@@ -119,7 +136,16 @@ fn pages(args: Args<'_>, is_served: IsServed<'_>, reply: &mut ReplyWriter<'_>) {
     reply.map(named().count());
     for row in named() {
         document::page(row, is_served, reply);
+        check_length(start, reply)?;
     }
+    Ok(())
+}
+
+fn check_length(start: usize, reply: &ReplyWriter<'_>) -> Result<(), ErrorReply> {
+    if reply.position() - start > LONGEST_REPLY {
+        return Err(ErrorReply::TooManyCommandNames);
+    }
+    Ok(())
 }
 
 fn list(

@@ -44,6 +44,15 @@ fn what_nobody_serves_is_not_shown() {
 }
 
 #[test]
+fn a_reply_has_an_end() {
+    let many = "COMMAND DOCS".to_owned() + &" config".repeat(100_000);
+    assert_eq!(
+        answered(&many),
+        "ERR too many command names in one request, ask for fewer at a time"
+    );
+}
+
+#[test]
 fn help_shows_the_syntax_of_what_is_served() {
     let mut out = Vec::new();
     let mut reply = ReplyWriter::new(&mut out, Protocol::Resp2);
