@@ -9,6 +9,7 @@ mod connection;
 pub mod execute;
 pub mod log;
 pub mod node_state;
+mod processor;
 mod server;
 pub mod settings;
 mod shell;

@@ -7,7 +7,7 @@ use crate::node_state::{Identity, NodeState};
 use crate::settings::Settings;
 use crate::shell::Shell;
 use crate::store::Store;
-use crate::tick;
+use crate::{processor, tick};
 use shared::clock::{Clock, Stopwatch};
 use shared::config::NodeConfig;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
@@ -110,6 +110,8 @@ fn new_shell(config: &NodeConfig, address: SocketAddr, clock: Clock) -> Result<S
         executable: std::env::current_exe()
             .map(|path| path.display().to_string())
             .unwrap_or_default(),
+        system: processor::system_name(),
+        system_memory_bytes: processor::system_memory_bytes(),
     };
     let node = NodeState::new(settings, identity);
     Ok(Shell::new(store, node, clock, Stopwatch::new()))

@@ -114,7 +114,8 @@ impl Shell {
         work: impl FnOnce(&mut Executor, &mut Turn<'_>) -> T,
     ) -> T {
         let core = &mut *self.core.borrow_mut();
-        let now_ms = self.clock.wall_ms();
+        core.node.now_us = self.clock.wall_us();
+        let now_ms = core.node.now_us / 1_000;
         core.store.set_now(now_ms);
         let mut client = core.node.clients.take(place);
         let mut turn = Turn {

@@ -2,6 +2,7 @@
 //! Decides nothing about keys: the store does. Invariant: no slice holds the thread for much longer than [`SLICE_NS`].
 
 use crate::execute::{Room, make_room};
+use crate::processor;
 use crate::shell::{Core, Shell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -119,6 +120,8 @@ impl Tick {
                 Vec::new()
             } else {
                 self.clients_seen_ms = monotonic_ms;
+                stats.resident_bytes = processor::resident_bytes();
+                stats.processor = processor::time();
                 condemned(core, now_ms)
             }
         };

@@ -4,8 +4,11 @@
 
 mod arguments;
 mod bits;
+mod client;
+mod connection;
 mod keys;
 mod long_double;
+mod server;
 mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -14,7 +17,7 @@ use crate::client_state::ClientState;
 use crate::log::Effects;
 use crate::node_state::NodeState;
 use crate::store::{DbIndex, Key, KeyHash, Store};
-use shared::command::{self, CommandId, CommandSpec};
+use shared::command::{self, CommandId, CommandSpec, introspection};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 
 /// One command under way: all that a handler may see and change.
@@ -91,11 +94,31 @@ pub type Handler = fn(&mut Call<'_>) -> Result<Action, ErrorReply>;
 type Group = fn(CommandId) -> Option<Handler>;
 
 /// All groups, each with its commands in one file or folder.
-const GROUPS: &[Group] = &[strings::handler, keys::handler, bits::handler];
+const GROUPS: &[Group] = &[
+    strings::handler,
+    keys::handler,
+    bits::handler,
+    connection::handler,
+    client::handler,
+    server::handler,
+];
 
 /// Which handler runs `id`; `None` for a command of the table that this node does not know yet.
 fn handler(id: CommandId) -> Option<Handler> {
     GROUPS.iter().find_map(|group| group(id))
+}
+
+/// Whether this node serves `id`.
+fn is_served(id: CommandId) -> bool {
+    handler(id).is_some()
+}
+
+/// HELP of a container: what is served of it.
+fn help(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if let Some(container) = call.spec.container() {
+        introspection::help(container, is_served, &mut call.reply);
+    }
+    Ok(Action::Continue)
 }
 
 /// Row of the command table → handler, looked up once per command.

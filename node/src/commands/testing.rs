@@ -5,7 +5,7 @@ use crate::execute::{BatchEnd, Executor, Output, Turn, Work};
 use crate::node_state::NodeState;
 use crate::store::Store;
 use shared::clock::Stopwatch;
-use shared::resp::{Protocol, RequestBatch, RequestLimits, RequestScanner};
+use shared::resp::{RequestBatch, RequestLimits, RequestScanner};
 
 /// A keyspace, one client, and a clock that stands.
 #[derive(Debug)]
@@ -38,13 +38,6 @@ impl TestNode {
             now_ms,
             end: BatchEnd::Done,
         }
-    }
-
-    /// The same with a client that speaks RESP3.
-    pub(crate) fn new_resp3() -> Self {
-        let mut node = Self::new();
-        node.client.protocol = Protocol::Resp3;
-        node
     }
 
     /// Lets time go by.
@@ -108,6 +101,7 @@ impl TestNode {
             .scan(requests, &mut batch, usize::MAX)
             .expect("tests send RESP");
         let mut replies = Vec::new();
+        self.node.now_us = self.now_ms * 1_000;
         let mut turn = Turn {
             store: &mut self.store,
             node: &mut self.node,

@@ -76,6 +76,9 @@ impl Clients {
     }
 
     /// The client has gone.
+    ///
+    /// # Panics
+    /// When it had gone already: a mistake of the shell.
     pub fn leave(&mut self, place: ClientPlace) {
         assert!(self.places[place.0].taken, "a client leaves once");
         self.places[place.0] = Place::default();

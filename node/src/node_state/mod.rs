@@ -31,6 +31,8 @@ pub struct NodeState {
     pub pause: Pause,
     /// Who this node is.
     pub identity: Identity,
+    /// Unix microseconds, the same for a whole turn.
+    pub now_us: u64,
     /// Whether the sweep removes expired keys (DEBUG SET-ACTIVE-EXPIRE); they are never found in any case.
     pub active_expire: bool,
 }
@@ -52,6 +54,10 @@ pub struct Identity {
     pub process_id: u32,
     /// Path of the program.
     pub executable: String,
+    /// Name and release of the system.
+    pub system: String,
+    /// Memory of the machine, bytes.
+    pub system_memory_bytes: u64,
 }
 
 impl Default for NodeState {
@@ -74,6 +80,7 @@ impl NodeState {
             latency: Latency::default(),
             pause: Pause::default(),
             identity,
+            now_us: 0,
             active_expire: true,
         }
     }

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn long_commands_and_arguments_are_shortened_and_secrets_hidden() {
-        let long = vec![b'x'; 200];
+        let long = [b'x'; 200];
         let args: Vec<&[u8]> = std::iter::repeat_n(&long[..], 40).collect();
         let kept = shortened(args.into_iter(), 0b10);
         assert_eq!(kept.len(), 32);

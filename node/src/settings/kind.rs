@@ -72,12 +72,11 @@ impl Kind {
             Self::Memory { least, most } => size(value, least, most),
             Self::MemoryOrPercent => size_or_percent(value),
             Self::Choice(words) => choice(value, words),
-            Self::Text => Ok(value.to_vec()),
             // Secrets are compared and written to files as text.
             Self::Secret if std::str::from_utf8(value).is_err() => {
                 Err("argument must be UTF-8 text".into())
             }
-            Self::Secret => Ok(value.to_vec()),
+            Self::Text | Self::Secret => Ok(value.to_vec()),
             Self::HostName => special::host_name(value),
             Self::OutputLimits => special::output_limits(current, value),
             Self::Percentiles => special::percentiles(value),

@@ -296,7 +296,6 @@ impl Hot {
 mod tests {
     use super::{SetError, Settings};
     use crate::store::EvictionPolicy;
-    use shared::config::Secret;
     use shared::resp::ErrorReply;
 
     fn set(settings: &mut Settings, pairs: &[(&str, &str)]) -> Result<(), String> {

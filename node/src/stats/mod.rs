@@ -69,6 +69,23 @@ pub struct Stats {
     pub over_memory_ns: u64,
     /// Largest memory use seen by a tick.
     pub peak_memory: u64,
+    /// Resident bytes of the process, noted by the tick.
+    pub resident_bytes: u64,
+    /// Processor time, noted by the tick.
+    pub processor: ProcessorTime,
+}
+
+/// Processor time in milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProcessorTime {
+    /// Of the process, in user space.
+    pub user_ms: u64,
+    /// Of the process, in the system.
+    pub system_ms: u64,
+    /// Of the node's thread, in user space.
+    pub own_user_ms: u64,
+    /// Of the node's thread, in the system.
+    pub own_system_ms: u64,
 }
 
 impl Default for Stats {
@@ -102,6 +119,8 @@ impl Stats {
             sweep_cut: 0,
             over_memory_ns: 0,
             peak_memory: 0,
+            resident_bytes: 0,
+            processor: ProcessorTime::default(),
         }
     }
 
@@ -139,7 +158,7 @@ impl Stats {
         let text = reply.strip_prefix(b"-").unwrap_or(reply);
         let end = text
             .iter()
-            .position(|byte| byte.is_ascii_whitespace())
+            .position(u8::is_ascii_whitespace)
             .unwrap_or(text.len());
         let prefix = &text[..end];
         if let Some(count) = self.errors.get_mut(prefix) {
@@ -168,6 +187,8 @@ impl Stats {
         *self = Self {
             track_latency: self.track_latency,
             peak_memory: self.peak_memory,
+            resident_bytes: self.resident_bytes,
+            processor: self.processor,
             ..Self::new()
         };
     }

@@ -1,0 +1,124 @@
+//! CONFIG GET, SET, RESETSTAT, REWRITE.
+//! Pure: a change takes effect through `Settings::hot`, and here in the store and the counters.
+
+use super::{Action, Call};
+use crate::settings::{Kind, PARAMETERS};
+use shared::glob;
+use shared::resp::ErrorReply;
+
+/// CONFIG GET pattern …
+pub(super) fn get(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let patterns = call.args;
+    let wanted = |name: &str| {
+        patterns
+            .iter_from(2)
+            .any(|pattern| glob::matches_any_case(pattern, name.as_bytes()))
+    };
+    let shown: Vec<(&str, &[u8])> = call
+        .node
+        .settings
+        .shown()
+        .filter(|(name, _)| wanted(name))
+        .collect();
+    call.reply.map(shown.len());
+    for (name, value) in shown {
+        call.reply.bulk(name.as_bytes());
+        call.reply.bulk(value);
+    }
+    Ok(Action::Continue)
+}
+
+/// CONFIG SET name value \[name value …\]
+pub(super) fn set(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let args = call.args;
+    if args.len() % 2 == 1 {
+        return Err(ErrorReply::Syntax);
+    }
+    let pairs = (2..args.len())
+        .step_by(2)
+        .map(|index| (args.at(index), args.at(index + 1)));
+    for (place, (name, _)) in pairs.clone().enumerate() {
+        if is_secret(name) {
+            call.client.secret_args |= 1 << (2 * place + 3).min(63);
+        }
+    }
+    call.node.settings.set(pairs)?;
+    take_effect(call);
+    call.reply.ok();
+    Ok(Action::Continue)
+}
+
+fn is_secret(name: &[u8]) -> bool {
+    PARAMETERS
+        .iter()
+        .any(|row| row.is_called(name) && matches!(row.kind, Kind::Secret))
+}
+
+/// What does not look at the settings itself is told.
+fn take_effect(call: &mut Call<'_>) {
+    let node = &mut *call.node;
+    call.store.set_eviction(node.settings.hot.eviction);
+    node.slowlog.trim(node.settings.hot.slowlog_max_len);
+    let track = node.settings.hot.latency_tracking;
+    if node.stats.track_latency && !track {
+        node.stats.forget_durations();
+    }
+    node.stats.track_latency = track;
+}
+
+/// CONFIG RESETSTAT
+pub(super) fn reset_stat(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    call.node.stats.reset();
+    call.store.reset_counters();
+    call.reply.ok();
+    Ok(Action::Continue)
+}
+
+/// CONFIG REWRITE
+pub(super) fn rewrite(_call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    Err(ErrorReply::NoConfigFile)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::TestNode;
+
+    #[test]
+    fn patterns_find_names_and_older_names() {
+        let mut node = TestNode::new();
+        let mut check = |line: &str, reply: &str| assert_eq!(node.send(line), reply, "{line}");
+        check(
+            "CONFIG GET MAXMEMORY zork",
+            "*2\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n",
+        );
+        check(
+            "CONFIG GET slave-prio* hz",
+            "*4\r\n$2\r\nhz\r\n$2\r\n10\r\n$14\r\nslave-priority\r\n$3\r\n100\r\n",
+        );
+        check("CONFIG GET zork", "*0\r\n");
+    }
+
+    #[test]
+    fn a_setting_takes_effect_at_once() {
+        let mut node = TestNode::new();
+        let mut check = |line: &str, reply: &str| assert_eq!(node.send(line), reply, "{line}");
+        check(
+            "CONFIG SET maxmemory 1 maxmemory-policy noeviction",
+            "+OK\r\n",
+        );
+        check("SET a b", "+OK\r\n");
+        check(
+            "SET a b",
+            "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+        );
+        check("CONFIG SET maxmemory-policy allkeys-random", "+OK\r\n");
+        check("SET c d", "+OK\r\n");
+        check("EXISTS a", ":0\r\n");
+        check("CONFIG SET maxmemory 0 hz", "-ERR syntax error\r\n");
+        check(
+            "CONFIG REWRITE",
+            "-ERR The server is running without a config file\r\n",
+        );
+        check("CONFIG RESETSTAT", "+OK\r\n");
+    }
+}

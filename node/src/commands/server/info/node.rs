@@ -1,0 +1,255 @@
+//! INFO's sections on the node itself: who it is, its clients, memory, the parts it does not have.
+//! Pure.
+
+use super::super::super::connection::REDIS_VERSION;
+use super::super::memory::{clients_bytes, ratio};
+use super::super::{Call, memory as memory_command};
+use super::{human, lines};
+
+/// Resolution of the clock that access marks follow, as Redis tells it: seconds, 24 bits.
+const LRU_CLOCK_BITS: u32 = 24;
+
+fn two_decimals(number: f64) -> String {
+    format!("{number:.2}")
+}
+
+pub(super) fn server(call: &Call<'_>, text: &mut String) {
+    let identity = &call.node.identity;
+    let uptime_seconds = call.now_ms.saturating_sub(identity.started_ms) / 1_000;
+    let hz = call.node.settings.hot.hz;
+    let lru_clock = (call.now_ms / 1_000) & ((1 << LRU_CLOCK_BITS) - 1);
+    lines(
+        text,
+        "Server",
+        &[
+            ("redis_version", &REDIS_VERSION),
+            ("switchyard_version", &env!("CARGO_PKG_VERSION")),
+            ("redis_git_sha1", &"00000000"),
+            ("redis_git_dirty", &0),
+            ("redis_build_id", &"0000000000000000"),
+            ("redis_mode", &"standalone"),
+            ("os", &identity.system),
+            ("arch_bits", &usize::BITS),
+            ("monotonic_clock", &"POSIX clock_gettime"),
+            ("multiplexing_api", &"epoll"),
+            ("atomicvar_api", &"c11-builtin"),
+            ("gcc_version", &"0.0.0"),
+            ("process_id", &identity.process_id),
+            ("process_supervised", &"no"),
+            ("run_id", &identity.run_id),
+            ("tcp_port", &identity.port),
+            ("server_time_usec", &call.node.now_us),
+            ("uptime_in_seconds", &uptime_seconds),
+            ("uptime_in_days", &(uptime_seconds / 86_400)),
+            ("hz", &hz),
+            ("configured_hz", &hz),
+            ("lru_clock", &lru_clock),
+            ("executable", &identity.executable),
+            ("config_file", &identity.config_file),
+            ("io_threads_active", &0),
+        ],
+    );
+}
+
+pub(super) fn clients(call: &Call<'_>, text: &mut String) {
+    let clients = &call.node.clients;
+    let all = || clients.iter().chain([&*call.client]);
+    let longest_input = all().map(|client| client.input_bytes).max();
+    let longest_output = all().map(|client| client.output_bytes).max();
+    // Within a test there is a client that never connected.
+    let connected = clients.len().max(1);
+    lines(
+        text,
+        "Clients",
+        &[
+            ("connected_clients", &connected),
+            ("cluster_connections", &0),
+            ("maxclients", &call.node.settings.hot.max_clients),
+            (
+                "client_recent_max_input_buffer",
+                &longest_input.unwrap_or(0),
+            ),
+            (
+                "client_recent_max_output_buffer",
+                &longest_output.unwrap_or(0),
+            ),
+            ("blocked_clients", &0),
+            ("tracking_clients", &0),
+            ("clients_in_timeout_table", &0),
+        ],
+    );
+}
+
+pub(super) fn memory(call: &Call<'_>, text: &mut String) {
+    let memory = call.store.memory();
+    let clients = clients_bytes(call);
+    let used = memory.used() + memory.overhead + clients;
+    let peak = call.node.stats.peak_memory.max(used);
+    let overhead = memory.index + memory.overhead + clients;
+    let dataset = memory.entries + memory.extents;
+    let resident = call.node.stats.resident_bytes;
+    let system = call.node.identity.system_memory_bytes;
+    let hot = &call.node.settings.hot;
+    let percent = |part, whole| format!("{:.2}%", 100.0 * ratio(part, whole));
+    lines(
+        text,
+        "Memory",
+        &[
+            ("used_memory", &used),
+            ("used_memory_human", &human(used)),
+            ("used_memory_rss", &resident),
+            ("used_memory_rss_human", &human(resident)),
+            ("used_memory_peak", &peak),
+            ("used_memory_peak_human", &human(peak)),
+            ("used_memory_peak_perc", &percent(used, peak)),
+            ("used_memory_overhead", &overhead),
+            ("used_memory_startup", &0),
+            ("used_memory_dataset", &dataset),
+            ("used_memory_dataset_perc", &percent(dataset, used)),
+            ("allocator_allocated", &used),
+            ("allocator_active", &used),
+            ("allocator_resident", &resident),
+            ("total_system_memory", &system),
+            ("total_system_memory_human", &human(system)),
+        ],
+    );
+    let zero_fields = [
+        "used_memory_lua",
+        "used_memory_vm_eval",
+        "used_memory_scripts_eval",
+        "number_of_cached_scripts",
+        "number_of_functions",
+        "number_of_libraries",
+        "used_memory_vm_functions",
+        "used_memory_vm_total",
+        "used_memory_functions",
+        "used_memory_scripts",
+    ];
+    for name in zero_fields {
+        lines(text, "", &[(name, &0)]);
+    }
+    let wasted = resident.saturating_sub(used);
+    lines(
+        text,
+        "",
+        &[
+            ("used_memory_lua_human", &"0B"),
+            ("used_memory_vm_total_human", &"0B"),
+            ("used_memory_scripts_human", &"0B"),
+            ("maxmemory", &hot.max_memory),
+            ("maxmemory_human", &human(hot.max_memory)),
+            ("maxmemory_policy", &hot.eviction.policy.name()),
+            ("allocator_frag_ratio", &two_decimals(1.0)),
+            ("allocator_frag_bytes", &0),
+            ("allocator_rss_ratio", &two_decimals(ratio(resident, used))),
+            ("allocator_rss_bytes", &wasted),
+            ("rss_overhead_ratio", &two_decimals(1.0)),
+            ("rss_overhead_bytes", &0),
+            (
+                "mem_fragmentation_ratio",
+                &two_decimals(ratio(resident, used)),
+            ),
+            ("mem_fragmentation_bytes", &wasted),
+            // What does not count against maxmemory.
+            ("mem_not_counted_for_evict", &(memory.overhead + clients)),
+            ("mem_replication_backlog", &0),
+            ("mem_total_replication_buffers", &0),
+            ("mem_clients_slaves", &0),
+            ("mem_clients_normal", &clients),
+            ("mem_cluster_links", &0),
+            ("mem_aof_buffer", &0),
+            ("mem_allocator", &memory_command::ALLOCATOR),
+            ("active_defrag_running", &0),
+            ("lazyfree_pending_objects", &0),
+            ("lazyfreed_objects", &0),
+        ],
+    );
+}
+
+pub(super) fn persistence(call: &Call<'_>, text: &mut String) {
+    let started_seconds = call.node.identity.started_ms / 1_000;
+    lines(
+        text,
+        "Persistence",
+        &[
+            ("loading", &0),
+            ("async_loading", &0),
+            ("current_cow_peak", &0),
+            ("current_cow_size", &0),
+            ("current_cow_size_age", &0),
+            ("current_fork_perc", &"0.00"),
+            ("current_save_keys_processed", &0),
+            ("current_save_keys_total", &0),
+            ("rdb_changes_since_last_save", &call.effects.changes()),
+            ("rdb_bgsave_in_progress", &0),
+            ("rdb_last_save_time", &started_seconds),
+            ("rdb_last_bgsave_status", &"ok"),
+            ("rdb_last_bgsave_time_sec", &-1),
+            ("rdb_current_bgsave_time_sec", &-1),
+            ("rdb_saves", &0),
+            ("rdb_last_cow_size", &0),
+            ("rdb_last_load_keys_expired", &0),
+            ("rdb_last_load_keys_loaded", &0),
+            ("aof_enabled", &0),
+            ("aof_rewrite_in_progress", &0),
+            ("aof_rewrite_scheduled", &0),
+            ("aof_last_rewrite_time_sec", &-1),
+            ("aof_current_rewrite_time_sec", &-1),
+            ("aof_last_bgrewrite_status", &"ok"),
+            ("aof_rewrites", &0),
+            ("aof_rewrites_consecutive_failures", &0),
+            ("aof_last_write_status", &"ok"),
+            ("aof_last_cow_size", &0),
+            ("module_fork_in_progress", &0),
+            ("module_fork_last_cow_size", &0),
+        ],
+    );
+}
+
+pub(super) fn replication(call: &Call<'_>, text: &mut String) {
+    lines(
+        text,
+        "Replication",
+        &[
+            ("role", &"master"),
+            ("connected_slaves", &0),
+            ("master_failover_state", &"no-failover"),
+            ("master_replid", &call.node.identity.replication_id),
+            (
+                "master_replid2",
+                &"0000000000000000000000000000000000000000",
+            ),
+            ("master_repl_offset", &0),
+            ("second_repl_offset", &-1),
+            ("repl_backlog_active", &0),
+            ("repl_backlog_size", &1_048_576),
+            ("repl_backlog_first_byte_offset", &0),
+            ("repl_backlog_histlen", &0),
+        ],
+    );
+}
+
+pub(super) fn cpu(call: &Call<'_>, text: &mut String) {
+    let usage = &call.node.stats.processor;
+    let seconds = |ms: u64| format!("{}.{:03}000", ms / 1_000, ms % 1_000);
+    lines(
+        text,
+        "CPU",
+        &[
+            ("used_cpu_sys", &seconds(usage.system_ms)),
+            ("used_cpu_user", &seconds(usage.user_ms)),
+            ("used_cpu_sys_children", &"0.000000"),
+            ("used_cpu_user_children", &"0.000000"),
+            ("used_cpu_sys_main_thread", &seconds(usage.own_system_ms)),
+            ("used_cpu_user_main_thread", &seconds(usage.own_user_ms)),
+        ],
+    );
+}
+
+pub(super) fn modules(_call: &Call<'_>, text: &mut String) {
+    lines(text, "Modules", &[]);
+}
+
+pub(super) fn cluster(_call: &Call<'_>, text: &mut String) {
+    lines(text, "Cluster", &[("cluster_enabled", &0)]);
+}

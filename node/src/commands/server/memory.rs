@@ -1,0 +1,193 @@
+//! MEMORY: where the bytes are.
+//! Pure: the store and the registry say; what only the system knows was noted by the tick.
+
+use super::super::arguments::{integer, is_word};
+use super::super::client::memory_bytes;
+use super::{Action, Call};
+use crate::store::{DbIndex, Store};
+use shared::resp::ErrorReply;
+use std::fmt::Write;
+
+/// INFO's `mem_allocator`: keys live in pages of the node's own.
+pub(super) const ALLOCATOR: &str = "slabs";
+/// Below this much there is nothing to diagnose, bytes.
+const DOCTOR_LEAST_BYTES: u64 = 5 * 1024 * 1024;
+/// Overhead worth a word, in percent of what is used.
+const DOCTOR_OVERHEAD_PERCENT: u64 = 40;
+
+/// Bytes of client buffers and state.
+pub(super) fn clients_bytes(call: &Call<'_>) -> u64 {
+    let others = call.node.clients.iter().map(memory_bytes).sum::<usize>();
+    (others + memory_bytes(call.client)) as u64
+}
+
+/// Keys of all databases.
+fn all_keys(store: &Store) -> u64 {
+    (0..store.databases())
+        .map(|number| store.len(DbIndex(number)) as u64)
+        .sum()
+}
+
+/// MEMORY USAGE key \[SAMPLES count\]
+pub(super) fn usage(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let mut index = 3;
+    while let Some(option) = call.args.get(index) {
+        let Some(count) = call
+            .args
+            .get(index + 1)
+            .filter(|_| is_word(option, "samples"))
+        else {
+            return Err(ErrorReply::Syntax);
+        };
+        if integer(count)? < 0 {
+            return Err(ErrorReply::Syntax);
+        }
+        index += 2;
+    }
+    match call.store.key_bytes(call.db(), call.key(2)) {
+        None => call.reply.null(),
+        Some(bytes) => call.reply.integer(i64::try_from(bytes).unwrap_or(i64::MAX)),
+    }
+    Ok(Action::Continue)
+}
+
+/// MEMORY STATS
+pub(super) fn stats(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let memory = call.store.memory();
+    let clients = clients_bytes(call);
+    let keys = all_keys(call.store);
+    let total = memory.used() + memory.overhead + clients;
+    let overhead = memory.index + memory.overhead + clients;
+    let peak = call.node.stats.peak_memory.max(total);
+    let resident = call.node.stats.resident_bytes;
+    let dataset = memory.entries + memory.extents;
+    let counts = [
+        ("peak.allocated", peak),
+        ("total.allocated", total),
+        ("startup.allocated", 0),
+        ("replication.backlog", 0),
+        ("clients.slaves", 0),
+        ("clients.normal", clients),
+        ("cluster.links", 0),
+        ("aof.buffer", 0),
+        ("lua.caches", 0),
+        ("functions.caches", 0),
+        ("overhead.total", overhead),
+        ("keys.count", keys),
+        ("keys.bytes-per-key", total.checked_div(keys).unwrap_or(0)),
+        ("dataset.bytes", dataset),
+    ];
+    let ratios = [
+        ("dataset.percentage", 100.0 * ratio(dataset, total)),
+        ("peak.percentage", 100.0 * ratio(total, peak)),
+    ];
+    let last = [
+        ("allocator.allocated", total),
+        ("allocator.active", total),
+        ("allocator.resident", resident),
+    ];
+    let head = call.reply.map_later();
+    for (name, count) in counts.iter().chain(&last) {
+        call.reply.bulk(name.as_bytes());
+        call.reply
+            .integer(i64::try_from(*count).unwrap_or(i64::MAX));
+    }
+    let fragmentation = [("fragmentation", ratio(resident, total))];
+    for (name, value) in ratios.iter().chain(&fragmentation) {
+        call.reply.bulk(name.as_bytes());
+        call.reply.double(*value);
+    }
+    call.reply.bulk(b"fragmentation.bytes");
+    let wasted = resident.saturating_sub(total);
+    call.reply
+        .integer(i64::try_from(wasted).unwrap_or(i64::MAX));
+    call.reply
+        .finish(head, counts.len() + last.len() + ratios.len() + 2);
+    Ok(Action::Continue)
+}
+
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 0.0;
+    }
+    part as f64 / whole as f64
+}
+
+/// MEMORY DOCTOR
+pub(super) fn doctor(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let memory = call.store.memory();
+    let used = memory.used();
+    let clients = clients_bytes(call);
+    let text = if used + memory.overhead + clients < DOCTOR_LEAST_BYTES {
+        "So little memory is used that there is nothing to diagnose.\n".to_owned()
+    } else if memory.overhead * 100 > used * DOCTOR_OVERHEAD_PERCENT {
+        format!(
+            "{} bytes of pages are part-filled or kept for later: many keys were deleted lately. They go back step by step.\n",
+            memory.overhead
+        )
+    } else if clients > used {
+        format!(
+            "Clients cost {clients} bytes, more than the keys do. CLIENT LIST shows which (omem, qbuf).\n"
+        )
+    } else {
+        "No trouble found.\n".to_owned()
+    };
+    call.reply.verbatim("txt", text.as_bytes());
+    Ok(Action::Continue)
+}
+
+/// MEMORY MALLOC-STATS
+#[expect(
+    clippy::let_underscore_must_use,
+    reason = "writing to memory cannot fail"
+)]
+pub(super) fn malloc_stats(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let memory = call.store.memory();
+    let mut text = String::new();
+    for (name, bytes) in [
+        ("entries", memory.entries),
+        ("extents", memory.extents),
+        ("index", memory.index),
+        ("overhead", memory.overhead),
+        ("keys and values as given", memory.dataset),
+        ("clients", clients_bytes(call)),
+        ("resident, whole process", call.node.stats.resident_bytes),
+    ] {
+        let _ = writeln!(text, "{name}: {bytes}");
+    }
+    call.reply.verbatim("txt", text.as_bytes());
+    Ok(Action::Continue)
+}
+
+/// MEMORY PURGE: free pages go back by themselves, so there is nothing to do.
+pub(super) fn purge(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    call.reply.ok();
+    Ok(Action::Continue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::TestNode;
+
+    #[test]
+    fn usage_counts_bytes_of_keys_that_are_there() {
+        let mut node = TestNode::new();
+        node.send("SET a b");
+        assert!(node.send("MEMORY USAGE a").starts_with(':'));
+        assert_eq!(node.send("MEMORY USAGE zork SAMPLES 5"), "$-1\r\n");
+        assert_eq!(node.send("MEMORY USAGE a SAMPLES"), "-ERR syntax error\r\n");
+        assert_eq!(
+            node.send("MEMORY USAGE a SAMPLES -1"),
+            "-ERR syntax error\r\n"
+        );
+        assert_eq!(
+            node.send("MEMORY USAGE a SAMPLES x"),
+            "-ERR value is not an integer or out of range\r\n"
+        );
+        assert_eq!(node.send("MEMORY PURGE"), "+OK\r\n");
+        assert!(
+            node.send("MEMORY STATS")
+                .contains("$10\r\nkeys.count\r\n:1\r\n")
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! Commands on the node as a whole: settings, counters, logs of slowness, memory, whole databases, its end.
+//! Pure: what only the shell can do is an [`Action`].
+
+mod config;
+mod databases;
+mod debug;
+mod info;
+mod latency;
+mod memory;
+mod slowlog;
+mod stop;
+
+use super::arguments::is_word;
+use super::connection::REDIS_VERSION;
+use super::{Action, Call, Handler};
+use shared::command::{CommandId, introspection};
+use shared::resp::ErrorReply;
+
+/// The handler of a command of this group.
+pub(super) fn handler(id: CommandId) -> Option<Handler> {
+    Some(match id {
+        CommandId::Command
+        | CommandId::CommandCount
+        | CommandId::CommandInfo
+        | CommandId::CommandDocs
+        | CommandId::CommandList
+        | CommandId::CommandGetkeys
+        | CommandId::CommandGetkeysandflags
+        | CommandId::CommandHelp => describe_commands,
+        CommandId::ConfigGet => config::get,
+        CommandId::ConfigSet => config::set,
+        CommandId::ConfigResetstat => config::reset_stat,
+        CommandId::ConfigRewrite => config::rewrite,
+        CommandId::Info => info::info,
+        CommandId::Dbsize => databases::size,
+        CommandId::Flushdb => databases::flush_one,
+        CommandId::Flushall => databases::flush_all,
+        CommandId::Swapdb => databases::swap,
+        CommandId::Time => time,
+        CommandId::SlowlogGet => slowlog::get,
+        CommandId::SlowlogLen => slowlog::len,
+        CommandId::SlowlogReset => slowlog::reset,
+        CommandId::LatencyLatest => latency::latest,
+        CommandId::LatencyHistory => latency::history,
+        CommandId::LatencyReset => latency::reset,
+        CommandId::LatencyGraph => latency::graph,
+        CommandId::LatencyDoctor => latency::doctor,
+        CommandId::LatencyHistogram => latency::histogram,
+        CommandId::MemoryUsage => memory::usage,
+        CommandId::MemoryDoctor => memory::doctor,
+        CommandId::MemoryStats => memory::stats,
+        CommandId::MemoryMallocStats => memory::malloc_stats,
+        CommandId::MemoryPurge => memory::purge,
+        CommandId::ConfigHelp
+        | CommandId::SlowlogHelp
+        | CommandId::LatencyHelp
+        | CommandId::MemoryHelp => super::help,
+        CommandId::Debug => debug::debug,
+        CommandId::Shutdown => stop::shutdown,
+        CommandId::Lolwut => lolwut,
+        CommandId::FunctionFlush => flush_functions,
+        CommandId::ScriptFlush => flush_scripts,
+        _ => return None,
+    })
+}
+
+/// COMMAND and its subcommands: everything is in the table.
+fn describe_commands(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    introspection::answer(call.args, call.spec, super::is_served, &mut call.reply)?;
+    Ok(Action::Continue)
+}
+
+/// TIME
+fn time(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    call.reply.array(2);
+    let now_us = i64::try_from(call.node.now_us).unwrap_or(i64::MAX);
+    call.reply.bulk_integer(now_us / 1_000_000);
+    call.reply.bulk_integer(now_us % 1_000_000);
+    Ok(Action::Continue)
+}
+
+/// LOLWUT \[VERSION version \[number …\]\]
+fn lolwut(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let args = call.args;
+    if args.get(1).is_some_and(|word| is_word(word, "version")) {
+        for number in args.iter_from(2) {
+            super::arguments::integer(number)?;
+        }
+    }
+    let text = format!(
+        "  o--o    o--o\n   \\  \\  /  /\n    o==><==o     Switchyard {}\n   /  /  \\  \\\n  o--o    o--o\n\nRedis ver. {REDIS_VERSION}\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    call.reply.verbatim("txt", text.as_bytes());
+    Ok(Action::Continue)
+}
+
+/// FUNCTION FLUSH \[ASYNC | SYNC\]: there are no functions.
+fn flush_functions(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if call.args.len() > 3 {
+        let word = call.args.at(1);
+        return Err(ErrorReply::unknown_subcommand_or_arity("FUNCTION", word));
+    }
+    if !databases::is_flush_option(call.args.get(2)) {
+        return Err(ErrorReply::FunctionFlushOption);
+    }
+    call.reply.ok();
+    Ok(Action::Continue)
+}
+
+/// SCRIPT FLUSH \[ASYNC | SYNC\]: there are no scripts.
+fn flush_scripts(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if call.args.len() > 3 || !databases::is_flush_option(call.args.get(2)) {
+        return Err(ErrorReply::ScriptFlushOption);
+    }
+    call.reply.ok();
+    Ok(Action::Continue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::TestNode;
+
+    #[test]
+    fn nothing_to_flush_is_flushed_with_the_options_checked() {
+        let mut node = TestNode::new();
+        let mut check = |line: &str, reply: &str| assert_eq!(node.send(line), reply, "{line}");
+        check("FUNCTION FLUSH", "+OK\r\n");
+        check("FUNCTION FLUSH ASYNC", "+OK\r\n");
+        check(
+            "FUNCTION FLUSH zork",
+            "-ERR FUNCTION FLUSH only supports SYNC|ASYNC option\r\n",
+        );
+        check("SCRIPT FLUSH SYNC", "+OK\r\n");
+        check(
+            "SCRIPT FLUSH zork",
+            "-ERR SCRIPT FLUSH only support SYNC|ASYNC option\r\n",
+        );
+    }
+
+    #[test]
+    fn commands_without_handler_are_unknown_and_not_listed() {
+        let mut node = TestNode::new();
+        assert!(
+            node.send("LPUSH a b")
+                .starts_with("-ERR unknown command 'LPUSH'")
+        );
+        assert!(
+            node.send("ACL LIST")
+                .starts_with("-ERR unknown command 'ACL'")
+        );
+        assert_eq!(
+            node.send("CLIENT ZORK"),
+            "-ERR unknown subcommand 'ZORK'. Try CLIENT HELP.\r\n"
+        );
+        assert_eq!(node.send("COMMAND INFO lpush"), "*1\r\n$-1\r\n");
+        assert!(node.send("COMMAND INFO get").starts_with("*1\r\n*10\r\n"));
+    }
+}

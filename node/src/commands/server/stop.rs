@@ -1,0 +1,62 @@
+//! SHUTDOWN: the end of the node.
+//! Pure: the shell ends it.
+
+use super::super::arguments::is_word;
+use super::{Action, Call};
+use shared::resp::ErrorReply;
+
+/// SHUTDOWN \[NOSAVE | SAVE\] \[NOW\] \[FORCE\] \[ABORT\]
+///
+/// Nothing can be saved yet, so SAVE fails, unless FORCE says that this does not matter.
+pub(super) fn shutdown(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let (mut save, mut no_save, mut force, mut abort) = (false, false, false, false);
+    for word in call.args.iter_from(1) {
+        if is_word(word, "save") {
+            save = true;
+        } else if is_word(word, "nosave") {
+            no_save = true;
+        } else if is_word(word, "force") {
+            force = true;
+        } else if is_word(word, "abort") {
+            abort = true;
+        } else if !is_word(word, "now") {
+            return Err(ErrorReply::Syntax);
+        }
+    }
+    if (save && no_save) || (abort && call.args.len() > 2) {
+        return Err(ErrorReply::Syntax);
+    }
+    if abort {
+        return Err(ErrorReply::NoShutdown);
+    }
+    if save && !force {
+        return Err(ErrorReply::ShutdownFailed);
+    }
+    Ok(Action::Shutdown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::TestNode;
+    use crate::execute::BatchEnd;
+
+    #[test]
+    fn only_a_clear_order_stops_the_node() {
+        let mut node = TestNode::new();
+        for (line, reply) in [
+            ("SHUTDOWN zork", "-ERR syntax error\r\n"),
+            ("SHUTDOWN SAVE NOSAVE", "-ERR syntax error\r\n"),
+            ("SHUTDOWN ABORT NOW", "-ERR syntax error\r\n"),
+            ("SHUTDOWN ABORT", "-ERR No shutdown in progress.\r\n"),
+            (
+                "SHUTDOWN SAVE",
+                "-ERR Errors trying to SHUTDOWN. Check logs.\r\n",
+            ),
+        ] {
+            assert_eq!(node.send(line), reply, "{line}");
+            assert_eq!(node.end, BatchEnd::Done, "{line}");
+        }
+        assert_eq!(node.send("SHUTDOWN NOSAVE NOW FORCE"), "");
+        assert_eq!(node.end, BatchEnd::Shutdown);
+    }
+}
