@@ -1,8 +1,10 @@
 //! BITOP: strings combined bit by bit into another one.
 //! Pure.
 
-use crate::commands::arguments::{bytes_of, is_word, len_of, reply_count, string};
+use crate::commands::arguments::{bytes_of, is_word, len_of, reply_count, string, word};
 use crate::commands::{Action, Call};
+use crate::store::Key;
+use shared::command::CommandId;
 use shared::resp::ErrorReply;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,9 @@ impl Operation {
     }
 }
 
+/// Results are made in pieces of this size, which stay in the first cache: a long result is never held twice, and may take the place of a source.
+const CHUNK_BYTES: usize = 8 * 1024;
+
 /// Index of the first source key.
 const FIRST_SOURCE: usize = 3;
 
@@ -45,35 +50,68 @@ pub(super) fn bitop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     if len == 0 {
         if call.store.remove(db, destination) {
-            call.effects.rewritten(db, &[b"DEL", destination.bytes]);
+            call.effects
+                .rewritten(db, &[word(CommandId::Del), destination.bytes]);
         }
         call.reply.integer(0);
         return Ok(Action::Continue);
     }
-    // Not straight into the destination, which may be a source as well.
-    let mut result = vec![0_u8; len];
+    make_room(call, destination, len)?;
+    let mut chunk = vec![0_u8; len.min(CHUNK_BYTES)];
+    for start in (0..len).step_by(CHUNK_BYTES) {
+        let chunk = &mut chunk[..(len - start).min(CHUNK_BYTES)];
+        combine_sources(call, operation, start, chunk)?;
+        let room = call.store.string_mut(db, destination, len)?;
+        room[start..][..chunk.len()].copy_from_slice(chunk);
+    }
+    call.effects.verbatim(db, call.args);
+    reply_count(&mut call.reply, len);
+    Ok(Action::Continue)
+}
+
+/// Makes the destination a string of `len` bytes that never expires. One that is a source as well keeps its bytes, and zeros follow.
+fn make_room(call: &mut Call<'_>, destination: Key<'_>, len: usize) -> Result<(), ErrorReply> {
+    let db = call.db();
+    let mut sources = call.args.iter_from(FIRST_SOURCE);
+    let is_source = sources.any(|source| source == destination.bytes);
+    let removed = !is_source && call.store.remove(db, destination);
+    if let Err(full) = call.store.string_mut(db, destination, len) {
+        if removed {
+            let words = [word(CommandId::Del), destination.bytes];
+            call.effects.rewritten(db, &words);
+        }
+        return Err(full.into());
+    }
+    call.store.set_expiry(db, destination, None)?;
+    Ok(())
+}
+
+/// Combines what the sources hold from byte `start` on into `chunk`.
+fn combine_sources(
+    call: &mut Call<'_>,
+    operation: Operation,
+    start: usize,
+    chunk: &mut [u8],
+) -> Result<(), ErrorReply> {
+    let db = call.db();
     for index in FIRST_SOURCE..call.args.len() {
         let key = call.key(index);
         let mut buffer = itoa::Buffer::new();
         let value = string(call.store.peek(db, key))?;
         let source = value.map_or(&b""[..], |value| bytes_of(value, &mut buffer));
+        let source = source.get(start..).unwrap_or_default();
+        let source = &source[..source.len().min(chunk.len())];
         if index == FIRST_SOURCE {
-            result[..source.len()].copy_from_slice(source);
+            chunk[..source.len()].copy_from_slice(source);
+            chunk[source.len()..].fill(0);
         } else {
-            combine(&mut result, source, operation);
+            combine(chunk, source, operation);
         }
     }
     if operation == Operation::Not {
-        result.iter_mut().for_each(|byte| *byte = !*byte);
+        chunk.iter_mut().for_each(|byte| *byte = !*byte);
     }
-    call.store.remove(db, destination);
-    // What is edited in place is `raw`, as Redis says of all results.
-    call.store
-        .string_mut(db, destination, len)?
-        .copy_from_slice(&result);
-    call.effects.verbatim(db, call.args);
-    reply_count(&mut call.reply, len);
-    Ok(Action::Continue)
+    Ok(())
 }
 
 /// `result = result operation source`, the shorter source taken to go on with zeros. The loops are so plain that they become wide instructions.

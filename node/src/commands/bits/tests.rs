@@ -129,6 +129,42 @@ fn strings_are_combined() {
 }
 
 #[test]
+fn long_strings_are_combined_in_pieces() {
+    let pattern = |len: usize, step: usize| -> Vec<u8> {
+        let byte = |at: usize| u8::try_from(at * step % 251).unwrap_or(0);
+        (0..len).map(byte).collect()
+    };
+    let (long, short) = (pattern(30_000, 7), pattern(17_001, 3));
+    for (operation, combine) in [
+        ("AND", (|a, b| a & b) as fn(u8, u8) -> u8),
+        ("OR", |a, b| a | b),
+        ("XOR", |a, b| a ^ b),
+    ] {
+        let padded = short.iter().chain(std::iter::repeat(&0));
+        let expected: Vec<u8> = long
+            .iter()
+            .zip(padded)
+            .map(|(a, b)| combine(*a, *b))
+            .collect();
+        for destination in ["to", "long", "short"] {
+            let mut node = TestNode::new();
+            node.run(&[b"SET", &b"long"[..], &long]);
+            node.run(&[b"SET", &b"short"[..], &short]);
+            node.send("SET to old EX 10");
+            let reply = node.send(&format!("BITOP {operation} {destination} long short"));
+            assert_eq!(reply, ":30000\r\n");
+            let reply = node.run_bytes(&["GET", destination]);
+            assert_eq!(
+                reply[8..reply.len() - 2],
+                expected,
+                "{operation} {destination}"
+            );
+            assert_eq!(node.send(&format!("TTL {destination}")), ":-1\r\n");
+        }
+    }
+}
+
+#[test]
 fn fields_are_read_and_written() {
     check(&[
         ("BITFIELD k INCRBY i5 100 1 GET u4 0", "*2 :1 :0"),
