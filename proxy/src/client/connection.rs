@@ -1,0 +1,421 @@
+//! One client's socket: requests in, replies out in request order.
+//! Reaches: the client's own places in the thread. Never: decides where a request goes.
+//! Bounds: nothing is read from a client with too many requests under way or too many bytes not taken; one that does not take them for too long,
+//! or lets too many pile up, is closed.
+
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use shared::resp::{ErrorReply, RequestBatch, RequestScanner};
+use shared::topology::Version;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+use super::output::SLICES_PER_WRITE;
+use super::reply_queue::ReplyQueue;
+use super::state::ClientState;
+use super::stream::ClientStream;
+use crate::buffers::Buffers;
+use crate::dispatch::Progress;
+use crate::slab::Key;
+use crate::thread::ProxyThread;
+
+/// Reads from one client before others get their turn.
+const READS_PER_TURN: usize = 2;
+
+/// Requests that are found in a buffer before they are carried out: enough for deep pipelines, few enough to keep their ranges in the cache.
+const REQUESTS_PER_SCAN: usize = 1024;
+
+/// Least room that is made behind the beginning of a request before more of it is read.
+const LEAST_READ_BYTES: usize = 16 * 1024;
+
+/// Most room that is made at once for a large argument: a client's word for its length is not enough to take memory for it.
+const MOST_READ_BYTES: usize = 1024 * 1024;
+
+/// What the thread keeps of a client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// The socket.
+    pub(crate) stream: ClientStream,
+    /// What it has chosen.
+    pub(crate) state: ClientState,
+    /// Its replies.
+    pub(crate) queue: ReplyQueue,
+    /// Finds requests.
+    pub(crate) scanner: RequestScanner,
+    /// The beginning of a request, or all that belongs to `paused`; empty for most clients at most times.
+    input: Vec<u8>,
+    /// Requests that were found but have to wait.
+    paused: Option<Box<Paused>>,
+    /// Wakes the client's task.
+    waker: Option<Waker>,
+    /// It is in the thread's list of clients with something to write.
+    pub(crate) is_dirty: bool,
+    /// The kernel has no room for its replies.
+    is_write_blocked: bool,
+    /// Its task waits for replies to leave before it reads on.
+    is_stopped: bool,
+    /// No more requests are read; it is closed as soon as all replies are written.
+    pub(crate) is_ending: bool,
+    /// Since when it leaves more than the soft limit waiting, monotonic milliseconds.
+    pub(crate) stalled_since_ms: Option<u64>,
+    /// The topology by which its requests under way were routed.
+    pub(crate) routed_by: Version,
+    /// The command that is being carried out alone: later ones wait for its reply.
+    pub(crate) is_alone: bool,
+}
+
+/// Requests of a batch that could not be carried out yet.
+#[derive(Debug)]
+struct Paused {
+    batch: RequestBatch,
+    next: usize,
+}
+
+/// What reading came to.
+enum ReadEnd {
+    /// All that was read has been dealt with.
+    Done,
+    /// Nothing to read now.
+    Pending,
+    /// Requests were found that have to wait.
+    Paused,
+    /// The client is gone, or has nothing more to say.
+    Gone,
+}
+
+impl Client {
+    /// A client that has just been accepted.
+    pub(crate) fn new(stream: ClientStream, state: ClientState, scanner: RequestScanner, routed_by: Version) -> Self {
+        Self {
+            stream,
+            state,
+            queue: ReplyQueue::default(),
+            scanner,
+            input: Vec::new(),
+            paused: None,
+            waker: None,
+            is_dirty: false,
+            is_write_blocked: false,
+            is_stopped: false,
+            is_ending: false,
+            stalled_since_ms: None,
+            routed_by,
+            is_alone: false,
+        }
+    }
+
+    /// Lets its task run again.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Bytes of requests that are kept for it.
+    pub(crate) fn input_bytes(&self) -> usize {
+        self.input.len()
+    }
+
+    /// Writes what can be written. `Ok(true)`: nothing is left.
+    fn write(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> io::Result<bool> {
+        let output = self.queue.output();
+        if output.is_empty() && !self.is_write_blocked {
+            return Ok(true);
+        }
+        while !output.is_empty() {
+            let stream = Pin::new(&mut self.stream);
+            let written = match output.single() {
+                Some(bytes) => stream.poll_write(cx, bytes),
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
+                    let filled = output.slices(&mut slices);
+                    stream.poll_write_vectored(cx, &slices[..filled])
+                }
+            };
+            match written {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(count)) => output.advance(count, buffers),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => {
+                    self.is_write_blocked = true;
+                    return Ok(false);
+                }
+            }
+        }
+        // TLS may hold bytes back; a plain socket never does.
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Ready(Ok(())) => {
+                self.is_write_blocked = false;
+                Ok(true)
+            }
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => {
+                self.is_write_blocked = true;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Makes room for more of the request that has begun.
+    fn make_room(&mut self) {
+        let wanted = self.scanner.missing_bytes().min(MOST_READ_BYTES.max(self.input.len()));
+        self.input.reserve(wanted.max(LEAST_READ_BYTES));
+    }
+}
+
+impl ProxyThread {
+    /// The whole life of a client's task, one turn at a time; `Ready` when the client is gone.
+    pub(crate) fn poll_client(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(client) = self.receivers.clients.get_mut(key) else {
+            return Poll::Ready(());
+        };
+        if client.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            client.waker = Some(cx.waker().clone());
+        }
+        if client.is_write_blocked && self.write_client(key, cx).is_ready() {
+            return Poll::Ready(());
+        }
+        for _ in 0..READS_PER_TURN {
+            let Some(client) = self.receivers.clients.get_mut(key) else {
+                return Poll::Ready(());
+            };
+            client.is_stopped = false;
+            let end = if client.paused.is_some() {
+                self.resume_client(key)
+            } else if client.is_ending {
+                return self.close_if_done(key);
+            } else if self.limits.lets_read(client) {
+                self.read_client(key, cx)
+            } else {
+                client.is_stopped = true;
+                return Poll::Pending;
+            };
+            match end {
+                ReadEnd::Done => {}
+                ReadEnd::Pending => return Poll::Pending,
+                ReadEnd::Paused => {
+                    if let Some(client) = self.receivers.clients.get_mut(key) {
+                        client.is_stopped = true;
+                    }
+                    return Poll::Pending;
+                }
+                ReadEnd::Gone => {
+                    self.remove_client(key);
+                    return Poll::Ready(());
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Writes what waits for the client; `Ready` when it is gone afterwards.
+    pub(crate) fn write_client(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(client) = self.receivers.clients.get_mut(key) else {
+            return Poll::Ready(());
+        };
+        match client.write(cx, &mut self.receivers.buffers) {
+            Ok(true) if client.is_ending => return self.close_if_done(key),
+            Ok(_) => {}
+            Err(_) => {
+                // It went away without waiting for its replies: nothing that a person must know.
+                self.remove_client(key);
+                return Poll::Ready(());
+            }
+        }
+        if client.queue.bytes() > self.limits.output_hard_bytes {
+            tracing::warn!(client = client.state.id, bytes = client.queue.bytes(), "client closed: it does not take its replies");
+            self.remove_client(key);
+            return Poll::Ready(());
+        }
+        if client.is_stopped {
+            client.wake();
+        }
+        Poll::Pending
+    }
+
+    /// Writes for a client whose task does something else at the moment.
+    pub(crate) fn flush_client(&mut self, key: Key) {
+        let mut cx = Context::from_waker(Waker::noop());
+        if self.write_client(key, &mut cx).is_pending()
+            && let Some(client) = self.receivers.clients.get_mut(key)
+            && client.is_write_blocked
+        {
+            // Its own task is to be told when there is room.
+            client.wake();
+        }
+    }
+
+    fn close_if_done(&mut self, key: Key) -> Poll<()> {
+        match self.receivers.clients.get_mut(key) {
+            Some(client) if !client.queue.is_idle() || client.is_write_blocked => Poll::Pending,
+            _ => {
+                self.remove_client(key);
+                Poll::Ready(())
+            }
+        }
+    }
+
+    fn read_client(&mut self, key: Key, cx: &mut Context<'_>) -> ReadEnd {
+        let Some(client) = self.receivers.clients.get_mut(key) else {
+            return ReadEnd::Gone;
+        };
+        if client.input.is_empty() {
+            let mut scratch = std::mem::take(&mut self.scratch);
+            let end = self.read_into_scratch(key, cx, &mut scratch);
+            self.scratch = scratch;
+            return end;
+        }
+        client.make_room();
+        let read = pin!(client.stream.read_buf(&mut client.input));
+        match std::future::Future::poll(read, cx) {
+            Poll::Pending => return ReadEnd::Pending,
+            Poll::Ready(Ok(0)) => return self.end_of_requests(key),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(_)) => return ReadEnd::Gone,
+        }
+        let mut input = std::mem::take(&mut client.input);
+        let end = self.run(key, &mut input, None);
+        self.keep_rest(key, input, end)
+    }
+
+    fn read_into_scratch(&mut self, key: Key, cx: &mut Context<'_>, scratch: &mut [u8]) -> ReadEnd {
+        let Some(client) = self.receivers.clients.get_mut(key) else {
+            return ReadEnd::Gone;
+        };
+        let mut buffer = ReadBuf::new(scratch);
+        match Pin::new(&mut client.stream).poll_read(cx, &mut buffer) {
+            Poll::Pending => return ReadEnd::Pending,
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return ReadEnd::Gone,
+        }
+        let read = buffer.filled().len();
+        if read == 0 {
+            return self.end_of_requests(key);
+        }
+        let bytes = &mut scratch[..read];
+        let end = self.run(key, bytes, None);
+        let Some(client) = self.receivers.clients.get_mut(key) else {
+            return ReadEnd::Gone;
+        };
+        match end {
+            ReadEnd::Paused => client.input = bytes.to_vec(),
+            _ => {
+                let finished = client.scanner.finished_bytes();
+                client.input.extend_from_slice(&bytes[finished..]);
+                client.scanner.dropped(finished);
+            }
+        }
+        end
+    }
+
+    /// Goes on with requests that had to wait.
+    fn resume_client(&mut self, key: Key) -> ReadEnd {
+        let Some(client) = self.receivers.clients.get_mut(key) else {
+            return ReadEnd::Gone;
+        };
+        let paused = client.paused.take();
+        let mut input = std::mem::take(&mut client.input);
+        let end = self.run(key, &mut input, paused);
+        self.keep_rest(key, input, end)
+    }
+
+    /// Keeps what `run` has not dealt with.
+    fn keep_rest(&mut self, key: Key, mut input: Vec<u8>, end: ReadEnd) -> ReadEnd {
+        let Some(client) = self.receivers.clients.get_mut(key) else {
+            return ReadEnd::Gone;
+        };
+        if !matches!(end, ReadEnd::Paused) {
+            let finished = client.scanner.finished_bytes();
+            client.scanner.dropped(finished);
+            if finished == input.len() {
+                self.receivers.buffers.give_back(input);
+                return end;
+            }
+            input.drain(..finished);
+        }
+        if input.len() > self.limits.input_bytes {
+            tracing::warn!(client = client.state.id, bytes = input.len(), "client closed: its request is too large");
+            return ReadEnd::Gone;
+        }
+        client.input = input;
+        end
+    }
+
+    /// The client has closed its side: what it asked is still answered.
+    fn end_of_requests(&mut self, key: Key) -> ReadEnd {
+        match self.receivers.clients.get_mut(key) {
+            Some(client) if !client.queue.is_idle() => {
+                client.is_ending = true;
+                ReadEnd::Done
+            }
+            _ => ReadEnd::Gone,
+        }
+    }
+
+    /// Finds requests in `buffer` and carries them out, first those of `paused`.
+    fn run(&mut self, key: Key, buffer: &mut [u8], paused: Option<Box<Paused>>) -> ReadEnd {
+        let (mut batch, mut next) = match paused {
+            Some(paused) => (paused.batch, Some(paused.next)),
+            None => (std::mem::take(&mut self.batch), None),
+        };
+        let end = loop {
+            let mut fault = None;
+            let mut found_all = false;
+            if next.is_none() {
+                batch.clear();
+                let Some(client) = self.receivers.clients.get_mut(key) else {
+                    break ReadEnd::Gone;
+                };
+                // Limits change with AUTH, so a stranger's requests are taken one at a time.
+                let most = if client.state.is_authenticated { REQUESTS_PER_SCAN } else { 1 };
+                fault = client.scanner.scan(buffer, &mut batch, most).err();
+                found_all = batch.requests().len() < most;
+            }
+            match self.dispatch(key, buffer, &batch, next.take().unwrap_or(0)) {
+                Progress::Done => {}
+                Progress::Wait(at) => {
+                    if let Some(client) = self.receivers.clients.get_mut(key) {
+                        let batch = std::mem::take(&mut batch);
+                        client.paused = Some(Box::new(Paused { batch, next: at }));
+                    }
+                    return ReadEnd::Paused;
+                }
+                Progress::End => break ReadEnd::Done,
+                Progress::Gone => break ReadEnd::Gone,
+            }
+            if let Some(fault) = fault {
+                self.refuse_client(key, &ErrorReply::Protocol(fault));
+                break ReadEnd::Done;
+            }
+            if found_all {
+                break ReadEnd::Done;
+            }
+        };
+        batch.clear();
+        self.batch = batch;
+        end
+    }
+
+    /// The last thing that the client hears.
+    pub(crate) fn refuse_client(&mut self, key: Key, error: &ErrorReply) {
+        if let Some(client) = self.receivers.clients.get_mut(key) {
+            let protocol = client.state.protocol;
+            client.queue.answer(&mut self.receivers.buffers, |out| {
+                shared::resp::ReplyWriter::new(out, protocol).error(error);
+            });
+            client.is_ending = true;
+            self.receivers.mark_dirty(key);
+            self.wake_flusher();
+        }
+    }
+
+    /// Closes a client; replies to it that are still on their way will be dropped when they arrive.
+    pub(crate) fn remove_client(&mut self, key: Key) {
+        if let Some(client) = self.receivers.clients.remove(key) {
+            client.wake();
+            self.proxy.clients.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a client has told about itself, and what it has chosen. Pure.
+
+use std::net::SocketAddr;
+
+use shared::command::{CommandFlags, CommandId, CommandSpec};
+use shared::resp::{Protocol, RequestLimits};
+
+/// Which replies a client wants to hear (CLIENT REPLY).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ReplyMode {
+    /// All.
+    #[default]
+    On,
+    /// None.
+    Off,
+    /// All but that of the next command.
+    SkipNext,
+}
+
+/// A client as it is known here.
+#[derive(Debug)]
+pub(crate) struct ClientState {
+    /// Unique within the proxy.
+    pub(crate) id: u64,
+    /// Where it connects from.
+    pub(crate) peer: SocketAddr,
+    /// Where it connected to.
+    pub(crate) local: SocketAddr,
+    /// RESP version.
+    pub(crate) protocol: Protocol,
+    /// The database that its commands mean.
+    pub(crate) database: u16,
+    /// Whether it may run commands.
+    pub(crate) is_authenticated: bool,
+    /// CLIENT SETNAME.
+    pub(crate) name: Box<[u8]>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub(crate) library_name: Box<[u8]>,
+    /// CLIENT SETINFO LIB-VER.
+    pub(crate) library_version: Box<[u8]>,
+    /// CLIENT NO-EVICT: remembered and shown; a proxy evicts nobody.
+    pub(crate) is_no_evict: bool,
+    /// READONLY was said.
+    pub(crate) is_readonly: bool,
+    /// CLIENT REPLY.
+    pub(crate) reply_mode: ReplyMode,
+    /// When it connected, wall-clock milliseconds.
+    pub(crate) connected_ms: u64,
+    /// When it last sent something, wall-clock milliseconds.
+    pub(crate) active_ms: u64,
+    /// The last command.
+    pub(crate) last_command: Option<CommandId>,
+}
+
+impl ClientState {
+    /// A client that has said nothing yet.
+    pub(crate) fn new(id: u64, peer: SocketAddr, local: SocketAddr, needs_password: bool, now_ms: u64) -> Self {
+        Self {
+            id,
+            peer,
+            local,
+            protocol: Protocol::Resp2,
+            database: 0,
+            is_authenticated: !needs_password,
+            name: Box::default(),
+            library_name: Box::default(),
+            library_version: Box::default(),
+            is_no_evict: false,
+            is_readonly: false,
+            reply_mode: ReplyMode::On,
+            connected_ms: now_ms,
+            active_ms: now_ms,
+            last_command: None,
+        }
+    }
+
+    /// RESET: as if it had just connected.
+    pub(crate) fn reset(&mut self, needs_password: bool) {
+        self.protocol = Protocol::Resp2;
+        self.database = 0;
+        self.is_authenticated = !needs_password;
+        self.name = Box::default();
+        self.is_no_evict = false;
+        self.is_readonly = false;
+        self.reply_mode = ReplyMode::On;
+    }
+
+    /// Whether it may run this command.
+    #[inline]
+    pub(crate) fn may_run(&self, spec: &CommandSpec) -> bool {
+        self.is_authenticated || spec.flags.contains(CommandFlags::NO_AUTH)
+    }
+
+    /// How large its requests may be.
+    pub(crate) fn limits(&self, bulk_bytes: u32) -> RequestLimits {
+        if self.is_authenticated {
+            RequestLimits {
+                bulk_bytes,
+                ..RequestLimits::AUTHENTICATED
+            }
+        } else {
+            RequestLimits::UNAUTHENTICATED
+        }
+    }
+
+    /// Whether it wants to hear every reply.
+    #[inline]
+    pub(crate) fn hears_all(&self) -> bool {
+        self.reply_mode == ReplyMode::On
+    }
+
+    /// Whether the reply to the command that is being read is not wanted; forgets a SKIP, which is for one command.
+    #[inline]
+    pub(crate) fn take_silence(&mut self) -> bool {
+        match self.reply_mode {
+            ReplyMode::On => false,
+            ReplyMode::Off => true,
+            ReplyMode::SkipNext => {
+                self.reply_mode = ReplyMode::On;
+                true
+            }
+        }
+    }
+}

@@ -1,0 +1,487 @@
+//! Carries out requests: to the pipe of one shard, in parts to several, or answered here.
+//! Reaches: the client's reply queue, the pipes' lines. Never: touches a socket; decides a route ([`crate::route`] does).
+//! Invariant: a place in the client's reply queue is taken before a request is appended, so a fast shard cannot overtake a slow one.
+
+use shared::clock::Reading;
+use shared::command::{self, CommandId, CommandSpec, Route};
+use shared::resp::{Args, ErrorReply, ReplyWriter, Request, RequestBatch, encode_request};
+use shared::topology::ShardIndex;
+
+use crate::client::{ClientState, Source};
+use crate::gather::Gather;
+use crate::metrics::Outcome;
+use crate::pipe::set::{Admission, Class, Lane, PipeNumber, PipeSet};
+use crate::pipe::{Target, Waiter};
+use crate::receivers::{Failure, Receivers};
+use crate::route::merge::Plan;
+use crate::route::{self, Split};
+use crate::server::ProxyShared;
+use crate::slab::Key;
+use crate::thread::ProxyThread;
+use crate::topology::Snapshot;
+
+/// How far a batch was carried out.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// To its end.
+    Done,
+    /// The request of this index has to wait.
+    Wait(usize),
+    /// The client is to be closed once it has its replies.
+    End,
+    /// The client is gone.
+    Gone,
+}
+
+/// What becomes of one request.
+pub(crate) enum Step {
+    Next,
+    Wait,
+    End,
+}
+
+/// Consecutive requests of a batch that lie one behind the other and go to the same pipe.
+struct Run {
+    pipe: PipeNumber,
+    command: CommandId,
+    start: u32,
+    end: u32,
+    count: u32,
+    /// Requests that may still join.
+    room: u32,
+}
+
+impl Run {
+    /// No requests; nothing can join.
+    fn none() -> Self {
+        Self {
+            pipe: PipeNumber::MAX,
+            command: CommandId::Get,
+            start: 0,
+            end: 0,
+            count: 0,
+            room: 0,
+        }
+    }
+}
+
+/// One client's batch being carried out.
+pub(crate) struct Dispatcher<'a> {
+    pub(crate) receivers: &'a mut Receivers,
+    pub(crate) pipes: &'a mut PipeSet,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) proxy: &'a ProxyShared,
+    pub(crate) split: &'a mut Split,
+    pub(crate) key: Key,
+    /// As the client's state says; copied here because every request needs it.
+    lane: Lane,
+    is_authenticated: bool,
+    hears_all: bool,
+    pub(crate) now: Reading,
+    pub(crate) now_ms: u64,
+}
+
+impl ProxyThread {
+    /// Carries out the requests of `batch` from index `from` on.
+    pub(crate) fn dispatch(&mut self, key: Key, buffer: &[u8], batch: &RequestBatch, from: usize) -> Progress {
+        self.follow_topology();
+        let now_ms = self.now_ms();
+        let now = self.receivers.stopwatch.read();
+        let Some(client) = self.receivers.clients.get_mut(key) else {
+            return Progress::Gone;
+        };
+        client.state.active_ms = now_ms;
+        let version = self.snapshot.version();
+        // What was routed by an older topology comes to its end first: its keys may have moved, and a later command on
+        // one of them must not overtake it on another node.
+        if client.routed_by != version || client.is_alone {
+            if client.queue.missing() > 0 {
+                return Progress::Wait(from);
+            }
+            client.routed_by = version;
+            client.is_alone = false;
+        }
+        let lane = lane_of(&client.state);
+        let is_authenticated = client.state.is_authenticated;
+        let hears_all = client.state.hears_all();
+        let mut dispatcher = Dispatcher {
+            receivers: &mut self.receivers,
+            pipes: &mut self.pipes,
+            snapshot: &self.snapshot,
+            proxy: &self.proxy,
+            split: &mut self.split,
+            key,
+            lane,
+            is_authenticated,
+            hears_all,
+            now,
+            now_ms,
+        };
+        let progress = dispatcher.carry_out(buffer, batch, from);
+        self.receivers.mark_dirty(key);
+        self.wake_flusher();
+        progress
+    }
+
+    /// Requests in the line of a node that has left the topology, or leads another shard now, go where their keys are.
+    pub(crate) fn route_line_again(&mut self, number: PipeNumber) {
+        let Some((pipe, node)) = self.pipes.with_node(number) else {
+            return;
+        };
+        let mut line = std::mem::take(&mut pipe.line);
+        let mut waiters = std::mem::take(&mut pipe.in_flight);
+        let (lane, shard, shard_index) = (pipe.lane, node.shard.clone(), node.shard_index);
+        let mut batch = RequestBatch::default();
+        line.take_unanswered(|bytes, request| {
+            let waiter = waiters.take(1);
+            let spec = command::spec(waiter.command);
+            let mut frame = bytes[request.frame.clone()].to_vec();
+            let owner = route::shard_of_frame(spec, &mut frame, &mut batch, &self.snapshot);
+            let pipe = owner.map(|owner| self.pipes.to_shard(owner, lane));
+            match pipe.map(|pipe| (pipe, self.pipes.admit(pipe, 0))) {
+                Some((pipe, Admission::Room(_))) if pipe != number => {
+                    self.pipes.append(pipe, &frame, waiter, &mut self.receivers.buffers);
+                }
+                _ => self.receivers.fail(waiter, Failure::NotApplied, &shard, shard_index),
+            }
+        });
+        self.wake_flusher();
+    }
+}
+
+fn lane_of(state: &ClientState) -> Lane {
+    Lane {
+        class: Class::Primary,
+        protocol: state.protocol,
+        database: state.database,
+    }
+}
+
+impl Dispatcher<'_> {
+    fn carry_out(&mut self, buffer: &[u8], batch: &RequestBatch, from: usize) -> Progress {
+        let mut run = Run::none();
+        for (index, request) in batch.requests().iter().enumerate().skip(from) {
+            let args = batch.args(buffer, request);
+            match self.request(buffer, request, args, &mut run) {
+                Step::Next => {}
+                Step::Wait => {
+                    self.finish_run(buffer, &mut run);
+                    return Progress::Wait(index);
+                }
+                Step::End => {
+                    self.finish_run(buffer, &mut run);
+                    return Progress::End;
+                }
+            }
+        }
+        self.finish_run(buffer, &mut run);
+        Progress::Done
+    }
+
+    #[inline]
+    fn request(&mut self, buffer: &[u8], request: &Request, args: Args<'_>, run: &mut Run) -> Step {
+        let spec = match route::resolve(args) {
+            Ok(spec) => spec,
+            Err(error) => {
+                self.finish_run(buffer, run);
+                return self.answer_unknown(&error);
+            }
+        };
+        let is_plain = spec.route == Route::ByKey && !route::leaves_its_database(spec.id);
+        if is_plain
+            && self.is_authenticated
+            && self.hears_all
+            && let Ok(shard) = route::shard_of(spec, args, self.snapshot)
+        {
+            return self.forward(shard, spec, buffer, request, args, run);
+        }
+        self.finish_run(buffer, run);
+        self.rare_request(spec, buffer, request, args)
+    }
+
+    /// The request goes, as the client wrote it, to the primary of `shard`.
+    #[inline]
+    fn forward(
+        &mut self,
+        shard: ShardIndex,
+        spec: &'static CommandSpec,
+        buffer: &[u8],
+        request: &Request,
+        args: Args<'_>,
+        run: &mut Run,
+    ) -> Step {
+        let pipe = self.pipes.to_shard(shard, self.lane);
+        if run.pipe == pipe && run.command == spec.id && run.end == request.start && run.room > 0 && !request.inline {
+            run.end = request.end;
+            run.count += 1;
+            run.room -= 1;
+            return Step::Next;
+        }
+        self.finish_run(buffer, run);
+        let room = match self.admit(pipe) {
+            Admission::Room(room) => room,
+            Admission::Full => return Step::Wait,
+            Admission::Down(error) => return self.answer_down(spec, shard, &error),
+        };
+        if request.inline {
+            self.send_encoded(pipe, spec, args);
+            return Step::Next;
+        }
+        *run = Run {
+            pipe,
+            command: spec.id,
+            start: request.start,
+            end: request.end,
+            count: 1,
+            room: room - 1,
+        };
+        Step::Next
+    }
+
+    /// What the pipe says, within what the client may have under way.
+    fn admit(&mut self, pipe: PipeNumber) -> Admission {
+        let most = u64::from(self.proxy.config.client_requests_in_flight);
+        let missing = self.receivers.clients.get(self.key).map_or(0, |client| client.queue.missing());
+        let left = most.saturating_sub(missing);
+        if left == 0 {
+            return Admission::Full;
+        }
+        match self.pipes.admit(pipe, self.now_ms) {
+            Admission::Room(room) => Admission::Room(room.min(u32::try_from(left).unwrap_or(u32::MAX))),
+            Admission::Full => {
+                if let Some(pipe) = self.pipes.get_mut(pipe) {
+                    pipe.crowd.push(self.key);
+                }
+                Admission::Full
+            }
+            down @ Admission::Down(_) => down,
+        }
+    }
+
+    /// Appends a run to its pipe.
+    #[inline]
+    fn finish_run(&mut self, buffer: &[u8], run: &mut Run) {
+        if run.count == 0 {
+            return;
+        }
+        let frames = &buffer[run.start as usize..run.end as usize];
+        let first = self.expect(Source::Pipe(run.pipe), run.count);
+        let waiter = self.waiter(first, run.count, run.command);
+        self.pipes.append(run.pipe, frames, waiter, &mut self.receivers.buffers);
+        *run = Run::none();
+    }
+
+    /// A request that is not a frame that could be forwarded.
+    fn send_encoded(&mut self, pipe: PipeNumber, spec: &CommandSpec, args: Args<'_>) {
+        let first = self.expect(Source::Pipe(pipe), 1);
+        let waiter = self.waiter(first, 1, spec.id);
+        self.pipes
+            .append_with(pipe, waiter, &mut self.receivers.buffers, |out| {
+                encode_request(out, args.iter_from(0));
+            });
+    }
+
+    fn waiter(&self, first: u64, count: u32, command: CommandId) -> Waiter {
+        Waiter {
+            target: Target::Client {
+                client: self.key,
+                first,
+            },
+            started: self.now,
+            count,
+            command,
+            attempts: 0,
+        }
+    }
+
+    /// Takes a place in the client's reply queue.
+    #[inline]
+    fn expect(&mut self, source: Source, count: u32) -> u64 {
+        match self.receivers.clients.get_mut(self.key) {
+            Some(client) => {
+                let silent = !self.hears_all && client.state.take_silence();
+                client.queue.expect(source, count, silent)
+            }
+            None => 0,
+        }
+    }
+
+    fn rare_request(&mut self, spec: &'static CommandSpec, buffer: &[u8], request: &Request, args: Args<'_>) -> Step {
+        let Some(client) = self.receivers.clients.get_mut(self.key) else {
+            return Step::End;
+        };
+        client.state.last_command = Some(spec.id);
+        if !client.state.may_run(spec) {
+            return self.answer_error(spec, &ErrorReply::NoAuth);
+        }
+        if route::needs_quiet(spec.id) && client.queue.missing() > 0 {
+            return Step::Wait;
+        }
+        let leaves_database = route::leaves_its_database(spec.id);
+        let mut run = Run::none();
+        let step = match spec.route {
+            Route::ByKey => match route::shard_of(spec, args, self.snapshot) {
+                Ok(shard) => self.forward(shard, spec, buffer, request, args, &mut run),
+                Err(error) => self.answer_error(spec, &error),
+            },
+            Route::AnyShard => self.forward(route::any_shard(), spec, buffer, request, args, &mut run),
+            Route::Split => self.split(spec, buffer, request, args, &mut run),
+            Route::EveryShard => self.every_shard(spec, args, Plan::Table(spec.merge)),
+            Route::Local => self.local(spec, args),
+            Route::Walked => self.walk(spec, args),
+            Route::Refused => self.answer_error(spec, &route::refused(spec)),
+            Route::ByChannel | Route::Leased | Route::LeasedIfBlock | Route::Transaction | Route::Subscribed => {
+                self.answer_unknown(&command::unknown_command(args))
+            }
+        };
+        self.finish_run(buffer, &mut run);
+        if leaves_database
+            && matches!(step, Step::Next)
+            && let Some(client) = self.receivers.clients.get_mut(self.key)
+        {
+            client.is_alone = true;
+        }
+        step
+    }
+}
+
+impl Dispatcher<'_> {
+    /// Replies here, behind all that was asked before.
+    pub(crate) fn answer(&mut self, write: impl FnOnce(&mut ReplyWriter<'_>)) {
+        let Some(client) = self.receivers.clients.get_mut(self.key) else {
+            return;
+        };
+        let protocol = client.state.protocol;
+        if client.state.take_silence() {
+            write(&mut ReplyWriter::new(&mut Vec::new(), protocol));
+            return;
+        }
+        client.queue.answer(&mut self.receivers.buffers, |out| {
+            write(&mut ReplyWriter::new(out, protocol));
+        });
+    }
+
+    fn answer_error(&mut self, spec: &CommandSpec, error: &ErrorReply) -> Step {
+        self.receivers.stats.record_refused(spec.id);
+        self.answer(|reply| reply.error(error));
+        Step::Next
+    }
+
+    fn answer_unknown(&mut self, error: &ErrorReply) -> Step {
+        let is_stranger = self
+            .receivers
+            .clients
+            .get(self.key)
+            .is_some_and(|client| !client.state.is_authenticated);
+        self.receivers.stats.record_unknown();
+        if is_stranger {
+            self.answer(|reply| reply.error(&ErrorReply::NoAuth));
+        } else {
+            self.answer(|reply| reply.error(error));
+        }
+        Step::Next
+    }
+
+    fn answer_down(&mut self, spec: &CommandSpec, shard: ShardIndex, error: &ErrorReply) -> Step {
+        self.receivers
+            .stats
+            .record_failure(spec.id, shard.as_usize(), 1, Outcome::ShardDown);
+        self.answer(|reply| reply.error(error));
+        Step::Next
+    }
+
+    /// One sub-command per shard; as the client wrote it when one shard owns all keys.
+    fn split(
+        &mut self,
+        spec: &'static CommandSpec,
+        buffer: &[u8],
+        request: &Request,
+        args: Args<'_>,
+        run: &mut Run,
+    ) -> Step {
+        let mut split = std::mem::take(self.split);
+        let step = match split.plan(spec, args, self.snapshot) {
+            Err(error) => self.answer_error(spec, &error),
+            Ok(Some(only)) => self.forward(only, spec, buffer, request, args, run),
+            Ok(None) => self.send_parts(spec, args, &split),
+        };
+        *self.split = split;
+        step
+    }
+
+    fn send_parts(&mut self, spec: &'static CommandSpec, args: Args<'_>, split: &Split) -> Step {
+        let Some(lines) = self.admit_all(split.shards()) else {
+            return Step::Wait;
+        };
+        let gather = self.gather(spec, split.merge_plan(spec), lines.len());
+        for (part, (shard, line)) in (0..).zip(lines) {
+            self.send_part(gather, part, spec, shard, line, |out| split.encode(spec, args, shard, out));
+        }
+        Step::Next
+    }
+
+    /// The same command to every shard.
+    pub(crate) fn every_shard(&mut self, spec: &'static CommandSpec, args: Args<'_>, plan: Plan) -> Step {
+        let Some(lines) = self.admit_all(route::all_shards(self.snapshot)) else {
+            return Step::Wait;
+        };
+        let gather = self.gather(spec, plan, lines.len());
+        for (part, (shard, line)) in (0..).zip(lines) {
+            self.send_part(gather, part, spec, shard, line, |out| encode_request(out, args.iter_from(0)));
+        }
+        Step::Next
+    }
+
+    /// The pipe of each shard, or that it is down; `None` when one of them is full, and nothing may be appended to any.
+    pub(crate) fn admit_all(
+        &mut self,
+        shards: impl IntoIterator<Item = ShardIndex>,
+    ) -> Option<Vec<(ShardIndex, Option<PipeNumber>)>> {
+        let mut lines = Vec::new();
+        for shard in shards {
+            let pipe = self.pipes.to_shard(shard, self.lane);
+            match self.admit(pipe) {
+                Admission::Room(_) => lines.push((shard, Some(pipe))),
+                Admission::Down(_) => lines.push((shard, None)),
+                Admission::Full => return None,
+            }
+        }
+        Some(lines)
+    }
+
+    /// Takes a place for a command of several parts.
+    pub(crate) fn gather(&mut self, spec: &CommandSpec, plan: Plan, parts: usize) -> Key {
+        let number = self.expect(Source::Gathered, 1);
+        let gather = Gather::new(self.key, number, spec.id, self.now, self.lane.protocol, plan, parts);
+        self.receivers.gathers.insert(gather)
+    }
+
+    /// Appends a part to its pipe, or says that its shard is down.
+    pub(crate) fn send_part(
+        &mut self,
+        gather: Key,
+        part: u16,
+        spec: &CommandSpec,
+        shard: ShardIndex,
+        line: Option<PipeNumber>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let waiter = Waiter {
+            target: Target::Part { gather, part },
+            started: self.now,
+            count: 1,
+            command: spec.id,
+            attempts: 0,
+        };
+        match line {
+            Some(pipe) => self
+                .pipes
+                .append_with(pipe, waiter, &mut self.receivers.buffers, write),
+            None => {
+                let name = self.snapshot.topology.shards[shard.as_usize()].id.as_str();
+                self.receivers
+                    .fail(waiter, Failure::NotApplied, name, shard.as_usize());
+            }
+        }
+    }
+}

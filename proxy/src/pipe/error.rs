@@ -1,0 +1,48 @@
+//! Why a pipe is of no more use. Pure.
+
+use std::io;
+
+use shared::resp::ReplyError;
+
+/// Why a pipe was given up, or could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PipeError {
+    /// The network or the operating system.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The node closed the connection.
+    #[error("closed by the node")]
+    Closed,
+    /// Connecting, or the first words on the connection, took too long.
+    #[error("no connection within {after_ms} ms")]
+    ConnectTimeout {
+        /// The limit.
+        after_ms: u128,
+    },
+    /// The node does not reply any more.
+    #[error("no reply within {after_ms} ms")]
+    Silent {
+        /// The limit.
+        after_ms: u128,
+    },
+    /// What the node sends is not RESP.
+    #[error("what the node sends is no reply: {0}")]
+    NotReply(#[from] ReplyError),
+    /// A reply that nobody asked for: from here on replies would go to the wrong clients.
+    #[error("the node sent a reply that nobody asked for")]
+    Unasked,
+    /// A single reply larger than any client may be sent.
+    #[error("a reply of more than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// AUTH, HELLO, SELECT or PING was refused.
+    #[error("the node refused {command}: {reply}")]
+    Refused {
+        /// What was asked.
+        command: &'static str,
+        /// What it said.
+        reply: String,
+    },
+}

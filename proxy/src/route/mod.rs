@@ -1,0 +1,111 @@
+//! Where does a request go? Knows only the command table, the topology and the request.
+//! Pure.
+//!
+//! - here: the shard of a command's keys. [`split`]: one part per shard. [`merge`]: parts → one reply. [`scan`]: SCAN's cursor.
+//! - [`local`]: answers that need no node.
+//!
+//! Keys of one command must lie in one slot, as in Redis Cluster: slots may move, so two slots of one shard are no promise.
+//! Where there is only one shard nothing moves, and everything is allowed that a plain Redis allows.
+
+pub(crate) mod merge;
+pub(crate) mod split;
+
+pub(crate) use split::Split;
+
+use shared::command::{self, CommandId, CommandSpec};
+use shared::resp::{Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner};
+use shared::slot::SlotId;
+use shared::topology::ShardIndex;
+
+use crate::topology::Snapshot;
+
+/// The row of a command that is served.
+#[inline]
+pub(crate) fn resolve(args: Args<'_>) -> Result<&'static CommandSpec, ErrorReply> {
+    command::resolve(args)
+}
+
+/// Whether it changes what other databases hold: commands on other pipes must be over before it begins, and must not begin before it is over.
+#[inline]
+pub(crate) fn leaves_its_database(id: CommandId) -> bool {
+    matches!(id, CommandId::Flushall | CommandId::Swapdb | CommandId::Move | CommandId::Copy)
+}
+
+/// Whether all earlier commands of the client must be over: later ones may go over other pipes.
+pub(crate) fn needs_quiet(id: CommandId) -> bool {
+    leaves_its_database(id) || matches!(id, CommandId::Hello | CommandId::Reset)
+}
+
+/// The shard of commands for which every shard would do.
+pub(crate) fn any_shard() -> ShardIndex {
+    ShardIndex::new(0).expect("0 is below the number of shards that a topology may have")
+}
+
+/// Every shard of the topology.
+pub(crate) fn all_shards(snapshot: &Snapshot) -> impl Iterator<Item = ShardIndex> + use<> {
+    (0..snapshot.shard_count()).filter_map(ShardIndex::new)
+}
+
+/// The shard that owns the command's keys; any shard when it has none.
+///
+/// # Errors
+/// `CROSSSLOT`: there are several shards, and the keys lie in several slots.
+#[inline]
+pub(crate) fn shard_of(spec: &CommandSpec, args: Args<'_>, snapshot: &Snapshot) -> Result<ShardIndex, ErrorReply> {
+    if snapshot.is_one_shard() {
+        return Ok(any_shard());
+    }
+    let mut first: Option<(SlotId, usize)> = None;
+    let mut stray = None;
+    spec.for_each_key(args, |at| {
+        let slot = SlotId::of_key(args.at(at));
+        match first {
+            None => first = Some((slot, at)),
+            Some((expected, _)) if expected != slot => stray = stray.or(Some(at)),
+            Some(_) => {}
+        }
+    });
+    match (first, stray) {
+        (Some((slot, _)), None) => Ok(snapshot.owner(slot)),
+        (None, _) => Ok(any_shard()),
+        (Some((_, one)), Some(other)) => Err(cross_slot(args.at(one), args.at(other))),
+    }
+}
+
+#[cold]
+fn cross_slot(one: &[u8], other: &[u8]) -> ErrorReply {
+    ErrorReply::cross_slot(one, other)
+}
+
+/// What is said to a command that makes no sense through a proxy.
+pub(crate) fn refused(spec: &CommandSpec) -> ErrorReply {
+    ErrorReply::Text(format!("ERR '{}' is not possible through a proxy", spec.name.replace('|', " ")).into())
+}
+
+/// The shard of a request that was routed before; `None` when its keys are not on one shard any more, or when it was for one shard whatever its keys.
+pub(crate) fn shard_of_frame(
+    spec: &CommandSpec,
+    frame: &mut [u8],
+    batch: &mut RequestBatch,
+    snapshot: &Snapshot,
+) -> Option<ShardIndex> {
+    if !spec.has_keys() {
+        return None;
+    }
+    let limits = RequestLimits {
+        bulk_bytes: u32::MAX,
+        args: u32::MAX,
+        ..RequestLimits::AUTHENTICATED
+    };
+    batch.clear();
+    RequestScanner::new(limits).scan(frame, batch, 1).ok()?;
+    let request = *batch.requests().first()?;
+    let args = batch.args(frame, &request);
+    let mut owner = None;
+    let mut is_one = true;
+    spec.for_each_key(args, |at| {
+        let shard = snapshot.owner(SlotId::of_key(args.at(at)));
+        is_one &= *owner.get_or_insert(shard) == shard;
+    });
+    owner.filter(|_| is_one)
+}

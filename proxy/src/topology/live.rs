@@ -1,0 +1,121 @@
+//! The topology that requests are routed by: swapped whole, read without a lock.
+//! Invariant: versions only rise; what a thread has loaded stays as it is until the thread loads again.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use arc_swap::cache::Cache;
+use shared::slot::SlotId;
+use shared::topology::{ShardIndex, SlotMap, Topology, Version};
+
+/// A topology with what the data path needs of it.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// The document.
+    pub(crate) topology: Topology,
+    slots: SlotMap,
+}
+
+impl Snapshot {
+    /// The shard that owns `slot`.
+    #[inline]
+    pub(crate) fn owner(&self, slot: SlotId) -> ShardIndex {
+        self.slots.owner(slot)
+    }
+
+    /// Whether one shard owns everything, so that no key needs to be looked at.
+    #[inline]
+    pub(crate) fn is_one_shard(&self) -> bool {
+        self.topology.shards.len() == 1
+    }
+
+    /// How many shards there are.
+    #[inline]
+    pub(crate) fn shard_count(&self) -> usize {
+        self.topology.shards.len()
+    }
+
+    /// One more per change.
+    #[inline]
+    pub(crate) fn version(&self) -> Version {
+        self.topology.version
+    }
+}
+
+/// Why a topology was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum StaleTopology {
+    /// It is older than what is in use, or as old and different.
+    #[error("topology version {offered} is not newer than version {current}, which is in use")]
+    NotNewer {
+        /// The version that was refused.
+        offered: Version,
+        /// The version in use.
+        current: Version,
+    },
+    /// Some slot has no owner, or two.
+    #[error("topology version {0} does not give every slot exactly one owner")]
+    Incomplete(Version),
+}
+
+/// The holder: one per proxy, shared by its threads.
+#[derive(Debug, Clone)]
+pub struct LiveTopology {
+    current: Arc<ArcSwap<Snapshot>>,
+}
+
+/// A thread's view of the holder.
+pub(crate) type LiveView = Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>;
+
+impl LiveTopology {
+    /// Begins with `topology`.
+    ///
+    /// # Errors
+    /// [`StaleTopology::Incomplete`].
+    pub fn new(topology: Topology) -> Result<Self, StaleTopology> {
+        Ok(Self {
+            current: Arc::new(ArcSwap::from_pointee(snapshot(topology)?)),
+        })
+    }
+
+    /// Lets every thread route by `topology` from its next batch on. `false` when it is the one in use already.
+    ///
+    /// # Errors
+    /// [`StaleTopology`]: it is not newer than what is in use, or not complete.
+    pub fn publish(&self, topology: Topology) -> Result<bool, StaleTopology> {
+        let next = Arc::new(snapshot(topology)?);
+        let mut refused = None;
+        self.current.rcu(|current| {
+            refused = None;
+            if next.topology == current.topology {
+                refused = Some(Ok(false));
+            } else if next.version() <= current.version() {
+                refused = Some(Err(StaleTopology::NotNewer {
+                    offered: next.version(),
+                    current: current.version(),
+                }));
+            }
+            if refused.is_some() {
+                Arc::clone(current)
+            } else {
+                Arc::clone(&next)
+            }
+        });
+        refused.unwrap_or(Ok(true))
+    }
+
+    /// A view for one thread, which costs one comparison as long as nothing changes.
+    pub(crate) fn view(&self) -> LiveView {
+        Cache::new(Arc::clone(&self.current))
+    }
+
+    /// The topology in use.
+    pub(crate) fn load(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+}
+
+fn snapshot(topology: Topology) -> Result<Snapshot, StaleTopology> {
+    let slots = SlotMap::of(&topology).ok_or(StaleTopology::Incomplete(topology.version))?;
+    Ok(Snapshot { topology, slots })
+}

@@ -1,0 +1,8 @@
+//! What this proxy knows of the topology: [`live`] publishes it to the threads, [`file`] watches where it is written.
+
+pub(crate) mod file;
+pub(crate) mod live;
+
+pub use file::TopologyFileError;
+pub use live::{LiveTopology, StaleTopology};
+pub(crate) use live::Snapshot;
