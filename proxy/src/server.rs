@@ -1,24 +1,104 @@
-//! The process frame.
+//! The process frame: listening sockets first, then the threads, pingora's [`Server`] around all of it, and a graceful end.
+//!
+//! pingora-core gives the frame: services with runtimes of their own, their order at the start, the shutdown. Clients are served by *our* [`Service`]
+//! (in [`crate::acceptor`]): it deals accepted sockets round-robin to the proxy threads, which pingora's own server application would keep on
+//! the acceptor's reactor. The topology's watcher and the admin listener are two more services.
+//!
+//! A [`Server`] is told when to stop by the [`watch`] channel of [`Proxy::run`], not by signals, so several proxies can live in one process.
 
-use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use shared::config::ProxyConfig;
-use shared::topology::Topology;
-use tokio::sync::mpsc;
+use async_trait::async_trait;
+use pingora_core::server::configuration::ServerConf;
+use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
+use shared::clock::Clock;
+use shared::config::{FileError, Problems, ProxyConfig};
+use shared::topology::{Address, Topology};
+use tokio::sync::{mpsc, watch};
 
+use crate::acceptor::{Acceptor, Listeners};
+use crate::admin::AdminService;
 use crate::thread::{Order, run_thread};
-use crate::topology::LiveTopology;
+use crate::tls::{TlsError, TlsFront};
+use crate::topology::{LiveTopology, StaleTopology, TopologyWatch, load_topology};
+
+/// Orders that may wait for one thread; beyond them the acceptor waits.
+const WAITING_ORDERS: usize = 1024;
+
+/// Threads that one proxy may have when as many are wanted as there are cores.
+const MOST_THREADS: usize = 64;
+
+/// pingora's own runtimes get this long to end after ours are gone.
+const RUNTIME_SHUTDOWN_SECONDS: u64 = 1;
+
+/// Why a proxy cannot start, or had to end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// An address is taken, or not ours.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: Address,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The topology file cannot be read.
+    #[error(transparent)]
+    TopologyFile(#[from] FileError),
+    /// The topology file does not hold a topology.
+    #[error(transparent)]
+    TopologyText(#[from] Problems),
+    /// The topology cannot be used.
+    #[error(transparent)]
+    Topology(#[from] StaleTopology),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The operating system refuses something.
+    #[error("cannot {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What it says.
+        source: std::io::Error,
+    },
+    /// A proxy thread ended by itself: a mistake of the program.
+    #[error("a proxy thread ended by itself; this is a mistake of the program, please report it")]
+    ThreadEnded,
+}
 
 /// What all threads of a proxy share.
 #[derive(Debug)]
 pub(crate) struct ProxyShared {
+    /// Settings.
     pub(crate) config: ProxyConfig,
+    /// The topology in use.
     pub(crate) topology: LiveTopology,
+    /// TLS towards clients.
+    pub(crate) tls: Option<TlsFront>,
+    /// Clients connected.
     pub(crate) clients: AtomicUsize,
+    /// Connections accepted since the start.
+    pub(crate) accepted: AtomicU64,
+    /// Connections refused because there were too many.
+    pub(crate) rejected: AtomicU64,
+    /// Commands finished, by all threads, as of their last tick.
+    pub(crate) commands: AtomicU64,
+    /// The id of the next client.
     pub(crate) next_client: AtomicU64,
+    /// When the proxy was started, wall-clock milliseconds.
+    pub(crate) started_ms: u64,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// 40 hexadecimal digits, drawn at the start: `run_id`, and the node's name in CLUSTER replies.
+    pub(crate) run_id: String,
+    /// A way to each thread.
+    pub(crate) threads: Mutex<Vec<mpsc::Sender<Order>>>,
 }
 
 impl ProxyShared {
@@ -26,45 +106,301 @@ impl ProxyShared {
     pub(crate) fn bulk_bytes(&self) -> u32 {
         u32::try_from(self.config.proto_max_bulk_len.0).unwrap_or(u32::MAX)
     }
+
+    /// A way to each thread, to be used outside the data path.
+    pub(crate) fn threads(&self) -> Vec<mpsc::Sender<Order>> {
+        // The lock guards a list that is whole at any moment.
+        self.threads
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+
+    fn forget_threads(&self) {
+        self.threads
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clear();
+    }
 }
 
-/// A running proxy.
+/// A proxy that listens, but does not serve yet.
+#[derive(Debug)]
+pub struct Proxy {
+    shared: Arc<ProxyShared>,
+    listeners: Listeners,
+    watch: Option<TopologyWatch>,
+    orders: Vec<mpsc::Receiver<Order>>,
+}
+
+impl Proxy {
+    /// Reads the topology file and the certificate, and takes the addresses. Clients that connect from now on wait until [`Self::run`].
+    ///
+    /// # Errors
+    /// [`ProxyError`]: an address is taken, a file is wrong.
+    pub fn bind(config: ProxyConfig) -> Result<Self, ProxyError> {
+        let topology = load_topology(&config.topology)?;
+        let watch = TopologyWatch::of(&config.topology);
+        Self::build(config, topology, Some(watch))
+    }
+
+    /// As [`Self::bind`], with a topology that nobody else writes; [`ProxyConfig::topology`] is not looked at.
+    ///
+    /// # Errors
+    /// [`ProxyError`].
+    pub fn bind_with(config: ProxyConfig, topology: Topology) -> Result<Self, ProxyError> {
+        Self::build(config, topology, None)
+    }
+
+    fn build(config: ProxyConfig, topology: Topology, watch: Option<TopologyWatch>) -> Result<Self, ProxyError> {
+        let topology = LiveTopology::new(topology)?;
+        let tls = TlsFront::of(&config)?;
+        let listeners = Listeners::bind(&config)?;
+        let (senders, orders) = (0..thread_count(&config))
+            .map(|_| mpsc::channel(WAITING_ORDERS))
+            .unzip();
+        let shared = ProxyShared {
+            topology,
+            tls,
+            clients: AtomicUsize::new(0),
+            accepted: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            next_client: AtomicU64::new(1),
+            started_ms: Clock::system().wall_ms(),
+            address: listeners.clients_address,
+            run_id: random_id(),
+            threads: Mutex::new(senders),
+            config,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            listeners,
+            watch,
+            orders,
+        })
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn client_address(&self) -> SocketAddr {
+        self.listeners.clients_address
+    }
+
+    /// Where clients connect with TLS.
+    #[must_use]
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.listeners.tls_address
+    }
+
+    /// Where metrics and health are served.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.listeners.admin_address
+    }
+
+    /// The topology, to be replaced by hand where no file is watched.
+    #[must_use]
+    pub fn topology(&self) -> LiveTopology {
+        self.shared.topology.clone()
+    }
+
+    /// Serves until `stopped` turns true (or its sender is gone), and then until the last client has its replies, at most `shutdown_grace`.
+    ///
+    /// # Errors
+    /// [`ProxyError`]: the operating system refuses threads.
+    pub fn run(self, stopped: watch::Receiver<bool>) -> Result<(), ProxyError> {
+        let threads = start_threads(&self.shared, self.orders)?;
+        let (draining, drain) = watch::channel(false);
+        let mut server = Server::new_with_opt_and_conf(None, frame_settings(&self.shared.config));
+        server.add_service(Acceptor::new(
+            Arc::clone(&self.shared),
+            &self.listeners,
+            drain.clone(),
+        )?);
+        if let Some(listener) = self.listeners.admin {
+            server.add_service(AdminService::new(Arc::clone(&self.shared), listener, drain));
+        }
+        if let Some(watch) = self.watch {
+            server.add_service(watch.service(self.shared.topology.clone()));
+        }
+        let ending = Arc::new(Ending {
+            stopped,
+            draining,
+            shared: Arc::clone(&self.shared),
+        });
+        server.run(RunArgs {
+            shutdown_signal: Box::new(EndingWatch(Arc::clone(&ending))),
+        });
+        let all_ended = threads.into_iter().all(|thread| thread.join().is_ok());
+        if all_ended { Ok(()) } else { Err(ProxyError::ThreadEnded) }
+    }
+
+    /// Serves on a thread of its own.
+    ///
+    /// # Errors
+    /// [`ProxyError::System`]: there is no thread to be had.
+    pub fn start(self) -> Result<ProxyHandle, ProxyError> {
+        let (stop, stopped) = watch::channel(false);
+        let client_address = self.client_address();
+        let tls_address = self.tls_address();
+        let admin_address = self.admin_address();
+        let topology = self.topology();
+        let thread = std::thread::Builder::new()
+            .name("proxy".to_owned())
+            .spawn(move || self.run(stopped))
+            .map_err(|source| ProxyError::System {
+                what: "start a thread",
+                source,
+            })?;
+        Ok(ProxyHandle {
+            client_address,
+            tls_address,
+            admin_address,
+            topology,
+            stop,
+            thread,
+        })
+    }
+}
+
+/// A proxy that serves on a thread of this process.
+#[derive(Debug)]
 pub struct ProxyHandle {
-    local_addr: SocketAddr,
-    threads: Vec<JoinHandle<()>>,
+    client_address: SocketAddr,
+    tls_address: Option<SocketAddr>,
+    admin_address: Option<SocketAddr>,
+    topology: LiveTopology,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<Result<(), ProxyError>>,
 }
 
 impl ProxyHandle {
-    /// Where it listens.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    /// Where clients connect.
+    #[must_use]
+    pub fn client_address(&self) -> SocketAddr {
+        self.client_address
+    }
+
+    /// Where clients connect with TLS.
+    #[must_use]
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
+    }
+
+    /// Where metrics and health are served.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// The topology, to be replaced by hand where no file is watched.
+    #[must_use]
+    pub fn topology(&self) -> &LiveTopology {
+        &self.topology
+    }
+
+    /// Lets clients go and waits for the end. Dropping a handle does the same without waiting.
+    ///
+    /// # Errors
+    /// What [`Proxy::run`] came to.
+    pub fn stop(self) -> Result<(), ProxyError> {
+        // Nobody listens any more when it has ended by itself; the thread says why.
+        self.stop.send(true).ok();
+        self.thread.join().map_err(|_| ProxyError::ThreadEnded)?
     }
 }
 
-/// temp
-pub fn start(config: ProxyConfig, topology: Topology) -> std::io::Result<ProxyHandle> {
-    let listener = TcpListener::bind(config.listen.pair())?;
-    let local_addr = listener.local_addr()?;
-    let count = config.threads.max(1);
-    let proxy = Arc::new(ProxyShared {
-        config,
-        topology: LiveTopology::new(topology).unwrap(),
-        clients: AtomicUsize::new(0),
-        next_client: AtomicU64::new(1),
-    });
-    let mut threads = Vec::new();
-    let mut senders = Vec::new();
-    for _ in 0..count {
-        let (tx, rx) = mpsc::channel(1024);
-        senders.push(tx);
-        let proxy = Arc::clone(&proxy);
-        threads.push(std::thread::spawn(move || run_thread(proxy, rx).unwrap()));
+fn thread_count(config: &ProxyConfig) -> usize {
+    match usize::from(config.threads) {
+        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS)),
+        count => count,
     }
-    threads.push(std::thread::spawn(move || {
-        for i in 0.. {
-            let Ok((stream, peer)) = listener.accept() else { continue };
-            let _ = senders[i % senders.len()].blocking_send(Order::Serve(stream, peer));
+}
+
+/// 160 random bits. The standard library seeds its hash maps from the operating system; that is as random as a name needs to be.
+fn random_id() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    let draw = |number: u32| RandomState::new().hash_one(number);
+    format!("{:016x}{:016x}{:08x}", draw(1), draw(2), draw(3) >> 32)
+}
+
+fn frame_settings(config: &ProxyConfig) -> ServerConf {
+    ServerConf {
+        threads: 1,
+        work_stealing: false,
+        daemon: false,
+        // Draining is ours, and over when the server hears of it: both of its waits would only add to it. They default to minutes.
+        grace_period_seconds: Some(0),
+        graceful_shutdown_timeout_seconds: Some(RUNTIME_SHUTDOWN_SECONDS),
+        max_blocking_threads: Some(2),
+        upgrade_sock: format!("/tmp/switchyard-{}.sock", config.listen.port()),
+        ..ServerConf::default()
+    }
+}
+
+fn start_threads(
+    shared: &Arc<ProxyShared>,
+    orders: Vec<mpsc::Receiver<Order>>,
+) -> Result<Vec<JoinHandle<()>>, ProxyError> {
+    let start = |(number, orders): (usize, mpsc::Receiver<Order>)| {
+        let shared = Arc::clone(shared);
+        let run = move || {
+            if let Err(error) = run_thread(shared, orders) {
+                tracing::error!(%error, "a proxy thread could not start");
+            }
+        };
+        std::thread::Builder::new()
+            .name(format!("proxy-{number}"))
+            .spawn(run)
+            .map_err(|source| ProxyError::System {
+                what: "start a proxy thread",
+                source,
+            })
+    };
+    orders.into_iter().enumerate().map(start).collect()
+}
+
+/// What happens between "stop" and the end of the frame.
+struct Ending {
+    stopped: watch::Receiver<bool>,
+    draining: watch::Sender<bool>,
+    shared: Arc<ProxyShared>,
+}
+
+impl Ending {
+    async fn wait_and_drain(&self) {
+        let mut stopped = self.stopped.clone();
+        // An error means that nobody can say stop any more: the same as stop.
+        stopped.wait_for(|is_stopped| *is_stopped).await.ok();
+        let clients = self.shared.clients.load(Ordering::Relaxed);
+        tracing::info!(clients, "stopping");
+        self.draining.send(true).ok();
+        let threads = self.shared.threads();
+        for thread in &threads {
+            thread.send(Order::Stop).await.ok();
         }
-    }));
-    Ok(ProxyHandle { local_addr, threads })
+        self.shared.forget_threads();
+        let all_gone = async {
+            for thread in &threads {
+                thread.closed().await;
+            }
+        };
+        // Threads keep the same bound; this one only is a little more patient.
+        let patience = self.shared.config.shutdown_grace + Duration::from_secs(1);
+        if tokio::time::timeout(patience, all_gone).await.is_err() {
+            tracing::error!("a proxy thread does not stop");
+        }
+    }
+}
+
+/// pingora asks it when to stop.
+struct EndingWatch(Arc<Ending>);
+
+#[async_trait]
+impl ShutdownSignalWatch for EndingWatch {
+    async fn recv(&self) -> ShutdownSignal {
+        self.0.wait_and_drain().await;
+        ShutdownSignal::GracefulTerminate
+    }
 }

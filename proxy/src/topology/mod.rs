@@ -3,6 +3,6 @@
 pub(crate) mod file;
 pub(crate) mod live;
 
-pub use file::TopologyFileError;
+pub(crate) use file::{TopologyWatch, load_topology};
 pub use live::{LiveTopology, StaleTopology};
 pub(crate) use live::Snapshot;
