@@ -8,12 +8,14 @@ pub mod introspection;
 mod keys;
 mod names;
 mod route;
+mod served;
 mod table;
 
 pub use flags::{AclCategories, CommandFlags, KeyFlags};
 pub use id::CommandId;
 pub use keys::{BeginSearch, FindKeys, KeySpec};
 pub use route::{Merge, Retry, Route};
+pub use served::is_served;
 
 use crate::resp::{Args, ErrorReply};
 
