@@ -369,6 +369,8 @@ impl Connection {
         if left.next < left.batch.requests().len() {
             self.left = Some(left);
         } else {
+            // Whoever uses it next must not find requests of this client.
+            left.batch.clear();
             *spare = left.batch;
         }
         end
