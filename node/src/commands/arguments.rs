@@ -3,6 +3,7 @@
 
 use super::Call;
 use crate::store::{StringValue, Value, canonical_integer};
+use shared::command::CommandId;
 use shared::resp::{ErrorReply, ReplyWriter};
 
 /// A 64-bit integer in its canonical decimal form: no `+`, no space, no leading zero.
@@ -16,8 +17,15 @@ pub(super) fn integer_32(argument: &[u8]) -> Result<i32, ErrorReply> {
 }
 
 /// The longest string that a client may make (`proto-max-bulk-len`).
-pub(super) fn string_limit_bytes(_call: &Call<'_>) -> usize {
-    512 * 1024 * 1024
+pub(super) fn string_limit_bytes(call: &Call<'_>) -> usize {
+    usize::try_from(call.node.settings.hot.bulk_bytes).unwrap_or(usize::MAX)
+}
+
+/// A leading sign (`true` for a minus), and what follows it.
+pub(super) fn split_sign(text: &[u8]) -> (bool, &[u8]) {
+    let negative = text.first() == Some(&b'-');
+    let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+"));
+    (negative, unsigned.unwrap_or(text))
 }
 
 /// Whether `argument` is the option `word`, in any letter case.
@@ -83,6 +91,11 @@ pub(super) fn reply_optional(reply: &mut ReplyWriter<'_>, value: Option<StringVa
         Some(value) => reply_string(reply, value),
         None => reply.null(),
     }
+}
+
+/// A command's name as the first word of an effect.
+pub(super) fn word(command: CommandId) -> &'static [u8] {
+    command.name().as_bytes()
 }
 
 /// A length or a count as a reply.

@@ -5,7 +5,7 @@ use crate::execute::{BatchEnd, Executor, Output, Turn, Work};
 use crate::node_state::NodeState;
 use crate::store::Store;
 use shared::clock::Stopwatch;
-use shared::resp::{RequestBatch, RequestLimits, RequestScanner};
+use shared::resp::{Protocol, RequestBatch, RequestLimits, RequestScanner};
 
 /// A keyspace, one client, and a clock that stands.
 #[derive(Debug)]
@@ -38,6 +38,13 @@ impl TestNode {
             now_ms,
             end: BatchEnd::Done,
         }
+    }
+
+    /// The same with a client that speaks RESP3.
+    pub(crate) fn new_resp3() -> Self {
+        let mut node = Self::new();
+        node.client.protocol = Protocol::Resp3;
+        node
     }
 
     /// Lets time go by.

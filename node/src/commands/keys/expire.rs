@@ -1,8 +1,9 @@
 //! Commands that say or change when a key ends: the EXPIRE and TTL families, PERSIST.
 //! Pure. Invariant: effects name Unix time in milliseconds, whatever the client said.
 
-use crate::commands::arguments::{DeadlineForm, integer, is_word};
+use crate::commands::arguments::{DeadlineForm, integer, is_word, word};
 use crate::commands::{Action, Call};
+use shared::command::CommandId;
 use shared::resp::ErrorReply;
 
 /// EXPIRE key seconds [NX | XX | GT | LT]
@@ -42,12 +43,14 @@ fn set_deadline(call: &mut Call<'_>, form: DeadlineForm) -> Result<Action, Error
                 call.store.set_expiry(db, key, Some(at))?;
                 let mut digits = itoa::Buffer::new();
                 let at = digits.format(at).as_bytes();
-                call.effects.rewritten(db, &[b"PEXPIREAT", key.bytes, at]);
+                call.effects
+                    .rewritten(db, &[word(CommandId::Pexpireat), key.bytes, at]);
             }
             // Gone by already.
             _ => {
                 call.store.remove(db, key);
-                call.effects.rewritten(db, &[b"DEL", key.bytes]);
+                call.effects
+                    .rewritten(db, &[word(CommandId::Del), key.bytes]);
             }
         }
     }

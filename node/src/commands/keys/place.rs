@@ -1,9 +1,10 @@
 //! Commands that put what a key holds under another name or into another database: RENAME, RENAMENX, COPY, MOVE.
 //! Pure.
 
-use crate::commands::arguments::{integer_32, is_word};
+use crate::commands::arguments::{integer_32, is_word, word};
 use crate::commands::{Action, Call};
 use crate::store::DbIndex;
+use shared::command::CommandId;
 use shared::resp::ErrorReply;
 
 /// RENAME key newkey
@@ -31,7 +32,7 @@ pub(super) fn renamenx(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if free {
         call.store.rename(db, from, db, to)?;
         call.effects
-            .rewritten(db, &[b"RENAME", from.bytes, to.bytes]);
+            .rewritten(db, &[word(CommandId::Rename), from.bytes, to.bytes]);
     }
     call.reply.integer(i64::from(free));
     Ok(Action::Continue)
@@ -70,7 +71,7 @@ pub(super) fn copy(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// MOVE key db
 pub(super) fn move_key(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
-    let to_db = database(call, call.args.at(2))?.ok_or(ErrorReply::ValueOutOfRange)?;
+    let to_db = database(call, call.args.at(2))?.ok_or(ErrorReply::DbIndexOutOfRange)?;
     if db == to_db {
         return Err(ErrorReply::SameObject);
     }

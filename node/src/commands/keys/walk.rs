@@ -2,7 +2,7 @@
 //! Pure. Invariant: a key whose time has come is never shown.
 
 use super::presence::type_name;
-use crate::commands::arguments::{integer, is_word};
+use crate::commands::arguments::{integer, is_word, split_sign};
 use crate::commands::{Action, Call};
 use shared::glob;
 use shared::resp::ErrorReply;
@@ -39,17 +39,24 @@ pub(super) fn scan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let db = call.db();
     let start = call.reply.position();
     let mut found = 0;
+    let mut types_looked_up = 0;
     let next = call
         .store
         .scan(db, cursor, options.count, &mut |key, value| {
-            let type_fits = options
-                .type_name
-                .is_none_or(|wanted| is_word(wanted, type_name(value)));
-            if type_fits && options.pattern.matches(key) {
-                call.reply.bulk(key);
-                found += 1;
+            if !options.pattern.matches(key) {
+                return;
             }
+            if let Some(wanted) = options.type_name {
+                types_looked_up += 1;
+                if !is_word(wanted, type_name(value)) {
+                    return;
+                }
+            }
+            call.reply.bulk(key);
+            found += 1;
         });
+    // Redis looks each key up again to see its type.
+    (0..types_looked_up).for_each(|_| call.store.count_lookup(true));
     // The cursor stands before the keys, but is known only after them.
     let end = call.reply.position();
     call.reply.array(2);
@@ -122,12 +129,10 @@ fn parse_options<'a>(call: &Call<'a>) -> Result<ScanOptions<'a>, ErrorReply> {
 
 /// A cursor as the C library's `strtoul` reads it: a sign is taken, a negative number wraps around, nothing at all is 0.
 fn parse_cursor(argument: &[u8]) -> Result<u64, ErrorReply> {
-    let (negative, digits) = match argument {
-        [] => return Ok(0),
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
+    if argument.is_empty() {
+        return Ok(0);
+    }
+    let (negative, digits) = split_sign(argument);
     if digits.is_empty() {
         return Err(ErrorReply::InvalidCursor);
     }

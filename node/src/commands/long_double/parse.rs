@@ -3,6 +3,7 @@
 
 use super::big::{Big, CHUNK_DIGITS};
 use super::{LongDouble, Magnitude, rounded};
+use crate::commands::arguments::split_sign;
 
 /// Redis copies the text into a buffer of this size with a zero byte behind it.
 const TEXT_LIMIT_BYTES: usize = 5 * 1024;
@@ -25,11 +26,7 @@ impl LongDouble {
         if text.len() >= TEXT_LIMIT_BYTES {
             return None;
         }
-        let (negative, digits) = match text {
-            [b'-', rest @ ..] => (true, rest),
-            [b'+', rest @ ..] => (false, rest),
-            all => (false, all),
-        };
+        let (negative, digits) = split_sign(text);
         let magnitude = match digits {
             [b'0', b'x' | b'X', rest @ ..] => parse_hexadecimal(rest)?,
             [b'i' | b'I', ..] => {
@@ -51,41 +48,42 @@ impl LongDouble {
     }
 }
 
-/// Digits before and after the point, and the exponent's text with its letter, if there is one.
-fn split(
-    text: &[u8],
-    is_digit: fn(&u8) -> bool,
-    letter: u8,
-) -> Option<(&[u8], &[u8], Option<&[u8]>)> {
-    let whole_len = text.iter().take_while(|byte| is_digit(byte)).count();
-    let (whole, rest) = text.split_at(whole_len);
-    let rest_after_point = rest.strip_prefix(b".");
-    let rest = rest_after_point.unwrap_or(rest);
-    let fraction_len = match rest_after_point {
-        Some(rest) => rest.iter().take_while(|byte| is_digit(byte)).count(),
-        None => 0,
+/// The parts of a number's text.
+struct Parts<'a> {
+    /// Digits before the point.
+    whole: &'a [u8],
+    /// Digits behind it.
+    fraction: &'a [u8],
+    /// What follows the exponent's letter, if there is one.
+    exponent: Option<&'a [u8]>,
+}
+
+fn split(text: &[u8], is_digit: fn(&u8) -> bool, letter: u8) -> Option<Parts<'_>> {
+    let count = |text: &[u8]| text.iter().take_while(|byte| is_digit(byte)).count();
+    let (whole, rest) = text.split_at(count(text));
+    let (fraction, rest) = match rest.strip_prefix(b".") {
+        Some(rest) => rest.split_at(count(rest)),
+        None => (&[][..], rest),
     };
-    let (fraction, rest) = rest.split_at(fraction_len);
     if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    match rest {
-        [] => Some((whole, fraction, None)),
-        [first, exponent @ ..] if first.eq_ignore_ascii_case(&letter) => {
-            Some((whole, fraction, Some(exponent)))
-        }
-        _ => None,
-    }
+    let exponent = match rest {
+        [] => None,
+        [first, exponent @ ..] if first.eq_ignore_ascii_case(&letter) => Some(exponent),
+        _ => return None,
+    };
+    Some(Parts {
+        whole,
+        fraction,
+        exponent,
+    })
 }
 
 /// A decimal exponent with its sign; cut at [`EXPONENT_LIMIT`].
 fn parse_exponent(text: Option<&[u8]>) -> Option<i64> {
     let Some(text) = text else { return Some(0) };
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        all => (false, all),
-    };
+    let (negative, digits) = split_sign(text);
     if digits.is_empty() {
         return None;
     }
@@ -100,10 +98,10 @@ fn parse_exponent(text: Option<&[u8]>) -> Option<i64> {
 }
 
 fn parse_decimal(text: &[u8]) -> Option<Magnitude> {
-    let (whole, fraction, exponent) = split(text, u8::is_ascii_digit, b'e')?;
-    let exponent = parse_exponent(exponent)?;
-    let whole = trim_leading_zeros(whole);
-    let fraction = trim_trailing_zeros(fraction);
+    let parts = split(text, u8::is_ascii_digit, b'e')?;
+    let exponent = parse_exponent(parts.exponent)?;
+    let whole = trim_leading_zeros(parts.whole);
+    let fraction = trim_trailing_zeros(parts.fraction);
     let exponent = exponent - i64::try_from(fraction.len()).unwrap_or(i64::MAX);
     let mut digits = whole.iter().chain(fraction).map(|byte| byte - b'0');
     let count = whole.len() + fraction.len();
@@ -201,14 +199,14 @@ fn decimal_long(mut value: Big, count: usize, exponent: i64) -> Magnitude {
 }
 
 fn parse_hexadecimal(text: &[u8]) -> Option<Magnitude> {
-    let (whole, fraction, exponent) = split(text, u8::is_ascii_hexdigit, b'p')?;
-    let mut exponent = parse_exponent(exponent)?;
+    let parts = split(text, u8::is_ascii_hexdigit, b'p')?;
+    let mut exponent = parse_exponent(parts.exponent)?;
     let mut value = 0_u128;
     let mut left_over = false;
     let mut is_zero = true;
-    for (index, digit) in whole.iter().chain(fraction).enumerate() {
+    for (index, digit) in parts.whole.iter().chain(parts.fraction).enumerate() {
         let digit = char::from(*digit).to_digit(16).unwrap_or(0);
-        let in_fraction = index >= whole.len();
+        let in_fraction = index >= parts.whole.len();
         is_zero = is_zero && digit == 0;
         if value >> 120 == 0 {
             value = value << 4 | u128::from(digit);

@@ -1,9 +1,10 @@
 //! Commands of many strings at once: MGET, MSET, MSETNX.
 //! Pure.
 
-use crate::commands::arguments::{reply_optional, string};
+use crate::commands::arguments::{reply_optional, string, word};
 use crate::commands::{Action, Call};
 use crate::store::ExpiryChange;
+use shared::command::CommandId;
 use shared::resp::ErrorReply;
 
 /// MGET key …: keys of other types count as absent.
@@ -59,7 +60,8 @@ fn set_pairs(call: &mut Call<'_>) -> Result<(), ErrorReply> {
             // Not even Redis undoes the pairs before; their effects must not be lost.
             for index in (1..index).step_by(2) {
                 let (key, value) = (call.args.at(index), call.args.at(index + 1));
-                call.effects.rewritten(db, &[b"SET", key, value]);
+                call.effects
+                    .rewritten(db, &[word(CommandId::Set), key, value]);
             }
             return Err(full.into());
         }

@@ -1,10 +1,11 @@
 //! Commands that take a string for a number and add to it: the INCR family.
 //! Pure.
 
-use crate::commands::arguments::{integer, string};
+use crate::commands::arguments::{integer, string, word};
 use crate::commands::long_double::LongDouble;
 use crate::commands::{Action, Call};
 use crate::store::{ExpiryChange, StringValue};
+use shared::command::CommandId;
 use shared::resp::ErrorReply;
 
 /// INCR key
@@ -66,7 +67,7 @@ pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     after.print(&mut text);
     call.store.set_text(db, key, &text, ExpiryChange::Keep)?;
     call.effects
-        .rewritten(db, &[b"SET", key.bytes, &text, b"KEEPTTL"]);
+        .rewritten(db, &[word(CommandId::Set), key.bytes, &text, b"KEEPTTL"]);
     call.reply.bulk(&text);
     Ok(Action::Continue)
 }

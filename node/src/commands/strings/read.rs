@@ -3,9 +3,10 @@
 
 use crate::commands::arguments::{
     DeadlineForm, bytes_of, forward_span, integer, is_word, len_of, reply_count, reply_optional,
-    reply_string, string,
+    reply_string, string, word,
 };
 use crate::commands::{Action, Call};
+use shared::command::CommandId;
 use shared::resp::ErrorReply;
 
 /// GET key
@@ -47,7 +48,8 @@ pub(super) fn getdel(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     reply_optional(&mut call.reply, value);
     if value.is_some() {
         call.store.remove(db, key);
-        call.effects.rewritten(db, &[b"DEL", key.bytes]);
+        call.effects
+            .rewritten(db, &[word(CommandId::Del), key.bytes]);
     }
     Ok(Action::Continue)
 }
@@ -79,18 +81,21 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     match (option, deadline) {
         (ExpiryOption::Set(form, _), Some(at)) if form.is_absolute() && at <= call.now_ms => {
             call.store.remove(db, key);
-            call.effects.rewritten(db, &[b"DEL", key.bytes]);
+            call.effects
+                .rewritten(db, &[word(CommandId::Del), key.bytes]);
         }
         (_, Some(at)) => {
             call.store.set_expiry(db, key, Some(at))?;
             let mut digits = itoa::Buffer::new();
             let at = digits.format(at).as_bytes();
-            call.effects.rewritten(db, &[b"PEXPIREAT", key.bytes, at]);
+            call.effects
+                .rewritten(db, &[word(CommandId::Pexpireat), key.bytes, at]);
         }
         (ExpiryOption::Remove, None) => {
             if call.store.expiry(db, key).flatten().is_some() {
                 call.store.set_expiry(db, key, None)?;
-                call.effects.rewritten(db, &[b"PERSIST", key.bytes]);
+                call.effects
+                    .rewritten(db, &[word(CommandId::Persist), key.bytes]);
             }
         }
         (_, None) => {}

@@ -1,9 +1,10 @@
 //! Commands that put a string in place of whatever was there: SET and its older forms.
 //! Pure.
 
-use crate::commands::arguments::{DeadlineForm, is_word, reply_optional, string};
+use crate::commands::arguments::{DeadlineForm, is_word, reply_optional, string, word};
 use crate::commands::{Action, Call};
 use crate::store::{DbIndex, ExpiryChange, Key};
+use shared::command::CommandId;
 use shared::resp::ErrorReply;
 
 /// Whether SET depends on the key being there.
@@ -68,11 +69,12 @@ fn set_with_options(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         None if options.keep_expiry => {
             call.store.set(db, key, value, ExpiryChange::Keep)?;
             call.effects
-                .rewritten(db, &[b"SET", key.bytes, value, b"KEEPTTL"]);
+                .rewritten(db, &[word(CommandId::Set), key.bytes, value, b"KEEPTTL"]);
         }
         None => {
             call.store.set(db, key, value, ExpiryChange::Clear)?;
-            call.effects.rewritten(db, &[b"SET", key.bytes, value]);
+            call.effects
+                .rewritten(db, &[word(CommandId::Set), key.bytes, value]);
         }
     }
     if !options.answer_with_old {
@@ -92,7 +94,7 @@ fn set_until(
     let mut digits = itoa::Buffer::new();
     let at = digits.format(at).as_bytes();
     call.effects
-        .rewritten(db, &[b"SET", key.bytes, value, b"PXAT", at]);
+        .rewritten(db, &[word(CommandId::Set), key.bytes, value, b"PXAT", at]);
     Ok(())
 }
 
@@ -134,7 +136,8 @@ pub(super) fn setnx(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let free = !call.store.exists(db, key);
     if free {
         call.store.set(db, key, value, ExpiryChange::Clear)?;
-        call.effects.rewritten(db, &[b"SET", key.bytes, value]);
+        call.effects
+            .rewritten(db, &[word(CommandId::Set), key.bytes, value]);
     }
     call.reply.integer(i64::from(free));
     Ok(Action::Continue)
@@ -163,6 +166,7 @@ pub(super) fn getset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let old = string(call.store.get(db, key))?;
     reply_optional(&mut call.reply, old);
     call.store.set(db, key, value, ExpiryChange::Clear)?;
-    call.effects.rewritten(db, &[b"SET", key.bytes, value]);
+    call.effects
+        .rewritten(db, &[word(CommandId::Set), key.bytes, value]);
     Ok(Action::Continue)
 }
