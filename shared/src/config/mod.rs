@@ -19,7 +19,7 @@ pub use load::{LoadError, Sources, load, resolve};
 pub use node::{MaxmemoryPolicy, NodeConfig};
 pub use problem::{Origin, Problem, Problems, did_you_mean};
 pub use proxy::ProxyConfig;
-pub use render::render;
+pub use render::{describe, render};
 pub use secret::Secret;
 pub use settings::{Conflict, Setting, Settings, environment_prefix};
 pub use units::{ByteCount, parse_duration, print_duration};

@@ -71,6 +71,18 @@ impl Problems {
         });
     }
 
+    /// The problems of both, those that both have once.
+    #[must_use]
+    pub fn merged(mut self, other: Self) -> Self {
+        for problem in other.0 {
+            if !self.0.contains(&problem) {
+                self.0.push(problem);
+            }
+        }
+        self.0.sort_by(|left, right| left.origin.cmp(&right.origin));
+        self
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -32,7 +32,8 @@ pub fn render<C: Settings>(settings: &C) -> String {
 }
 
 /// What a setting does, and its range.
-pub(super) fn describe(setting: &Setting) -> String {
+#[must_use]
+pub fn describe(setting: &Setting) -> String {
     match setting.range {
         Some((low, high)) => format!("{} Range: {low} to {high}.", setting.doc),
         None => setting.doc.to_owned(),

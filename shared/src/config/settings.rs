@@ -12,7 +12,7 @@ pub struct Setting {
     pub group: &'static str,
     /// What it does, in one or two sentences.
     pub doc: &'static str,
-    /// What a value looks like: `bytes`.
+    /// What stands for a value in `--help`: `BYTES`.
     pub shape: &'static str,
     /// Least and greatest value, written as values are.
     pub range: Option<(&'static str, &'static str)>,
@@ -238,7 +238,7 @@ macro_rules! choices {
         }
 
         impl $crate::config::SettingValue for $name {
-            const SHAPE: &'static str = "word";
+            const SHAPE: &'static str = "WORD";
 
             fn parse(text: &str) -> Result<Self, String> {
                 $crate::config::value::parse_choice(text, Self::ALL)

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// A type that a setting can have.
 pub trait SettingValue: Sized {
-    /// What a value looks like, for `--help` and errors: `"bytes"`.
+    /// What stands for a value in `--help`: `BYTES`.
     const SHAPE: &'static str;
 
     /// Whether the value is hidden wherever it would be shown.
@@ -76,7 +76,7 @@ impl<T: SettingValue> SettingValue for Option<T> {
 macro_rules! whole_numbers {
     ($($number:ty),+) => {$(
         impl SettingValue for $number {
-            const SHAPE: &'static str = "number";
+            const SHAPE: &'static str = "NUMBER";
             const QUOTED: bool = false;
 
             fn parse(text: &str) -> Result<Self, String> {
@@ -116,7 +116,7 @@ impl SettingValue for bool {
 }
 
 impl SettingValue for Duration {
-    const SHAPE: &'static str = "duration";
+    const SHAPE: &'static str = "DURATION";
 
     fn parse(text: &str) -> Result<Self, String> {
         parse_duration(text)
@@ -132,7 +132,7 @@ impl SettingValue for Duration {
 }
 
 impl SettingValue for ByteCount {
-    const SHAPE: &'static str = "bytes";
+    const SHAPE: &'static str = "BYTES";
 
     fn parse(text: &str) -> Result<Self, String> {
         Self::parse(text)
@@ -148,7 +148,7 @@ impl SettingValue for ByteCount {
 }
 
 impl SettingValue for Address {
-    const SHAPE: &'static str = "host:port";
+    const SHAPE: &'static str = "HOST:PORT";
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
@@ -161,7 +161,7 @@ impl SettingValue for Address {
 }
 
 impl SettingValue for PathBuf {
-    const SHAPE: &'static str = "file";
+    const SHAPE: &'static str = "FILE";
 
     fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
@@ -176,7 +176,7 @@ impl SettingValue for PathBuf {
 }
 
 impl SettingValue for Secret {
-    const SHAPE: &'static str = "password";
+    const SHAPE: &'static str = "PASSWORD";
     const SECRET: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -64,6 +64,22 @@ names! {
     Zone;
 }
 
+impl NodeId {
+    /// `n1` for 1.
+    #[must_use]
+    pub fn numbered(number: usize) -> Self {
+        Self(Arc::from(format!("n{number}")))
+    }
+}
+
+impl ShardId {
+    /// `s1` for 1.
+    #[must_use]
+    pub fn numbered(number: usize) -> Self {
+        Self(Arc::from(format!("s{number}")))
+    }
+}
+
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident;)+) => {$(
         $(#[doc = $doc])+

@@ -100,8 +100,7 @@ impl Topology {
             shards: Vec::new(),
         };
         for (number, (primary, followers)) in teams.into_iter().enumerate() {
-            let shard = format!("s{}", number + 1).parse();
-            let Ok(shard) = shard else { continue };
+            let shard = ShardId::numbered(number + 1);
             topology.add_shard(shard, primary, followers, Weight::default());
         }
         let violations = rules::violations(&topology);
