@@ -272,6 +272,9 @@ pub(super) fn age(
     clock: &AccessClock,
     budget: &mut SweepBudget,
 ) {
+    if database.len() == 0 {
+        return;
+    }
     let pages: u64 = ClassId::all()
         .map(|class| u64::from(database.slabs().pages_of(class)))
         .sum();

@@ -1,6 +1,7 @@
 //! Values (and keys) too long for a slab: one growing buffer each, known to entries by number.
 //! Never: frees a large buffer itself; [`super::reclaim`] does that beside the keyspace's thread.
 
+use super::chunked::Chunked;
 use super::reclaim::Reclaimer;
 use super::value::StoreFull;
 
@@ -16,11 +17,9 @@ pub(super) struct Extent {
 }
 
 /// Extents of one database.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Extents {
-    /// Boxes of their own per extent would cost as much; numbers stay valid.
-    slots: Vec<Extent>,
-    free: Vec<u32>,
+    slots: Chunked<Extent>,
     bytes: u64,
 }
 
@@ -54,14 +53,24 @@ impl Extent {
     }
 }
 
-/// An empty buffer with room for `capacity` bytes.
-fn buffer(capacity: usize) -> Result<Vec<u8>, StoreFull> {
+/// An empty buffer with room for `needed` bytes. It is as large as the allocator would make it anyway (four sizes per doubling), so that what is counted is what is taken.
+fn buffer(needed: usize) -> Result<Vec<u8>, StoreFull> {
+    let step = needed.next_power_of_two() / 8;
+    let capacity = needed.next_multiple_of(step.max(16));
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(capacity).map_err(|_| StoreFull)?;
     Ok(bytes)
 }
 
 impl Extents {
+    /// None.
+    pub(super) fn new() -> Self {
+        Self {
+            slots: Chunked::new(),
+            bytes: 0,
+        }
+    }
+
     /// Keeps a copy of a long key (or an empty slice) and a value of `parts` one after the other; zeros up to `min_len` follow.
     pub(super) fn add(
         &mut self,
@@ -79,23 +88,18 @@ impl Extents {
             key_len: long_key.len(),
         };
         self.bytes += extent.cost();
-        if let Some(number) = self.free.pop() {
-            self.slots[number as usize] = extent;
-            return Ok(ExtentId(number));
-        }
-        let number = u32::try_from(self.slots.len()).map_err(|_| StoreFull)?;
-        self.slots.push(extent);
-        Ok(ExtentId(number))
+        // There are fewer than there are handles, so 32 bits of number are enough.
+        Ok(ExtentId(self.slots.add(extent)))
     }
 
     /// The extent of this number.
     pub(super) fn get(&self, id: ExtentId) -> &Extent {
-        &self.slots[id.0 as usize]
+        self.slots.get(id.0)
     }
 
     /// The same, to be edited within its length.
     pub(super) fn get_mut(&mut self, id: ExtentId) -> &mut Extent {
-        &mut self.slots[id.0 as usize]
+        self.slots.get_mut(id.0)
     }
 
     /// Lets the value have at least `min_len` bytes, new ones zero.
@@ -105,7 +109,7 @@ impl Extents {
         min_len: usize,
         reclaimer: &mut Reclaimer,
     ) -> Result<(), StoreFull> {
-        let extent = &mut self.slots[id.0 as usize];
+        let extent = self.slots.get_mut(id.0);
         let wanted = extent.key_len + min_len;
         if wanted <= extent.bytes.len() {
             return Ok(());
@@ -133,9 +137,9 @@ impl Extents {
     }
 
     fn take(&mut self, id: ExtentId) -> Vec<u8> {
-        let extent = std::mem::take(&mut self.slots[id.0 as usize]);
+        let extent = std::mem::take(self.slots.get_mut(id.0));
         self.bytes -= extent.cost();
-        self.free.push(id.0);
+        self.slots.release(id.0);
         extent.bytes
     }
 
@@ -146,7 +150,6 @@ impl Extents {
 
     /// Bytes of the table of extents.
     pub(super) fn table_bytes(&self) -> u64 {
-        (self.slots.capacity() * size_of::<Extent>() + self.free.capacity() * size_of::<u32>())
-            as u64
+        self.slots.bytes() as u64
     }
 }

@@ -428,11 +428,26 @@ impl Store {
         to_db: DbIndex,
         to: Key<'_>,
     ) -> Result<bool, StoreFull> {
+        if from_db == to_db && self.rename_large(from_db, from, to)? {
+            return Ok(true);
+        }
         let copied = self.copy(from_db, from, to_db, to)?;
         if copied {
             self.remove(from_db, from);
         }
         Ok(copied)
+    }
+
+    /// Renames without copying, where the value has an extent.
+    fn rename_large(&mut self, db: DbIndex, from: Key<'_>, to: Key<'_>) -> Result<bool, StoreFull> {
+        // Both looked at in this order: the second may take an expired entry away and so move the first.
+        if !self.exists(db, from) {
+            return Ok(false);
+        }
+        let there = self.live(db, to);
+        let database = &mut self.databases[usize::from(db.0)];
+        let mark = self.clock.added(database.len(), false);
+        database.rename_extent(from, to, there, mark, &mut self.reclaimer)
     }
 
     /// The access mark of a key; not counted as an access.

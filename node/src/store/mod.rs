@@ -14,6 +14,7 @@
 //! - A batch: [`Store::hash`] and [`Store::prefetch_line`] for all its keys, then [`Store::prefetch_entry`] for all, then the commands.
 
 mod access;
+mod chunked;
 mod counters;
 mod database;
 mod entry;

@@ -3,15 +3,15 @@
 
 use super::counters::{ExpireStep, MemoryUse, StoreCounters};
 use super::database::Database;
-use super::eviction::{EvictionSettings, draw};
+use super::eviction::{Draws, EvictionSettings};
 use super::expiry::{self, SweepBudget};
 use super::key::DbIndex;
 use super::keyspace::Store;
 use super::slab::Handle;
 use super::value::Value;
 
-/// A good budget for [`Store::expire_step`]: some 500 removals, 150 µs.
-pub const EXPIRE_SLICE: usize = 8192;
+/// A good budget for [`Store::expire_step`]: some 250 removals, 75 µs.
+pub const EXPIRE_SLICE: usize = 4096;
 
 /// Expired keys that RANDOMKEY takes away in its search for a live one: some 100 µs.
 const RANDOM_TRIES: usize = 256;
@@ -54,10 +54,11 @@ impl Store {
     /// Expired ones that are met are taken away. Where nearly all of a large database is expired and not yet swept, a live one may be missed, for work is bounded.
     pub fn random_key(&mut self, db: DbIndex, out: &mut Vec<u8>) -> bool {
         for _ in 0..RANDOM_TRIES {
-            let Some(handle) = draw(&self.databases[usize::from(db.0)], &mut self.chance) else {
+            let database = &self.databases[usize::from(db.0)];
+            let drawn = Draws::new(database).and_then(|draws| draws.draw(&mut self.chance));
+            let Some(handle) = drawn else {
                 break;
             };
-            let database = self.database(db);
             if !database.entry(handle).is_dead(self.now_ms) {
                 out.extend_from_slice(database.key(handle));
                 return true;
@@ -112,7 +113,7 @@ impl Store {
     ) -> u64 {
         let now_ms = self.now_ms;
         let database = self.database(db);
-        database.scan(cursor, count, &mut |handle| {
+        database.scan(cursor, count.max(1), &mut |handle| {
             if !database.entry(handle).is_dead(now_ms) {
                 visit(database.key(handle), database.value(handle));
             }

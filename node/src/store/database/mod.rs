@@ -106,7 +106,7 @@ impl Database {
             hasher,
             index: Index::new(),
             slabs: Slabs::new(page_limit),
-            extents: Extents::default(),
+            extents: Extents::new(),
             expiring: 0,
             dataset: 0,
             scratch: Vec::new(),
@@ -234,14 +234,19 @@ impl Database {
 
     /// Removes an entry and all that belongs to it.
     pub(in crate::store) fn remove(&mut self, found: Found, reclaimer: &mut Reclaimer) {
-        let entry = self.entry(found.handle);
-        let (class, extent) = (entry.class(), entry.extent());
-        self.account_removed(found.handle);
-        self.index.remove(found.place, &keys!(self));
-        self.free_place(found.handle, class);
+        let extent = self.entry(found.handle).extent();
+        self.remove_entry(found);
         if let Some(id) = extent {
             self.extents.remove(id, reclaimer);
         }
+    }
+
+    /// Removes an entry; its extent is the caller's.
+    fn remove_entry(&mut self, found: Found) {
+        let class = self.entry(found.handle).class();
+        self.account_removed(found.handle);
+        self.index.remove(found.place, &keys!(self));
+        self.free_place(found.handle, class);
     }
 
     fn free_place(&mut self, handle: Handle, class: ClassId) {

@@ -18,12 +18,17 @@ impl Database {
         marks: Marks,
     ) -> Result<(), StoreFull> {
         self.with_draft(key, value, marks, |database, draft| {
-            let handle = database.slabs.allocate(ClassId::of(draft.len()))?;
-            draft.write(database.slabs.bytes_mut(handle));
-            database.account_added(handle);
-            database.index.insert(key.hash, handle, &keys!(database));
-            Ok(())
+            database.add(key, draft)
         })
+    }
+
+    #[inline]
+    fn add(&mut self, key: Key<'_>, draft: Draft<'_>) -> Result<(), StoreFull> {
+        let handle = self.slabs.allocate(ClassId::of(draft.len()))?;
+        draft.write(self.slabs.bytes_mut(handle));
+        self.account_added(handle);
+        self.index.insert(key.hash, handle, &keys!(self));
+        Ok(())
     }
 
     /// Gives another value, expiry and mark to a key that is there.
@@ -44,6 +49,49 @@ impl Database {
             self.extents.remove(id, reclaimer);
         }
         Ok(())
+    }
+
+    /// Gives the extent of `from` to the key `to`, over what is `there`, and removes `from`. `false`, with nothing changed, where that cannot be done: no extent, or a long key in it.
+    pub(in crate::store) fn rename_extent(
+        &mut self,
+        from: Key<'_>,
+        to: Key<'_>,
+        there: Option<Found>,
+        mark: u16,
+        reclaimer: &mut Reclaimer,
+    ) -> Result<bool, StoreFull> {
+        let Some(old) = self.find(from).map(|found| self.entry(found.handle)) else {
+            return Ok(false);
+        };
+        let is_long = old.has_long_key() || to.bytes.len() > LONGEST_INLINE_KEY;
+        let Some(id) = old.extent().filter(|_| !is_long) else {
+            return Ok(false);
+        };
+        let number = id.0.to_le_bytes();
+        let draft = Draft {
+            form: Form::Extent,
+            edited: old.is_edited(),
+            long_key: false,
+            expiry: old.expiry(),
+            mark,
+            key_part: to.bytes,
+            value_part: &number,
+        };
+        match there {
+            Some(there) => {
+                let replaced = self.entry(there.handle).extent();
+                self.rewrite(there, draft)?;
+                if let Some(id) = replaced {
+                    self.extents.remove(id, reclaimer);
+                }
+            }
+            None => self.add(to, draft)?,
+        }
+        // Found anew, for entries may have moved.
+        if let Some(found) = self.find(from) {
+            self.remove_entry(found);
+        }
+        Ok(true)
     }
 
     /// Makes a draft, with an extent if it needs one, and lets `write` write it; the extent goes again if that fails.

@@ -3,16 +3,13 @@
 
 use crate::store::database::Database;
 use crate::store::hash::splitmix;
-use crate::store::slab::{ClassId, Handle};
+use crate::store::slab::{CLASS_COUNT, ClassId, Handle};
 
 /// Places tried before a draw gives up on holes: at most one place in 32 is one.
 const HOLE_TRIES: u32 = 8;
 
 /// Places tried for an entry that expires, before pages are asked which have one.
 const EXPIRING_TRIES: u32 = 16;
-
-/// Pages asked whether they may hold an entry that expires: some 10 µs; all pages of 256 MiB.
-const PAGES_ASKED: u32 = 4096;
 
 /// Pages read in vain, whose bound was out of date: some 3 µs each. It is corrected, so the next draw does not read them again.
 const PAGES_READ: u32 = 32;
@@ -27,27 +24,50 @@ fn below_u32(chance: &mut u64, bound: u32) -> u32 {
     u32::try_from(below(chance, u64::from(bound))).unwrap_or(0)
 }
 
-/// Any entry of a database, expired or not, each as likely.
-pub(in crate::store) fn draw(database: &Database, chance: &mut u64) -> Option<Handle> {
-    let slabs = database.slabs();
-    let places: u64 = ClassId::all()
-        .map(|class| u64::from(slabs.places(class)))
-        .sum();
-    for _ in 0..HOLE_TRIES {
-        let mut nth = below(chance, places);
+/// Draws from one database, which must not change meanwhile.
+pub(in crate::store) struct Draws<'a> {
+    database: &'a Database,
+    /// The classes that have entries, and where each one ends if all places are numbered.
+    ends: [(u64, ClassId); CLASS_COUNT],
+    classes: usize,
+    places: u64,
+}
+
+impl<'a> Draws<'a> {
+    /// From this one.
+    pub(in crate::store) fn new(database: &'a Database) -> Option<Self> {
+        let mut draws = Self {
+            database,
+            ends: [(0, ClassId::new(0)?); CLASS_COUNT],
+            classes: 0,
+            places: 0,
+        };
         for class in ClassId::all() {
-            let here = u64::from(slabs.places(class));
-            if nth < here {
-                let handle = slabs.place(class, u32::try_from(nth).unwrap_or(0));
-                if !slabs.is_hole(handle) {
-                    return Some(handle);
-                }
-                break;
+            let places = database.slabs().places(class);
+            if places > 0 {
+                draws.places += u64::from(places);
+                draws.ends[draws.classes] = (draws.places, class);
+                draws.classes += 1;
             }
-            nth -= here;
         }
+        (draws.places > 0).then_some(draws)
     }
-    None
+
+    /// Any entry, expired or not, each as likely.
+    pub(in crate::store) fn draw(&self, chance: &mut u64) -> Option<Handle> {
+        let slabs = self.database.slabs();
+        for _ in 0..HOLE_TRIES {
+            let nth = below(chance, self.places);
+            let classes = &self.ends[..self.classes];
+            let (end, class) = *classes.iter().find(|(end, _)| nth < *end)?;
+            let from_end = u32::try_from(end - nth).ok()?;
+            let handle = slabs.place(class, slabs.places(class) - from_end);
+            if !slabs.is_hole(handle) {
+                return Some(handle);
+            }
+        }
+        None
+    }
 }
 
 /// An entry that has an expiry. `None` when there is none; or, rarely, when the few there are were not met within the bounds: the next call looks elsewhere.
@@ -55,8 +75,9 @@ pub(super) fn draw_expiring(database: &mut Database, chance: &mut u64) -> Option
     if database.expiring() == 0 {
         return None;
     }
+    let draws = Draws::new(database)?;
     for _ in 0..EXPIRING_TRIES {
-        let handle = draw(database, chance)?;
+        let handle = draws.draw(chance)?;
         if database.entry(handle).expiry().is_some() {
             return Some(handle);
         }
@@ -67,7 +88,8 @@ pub(super) fn draw_expiring(database: &mut Database, chance: &mut u64) -> Option
     let mut read = 0;
     let start = below_u32(chance, pages);
     let mut walk = PageWalk::new(database, start);
-    for _ in 0..pages.min(PAGES_ASKED) {
+    // A nanosecond each: some 80 µs in 5 GiB.
+    for _ in 0..pages {
         let (class, nth) = walk.next(database)?;
         if database.slabs().earliest_expiry(class, nth) == u64::MAX {
             continue;
@@ -127,13 +149,13 @@ impl PageWalk {
     }
 
     fn next(&mut self, database: &Database) -> Option<(ClassId, u32)> {
-        for _ in 0..=crate::store::slab::CLASS_COUNT {
+        for _ in 0..=CLASS_COUNT {
             let class = ClassId::new(self.class)?;
             if self.nth < database.slabs().pages_of(class) {
                 self.nth += 1;
                 return Some((class, self.nth - 1));
             }
-            self.class = (self.class + 1) % crate::store::slab::CLASS_COUNT;
+            self.class = (self.class + 1) % CLASS_COUNT;
             self.nth = 0;
         }
         None

@@ -1,7 +1,7 @@
 //! Carries a policy out: finds the entry that goes.
 //! Pure. The store removes it.
 
-use super::draw::{below, draw, draw_expiring};
+use super::draw::{Draws, below, draw_expiring};
 use super::pool::{Candidate, Pool};
 use super::s3fifo::{Ghosts, Verdict};
 use super::sieve::Hand;
@@ -22,6 +22,9 @@ pub(in crate::store) struct Evictor {
     pool: Pool,
     ghosts: Ghosts,
     hand: Hand,
+    /// Reused: what was drawn, and its marks.
+    handles: Vec<Handle>,
+    marks: Vec<u16>,
 }
 
 impl Evictor {
@@ -32,6 +35,8 @@ impl Evictor {
             pool: Pool::default(),
             ghosts: Ghosts::default(),
             hand: Hand::default(),
+            handles: Vec::new(),
+            marks: Vec::new(),
         }
     }
 
@@ -97,56 +102,61 @@ impl Evictor {
     ) -> Option<(usize, Found)> {
         let policy = clock.settings().policy;
         let volatile = policy.is_volatile();
+        let mut last = None;
         for _ in 0..ROUNDS {
-            self.fill_pool(databases, clock)?;
+            let drawn = self.fill_pool(databases, clock);
             let Some(best) = self.pool.take() else {
+                drawn?;
                 continue;
             };
-            let database = databases.get(usize::from(best.database))?;
+            let at = usize::from(best.database);
+            let database = databases.get(at)?;
             let Some(found) = database.find_hash(best.hash) else {
                 continue;
             };
             let entry = database.entry(found.handle);
-            let may_go = !volatile || entry.expiry().is_some();
-            // Used since it was drawn: no longer what it was chosen for.
-            if may_go && score(policy, entry, clock) >= best.score {
-                return Some((usize::from(best.database), found));
+            if volatile && entry.expiry().is_none() {
+                continue;
             }
+            if score(policy, entry, clock) >= best.score {
+                return Some((at, found));
+            }
+            // Used since it was drawn: no longer what it was chosen for.
+            last = Some((at, found));
         }
-        None
+        last
     }
 
+    /// Offers some drawn entries to the pool; `None` when none was met.
     fn fill_pool(&mut self, databases: &mut [Database], clock: &AccessClock) -> Option<()> {
         let settings = clock.settings();
         let samples = match settings.policy {
             EvictionPolicy::AllKeysRandom | EvictionPolicy::VolatileRandom => random::SAMPLES,
-            _ => settings.samples,
+            _ => settings.samples.clamp(1, SAMPLES_AT_MOST),
         };
         let volatile = settings.policy.is_volatile();
         let at = self.draw_database(databases, volatile)?;
-        let database = &mut databases[at];
-        let mut drawn = [Handle(0); SAMPLES_AT_MOST];
-        let mut count = 0;
-        for _ in 0..samples.clamp(1, SAMPLES_AT_MOST_U32) {
-            let handle = if volatile {
-                draw_expiring(database, &mut self.chance)
-            } else {
-                draw(database, &mut self.chance)
-            };
-            if let Some(handle) = handle {
-                database.slabs().prefetch(handle);
-                drawn[count] = handle;
-                count += 1;
-            }
+        let mut handles = std::mem::take(&mut self.handles);
+        handles.clear();
+        if volatile {
+            let database = &mut databases[at];
+            let draws = (0..samples).map_while(|_| draw_expiring(database, &mut self.chance));
+            handles.extend(draws);
+        } else {
+            let draws = Draws::new(&databases[at])?;
+            handles.extend((0..samples).filter_map(|_| draws.draw(&mut self.chance)));
         }
-        for &handle in &drawn[..count] {
+        let database = &databases[at];
+        for &handle in &handles {
             self.pool.offer(Candidate {
-                database: u8::try_from(at).ok()?,
+                database: u8::try_from(at).unwrap_or(u8::MAX),
                 hash: database.hash_of(handle),
                 score: score(settings.policy, database.entry(handle), clock),
             });
         }
-        Some(())
+        let met = !handles.is_empty();
+        self.handles = handles;
+        met.then_some(())
     }
 
     fn choose_s3fifo(
@@ -154,22 +164,24 @@ impl Evictor {
         databases: &mut [Database],
         clock: &AccessClock,
     ) -> Option<(usize, Found)> {
-        let mut marks = Vec::new();
         let mut last = None;
         for _ in 0..ROUNDS {
             let at = self.draw_database(databases, false)?;
             let database = &mut databases[at];
-            let handles: Vec<Handle> = (0..s3fifo::SAMPLES)
-                .filter_map(|_| draw(database, &mut self.chance))
-                .inspect(|&handle| database.slabs().prefetch(handle))
-                .collect();
-            marks.clear();
-            marks.extend(handles.iter().map(|&handle| database.entry(handle).mark()));
-            let Some(chosen) = s3fifo::choose(&marks, clock.ticks()) else {
+            let draws = Draws::new(database)?;
+            self.handles.clear();
+            self.marks.clear();
+            for _ in 0..s3fifo::SAMPLES {
+                if let Some(handle) = draws.draw(&mut self.chance) {
+                    self.handles.push(handle);
+                    self.marks.push(database.entry(handle).mark());
+                }
+            }
+            let Some(chosen) = s3fifo::choose(&self.marks, clock.ticks()) else {
                 continue;
             };
-            let handle = handles[chosen];
-            match s3fifo::judge(marks[chosen], clock.ticks()) {
+            let handle = self.handles[chosen];
+            match s3fifo::judge(self.marks[chosen], clock.ticks()) {
                 Verdict::EvictSmall => {
                     self.ghosts.remember(database.hash_of(handle));
                     return Some((at, database.found_at(handle)?));
@@ -188,9 +200,7 @@ impl Evictor {
 }
 
 /// `maxmemory-samples` ends here.
-const SAMPLES_AT_MOST: usize = 64;
-
-const SAMPLES_AT_MOST_U32: u32 = 64;
+const SAMPLES_AT_MOST: u32 = 64;
 
 fn score(policy: EvictionPolicy, entry: Entry<'_>, clock: &AccessClock) -> u64 {
     match policy {

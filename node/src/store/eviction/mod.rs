@@ -14,7 +14,7 @@ mod s3fifo;
 mod sieve;
 mod ttl;
 
-pub(super) use draw::draw;
+pub(super) use draw::Draws;
 pub(super) use evictor::Evictor;
 pub(super) use queue_mark::Ticks;
 

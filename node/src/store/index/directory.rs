@@ -2,7 +2,7 @@
 //! Pure.
 //! Invariant: a leaf of depth `d` stands in every entry whose path agrees with the first `d` bits of its prefix, and nowhere else.
 
-use super::chunked::Chunked;
+use crate::store::chunked::Chunked;
 
 /// Bits of a hash that choose the root's entry: the slot.
 const ROOT_BITS: u32 = 14;

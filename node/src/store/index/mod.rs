@@ -10,17 +10,16 @@
 )]
 
 mod arena;
-mod chunked;
 mod directory;
 mod leaf;
 mod line;
 mod rebuild;
 mod scan;
 
+use super::chunked::Chunked;
 use super::key::KeyHash;
 use super::slab::{Handle, prefetch};
 use arena::Arena;
-use chunked::Chunked;
 use directory::{Directory, LeafId};
 use leaf::LeafSize;
 use line::Line;

@@ -1,8 +1,8 @@
 //! [`Chunked`]: a growing array that never moves what it holds, so that it grows without a pause.
 //! Pure.
 
-/// Items per chunk.
-const CHUNK: usize = 256;
+/// Items per chunk: few enough that an almost empty database costs little.
+const CHUNK: usize = 64;
 
 /// An array in chunks, with a list of free numbers.
 #[derive(Debug)]
