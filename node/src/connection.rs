@@ -91,6 +91,8 @@ pub(crate) struct Connection {
     /// Bytes received and not executed; empty when the client is idle.
     input: Vec<u8>,
     left: Option<Left>,
+    /// The last turn ended before all of `input` had been looked at.
+    unfinished: bool,
     /// Replies not written yet; empty when the client reads them.
     output: Vec<u8>,
     /// How much of `output` has been written.
@@ -121,6 +123,7 @@ impl Connection {
             scanner: RequestScanner::new(limits),
             input: Vec::new(),
             left: None,
+            unfinished: false,
             output: Vec::new(),
             written: 0,
             commands: 0,
@@ -154,7 +157,7 @@ impl Connection {
     }
 
     async fn next_turn(&mut self) -> Result<TurnEnd, Ending> {
-        if self.left.is_some() {
+        if self.unfinished {
             return Ok(self.run_input(0));
         }
         if self.shell.is_stopping() {
@@ -314,6 +317,7 @@ impl Connection {
             (end, condemned, turn.node.pause.take_ended())
         });
         self.output = replies;
+        self.unfinished = end != TurnEnd::NeedInput;
         shell.cut(&condemned);
         if pause_ended {
             shell.unpaused.notify_waiters();
