@@ -15,7 +15,6 @@ use shared::config::ProxyConfig;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use shared::topology::Address;
 use socket2::{Domain, Protocol as SocketProtocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, watch};
 
 use crate::server::{ProxyError, ProxyShared};
@@ -39,10 +38,11 @@ impl Listeners {
     /// Takes every address that the settings name.
     pub(crate) fn bind(config: &ProxyConfig) -> Result<Self, ProxyError> {
         let listen = |address: &Address| {
-            let listener = listen_on(address, config.tcp_backlog).map_err(|source| ProxyError::Listen {
-                address: address.clone(),
-                source,
-            })?;
+            let listener =
+                listen_on(address, config.tcp_backlog).map_err(|source| ProxyError::Listen {
+                    address: address.clone(),
+                    source,
+                })?;
             let actual = listener.local_addr().map_err(|source| ProxyError::System {
                 what: "read a socket's address",
                 source,
@@ -51,7 +51,12 @@ impl Listeners {
         };
         let (clients, clients_address) = listen(&config.listen)?;
         let (tls, tls_address) = config.tls_listen.as_ref().map(listen).transpose()?.unzip();
-        let (admin, admin_address) = config.admin_listen.as_ref().map(listen).transpose()?.unzip();
+        let (admin, admin_address) = config
+            .admin_listen
+            .as_ref()
+            .map(listen)
+            .transpose()?
+            .unzip();
         Ok(Self {
             clients,
             tls,
@@ -76,7 +81,11 @@ fn listen_on(address: &Address, backlog: u32) -> io::Result<TcpListener> {
 }
 
 fn listen_at(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(SocketProtocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(SocketProtocol::TCP),
+    )?;
     // A restarted proxy takes its port at once, whatever its old connections do.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
@@ -118,18 +127,19 @@ impl Acceptor {
         })
     }
 
-    async fn accept_all(&self, listener: &AsyncFd<TcpListener>, is_tls: bool) {
+    async fn accept_all(&self, listener: &tokio::net::TcpListener, is_tls: bool) {
         loop {
-            let Ok(mut ready) = listener.readable().await else {
-                return;
-            };
-            match ready.try_io(|listener| listener.get_ref().accept()) {
-                Ok(Ok((stream, peer))) => self.deal(stream, peer, is_tls).await,
-                Ok(Err(error)) => {
+            // The socket leaves this thread's reactor at once: its own thread will watch it.
+            match listener
+                .accept()
+                .await
+                .and_then(|(stream, peer)| Ok((stream.into_std()?, peer)))
+            {
+                Ok((stream, peer)) => self.deal(stream, peer, is_tls).await,
+                Err(error) => {
                     tracing::warn!(%error, "a client could not be accepted");
                     tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
                 }
-                Err(_would_block) => {}
             }
         }
     }
@@ -141,29 +151,37 @@ impl Acceptor {
             return;
         }
         let config = &self.shared.config;
-        if config.protected_mode && config.requirepass.is_empty() && !peer.ip().to_canonical().is_loopback() {
-            return refuse(stream, &ErrorReply::ProtectedMode);
+        if config.protected_mode
+            && config.requirepass.is_empty()
+            && !peer.ip().to_canonical().is_loopback()
+        {
+            return refuse(stream, &ErrorReply::Protected);
         }
         let before = self.shared.clients.fetch_add(1, Ordering::Relaxed);
         if before >= config.maxclients as usize {
             self.shared.clients.fetch_sub(1, Ordering::Relaxed);
             self.shared.rejected.fetch_add(1, Ordering::Relaxed);
-            return refuse(stream, &ErrorReply::MaxClients);
+            return refuse(stream, &ErrorReply::TooManyClients);
         }
         let number = self.next_thread.fetch_add(1, Ordering::Relaxed) % self.threads.len();
-        let order = Order::Serve(Arrival { stream, peer, is_tls });
+        let order = Order::Serve(Arrival {
+            stream,
+            peer,
+            is_tls,
+        });
         if self.threads[number].send(order).await.is_err() {
             self.shared.clients.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     fn prepare(&self, stream: &TcpStream) -> io::Result<()> {
-        stream.set_nonblocking(true)?;
         // Replies leave in batches already; waiting for more would only add delay.
         stream.set_nodelay(true)?;
         let keepalive = self.shared.config.tcp_keepalive;
         if !keepalive.is_zero() {
-            let probes = TcpKeepalive::new().with_time(keepalive).with_interval(keepalive / 3);
+            let probes = TcpKeepalive::new()
+                .with_time(keepalive)
+                .with_interval(keepalive / 3);
             SockRef::from(stream).set_tcp_keepalive(&probes)?;
         }
         Ok(())
@@ -180,16 +198,24 @@ fn refuse(mut stream: TcpStream, error: &ErrorReply) {
 
 #[async_trait]
 impl Service for Acceptor {
-    async fn start_service(&mut self, fds: Option<ListenFds>, _shutdown: ShutdownWatch, _listeners_per_fd: usize) {
+    async fn start_service(
+        &mut self,
+        fds: Option<ListenFds>,
+        _shutdown: ShutdownWatch,
+        _listeners_per_fd: usize,
+    ) {
         if let Some(fds) = fds {
-            fds.lock().add(self.shared.address.to_string(), self.clients.as_raw_fd());
+            fds.lock()
+                .add(self.shared.address.to_string(), self.clients.as_raw_fd());
         }
+        let watched = |listener: &TcpListener| {
+            listener
+                .try_clone()
+                .and_then(tokio::net::TcpListener::from_std)
+        };
         let (Ok(clients), Ok(tls)) = (
-            self.clients.try_clone().and_then(AsyncFd::new),
-            self.tls
-                .as_ref()
-                .map(|listener| listener.try_clone().and_then(AsyncFd::new))
-                .transpose(),
+            watched(&self.clients),
+            self.tls.as_ref().map(watched).transpose(),
         ) else {
             tracing::error!("the listening sockets cannot be used");
             return;

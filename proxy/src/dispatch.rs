@@ -2,20 +2,21 @@
 //! Reaches: the client's reply queue, the pipes' lines. Never: touches a socket; decides a route ([`crate::route`] does).
 //! Invariant: a place in the client's reply queue is taken before a request is appended, so a fast shard cannot overtake a slow one.
 
-use shared::clock::Reading;
-use shared::command::{self, CommandId, CommandSpec, Route};
+use shared::clock::{Clock, Reading};
+use shared::command::{self, CommandFlags, CommandId, CommandSpec, Route};
 use shared::resp::{Args, ErrorReply, ReplyWriter, Request, RequestBatch, encode_request};
 use shared::topology::ShardIndex;
 
 use crate::client::{ClientState, Source};
 use crate::gather::Gather;
+use crate::local::Question;
 use crate::metrics::Outcome;
 use crate::pipe::set::{Admission, Class, Lane, PipeNumber, PipeSet};
 use crate::pipe::{Target, Waiter};
 use crate::receivers::{Failure, Receivers};
 use crate::route::merge::Plan;
 use crate::route::{self, Split};
-use crate::server::ProxyShared;
+use crate::server::{Hold, ProxyShared};
 use crate::slab::Key;
 use crate::thread::ProxyThread;
 use crate::topology::Snapshot;
@@ -41,7 +42,7 @@ pub(crate) enum Step {
 }
 
 /// Consecutive requests of a batch that lie one behind the other and go to the same pipe.
-struct Run {
+pub(crate) struct Run {
     pipe: PipeNumber,
     command: CommandId,
     start: u32,
@@ -75,15 +76,26 @@ pub(crate) struct Dispatcher<'a> {
     pub(crate) key: Key,
     /// As the client's state says; copied here because every request needs it.
     lane: Lane,
-    is_authenticated: bool,
+    /// Nothing about the client or the proxy asks for a closer look at each request: it may run commands, hears all replies, and nothing is held up.
+    is_plain_sailing: bool,
     hears_all: bool,
+    holds_writes: bool,
     pub(crate) now: Reading,
     pub(crate) now_ms: u64,
+    pub(crate) wall: &'a Clock,
+    /// What other threads are to be asked.
+    pub(crate) questions: Vec<Question>,
 }
 
 impl ProxyThread {
     /// Carries out the requests of `batch` from index `from` on.
-    pub(crate) fn dispatch(&mut self, key: Key, buffer: &[u8], batch: &RequestBatch, from: usize) -> Progress {
+    pub(crate) fn dispatch(
+        &mut self,
+        key: Key,
+        buffer: &[u8],
+        batch: &RequestBatch,
+        from: usize,
+    ) -> Progress {
         self.follow_topology();
         let now_ms = self.now_ms();
         let now = self.receivers.stopwatch.read();
@@ -102,8 +114,10 @@ impl ProxyThread {
             client.is_alone = false;
         }
         let lane = lane_of(&client.state);
-        let is_authenticated = client.state.is_authenticated;
-        let hears_all = client.state.hears_all();
+        let hold = self.proxy.hold(now_ms);
+        if hold == Some(Hold::All) {
+            return Progress::Wait(from);
+        }
         let mut dispatcher = Dispatcher {
             receivers: &mut self.receivers,
             pipes: &mut self.pipes,
@@ -112,12 +126,19 @@ impl ProxyThread {
             split: &mut self.split,
             key,
             lane,
-            is_authenticated,
-            hears_all,
+            is_plain_sailing: false,
+            hears_all: true,
+            holds_writes: hold.is_some(),
             now,
             now_ms,
+            wall: &self.clock,
+            questions: Vec::new(),
         };
+        dispatcher.look_at_client();
         let progress = dispatcher.carry_out(buffer, batch, from);
+        for question in dispatcher.questions {
+            self.ask_threads(question);
+        }
         self.receivers.mark_dirty(key);
         self.wake_flusher();
         progress
@@ -140,9 +161,12 @@ impl ProxyThread {
             let pipe = owner.map(|owner| self.pipes.to_shard(owner, lane));
             match pipe.map(|pipe| (pipe, self.pipes.admit(pipe, 0))) {
                 Some((pipe, Admission::Room(_))) if pipe != number => {
-                    self.pipes.append(pipe, &frame, waiter, &mut self.receivers.buffers);
+                    self.pipes
+                        .append(pipe, &frame, waiter, &mut self.receivers.buffers);
                 }
-                _ => self.receivers.fail(waiter, Failure::NotApplied, &shard, shard_index),
+                _ => self
+                    .receivers
+                    .fail(waiter, Failure::NotApplied, &shard, shard_index),
             }
         });
         self.wake_flusher();
@@ -158,6 +182,21 @@ fn lane_of(state: &ClientState) -> Lane {
 }
 
 impl Dispatcher<'_> {
+    /// What is agreed with nodes for this client's commands.
+    pub(crate) fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    /// Takes note of what the client has chosen.
+    pub(crate) fn look_at_client(&mut self) {
+        if let Some(client) = self.receivers.clients.get(self.key) {
+            self.lane = lane_of(&client.state);
+            self.hears_all = client.state.hears_all();
+            self.is_plain_sailing =
+                self.hears_all && client.state.is_authenticated && !self.holds_writes;
+        }
+    }
+
     fn carry_out(&mut self, buffer: &[u8], batch: &RequestBatch, from: usize) -> Progress {
         let mut run = Run::none();
         for (index, request) in batch.requests().iter().enumerate().skip(from) {
@@ -187,10 +226,9 @@ impl Dispatcher<'_> {
                 return self.answer_unknown(&error);
             }
         };
-        let is_plain = spec.route == Route::ByKey && !route::leaves_its_database(spec.id);
-        if is_plain
-            && self.is_authenticated
-            && self.hears_all
+        if self.is_plain_sailing
+            && spec.route == Route::ByKey
+            && !route::leaves_its_database(spec.id)
             && let Ok(shard) = route::shard_of(spec, args, self.snapshot)
         {
             return self.forward(shard, spec, buffer, request, args, run);
@@ -201,7 +239,7 @@ impl Dispatcher<'_> {
 
     /// The request goes, as the client wrote it, to the primary of `shard`.
     #[inline]
-    fn forward(
+    pub(crate) fn forward(
         &mut self,
         shard: ShardIndex,
         spec: &'static CommandSpec,
@@ -211,7 +249,12 @@ impl Dispatcher<'_> {
         run: &mut Run,
     ) -> Step {
         let pipe = self.pipes.to_shard(shard, self.lane);
-        if run.pipe == pipe && run.command == spec.id && run.end == request.start && run.room > 0 && !request.inline {
+        if run.pipe == pipe
+            && run.command == spec.id
+            && run.end == request.start
+            && run.room > 0
+            && !request.inline
+        {
             run.end = request.end;
             run.count += 1;
             run.room -= 1;
@@ -241,13 +284,19 @@ impl Dispatcher<'_> {
     /// What the pipe says, within what the client may have under way.
     fn admit(&mut self, pipe: PipeNumber) -> Admission {
         let most = u64::from(self.proxy.config.client_requests_in_flight);
-        let missing = self.receivers.clients.get(self.key).map_or(0, |client| client.queue.missing());
+        let missing = self
+            .receivers
+            .clients
+            .get(self.key)
+            .map_or(0, |client| client.queue.missing());
         let left = most.saturating_sub(missing);
         if left == 0 {
             return Admission::Full;
         }
         match self.pipes.admit(pipe, self.now_ms) {
-            Admission::Room(room) => Admission::Room(room.min(u32::try_from(left).unwrap_or(u32::MAX))),
+            Admission::Room(room) => {
+                Admission::Room(room.min(u32::try_from(left).unwrap_or(u32::MAX)))
+            }
             Admission::Full => {
                 if let Some(pipe) = self.pipes.get_mut(pipe) {
                     pipe.crowd.push(self.key);
@@ -267,7 +316,8 @@ impl Dispatcher<'_> {
         let frames = &buffer[run.start as usize..run.end as usize];
         let first = self.expect(Source::Pipe(run.pipe), run.count);
         let waiter = self.waiter(first, run.count, run.command);
-        self.pipes.append(run.pipe, frames, waiter, &mut self.receivers.buffers);
+        self.pipes
+            .append(run.pipe, frames, waiter, &mut self.receivers.buffers);
         *run = Run::none();
     }
 
@@ -306,15 +356,22 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn rare_request(&mut self, spec: &'static CommandSpec, buffer: &[u8], request: &Request, args: Args<'_>) -> Step {
+    fn rare_request(
+        &mut self,
+        spec: &'static CommandSpec,
+        buffer: &[u8],
+        request: &Request,
+        args: Args<'_>,
+    ) -> Step {
         let Some(client) = self.receivers.clients.get_mut(self.key) else {
             return Step::End;
         };
         client.state.last_command = Some(spec.id);
         if !client.state.may_run(spec) {
-            return self.answer_error(spec, &ErrorReply::NoAuth);
+            return self.answer_error(&ErrorReply::NoAuth);
         }
-        if route::needs_quiet(spec.id) && client.queue.missing() > 0 {
+        let is_held = self.holds_writes && spec.flags.contains(CommandFlags::WRITE);
+        if is_held || (route::needs_quiet(spec.id) && client.queue.missing() > 0) {
             return Step::Wait;
         }
         let leaves_database = route::leaves_its_database(spec.id);
@@ -322,17 +379,24 @@ impl Dispatcher<'_> {
         let step = match spec.route {
             Route::ByKey => match route::shard_of(spec, args, self.snapshot) {
                 Ok(shard) => self.forward(shard, spec, buffer, request, args, &mut run),
-                Err(error) => self.answer_error(spec, &error),
+                Err(error) => self.answer_error(&error),
             },
-            Route::AnyShard => self.forward(route::any_shard(), spec, buffer, request, args, &mut run),
-            Route::Split => self.split(spec, buffer, request, args, &mut run),
-            Route::EveryShard => self.every_shard(spec, args, Plan::Table(spec.merge)),
-            Route::Local => self.local(spec, args),
-            Route::Walked => self.walk(spec, args),
-            Route::Refused => self.answer_error(spec, &route::refused(spec)),
-            Route::ByChannel | Route::Leased | Route::LeasedIfBlock | Route::Transaction | Route::Subscribed => {
-                self.answer_unknown(&command::unknown_command(args))
+            Route::AnyShard => {
+                self.forward(route::any_shard(), spec, buffer, request, args, &mut run)
             }
+            Route::Split => self.split(spec, buffer, request, args, &mut run),
+            Route::EveryShard => match route::local::objection(spec, args) {
+                Some(error) => self.answer_error(&error),
+                None => self.every_shard(spec, args, route::plan(spec)),
+            },
+            Route::Local => self.local(spec, buffer, request, args, &mut run),
+            Route::Walked => self.walk(spec, args),
+            Route::Refused => self.answer_error(&route::refused(spec)),
+            Route::ByChannel
+            | Route::Leased
+            | Route::LeasedIfBlock
+            | Route::Transaction
+            | Route::Subscribed => self.answer_unknown(&command::unknown_command(args)),
         };
         self.finish_run(buffer, &mut run);
         if leaves_database
@@ -361,8 +425,8 @@ impl Dispatcher<'_> {
         });
     }
 
-    fn answer_error(&mut self, spec: &CommandSpec, error: &ErrorReply) -> Step {
-        self.receivers.stats.record_refused(spec.id);
+    pub(crate) fn answer_error(&mut self, error: &ErrorReply) -> Step {
+        self.receivers.stats.record_refused();
         self.answer(|reply| reply.error(error));
         Step::Next
     }
@@ -373,7 +437,7 @@ impl Dispatcher<'_> {
             .clients
             .get(self.key)
             .is_some_and(|client| !client.state.is_authenticated);
-        self.receivers.stats.record_unknown();
+        self.receivers.stats.record_refused();
         if is_stranger {
             self.answer(|reply| reply.error(&ErrorReply::NoAuth));
         } else {
@@ -383,9 +447,12 @@ impl Dispatcher<'_> {
     }
 
     fn answer_down(&mut self, spec: &CommandSpec, shard: ShardIndex, error: &ErrorReply) -> Step {
-        self.receivers
-            .stats
-            .record_failure(spec.id, shard.as_usize(), 1, Outcome::ShardDown);
+        self.receivers.stats.record_failure(
+            spec.id,
+            self.pipes.primary(shard).shard_index,
+            1,
+            Outcome::ShardDown,
+        );
         self.answer(|reply| reply.error(error));
         Step::Next
     }
@@ -401,7 +468,7 @@ impl Dispatcher<'_> {
     ) -> Step {
         let mut split = std::mem::take(self.split);
         let step = match split.plan(spec, args, self.snapshot) {
-            Err(error) => self.answer_error(spec, &error),
+            Err(error) => self.answer_error(&error),
             Ok(Some(only)) => self.forward(only, spec, buffer, request, args, run),
             Ok(None) => self.send_parts(spec, args, &split),
         };
@@ -413,21 +480,30 @@ impl Dispatcher<'_> {
         let Some(lines) = self.admit_all(split.shards()) else {
             return Step::Wait;
         };
-        let gather = self.gather(spec, split.merge_plan(spec), lines.len());
+        let gather = self.gather(split.merge_plan(spec), &lines);
         for (part, (shard, line)) in (0..).zip(lines) {
-            self.send_part(gather, part, spec, shard, line, |out| split.encode(spec, args, shard, out));
+            self.send_part(gather, part, spec, shard, line, |out| {
+                split.encode(spec, args, shard, out)
+            });
         }
         Step::Next
     }
 
     /// The same command to every shard.
-    pub(crate) fn every_shard(&mut self, spec: &'static CommandSpec, args: Args<'_>, plan: Plan) -> Step {
+    pub(crate) fn every_shard(
+        &mut self,
+        spec: &'static CommandSpec,
+        args: Args<'_>,
+        plan: Plan,
+    ) -> Step {
         let Some(lines) = self.admit_all(route::all_shards(self.snapshot)) else {
             return Step::Wait;
         };
-        let gather = self.gather(spec, plan, lines.len());
+        let gather = self.gather(plan, &lines);
         for (part, (shard, line)) in (0..).zip(lines) {
-            self.send_part(gather, part, spec, shard, line, |out| encode_request(out, args.iter_from(0)));
+            self.send_part(gather, part, spec, shard, line, |out| {
+                encode_request(out, args.iter_from(0))
+            });
         }
         Step::Next
     }
@@ -449,10 +525,20 @@ impl Dispatcher<'_> {
         Some(lines)
     }
 
-    /// Takes a place for a command of several parts.
-    pub(crate) fn gather(&mut self, spec: &CommandSpec, plan: Plan, parts: usize) -> Key {
+    /// Takes a place for a command of several parts, one from each of these shards.
+    pub(crate) fn gather(&mut self, plan: Plan, lines: &[(ShardIndex, Option<PipeNumber>)]) -> Key {
+        let shards = lines
+            .iter()
+            .map(|(shard, _)| self.pipes.primary(*shard).shard.clone());
+        let shards = shards.collect();
+        self.gather_from(plan, shards)
+    }
+
+    /// Takes a place for a reply that is put together from several.
+    pub(crate) fn gather_from(&mut self, plan: Plan, sources: Vec<Box<str>>) -> Key {
         let number = self.expect(Source::Gathered, 1);
-        let gather = Gather::new(self.key, number, spec.id, self.now, self.lane.protocol, plan, parts);
+        let chance = self.receivers.dice.throw();
+        let gather = Gather::new(self.key, number, self.lane.protocol, plan, sources, chance);
         self.receivers.gathers.insert(gather)
     }
 
@@ -478,9 +564,9 @@ impl Dispatcher<'_> {
                 .pipes
                 .append_with(pipe, waiter, &mut self.receivers.buffers, write),
             None => {
-                let name = self.snapshot.topology.shards[shard.as_usize()].id.as_str();
+                let node = self.pipes.primary(shard);
                 self.receivers
-                    .fail(waiter, Failure::NotApplied, name, shard.as_usize());
+                    .fail(waiter, Failure::NotApplied, &node.shard, node.shard_index);
             }
         }
     }

@@ -1,23 +1,10 @@
 //! Commands that several nodes answer: collects the parts until the last one is here.
 //! Pure. Invariant: each part is filled in exactly once; what the parts come to is [`crate::route::merge`]'s business.
 
-use shared::clock::Reading;
-use shared::command::CommandId;
 use shared::resp::Protocol;
 
-use crate::route::merge::{self, Plan};
+use crate::route::merge::{self, Part, Parts, Plan};
 use crate::slab::Key;
-
-/// What became of one part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// The node's reply, which may be an error.
-    Reply(Vec<u8>),
-    /// The shard could not be reached; nothing was done there.
-    Down(Box<str>),
-    /// The shard did not reply.
-    Unknown(Box<str>),
-}
 
 /// A command under way.
 #[derive(Debug)]
@@ -26,29 +13,35 @@ pub(crate) struct Gather {
     pub(crate) client: Key,
     /// The number of the request in the client's reply queue.
     pub(crate) number: u64,
-    /// What was asked.
-    pub(crate) command: CommandId,
-    /// When it was read.
-    pub(crate) started: Reading,
     protocol: Protocol,
     plan: Plan,
+    /// Names of the shards that answer the parts.
+    shards: Vec<Box<str>>,
     parts: Vec<Option<Part>>,
     missing: usize,
+    chance: u64,
 }
 
 impl Gather {
-    /// Waits for `parts` parts (at least one).
-    pub(crate) fn new(client: Key, number: u64, command: CommandId, started: Reading, protocol: Protocol, plan: Plan, parts: usize) -> Self {
-        assert!(parts > 0, "somebody must answer");
+    /// Waits for one part from each of these shards (at least one).
+    pub(crate) fn new(
+        client: Key,
+        number: u64,
+        protocol: Protocol,
+        plan: Plan,
+        shards: Vec<Box<str>>,
+        chance: u64,
+    ) -> Self {
+        assert!(!shards.is_empty(), "somebody must answer");
         Self {
             client,
             number,
-            command,
-            started,
             protocol,
             plan,
-            parts: (0..parts).map(|_| None).collect(),
-            missing: parts,
+            parts: vec![None; shards.len()],
+            missing: shards.len(),
+            shards,
+            chance,
         }
     }
 
@@ -67,6 +60,11 @@ impl Gather {
     /// The reply, once all parts are there.
     pub(crate) fn finish(self, out: &mut Vec<u8>) {
         let parts: Vec<Part> = self.parts.into_iter().flatten().collect();
-        merge::merge(self.plan, parts, self.protocol, out);
+        let parts = Parts {
+            parts: &parts,
+            shards: &self.shards,
+            chance: self.chance,
+        };
+        merge::merge(&self.plan, parts, self.protocol, out);
     }
 }

@@ -7,9 +7,11 @@ use shared::resp::{ErrorReply, ReplyWriter};
 
 use crate::buffers::Buffers;
 use crate::client::{Client, ReplyBytes};
-use crate::gather::{Gather, Part};
+use crate::dice::Dice;
+use crate::gather::Gather;
 use crate::metrics::{Outcome, ThreadStats};
 use crate::pipe::{Target, Waiter};
+use crate::route::merge::Part;
 use crate::slab::{Key, Slab};
 
 /// Clients and collectors, and what they share.
@@ -27,6 +29,8 @@ pub(crate) struct Receivers {
     pub(crate) stats: ThreadStats,
     /// Tells how long it took.
     pub(crate) stopwatch: Stopwatch,
+    /// For free choices.
+    pub(crate) dice: Dice,
 }
 
 /// Why commands get no reply from their node.
@@ -40,27 +44,37 @@ pub(crate) enum Failure {
 
 impl Receivers {
     /// Without clients.
-    pub(crate) fn new(stats: ThreadStats) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             clients: Slab::new(),
             gathers: Slab::new(),
             buffers: Buffers::default(),
             dirty: Vec::new(),
-            stats,
+            stats: ThreadStats::default(),
             stopwatch: Stopwatch::new(),
+            dice: Dice::new(),
         }
     }
 
     /// Hands the replies of a node to those who wait; `waiter.count` of them, `errors` among them errors.
     #[inline]
-    pub(crate) fn deliver(&mut self, waiter: Waiter, reply: ReplyBytes<'_>, errors: u32, shard: usize, now: Reading) {
+    pub(crate) fn deliver(
+        &mut self,
+        waiter: Waiter,
+        reply: ReplyBytes<'_>,
+        errors: u32,
+        shard: usize,
+        now: Reading,
+    ) {
         let elapsed_ns = self.stopwatch.between_ns(waiter.started, now);
         self.stats
             .record(waiter.command, shard, waiter.count, errors, elapsed_ns);
         match waiter.target {
             Target::Client { client: key, first } => {
                 if let Some(client) = self.clients.get_mut(key) {
-                    client.queue.deliver(first, waiter.count, reply, &mut self.buffers);
+                    client
+                        .queue
+                        .deliver(first, waiter.count, reply, &mut self.buffers);
                     if !client.is_dirty {
                         client.is_dirty = true;
                         self.dirty.push(key);
@@ -78,12 +92,19 @@ impl Receivers {
     }
 
     /// Tells those who wait that no reply will come.
-    pub(crate) fn fail(&mut self, waiter: Waiter, failure: Failure, shard: &str, shard_index: usize) {
+    pub(crate) fn fail(
+        &mut self,
+        waiter: Waiter,
+        failure: Failure,
+        shard: &str,
+        shard_index: usize,
+    ) {
         let outcome = match failure {
             Failure::NotApplied => Outcome::ShardDown,
             Failure::Unknown => Outcome::Unknown,
         };
-        self.stats.record_failure(waiter.command, shard_index, waiter.count, outcome);
+        self.stats
+            .record_failure(waiter.command, shard_index, waiter.count, outcome);
         match waiter.target {
             Target::Client { client: key, first } => {
                 let Some(client) = self.clients.get_mut(key) else {
@@ -94,7 +115,12 @@ impl Receivers {
                 for _ in 0..waiter.count {
                     ReplyWriter::new(&mut reply, client.state.protocol).error(&error);
                 }
-                client.queue.deliver(first, waiter.count, ReplyBytes::Lent(&reply), &mut self.buffers);
+                client.queue.deliver(
+                    first,
+                    waiter.count,
+                    ReplyBytes::Lent(&reply),
+                    &mut self.buffers,
+                );
                 self.mark_dirty(key);
             }
             Target::Part { gather, part } => {
@@ -124,12 +150,18 @@ impl Receivers {
             };
             let mut reply = self.buffers.take();
             gather.finish(&mut reply);
-            client.is_alone = false;
             if reply.len() < LARGE_REPLY_BYTES {
-                client.queue.deliver(number, 1, ReplyBytes::Lent(&reply), &mut self.buffers);
+                client
+                    .queue
+                    .deliver(number, 1, ReplyBytes::Lent(&reply), &mut self.buffers);
                 self.buffers.give_back(reply);
             } else {
-                client.queue.deliver(number, 1, ReplyBytes::Own(Bytes::from(reply)), &mut self.buffers);
+                client.queue.deliver(
+                    number,
+                    1,
+                    ReplyBytes::Own(Bytes::from(reply)),
+                    &mut self.buffers,
+                );
             }
             self.mark_dirty(client_key);
         }

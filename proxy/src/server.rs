@@ -7,7 +7,7 @@
 //! A [`Server`] is told when to stop by the [`watch`] channel of [`Proxy::run`], not by signals, so several proxies can live in one process.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -91,6 +91,10 @@ pub(crate) struct ProxyShared {
     pub(crate) commands: AtomicU64,
     /// The id of the next client.
     pub(crate) next_client: AtomicU64,
+    /// CLIENT PAUSE: until when, monotonic milliseconds of this machine.
+    pub(crate) held_until_ms: AtomicU64,
+    /// CLIENT PAUSE: not only writes.
+    pub(crate) holds_all: AtomicBool,
     /// When the proxy was started, wall-clock milliseconds.
     pub(crate) started_ms: u64,
     /// Where it listens.
@@ -101,7 +105,46 @@ pub(crate) struct ProxyShared {
     pub(crate) threads: Mutex<Vec<mpsc::Sender<Order>>>,
 }
 
+/// What CLIENT PAUSE holds up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Writes.
+    Writes,
+    /// Every command.
+    All,
+}
+
 impl ProxyShared {
+    /// What is held up now; monotonic milliseconds.
+    #[inline]
+    pub(crate) fn hold(&self, now_ms: u64) -> Option<Hold> {
+        if now_ms >= self.held_until_ms.load(Ordering::Relaxed) {
+            return None;
+        }
+        if self.holds_all.load(Ordering::Relaxed) {
+            Some(Hold::All)
+        } else {
+            Some(Hold::Writes)
+        }
+    }
+
+    /// CLIENT PAUSE; one for 0 ms lets everything go. As in Redis, a pause that is there is made longer and stricter, not shorter.
+    pub(crate) fn pause(&self, now_ms: u64, for_ms: u64, all: bool) {
+        if for_ms == 0 {
+            self.held_until_ms.store(0, Ordering::Relaxed);
+            return;
+        }
+        let is_held = self.hold(now_ms).is_some();
+        let until = now_ms.saturating_add(for_ms);
+        if is_held {
+            self.holds_all.fetch_or(all, Ordering::Relaxed);
+            self.held_until_ms.fetch_max(until, Ordering::Relaxed);
+        } else {
+            self.holds_all.store(all, Ordering::Relaxed);
+            self.held_until_ms.store(until, Ordering::Relaxed);
+        }
+    }
+
     /// Longest argument.
     pub(crate) fn bulk_bytes(&self) -> u32 {
         u32::try_from(self.config.proto_max_bulk_len.0).unwrap_or(u32::MAX)
@@ -152,7 +195,11 @@ impl Proxy {
         Self::build(config, topology, None)
     }
 
-    fn build(config: ProxyConfig, topology: Topology, watch: Option<TopologyWatch>) -> Result<Self, ProxyError> {
+    fn build(
+        config: ProxyConfig,
+        topology: Topology,
+        watch: Option<TopologyWatch>,
+    ) -> Result<Self, ProxyError> {
         let topology = LiveTopology::new(topology)?;
         let tls = TlsFront::of(&config)?;
         let listeners = Listeners::bind(&config)?;
@@ -167,6 +214,8 @@ impl Proxy {
             rejected: AtomicU64::new(0),
             commands: AtomicU64::new(0),
             next_client: AtomicU64::new(1),
+            held_until_ms: AtomicU64::new(0),
+            holds_all: AtomicBool::new(false),
             started_ms: Clock::system().wall_ms(),
             address: listeners.clients_address,
             run_id: random_id(),
@@ -233,7 +282,11 @@ impl Proxy {
             shutdown_signal: Box::new(EndingWatch(Arc::clone(&ending))),
         });
         let all_ended = threads.into_iter().all(|thread| thread.join().is_ok());
-        if all_ended { Ok(()) } else { Err(ProxyError::ThreadEnded) }
+        if all_ended {
+            Ok(())
+        } else {
+            Err(ProxyError::ThreadEnded)
+        }
     }
 
     /// Serves on a thread of its own.

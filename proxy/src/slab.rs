@@ -43,7 +43,8 @@ impl<T> Slab<T> {
                 generation: place.generation,
             };
         }
-        let index = u32::try_from(self.places.len()).expect("values at a time are bounded far below 2^32");
+        let index =
+            u32::try_from(self.places.len()).expect("values at a time are bounded far below 2^32");
         self.places.push(Place {
             generation: 0,
             value: Some(value),

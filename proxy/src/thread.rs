@@ -12,18 +12,22 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use shared::backoff::Backoff;
 use shared::clock::Clock;
-use shared::resp::{RequestBatch, RequestScanner};
+use shared::resp::{Protocol, RequestBatch, RequestScanner};
 use tokio::runtime::LocalOptions;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
+use crate::client::ClientState;
 use crate::client::connection::Client;
 use crate::client::stream::ClientStream;
-use crate::client::ClientState;
+use crate::metrics::report::ThreadReport;
+use crate::pipe::PipeError;
 use crate::pipe::connection::run_pipe;
-use crate::pipe::set::{PipeLimits, PipeNumber, PipeSet};
+use crate::pipe::set::{Class, Lane, PipeLimits, PipeSet};
 use crate::receivers::Receivers;
-use crate::route::Split;
+use crate::route::local::{ClientOrder, ClientVerdict};
+use crate::route::{self, Split};
 use crate::server::ProxyShared;
 use crate::slab::Key;
 use crate::topology::Snapshot;
@@ -35,11 +39,30 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(50);
 
+/// Clients are looked at every so many ticks.
+const TICKS_PER_CLIENT_ROUND: u32 = 20;
+
+/// A client that was accepted.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// The socket, not blocking.
+    pub(crate) stream: std::net::TcpStream,
+    /// Where it comes from.
+    pub(crate) peer: SocketAddr,
+    /// It wants TLS.
+    pub(crate) is_tls: bool,
+}
+
 /// What the rest of the proxy may ask of a thread.
+#[derive(Debug)]
 pub(crate) enum Order {
     /// Serve this client.
-    Serve(std::net::TcpStream, SocketAddr),
-    /// Let clients go.
+    Serve(Arrival),
+    /// Say how it goes.
+    Report(oneshot::Sender<ThreadReport>),
+    /// Carry this out on your clients.
+    Clients(ClientOrder, oneshot::Sender<ClientVerdict>),
+    /// Let clients have their replies and go.
     Stop,
 }
 
@@ -56,7 +79,8 @@ impl ClientLimits {
     /// Whether more may be read from this client.
     #[inline]
     pub(crate) fn lets_read(&self, client: &Client) -> bool {
-        client.queue.missing() < self.requests_in_flight && client.queue.bytes() < self.output_soft_bytes
+        client.queue.missing() < self.requests_in_flight
+            && client.queue.bytes() < self.output_soft_bytes
     }
 }
 
@@ -64,7 +88,7 @@ impl ClientLimits {
 pub(crate) struct ProxyThread {
     /// What all threads share: configuration and a few counters.
     pub(crate) proxy: Arc<ProxyShared>,
-    me: Weak<RefCell<Self>>,
+    pub(crate) me: Weak<RefCell<Self>>,
     pub(crate) receivers: Receivers,
     pub(crate) pipes: PipeSet,
     pub(crate) snapshot: Arc<Snapshot>,
@@ -77,7 +101,13 @@ pub(crate) struct ProxyThread {
     /// How keys spread; reused.
     pub(crate) split: Split,
     flusher: Option<Waker>,
-    clock: Clock,
+    pub(crate) clock: Clock,
+    is_stopping: bool,
+    /// CLIENT PAUSE was in force at the last tick.
+    was_held: bool,
+    ticks: u32,
+    /// Requests that other threads know of.
+    published_requests: u64,
 }
 
 impl ProxyThread {
@@ -100,7 +130,7 @@ impl ProxyThread {
         Rc::new_cyclic(|me| {
             RefCell::new(Self {
                 me: me.clone(),
-                receivers: Receivers::new(crate::metrics::ThreadStats::default()),
+                receivers: Receivers::new(),
                 pipes,
                 snapshot,
                 view: proxy.topology.view(),
@@ -110,6 +140,10 @@ impl ProxyThread {
                 split: Split::default(),
                 flusher: None,
                 clock: Clock::system(),
+                is_stopping: false,
+                was_held: false,
+                ticks: 0,
+                published_requests: 0,
                 proxy,
             })
         })
@@ -186,58 +220,154 @@ impl ProxyThread {
     fn serve(&mut self, stream: ClientStream, peer: SocketAddr, local: SocketAddr) {
         let needs_password = !self.proxy.config.requirepass.is_empty();
         let id = self.proxy.next_client.fetch_add(1, Ordering::Relaxed);
-        let state = ClientState::new(id, peer, local, needs_password, self.clock.wall_ms());
+        let state = ClientState::new(id, peer, local, needs_password, self.now_ms());
         let scanner = RequestScanner::new(state.limits(self.proxy.bulk_bytes()));
-        let client = Client::new(stream, state, scanner, self.snapshot.version());
+        let mut client = Client::new(stream, state, scanner, self.snapshot.version());
+        client.is_ending = self.is_stopping;
         let key = self.receivers.clients.insert(Box::new(client));
         if let Some(thread) = self.me.upgrade() {
             tokio::task::spawn_local(tokio::task::unconstrained(run_client(thread, key)));
         }
     }
 
-    /// How long to wait between attempts to reach a node.
-    pub(crate) fn reconnect_pauses(&self, _number: PipeNumber) -> Pauses {
-        Pauses {
-            least: self.proxy.config.reconnect_pause_min,
-            most: self.proxy.config.reconnect_pause_max,
-            next: self.proxy.config.reconnect_pause_min,
-        }
+    /// Pauses between attempts to reach a node.
+    pub(crate) fn reconnect_backoff(&self) -> Backoff {
+        let config = &self.proxy.config;
+        Backoff::new(config.reconnect_pause_min, config.reconnect_pause_max)
     }
 
-    /// Deadlines.
+    /// Opens a pipe to every shard's primary, so that whether it can be reached is known before somebody asks.
+    fn open_first_pipes(&mut self) {
+        let lane = Lane {
+            class: Class::Primary,
+            protocol: Protocol::Resp2,
+            database: 0,
+        };
+        for shard in route::all_shards(&self.snapshot) {
+            self.pipes.to_shard(shard, lane);
+        }
+        self.start_pipes();
+    }
+
+    /// Deadlines of pipes and clients, and the counters that other threads may see.
     fn tick(&mut self) {
-        let now_ms = self.now_ms();
         self.follow_topology();
+        self.tick_pipes();
+        self.tick_clients();
+        let requests = self.receivers.stats.requests;
+        let news = requests - self.published_requests;
+        self.published_requests = requests;
+        self.proxy.commands.fetch_add(news, Ordering::Relaxed);
+        self.wake_flusher();
+    }
+
+    fn tick_pipes(&mut self) {
+        let now_ms = self.now_ms();
+        let now = self.receivers.stopwatch.read();
+        let node_deadline = self.proxy.config.node_deadline;
+        let request_deadline = self.proxy.config.request_deadline;
         for number in self.pipes.numbers() {
-            let deadline = self.pipes.limits().node_deadline;
             let Some((pipe, node)) = self.pipes.with_node(number) else {
                 continue;
             };
-            if pipe.stream.is_none() && pipe.line.requests() > 0 && !node.reach.waits(now_ms, deadline) {
-                self.fail_line(number);
+            let Some(first) = pipe.in_flight.first() else {
+                continue;
+            };
+            if pipe.stream.is_none() {
+                if !node.reach.waits(now_ms, node_deadline) {
+                    self.fail_line(number);
+                }
+                continue;
+            }
+            let waited =
+                Duration::from_nanos(self.receivers.stopwatch.between_ns(first.started, now));
+            if !request_deadline.is_zero() && waited > request_deadline && pipe.doom.is_none() {
+                // One request without an answer holds up all behind it: the pipe is given up, and each is told what is true for it.
+                pipe.doom = Some(PipeError::Silent {
+                    after_ms: request_deadline.as_millis(),
+                });
+                if let Some(waker) = &pipe.waker {
+                    waker.wake_by_ref();
+                }
             }
         }
-        self.wake_flusher();
+    }
+
+    fn tick_clients(&mut self) {
+        let now_ms = self.now_ms();
+        let config = &self.proxy.config;
+        let idle_ms = millis(config.timeout);
+        let stall_ms = millis(config.client_output_stall);
+        let is_held = self.proxy.hold(now_ms).is_some();
+        let was_held = std::mem::replace(&mut self.was_held, is_held);
+        // Every tick would be too often for thousands of clients of which nearly all are idle.
+        self.ticks = self.ticks.wrapping_add(1);
+        let is_round = self.ticks.is_multiple_of(TICKS_PER_CLIENT_ROUND);
+        if !is_round && was_held == is_held {
+            return;
+        }
+        for key in self.receivers.clients.keys() {
+            let Some(client) = self.receivers.clients.get_mut(key) else {
+                continue;
+            };
+            if client.queue.bytes() < self.limits.output_soft_bytes {
+                client.stalled_since_ms = None;
+            } else {
+                let since = *client.stalled_since_ms.get_or_insert(now_ms);
+                if stall_ms > 0 && now_ms.saturating_sub(since) >= stall_ms {
+                    tracing::warn!(
+                        client = client.state.id,
+                        bytes = client.queue.bytes(),
+                        "client closed: it has not taken its replies for too long"
+                    );
+                    self.remove_client(key);
+                    continue;
+                }
+            }
+            let is_idle =
+                client.queue.is_idle() && now_ms.saturating_sub(client.state.active_ms) >= idle_ms;
+            if idle_ms > 0 && is_idle {
+                self.remove_client(key);
+            } else if was_held && !is_held {
+                client.wake();
+            }
+        }
+    }
+
+    fn report(&self) -> ThreadReport {
+        let mut report = ThreadReport {
+            stats: self.receivers.stats.clone(),
+            shards: self.pipes.shard_names().to_vec(),
+            clients: self.receivers.clients.len(),
+            pipes_open: 0,
+            requests_waiting: 0,
+            bytes_waiting: 0,
+            reachable: Vec::new(),
+        };
+        for pipe in self.pipes.iter() {
+            report.pipes_open += usize::from(pipe.stream.is_some());
+            report.requests_waiting += pipe.line.requests();
+            report.bytes_waiting += pipe.line.bytes();
+        }
+        report.reachable = self
+            .pipes
+            .primaries()
+            .map(|node| (node.shard.clone(), !node.reach.is_lost()))
+            .collect();
+        report
+    }
+
+    /// From now on clients only get the replies that they wait for.
+    fn stop(&mut self) {
+        self.is_stopping = true;
+        for key in self.receivers.clients.keys() {
+            self.end_client(key);
+        }
     }
 }
 
-/// Pauses between attempts.
-pub(crate) struct Pauses {
-    least: Duration,
-    most: Duration,
-    next: Duration,
-}
-
-impl Pauses {
-    pub(crate) fn reset(&mut self) {
-        self.next = self.least;
-    }
-
-    pub(crate) fn next_pause(&mut self) -> Duration {
-        let pause = self.next;
-        self.next = (pause * 2).min(self.most);
-        pause
-    }
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn run_client(thread: Rc<RefCell<ProxyThread>>, key: Key) {
@@ -261,38 +391,90 @@ async fn run_ticks(thread: Rc<RefCell<ProxyThread>>) {
     }
 }
 
-/// Runs a thread until it is told to stop.
-pub(crate) fn run_thread(proxy: Arc<ProxyShared>, mut orders: mpsc::Receiver<Order>) -> std::io::Result<()> {
+/// Runs a thread until it is told to stop, and its clients are gone.
+pub(crate) fn run_thread(
+    proxy: Arc<ProxyShared>,
+    orders: mpsc::Receiver<Order>,
+) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())?;
+    let grace = proxy.config.shutdown_grace;
     runtime.block_on(async move {
         let thread = ProxyThread::new(proxy);
         tokio::task::spawn_local(tokio::task::unconstrained(run_flusher(Rc::clone(&thread))));
         tokio::task::spawn_local(run_ticks(Rc::clone(&thread)));
-        while let Some(order) = orders.recv().await {
-            match order {
-                Order::Serve(stream, peer) => {
-                    let accepted = stream.set_nonblocking(true).and_then(|()| {
-                        stream.set_nodelay(true)?;
-                        let local = stream.local_addr()?;
-                        Ok((tokio::net::TcpStream::from_std(stream)?, local))
-                    });
-                    match accepted {
-                        Ok((stream, local)) => thread.borrow_mut().serve(ClientStream::Plain(stream), peer, local),
-                        Err(error) => {
-                            proxy_gone(&thread);
-                            tracing::debug!(%peer, %error, "client left while it was accepted");
-                        }
-                    }
-                }
-                Order::Stop => break,
+        thread.borrow_mut().open_first_pipes();
+        take_orders(&thread, orders).await;
+        thread.borrow_mut().stop();
+        let all_gone = async {
+            while thread.borrow().receivers.clients.len() > 0 {
+                tokio::time::sleep(TICK / 5).await;
             }
+        };
+        if tokio::time::timeout(grace, all_gone).await.is_err() {
+            let clients = thread.borrow().receivers.clients.len();
+            tracing::warn!(
+                clients,
+                "clients cut off: they did not take their last replies in time"
+            );
         }
     });
     Ok(())
 }
 
-fn proxy_gone(thread: &Rc<RefCell<ProxyThread>>) {
-    thread.borrow().proxy.clients.fetch_sub(1, Ordering::Relaxed);
+/// Until the order to stop.
+async fn take_orders(thread: &Rc<RefCell<ProxyThread>>, mut orders: mpsc::Receiver<Order>) {
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Serve(arrival) => serve_arrival(thread, arrival),
+            Order::Report(answer) => {
+                // Whoever asked may have lost patience.
+                answer.send(thread.borrow().report()).ok();
+            }
+            Order::Clients(order, answer) => {
+                let verdict = thread.borrow_mut().clients_order(&order);
+                answer.send(verdict).ok();
+            }
+            Order::Stop => return,
+        }
+    }
+}
+
+fn serve_arrival(thread: &Rc<RefCell<ProxyThread>>, arrival: Arrival) {
+    let Arrival {
+        stream,
+        peer,
+        is_tls,
+    } = arrival;
+    let accepted = stream
+        .local_addr()
+        .and_then(|local| Ok((tokio::net::TcpStream::from_std(stream)?, local)));
+    let (stream, local) = match accepted {
+        Ok(accepted) => accepted,
+        Err(error) => {
+            tracing::debug!(%peer, %error, "a client left while it was accepted");
+            thread.borrow().forget_client();
+            return;
+        }
+    };
+    let front = thread.borrow().proxy.tls.clone();
+    match front {
+        Some(front) if is_tls => {
+            let thread = Rc::clone(thread);
+            tokio::task::spawn_local(async move {
+                match front.greet(stream).await {
+                    Some(stream) => {
+                        thread
+                            .borrow_mut()
+                            .serve(ClientStream::Tls(Box::new(stream)), peer, local)
+                    }
+                    None => thread.borrow().forget_client(),
+                }
+            });
+        }
+        _ => thread
+            .borrow_mut()
+            .serve(ClientStream::Plain(stream), peer, local),
+    }
 }

@@ -63,10 +63,11 @@ impl TlsFront {
             certificate: certificate.clone(),
             key: key.clone(),
         };
-        let (chain, private_key) = load_certs_and_key_files(&certificate.to_string_lossy(), &key.to_string_lossy())
-            .ok()
-            .flatten()
-            .ok_or_else(files)?;
+        let (chain, private_key) =
+            load_certs_and_key_files(&certificate.to_string_lossy(), &key.to_string_lossy())
+                .ok()
+                .flatten()
+                .ok_or_else(files)?;
         pingora_core::tls::install_default_crypto_provider();
         let settings = ServerConfig::builder()
             .with_no_client_auth()

@@ -26,7 +26,11 @@ pub(crate) struct AdminService {
 
 impl AdminService {
     /// Serves on this socket until `drain` turns true.
-    pub(crate) fn new(shared: Arc<ProxyShared>, listener: TcpListener, drain: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<ProxyShared>,
+        listener: TcpListener,
+        drain: watch::Receiver<bool>,
+    ) -> Self {
         Self {
             shared,
             listener: Some(listener),
@@ -44,7 +48,12 @@ struct Desk {
 
 #[async_trait]
 impl Service for AdminService {
-    async fn start_service(&mut self, _fds: Option<ListenFds>, _shutdown: ShutdownWatch, _listeners_per_fd: usize) {
+    async fn start_service(
+        &mut self,
+        _fds: Option<ListenFds>,
+        _shutdown: ShutdownWatch,
+        _listeners_per_fd: usize,
+    ) {
         let Some(listener) = self.listener.take().map(tokio::net::TcpListener::from_std) else {
             return;
         };
@@ -68,7 +77,10 @@ impl Service for AdminService {
         let end = async move {
             drain.wait_for(|is_draining| *is_draining).await.ok();
         };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(end).await {
+        if let Err(error) = axum::serve(listener, router)
+            .with_graceful_shutdown(end)
+            .await
+        {
             tracing::error!(%error, "the admin listener ended");
         }
     }
@@ -97,9 +109,13 @@ async fn readyz(State(desk): State<Desk>) -> Response {
     if *desk.drain.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    let nodes = report::reachable_nodes(&desk.shared).await;
-    match nodes {
-        Some((reachable, all)) => (StatusCode::OK, format!("ok: {reachable} of {all} shards can be reached\n")).into_response(),
+    let shards = report::reachable_shards(&desk.shared).await;
+    match shards {
+        Some((reachable, all)) => (
+            StatusCode::OK,
+            format!("ok: {reachable} of {all} shards can be reached\n"),
+        )
+            .into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "threads do not answer\n").into_response(),
     }
 }

@@ -5,6 +5,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use shared::resp::{ErrorReply, RequestBatch, RequestScanner};
@@ -86,7 +87,12 @@ enum ReadEnd {
 
 impl Client {
     /// A client that has just been accepted.
-    pub(crate) fn new(stream: ClientStream, state: ClientState, scanner: RequestScanner, routed_by: Version) -> Self {
+    pub(crate) fn new(
+        stream: ClientStream,
+        state: ClientState,
+        scanner: RequestScanner,
+        routed_by: Version,
+    ) -> Self {
         Self {
             stream,
             state,
@@ -159,7 +165,10 @@ impl Client {
 
     /// Makes room for more of the request that has begun.
     fn make_room(&mut self) {
-        let wanted = self.scanner.missing_bytes().min(MOST_READ_BYTES.max(self.input.len()));
+        let wanted = self
+            .scanner
+            .missing_bytes()
+            .min(MOST_READ_BYTES.max(self.input.len()));
         self.input.reserve(wanted.max(LEAST_READ_BYTES));
     }
 }
@@ -170,7 +179,11 @@ impl ProxyThread {
         let Some(client) = self.receivers.clients.get_mut(key) else {
             return Poll::Ready(());
         };
-        if client.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+        if client
+            .waker
+            .as_ref()
+            .is_none_or(|waker| !waker.will_wake(cx.waker()))
+        {
             client.waker = Some(cx.waker().clone());
         }
         if client.is_write_blocked && self.write_client(key, cx).is_ready() {
@@ -225,7 +238,11 @@ impl ProxyThread {
             }
         }
         if client.queue.bytes() > self.limits.output_hard_bytes {
-            tracing::warn!(client = client.state.id, bytes = client.queue.bytes(), "client closed: it does not take its replies");
+            tracing::warn!(
+                client = client.state.id,
+                bytes = client.queue.bytes(),
+                "client closed: it does not take its replies"
+            );
             self.remove_client(key);
             return Poll::Ready(());
         }
@@ -269,7 +286,7 @@ impl ProxyThread {
         }
         client.make_room();
         let read = pin!(client.stream.read_buf(&mut client.input));
-        match std::future::Future::poll(read, cx) {
+        match Future::poll(read, cx) {
             Poll::Pending => return ReadEnd::Pending,
             Poll::Ready(Ok(0)) => return self.end_of_requests(key),
             Poll::Ready(Ok(_)) => {}
@@ -336,7 +353,11 @@ impl ProxyThread {
             input.drain(..finished);
         }
         if input.len() > self.limits.input_bytes {
-            tracing::warn!(client = client.state.id, bytes = input.len(), "client closed: its request is too large");
+            tracing::warn!(
+                client = client.state.id,
+                bytes = input.len(),
+                "client closed: its request is too large"
+            );
             return ReadEnd::Gone;
         }
         client.input = input;
@@ -369,7 +390,11 @@ impl ProxyThread {
                     break ReadEnd::Gone;
                 };
                 // Limits change with AUTH, so a stranger's requests are taken one at a time.
-                let most = if client.state.is_authenticated { REQUESTS_PER_SCAN } else { 1 };
+                let most = if client.state.is_authenticated {
+                    REQUESTS_PER_SCAN
+                } else {
+                    1
+                };
                 fault = client.scanner.scan(buffer, &mut batch, most).err();
                 found_all = batch.requests().len() < most;
             }
@@ -411,11 +436,25 @@ impl ProxyThread {
         }
     }
 
+    /// Lets a client have the replies that it waits for, and closes it.
+    pub(crate) fn end_client(&mut self, key: Key) {
+        if let Some(client) = self.receivers.clients.get_mut(key) {
+            client.is_ending = true;
+            client.paused = None;
+            client.wake();
+        }
+    }
+
     /// Closes a client; replies to it that are still on their way will be dropped when they arrive.
     pub(crate) fn remove_client(&mut self, key: Key) {
         if let Some(client) = self.receivers.clients.remove(key) {
             client.wake();
-            self.proxy.clients.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            self.forget_client();
         }
+    }
+
+    /// One client less.
+    pub(crate) fn forget_client(&self) {
+        self.proxy.clients.fetch_sub(1, Ordering::Relaxed);
     }
 }

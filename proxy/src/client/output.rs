@@ -70,7 +70,11 @@ impl Output {
     }
 
     /// Appends what `write` appends to the buffer that it is given.
-    pub(crate) fn write_with<R>(&mut self, buffers: &mut Buffers, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    pub(crate) fn write_with<R>(
+        &mut self,
+        buffers: &mut Buffers,
+        write: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> R {
         let tail = self.tail(buffers);
         let before = tail.len();
         let result = write(tail);
@@ -150,7 +154,8 @@ impl Output {
     /// Moves the small replies into the chain, so that something large can follow.
     fn seal_tail(&mut self) {
         if !self.tail.is_empty() {
-            self.chain.push_back(Bytes::from(std::mem::take(&mut self.tail)));
+            self.chain
+                .push_back(Bytes::from(std::mem::take(&mut self.tail)));
         }
     }
 }
@@ -164,7 +169,11 @@ mod tests {
         while !output.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
             let filled = output.slices(&mut slices);
-            let piece: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).take(step).collect();
+            let piece: Vec<u8> = slices[..filled]
+                .iter()
+                .flat_map(|slice| slice.iter().copied())
+                .take(step)
+                .collect();
             all.extend_from_slice(&piece);
             output.advance(piece.len(), buffers);
         }
@@ -184,7 +193,11 @@ mod tests {
             later.write_with(&mut buffers, |out| out.extend_from_slice(b"m"));
             output.append(later, &mut buffers);
             assert_eq!(output.len(), 13);
-            assert_eq!(drain(&mut output, &mut buffers, step), b"abcDEFGHijKLm", "step {step}");
+            assert_eq!(
+                drain(&mut output, &mut buffers, step),
+                b"abcDEFGHijKLm",
+                "step {step}"
+            );
             output.push(ReplyBytes::Lent(b"again"), &mut buffers);
             assert_eq!(output.single(), Some(&b"again"[..]));
             assert_eq!(drain(&mut output, &mut buffers, step), b"again");

@@ -44,9 +44,9 @@ pub(crate) struct ClientState {
     pub(crate) is_readonly: bool,
     /// CLIENT REPLY.
     pub(crate) reply_mode: ReplyMode,
-    /// When it connected, wall-clock milliseconds.
+    /// When it connected, monotonic milliseconds.
     pub(crate) connected_ms: u64,
-    /// When it last sent something, wall-clock milliseconds.
+    /// When it last sent something, monotonic milliseconds.
     pub(crate) active_ms: u64,
     /// The last command.
     pub(crate) last_command: Option<CommandId>,
@@ -54,7 +54,13 @@ pub(crate) struct ClientState {
 
 impl ClientState {
     /// A client that has said nothing yet.
-    pub(crate) fn new(id: u64, peer: SocketAddr, local: SocketAddr, needs_password: bool, now_ms: u64) -> Self {
+    pub(crate) fn new(
+        id: u64,
+        peer: SocketAddr,
+        local: SocketAddr,
+        needs_password: bool,
+        now_ms: u64,
+    ) -> Self {
         Self {
             id,
             peer,

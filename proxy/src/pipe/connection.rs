@@ -47,14 +47,14 @@ pub(crate) struct ConnectPlan {
 
 /// A pipe's task: keeps it connected until nobody needs it any more.
 pub(crate) async fn run_pipe(thread: Rc<RefCell<ProxyThread>>, number: PipeNumber) {
-    let mut pauses = thread.borrow().reconnect_pauses(number);
+    let mut backoff = thread.borrow().reconnect_backoff();
     loop {
         let Some(plan) = thread.borrow_mut().connect_plan(number) else {
             return;
         };
         match connect(&plan).await {
             Ok(stream) => {
-                pauses.reset();
+                backoff.reset();
                 thread.borrow_mut().pipe_connected(number, stream);
                 let lost = poll_fn(|cx| thread.borrow_mut().poll_pipe(number, cx)).await;
                 let Some(error) = lost else {
@@ -64,7 +64,8 @@ pub(crate) async fn run_pipe(thread: Rc<RefCell<ProxyThread>>, number: PipeNumbe
             }
             Err(error) => thread.borrow_mut().pipe_not_connected(number, &error),
         }
-        tokio::time::sleep(pauses.next_pause()).await;
+        let dice = thread.borrow_mut().receivers.dice.throw();
+        tokio::time::sleep(backoff.after_failure(dice)).await;
     }
 }
 
@@ -87,11 +88,13 @@ async fn connect(plan: &ConnectPlan) -> Result<TcpStream, PipeError> {
             }
         }
     };
-    tokio::time::timeout(plan.timeout, attempt).await.unwrap_or_else(|_| {
-        Err(PipeError::ConnectTimeout {
-            after_ms: plan.timeout.as_millis(),
+    tokio::time::timeout(plan.timeout, attempt)
+        .await
+        .unwrap_or_else(|_| {
+            Err(PipeError::ConnectTimeout {
+                after_ms: plan.timeout.as_millis(),
+            })
         })
-    })
 }
 
 impl ProxyThread {
@@ -147,7 +150,11 @@ impl ProxyThread {
         let Some((pipe, _)) = self.pipes.with_node(number) else {
             return Poll::Ready(None);
         };
-        if pipe.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+        if pipe
+            .waker
+            .as_ref()
+            .is_none_or(|waker| !waker.will_wake(cx.waker()))
+        {
             pipe.waker = Some(cx.waker().clone());
         }
         if let Some(doom) = pipe.doom.take() {
@@ -220,7 +227,10 @@ impl ProxyThread {
     /// Writes at the end of a turn, when all requests of the turn are in the line.
     pub(crate) fn flush_pipe(&mut self, number: PipeNumber) {
         let is_blocked = |thread: &mut Self| {
-            thread.pipes.get_mut(number).is_some_and(|pipe| pipe.is_write_blocked)
+            thread
+                .pipes
+                .get_mut(number)
+                .is_some_and(|pipe| pipe.is_write_blocked)
         };
         if is_blocked(self) {
             return;
@@ -241,7 +251,11 @@ impl ProxyThread {
         }
     }
 
-    fn read_pipe(&mut self, number: PipeNumber, cx: &mut Context<'_>) -> Poll<Result<(), PipeError>> {
+    fn read_pipe(
+        &mut self,
+        number: PipeNumber,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PipeError>> {
         let Some(pipe) = self.pipes.get_mut(number) else {
             return Poll::Pending;
         };
@@ -252,7 +266,7 @@ impl ProxyThread {
             let room = pipe.begun.len().max(LEAST_READ_BYTES);
             pipe.begun.reserve(room);
             let read = pin!(stream.read_buf(&mut pipe.begun));
-            return match std::future::Future::poll(read, cx) {
+            return match Future::poll(read, cx) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Ok(0)) => Poll::Ready(Err(PipeError::Closed)),
                 Poll::Ready(Ok(_)) => Poll::Ready(self.take_begun(number)),
@@ -307,8 +321,13 @@ impl ProxyThread {
         let errors = u32::from(reply.first() == Some(&b'-'));
         let waiter = pipe.in_flight.take(1);
         pipe.line.answered(1, &mut self.receivers.buffers);
-        self.receivers
-            .deliver(waiter, ReplyBytes::Own(reply), errors, node.shard_index, now);
+        self.receivers.deliver(
+            waiter,
+            ReplyBytes::Own(reply),
+            errors,
+            node.shard_index,
+            now,
+        );
         let taken = self.hand_out(number, &rest)?;
         rest.advance(taken);
         if let Some(pipe) = self.pipes.get_mut(number) {
@@ -357,7 +376,8 @@ impl ProxyThread {
                 let waiter = pipe.in_flight.take(count);
                 answered += count;
                 let replies = ReplyBytes::Lent(&bytes[start..taken]);
-                self.receivers.deliver(waiter, replies, errors, node.shard_index, now);
+                self.receivers
+                    .deliver(waiter, replies, errors, node.shard_index, now);
             }
             match fault {
                 Some(error) => break Err(error.into()),
@@ -394,6 +414,7 @@ impl ProxyThread {
         pipe.doom = None;
         pipe.begun = BytesMut::new();
         pipe.scanner = ReplyScanner::default();
+        self.receivers.stats.pipes_lost += 1;
         node.reach.lost(now_ms);
         let mut line = std::mem::take(&mut pipe.line);
         let mut waiters = std::mem::take(&mut pipe.in_flight);
@@ -401,10 +422,15 @@ impl ProxyThread {
         let receivers = &mut self.receivers;
         line.take_unanswered(|bytes, request| {
             let mut waiter = waiters.take(1);
-            match fate(command::spec(waiter.command).retry, request.sent, waiter.attempts) {
+            match fate(
+                command::spec(waiter.command).retry,
+                request.sent,
+                waiter.attempts,
+            ) {
                 Fate::SendAgain => {
                     waiter.attempts += u8::from(request.sent);
-                    pipe.line.append(&bytes[request.frame.clone()], 1, &mut receivers.buffers);
+                    pipe.line
+                        .append(&bytes[request.frame.clone()], 1, &mut receivers.buffers);
                     pipe.in_flight.push(waiter);
                 }
                 Fate::NotApplied => receivers.fail(waiter, Failure::NotApplied, shard, shard_index),
@@ -429,7 +455,8 @@ impl ProxyThread {
         let mut waiters = std::mem::take(&mut pipe.in_flight);
         line.take_unanswered(|_, _| {
             let waiter = waiters.take(1);
-            self.receivers.fail(waiter, Failure::NotApplied, &node.shard, node.shard_index);
+            self.receivers
+                .fail(waiter, Failure::NotApplied, &node.shard, node.shard_index);
         });
         self.let_crowd_in(number);
         self.wake_flusher();

@@ -64,7 +64,11 @@ impl Handshake {
                 return Err(PipeError::Unasked);
             };
             if self.bytes.first() == Some(&b'-') {
-                let reply = String::from_utf8_lossy(&self.bytes[1..end]).trim_end().chars().take(200).collect();
+                let reply = String::from_utf8_lossy(&self.bytes[1..end])
+                    .trim_end()
+                    .chars()
+                    .take(200)
+                    .collect();
                 return Err(PipeError::Refused { command, reply });
             }
             self.bytes.drain(..end);
@@ -114,19 +118,31 @@ mod tests {
     #[test]
     fn answers_may_come_in_pieces_and_refusals_are_told() {
         let mut out = Vec::new();
-        let mut handshake = Handshake::begin(lane(Protocol::Resp2, 1), &Secret::default(), &mut out);
+        let mut handshake =
+            Handshake::begin(lane(Protocol::Resp2, 1), &Secret::default(), &mut out);
         assert!(!handshake.take(b"+O").unwrap());
         assert!(!handshake.take(b"K\r\n+PO").unwrap());
         assert!(handshake.take(b"NG\r\n").unwrap());
-        let mut handshake = Handshake::begin(lane(Protocol::Resp2, 1), &Secret::default(), &mut out);
-        let refused = handshake.take(b"-NOAUTH Authentication required.\r\n").unwrap_err();
+        let mut handshake =
+            Handshake::begin(lane(Protocol::Resp2, 1), &Secret::default(), &mut out);
+        let refused = handshake
+            .take(b"-NOAUTH Authentication required.\r\n")
+            .unwrap_err();
         assert_eq!(
             refused.to_string(),
             "the node refused SELECT: NOAUTH Authentication required."
         );
-        let mut handshake = Handshake::begin(lane(Protocol::Resp2, 0), &Secret::default(), &mut out);
-        assert!(matches!(handshake.take(b"+PONG\r\n+PONG\r\n"), Err(PipeError::Unasked)));
-        let mut handshake = Handshake::begin(lane(Protocol::Resp2, 0), &Secret::default(), &mut out);
-        assert!(matches!(handshake.take(b"HTTP/1.1 400\r\n"), Err(PipeError::NotReply(_))));
+        let mut handshake =
+            Handshake::begin(lane(Protocol::Resp2, 0), &Secret::default(), &mut out);
+        assert!(matches!(
+            handshake.take(b"+PONG\r\n+PONG\r\n"),
+            Err(PipeError::Unasked)
+        ));
+        let mut handshake =
+            Handshake::begin(lane(Protocol::Resp2, 0), &Secret::default(), &mut out);
+        assert!(matches!(
+            handshake.take(b"HTTP/1.1 400\r\n"),
+            Err(PipeError::NotReply(_))
+        ));
     }
 }

@@ -46,8 +46,13 @@ impl Waiter {
     /// Whether `next` simply continues this run.
     #[inline]
     fn continues_with(&self, next: &Self) -> bool {
-        let (Target::Client { client, first }, Target::Client { client: next_client, first: next_first }) =
-            (self.target, next.target)
+        let (
+            Target::Client { client, first },
+            Target::Client {
+                client: next_client,
+                first: next_first,
+            },
+        ) = (self.target, next.target)
         else {
             return false;
         };
@@ -101,8 +106,14 @@ impl InFlight {
     /// When the first waiter waits for fewer replies.
     #[inline]
     pub(crate) fn take(&mut self, count: u32) -> Waiter {
-        let first = self.waiters.front_mut().expect("somebody waits for this reply");
-        assert!(count > 0 && count <= first.count, "replies go to one waiter at a time");
+        let first = self
+            .waiters
+            .front_mut()
+            .expect("somebody waits for this reply");
+        assert!(
+            count > 0 && count <= first.count,
+            "replies go to one waiter at a time"
+        );
         if count < first.count {
             return first.split_off_front(count);
         }

@@ -68,10 +68,18 @@ impl SendQueue {
 
     /// Appends the `count` complete requests that `write` appends to the buffer it is given.
     #[inline]
-    pub(crate) fn append_with(&mut self, count: u32, buffers: &mut Buffers, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn append_with(
+        &mut self,
+        count: u32,
+        buffers: &mut Buffers,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         let first_untouched = self.sending + usize::from(self.sent > 0);
         let joins = self.chunks.len() > first_untouched
-            && self.chunks.back().is_some_and(|last| last.bytes.len() < CHUNK_BYTES);
+            && self
+                .chunks
+                .back()
+                .is_some_and(|last| last.bytes.len() < CHUNK_BYTES);
         if !joins {
             self.chunks.push_back(Chunk {
                 bytes: buffers.take(),
@@ -155,14 +163,16 @@ impl SendQueue {
         let mut batch = RequestBatch::default();
         for (index, mut chunk) in queue.chunks.into_iter().enumerate() {
             batch.clear();
-            let scanned = RequestScanner::new(OWN_LIMITS).scan(&mut chunk.bytes, &mut batch, usize::MAX);
+            let scanned =
+                RequestScanner::new(OWN_LIMITS).scan(&mut chunk.bytes, &mut batch, usize::MAX);
             assert!(
                 scanned.is_ok() && batch.requests().len() == chunk.requests as usize,
                 "chunks hold whole requests that were scanned before"
             );
             for request in batch.requests().iter().skip(chunk.answered as usize) {
                 let frame = request.start as usize..request.end as usize;
-                let sent = index < queue.sending || (index == queue.sending && frame.start < queue.sent);
+                let sent =
+                    index < queue.sending || (index == queue.sending && frame.start < queue.sent);
                 visit(&chunk.bytes, &Unanswered { frame, sent });
             }
         }
@@ -183,7 +193,10 @@ mod tests {
 
     fn request(number: usize) -> Vec<u8> {
         let mut frame = Vec::new();
-        shared::resp::encode_request(&mut frame, [b"ECHO".to_vec(), number.to_string().into_bytes()]);
+        shared::resp::encode_request(
+            &mut frame,
+            [b"ECHO".to_vec(), number.to_string().into_bytes()],
+        );
         frame
     }
 

@@ -101,7 +101,7 @@ pub(crate) struct NodeEntry {
     pub(crate) address: Address,
     /// The shard whose primary it is, or was; errors name it.
     pub(crate) shard: Box<str>,
-    /// That shard's number, for the counters.
+    /// That shard's place in [`PipeSet::shard_names`], for the counters.
     pub(crate) shard_index: usize,
     /// Whether it can be reached.
     pub(crate) reach: Reach,
@@ -143,6 +143,8 @@ pub(crate) struct PipeSet {
     nodes: Vec<NodeEntry>,
     /// The primary of each shard.
     primaries: Vec<usize>,
+    /// Every shard that there was, in the order in which they appeared; counters go by this order.
+    shard_names: Vec<Box<str>>,
     /// Pipes without a task.
     unstarted: Vec<PipeNumber>,
     /// Pipes with something to write.
@@ -158,6 +160,7 @@ impl PipeSet {
             free: Vec::new(),
             nodes: Vec::new(),
             primaries: Vec::new(),
+            shard_names: Vec::new(),
             unstarted: Vec::new(),
             dirty: Vec::new(),
         }
@@ -182,12 +185,16 @@ impl PipeSet {
                 let Some(index) = pass(self, primary) else {
                     continue;
                 };
+                let name = shard.id.as_str();
+                let known = self.shard_names.iter().position(|known| **known == *name);
+                let label = known.unwrap_or_else(|| {
+                    self.shard_names.push(name.into());
+                    self.shard_names.len() - 1
+                });
                 let node = &mut self.nodes[index];
                 node.is_current = true;
-                node.shard_index = shard_index;
-                if *node.shard != *shard.id.as_str() {
-                    node.shard = shard.id.as_str().into();
-                }
+                node.shard_index = label;
+                node.shard = name.into();
                 self.primaries[shard_index] = index;
             }
         }
@@ -199,7 +206,10 @@ impl PipeSet {
             .position(|node| node.id == wanted.id && node.address == wanted.address)
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "one of two passes with the same face")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "one of two passes with the same face"
+    )]
     fn add_node(&mut self, new: &Node) -> Option<usize> {
         let entry = NodeEntry {
             id: new.id.clone(),
@@ -210,7 +220,8 @@ impl PipeSet {
             is_current: true,
             lanes: vec![NO_PIPE; CLASSES * PROTOCOLS * usize::from(self.limits.databases)],
         };
-        let unused = |node: &NodeEntry| !node.is_current && node.lanes.iter().all(|pipe| *pipe == NO_PIPE);
+        let unused =
+            |node: &NodeEntry| !node.is_current && node.lanes.iter().all(|pipe| *pipe == NO_PIPE);
         if let Some(index) = self.nodes.iter().position(unused) {
             self.nodes[index] = entry;
             return Some(index);
@@ -248,7 +259,8 @@ impl PipeSet {
         });
         let number = self.free.pop().unwrap_or_else(|| {
             self.pipes.push(None);
-            PipeNumber::try_from(self.pipes.len() - 1).expect("nodes and lanes are bounded far below 2^32")
+            PipeNumber::try_from(self.pipes.len() - 1)
+                .expect("nodes and lanes are bounded far below 2^32")
         });
         self.pipes[number as usize] = Some(pipe);
         self.nodes[node].lanes[lane_number] = number;
@@ -291,7 +303,13 @@ impl PipeSet {
 
     /// Appends `count` complete requests, for whose replies `waiter` waits.
     #[inline]
-    pub(crate) fn append(&mut self, number: PipeNumber, frames: &[u8], waiter: Waiter, buffers: &mut Buffers) {
+    pub(crate) fn append(
+        &mut self,
+        number: PipeNumber,
+        frames: &[u8],
+        waiter: Waiter,
+        buffers: &mut Buffers,
+    ) {
         self.append_with(number, waiter, buffers, |out| out.extend_from_slice(frames));
     }
 
@@ -329,14 +347,33 @@ impl PipeSet {
         Some((pipe, node))
     }
 
-    /// The numbers of all pipes.
-    pub(crate) fn numbers(&self) -> Vec<PipeNumber> {
-        (0..).zip(&self.pipes).filter(|(_, pipe)| pipe.is_some()).map(|(number, _)| number).collect()
+    /// Every pipe.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Pipe> {
+        self.pipes.iter().flatten().map(|pipe| &**pipe)
     }
 
-    /// The nodes that are or were primaries.
-    pub(crate) fn nodes(&self) -> &[NodeEntry] {
-        &self.nodes
+    /// The numbers of all pipes.
+    pub(crate) fn numbers(&self) -> Vec<PipeNumber> {
+        (0..)
+            .zip(&self.pipes)
+            .filter(|(_, pipe)| pipe.is_some())
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    /// The primary of `shard`.
+    pub(crate) fn primary(&self, shard: ShardIndex) -> &NodeEntry {
+        &self.nodes[self.primaries[shard.as_usize()]]
+    }
+
+    /// The primary of every shard of the topology.
+    pub(crate) fn primaries(&self) -> impl Iterator<Item = &NodeEntry> {
+        self.primaries.iter().map(|index| &self.nodes[*index])
+    }
+
+    /// The shards that counters are kept for.
+    pub(crate) fn shard_names(&self) -> &[Box<str>] {
+        &self.shard_names
     }
 
     /// Pipes for which a task is to be started.
@@ -361,11 +398,6 @@ impl PipeSet {
         }
         None
     }
-
-    /// Bounds and times.
-    pub(crate) fn limits(&self) -> &PipeLimits {
-        &self.limits
-    }
 }
 
 /// Requests of one client that are appended before the bounds of the line are looked at again.
@@ -375,13 +407,6 @@ impl NodeEntry {
     /// What clients are told when a command was certainly not executed.
     pub(crate) fn down(&self) -> ErrorReply {
         ErrorReply::ShardDown {
-            shard: self.shard.clone(),
-        }
-    }
-
-    /// What clients are told when nobody knows.
-    pub(crate) fn outcome_unknown(&self) -> ErrorReply {
-        ErrorReply::OutcomeUnknown {
             shard: self.shard.clone(),
         }
     }

@@ -7,12 +7,16 @@
 //! Keys of one command must lie in one slot, as in Redis Cluster: slots may move, so two slots of one shard are no promise.
 //! Where there is only one shard nothing moves, and everything is allowed that a plain Redis allows.
 
+pub(crate) mod info;
+pub(crate) mod local;
 pub(crate) mod merge;
+pub(crate) mod reply;
+pub(crate) mod scan;
 pub(crate) mod split;
 
 pub(crate) use split::Split;
 
-use shared::command::{self, CommandId, CommandSpec};
+use shared::command::{self, CommandFlags, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner};
 use shared::slot::SlotId;
 use shared::topology::ShardIndex;
@@ -22,13 +26,37 @@ use crate::topology::Snapshot;
 /// The row of a command that is served.
 #[inline]
 pub(crate) fn resolve(args: Args<'_>) -> Result<&'static CommandSpec, ErrorReply> {
-    command::resolve(args)
+    let spec = command::resolve(args)?;
+    if local::is_served(spec.id) {
+        Ok(spec)
+    } else {
+        Err(not_served(spec, args))
+    }
+}
+
+/// As for a command that is not in the table at all; of a container that is known by other subcommands, only the subcommand is unknown.
+#[cold]
+fn not_served(spec: &CommandSpec, args: Args<'_>) -> ErrorReply {
+    let container = spec.container().map(command::spec);
+    let is_known = |container: &&CommandSpec| {
+        container
+            .subcommands()
+            .iter()
+            .any(|sub| local::is_served(sub.id))
+    };
+    match (container.filter(is_known), args.get(1)) {
+        (Some(container), Some(word)) => command::unknown_subcommand(container, word),
+        _ => command::unknown_command(args),
+    }
 }
 
 /// Whether it changes what other databases hold: commands on other pipes must be over before it begins, and must not begin before it is over.
 #[inline]
 pub(crate) fn leaves_its_database(id: CommandId) -> bool {
-    matches!(id, CommandId::Flushall | CommandId::Swapdb | CommandId::Move | CommandId::Copy)
+    matches!(
+        id,
+        CommandId::Flushall | CommandId::Swapdb | CommandId::Move | CommandId::Copy
+    )
 }
 
 /// Whether all earlier commands of the client must be over: later ones may go over other pipes.
@@ -41,6 +69,15 @@ pub(crate) fn any_shard() -> ShardIndex {
     ShardIndex::new(0).expect("0 is below the number of shards that a topology may have")
 }
 
+/// How the replies of every shard become one.
+pub(crate) fn plan(spec: &CommandSpec) -> merge::Plan {
+    merge::Plan::Table {
+        rule: spec.merge,
+        is_write: spec.flags.contains(CommandFlags::WRITE)
+            || spec.flags.contains(CommandFlags::ADMIN),
+    }
+}
+
 /// Every shard of the topology.
 pub(crate) fn all_shards(snapshot: &Snapshot) -> impl Iterator<Item = ShardIndex> + use<> {
     (0..snapshot.shard_count()).filter_map(ShardIndex::new)
@@ -51,7 +88,11 @@ pub(crate) fn all_shards(snapshot: &Snapshot) -> impl Iterator<Item = ShardIndex
 /// # Errors
 /// `CROSSSLOT`: there are several shards, and the keys lie in several slots.
 #[inline]
-pub(crate) fn shard_of(spec: &CommandSpec, args: Args<'_>, snapshot: &Snapshot) -> Result<ShardIndex, ErrorReply> {
+pub(crate) fn shard_of(
+    spec: &CommandSpec,
+    args: Args<'_>,
+    snapshot: &Snapshot,
+) -> Result<ShardIndex, ErrorReply> {
     if snapshot.is_one_shard() {
         return Ok(any_shard());
     }
@@ -79,7 +120,13 @@ fn cross_slot(one: &[u8], other: &[u8]) -> ErrorReply {
 
 /// What is said to a command that makes no sense through a proxy.
 pub(crate) fn refused(spec: &CommandSpec) -> ErrorReply {
-    ErrorReply::Text(format!("ERR '{}' is not possible through a proxy", spec.name.replace('|', " ")).into())
+    ErrorReply::Text(
+        format!(
+            "ERR '{}' is not possible through a proxy",
+            spec.name.replace('|', " ")
+        )
+        .into(),
+    )
 }
 
 /// The shard of a request that was routed before; `None` when its keys are not on one shard any more, or when it was for one shard whatever its keys.

@@ -1,7 +1,7 @@
 //! Commands over many keys, cut into one sub-command per shard.
 //! Pure. Invariant: every key is in exactly one part, parts keep the order of the keys, and what belongs to a key (MSET's value) goes with it.
 
-use shared::command::{CommandSpec, Merge};
+use shared::command::{CommandFlags, CommandSpec, Merge};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 use shared::slot::SlotId;
 use shared::topology::ShardIndex;
@@ -63,17 +63,30 @@ impl Split {
     /// How the replies of the parts become one.
     pub(crate) fn merge_plan(&self, spec: &CommandSpec) -> Plan {
         if spec.merge != Merge::KeyOrder {
-            return Plan::Split(spec.merge);
+            return Plan::Table {
+                rule: spec.merge,
+                is_write: spec.flags.contains(CommandFlags::WRITE),
+            };
         }
         let part_of = |owner: &ShardIndex| {
-            let part = self.parts.iter().position(|(shard, _)| shard == owner).unwrap_or_default();
+            let part = self
+                .parts
+                .iter()
+                .position(|(shard, _)| shard == owner)
+                .unwrap_or_default();
             u16::try_from(part).unwrap_or(u16::MAX)
         };
         Plan::KeyOrder(self.owners.iter().map(part_of).collect())
     }
 
     /// Appends the sub-command for `shard`.
-    pub(crate) fn encode(&self, spec: &CommandSpec, args: Args<'_>, shard: ShardIndex, out: &mut Vec<u8>) {
+    pub(crate) fn encode(
+        &self,
+        spec: &CommandSpec,
+        args: Args<'_>,
+        shard: ShardIndex,
+        out: &mut Vec<u8>,
+    ) {
         let step = spec.key_step();
         let keys = self
             .parts
@@ -85,7 +98,11 @@ impl Split {
         let mut request = ReplyWriter::new(out, protocol);
         request.array(FIRST_KEY + keys * step);
         request.bulk(args.at(0));
-        for (owner, at) in self.owners.iter().zip((FIRST_KEY..args.len()).step_by(step)) {
+        for (owner, at) in self
+            .owners
+            .iter()
+            .zip((FIRST_KEY..args.len()).step_by(step))
+        {
             if *owner == shard {
                 for arg in at..at + step {
                     request.bulk(args.at(arg));

@@ -62,7 +62,12 @@ pub(crate) struct TopologyService {
 
 #[async_trait]
 impl Service for TopologyService {
-    async fn start_service(&mut self, _fds: Option<ListenFds>, mut shutdown: ShutdownWatch, _listeners_per_fd: usize) {
+    async fn start_service(
+        &mut self,
+        _fds: Option<ListenFds>,
+        mut shutdown: ShutdownWatch,
+        _listeners_per_fd: usize,
+    ) {
         let (changed, mut changes) = mpsc::channel(1);
         let watcher = watch_folder(&self.path, changed);
         if let Err(error) = &watcher {
@@ -126,7 +131,10 @@ fn watch_folder(path: &Path, changed: mpsc::Sender<()>) -> notify::Result<Recomm
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let concerns_us = event.is_ok_and(|event| {
             !matches!(event.kind, notify::EventKind::Access(_))
-                && event.paths.iter().any(|path| path.file_name() == name.as_deref())
+                && event
+                    .paths
+                    .iter()
+                    .any(|path| path.file_name() == name.as_deref())
         });
         if concerns_us {
             // Full means that a read is due anyway.

@@ -109,6 +109,12 @@ impl LiveTopology {
         Cache::new(Arc::clone(&self.current))
     }
 
+    /// The topology, taken out of a holder that nobody shares.
+    #[cfg(test)]
+    pub(crate) fn into_snapshot(self) -> Arc<Snapshot> {
+        Arc::into_inner(self.current).unwrap().into_inner()
+    }
+
     /// The topology in use.
     pub(crate) fn load(&self) -> Arc<Snapshot> {
         self.current.load_full()

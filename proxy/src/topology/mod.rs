@@ -4,5 +4,8 @@ pub(crate) mod file;
 pub(crate) mod live;
 
 pub(crate) use file::{TopologyWatch, load_topology};
-pub use live::{LiveTopology, StaleTopology};
 pub(crate) use live::Snapshot;
+pub use live::{LiveTopology, StaleTopology};
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -8,7 +8,10 @@ fn written(queue: &mut ReplyQueue, buffers: &mut Buffers) -> Vec<u8> {
     while !queue.output().is_empty() {
         let mut slices = [std::io::IoSlice::new(&[]); super::super::output::SLICES_PER_WRITE];
         let filled = queue.output().slices(&mut slices);
-        let piece: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect();
+        let piece: Vec<u8> = slices[..filled]
+            .iter()
+            .flat_map(|slice| slice.iter().copied())
+            .collect();
         all.extend_from_slice(&piece);
         queue.output().advance(piece.len(), buffers);
     }
@@ -78,6 +81,7 @@ proptest! {
             queue.deliver(number, 1, ReplyBytes::Lent(&text), &mut buffers);
             got.extend(written(&mut queue, &mut buffers));
         }
+        got.extend(written(&mut queue, &mut buffers));
         prop_assert_eq!(got, expected);
         prop_assert!(queue.is_idle());
         prop_assert_eq!(queue.bytes(), 0);

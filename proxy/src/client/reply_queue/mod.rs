@@ -100,11 +100,19 @@ impl ReplyQueue {
     }
 
     /// Replies at once, behind all that was asked before: `write` appends the reply to the buffer it is given.
-    pub(crate) fn answer<R>(&mut self, buffers: &mut Buffers, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    pub(crate) fn answer<R>(
+        &mut self,
+        buffers: &mut Buffers,
+        write: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> R {
         if self.places.is_empty() {
             return self.output.write_with(buffers, write);
         }
-        if self.places.back().is_none_or(|last| last.source != Source::Here) {
+        if self
+            .places
+            .back()
+            .is_none_or(|last| last.source != Source::Here)
+        {
             self.next += 1;
             self.places.push_back(Place {
                 end: self.next,
@@ -128,10 +136,18 @@ impl ReplyQueue {
     /// # Panics
     /// When one of them already has a reply: our mistake, and the client would get wrong answers from here on.
     #[inline]
-    pub(crate) fn deliver(&mut self, first: u64, count: u32, reply: ReplyBytes<'_>, buffers: &mut Buffers) {
+    pub(crate) fn deliver(
+        &mut self,
+        first: u64,
+        count: u32,
+        reply: ReplyBytes<'_>,
+        buffers: &mut Buffers,
+    ) {
         self.missing -= u64::from(count);
         match self.places.front_mut() {
-            Some(place) if place.end - u64::from(place.missing) == first && place.missing >= count => {
+            Some(place)
+                if place.end - u64::from(place.missing) == first && place.missing >= count =>
+            {
                 place.missing -= count;
                 if !place.silent {
                     self.output.push(reply, buffers);
@@ -146,7 +162,13 @@ impl ReplyQueue {
     }
 
     /// The replies are for a place behind the first, or for requests in the middle of one.
-    fn deliver_later_place(&mut self, first: u64, count: u32, reply: ReplyBytes<'_>, buffers: &mut Buffers) {
+    fn deliver_later_place(
+        &mut self,
+        first: u64,
+        count: u32,
+        reply: ReplyBytes<'_>,
+        buffers: &mut Buffers,
+    ) {
         let index = self.open_place(first, count);
         let place = &mut self.places[index];
         place.missing -= count;
@@ -163,7 +185,10 @@ impl ReplyQueue {
     /// which happens only when some commands of a lost pipe were sent again and others were not.
     fn open_place(&mut self, first: u64, count: u32) -> usize {
         let mut index = self.places.partition_point(|place| place.end <= first);
-        let place = self.places.get(index).expect("a reply answers a request that is expected");
+        let place = self
+            .places
+            .get(index)
+            .expect("a reply answers a request that is expected");
         let next = place.end - u64::from(place.missing);
         assert!(next <= first, "each request is answered once");
         if next < first {
@@ -171,7 +196,10 @@ impl ReplyQueue {
             index += 1;
         }
         let end = first + u64::from(count);
-        assert!(end <= self.places[index].end, "a run of replies belongs to one place");
+        assert!(
+            end <= self.places[index].end,
+            "a run of replies belongs to one place"
+        );
         index
     }
 
@@ -196,7 +224,8 @@ impl ReplyQueue {
         while let Some(place) = self.places.front_mut() {
             if !place.ready.is_empty() {
                 self.waiting_bytes -= place.ready.len();
-                self.output.append(std::mem::take(&mut place.ready), buffers);
+                self.output
+                    .append(std::mem::take(&mut place.ready), buffers);
             }
             if place.missing > 0 {
                 return;

@@ -1,0 +1,117 @@
+//! Durations in buckets whose width grows with the duration: what a latency histogram needs, in 1 KiB.
+//! Pure. A value is off by at most an eighth; recording costs a few shifts and one addition.
+
+/// Buckets per doubling, as a power of two.
+const STEP_BITS: u32 = 2;
+
+/// Doublings of a microsecond that are told apart: up to 67 s.
+const DOUBLINGS: u32 = 26;
+
+/// Number of buckets; the last one has all that is longer.
+const BUCKETS: usize = ((DOUBLINGS + 1) << STEP_BITS) as usize;
+
+/// Counts of durations.
+#[derive(Clone, Debug)]
+pub(crate) struct Histogram {
+    counts: [u64; BUCKETS],
+    sum_us: u64,
+}
+
+impl Histogram {
+    /// Without a count.
+    pub(crate) fn new() -> Self {
+        Self {
+            counts: [0; BUCKETS],
+            sum_us: 0,
+        }
+    }
+
+    /// Adds `count` durations of so many microseconds.
+    #[inline]
+    pub(crate) fn record(&mut self, us: u64, count: u64) {
+        self.counts[bucket(us)] += count;
+        self.sum_us = self.sum_us.saturating_add(us.saturating_mul(count));
+    }
+
+    /// Adds all that another one has.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.sum_us = self.sum_us.saturating_add(other.sum_us);
+    }
+
+    /// Number of durations.
+    pub(crate) fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// All durations together.
+    pub(crate) fn sum_us(&self) -> u64 {
+        self.sum_us
+    }
+
+    /// For each doubling, how many durations were below it: upper bound in microseconds, and the count up to there.
+    pub(crate) fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
+        let mut so_far = 0;
+        (0..DOUBLINGS).map(move |doubling| {
+            let first = (doubling << STEP_BITS) as usize;
+            let width = 1 << STEP_BITS;
+            so_far += self.counts[first..first + width].iter().sum::<u64>();
+            (bound(doubling), so_far)
+        })
+    }
+}
+
+/// The upper bound of a doubling's buckets: 4, 8, 16 … microseconds.
+fn bound(doubling: u32) -> u64 {
+    1 << (doubling + STEP_BITS)
+}
+
+/// Below 4 µs each microsecond has a bucket of its own; from there on, four per doubling.
+#[inline]
+fn bucket(us: u64) -> usize {
+    let bits = u64::BITS - us.leading_zeros();
+    let doubling = bits.saturating_sub(STEP_BITS);
+    let step = if doubling == 0 {
+        us
+    } else {
+        (us >> (doubling - 1)) & ((1 << STEP_BITS) - 1)
+    };
+    let index = (u64::from(doubling) << STEP_BITS) + step;
+    usize::try_from(index).map_or(BUCKETS - 1, |index| index.min(BUCKETS - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_duration_is_below_the_bound_under_which_it_is_counted_and_not_far() {
+        for us in (0..5000).chain([65_535, 65_536, 1_000_000, 60_000_000]) {
+            let mut histogram = Histogram::new();
+            histogram.record(us, 3);
+            let (bound, _) = histogram
+                .cumulative()
+                .find(|(_, count)| *count == 3)
+                .unwrap();
+            assert!(us < bound, "{us} below {bound}");
+            assert!(
+                bound == 4 || us >= bound / 2,
+                "{us} not below half of {bound}"
+            );
+            assert_eq!(histogram.count(), 3);
+            assert_eq!(histogram.sum_us(), 3 * us);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_counted_all_the_same() {
+        let mut histogram = Histogram::new();
+        histogram.record(u64::MAX, 1);
+        assert_eq!(histogram.count(), 1);
+        let mut other = Histogram::new();
+        other.add(&histogram);
+        assert_eq!(other.count(), 1);
+    }
+}

@@ -1,0 +1,183 @@
+//! The counters of all threads as one page that Prometheus reads.
+//! Never: holds a thread up; each one copies its numbers when it comes to it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use metrics::{Label, counter, gauge};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use shared::command::CommandId;
+use tokio::sync::oneshot;
+
+use super::{Cell, ThreadStats};
+use crate::server::ProxyShared;
+use crate::thread::Order;
+
+/// A thread that does not answer within this time is left out.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a thread says about itself.
+#[derive(Debug)]
+pub(crate) struct ThreadReport {
+    /// Its counters.
+    pub(crate) stats: ThreadStats,
+    /// The names of the shards that the counters number.
+    pub(crate) shards: Vec<Box<str>>,
+    /// Its clients.
+    pub(crate) clients: usize,
+    /// Pipes that are open.
+    pub(crate) pipes_open: usize,
+    /// Requests that have no reply yet, in all pipes.
+    pub(crate) requests_waiting: usize,
+    /// Bytes of them.
+    pub(crate) bytes_waiting: usize,
+    /// For each shard of the topology in use, whether its primary can be reached.
+    pub(crate) reachable: Vec<(Box<str>, bool)>,
+}
+
+/// Asks every thread.
+pub(crate) async fn ask(proxy: &ProxyShared) -> Vec<ThreadReport> {
+    let mut reports = Vec::new();
+    for thread in proxy.threads() {
+        let (answer, answered) = oneshot::channel();
+        if thread.send(Order::Report(answer)).await.is_err() {
+            continue;
+        }
+        if let Ok(Ok(report)) = tokio::time::timeout(PATIENCE, answered).await {
+            reports.push(report);
+        }
+    }
+    reports
+}
+
+/// How many shards can be reached, of how many; `None` when no thread answers.
+pub(crate) async fn reachable_shards(proxy: &ProxyShared) -> Option<(usize, usize)> {
+    let reports = ask(proxy).await;
+    let mut shards: BTreeMap<&str, bool> = BTreeMap::new();
+    for (shard, is_reachable) in reports.iter().flat_map(|report| &report.reachable) {
+        *shards.entry(shard).or_default() |= is_reachable;
+    }
+    let reachable = shards
+        .values()
+        .filter(|is_reachable| **is_reachable)
+        .count();
+    (!reports.is_empty()).then_some((reachable, shards.len()))
+}
+
+/// The page.
+pub(crate) async fn render(proxy: &ProxyShared) -> String {
+    let reports = ask(proxy).await;
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let mut cells: BTreeMap<(&str, CommandId), Cell> = BTreeMap::new();
+    for report in &reports {
+        for (shard, command, cell) in report.stats.cells() {
+            let name = report.shards.get(shard).map_or("", |name| &**name);
+            match cells.entry((name, command)) {
+                std::collections::btree_map::Entry::Vacant(place) => {
+                    place.insert(cell.clone());
+                }
+                std::collections::btree_map::Entry::Occupied(mut place) => {
+                    place.get_mut().add(cell)
+                }
+            }
+        }
+    }
+    metrics::with_local_recorder(&recorder, || {
+        whole_proxy(proxy, &reports);
+        for ((shard, command), cell) in &cells {
+            per_command(shard, *command, cell);
+        }
+    });
+    let mut page = recorder.handle().render();
+    latencies(&cells, &mut page);
+    page
+}
+
+fn whole_proxy(proxy: &ProxyShared, reports: &[ThreadReport]) {
+    let sum = |part: fn(&ThreadReport) -> u64| reports.iter().map(part).sum::<u64>();
+    let count = |part: fn(&ThreadReport) -> usize| as_gauge(reports.iter().map(part).sum());
+    counter!("switchyard_proxy_requests_total").absolute(sum(|report| report.stats.requests));
+    counter!("switchyard_proxy_local_requests_total").absolute(sum(|report| report.stats.local));
+    counter!("switchyard_proxy_refused_requests_total")
+        .absolute(sum(|report| report.stats.refused));
+    counter!("switchyard_proxy_pipes_lost_total").absolute(sum(|report| report.stats.pipes_lost));
+    counter!("switchyard_proxy_connections_total").absolute(proxy.accepted.load(Ordering::Relaxed));
+    counter!("switchyard_proxy_rejected_connections_total")
+        .absolute(proxy.rejected.load(Ordering::Relaxed));
+    gauge!("switchyard_proxy_threads").set(as_gauge(reports.len()));
+    gauge!("switchyard_proxy_clients").set(count(|report| report.clients));
+    gauge!("switchyard_proxy_pipes_open").set(count(|report| report.pipes_open));
+    gauge!("switchyard_proxy_requests_waiting").set(count(|report| report.requests_waiting));
+    gauge!("switchyard_proxy_bytes_waiting").set(count(|report| report.bytes_waiting));
+    let version = proxy.topology.load().version().0;
+    gauge!("switchyard_proxy_topology_version")
+        .set(as_gauge(usize::try_from(version).unwrap_or(usize::MAX)));
+    let mut shards: BTreeMap<&str, bool> = BTreeMap::new();
+    for (shard, is_reachable) in reports.iter().flat_map(|report| &report.reachable) {
+        *shards.entry(shard).or_default() |= is_reachable;
+    }
+    for (shard, is_reachable) in shards {
+        gauge!("switchyard_proxy_shard_reachable", "shard" => shard.to_owned())
+            .set(f64::from(u8::from(is_reachable)));
+    }
+}
+
+fn per_command(shard: &str, command: CommandId, cell: &Cell) {
+    for (outcome, count) in [
+        ("ok", cell.replies),
+        ("error", cell.errors),
+        ("shard_down", cell.down),
+        ("unknown", cell.unknown),
+    ] {
+        if count > 0 {
+            let labels = vec![
+                Label::new("command", command.name()),
+                Label::new("shard", shard.to_owned()),
+                Label::from_static_parts("outcome", outcome),
+            ];
+            counter!("switchyard_proxy_commands_total", labels).absolute(count);
+        }
+    }
+}
+
+/// Histograms are counted in buckets already; the exporter only takes single values, so these lines are written here.
+#[expect(
+    clippy::let_underscore_must_use,
+    reason = "writing to memory cannot fail"
+)]
+fn latencies(cells: &BTreeMap<(&str, CommandId), Cell>, page: &mut String) {
+    const NAME: &str = "switchyard_proxy_command_duration_seconds";
+    let _ = writeln!(page, "# TYPE {NAME} histogram");
+    for ((shard, command), cell) in cells {
+        let labels = format!("command=\"{}\",shard=\"{shard}\"", command.name());
+        let all = cell.latency.count();
+        for (bound_us, count) in cell.latency.cumulative() {
+            let bound = seconds(bound_us);
+            let _ = writeln!(page, "{NAME}_bucket{{{labels},le=\"{bound}\"}} {count}");
+            if count == all {
+                break;
+            }
+        }
+        let _ = writeln!(page, "{NAME}_bucket{{{labels},le=\"+Inf\"}} {all}");
+        let _ = writeln!(
+            page,
+            "{NAME}_sum{{{labels}}} {}",
+            seconds(cell.latency.sum_us())
+        );
+        let _ = writeln!(page, "{NAME}_count{{{labels}}} {all}");
+    }
+}
+
+fn seconds(us: u64) -> String {
+    format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a float; nobody has 2^52 clients"
+)]
+fn as_gauge(count: usize) -> f64 {
+    count as f64
+}

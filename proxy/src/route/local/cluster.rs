@@ -1,0 +1,114 @@
+//! CLUSTER: to clients that speak the cluster's protocol, the proxy is one node that owns all slots.
+//! Pure. Only what is real is told: there are no other nodes to see, and none to change.
+
+use shared::command::{self, CommandId};
+use shared::resp::{Args, ErrorReply, ReplyWriter};
+use shared::slot::{SLOT_COUNT, SlotId};
+
+use super::{After, Desk};
+use crate::client::ClientState;
+
+/// The rows that a proxy serves beside those that nodes serve.
+pub(super) fn is_served(id: CommandId) -> bool {
+    matches!(
+        id,
+        CommandId::Asking
+            | CommandId::Readonly
+            | CommandId::Readwrite
+            | CommandId::ClusterCountFailureReports
+            | CommandId::ClusterHelp
+            | CommandId::ClusterInfo
+            | CommandId::ClusterKeyslot
+            | CommandId::ClusterLinks
+            | CommandId::ClusterMyid
+            | CommandId::ClusterNodes
+            | CommandId::ClusterReplicas
+            | CommandId::ClusterShards
+            | CommandId::ClusterSlaves
+            | CommandId::ClusterSlots
+    )
+}
+
+pub(super) fn answer(
+    id: CommandId,
+    args: Args<'_>,
+    desk: &Desk<'_>,
+    state: &ClientState,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<After, ErrorReply> {
+    let last_slot = i64::from(SLOT_COUNT - 1);
+    let (ip, port) = (state.local.ip().to_string(), i64::from(state.local.port()));
+    match id {
+        CommandId::ClusterKeyslot => reply.integer(i64::from(SlotId::of_key(args.at(2)).number())),
+        CommandId::ClusterMyid => reply.bulk(desk.run_id.as_bytes()),
+        CommandId::ClusterInfo => reply.verbatim("txt", info(desk).as_bytes()),
+        CommandId::ClusterNodes => {
+            let line = format!(
+                "{} {ip}:{port}@{} myself,master - 0 0 {} connected 0-{last_slot}\n",
+                desk.run_id,
+                port + 10_000,
+                desk.topology_version,
+            );
+            reply.verbatim("txt", line.as_bytes());
+        }
+        CommandId::ClusterSlots => {
+            reply.array(1);
+            reply.array(3);
+            reply.integer(0);
+            reply.integer(last_slot);
+            reply.array(4);
+            reply.bulk(ip.as_bytes());
+            reply.integer(port);
+            reply.bulk(desk.run_id.as_bytes());
+            reply.array(0);
+        }
+        CommandId::ClusterShards => {
+            reply.array(1);
+            reply.map(2);
+            reply.bulk(b"slots");
+            reply.array(2);
+            reply.integer(0);
+            reply.integer(last_slot);
+            reply.bulk(b"nodes");
+            reply.array(1);
+            reply.map(7);
+            for (name, value) in [("id", desk.run_id), ("ip", &ip), ("endpoint", &ip)] {
+                reply.bulk(name.as_bytes());
+                reply.bulk(value.as_bytes());
+            }
+            reply.bulk(b"port");
+            reply.integer(port);
+            for (name, value) in [("role", "master"), ("health", "online")] {
+                reply.bulk(name.as_bytes());
+                reply.bulk(value.as_bytes());
+            }
+            reply.bulk(b"replication-offset");
+            reply.integer(0);
+        }
+        CommandId::ClusterLinks => reply.array(0),
+        CommandId::ClusterReplicas
+        | CommandId::ClusterSlaves
+        | CommandId::ClusterCountFailureReports => {
+            if args.at(2) != desk.run_id.as_bytes() {
+                let name = String::from_utf8_lossy(args.at(2));
+                return Err(ErrorReply::Text(format!("ERR Unknown node {name}").into()));
+            }
+            if id == CommandId::ClusterCountFailureReports {
+                reply.integer(0);
+            } else {
+                reply.array(0);
+            }
+        }
+        _ => return Err(command::unknown_command(args)),
+    }
+    Ok(After::Done)
+}
+
+fn info(desk: &Desk<'_>) -> String {
+    let epoch = desk.topology_version;
+    format!(
+        "cluster_state:ok\r\ncluster_slots_assigned:{SLOT_COUNT}\r\ncluster_slots_ok:{SLOT_COUNT}\r\ncluster_slots_pfail:0\r\ncluster_slots_fail:0\r\n\
+         cluster_known_nodes:1\r\ncluster_size:1\r\ncluster_current_epoch:{epoch}\r\ncluster_my_epoch:{epoch}\r\n\
+         cluster_stats_messages_sent:0\r\ncluster_stats_messages_received:0\r\ntotal_cluster_links_buffer_limit_exceeded:0\r\n"
+    )
+}

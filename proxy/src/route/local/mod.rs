@@ -1,0 +1,197 @@
+//! Commands that the proxy answers itself: about the connection, about the proxy, about the command table.
+//! Pure: reads what it is told about the proxy, changes what the client has chosen, writes a reply or says whom to ask.
+
+mod client;
+mod cluster;
+mod connection;
+
+pub(crate) use client::{ClientOrder, ClientVerdict, describe};
+
+use shared::command::{self, CommandId, CommandSpec, Merge, introspection};
+use shared::config::{ProxyConfig, Settings as _};
+use shared::resp::{Args, ErrorReply, ReplyWriter};
+
+use super::merge::Plan;
+use crate::client::ClientState;
+
+/// The version whose behaviour is promised. Clients refuse less than 7.0.0.
+pub(crate) const REDIS_VERSION: &str = "7.2.4";
+
+/// What a local answer may need to know.
+#[derive(Debug)]
+pub(crate) struct Desk<'a> {
+    /// Settings.
+    pub(crate) config: &'a ProxyConfig,
+    /// 40 hexadecimal digits.
+    pub(crate) run_id: &'a str,
+    /// Version of the topology.
+    pub(crate) topology_version: u64,
+    /// Wall-clock microseconds.
+    pub(crate) now_us: u64,
+    /// Monotonic milliseconds.
+    pub(crate) now_ms: u64,
+    /// Bytes of the client's requests and of its replies that are kept.
+    pub(crate) buffered: (usize, usize),
+}
+
+/// What else is to be done.
+#[derive(Debug)]
+pub(crate) enum After {
+    /// Nothing; the reply is written.
+    Done,
+    /// The client is closed once it has its replies.
+    Close,
+    /// The client speaks from another place now: database, protocol, password.
+    Moved,
+    /// Every shard is asked, with this plan for their replies.
+    AskAll(Plan),
+    /// Any shard is asked.
+    AskAny,
+    /// INFO: every shard is asked, and the proxy has facts of its own.
+    Info,
+    /// The threads are asked about their clients.
+    AskClients(ClientOrder),
+    /// Commands are held up: until when (milliseconds from now), and whether reads too. Zero lets them go.
+    Pause {
+        /// Milliseconds from now.
+        for_ms: u64,
+        /// Reads too.
+        all: bool,
+    },
+}
+
+/// Whether this row is served by a proxy.
+pub(crate) fn is_served(id: CommandId) -> bool {
+    command::is_served(id) || cluster::is_served(id)
+}
+
+/// Answers a command whose row says so.
+pub(crate) fn answer(
+    spec: &'static CommandSpec,
+    args: Args<'_>,
+    desk: &Desk<'_>,
+    state: &mut ClientState,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<After, ErrorReply> {
+    use CommandId as Id;
+    match spec.id {
+        Id::Time => {
+            reply.array(2);
+            reply.bulk((desk.now_us / 1_000_000).to_string().as_bytes());
+            reply.bulk((desk.now_us % 1_000_000).to_string().as_bytes());
+        }
+        Id::Info => return Ok(After::Info),
+        Id::ConfigGet => return Ok(After::AskAll(Plan::ConfigGet(own_settings(desk.config)))),
+        Id::SlowlogGet => {
+            let most = match args.get(2) {
+                None => 10,
+                Some(count) => {
+                    let count = connection::integer(count)?;
+                    if count < -1 {
+                        return Err(ErrorReply::SlowlogCount);
+                    }
+                    count
+                }
+            };
+            return Ok(After::AskAll(Plan::SlowlogGet(most)));
+        }
+        Id::SlowlogLen | Id::LatencyReset => return Ok(ask_all(Merge::Sum)),
+        Id::SlowlogReset => return Ok(ask_all(Merge::AllOk)),
+        Id::LatencyLatest | Id::LatencyHistory => return Ok(ask_all(Merge::Concat)),
+        Id::LatencyDoctor
+        | Id::LatencyGraph
+        | Id::LatencyHistogram
+        | Id::MemoryDoctor
+        | Id::MemoryStats
+        | Id::MemoryMallocStats
+        | Id::Lolwut => return Ok(After::AskAny),
+        Id::Command
+        | Id::CommandCount
+        | Id::CommandInfo
+        | Id::CommandDocs
+        | Id::CommandList
+        | Id::CommandGetkeys
+        | Id::CommandGetkeysandflags
+        | Id::CommandHelp => introspection::answer(args, spec, is_served, reply)?,
+        Id::Readonly => {
+            state.is_readonly = true;
+            reply.ok();
+        }
+        Id::Readwrite => {
+            state.is_readonly = false;
+            reply.ok();
+        }
+        Id::Asking => reply.ok(),
+        id => {
+            let container = spec.container();
+            match container {
+                Some(container) if spec.name.ends_with("|help") => {
+                    introspection::help(container, is_served, reply)
+                }
+                Some(Id::Client) => return client::answer(id, args, desk, state, reply),
+                Some(Id::Cluster) => return cluster::answer(id, args, desk, state, reply),
+                _ => return connection::answer(spec, args, desk, state, reply),
+            }
+        }
+    }
+    Ok(After::Done)
+}
+
+fn ask_all(rule: Merge) -> After {
+    After::AskAll(Plan::Table {
+        rule,
+        is_write: false,
+    })
+}
+
+/// Parameters that concern the proxy, not its nodes.
+const OWN_SETTINGS: &[&str] = &[
+    "port",
+    "bind",
+    "tls-port",
+    "requirepass",
+    "maxclients",
+    "timeout",
+    "databases",
+    "protected-mode",
+    "tcp-keepalive",
+];
+
+/// CONFIG GET of what is the proxy's own.
+fn own_settings(config: &ProxyConfig) -> Vec<(&'static str, String)> {
+    let value = |name: &str| match name {
+        "port" => config.listen.port().to_string(),
+        "bind" => config.listen.host().to_owned(),
+        "tls-port" => config
+            .tls_listen
+            .as_ref()
+            .map_or(0, shared::topology::Address::port)
+            .to_string(),
+        "requirepass" => config.requirepass.reveal().to_owned(),
+        "timeout" => config.timeout.as_secs().to_string(),
+        "tcp-keepalive" => config.tcp_keepalive.as_secs().to_string(),
+        "protected-mode" => if config.protected_mode { "yes" } else { "no" }.to_owned(),
+        other => config.get(other).unwrap_or_default(),
+    };
+    OWN_SETTINGS
+        .iter()
+        .map(|name| (*name, value(name)))
+        .collect()
+}
+
+/// Why a command for every shard is not sent: CONFIG SET of what is the proxy's own would lock it out of its nodes, or do nothing.
+pub(crate) fn objection(spec: &CommandSpec, args: Args<'_>) -> Option<ErrorReply> {
+    if spec.id != CommandId::ConfigSet {
+        return None;
+    }
+    let is_own = |name: &&[u8]| {
+        OWN_SETTINGS
+            .iter()
+            .any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
+    };
+    let own = args.iter_from(2).step_by(2).find(is_own)?;
+    let name = String::from_utf8_lossy(own).to_ascii_lowercase();
+    Some(ErrorReply::Text(
+        format!("ERR CONFIG SET failed (possibly related to argument '{name}') - it belongs to the proxy, which reads its own settings at its start").into(),
+    ))
+}

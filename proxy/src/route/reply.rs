@@ -1,0 +1,125 @@
+//! The few things that must be read out of a node's reply: is it an error, an integer, which elements has it.
+//! Pure. Reads only replies that [`ReplyScanner`] has found to be complete.
+
+use shared::resp::ReplyScanner;
+
+/// Whether it is an error.
+#[inline]
+pub(crate) fn is_error(reply: &[u8]) -> bool {
+    matches!(reply.first(), Some(b'-' | b'!'))
+}
+
+/// Whether it is a null of either protocol.
+pub(crate) fn is_null(reply: &[u8]) -> bool {
+    matches!(reply, b"$-1\r\n" | b"*-1\r\n" | b"_\r\n")
+}
+
+/// The value of an integer.
+pub(crate) fn integer(reply: &[u8]) -> Option<i64> {
+    let line = reply.strip_prefix(b":")?.strip_suffix(b"\r\n")?;
+    std::str::from_utf8(line).ok()?.parse().ok()
+}
+
+/// An unsigned number without a sign, as cursors are written.
+pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
+    if !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// The bytes of a bulk or verbatim string.
+pub(crate) fn bulk(reply: &[u8]) -> Option<&[u8]> {
+    let (marker, header_end) = (reply.first()?, line_end(reply)?);
+    let text = reply.get(header_end..reply.len().checked_sub(2)?)?;
+    match marker {
+        b'$' => Some(text),
+        // `txt:` before the text.
+        b'=' => text.get(4..),
+        _ => None,
+    }
+}
+
+/// Where the line behind the first one begins.
+fn line_end(reply: &[u8]) -> Option<usize> {
+    memchr::memchr(b'\n', reply).map(|at| at + 1)
+}
+
+/// The elements of an array, a set or a push; of a map, keys and values in turn.
+#[derive(Debug)]
+pub(crate) struct Elements<'a> {
+    rest: &'a [u8],
+    left: usize,
+}
+
+impl<'a> Elements<'a> {
+    /// `None` when it has none: an integer, a string, a null.
+    pub(crate) fn of(reply: &'a [u8]) -> Option<Self> {
+        let width = match reply.first()? {
+            b'*' | b'~' | b'>' => 1,
+            b'%' => 2,
+            _ => return None,
+        };
+        let end = line_end(reply)?;
+        let count: usize = std::str::from_utf8(reply.get(1..end.checked_sub(2)?)?)
+            .ok()?
+            .parse()
+            .ok()?;
+        Some(Self {
+            rest: &reply[end..],
+            left: count.checked_mul(width)?,
+        })
+    }
+
+    /// How many are still to come.
+    pub(crate) fn len(&self) -> usize {
+        self.left
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.left = self.left.checked_sub(1)?;
+        let end = ReplyScanner::default().scan(self.rest).ok().flatten()?;
+        let (element, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        Some(element)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_read_as_far_as_needed() {
+        assert!(is_error(b"-ERR x\r\n") && is_error(b"!5\r\nERR x\r\n") && !is_error(b"+OK\r\n"));
+        assert!(is_null(b"_\r\n") && is_null(b"$-1\r\n") && !is_null(b"$0\r\n\r\n"));
+        assert_eq!(integer(b":-12\r\n"), Some(-12));
+        assert_eq!(integer(b"+12\r\n"), None);
+        assert_eq!(bulk(b"$3\r\na\r\n\r\n"), Some(&b"a\r\n"[..]));
+        assert_eq!(bulk(b"=7\r\ntxt:abc\r\n"), Some(&b"abc"[..]));
+        assert_eq!(bulk(b"$-1\r\n"), None);
+        assert_eq!(decimal(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(decimal(b"-1"), None);
+        assert_eq!(decimal(b""), None);
+    }
+
+    #[test]
+    fn elements_come_one_by_one() {
+        let check = |reply: &[u8], expected: &[&[u8]]| {
+            let elements: Vec<&[u8]> = Elements::of(reply).unwrap().collect();
+            assert_eq!(elements, expected);
+        };
+        check(b"*0\r\n", &[]);
+        check(
+            b"*2\r\n*1\r\n:1\r\n$1\r\na\r\n",
+            &[b"*1\r\n:1\r\n", b"$1\r\na\r\n"],
+        );
+        check(b"%1\r\n+a\r\n:1\r\n", &[b"+a\r\n", b":1\r\n"]);
+        assert!(Elements::of(b"*-1\r\n").is_none());
+        assert!(Elements::of(b":1\r\n").is_none());
+    }
+}
