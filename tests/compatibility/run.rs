@@ -77,6 +77,15 @@ pub(super) struct Run {
     report: Report,
 }
 
+impl Drop for Run {
+    /// A server that died ends the run by a panic; what was seen until then says why.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.report);
+        }
+    }
+}
+
 impl Run {
     /// A run that the seed decides wholly.
     pub(super) fn new(seed: u64, scope: Scope, shards: usize, protocol: u8) -> Self {
@@ -109,7 +118,7 @@ impl Run {
             }
         }
         self.compare_keys(&mut ours, &mut redis);
-        self.report
+        std::mem::take(&mut self.report)
     }
 
     /// A step that closes the connection is the last of its batch.

@@ -191,6 +191,8 @@ fn spawn(program: &Path, arguments: &[String], folder: &Path) -> Child {
     Command::new(program)
         .args(arguments)
         .current_dir(folder)
+        // Where it panicked says enough; a backtrace would push that out of what is shown.
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(output.try_clone().expect("a file clones"))
         .stderr(output)
