@@ -6,7 +6,7 @@ use crate::log::Effects;
 use crate::settings::DebugCommand;
 use shared::clock::Stopwatch;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
-use shared::resp::ErrorReply;
+use shared::resp::{Args, ErrorReply};
 
 /// Longest time that one command spends on making room, ns: what is then still too much is left to the next command and the tick. (Redis' default tenacity.)
 const EVICTION_NS: u64 = 500_000;
@@ -60,6 +60,15 @@ pub(super) fn check(
         }
     }
     Gate::Open
+}
+
+/// Whether these are lines of an HTTP request, which a browser may be tricked into sending here; as Redis, the node hangs up before the body comes.
+#[cold]
+pub(super) fn is_http(args: Args<'_>) -> bool {
+    let name = args.get(0).unwrap_or_default();
+    [&b"post"[..], b"host:"]
+        .iter()
+        .any(|line| name.eq_ignore_ascii_case(line))
 }
 
 fn may_debug(turn: &Turn<'_>) -> bool {

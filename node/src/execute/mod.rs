@@ -17,6 +17,7 @@ use shared::clock::Stopwatch;
 use shared::command::{self, CommandFlags, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter, RequestBatch};
 use timing::Timing;
+use tracing::warn;
 
 /// Most commands that are planned together: enough for prefetching to hide memory's latency, few enough to stay in the first cache.
 pub const BATCH_REQUESTS: usize = 128;
@@ -218,6 +219,10 @@ impl Executor {
         let end = match self.admit(turn, row, command.args) {
             Ok(Some((spec, handler))) => self.run_admitted(turn, spec, handler, command, output),
             Ok(None) => return BatchEnd::Paused,
+            Err((_, None)) if gates::is_http(command.args) => {
+                warn!(client = turn.client.id, "closed: speaks HTTP");
+                BatchEnd::Close
+            }
             Err((error, spec)) => {
                 if let Some(spec) = spec {
                     turn.node.stats.command_rejected(spec.id);
