@@ -208,12 +208,16 @@ impl IntegerType {
 
     /// The same for a value that SET gives; of an unsigned type it is taken for an unsigned 64-bit number first, so that a negative one is too great.
     fn fit_set(self, value: i64, overflow: Overflow) -> Option<i64> {
-        let number = if self.signed {
-            i128::from(value)
-        } else {
-            i128::from(value.cast_unsigned())
-        };
-        self.fit(number, overflow)
+        if !self.signed {
+            return self.fit(i128::from(value.cast_unsigned()), overflow);
+        }
+        let (_, greatest) = self.range();
+        // Where the distance to the greatest number is beyond 64 bits, Redis takes the least numbers for too great.
+        let is_far = greatest - i128::from(value) > i128::from(i64::MAX);
+        match overflow {
+            Overflow::Saturate if is_far && self.bits < 64 => i64::try_from(greatest).ok(),
+            _ => self.fit(i128::from(value), overflow),
+        }
     }
 }
 

@@ -228,6 +228,10 @@ fn sums_overflow_as_told() {
             "*2 :-9223372036854775808 :-1",
         ),
         (
+            "BITFIELD far OVERFLOW SAT SET i8 0 -1000 SET i8 0 -9223372036854775808 GET i8 0",
+            "*3 :0 :-128 :127",
+        ),
+        (
             "BITFIELD k SET u63 96 9223372036854775807 INCRBY u63 96 1",
             "*2 :0 :0",
         ),
