@@ -20,7 +20,7 @@ impl Settings {
         let slower_than = config
             .slowlog_log_slower_than
             .map_or_else(|| "-1".to_owned(), micros);
-        let given: [(&str, String); 21] = [
+        let given: [(&str, String); 22] = [
             ("port", port.to_string()),
             ("bind", config.listen.host().to_owned()),
             ("tcp-backlog", config.tcp_backlog.to_string()),
@@ -51,6 +51,10 @@ impl Settings {
             ),
             ("slowlog-log-slower-than", slower_than),
             ("slowlog-max-len", config.slowlog_max_len.to_string()),
+            (
+                "enable-debug-command",
+                config.enable_debug_command.to_string(),
+            ),
         ];
         let mut settings = Self::default();
         for (name, value) in given {

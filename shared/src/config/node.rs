@@ -35,6 +35,19 @@ choices! {
     }
 }
 
+choices! {
+    /// Who may call DEBUG.
+    pub enum DebugCommand {
+        /// Nobody.
+        #[default]
+        No = "no",
+        /// Clients of this machine.
+        Local = "local",
+        /// Everybody.
+        Yes = "yes",
+    }
+}
+
 settings! {
     /// What a node is told at its start.
     pub struct NodeConfig in "node" {
@@ -94,6 +107,8 @@ settings! {
             slowlog_max_len: u32 = 128, within "0" to "100000";
             /// Events that take as long are kept for LATENCY; "0s" keeps none.
             latency_monitor_threshold: Duration = Duration::ZERO, within "0s" to "1h";
+            /// Who may call DEBUG: no (nobody), local (clients of this machine) or yes.
+            enable_debug_command: DebugCommand = DebugCommand::No;
         }
     }
 }
