@@ -24,7 +24,9 @@ const PASSES: u32 = 3;
 const SLOW_NS: u64 = 100_000;
 
 /// Each part runs in a process of its own, so that none inherits the memory of another.
-const PARTS: [(&str, fn(u64)); 8] = [
+type Part = (&'static str, fn(u64));
+
+const PARTS: [Part; 8] = [
     ("short", |keys| memory(Shape::Short, keys)),
     ("ttl", |keys| memory(Shape::ShortWithTtl, keys)),
     ("long", |keys| memory(Shape::Long, keys)),

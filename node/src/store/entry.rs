@@ -27,7 +27,7 @@ pub(super) const LATEST_EXPIRY: u64 = (1 << 48) - 1;
 /// The longest key that stands in the entry itself: 11 bits of length.
 pub(super) const LONGEST_INLINE_KEY: usize = (1 << 11) - 1;
 
-const FORM_BITS: u64 = 0x0f;
+const FORM_MASK: u8 = 0x0f;
 const HAS_EXPIRY: u8 = 0x10;
 const EDITED: u8 = 0x20;
 const LONG_KEY: u8 = 0x40;
@@ -42,6 +42,8 @@ pub(super) enum Form {
     Bytes = 2,
     /// The number of an extent that holds a string's bytes.
     Extent = 3,
+    /// The number of an extent that holds a long key and an integer's digits.
+    IntegerExtent = 4,
 }
 
 /// The first eight bytes of an entry as one number, from which all lengths are read.
@@ -99,10 +101,11 @@ impl<'a> Entry<'a> {
     /// `None` when this is a hole.
     #[inline]
     pub(super) fn form(self) -> Option<Form> {
-        match self.header().0 & FORM_BITS {
+        match self.header().0 & u64::from(FORM_MASK) {
             1 => Some(Form::Integer),
             2 => Some(Form::Bytes),
             3 => Some(Form::Extent),
+            4 => Some(Form::IntegerExtent),
             _ => None,
         }
     }
@@ -176,9 +179,9 @@ impl<'a> Entry<'a> {
         i64::from_le_bytes(bytes)
     }
 
-    /// The extent of an entry in extent form.
+    /// The extent of an entry that has one.
     pub(super) fn extent(self) -> Option<ExtentId> {
-        if self.form() != Some(Form::Extent) {
+        if !matches!(self.form(), Some(Form::Extent | Form::IntegerExtent)) {
             return None;
         }
         let number = self.value_part().first_chunk::<4>()?;
@@ -196,13 +199,12 @@ impl<'a> Entry<'a> {
     pub(super) fn encoding(self) -> StringEncoding {
         let header = self.header();
         match self.form() {
-            Some(Form::Integer) => StringEncoding::Integer,
+            Some(Form::Integer | Form::IntegerExtent) => StringEncoding::Integer,
             Some(Form::Bytes)
                 if !header.says(EDITED) && header.value_len() <= EMBEDDED_LIMIT_BYTES =>
             {
                 StringEncoding::Embedded
             }
-            // A short value may have an extent on account of its key.
             _ => StringEncoding::Raw,
         }
     }
@@ -225,9 +227,14 @@ pub(super) fn set_expiry(entry: &mut [u8], at_ms: u64) {
     entry[HEADER_BYTES..HEADER_BYTES + EXPIRY_BYTES].copy_from_slice(&bytes[..EXPIRY_BYTES]);
 }
 
-/// Marks an entry as edited in place.
+/// Marks an entry, whose value is bytes, as edited in place.
 pub(super) fn set_edited(entry: &mut [u8]) {
     entry[0] |= EDITED;
+}
+
+/// Marks an entry with an extent as one of bytes edited in place.
+pub(super) fn set_edited_extent(entry: &mut [u8]) {
+    entry[0] = entry[0] & !FORM_MASK | Form::Extent as u8 | EDITED;
 }
 
 /// Lets an entry in bytes form have a longer value, new bytes zero; the class has room for it.

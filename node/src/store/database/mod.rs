@@ -193,19 +193,17 @@ impl Database {
         Value::String(match entry.form() {
             Some(Form::Integer) => StringValue::Integer(entry.integer()),
             Some(Form::Bytes) | None => StringValue::Bytes(entry.value_part()),
-            Some(Form::Extent) => self.extent_value(entry),
+            Some(Form::Extent) => StringValue::Bytes(self.extent_value(entry)),
+            Some(Form::IntegerExtent) => {
+                StringValue::Integer(canonical_integer(self.extent_value(entry)).unwrap_or(0))
+            }
         })
     }
 
-    fn extent_value(&self, entry: Entry<'_>) -> StringValue<'_> {
-        let bytes = entry
+    fn extent_value(&self, entry: Entry<'_>) -> &[u8] {
+        entry
             .extent()
-            .map_or(&[][..], |id| self.extents.get(id).value());
-        // An integer has an extent when its key is long.
-        match canonical_integer(bytes) {
-            Some(number) if !entry.is_edited() => StringValue::Integer(number),
-            _ => StringValue::Bytes(bytes),
-        }
+            .map_or(&[], |id| self.extents.get(id).value())
     }
 
     #[inline]
@@ -216,20 +214,15 @@ impl Database {
         }
     }
 
-    /// Whether a value was edited in place.
+    /// What OBJECT ENCODING says.
     pub(in crate::store) fn encoding(&self, handle: Handle) -> StringEncoding {
         let entry = self.entry(handle);
-        if entry.form() != Some(Form::Extent) || entry.is_edited() {
-            return entry.encoding();
-        }
+        let is_short = || self.extent_value(entry).len() <= EMBEDDED_LIMIT_BYTES;
         // A short value has an extent when its key is long.
-        match self.value(handle) {
-            Value::String(StringValue::Integer(_)) => StringEncoding::Integer,
-            Value::String(StringValue::Bytes(bytes)) if bytes.len() <= EMBEDDED_LIMIT_BYTES => {
-                StringEncoding::Embedded
-            }
-            Value::String(_) => StringEncoding::Raw,
+        if entry.form() == Some(Form::Extent) && !entry.is_edited() && is_short() {
+            return StringEncoding::Embedded;
         }
+        entry.encoding()
     }
 
     /// Removes an entry and all that belongs to it.
@@ -331,7 +324,8 @@ impl Database {
         memory.entries += self.slabs.live_bytes();
         memory.extents += self.extents.bytes();
         memory.index += self.index.bytes();
-        memory.overhead += self.slabs.overhead_bytes() + self.extents.table_bytes();
+        memory.overhead +=
+            self.slabs.overhead_bytes() + self.extents.table_bytes() + self.index.overhead_bytes();
         memory.dataset += self.dataset;
     }
 

@@ -26,8 +26,11 @@ impl Database {
     fn add(&mut self, key: Key<'_>, draft: Draft<'_>) -> Result<(), StoreFull> {
         let handle = self.slabs.allocate(ClassId::of(draft.len()))?;
         draft.write(self.slabs.bytes_mut(handle));
+        if let Err(full) = self.index.insert(key.hash, handle, &keys!(self)) {
+            self.free_place(handle, ClassId::of(draft.len()));
+            return Err(full);
+        }
         self.account_added(handle);
-        self.index.insert(key.hash, handle, &keys!(self));
         Ok(())
     }
 
@@ -124,16 +127,21 @@ impl Database {
             }
             NewValue::Integer(number) => {
                 let digits = number.to_string();
+                draft.form = Form::IntegerExtent;
                 self.with_extent(key, draft, digits.as_bytes(), 0, write)
             }
             NewValue::Bytes(bytes) if fits(bytes.len()) => {
                 draft.value_part = bytes;
                 write(self, draft)
             }
-            NewValue::Bytes(bytes) => self.with_extent(key, draft, bytes, 0, write),
+            NewValue::Bytes(bytes) => {
+                draft.form = Form::Extent;
+                self.with_extent(key, draft, bytes, 0, write)
+            }
             NewValue::Edited { bytes, len } => {
                 draft.edited = true;
                 if !fits(len) {
+                    draft.form = Form::Extent;
                     return self.with_extent(key, draft, bytes, len, write);
                 }
                 padded = pad(bytes);
@@ -143,6 +151,7 @@ impl Database {
         }
     }
 
+    /// The same for a draft in one of the extent forms.
     fn with_extent(
         &mut self,
         key: Key<'_>,
@@ -163,7 +172,7 @@ impl Database {
         let written = write(
             self,
             Draft {
-                form: Form::Extent,
+                form: draft.form,
                 edited: draft.edited,
                 long_key: is_long,
                 expiry: draft.expiry,
@@ -216,7 +225,7 @@ impl Database {
                 let before = self.extents.get(id).len();
                 self.extents.grow(id, min_len, reclaimer)?;
                 self.dataset += self.extents.get(id).len() - before;
-                entry::set_edited(self.slabs.bytes_mut(found.handle));
+                entry::set_edited_extent(self.slabs.bytes_mut(found.handle));
                 return Ok(self.extents.get_mut(id).value_mut());
             }
             (Some(Form::Integer), _) => {
@@ -319,7 +328,7 @@ impl Database {
             return Ok(());
         };
         if !entry::fits_slab(key_part.len(), value_part.len(), marks.expiry.is_some()) {
-            // So long that six bytes more need an extent.
+            // Only bytes can be so long that six bytes more need an extent.
             let value = if old.is_edited() {
                 NewValue::Edited {
                     bytes: value_part,

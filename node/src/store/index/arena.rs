@@ -1,17 +1,25 @@
-//! Where the lines of leaves lie: dense arrays of leaves of one size, in chunks.
-//! Invariant: leaves fill the arena without gaps; a removed one is replaced by the last, whose owner the caller tells.
+//! Where the lines of leaves lie: a dense array of leaves of one size.
+//! Invariant: leaves fill the array without gaps; a removed one is replaced by the last, whose owner the caller tells. What lies well behind the last is not resident.
 
 use super::leaf::LeafSize;
 use super::line::Line;
+use crate::store::slab::Regions;
+use crate::store::value::StoreFull;
 
-/// Leaves asked of the allocator at once: 48 or 64 KiB.
-const LEAVES_PER_CHUNK: usize = 16;
+/// Leaves in a region: 3 or 4 MiB of address space.
+const LEAVES_PER_REGION: usize = 1024;
+
+/// Memory goes back by so many leaves at a time …
+const LEAVES_PER_STEP: usize = 8;
+
+/// … and this far behind the last, so that a leaf that comes and goes does not take it with it each time.
+const STEPS_KEPT: usize = 1;
 
 /// All leaves of one size.
 #[derive(Debug)]
 pub(super) struct Arena {
     size: LeafSize,
-    chunks: Vec<Box<[Line]>>,
+    regions: Regions,
     /// For every leaf the number of its record.
     owners: Vec<u32>,
 }
@@ -21,21 +29,23 @@ impl Arena {
     pub(super) fn new(size: LeafSize) -> Self {
         Self {
             size,
-            chunks: Vec::new(),
+            regions: Regions::new(LEAVES_PER_REGION * size.bytes()),
             owners: Vec::new(),
         }
     }
 
-    /// An empty leaf for the record `owner`.
-    pub(super) fn add(&mut self, owner: u32) -> u32 {
-        let position = self.owners.len();
-        if position == self.chunks.len() * LEAVES_PER_CHUNK {
-            let lines = LEAVES_PER_CHUNK * self.size.lines();
-            self.chunks
-                .push(vec![Line::EMPTY; lines].into_boxed_slice());
+    /// Makes sure that there is room for so many more leaves.
+    pub(super) fn ensure(&mut self, leaves: usize) -> Result<(), StoreFull> {
+        while self.owners.len() + leaves > self.regions.len() * LEAVES_PER_REGION {
+            self.regions.add()?;
         }
+        Ok(())
+    }
+
+    /// An empty leaf for the record `owner`. There is room: see [`Arena::ensure`].
+    pub(super) fn add(&mut self, owner: u32) -> u32 {
+        let position = u32::try_from(self.owners.len()).unwrap_or(u32::MAX);
         self.owners.push(owner);
-        let position = u32::try_from(position).unwrap_or(u32::MAX);
         self.lines_mut(position).fill(Line::EMPTY);
         position
     }
@@ -50,39 +60,59 @@ impl Arena {
             self.lines_mut(position).copy_from_slice(moved);
         }
         self.owners.swap_remove(position as usize);
-        // One chunk is kept in reserve, so that a leaf coming and going does not take one with it each time.
-        if self.chunks.len() > self.owners.len().div_ceil(LEAVES_PER_CHUNK) + 1 {
-            self.chunks.pop();
+        if self.owners.len().is_multiple_of(LEAVES_PER_STEP) {
+            self.discard(self.owners.len() + STEPS_KEPT * LEAVES_PER_STEP);
         }
         self.owners.get(position as usize).copied()
+    }
+
+    /// Gives one step of leaves back to the system, where there is a region for it.
+    fn discard(&mut self, from: usize) {
+        let region = from / LEAVES_PER_REGION;
+        if region < self.regions.len() {
+            let at = from % LEAVES_PER_REGION * self.size.bytes();
+            let bytes = LEAVES_PER_STEP * self.size.bytes();
+            self.regions.discard(region, at, bytes);
+        }
     }
 
     /// The lines of a leaf.
     #[inline]
     pub(super) fn lines(&self, position: u32) -> &[Line] {
-        let (chunk, start) = self.locate(position);
-        &self.chunks[chunk][start..start + self.size.lines()]
+        let (region, at) = self.locate(position);
+        let bytes = &self.regions.bytes(region)[at..at + self.size.bytes()];
+        // SAFETY: `bytes` is as long as that many lines. It begins at a multiple of a line's size, for regions begin at a page and leaves are whole lines. A line is made of integers without gaps, so any bytes are one. The borrow goes on in the result.
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), self.size.lines()) }
     }
 
     /// The same, to be changed.
     #[inline]
     pub(super) fn lines_mut(&mut self, position: u32) -> &mut [Line] {
-        let (chunk, start) = self.locate(position);
-        &mut self.chunks[chunk][start..start + self.size.lines()]
+        let (region, at) = self.locate(position);
+        let lines = self.size.lines();
+        let bytes = &mut self.regions.bytes_mut(region)[at..at + self.size.bytes()];
+        // SAFETY: as in `lines`; and the mutable borrow goes on in the result.
+        unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), lines) }
     }
 
     #[inline]
     fn locate(&self, position: u32) -> (usize, usize) {
         let position = position as usize;
         (
-            position / LEAVES_PER_CHUNK,
-            position % LEAVES_PER_CHUNK * self.size.lines(),
+            position / LEAVES_PER_REGION,
+            position % LEAVES_PER_REGION * self.size.bytes(),
         )
     }
 
-    /// Bytes taken, spare ones included.
+    /// Bytes of the leaves.
     pub(super) fn bytes(&self) -> usize {
-        self.chunks.len() * LEAVES_PER_CHUNK * self.size.lines() * size_of::<Line>()
+        self.owners.len() * self.size.bytes()
+    }
+
+    /// Bytes kept beside them.
+    pub(super) fn overhead_bytes(&self) -> usize {
+        STEPS_KEPT * LEAVES_PER_STEP * self.size.bytes()
+            + self.regions.table_bytes()
             + self.owners.capacity() * size_of::<u32>()
     }
 }

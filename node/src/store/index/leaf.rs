@@ -35,6 +35,12 @@ impl LeafSize {
         }
     }
 
+    /// Bytes of all lines.
+    #[inline]
+    pub(super) const fn bytes(self) -> usize {
+        self.lines() * size_of::<Line>()
+    }
+
     /// Parts per home line.
     pub(super) const fn fractions_per_line(self) -> u32 {
         match self {

@@ -19,6 +19,7 @@ mod scan;
 use super::chunked::Chunked;
 use super::key::KeyHash;
 use super::slab::{Handle, prefetch};
+use super::value::StoreFull;
 use arena::Arena;
 use directory::{Directory, LeafId};
 use leaf::LeafSize;
@@ -93,8 +94,9 @@ fn path(hash: u64) -> u32 {
 }
 
 impl Trie {
-    fn new() -> Self {
+    fn new() -> Result<Self, StoreFull> {
         let mut small = Arena::new(LeafSize::Small);
+        small.ensure(1)?;
         let mut records = Chunked::new();
         let position = small.add(0);
         let first = records.add(LeafRecord {
@@ -105,13 +107,13 @@ impl Trie {
             size: LeafSize::Small,
             overflow: None,
         });
-        Self {
+        Ok(Self {
             directory: Directory::new(LeafId(first)),
             records,
             small,
             large: Arena::new(LeafSize::Large),
             overflow_bytes: 0,
-        }
+        })
     }
 
     #[inline]
@@ -147,7 +149,7 @@ impl Index {
         self.len
     }
 
-    /// Bytes taken.
+    /// Bytes taken by what leads to entries.
     pub(super) fn bytes(&self) -> u64 {
         self.trie.as_ref().map_or(0, |trie| {
             (trie.directory.bytes()
@@ -155,6 +157,13 @@ impl Index {
                 + trie.small.bytes()
                 + trie.large.bytes()
                 + trie.overflow_bytes) as u64
+        })
+    }
+
+    /// Bytes kept beside that.
+    pub(super) fn overhead_bytes(&self) -> u64 {
+        self.trie.as_ref().map_or(0, |trie| {
+            (trie.small.overhead_bytes() + trie.large.overhead_bytes()) as u64
         })
     }
 
@@ -222,9 +231,19 @@ impl Index {
     }
 
     /// Adds a handle whose key is not in the index yet. Its entry is written already.
-    pub(super) fn insert(&mut self, hash: KeyHash, handle: Handle, source: &impl HashSource) {
+    pub(super) fn insert(
+        &mut self,
+        hash: KeyHash,
+        handle: Handle,
+        source: &impl HashSource,
+    ) -> Result<(), StoreFull> {
+        if self.trie.is_none() {
+            self.trie = Some(Trie::new()?);
+        }
+        let Some(trie) = self.trie.as_mut() else {
+            return Err(StoreFull);
+        };
         self.len += 1;
-        let trie = self.trie.get_or_insert_with(Trie::new);
         loop {
             let leaf = trie.directory.leaf(path(hash.0));
             let record = trie.records.get_mut(leaf.0);
@@ -234,12 +253,12 @@ impl Index {
             };
             if leaf::insert(lines, record.size, hash.0, handle) {
                 record.count += 1;
-                return;
+                return Ok(());
             }
             // Each round makes the leaf deeper or larger, or ends in its list.
             if !trie.make_room(leaf, source, &mut self.moving) {
                 trie.push_overflow(leaf, hash.0, handle);
-                return;
+                return Ok(());
             }
         }
     }

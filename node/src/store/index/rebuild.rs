@@ -5,6 +5,7 @@ use super::directory::{LeafId, MAX_DEPTH};
 use super::leaf::{self, LeafSize};
 use super::{HashSource, LeafRecord, Trie};
 use crate::store::slab::Handle;
+use crate::store::value::StoreFull;
 
 /// A leaf in which a key found no place is changed only if it holds more than this; else its lines are crowded by equal hashes, and no split parts those.
 const CROWDED: u16 = 320;
@@ -30,9 +31,10 @@ impl Trie {
         moving: &mut Vec<(u64, Handle)>,
     ) -> bool {
         let record = self.records.get(leaf.0);
-        if record.count < CROWDED {
+        if record.count < CROWDED || self.ensure_leaves().is_err() {
             return false;
         }
+        let record = self.records.get(leaf.0);
         match record.size {
             LeafSize::Small => {
                 self.collect(leaf, source, moving);
@@ -45,6 +47,12 @@ impl Trie {
             LeafSize::Large => return false,
         }
         true
+    }
+
+    /// Makes sure that a leaf can be made larger, split, merged or made smaller.
+    fn ensure_leaves(&mut self) -> Result<(), StoreFull> {
+        self.small.ensure(3)?;
+        self.large.ensure(2)
     }
 
     /// Gives one more bit to a leaf whose handles are `moving` already: it keeps those with a zero there.
@@ -85,6 +93,10 @@ impl Trie {
         if record.count >= MERGE_AT_MOST || !record.count.is_multiple_of(MERGE_CHECK_EVERY) {
             return;
         }
+        if self.ensure_leaves().is_err() {
+            return;
+        }
+        let record = self.records.get(leaf.0);
         if let Some(sibling) = self.sibling(record)
             && record.count + self.records.get(sibling.0).count <= MERGE_AT_MOST
         {

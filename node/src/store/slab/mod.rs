@@ -9,9 +9,11 @@
 mod class;
 mod handle;
 mod pages;
+mod regions;
 
 pub(in crate::store) use class::{CLASS_COUNT, ClassId, MAX_ENTRY_BYTES};
 pub(in crate::store) use handle::{Handle, MAX_PAGES};
+pub(in crate::store) use regions::Regions;
 
 use super::value::StoreFull;
 use class::PAGE_BYTES;

@@ -1,11 +1,10 @@
 //! Pages of entries: where they come from, which are free, and what their entries' expiries are at least.
-//! Asks the system for memory in regions, never on behalf of more than one page at a time: a page costs nothing until it is written.
 //! Invariant: a page is in use, or spare, or given back, never two of these.
 
 use super::class::PAGE_BYTES;
 use super::handle::{Handle, PAGES_PER_REGION};
+use super::regions::Regions;
 use crate::store::value::StoreFull;
-use memmap2::{Advice, MmapMut, UncheckedAdvice};
 
 /// Bytes asked of the system at once: address space, of which only touched pages become resident.
 const REGION_BYTES: usize = PAGE_BYTES * PAGES_PER_REGION;
@@ -16,7 +15,7 @@ const SPARE_PAGES: usize = 8;
 /// The pages of one database.
 #[derive(Debug)]
 pub(super) struct Pages {
-    regions: Vec<MmapMut>,
+    regions: Regions,
     /// For every page a lower bound of its entries' expiries; `u64::MAX` when none expires.
     earliest: Vec<u64>,
     /// Free and resident.
@@ -31,7 +30,7 @@ impl Pages {
     /// No pages yet; there will never be more than `limit`.
     pub(super) fn new(limit: u32) -> Self {
         Self {
-            regions: Vec::new(),
+            regions: Regions::new(REGION_BYTES),
             earliest: Vec::new(),
             spare: Vec::new(),
             returned: Vec::new(),
@@ -56,11 +55,7 @@ impl Pages {
             return Err(StoreFull);
         }
         if self.earliest.len() == self.regions.len() * PAGES_PER_REGION {
-            let region = MmapMut::map_anon(REGION_BYTES).map_err(|_| StoreFull)?;
-            // A huge page would be resident as a whole after its first byte, and its first touch takes milliseconds.
-            // Where the kernel has none there is nothing to refuse.
-            drop(region.advise(Advice::NoHugePage));
-            self.regions.push(region);
+            self.regions.add()?;
         }
         self.earliest.push(u64::MAX);
         Ok(page)
@@ -74,36 +69,28 @@ impl Pages {
             return;
         }
         let at = page as usize % PAGES_PER_REGION * PAGE_BYTES;
-        // SAFETY: private anonymous memory reads as zeros afterwards, which is a valid value of the bytes it is made of; nothing borrows the region, for it is ours alone and `self` is borrowed mutably.
-        let answer = unsafe {
-            self.regions[page as usize / PAGES_PER_REGION].unchecked_advise_range(
-                UncheckedAdvice::DontNeed,
-                at,
-                PAGE_BYTES,
-            )
-        };
-        // A refusal leaves the page resident: it costs memory and is as free as before.
-        drop(answer);
+        let region = page as usize / PAGES_PER_REGION;
+        self.regions.discard(region, at, PAGE_BYTES);
         self.returned.push(page);
     }
 
     /// The bytes from `handle` to the end of its region.
     #[inline]
     pub(super) fn bytes(&self, handle: Handle) -> &[u8] {
-        &self.regions[handle.region()][handle.offset_in_region()..]
+        &self.regions.bytes(handle.region())[handle.offset_in_region()..]
     }
 
     /// The same, to be written.
     #[inline]
     pub(super) fn bytes_mut(&mut self, handle: Handle) -> &mut [u8] {
-        &mut self.regions[handle.region()][handle.offset_in_region()..]
+        &mut self.regions.bytes_mut(handle.region())[handle.offset_in_region()..]
     }
 
     /// An address to prefetch; `None` for a handle that points nowhere.
     #[inline]
     pub(super) fn address(&self, handle: Handle) -> Option<*const u8> {
-        let region = self.regions.get(handle.region())?;
-        Some(region.as_ptr().wrapping_add(handle.offset_in_region()))
+        let region = self.regions.address(handle.region())?;
+        Some(region.wrapping_add(handle.offset_in_region()))
     }
 
     /// A lower bound of the expiries in `page`.
@@ -131,7 +118,7 @@ impl Pages {
 
     /// Bytes of the tables kept about pages.
     pub(super) fn table_bytes(&self) -> usize {
-        self.regions.capacity() * size_of::<MmapMut>()
+        self.regions.table_bytes()
             + self.earliest.capacity() * size_of::<u64>()
             + (self.spare.capacity() + self.returned.capacity()) * size_of::<u32>()
     }

@@ -92,7 +92,7 @@ impl Pair {
             self.real.set(db, ours, &value, expiry).unwrap();
             self.plain.set(db, theirs, &value, expiry).unwrap();
         }
-        match self.draw(24) {
+        match self.draw(26) {
             0..=3 => {
                 assert_eq!(self.real.remove(db, ours), self.plain.remove(db, theirs));
             }
@@ -115,6 +115,17 @@ impl Pair {
                 self.real.set_integer(db, ours, number, expiry).unwrap();
                 self.plain.set_integer(db, theirs, number, expiry).unwrap();
             }
+            20 if name.len() < 2000 => {
+                let text = self.draw(1000).to_string();
+                let expiry = self.expiry();
+                self.real
+                    .set_text(db, ours, text.as_bytes(), expiry)
+                    .unwrap();
+                self.plain
+                    .set_text(db, theirs, text.as_bytes(), expiry)
+                    .unwrap();
+            }
+            21 => self.rename(db, ours, theirs, keys),
             15 => self.pass(20),
             16 => {
                 let budget = usize::try_from(self.draw(2000)).unwrap();
@@ -189,6 +200,34 @@ impl Pair {
             let other = self.plain.copy(db, theirs, to_db, to);
             assert_eq!(one, other);
         }
+    }
+
+    fn rename(&mut self, db: DbIndex, ours: Key<'_>, theirs: Key<'_>, keys: u64) {
+        let (to_db, to) = (self.db(), self.name(keys));
+        if db == to_db && to == ours.bytes {
+            return;
+        }
+        let (our_hash, their_hash) = (self.real.hash(&to), self.plain.hash(&to));
+        let (our_to, their_to) = (
+            Key {
+                bytes: &to,
+                hash: our_hash,
+            },
+            Key {
+                bytes: &to,
+                hash: their_hash,
+            },
+        );
+        let one = self.real.rename(db, ours, to_db, our_to);
+        let other = self.plain.copy(db, theirs, to_db, their_to);
+        if other == Ok(true) {
+            self.plain.remove(db, theirs);
+        }
+        assert_eq!(one, other);
+        assert_eq!(
+            self.real.peek(to_db, our_to),
+            self.plain.peek(to_db, their_to)
+        );
     }
 
     fn random_key(&mut self, db: DbIndex) {
