@@ -218,7 +218,8 @@ fn scalar_text(value: &DeValue<'_>) -> Option<String> {
 }
 
 /// A text in TOML's quotes.
-pub(crate) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for letter in text.chars() {

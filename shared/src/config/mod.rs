@@ -14,6 +14,7 @@ mod settings;
 mod units;
 mod value;
 
+pub use document::quoted;
 pub use file::{FileError, LONGEST_FILE_BYTES, create_file, read_file, replace_file};
 pub use load::{LoadError, Sources, load, resolve};
 pub use node::{DebugCommand, MaxmemoryPolicy, NodeConfig};
