@@ -35,6 +35,9 @@ const INPUT_MOST_BYTES: usize = u32::MAX as usize - SCRATCH_BYTES;
 /// Longest time for the last replies of a connection that is being closed.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
 
+/// What CONFIG REWRITE has replied before anybody knows whether it works.
+const OK: &[u8] = b"+OK\r\n";
+
 /// Why a connection ends.
 #[derive(Debug)]
 enum Ending {
@@ -410,6 +413,16 @@ impl Connection {
             BatchEnd::OutputFull => Some(TurnEnd::Write),
             BatchEnd::Paused => Some(TurnEnd::Paused),
             BatchEnd::Close => Some(TurnEnd::Close),
+            BatchEnd::RewriteConfig => {
+                if let Err(error) = self.shell.rewrite_config(turn.node) {
+                    // Whoever wants no reply has no `OK` there.
+                    if output.bytes.ends_with(OK) {
+                        output.bytes.truncate(output.bytes.len() - OK.len());
+                        refuse(turn, &error, output);
+                    }
+                }
+                None
+            }
             BatchEnd::Shutdown => Some(TurnEnd::Shutdown),
             BatchEnd::Stall { us } => Some(TurnEnd::Stall(Duration::from_micros(us))),
         }

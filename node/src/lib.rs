@@ -17,4 +17,4 @@ pub mod stats;
 pub mod store;
 mod tick;
 
-pub use server::{NodeError, NodeExit, run, serve};
+pub use server::{NodeError, NodeExit, Start, run, serve};

@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use crate::shell::Shell;
 use crate::store::Store;
 use crate::{processor, tick};
-use shared::clock::{Clock, Stopwatch};
+use shared::clock::Clock;
 use shared::config::NodeConfig;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use socket2::{SockRef, TcpKeepalive};
@@ -16,6 +16,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +27,24 @@ use tracing::{debug, info, warn};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// How long the replies already written may take to leave before the process goes, when `shutdown-timeout` allows less.
 const LEAST_GRACE: Duration = Duration::from_millis(50);
+
+/// With what a node starts. A [`NodeConfig`] alone will do.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The settings.
+    pub config: NodeConfig,
+    /// The file they came from, for CONFIG REWRITE.
+    pub config_file: Option<PathBuf>,
+}
+
+impl From<NodeConfig> for Start {
+    fn from(config: NodeConfig) -> Self {
+        Self {
+            config,
+            config_file: None,
+        }
+    }
+}
 
 /// Why a node has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +72,7 @@ pub enum NodeError {
 /// # Errors
 /// [`NodeError`]
 pub fn run(
-    config: NodeConfig,
+    start: impl Into<Start>,
     listener: std::net::TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<NodeExit, NodeError> {
@@ -61,7 +80,7 @@ pub fn run(
         .enable_io()
         .enable_time()
         .build_local(LocalOptions::default())?;
-    runtime.block_on(serve(config, listener, shutdown))
+    runtime.block_on(serve(start, listener, shutdown))
 }
 
 /// Serves clients of `listener` until `shutdown` resolves or a client calls SHUTDOWN. Must run on a tokio `LocalRuntime` (see [`run`]) or inside a `LocalSet`.
@@ -69,14 +88,15 @@ pub fn run(
 /// # Errors
 /// [`NodeError`]
 pub async fn serve(
-    config: NodeConfig,
+    start: impl Into<Start>,
     listener: std::net::TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<NodeExit, NodeError> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    let clock = Clock::system();
-    let shell = Rc::new(new_shell(&config, listener.local_addr()?, clock)?);
+    let start = start.into();
+    let grace = start.config.shutdown_grace.max(LEAST_GRACE);
+    let shell = Rc::new(new_shell(start, listener.local_addr()?, Clock::system())?);
     let ticking = tokio::task::spawn_local(tick::run(Rc::clone(&shell)));
     info!(address = %listener.local_addr()?, "node serves clients");
     let exit = tokio::select! {
@@ -86,13 +106,13 @@ pub async fn serve(
     };
     drop(listener);
     ticking.abort();
-    let grace = config.shutdown_grace.max(LEAST_GRACE);
     close_all(&shell, grace).await;
     info!(?exit, "node has stopped");
     Ok(exit)
 }
 
-fn new_shell(config: &NodeConfig, address: SocketAddr, clock: Clock) -> Result<Shell, NodeError> {
+fn new_shell(start: Start, address: SocketAddr, clock: Clock) -> Result<Shell, NodeError> {
+    let config = &start.config;
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(NodeError::Random)?;
     let databases = u8::try_from(config.databases).unwrap_or(u8::MAX);
@@ -105,7 +125,11 @@ fn new_shell(config: &NodeConfig, address: SocketAddr, clock: Clock) -> Result<S
         replication_id: random_id()?,
         port: address.port(),
         started_ms: clock.wall_ms(),
-        config_file: String::new(),
+        config_file: start
+            .config_file
+            .as_ref()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
         process_id: std::process::id(),
         executable: std::env::current_exe()
             .map(|path| path.display().to_string())
@@ -114,7 +138,7 @@ fn new_shell(config: &NodeConfig, address: SocketAddr, clock: Clock) -> Result<S
         system_memory_bytes: processor::system_memory_bytes(),
     };
     let node = NodeState::new(settings, identity);
-    Ok(Shell::new(store, node, clock, Stopwatch::new()))
+    Ok(Shell::new(start, store, node, clock))
 }
 
 /// 40 hexadecimal digits.

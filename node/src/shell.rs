@@ -3,14 +3,17 @@
 
 use crate::execute::{Executor, Turn};
 use crate::node_state::{ClientPlace, NodeState};
+use crate::server::Start;
 use crate::store::Store;
 use shared::clock::{Clock, Stopwatch};
-use shared::resp::RequestBatch;
+use shared::config::{read_file, replace_file};
+use shared::resp::{ErrorReply, RequestBatch};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tracing::warn;
 
 /// Bytes that one read may bring: a deep pipeline fits, and so does the second cache.
 pub(crate) const SCRATCH_BYTES: usize = 64 * 1024;
@@ -67,15 +70,16 @@ pub(crate) struct Shell {
     /// SHUTDOWN was called.
     pub(crate) shutdown: Notify,
     stopping: Cell<bool>,
+    start: Start,
 }
 
 impl Shell {
-    pub(crate) fn new(store: Store, node: NodeState, clock: Clock, watch: Stopwatch) -> Self {
+    pub(crate) fn new(start: Start, store: Store, node: NodeState, clock: Clock) -> Self {
         Self {
             core: RefCell::new(Core {
                 store,
                 node,
-                executor: Executor::new(watch),
+                executor: Executor::new(Stopwatch::new()),
             }),
             scratch: RefCell::new(Scratch::new()),
             clock,
@@ -84,6 +88,7 @@ impl Shell {
             unpaused: Notify::new(),
             shutdown: Notify::new(),
             stopping: Cell::new(false),
+            start,
         }
     }
 
@@ -136,6 +141,21 @@ impl Shell {
     )]
     pub(crate) fn stall(&self, time: Duration) {
         std::thread::sleep(time);
+    }
+
+    /// CONFIG REWRITE. Blocks for as long as a small file takes, as in Redis.
+    pub(crate) fn rewrite_config(&self, node: &NodeState) -> Result<(), ErrorReply> {
+        let Some(path) = &self.start.config_file else {
+            return Err(ErrorReply::NoConfigFile);
+        };
+        let result = read_file(path)
+            .map_err(|error| error.to_string())
+            .and_then(|text| node.settings.rewritten(&text, &self.start.config))
+            .and_then(|text| replace_file(path, &text).map_err(|error| error.to_string()));
+        result.map_err(|reason| {
+            warn!(%reason, "settings were not written");
+            ErrorReply::Text(format!("ERR Rewriting config file: {reason}").into())
+        })
     }
 
     /// From now on connections end once their replies are written.

@@ -80,6 +80,8 @@ pub enum Action {
     Close,
     /// Stops the node; the asking connection is closed without a reply.
     Shutdown,
+    /// Writes the settings to the file they came from; the reply `OK`, already written, becomes an error when that fails.
+    RewriteConfig,
     /// Holds up the whole node for this long (DEBUG SLEEP), then sends the reply.
     Stall {
         /// Microseconds, bounded by the handler.

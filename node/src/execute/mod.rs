@@ -39,6 +39,8 @@ pub enum BatchEnd {
     Close,
     /// Stop the node.
     Shutdown,
+    /// Write the settings to their file; when that fails, the `OK` at the end of the replies becomes an error.
+    RewriteConfig,
     /// Hold up the node for so many microseconds, then go on.
     Stall {
         /// Microseconds.
@@ -318,6 +320,7 @@ impl Executor {
             Action::Continue => BatchEnd::Done,
             Action::Close => BatchEnd::Close,
             Action::Shutdown => BatchEnd::Shutdown,
+            Action::RewriteConfig => BatchEnd::RewriteConfig,
             Action::Stall { us } => BatchEnd::Stall { us },
         }
     }

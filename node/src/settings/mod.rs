@@ -2,6 +2,7 @@
 //! Pure. Invariant: [`Hot`] always says what the values say; all pairs of one CONFIG SET take effect, or none.
 
 mod kind;
+mod rewrite;
 mod special;
 mod start;
 mod table;

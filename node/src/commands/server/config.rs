@@ -75,8 +75,12 @@ pub(super) fn reset_stat(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 }
 
 /// CONFIG REWRITE
-pub(super) fn rewrite(_call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    Err(ErrorReply::NoConfigFile)
+pub(super) fn rewrite(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if call.node.identity.config_file.is_empty() {
+        return Err(ErrorReply::NoConfigFile);
+    }
+    call.reply.ok();
+    Ok(Action::RewriteConfig)
 }
 
 #[cfg(test)]
@@ -102,11 +106,10 @@ mod tests {
     fn a_setting_takes_effect_at_once() {
         let mut node = TestNode::new();
         let mut check = |line: &str, reply: &str| assert_eq!(node.send(line), reply, "{line}");
-        check(
-            "CONFIG SET maxmemory 1 maxmemory-policy noeviction",
-            "+OK\r\n",
-        );
         check("SET a b", "+OK\r\n");
+        let bound = node.store.used_memory() - 1;
+        let mut check = |line: &str, reply: &str| assert_eq!(node.send(line), reply, "{line}");
+        check(&format!("CONFIG SET maxmemory {bound}"), "+OK\r\n");
         check(
             "SET a b",
             "-OOM command not allowed when used memory > 'maxmemory'.\r\n",

@@ -143,21 +143,4 @@ fn write_head(out: &mut Vec<u8>, kind: u8, count: usize) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Effects;
-    use crate::store::DbIndex;
-
-    #[test]
-    fn a_select_stands_before_the_first_command_of_another_database() {
-        let mut effects = Effects::default();
-        effects.rewritten(DbIndex(0), &[b"a"]);
-        assert_eq!((effects.changes(), effects.take().len()), (1, 0));
-        effects.start_recording();
-        effects.rewritten(DbIndex(3), &[b"a", b""]);
-        effects.rewritten(DbIndex(3), &[b"b"]);
-        effects.rewritten(DbIndex(0), &[b"c"]);
-        let expected = "*2\r\n$6\r\nselect\r\n$1\r\n3\r\n*2\r\n$1\r\na\r\n$0\r\n\r\n*1\r\n$1\r\nb\r\n\
-                        *2\r\n$6\r\nselect\r\n$1\r\n0\r\n*1\r\n$1\r\nc\r\n";
-        assert_eq!(effects.take(), expected.as_bytes());
-    }
-}
+mod tests;
