@@ -8,13 +8,11 @@ use shared::resp::{Args, ErrorReply, ReplyWriter, Request, RequestBatch, encode_
 use shared::topology::ShardIndex;
 
 use crate::client::{ClientState, Source};
-use crate::gather::Gather;
 use crate::local::Question;
 use crate::metrics::Outcome;
 use crate::pipe::set::{Admission, Class, Lane, PipeNumber, PipeSet};
 use crate::pipe::{Target, Waiter};
 use crate::receivers::{Failure, Receivers};
-use crate::route::merge::Plan;
 use crate::route::{self, Split};
 use crate::server::{Hold, ProxyShared};
 use crate::slab::Key;
@@ -158,7 +156,7 @@ impl ProxyThread {
             let spec = command::spec(waiter.command);
             let mut frame = bytes[request.frame.clone()].to_vec();
             let owner = route::shard_of_frame(spec, &mut frame, &mut batch, &self.snapshot);
-            let pipe = owner.map(|owner| self.pipes.to_shard(owner, lane));
+            let pipe = owner.map(|owner| self.pipes.pipe_to(owner, lane));
             match pipe.map(|pipe| (pipe, self.pipes.admit(pipe, 0))) {
                 Some((pipe, Admission::Room(_))) if pipe != number => {
                     self.pipes
@@ -248,7 +246,7 @@ impl Dispatcher<'_> {
         args: Args<'_>,
         run: &mut Run,
     ) -> Step {
-        let pipe = self.pipes.to_shard(shard, self.lane);
+        let pipe = self.pipes.pipe_to(shard, self.lane);
         if run.pipe == pipe
             && run.command == spec.id
             && run.end == request.start
@@ -282,7 +280,7 @@ impl Dispatcher<'_> {
     }
 
     /// What the pipe says, within what the client may have under way.
-    fn admit(&mut self, pipe: PipeNumber) -> Admission {
+    pub(crate) fn admit(&mut self, pipe: PipeNumber) -> Admission {
         let most = u64::from(self.proxy.config.client_requests_in_flight);
         let missing = self
             .receivers
@@ -346,7 +344,7 @@ impl Dispatcher<'_> {
 
     /// Takes a place in the client's reply queue.
     #[inline]
-    fn expect(&mut self, source: Source, count: u32) -> u64 {
+    pub(crate) fn expect(&mut self, source: Source, count: u32) -> u64 {
         match self.receivers.clients.get_mut(self.key) {
             Some(client) => {
                 let silent = !self.hears_all && client.state.take_silence();
@@ -369,6 +367,12 @@ impl Dispatcher<'_> {
         client.state.last_command = Some(spec.id);
         if !client.state.may_run(spec) {
             return self.answer_error(&ErrorReply::NoAuth);
+        }
+        if client.is_alone {
+            if client.queue.missing() > 0 {
+                return Step::Wait;
+            }
+            client.is_alone = false;
         }
         let is_held = self.holds_writes && spec.flags.contains(CommandFlags::WRITE);
         if is_held || (route::needs_quiet(spec.id) && client.queue.missing() > 0) {
@@ -404,6 +408,7 @@ impl Dispatcher<'_> {
             && let Some(client) = self.receivers.clients.get_mut(self.key)
         {
             client.is_alone = true;
+            self.is_plain_sailing = false;
         }
         step
     }
@@ -455,119 +460,5 @@ impl Dispatcher<'_> {
         );
         self.answer(|reply| reply.error(error));
         Step::Next
-    }
-
-    /// One sub-command per shard; as the client wrote it when one shard owns all keys.
-    fn split(
-        &mut self,
-        spec: &'static CommandSpec,
-        buffer: &[u8],
-        request: &Request,
-        args: Args<'_>,
-        run: &mut Run,
-    ) -> Step {
-        let mut split = std::mem::take(self.split);
-        let step = match split.plan(spec, args, self.snapshot) {
-            Err(error) => self.answer_error(&error),
-            Ok(Some(only)) => self.forward(only, spec, buffer, request, args, run),
-            Ok(None) => self.send_parts(spec, args, &split),
-        };
-        *self.split = split;
-        step
-    }
-
-    fn send_parts(&mut self, spec: &'static CommandSpec, args: Args<'_>, split: &Split) -> Step {
-        let Some(lines) = self.admit_all(split.shards()) else {
-            return Step::Wait;
-        };
-        let gather = self.gather(split.merge_plan(spec), &lines);
-        for (part, (shard, line)) in (0..).zip(lines) {
-            self.send_part(gather, part, spec, shard, line, |out| {
-                split.encode(spec, args, shard, out)
-            });
-        }
-        Step::Next
-    }
-
-    /// The same command to every shard.
-    pub(crate) fn every_shard(
-        &mut self,
-        spec: &'static CommandSpec,
-        args: Args<'_>,
-        plan: Plan,
-    ) -> Step {
-        let Some(lines) = self.admit_all(route::all_shards(self.snapshot)) else {
-            return Step::Wait;
-        };
-        let gather = self.gather(plan, &lines);
-        for (part, (shard, line)) in (0..).zip(lines) {
-            self.send_part(gather, part, spec, shard, line, |out| {
-                encode_request(out, args.iter_from(0))
-            });
-        }
-        Step::Next
-    }
-
-    /// The pipe of each shard, or that it is down; `None` when one of them is full, and nothing may be appended to any.
-    pub(crate) fn admit_all(
-        &mut self,
-        shards: impl IntoIterator<Item = ShardIndex>,
-    ) -> Option<Vec<(ShardIndex, Option<PipeNumber>)>> {
-        let mut lines = Vec::new();
-        for shard in shards {
-            let pipe = self.pipes.to_shard(shard, self.lane);
-            match self.admit(pipe) {
-                Admission::Room(_) => lines.push((shard, Some(pipe))),
-                Admission::Down(_) => lines.push((shard, None)),
-                Admission::Full => return None,
-            }
-        }
-        Some(lines)
-    }
-
-    /// Takes a place for a command of several parts, one from each of these shards.
-    pub(crate) fn gather(&mut self, plan: Plan, lines: &[(ShardIndex, Option<PipeNumber>)]) -> Key {
-        let shards = lines
-            .iter()
-            .map(|(shard, _)| self.pipes.primary(*shard).shard.clone());
-        let shards = shards.collect();
-        self.gather_from(plan, shards)
-    }
-
-    /// Takes a place for a reply that is put together from several.
-    pub(crate) fn gather_from(&mut self, plan: Plan, sources: Vec<Box<str>>) -> Key {
-        let number = self.expect(Source::Gathered, 1);
-        let chance = self.receivers.dice.throw();
-        let gather = Gather::new(self.key, number, self.lane.protocol, plan, sources, chance);
-        self.receivers.gathers.insert(gather)
-    }
-
-    /// Appends a part to its pipe, or says that its shard is down.
-    pub(crate) fn send_part(
-        &mut self,
-        gather: Key,
-        part: u16,
-        spec: &CommandSpec,
-        shard: ShardIndex,
-        line: Option<PipeNumber>,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) {
-        let waiter = Waiter {
-            target: Target::Part { gather, part },
-            started: self.now,
-            count: 1,
-            command: spec.id,
-            attempts: 0,
-        };
-        match line {
-            Some(pipe) => self
-                .pipes
-                .append_with(pipe, waiter, &mut self.receivers.buffers, write),
-            None => {
-                let node = self.pipes.primary(shard);
-                self.receivers
-                    .fail(waiter, Failure::NotApplied, &node.shard, node.shard_index);
-            }
-        }
     }
 }

@@ -7,6 +7,7 @@ mod buffers;
 mod client;
 mod dice;
 mod dispatch;
+mod fan_out;
 mod gather;
 mod hold;
 mod local;

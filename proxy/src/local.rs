@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use shared::command::{CommandFlags, CommandSpec};
-use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, Request};
+use shared::resp::{Args, Protocol, ReplyWriter, Request};
 use tokio::sync::oneshot;
 
 use crate::dispatch::{Dispatcher, Run, Step};
@@ -13,8 +13,6 @@ use crate::route;
 use crate::route::info::ProxyFacts;
 use crate::route::local::{self, After, ClientOrder, ClientVerdict, Desk};
 use crate::route::merge::{Part, Plan};
-use crate::route::reply;
-use crate::route::scan::ScanCursor;
 use crate::slab::Key;
 use crate::thread::{Order, ProxyThread};
 
@@ -67,7 +65,7 @@ impl Dispatcher<'_> {
         };
         if !is_silent && !text.is_empty() {
             client.queue.answer(&mut self.receivers.buffers, |out| {
-                out.extend_from_slice(&text)
+                out.extend_from_slice(&text);
             });
         }
         self.receivers.buffers.give_back(text);
@@ -119,29 +117,6 @@ impl Dispatcher<'_> {
                 Step::Next
             }
         }
-    }
-
-    /// SCAN: one shard after the other.
-    pub(crate) fn walk(&mut self, spec: &'static CommandSpec, args: Args<'_>) -> Step {
-        let Some(cursor) = reply::decimal(args.at(1)) else {
-            return self.answer_error(&ErrorReply::InvalidCursor);
-        };
-        let cursor = ScanCursor::read(cursor, self.snapshot);
-        let Some(lines) = self.admit_all([cursor.shard]) else {
-            return Step::Wait;
-        };
-        let gather = self.gather(Plan::Scan(cursor), &lines);
-        for (shard, line) in lines {
-            self.send_part(gather, 0, spec, shard, line, |out| {
-                let node_cursor = cursor.node_cursor.to_string();
-                let mut request = ReplyWriter::new(out, Protocol::Resp2);
-                request.array(args.len());
-                request.bulk(args.at(0));
-                request.bulk(node_cursor.as_bytes());
-                args.iter_from(2).for_each(|arg| request.bulk(arg));
-            });
-        }
-        Step::Next
     }
 
     /// What INFO tells of the proxy itself.

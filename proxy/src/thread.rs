@@ -244,7 +244,7 @@ impl ProxyThread {
             database: 0,
         };
         for shard in route::all_shards(&self.snapshot) {
-            self.pipes.to_shard(shard, lane);
+            self.pipes.pipe_to(shard, lane);
         }
         self.start_pipes();
     }
@@ -467,7 +467,7 @@ fn serve_arrival(thread: &Rc<RefCell<ProxyThread>>, arrival: Arrival) {
                     Some(stream) => {
                         thread
                             .borrow_mut()
-                            .serve(ClientStream::Tls(Box::new(stream)), peer, local)
+                            .serve(ClientStream::Tls(Box::new(stream)), peer, local);
                     }
                     None => thread.borrow().forget_client(),
                 }

@@ -79,7 +79,7 @@ pub(crate) async fn render(proxy: &ProxyShared) -> String {
                     place.insert(cell.clone());
                 }
                 std::collections::btree_map::Entry::Occupied(mut place) => {
-                    place.get_mut().add(cell)
+                    place.get_mut().add(cell);
                 }
             }
         }

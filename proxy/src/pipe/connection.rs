@@ -125,7 +125,8 @@ impl ProxyThread {
         }
         node.reach.connected();
         pipe.stream = Some(stream);
-        pipe.is_write_blocked = false;
+        // Its task writes what has waited; after that, the flusher does.
+        pipe.is_write_blocked = true;
         pipe.scanner = ReplyScanner::default();
         pipe.begun = BytesMut::new();
         self.wake_flusher();
@@ -160,7 +161,7 @@ impl ProxyThread {
         if let Some(doom) = pipe.doom.take() {
             return Poll::Ready(Some(doom));
         }
-        if (pipe.is_write_blocked || pipe.line.wants_to_send())
+        if pipe.is_write_blocked
             && let Err(error) = self.write_pipe(number, cx)
         {
             return Poll::Ready(Some(error.into()));
@@ -331,10 +332,8 @@ impl ProxyThread {
         let taken = self.hand_out(number, &rest)?;
         rest.advance(taken);
         if let Some(pipe) = self.pipes.get_mut(number) {
-            if rest.is_empty() {
-                rest = BytesMut::new();
-            }
-            pipe.begun = rest;
+            // The reply that was just handed on keeps its buffer; what follows begins one of its own.
+            pipe.begun = BytesMut::from(&rest[..]);
         }
         Ok(())
     }
@@ -347,7 +346,7 @@ impl ProxyThread {
         };
         let mut taken = 0;
         let mut answered = 0;
-        let result = loop {
+        let result = 'all: loop {
             if taken == bytes.len() {
                 break Ok(());
             }
@@ -360,6 +359,7 @@ impl ProxyThread {
             let mut fault = None;
             while count < most {
                 match pipe.scanner.scan(&bytes[taken..]) {
+                    Ok(Some(_)) if bytes[taken] == b'>' => break 'all Err(PipeError::Unasked),
                     Ok(Some(length)) => {
                         errors += u32::from(bytes[taken] == b'-');
                         taken += length;

@@ -127,3 +127,71 @@ impl InFlight {
         self.waiters.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slab::Slab;
+    use proptest::prelude::*;
+    use shared::clock::Stopwatch;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn every_request_leaves_once_and_in_order_however_replies_arrive(
+            steps in proptest::collection::vec((0u8..4, 1u32..6, any::<bool>()), 1..80),
+        ) {
+            let started = Stopwatch::new().read();
+            let mut slab = Slab::new();
+            let clients = [slab.insert(()), slab.insert(())];
+            let mut in_flight = InFlight::default();
+            let mut next = [0u64; 2];
+            let mut expected = VecDeque::new();
+            for (kind, count, joins) in steps {
+                let target = match kind {
+                    0 | 1 => {
+                        let who = usize::from(kind);
+                        // Numbers are left out between places.
+                        next[who] += u64::from(!joins);
+                        let first = next[who];
+                        next[who] += u64::from(count);
+                        Some((Target::Client { client: clients[who], first }, count))
+                    }
+                    2 => Some((Target::Part { gather: clients[0], part: 7 }, 1)),
+                    _ => None,
+                };
+                if let Some((target, count)) = target {
+                    let command = if count > 4 { CommandId::Set } else { CommandId::Get };
+                    in_flight.push(Waiter { target, started, count, command, attempts: 0 });
+                    for offset in 0..u64::from(count) {
+                        expected.push_back(match target {
+                            Target::Client { client, first } => {
+                                (Target::Client { client, first: first + offset }, command)
+                            }
+                            part @ Target::Part { .. } => (part, command),
+                        });
+                    }
+                    continue;
+                }
+                let Some(first) = in_flight.first() else { continue };
+                let taken = in_flight.take(count.min(first.count));
+                for offset in 0..u64::from(taken.count) {
+                    let (target, command) = expected.pop_front().unwrap();
+                    let got = match taken.target {
+                        Target::Client { client, first } => Target::Client { client, first: first + offset },
+                        part @ Target::Part { .. } => part,
+                    };
+                    prop_assert_eq!(got, target);
+                    prop_assert_eq!(taken.command, command);
+                }
+            }
+            while let Some(first) = in_flight.first() {
+                let all = first.count;
+                for _ in 0..in_flight.take(all).count {
+                    expected.pop_front().unwrap();
+                }
+            }
+            prop_assert!(expected.is_empty());
+        }
+    }
+}

@@ -232,7 +232,7 @@ impl PipeSet {
 
     /// The pipe to the primary of `shard`, opened if need be.
     #[inline]
-    pub(crate) fn to_shard(&mut self, shard: ShardIndex, lane: Lane) -> PipeNumber {
+    pub(crate) fn pipe_to(&mut self, shard: ShardIndex, lane: Lane) -> PipeNumber {
         let node = self.primaries[shard.as_usize()];
         let lane_number = lane.number(usize::from(self.limits.databases));
         match self.nodes[node].lanes[lane_number] {

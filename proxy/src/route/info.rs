@@ -45,10 +45,13 @@ const ADDED_PARTS: &[&str] = &[
 /// The name of our section.
 const OWN_SECTION: &str = "Proxy";
 
+/// A field's name, and what each shard says.
+type Field = (String, Vec<String>);
+
 /// Sections in order, fields in order.
 #[derive(Debug, Default)]
 struct Sections {
-    sections: Vec<(String, Vec<(String, Vec<String>)>)>,
+    sections: Vec<(String, Vec<Field>)>,
     places: HashMap<(usize, String), usize>,
 }
 

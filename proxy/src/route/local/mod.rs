@@ -126,7 +126,7 @@ pub(crate) fn answer(
             let container = spec.container();
             match container {
                 Some(container) if spec.name.ends_with("|help") => {
-                    introspection::help(container, is_served, reply)
+                    introspection::help(container, is_served, reply);
                 }
                 Some(Id::Client) => return client::answer(id, args, desk, state, reply),
                 Some(Id::Cluster) => return cluster::answer(id, args, desk, state, reply),

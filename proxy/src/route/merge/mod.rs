@@ -41,6 +41,13 @@ pub(crate) enum Plan {
     SlowlogGet(i64),
 }
 
+impl Plan {
+    /// Whether the reply is of use without the shards that cannot be reached, so that nobody waits for them.
+    pub(crate) fn does_without_the_lost(&self) -> bool {
+        matches!(self, Self::Info(_) | Self::ConfigGet(_))
+    }
+}
+
 /// The parts of a command, all of them there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts<'a> {

@@ -1,0 +1,170 @@
+//! Commands that several shards answer: parts are appended to their pipes, all of them or none, and collected.
+//! Reaches: the pipes' lines, the collectors. Never: decides which part goes where ([`crate::route::split`] does), or what the replies come to.
+
+use shared::command::CommandSpec;
+use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, Request, encode_request};
+use shared::topology::ShardIndex;
+
+use crate::client::Source;
+use crate::dispatch::{Dispatcher, Run, Step};
+use crate::gather::Gather;
+use crate::pipe::set::{Admission, PipeNumber};
+use crate::pipe::{Target, Waiter};
+use crate::receivers::Failure;
+use crate::route::merge::Plan;
+use crate::route::scan::ScanCursor;
+use crate::route::{self, Split, reply};
+use crate::slab::Key;
+
+impl Dispatcher<'_> {
+    /// One sub-command per shard; as the client wrote it when one shard owns all keys.
+    pub(crate) fn split(
+        &mut self,
+        spec: &'static CommandSpec,
+        buffer: &[u8],
+        request: &Request,
+        args: Args<'_>,
+        run: &mut Run,
+    ) -> Step {
+        let mut split = std::mem::take(self.split);
+        let step = match split.plan(spec, args, self.snapshot) {
+            Err(error) => self.answer_error(&error),
+            Ok(Some(only)) => self.forward(only, spec, buffer, request, args, run),
+            Ok(None) => self.send_parts(spec, args, &split),
+        };
+        *self.split = split;
+        step
+    }
+
+    fn send_parts(&mut self, spec: &'static CommandSpec, args: Args<'_>, split: &Split) -> Step {
+        let Some(lines) = self.admit_all(split.shards()) else {
+            return Step::Wait;
+        };
+        let gather = self.gather(split.merge_plan(spec), &lines);
+        for (part, (shard, line)) in (0..).zip(lines) {
+            self.send_part(gather, part, spec, shard, line, |out| {
+                split.encode(spec, args, shard, out);
+            });
+        }
+        Step::Next
+    }
+
+    /// The same command to every shard.
+    pub(crate) fn every_shard(
+        &mut self,
+        spec: &'static CommandSpec,
+        args: Args<'_>,
+        plan: Plan,
+    ) -> Step {
+        let Some(mut lines) = self.admit_all(route::all_shards(self.snapshot)) else {
+            return Step::Wait;
+        };
+        if plan.does_without_the_lost() {
+            for (shard, line) in &mut lines {
+                if self.pipes.primary(*shard).reach.is_lost() {
+                    *line = None;
+                }
+            }
+        }
+        let gather = self.gather(plan, &lines);
+        for (part, (shard, line)) in (0..).zip(lines) {
+            self.send_part(gather, part, spec, shard, line, |out| {
+                encode_request(out, args.iter_from(0));
+            });
+        }
+        Step::Next
+    }
+
+    /// The pipe of each shard, or that it is down; `None` when one of them is full, and nothing may be appended to any.
+    pub(crate) fn admit_all(
+        &mut self,
+        shards: impl IntoIterator<Item = ShardIndex>,
+    ) -> Option<Vec<(ShardIndex, Option<PipeNumber>)>> {
+        let mut lines = Vec::new();
+        for shard in shards {
+            let pipe = self.pipes.pipe_to(shard, self.lane());
+            match self.admit(pipe) {
+                Admission::Room(_) => lines.push((shard, Some(pipe))),
+                Admission::Down(_) => lines.push((shard, None)),
+                Admission::Full => return None,
+            }
+        }
+        Some(lines)
+    }
+
+    /// Takes a place for a command of several parts, one from each of these shards.
+    pub(crate) fn gather(&mut self, plan: Plan, lines: &[(ShardIndex, Option<PipeNumber>)]) -> Key {
+        let shards = lines
+            .iter()
+            .map(|(shard, _)| self.pipes.primary(*shard).shard.clone());
+        let shards = shards.collect();
+        self.gather_from(plan, shards)
+    }
+
+    /// Takes a place for a reply that is put together from several.
+    pub(crate) fn gather_from(&mut self, plan: Plan, sources: Vec<Box<str>>) -> Key {
+        let number = self.expect(Source::Gathered, 1);
+        let chance = self.receivers.dice.throw();
+        let gather = Gather::new(
+            self.key,
+            number,
+            self.lane().protocol,
+            plan,
+            sources,
+            chance,
+        );
+        self.receivers.gathers.insert(gather)
+    }
+
+    /// Appends a part to its pipe, or says that its shard is down.
+    pub(crate) fn send_part(
+        &mut self,
+        gather: Key,
+        part: u16,
+        spec: &CommandSpec,
+        shard: ShardIndex,
+        line: Option<PipeNumber>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let waiter = Waiter {
+            target: Target::Part { gather, part },
+            started: self.now,
+            count: 1,
+            command: spec.id,
+            attempts: 0,
+        };
+        match line {
+            Some(pipe) => self
+                .pipes
+                .append_with(pipe, waiter, &mut self.receivers.buffers, write),
+            None => {
+                let node = self.pipes.primary(shard);
+                self.receivers
+                    .fail(waiter, Failure::NotApplied, &node.shard, node.shard_index);
+            }
+        }
+    }
+
+    /// SCAN: one shard after the other.
+    pub(crate) fn walk(&mut self, spec: &'static CommandSpec, args: Args<'_>) -> Step {
+        let Some(cursor) = reply::decimal(args.at(1)) else {
+            return self.answer_error(&ErrorReply::InvalidCursor);
+        };
+        let cursor = ScanCursor::read(cursor, self.snapshot);
+        let Some(lines) = self.admit_all([cursor.shard]) else {
+            return Step::Wait;
+        };
+        let gather = self.gather(Plan::Scan(cursor), &lines);
+        for (shard, line) in lines {
+            self.send_part(gather, 0, spec, shard, line, |out| {
+                let node_cursor = cursor.node_cursor.to_string();
+                let mut request = ReplyWriter::new(out, Protocol::Resp2);
+                request.array(args.len());
+                request.bulk(args.at(0));
+                request.bulk(node_cursor.as_bytes());
+                args.iter_from(2).for_each(|arg| request.bulk(arg));
+            });
+        }
+        Step::Next
+    }
+}

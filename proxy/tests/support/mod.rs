@@ -1,0 +1,93 @@
+//! A node that does as it is told, a client that speaks plain bytes, and a topology of such nodes.
+
+pub(crate) mod client;
+pub(crate) mod node;
+
+use std::time::{Duration, Instant};
+
+use proxy::{Proxy, ProxyHandle};
+use shared::config::{ByteCount, ProxyConfig};
+use shared::slot::{SlotId, SlotSet};
+use shared::topology::{Address, Epoch, Node, NodeId, NodeKind, Shard, Topology, Version, Weight};
+
+use node::FakeNode;
+
+/// Settings with short deadlines.
+pub(crate) fn settings() -> ProxyConfig {
+    ProxyConfig {
+        listen: Address::loopback(0),
+        admin_listen: None,
+        threads: 2,
+        connect_timeout: Duration::from_millis(300),
+        node_deadline: Duration::from_millis(400),
+        request_deadline: Duration::from_secs(5),
+        reconnect_pause_min: Duration::from_millis(5),
+        reconnect_pause_max: Duration::from_millis(50),
+        client_output_soft_limit: ByteCount(64 << 10),
+        client_output_hard_limit: ByteCount(64 << 20),
+        ..ProxyConfig::default()
+    }
+}
+
+/// Shards `s0`, `s1` … of these nodes, slots dealt out evenly.
+pub(crate) fn topology(nodes: &[&FakeNode], version: u64) -> Topology {
+    let mut topology = Topology {
+        version: Version(version),
+        nodes: Vec::new(),
+        shards: Vec::new(),
+    };
+    for (place, node) in nodes.iter().enumerate() {
+        let id: NodeId = format!("n{}", node.port()).parse().unwrap();
+        topology.nodes.push(Node {
+            id: id.clone(),
+            address: Address::loopback(node.port()),
+            kind: NodeKind::Switchyard,
+            zone: None,
+            incarnation: None,
+        });
+        let mut slots = SlotSet::empty();
+        for slot in SlotId::all() {
+            if usize::from(slot.number()) * nodes.len() / 16384 == place {
+                slots.insert(slot);
+            }
+        }
+        topology.shards.push(Shard {
+            id: format!("s{place}").parse().unwrap(),
+            epoch: Epoch::FIRST,
+            weight: Weight::new(100).unwrap(),
+            primary: id.clone(),
+            in_sync: [id].into(),
+            learners: Default::default(),
+            slots,
+        });
+    }
+    topology
+}
+
+/// A proxy before these nodes.
+pub(crate) fn start(config: ProxyConfig, nodes: &[&FakeNode]) -> ProxyHandle {
+    Proxy::bind_with(config, topology(nodes, 1))
+        .unwrap()
+        .start()
+        .unwrap()
+}
+
+/// A key of the shard at this place, the `number`th one.
+pub(crate) fn key_of(shard: usize, shards: usize, number: usize) -> String {
+    (0..)
+        .map(|try_number| format!("k{number}-{try_number}"))
+        .find(|key| usize::from(SlotId::of_key(key.as_bytes()).number()) * shards / 16384 == shard)
+        .unwrap()
+}
+
+/// Waits until `holds`, and fails after ten seconds.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(10),
+            "did not happen: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

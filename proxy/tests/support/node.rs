@@ -1,0 +1,201 @@
+//! A node that answers GET with the key itself, everything else with OK, and misbehaves when told to.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use shared::resp::{RequestBatch, RequestLimits, RequestScanner};
+
+/// How a node behaves.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Manner {
+    /// Answers at once.
+    Good,
+    /// Answers after a pause that changes from answer to answer, at most so many microseconds.
+    Slow(u64),
+    /// Takes requests and does not answer.
+    Mute,
+    /// Sends this instead of an answer.
+    Says(Vec<u8>),
+    /// Closes the connection instead of answering.
+    HangsUp,
+}
+
+#[derive(Debug)]
+struct Inner {
+    port: u16,
+    manner: Mutex<Manner>,
+    connections: Mutex<Vec<TcpStream>>,
+    log: Mutex<Vec<String>>,
+    is_up: AtomicBool,
+    dice: AtomicU64,
+}
+
+#[derive(Debug)]
+pub(crate) struct FakeNode {
+    inner: Arc<Inner>,
+}
+
+impl FakeNode {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let node = Self {
+            inner: Arc::new(Inner {
+                port: listener.local_addr().unwrap().port(),
+                manner: Mutex::new(Manner::Good),
+                connections: Mutex::default(),
+                log: Mutex::default(),
+                is_up: AtomicBool::new(true),
+                dice: AtomicU64::new(1),
+            }),
+        };
+        node.listen(listener);
+        node
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let inner = Arc::clone(&self.inner);
+        inner.is_up.store(true, Ordering::SeqCst);
+        listener.set_nonblocking(true).unwrap();
+        std::thread::spawn(move || {
+            while inner.is_up.load(Ordering::SeqCst) {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        stream.set_nonblocking(false).unwrap();
+                        inner
+                            .connections
+                            .lock()
+                            .unwrap()
+                            .push(stream.try_clone().unwrap());
+                        let inner = Arc::clone(&inner);
+                        std::thread::spawn(move || inner.serve(stream));
+                    }
+                    Err(_) => std::thread::sleep(Duration::from_millis(2)),
+                }
+            }
+        });
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.inner.port
+    }
+
+    pub(crate) fn behave(&self, manner: Manner) {
+        *self.inner.manner.lock().unwrap() = manner;
+    }
+
+    /// Closes every connection and listens no more.
+    pub(crate) fn kill(&self) {
+        self.inner.is_up.store(false, Ordering::SeqCst);
+        for connection in self.inner.connections.lock().unwrap().drain(..) {
+            connection.shutdown(Shutdown::Both).ok();
+        }
+        // The listening thread gives the port back.
+        super::eventually("the port is free", || {
+            TcpListener::bind(("127.0.0.1", self.port())).is_ok()
+        });
+    }
+
+    pub(crate) fn come_back(&self) {
+        let listener = TcpListener::bind(("127.0.0.1", self.port())).unwrap();
+        self.listen(listener);
+    }
+
+    /// The commands received, without those of the handshake.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.inner.log.lock().unwrap().clone()
+    }
+
+    pub(crate) fn received(&self, command: &str) -> usize {
+        self.log().iter().filter(|line| *line == command).count()
+    }
+}
+
+impl Drop for FakeNode {
+    fn drop(&mut self) {
+        self.inner.is_up.store(false, Ordering::SeqCst);
+        for connection in self.inner.connections.lock().unwrap().drain(..) {
+            connection.shutdown(Shutdown::Both).ok();
+        }
+    }
+}
+
+impl Inner {
+    fn serve(&self, mut stream: TcpStream) {
+        let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);
+        let mut buffer = Vec::new();
+        let mut batch = RequestBatch::default();
+        let mut piece = [0; 65536];
+        loop {
+            let Ok(count @ 1..) = stream.read(&mut piece) else {
+                return;
+            };
+            buffer.extend_from_slice(&piece[..count]);
+            scanner.scan(&mut buffer, &mut batch, usize::MAX).unwrap();
+            for request in batch.requests() {
+                let args = batch.args(&buffer, request);
+                let words: Vec<String> = args
+                    .iter_from(0)
+                    .map(|word| String::from_utf8_lossy(word).into_owned())
+                    .collect();
+                if !self.answer(&words, &mut stream) {
+                    stream.shutdown(Shutdown::Both).ok();
+                    return;
+                }
+            }
+            let finished = scanner.finished_bytes();
+            buffer.drain(..finished);
+            scanner.dropped(finished);
+            batch.clear();
+        }
+    }
+
+    /// `false`: hang up.
+    fn answer(&self, words: &[String], stream: &mut TcpStream) -> bool {
+        if matches!(&*words[0], "PING" | "SELECT" | "AUTH" | "HELLO") {
+            return stream.write_all(b"+PONG\r\n").is_ok();
+        }
+        self.log.lock().unwrap().push(words.join(" "));
+        let manner = self.manner.lock().unwrap().clone();
+        match manner {
+            Manner::Good => {}
+            Manner::Slow(most_us) => {
+                let mixed = self
+                    .dice
+                    .fetch_add(1, Ordering::Relaxed)
+                    .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                    >> 33;
+                std::thread::sleep(Duration::from_micros(mixed % most_us));
+            }
+            Manner::Mute => return true,
+            Manner::Says(bytes) => return stream.write_all(&bytes).is_ok(),
+            Manner::HangsUp => return false,
+        }
+        let reply = match (&*words[0].to_ascii_uppercase(), words.len()) {
+            ("GET", 2) => bulk(&words[1]),
+            ("MGET", _) => {
+                let values: String = words[1..].iter().map(|key| bulk(key)).collect();
+                format!("*{}\r\n{values}", words.len() - 1)
+            }
+            ("DEL", count) => format!(":{}\r\n", count - 1),
+            ("DBSIZE", _) => ":7\r\n".to_owned(),
+            ("SCAN", _) => {
+                let next = if words[1] == "0" { "5" } else { "0" };
+                format!(
+                    "*2\r\n{}*1\r\n{}",
+                    bulk(next),
+                    bulk(&format!("at{}", words[1]))
+                )
+            }
+            ("LARGE", _) | ("GETRANGE", _) => bulk(&"x".repeat(words[3].parse().unwrap())),
+            _ => "+OK\r\n".to_owned(),
+        };
+        stream.write_all(reply.as_bytes()).is_ok()
+    }
+}
+
+fn bulk(text: &str) -> String {
+    format!("${}\r\n{text}\r\n", text.len())
+}
