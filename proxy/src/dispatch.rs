@@ -137,6 +137,11 @@ impl ProxyThread {
         for question in dispatcher.questions {
             self.ask_threads(question);
         }
+        if matches!(progress, Progress::End)
+            && let Some(client) = self.receivers.clients.get_mut(key)
+        {
+            client.is_ending = true;
+        }
         self.receivers.mark_dirty(key);
         self.wake_flusher();
         progress
@@ -221,6 +226,10 @@ impl Dispatcher<'_> {
             Ok(spec) => spec,
             Err(error) => {
                 self.finish_run(buffer, run);
+                if route::is_http(args) {
+                    tracing::warn!("client closed: it speaks HTTP");
+                    return Step::End;
+                }
                 return self.answer_unknown(&error);
             }
         };

@@ -397,6 +397,22 @@ fn a_password_is_asked_for_and_strangers_are_kept_small() {
 }
 
 #[test]
+fn quit_answers_and_closes_and_http_is_hung_up_on() {
+    let node = FakeNode::start();
+    let proxy = start(settings(), &[&node]);
+    let mut client = Client::connect(proxy.client_address());
+    client.send(&["GET a", "QUIT", "GET b"]);
+    assert_eq!(client.reply().unwrap(), "$1\r\na\r\n");
+    assert_eq!(client.reply().unwrap(), "+OK\r\n");
+    assert_eq!(client.reply(), None);
+    let mut browser = Client::connect(proxy.client_address());
+    browser.send_bytes(b"POST / HTTP/1.1\r\nHost: x\r\n\r\nSET a 1\r\n");
+    assert_eq!(browser.reply(), None);
+    assert_eq!(node.log(), ["GET a"]);
+    proxy.stop().unwrap();
+}
+
+#[test]
 fn clients_beyond_the_bound_are_told_so() {
     let node = FakeNode::start();
     let mut config = settings();

@@ -50,6 +50,15 @@ fn not_served(spec: &CommandSpec, args: Args<'_>) -> ErrorReply {
     }
 }
 
+/// Whether these are lines of an HTTP request, which a browser may be tricked into sending; as Redis, the proxy hangs up before the body comes.
+#[cold]
+pub(crate) fn is_http(args: Args<'_>) -> bool {
+    let name = args.get(0).unwrap_or_default();
+    [&b"post"[..], b"host:"]
+        .iter()
+        .any(|line| name.eq_ignore_ascii_case(line))
+}
+
 /// Whether it changes what other databases hold: commands on other pipes must be over before it begins, and must not begin before it is over.
 #[inline]
 pub(crate) fn leaves_its_database(id: CommandId) -> bool {
