@@ -71,7 +71,7 @@ fn a_million_expired_keys_are_gone_within_seconds_and_the_others_stay() {
 
 #[test]
 fn an_expired_key_is_not_seen_by_any_command() {
-    let node = start_node(&[]);
+    let node = start_node(&["--enable-debug-command", "local"]);
     let mut client = node.connect();
     // Without the sweep: what remains is exactness on access.
     assert_eq!(client.call_words("DEBUG SET-ACTIVE-EXPIRE 0"), Reply::ok());

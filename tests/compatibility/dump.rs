@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::allowed::is_cut_to_expiry_bits;
 use super::report::Report;
 use crate::support::reply::shown;
 use crate::support::{Client, Reply};
@@ -109,5 +110,7 @@ pub(super) fn compare(
 }
 
 fn times_agree(ours: i64, redis: i64) -> bool {
-    ours == redis || (ours > 0 && redis > 0 && ours.abs_diff(redis) <= CLOCK_TOLERANCE_MS)
+    ours == redis
+        || (ours > 0 && redis > 0 && ours.abs_diff(redis) <= CLOCK_TOLERANCE_MS)
+        || is_cut_to_expiry_bits(ours, redis)
 }

@@ -44,13 +44,13 @@ fn compare_with_redis(address: SocketAddr, shards: usize, scope: Scope, protocol
 
 #[test]
 fn a_node_answers_as_redis_does_in_resp2() {
-    let node = servers::start_node(&[]);
+    let node = servers::start_node(&["--enable-debug-command", "local"]);
     compare_with_redis(node.address, 1, Scope::Server, 2);
 }
 
 #[test]
 fn a_node_answers_as_redis_does_in_resp3() {
-    let node = servers::start_node(&[]);
+    let node = servers::start_node(&["--enable-debug-command", "local"]);
     compare_with_redis(node.address, 1, Scope::Server, 3);
 }
 

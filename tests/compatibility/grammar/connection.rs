@@ -45,14 +45,6 @@ pub(super) const COMMANDS: &[Command] = &[
     |draw| request!["CLIENT", "REPLY", *draw.dice.pick(&["ON", "on", "maybe"])],
     |draw| request!["CLIENT", draw.word()],
     |_| request!["CLIENT"],
-    |draw| {
-        request![
-            "CLIENT",
-            "UNBLOCK",
-            *draw.dice.pick(&["999999999", "abc", "-1"])
-        ]
-    },
-    |_| request!["CLIENT", "GETREDIR"],
 ];
 
 /// Sequences in which some commands get no reply, or the connection changes or ends.
