@@ -1,1 +1,38 @@
 //! Switchyard: one Redis address in front of many plain cache nodes.
+//!
+//! - [`LocalCluster`]: shards × nodes and a proxy in this process: the one way `switchyard up`, tests and benches start a cluster.
+//! - [`ChildCluster`]: the same as child processes.
+//! - [`listen`]: opens listening sockets before anything starts. [`signals`]: SIGTERM and SIGINT. [`Failure`]: why the process ends, and its exit code.
+
+mod children;
+mod failure;
+mod listen;
+pub mod signals;
+mod up;
+
+pub use children::{ChildCluster, READY};
+pub use failure::{EXIT_CODES, Failure};
+pub use listen::listen;
+pub use up::{ClusterPlan, Event, LocalCluster};
+
+use shared::topology::{Address, InitialError, Node, NodeId, NodeKind, Topology};
+
+/// Nodes `n1`, `n2` … at `addresses`, as shards of one primary and as many `followers` each.
+///
+/// # Errors
+/// When the addresses do not divide evenly, are none, or one stands there twice.
+pub fn initial_topology(addresses: &[Address], followers: usize) -> Result<Topology, InitialError> {
+    let nodes = addresses.iter().enumerate().map(|(place, address)| Node {
+        id: node_id(place),
+        address: address.clone(),
+        kind: NodeKind::Switchyard,
+        zone: None,
+        incarnation: None,
+    });
+    Topology::initial(nodes.collect(), followers)
+}
+
+/// `n1` for the first.
+fn node_id(place: usize) -> NodeId {
+    NodeId::numbered(place + 1)
+}

@@ -1,0 +1,343 @@
+//! The command line: what `--help` shows, and arguments as values. Flags of settings are made from the lists in [`shared::config`],
+//! so that each is written once. Never: opens a file, a socket, or decides anything.
+
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use shared::config::{NodeConfig, ProxyConfig, Settings, describe};
+use shared::topology::Address;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use switchyard::EXIT_CODES;
+
+const EXAMPLES: &str = "\
+Examples:
+  switchyard up                                          one node and a proxy, clients at 127.0.0.1:6379
+  switchyard up --shards 3 --threads 2 --maxmemory 1gb   three nodes of 1 GiB behind two proxy threads
+  switchyard node --listen 127.0.0.1:7001                a node by itself: a good single Redis server
+  switchyard topology init --node 127.0.0.1:7001 --node 127.0.0.1:7002 --output topology.toml
+  switchyard proxy --listen 0.0.0.0:6379 --topology topology.toml --requirepass secret";
+
+/// One Redis address in front of many plain cache nodes.
+#[derive(Debug, Parser)]
+#[command(name = "switchyard", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// What is logged to standard error: off, error, warn, info, debug or trace; also by part, as in "info,proxy=debug".
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHYARD_LOG",
+        value_name = "LEVELS",
+        default_value = "info"
+    )]
+    pub(crate) log: String,
+
+    /// How log lines look.
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHYARD_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// What to be.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// A local cluster: nodes and a proxy in this process, or as its children.
+    Up(UpArguments),
+    /// A cache node: one thread, one keyspace. By itself a good single Redis server.
+    Node(ServerArguments<NodeConfig>),
+    /// A proxy in front of the nodes that a topology file names.
+    Proxy(ServerArguments<ProxyConfig>),
+    /// Make, check, show and compare topology files.
+    #[command(subcommand)]
+    Topology(TopologyCommand),
+}
+
+/// `switchyard up`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Any other setting of nodes and proxy: --node NAME=VALUE, --proxy NAME=VALUE, the environment, or --config; \
+    `switchyard node --help` and `switchyard proxy --help` list them."
+)]
+pub(crate) struct UpArguments {
+    /// Where clients connect [default: 127.0.0.1:6379].
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
+
+    /// Shards, each a node of its own.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) shards: u16,
+
+    /// Copies of each shard besides its primary. Only 0 works so far.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) followers: u16,
+
+    /// Threads of the proxy [default: one per core].
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) threads: Option<String>,
+
+    /// Where /metrics, /healthz and /readyz are served; "off" nowhere [default: 127.0.0.1:9121].
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) admin: Option<String>,
+
+    /// Most bytes that each node's keys and values may take; 0 sets no bound [default: 0].
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) maxmemory: Option<String>,
+
+    /// Runs nodes and proxy as child processes; their ids and addresses are printed.
+    #[arg(long)]
+    pub(crate) processes: bool,
+
+    /// A TOML file with the sections [node] and [proxy].
+    #[arg(long, value_name = "FILE", env = "SWITCHYARD_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// A setting of every node, as in "maxmemory-policy=allkeys-lru". May be repeated.
+    #[arg(long = "node", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(crate) node_settings: Vec<(String, String)>,
+
+    /// A setting of the proxy, as in "request-deadline=5s". May be repeated.
+    #[arg(long = "proxy", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(crate) proxy_settings: Vec<(String, String)>,
+}
+
+/// `switchyard node` and `switchyard proxy`.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArguments<C: Settings + Send + Sync + 'static> {
+    /// A TOML file with the section of this server; config/ has complete ones.
+    #[arg(long, value_name = "FILE", env = "SWITCHYARD_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Prints all settings as they would be used, as a commented file without passwords, and ends.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+
+    /// Ends as soon as the process that started it does.
+    #[arg(long, hide = true)]
+    pub(crate) stop_with_parent: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags<C>,
+}
+
+/// `switchyard topology`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopologyCommand {
+    /// Makes a topology that spreads all slots over the given nodes.
+    Init {
+        /// A node's address; repeat it for each. The first ones lead, the others follow.
+        #[arg(long = "node", value_name = "HOST:PORT", required = true)]
+        nodes: Vec<Address>,
+        /// Copies of each shard besides its primary.
+        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        followers: u16,
+        /// Writes the file instead of printing it; an existing one is left as it is.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Replaces an existing file.
+        #[arg(long, requires = "output")]
+        force: bool,
+    },
+    /// Says everything that is wrong with a topology file, and what is worth knowing.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Shows who owns what.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Says what differs between two topology files.
+    Diff {
+        /// What is.
+        old: PathBuf,
+        /// What would be.
+        new: PathBuf,
+    },
+}
+
+/// The flags of all settings of `C`, those that were given, by name.
+#[derive(Debug)]
+pub(crate) struct SettingFlags<C> {
+    pub(crate) given: Vec<(String, String)>,
+    settings: PhantomData<C>,
+}
+
+impl<C: Settings> Args for SettingFlags<C> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let defaults = C::default();
+        let flags = C::table().iter().map(|setting| {
+            let default = defaults.get(setting.name).unwrap_or_default();
+            let environment = setting.environment(C::SECTION);
+            let help = format!(
+                "{} [default: {default}] [env: {environment}]",
+                describe(setting)
+            );
+            Arg::new(setting.name)
+                .long(setting.name)
+                .value_name(setting.shape)
+                .help_heading(setting.group)
+                .help(help)
+        });
+        command.args(flags)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<C: Settings> FromArgMatches for SettingFlags<C> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = C::table().iter().filter_map(|setting| {
+            let value = matches.get_one::<String>(setting.name)?;
+            Some((setting.name.to_owned(), value.clone()))
+        });
+        Ok(Self {
+            given: given.collect(),
+            settings: PhantomData,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl UpArguments {
+    /// What the flags say about the nodes; the special ones beat `--node`.
+    pub(crate) fn node_flags(&self) -> Vec<(String, String)> {
+        let mut flags = self.node_settings.clone();
+        flags.extend(named("maxmemory", self.maxmemory.as_deref()));
+        flags
+    }
+
+    /// What the flags say about the proxy; the special ones beat `--proxy`.
+    pub(crate) fn proxy_flags(&self) -> Vec<(String, String)> {
+        let mut flags = self.proxy_settings.clone();
+        flags.extend(named("listen", self.listen.as_deref()));
+        flags.extend(named("threads", self.threads.as_deref()));
+        flags.extend(named("admin-listen", self.admin.as_deref()));
+        flags
+    }
+}
+
+fn named(name: &str, value: Option<&str>) -> Option<(String, String)> {
+    value.map(|value| (name.to_owned(), value.to_owned()))
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE, as in maxmemory=64mb".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn up_has_the_flags_that_people_need_and_takes_any_other_setting() {
+        let line = "switchyard up --listen 127.0.0.1:1 --shards 3 --followers 0 --threads 2 --admin off --maxmemory 1gb --processes \
+                    --node hz=20 --node maxmemory=2gb --proxy request-deadline=5s";
+        let Command::Up(up) = parse(line).unwrap().command else {
+            panic!("not up");
+        };
+        assert_eq!((up.shards, up.followers, up.processes), (3, 0, true));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            up.node_flags(),
+            [
+                pair("hz", "20"),
+                pair("maxmemory", "2gb"),
+                pair("maxmemory", "1gb")
+            ]
+        );
+        assert_eq!(
+            up.proxy_flags(),
+            [
+                pair("request-deadline", "5s"),
+                pair("listen", "127.0.0.1:1"),
+                pair("threads", "2"),
+                pair("admin-listen", "off")
+            ]
+        );
+    }
+
+    #[test]
+    fn every_setting_is_a_flag_with_its_text() {
+        fn check<C: Settings>(name: &str) {
+            let mut command = Arguments::command();
+            let command = command.find_subcommand_mut(name).unwrap();
+            let help = command.render_long_help().to_string();
+            for setting in C::table() {
+                assert!(
+                    help.contains(&format!("--{} <", setting.name)),
+                    "{}",
+                    setting.name
+                );
+                assert!(help.contains(&setting.environment(C::SECTION)));
+            }
+        }
+        check::<NodeConfig>("node");
+        check::<ProxyConfig>("proxy");
+    }
+
+    #[test]
+    fn flags_of_settings_arrive_by_name() {
+        let line = "switchyard proxy --topology t.toml --tls-listen 127.0.0.1:1 --log debug";
+        let Command::Proxy(proxy) = parse(line).unwrap().command else {
+            panic!("not proxy");
+        };
+        let names: Vec<&str> = proxy
+            .settings
+            .given
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(names, ["tls-listen", "topology"]);
+    }
+
+    #[test]
+    fn what_is_mistyped_is_refused() {
+        for line in [
+            "switchyard",
+            "switchyard upp",
+            "switchyard node --lisen 127.0.0.1:1",
+            "switchyard up --shards 0",
+            "switchyard up --node hz",
+            "switchyard topology init",
+            "switchyard topology init --node 6379",
+            "switchyard topology init --node 127.0.0.1:1 --force",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! A cluster of child processes: `switchyard node …` per shard and `switchyard proxy …`.
+//! Settings go to the children as files, passwords by their environment. Invariant: no child outlives this process, however it ends.
+
+use crate::up::{temporary_folder, topology_file};
+use crate::{ClusterPlan, Event, Failure, initial_topology, node_id};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+use shared::config::{NodeConfig, ProxyConfig, Secret, Settings, render, replace_file};
+use shared::topology::{Address, text};
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tempfile::TempDir;
+use tracing::warn;
+
+/// How the line begins that a server prints when it serves; the address follows, then nothing or a comma.
+pub const READY: &str = "ready: clients at ";
+
+/// How much longer than its own grace a child may take to end before it is killed.
+const GRACE_MARGIN: Duration = Duration::from_secs(5);
+
+/// How long a child may take to serve before it counts as failed.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A cluster of child processes.
+#[derive(Debug)]
+pub struct ChildCluster {
+    // The proxy stands first so that it is dropped, and so ended, first.
+    proxy: Process,
+    nodes: Vec<Process>,
+    events: Receiver<Event>,
+    sender: Sender<Event>,
+    folder: TempDir,
+}
+
+/// A child that serves, with the thread that waits for its end. Dropped, it is killed.
+#[derive(Debug)]
+struct Process {
+    name: String,
+    id: u32,
+    address: Address,
+    /// How long it may take to end.
+    grace: Duration,
+    /// Nothing once it has been waited for, for then its id may belong to another process.
+    child: Arc<Mutex<Option<Child>>>,
+    ended: Receiver<Option<ExitStatus>>,
+    waiter: Option<JoinHandle<()>>,
+}
+
+impl ChildCluster {
+    /// Starts the children with the program of this process; clients are served when this returns.
+    ///
+    /// # Errors
+    /// A child ended before it served: then with its exit code. Nothing is left running.
+    pub fn start(plan: ClusterPlan) -> Result<Self, Failure> {
+        let plan = plan.harmonised();
+        let folder = temporary_folder()?;
+        let (sender, events) = channel();
+        let node_file = folder.path().join("node.toml");
+        replace_file(&node_file, &render(&plan.node))?;
+        let mut nodes = Vec::new();
+        for place in 0..usize::from(plan.shards) {
+            let mut command = server::<NodeConfig>(&node_file)?;
+            command
+                .arg("--listen")
+                .arg(Address::loopback(0).to_string());
+            give::<NodeConfig>(&mut command, "requirepass", &plan.node.requirepass);
+            let name = node_id(place).to_string();
+            let to_event = Event::NodeEnded;
+            let events = sender.clone();
+            let node =
+                Process::start(name, command, plan.node.shutdown_grace, move |name, end| {
+                    events.send(to_event(name, end)).ok();
+                })?;
+            nodes.push(node);
+        }
+        let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
+        let topology = topology_file(&folder);
+        replace_file(&topology, &text::print(&initial_topology(&addresses, 0)?))?;
+        let proxy_file = folder.path().join("proxy.toml");
+        let settings = ProxyConfig {
+            topology,
+            ..plan.proxy
+        };
+        replace_file(&proxy_file, &render(&settings))?;
+        let mut command = server::<ProxyConfig>(&proxy_file)?;
+        give::<ProxyConfig>(&mut command, "requirepass", &settings.requirepass);
+        give::<ProxyConfig>(&mut command, "node-password", &settings.node_password);
+        let events_of_proxy = sender.clone();
+        let name = "proxy".to_owned();
+        let proxy = Process::start(name, command, settings.shutdown_grace, move |_, end| {
+            events_of_proxy.send(Event::ProxyEnded(end)).ok();
+        })?;
+        Ok(Self {
+            proxy,
+            nodes,
+            events,
+            sender,
+            folder,
+        })
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn client_address(&self) -> &Address {
+        &self.proxy.address
+    }
+
+    /// Name, process id and address of every child, the proxy last.
+    pub fn processes(&self) -> impl Iterator<Item = (&str, u32, &Address)> {
+        self.nodes
+            .iter()
+            .chain([&self.proxy])
+            .map(|process| (process.name.as_str(), process.id, &process.address))
+    }
+
+    /// The topology file that the proxy follows.
+    #[must_use]
+    pub fn topology_file(&self) -> PathBuf {
+        topology_file(&self.folder)
+    }
+
+    /// Where to say [`Event::Stop`] to whoever waits.
+    #[must_use]
+    pub fn events(&self) -> Sender<Event> {
+        self.sender.clone()
+    }
+
+    /// Waits for the next thing that happens.
+    #[must_use]
+    pub fn next_event(&self) -> Event {
+        // A sender is held beside the receiver, so it cannot be closed.
+        self.events.recv().unwrap_or(Event::Stop)
+    }
+
+    /// Ends the proxy, then the nodes, each with SIGTERM and its grace.
+    ///
+    /// # Errors
+    /// A child that ended with an error, or had to be killed.
+    pub fn stop(mut self) -> Result<(), Failure> {
+        self.proxy.stop();
+        self.proxy.wait();
+        for node in &self.nodes {
+            node.stop();
+        }
+        for node in &mut self.nodes {
+            node.wait();
+        }
+        let mut failure = None;
+        while let Ok(event) = self.events.try_recv() {
+            if let Event::NodeEnded(_, Err(error)) | Event::ProxyEnded(Err(error)) = event {
+                failure.get_or_insert(error);
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// `switchyard node --config FILE`, or `proxy`, without the settings of this process' environment: the file has them already.
+fn server<C: Settings>(file: &Path) -> Result<Command, Failure> {
+    let program = std::env::current_exe().map_err(|source| Failure::System {
+        what: "find its own program",
+        source,
+    })?;
+    let mut command = Command::new(program);
+    let prefix = shared::config::environment_prefix(C::SECTION);
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    for name in inherited.filter(|name| name.to_string_lossy().starts_with(&prefix)) {
+        command.env_remove(name);
+    }
+    command
+        .arg(C::SECTION)
+        .arg("--stop-with-parent")
+        .arg("--config")
+        .arg(file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        // A group of its own: Ctrl-C reaches the parent alone, which then ends the children in order.
+        .process_group(0);
+    Ok(command)
+}
+
+/// Hands a password on where nobody else can read it.
+fn give<C: Settings>(command: &mut Command, name: &str, secret: &Secret) {
+    if let Some(setting) = C::find(name)
+        && !secret.is_empty()
+    {
+        command.env(
+            setting.environment(C::SECTION),
+            OsString::from(secret.reveal()),
+        );
+    }
+}
+
+impl Process {
+    /// Starts `command` and returns when it says that it serves. `on_end` is told later how it ended.
+    fn start(
+        name: String,
+        mut command: Command,
+        grace: Duration,
+        on_end: impl FnOnce(String, Result<(), Failure>) + Send + 'static,
+    ) -> Result<Self, Failure> {
+        let failed = |source| Failure::System {
+            what: "start a child process",
+            source,
+        };
+        let mut child = command.spawn().map_err(failed)?;
+        let id = child.id();
+        let output = child.stdout.take();
+        let child = Arc::new(Mutex::new(Some(child)));
+        let (say_ready, ready) = channel();
+        let (say_ended, ended) = channel();
+        let (shared_child, title) = (Arc::clone(&child), name.clone());
+        let wait = move || {
+            if let Some(output) = output {
+                read_until_end(output, &say_ready);
+            }
+            drop(say_ready);
+            let status = reap(id, &shared_child);
+            // Whoever started it may have given up on it.
+            say_ended.send(status).ok();
+            let end = outcome(&title, status);
+            on_end(title, end);
+        };
+        let waiter = thread::Builder::new().name(format!("wait-{name}"));
+        let waiter = waiter.spawn(wait).map_err(failed);
+        // From here on the child is killed whenever this is dropped.
+        let mut process = Self {
+            name,
+            id,
+            address: Address::loopback(0),
+            grace,
+            child,
+            ended,
+            waiter: None,
+        };
+        process.waiter = Some(waiter?);
+        match ready.recv_timeout(START_DEADLINE) {
+            Ok(address) => {
+                process.address = address;
+                Ok(process)
+            }
+            Err(reason) => Err(process.failed_to_start(reason)),
+        }
+    }
+
+    fn failed_to_start(self, reason: RecvTimeoutError) -> Failure {
+        let status = match reason {
+            RecvTimeoutError::Timeout => None,
+            RecvTimeoutError::Disconnected => self.ended.recv().ok().flatten(),
+        };
+        match outcome(&self.name, status) {
+            Err(failure) if status.is_some() => failure,
+            _ => Failure::Child {
+                name: self.name.clone(),
+                outcome: "it never served".to_owned(),
+                code: None,
+            },
+        }
+    }
+
+    fn stop(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Waits until it has ended, and ends it when that takes too long.
+    fn wait(&mut self) {
+        let in_time = self.ended.recv_timeout(self.grace + GRACE_MARGIN);
+        if let Err(RecvTimeoutError::Timeout) = in_time {
+            warn!(process = self.name, "did not stop in time, killed");
+            self.signal(Signal::SIGKILL);
+        }
+        if let Some(waiter) = self.waiter.take() {
+            // It panics nowhere.
+            waiter.join().ok();
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not waited for yet, so the id is still this child's.
+        if child.is_some()
+            && let Some(id) = process_id(self.id)
+        {
+            // It may have ended by itself, which is what is wanted.
+            kill(id, signal).ok();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.waiter.is_some() {
+            self.signal(Signal::SIGKILL);
+            self.wait();
+        }
+    }
+}
+
+fn process_id(id: u32) -> Option<Pid> {
+    i32::try_from(id).ok().map(Pid::from_raw)
+}
+
+/// Reports the address once the child says that it serves, and reads on so that it never blocks on a full pipe.
+fn read_until_end(output: ChildStdout, say_ready: &Sender<Address>) {
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        if let Some(address) = ready_address(&line) {
+            // Whoever started it may have given up on it.
+            say_ready.send(address).ok();
+        }
+    }
+}
+
+fn ready_address(line: &str) -> Option<Address> {
+    let rest = line.strip_prefix(READY)?;
+    rest.split([',', ' ']).next()?.parse().ok()
+}
+
+/// Waits until the child has ended, then takes its status while nobody can signal it.
+fn reap(id: u32, child: &Mutex<Option<Child>>) -> Option<ExitStatus> {
+    if let Some(id) = process_id(id) {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        while waitid(Id::Pid(id), flags) == Err(nix::errno::Errno::EINTR) {}
+    }
+    let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+    child.take().and_then(|mut child| child.wait().ok())
+}
+
+/// Exit code 0 is well; everything else is said with the code.
+fn outcome(name: &str, status: Option<ExitStatus>) -> Result<(), Failure> {
+    let failure = |outcome: String, code| Failure::Child {
+        name: name.to_owned(),
+        outcome,
+        code,
+    };
+    match status {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => {
+            let code = status.code().and_then(|code| u8::try_from(code).ok());
+            // A parent that is killed by nobody cannot end as its child did.
+            debug_assert!(code.is_some() || status.signal().is_some());
+            Err(failure(status.to_string(), code))
+        }
+        None => Err(failure("its status is unknown".to_owned(), None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Result<Process, Failure> {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).stdout(Stdio::piped());
+        Process::start("child".to_owned(), command, Duration::ZERO, |_, _| {})
+    }
+
+    #[test]
+    fn a_child_serves_once_it_says_so() {
+        let child = shell(
+            "echo starting; echo ready: clients at 127.0.0.1:7, metrics nowhere; exec sleep 600",
+        );
+        let mut child = child.unwrap();
+        assert_eq!(child.address, Address::loopback(7));
+        child.stop();
+        child.wait();
+        assert!(child.child.lock().unwrap().is_none(), "waited for");
+    }
+
+    #[test]
+    fn a_child_that_ends_before_it_serves_ends_its_parent_with_its_code() {
+        let failure = shell("exit 69").unwrap_err();
+        assert_eq!(failure.exit_code(), 69);
+        assert_eq!(failure.to_string(), "child ended: exit status: 69");
+    }
+
+    #[test]
+    fn a_child_that_is_forgotten_is_killed() {
+        let child = shell("echo ready: clients at 127.0.0.1:7; exec sleep 600").unwrap();
+        let process = Arc::clone(&child.child);
+        drop(child);
+        assert!(process.lock().unwrap().is_none(), "ended and waited for");
+    }
+
+    #[test]
+    fn the_address_is_read_from_the_line_that_says_ready() {
+        let check = |line: &str, port: Option<u16>| {
+            assert_eq!(
+                ready_address(line).map(|address| address.port()),
+                port,
+                "{line}"
+            );
+        };
+        check("ready: clients at 127.0.0.1:6379", Some(6379));
+        check(
+            "ready: clients at 127.0.0.1:6379, TLS at 127.0.0.1:6380",
+            Some(6379),
+        );
+        check("ready: clients at nowhere", None);
+        check("started", None);
+    }
+}

@@ -1,0 +1,206 @@
+//! Why the process ends, in one line, and with which exit code (sysexits.h).
+
+use proxy::ProxyError;
+use shared::config::{FileError, LoadError, Problems};
+use shared::topology::{Address, InitialError};
+use std::io;
+
+/// Why the process ends.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The arguments contradict each other, or ask for what is not there yet.
+    #[error("{0}")]
+    Usage(String),
+    /// A topology is wrong; every problem stands on a line of its own.
+    #[error("{0}")]
+    Data(#[from] Problems),
+    /// Nodes do not make a topology.
+    #[error(transparent)]
+    Initial(#[from] InitialError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Settings are wrong; every problem stands on a line of its own.
+    #[error(transparent)]
+    Settings(LoadError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}{}", hint(source))]
+    Listen {
+        /// The address.
+        address: Address,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The operating system refuses something else.
+    #[error("cannot {what}")]
+    System {
+        /// What was tried: `start a thread`.
+        what: &'static str,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A node ended in an error.
+    #[error("node {name} failed")]
+    Node {
+        /// Its name or address.
+        name: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The proxy cannot start, or ended in an error.
+    #[error("the proxy failed")]
+    Proxy(#[source] ProxyError),
+    /// Our own mistake.
+    #[error("a thread panicked; this is a mistake of the program, please report it")]
+    Panicked,
+    /// A child process ended before it served, or by itself.
+    #[error("{name} ended: {outcome}")]
+    Child {
+        /// Which: `node n1`.
+        name: String,
+        /// How: `exit status: 69`.
+        outcome: String,
+        /// Its exit code, if it had one.
+        code: Option<u8>,
+    },
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::File(error) => Self::File(error),
+            problems @ LoadError::Problems(_) => Self::Settings(problems),
+        }
+    }
+}
+
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Self {
+        match error {
+            ProxyError::Listen { address, source } => Self::Listen { address, source },
+            ProxyError::TopologyFile(error) => Self::File(error),
+            ProxyError::TopologyText(problems) => Self::Data(problems),
+            ProxyError::System { what, source } => Self::System { what, source },
+            error => Self::Proxy(error),
+        }
+    }
+}
+
+/// What a person can do about a socket that does not open.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            ": another process listens there; stop it or choose another port"
+        }
+        io::ErrorKind::PermissionDenied => {
+            ": ports below 1024 need a privilege; choose a higher one"
+        }
+        io::ErrorKind::AddrNotAvailable => ": no interface of this machine has that address",
+        _ => "",
+    }
+}
+
+/// Exit codes as in sysexits.h.
+mod code {
+    pub(super) const USAGE: u8 = 64;
+    pub(super) const DATA: u8 = 65;
+    pub(super) const NO_INPUT: u8 = 66;
+    pub(super) const UNAVAILABLE: u8 = 69;
+    pub(super) const SOFTWARE: u8 = 70;
+    pub(super) const SYSTEM: u8 = 71;
+    pub(super) const CANNOT_CREATE: u8 = 73;
+    pub(super) const NO_PERMISSION: u8 = 77;
+    pub(super) const CONFIG: u8 = 78;
+}
+
+/// What `--help` says about exit codes.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0   stopped by SIGTERM or SIGINT, clients drained
+  64  wrong arguments                   71  the operating system refuses something
+  65  a topology file is wrong          73  a file cannot be written
+  66  a file is missing or unreadable   77  no permission for that port
+  69  the port is taken, or not ours    78  a setting is wrong
+  70  a node or proxy failed";
+
+impl Failure {
+    /// The exit code, 64 to 78 as in sysexits.h.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => code::USAGE,
+            Self::Data(_) | Self::Initial(_) => code::DATA,
+            Self::File(error) => match error {
+                FileError::Missing(_) | FileError::Unreadable { .. } => code::NO_INPUT,
+                FileError::TooLong(_) | FileError::NotText(_) => code::DATA,
+                FileError::Unwritable { .. } | FileError::Exists(_) => code::CANNOT_CREATE,
+            },
+            Self::Settings(_) => code::CONFIG,
+            Self::Listen { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => code::NO_PERMISSION,
+                _ => code::UNAVAILABLE,
+            },
+            Self::System { .. } => code::SYSTEM,
+            Self::Proxy(ProxyError::Tls(_)) => code::CONFIG,
+            Self::Proxy(ProxyError::Topology(_)) => code::DATA,
+            Self::Node { .. } | Self::Proxy(_) | Self::Panicked => code::SOFTWARE,
+            Self::Child { code, .. } => code.unwrap_or(code::SOFTWARE),
+        }
+    }
+
+    /// A node's error under its name.
+    #[must_use]
+    pub fn node(name: &str, source: node::NodeError) -> Self {
+        Self::Node {
+            name: name.to_owned(),
+            source: Box::new(source),
+        }
+    }
+
+    /// Whether somebody has said the reason already: a child process, in its own words.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::Child { code: Some(code), .. } if *code >= code::USAGE)
+    }
+
+    /// The failure with its causes: one line, but for lists of problems.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_one_line_with_its_cause_and_what_to_do() {
+        let failure = Failure::Listen {
+            address: Address::loopback(6379),
+            source: io::Error::from(io::ErrorKind::AddrInUse),
+        };
+        assert_eq!(
+            failure.in_words(),
+            "cannot listen on 127.0.0.1:6379: another process listens there; stop it or choose another port: address in use"
+        );
+        assert_eq!(failure.exit_code(), 69);
+    }
+
+    #[test]
+    fn a_child_ends_its_parent_with_its_own_code() {
+        let child = |code| Failure::Child {
+            name: "node n1".to_owned(),
+            outcome: "exit status: 69".to_owned(),
+            code,
+        };
+        assert_eq!(child(Some(69)).exit_code(), 69);
+        assert_eq!(child(None).exit_code(), 70);
+    }
+}

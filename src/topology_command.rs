@@ -1,0 +1,141 @@
+//! `switchyard topology init | check | show | diff`: files in, text for people out.
+
+use crate::args::TopologyCommand;
+use crate::say;
+use shared::config::{create_file, read_file, replace_file};
+use shared::slot::SLOT_COUNT;
+use shared::topology::{Address, Node, NodeKind, Shard, Topology, differences, rules, text};
+use std::path::Path;
+use switchyard::Failure;
+
+/// Does what was asked and prints the answer.
+pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
+    match command {
+        TopologyCommand::Init {
+            nodes,
+            followers,
+            output,
+            force,
+        } => {
+            let topology = initial(nodes, usize::from(*followers))?;
+            let text = text::print(&topology);
+            match output {
+                None => say(text.trim_end()),
+                Some(path) if *force => replace_file(path, &text)?,
+                Some(path) => create_file(path, &text)?,
+            }
+        }
+        TopologyCommand::Check { file } => {
+            let topology = load(file)?;
+            say(&format!(
+                "{}: {} and obeys every rule",
+                file.display(),
+                summary(&topology)
+            ));
+            for remark in rules::remarks(&topology) {
+                say(&format!("  note: {remark}"));
+            }
+        }
+        TopologyCommand::Show { file } => say(&show(&load(file)?)),
+        TopologyCommand::Diff { old, new } => {
+            for difference in differences(&load(old)?, &load(new)?) {
+                say(&difference.to_string());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn load(path: &Path) -> Result<Topology, Failure> {
+    Ok(text::parse(path, &read_file(path)?)?)
+}
+
+fn initial(addresses: &[Address], followers: usize) -> Result<Topology, Failure> {
+    Ok(switchyard::initial_topology(addresses, followers)?)
+}
+
+fn summary(topology: &Topology) -> String {
+    format!(
+        "version {} has {} and {}",
+        topology.version,
+        count(topology.shards.len(), "shard"),
+        count(topology.nodes.len(), "node")
+    )
+}
+
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// A table: a line per shard, and one per node in it.
+fn show(topology: &Topology) -> String {
+    let mut lines = vec![summary(topology)];
+    for shard in &topology.shards {
+        let slots = shard.slots.len();
+        let percent = slots * 1_000 / usize::from(SLOT_COUNT);
+        lines.push(format!(
+            "\nshard {}  epoch {}  weight {}  {} ({}.{} %)",
+            shard.id,
+            shard.epoch,
+            shard.weight,
+            count(slots, "slot"),
+            percent / 10,
+            percent % 10
+        ));
+        for id in shard.members() {
+            if let Some(node) = topology.node(id) {
+                lines.push(format!("  {:<8} {}", role(shard, node), node_line(node)));
+            }
+        }
+        lines.push(format!("  slots    {}", shard.slots));
+    }
+    let spare = topology
+        .nodes
+        .iter()
+        .filter(|node| topology.shard_of_node(&node.id).is_none());
+    lines.extend(spare.map(|node| format!("\nspare      {}", node_line(node))));
+    lines.join("\n")
+}
+
+fn role(shard: &Shard, node: &Node) -> &'static str {
+    if shard.primary == node.id {
+        "primary"
+    } else if shard.in_sync.contains(&node.id) {
+        "in sync"
+    } else {
+        "learner"
+    }
+}
+
+fn node_line(node: &Node) -> String {
+    let mut line = format!("{} at {}", node.id, node.address);
+    if node.kind != NodeKind::Switchyard {
+        line.push_str(&format!(", {}", node.kind));
+    }
+    if let Some(zone) = &node.zone {
+        line.push_str(&format!(", zone {zone}"));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topology_is_shown_by_shard_and_node() {
+        let addresses: Vec<Address> = (7001..=7002).map(Address::loopback).collect();
+        let topology = initial(&addresses, 1).unwrap();
+        assert_eq!(
+            show(&topology),
+            "\
+version 1 has 1 shard and 2 nodes
+
+shard s1  epoch 1  weight 100  16384 slots (100.0 %)
+  primary  n1 at 127.0.0.1:7001
+  learner  n2 at 127.0.0.1:7002
+  slots    0-16383"
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! A cluster in this process: shards × nodes and a proxy, each node on a thread and runtime of its own.
+//!
+//! Every socket is bound before the first thread starts, so that a taken port stops nothing half-way. The proxy reads its topology from a file
+//! in a temporary folder, as it would anywhere else; change that file and the cluster follows.
+//! Invariant: when [`LocalCluster::stop`] returns, every thread has ended; the proxy first, so that its clients get their replies.
+
+use crate::{Failure, initial_topology, listen};
+use node::NodeExit;
+use proxy::Proxy;
+use shared::config::{NodeConfig, ProxyConfig, replace_file};
+use shared::topology::{Address, text};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+/// What a cluster on this machine is made of.
+#[derive(Clone, Debug)]
+pub struct ClusterPlan {
+    /// Shards, each a node of its own.
+    pub shards: u16,
+    /// Every node's settings, but for `listen`: each takes a free port on the loopback interface.
+    pub node: NodeConfig,
+    /// The proxy's settings, but for `topology`.
+    pub proxy: ProxyConfig,
+}
+
+impl ClusterPlan {
+    /// The settings that fit together: the proxy sends the nodes the password that they ask for, and offers the databases that they have.
+    #[must_use]
+    pub fn harmonised(mut self) -> Self {
+        self.proxy.node_password = self.node.requirepass.clone();
+        self.proxy.databases = self.proxy.databases.min(self.node.databases);
+        self
+    }
+}
+
+/// What happens to a running cluster.
+#[derive(Debug)]
+pub enum Event {
+    /// A signal, or whoever started it, asks it to stop.
+    Stop,
+    /// A node ended: by itself, or because a client called SHUTDOWN.
+    NodeEnded(String, Result<(), Failure>),
+    /// The proxy ended by itself.
+    ProxyEnded(Result<(), Failure>),
+}
+
+/// A cluster in this process.
+#[derive(Debug)]
+pub struct LocalCluster {
+    client_address: SocketAddr,
+    nodes: Vec<NodeThread>,
+    proxy: ProxyThread,
+    events: Receiver<Event>,
+    sender: Sender<Event>,
+    folder: TempDir,
+}
+
+#[derive(Debug)]
+struct NodeThread {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct ProxyThread {
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+impl LocalCluster {
+    /// Starts nodes and proxy; clients are served when this returns.
+    ///
+    /// # Errors
+    /// A taken port, or what the operating system refuses. Nothing is left running then.
+    pub fn start(plan: ClusterPlan) -> Result<Self, Failure> {
+        let plan = plan.harmonised();
+        let listeners: Vec<TcpListener> = (0..plan.shards)
+            .map(|_| listen(&Address::loopback(0), plan.node.tcp_backlog))
+            .collect::<Result<_, _>>()?;
+        let addresses = listeners
+            .iter()
+            .map(|listener| listener.local_addr().map(Address::from))
+            .collect::<io::Result<Vec<Address>>>()
+            .map_err(|source| Failure::System {
+                what: "read a socket's address",
+                source,
+            })?;
+        let folder = temporary_folder()?;
+        let file = topology_file(&folder);
+        replace_file(&file, &text::print(&initial_topology(&addresses, 0)?))?;
+        let proxy = Proxy::bind(ProxyConfig {
+            topology: file,
+            ..plan.proxy
+        })?;
+        let client_address = proxy.client_address();
+        let (sender, events) = channel();
+        let mut nodes = Vec::new();
+        for (place, listener) in listeners.into_iter().enumerate() {
+            nodes.push(start_node(place, &plan.node, listener, sender.clone())?);
+        }
+        let proxy = start_proxy(proxy, sender.clone())?;
+        Ok(Self {
+            client_address,
+            nodes,
+            proxy,
+            events,
+            sender,
+            folder,
+        })
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn client_address(&self) -> SocketAddr {
+        self.client_address
+    }
+
+    /// Where the nodes listen, in the order of their names.
+    #[must_use]
+    pub fn node_addresses(&self) -> Vec<SocketAddr> {
+        self.nodes.iter().map(|node| node.address).collect()
+    }
+
+    /// The topology file that the proxy follows.
+    #[must_use]
+    pub fn topology_file(&self) -> PathBuf {
+        topology_file(&self.folder)
+    }
+
+    /// Where to say [`Event::Stop`] to whoever waits.
+    #[must_use]
+    pub fn events(&self) -> Sender<Event> {
+        self.sender.clone()
+    }
+
+    /// Waits for the next thing that happens.
+    #[must_use]
+    pub fn next_event(&self) -> Event {
+        // A sender is held beside the receiver, so it cannot be closed.
+        self.events.recv().unwrap_or(Event::Stop)
+    }
+
+    /// Lets clients get their replies, then ends the proxy, then the nodes.
+    ///
+    /// # Errors
+    /// What the proxy or a node failed with at its end.
+    pub fn stop(self) -> Result<(), Failure> {
+        self.proxy.stop.send_replace(true);
+        let mut panicked = self.proxy.thread.join().is_err();
+        for node in &self.nodes {
+            node.stop.send_replace(true);
+        }
+        for node in self.nodes {
+            panicked |= node.thread.join().is_err();
+        }
+        drop(self.sender);
+        let mut failure = None;
+        while let Ok(event) = self.events.try_recv() {
+            if let Event::NodeEnded(_, Err(error)) | Event::ProxyEnded(Err(error)) = event {
+                failure.get_or_insert(error);
+            }
+        }
+        match failure {
+            Some(failure) => Err(failure),
+            None if panicked => Err(Failure::Panicked),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn temporary_folder() -> Result<TempDir, Failure> {
+    TempDir::with_prefix("switchyard-").map_err(|source| Failure::System {
+        what: "create a temporary folder",
+        source,
+    })
+}
+
+pub(crate) fn topology_file(folder: &TempDir) -> PathBuf {
+    folder.path().join("topology.toml")
+}
+
+fn start_node(
+    place: usize,
+    config: &NodeConfig,
+    listener: TcpListener,
+    events: Sender<Event>,
+) -> Result<NodeThread, Failure> {
+    let failed = |source| Failure::System {
+        what: "start a node",
+        source,
+    };
+    let name = crate::node_id(place).to_string();
+    let address = listener.local_addr().map_err(failed)?;
+    let (stop, stopped) = watch::channel(false);
+    let config = config.clone();
+    let thread = thread::Builder::new().name(name.clone());
+    let run = move || {
+        let outcome = node::run(config, listener, told(stopped));
+        let outcome = match outcome {
+            Ok(NodeExit::Told | NodeExit::Shutdown) => Ok(()),
+            Err(error) => Err(Failure::node(&name, error)),
+        };
+        // Nobody listens any more once the cluster is gone.
+        events.send(Event::NodeEnded(name, outcome)).ok();
+    };
+    let thread = thread.spawn(run).map_err(failed)?;
+    Ok(NodeThread {
+        address,
+        stop,
+        thread,
+    })
+}
+
+fn start_proxy(proxy: Proxy, events: Sender<Event>) -> Result<ProxyThread, Failure> {
+    let (stop, stopped) = watch::channel(false);
+    let run = move || {
+        let outcome = proxy.run(stopped).map_err(Failure::from);
+        events.send(Event::ProxyEnded(outcome)).ok();
+    };
+    let thread = thread::Builder::new().name("proxy".to_owned());
+    let thread = thread.spawn(run).map_err(|source| Failure::System {
+        what: "start the proxy",
+        source,
+    })?;
+    Ok(ProxyThread { stop, thread })
+}
+
+/// Resolves when `stopped` says so, or whoever could say so is gone.
+pub(crate) async fn told(mut stopped: watch::Receiver<bool>) {
+    stopped.wait_for(|&stop| stop).await.ok();
+}

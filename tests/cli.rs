@@ -1,0 +1,322 @@
+//! The built binary as a person or a script meets it: answers, exit codes (sysexits), one clear line when something is wrong, signals.
+#![cfg(test)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const SWITCHYARD: &str = env!("CARGO_BIN_EXE_switchyard");
+
+fn command(line: &str) -> Command {
+    let mut command = Command::new(SWITCHYARD);
+    command.args(line.split_whitespace()).stdin(Stdio::null());
+    command
+}
+
+fn run(line: &str) -> Output {
+    command(line).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("text")
+}
+
+/// Runs to the end; the exit code and what stands on standard error must be as expected.
+fn check(line: &str, code: i32, error: &str) {
+    let output = run(line);
+    assert_eq!(text(&output.stderr), error, "{line}");
+    assert_eq!(output.status.code(), Some(code), "{line}");
+}
+
+/// A server process that is killed when it goes out of scope.
+struct Server {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    /// What it said before the line that begins with `ready`, and that line.
+    lines: Vec<String>,
+}
+
+impl Server {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut server = Self {
+            child,
+            output,
+            lines: Vec::new(),
+        };
+        while !server
+            .lines
+            .last()
+            .is_some_and(|line| line.starts_with("ready"))
+        {
+            let mut line = String::new();
+            let length = server.output.read_line(&mut line).expect("text");
+            assert_ne!(
+                length, 0,
+                "it ended before it was ready: {:?}",
+                server.lines
+            );
+            server.lines.push(line.trim_end().to_owned());
+        }
+        server
+    }
+
+    fn address(&self) -> &str {
+        let ready = self.lines.last().expect("a line");
+        let rest = ready.strip_prefix("ready: clients at ").expect(ready);
+        rest.split(',').next().expect("an address")
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("a process id");
+        kill(Pid::from_raw(id), signal).expect("own child");
+    }
+
+    /// Its exit code and what else it printed.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).expect("text");
+        let status = self.child.wait().expect("own child");
+        (status.code(), rest)
+    }
+
+    fn ask(&self, request: &[u8], reply: &[u8]) {
+        let mut stream = TcpStream::connect(self.address()).expect("it listens");
+        stream.write_all(request).expect("it reads");
+        let mut answer = vec![0; reply.len()];
+        stream.read_exact(&mut answer).expect("it answers");
+        assert_eq!(text(&answer), text(reply));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn help_shows_every_command_and_the_exit_codes() {
+    let output = run("--help");
+    assert!(output.status.success());
+    let help = text(&output.stdout);
+    for word in [
+        "up",
+        "node",
+        "proxy",
+        "topology",
+        "Examples:",
+        "Exit codes:",
+        "--log",
+    ] {
+        assert!(help.contains(word), "{word} in {help}");
+    }
+    assert!(run("--version").status.success());
+}
+
+#[test]
+fn wrong_arguments_are_64() {
+    for line in [
+        "",
+        "upp",
+        "node --lisen 127.0.0.1:0",
+        "up --shards 0",
+        "topology init",
+    ] {
+        let output = run(line);
+        assert_eq!(output.status.code(), Some(64), "{line}");
+        assert!(output.stdout.is_empty(), "{line}");
+    }
+    check(
+        "up --followers 1",
+        64,
+        "switchyard: --followers 1: copies of shards are not there yet; leave it at 0\n",
+    );
+}
+
+#[test]
+fn a_wrong_setting_is_78_and_all_of_them_are_told() {
+    check(
+        "node --hz 0 --maxmemory lots",
+        78,
+        "switchyard: --hz: 0 is out of range; it may be 1 to 500\n\
+         --maxmemory: \"lots\" is not a number of bytes; write a whole number and, if you like, one of b, k, kb, m, mb, g, gb, t, tb, as in \"64mb\"\n",
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("proxy.toml");
+    fs::write(&file, "[proxy]\nlistn = \"127.0.0.1:0\"\nthreads = 9999\n").expect("written");
+    let file = file.display();
+    check(
+        &format!("proxy --config {file}"),
+        78,
+        &format!(
+            "switchyard: {file}:2: unknown key \"listn\" in [proxy]; did you mean \"listen\"?\n\
+             {file}:3: threads: 9999 is out of range; it may be 0 to 1024\n"
+        ),
+    );
+    let output = command("node")
+        .env("SWITCHYARD_NODE_MAXMEMRY", "1")
+        .output()
+        .expect("the binary runs");
+    assert_eq!(
+        text(&output.stderr),
+        "switchyard: SWITCHYARD_NODE_MAXMEMRY: there is no such setting of the node; did you mean \"SWITCHYARD_NODE_MAXMEMORY\"?\n"
+    );
+}
+
+#[test]
+fn a_missing_file_is_66() {
+    check(
+        "node --config /nowhere/node.toml",
+        66,
+        "switchyard: /nowhere/node.toml: there is no such file\n",
+    );
+    check(
+        "topology check /nowhere/topology.toml",
+        66,
+        "switchyard: /nowhere/topology.toml: there is no such file\n",
+    );
+}
+
+#[test]
+fn a_taken_port_is_one_line_and_69() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = holder.local_addr().expect("an address");
+    let message = format!(
+        "switchyard: cannot listen on {address}: another process listens there; stop it or choose another port: Address already in use (os error 98)\n"
+    );
+    check(&format!("--log off node --listen {address}"), 69, &message);
+    let up = format!("--log off up --admin off --listen {address}");
+    check(&up, 69, &message);
+    check(&format!("{up} --processes"), 69, &message);
+}
+
+#[test]
+fn topologies_are_made_checked_shown_and_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (old, new) = (path("old.toml"), path("new.toml"));
+    let nodes = "--node 127.0.0.1:7001 --node 127.0.0.1:7002";
+    check(&format!("topology init {nodes} --output {old}"), 0, "");
+    check(
+        &format!("topology init {nodes} --output {old}"),
+        73,
+        &format!("switchyard: {old}: exists already; it was left as it is\n"),
+    );
+    check(
+        &format!("topology init {nodes} --output {old} --force"),
+        0,
+        "",
+    );
+    let printed = run(&format!("topology init {nodes}"));
+    assert_eq!(
+        text(&printed.stdout),
+        fs::read_to_string(&old).expect("read")
+    );
+
+    let checked = run(&format!("topology check {old}"));
+    assert_eq!(
+        text(&checked.stdout),
+        format!(
+            "{old}: version 1 has 2 shards and 2 nodes and obeys every rule\n  \
+             note: shard s1 has no follower: its keys are lost with node n1\n  \
+             note: shard s2 has no follower: its keys are lost with node n2\n"
+        )
+    );
+    let shown = run(&format!("topology show {old}"));
+    assert!(text(&shown.stdout).contains("shard s2  epoch 1  weight 100  8192 slots (50.0 %)\n"));
+
+    let changed = fs::read_to_string(&old).expect("read");
+    let changed = changed.replace("version = 1", "version = 2");
+    fs::write(&new, changed.replace("127.0.0.1:7002", "127.0.0.1:7003")).expect("written");
+    let compared = run(&format!("topology diff {old} {new}"));
+    assert_eq!(
+        text(&compared.stdout),
+        "version 1 → 2\nnode n2: 127.0.0.1:7002 (switchyard) → 127.0.0.1:7003 (switchyard)\n"
+    );
+    fs::write(&new, changed.replace("127.0.0.1:7002", "127.0.0.1:7001")).expect("written");
+    let output = run(&format!("topology check {new}"));
+    assert_eq!(output.status.code(), Some(65));
+    assert!(
+        text(&output.stderr).ends_with(": nodes n1 and n2 have the same address 127.0.0.1:7001\n")
+    );
+    check(
+        "topology init --node 127.0.0.1:1 --followers 1",
+        65,
+        "switchyard: 1 nodes do not make shards of 2 nodes each; give a multiple of 2\n",
+    );
+}
+
+#[test]
+fn the_settings_in_use_can_be_printed_without_passwords() {
+    let output = run("node --print-config --hz 20 --requirepass sesame");
+    assert!(output.status.success());
+    let config = text(&output.stdout);
+    assert!(config.contains("\nhz = 20\n"));
+    assert!(!config.contains("sesame"));
+    let config = run("proxy --print-config");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/proxy.toml");
+    assert_eq!(
+        text(&config.stdout),
+        fs::read_to_string(shipped).expect("read")
+    );
+}
+
+#[test]
+fn a_node_is_ready_serves_and_ends_with_0_at_sigterm_and_sigint() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let node = Server::start(command("node --listen 127.0.0.1:0"));
+        node.ask(b"PING\r\n", b"+PONG\r\n");
+        node.signal(signal);
+        assert_eq!(node.end(), (Some(0), String::new()));
+    }
+}
+
+#[test]
+fn a_local_cluster_is_ready_serves_and_ends_with_0() {
+    for further in ["", " --processes"] {
+        let up = Server::start(command(&format!(
+            "up --listen 127.0.0.1:0 --shards 2 --threads 1 --admin off{further}"
+        )));
+        let ready = up.lines.iter().filter(|line| line.starts_with("ready"));
+        assert_eq!(ready.count(), 1);
+        assert_eq!(
+            up.lines
+                .iter()
+                .filter(|line| line.starts_with("node n"))
+                .count(),
+            2
+        );
+        up.ask(b"SET key value\r\nGET key\r\n", b"+OK\r\n$5\r\nvalue\r\n");
+        up.signal(Signal::SIGTERM);
+        assert_eq!(up.end(), (Some(0), String::new()), "{further}");
+    }
+}
+
+#[test]
+fn no_child_outlives_a_cluster_that_is_killed() {
+    let up = Server::start(command(
+        "up --listen 127.0.0.1:0 --shards 1 --threads 1 --admin off --processes",
+    ));
+    let address = up.address().to_owned();
+    up.signal(Signal::SIGKILL);
+    // The children hold the parent's standard output, so its end is theirs too; then nobody listens.
+    drop(up);
+    let gone = (0..1_000).any(|_| {
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
+        TcpStream::connect(&address).is_err()
+    });
+    assert!(gone, "somebody still listens on {address}");
+}
