@@ -3,9 +3,9 @@
 
 use super::Turn;
 use crate::log::Effects;
-use crate::settings::DebugCommand;
 use shared::clock::Stopwatch;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
+use shared::config::DebugCommand;
 use shared::resp::{Args, ErrorReply};
 
 /// Longest time that one command spends on making room, ns: what is then still too much is left to the next command and the tick. (Redis' default tenacity.)

@@ -13,7 +13,7 @@ pub(crate) use special::short_decimal;
 pub use table::{PARAMETERS, Parameter};
 
 use crate::store::{EvictionSettings, canonical_integer};
-use shared::config::Secret;
+use shared::config::{DebugCommand, Secret};
 use shared::resp::ErrorReply;
 
 /// Most keys that eviction looks at for one that goes; more would not choose better.
@@ -67,17 +67,6 @@ pub struct Hot {
     pub protected_mode: bool,
     /// `enable-debug-command`
     pub debug_command: DebugCommand,
-}
-
-/// Who may use DEBUG.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DebugCommand {
-    /// Nobody.
-    No,
-    /// Clients of this machine.
-    Local,
-    /// Everybody.
-    Yes,
 }
 
 /// Why a CONFIG SET did not happen.
