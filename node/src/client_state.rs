@@ -124,7 +124,7 @@ impl ClientState {
         address.is_ok_and(|address| address.ip().to_canonical().is_loopback())
     }
 
-    /// Back to how it was when it connected (RESET), but for its name's absence of a default and its place in the registry.
+    /// Back to how it was when it connected (RESET). What CLIENT SETINFO told stays.
     pub fn reset(&mut self, needs_password: bool) {
         self.protocol = Protocol::Resp2;
         self.db = DbIndex::default();

@@ -68,7 +68,7 @@ impl Latency {
         &self.events
     }
 
-    /// The events called `name`, in any letter case of ASCII as Redis does not fold it: exact.
+    /// The events called `name`, in its very letters, as Redis.
     #[must_use]
     pub fn event(&self, name: &[u8]) -> Option<&Event> {
         self.events

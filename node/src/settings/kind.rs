@@ -7,6 +7,9 @@ use std::borrow::Cow;
 /// What is wrong with a value; the text that follows ` - ` in the error of CONFIG SET.
 pub type Complaint = Cow<'static, str>;
 
+/// Why a switch stays off.
+pub type Refusal = &'static str;
+
 /// What the value of a parameter may be.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -16,6 +19,8 @@ pub enum Kind {
     Protected,
     /// `yes` or `no`.
     Switch,
+    /// `yes` or `no`, of which `yes` is refused with this complaint: the node does not have what it would switch on.
+    AlwaysOff(Refusal),
     /// An integer.
     Number {
         /// Smallest.
@@ -68,6 +73,10 @@ impl Kind {
             Self::Fixed => Err("can't set immutable config".into()),
             Self::Protected => Err("can't set protected config".into()),
             Self::Switch => switch(value),
+            Self::AlwaysOff(refusal) => match switch(value)?.as_slice() {
+                b"yes" => Err(refusal.into()),
+                _ => Ok(b"no".to_vec()),
+            },
             Self::Number { least, most } => number(value, least, most),
             Self::Memory { least, most } => size(value, least, most),
             Self::MemoryOrPercent => size_or_percent(value),
@@ -180,6 +189,12 @@ mod tests {
             );
         };
         check(Kind::Switch, "YES", Ok("yes"));
+        check(
+            Kind::AlwaysOff("no such thing"),
+            "Yes",
+            Err("no such thing"),
+        );
+        check(Kind::AlwaysOff("no such thing"), "No", Ok("no"));
         check(Kind::Switch, "1", Err("argument must be 'yes' or 'no'"));
         let small = Kind::Number { least: 1, most: 9 };
         check(small, "7", Ok("7"));

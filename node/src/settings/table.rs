@@ -37,6 +37,11 @@ const POLICIES: &[&str] = &[
     "noeviction",
 ];
 
+/// Holes are filled all the time; there is no such switch. Clients know the beginning of Redis' own text.
+const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it requires a Redis server compiled with a modified Jemalloc like the one shipped by default with the Redis source distribution";
+/// TLS ends at the proxy.
+const NO_TLS: &str = "Unable to update TLS configuration. Check server logs.";
+
 const fn parameter(name: &'static str, default: &'static str, kind: Kind) -> Parameter {
     Parameter {
         name,
@@ -114,7 +119,7 @@ pub const PARAMETERS: &[Parameter] = &[
     number("active-defrag-threshold-lower", "10", 0, 1000),
     number("active-defrag-threshold-upper", "100", 0, 1000),
     number("active-expire-effort", "1", 1, 10),
-    switch("activedefrag", "no"),
+    parameter("activedefrag", "no", Kind::AlwaysOff(NO_DEFRAGMENTATION)),
     switch("activerehashing", "yes"),
     fixed("always-show-logo", "no"),
     switch("aof-disable-auto-gc", "no"),
@@ -261,14 +266,14 @@ pub const PARAMETERS: &[Parameter] = &[
     text("tls-client-cert-file", ""),
     text("tls-client-key-file", ""),
     secret("tls-client-key-file-pass", ""),
-    switch("tls-cluster", "no"),
+    parameter("tls-cluster", "no", Kind::AlwaysOff(NO_TLS)),
     text("tls-dh-params-file", ""),
     text("tls-key-file", ""),
     secret("tls-key-file-pass", ""),
     number("tls-port", "0", 0, 65535),
     switch("tls-prefer-server-ciphers", "no"),
     text("tls-protocols", ""),
-    switch("tls-replication", "no"),
+    parameter("tls-replication", "no", Kind::AlwaysOff(NO_TLS)),
     number("tls-session-cache-size", "20480", 0, MOST_INT),
     number("tls-session-cache-timeout", "300", 0, MOST_INT),
     switch("tls-session-caching", "yes"),
