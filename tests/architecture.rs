@@ -27,7 +27,7 @@ const PURE_FOLDERS: &[&str] = &[
     "node/src/log/effect.rs",
     "proxy/src/route",
     "proxy/src/pipe/in_flight.rs",
-    "proxy/src/client/reply_queue.rs",
+    "proxy/src/client/reply_queue",
     "proxy/src/hold.rs",
     "proxy/src/retry.rs",
 ];
