@@ -47,7 +47,7 @@ pub(super) enum Form {
 }
 
 /// The first eight bytes of an entry as one number, from which all lengths are read.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Header(u64);
 
 impl Header {
@@ -90,18 +90,25 @@ impl Header {
 
 /// An entry to be read. Its bytes may go on behind its end.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry<'a>(pub(super) &'a [u8]);
+pub(super) struct Entry<'a> {
+    bytes: &'a [u8],
+    header: Header,
+}
 
 impl<'a> Entry<'a> {
+    /// The entry at the front of these bytes.
     #[inline]
-    fn header(self) -> Header {
-        Header::read(self.0)
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            header: Header::read(bytes),
+        }
     }
 
     /// `None` when this is a hole.
     #[inline]
     pub(super) fn form(self) -> Option<Form> {
-        match self.header().0 & u64::from(FORM_MASK) {
+        match self.header.0 & u64::from(FORM_MASK) {
             1 => Some(Form::Integer),
             2 => Some(Form::Bytes),
             3 => Some(Form::Extent),
@@ -113,7 +120,7 @@ impl<'a> Entry<'a> {
     /// Bytes that the entry takes.
     #[inline]
     pub(super) fn len(self) -> usize {
-        self.header().len()
+        self.header.len()
     }
 
     /// The class in whose slab it lies.
@@ -125,10 +132,10 @@ impl<'a> Entry<'a> {
     /// When it expires, Unix milliseconds.
     #[inline]
     pub(super) fn expiry(self) -> Option<u64> {
-        if !self.header().says(HAS_EXPIRY) {
+        if !self.header.says(HAS_EXPIRY) {
             return None;
         }
-        let bytes = self.0[HEADER_BYTES - 2..].first_chunk::<8>()?;
+        let bytes = self.bytes[HEADER_BYTES - 2..].first_chunk::<8>()?;
         Some(u64::from_le_bytes(*bytes) >> 16)
     }
 
@@ -138,17 +145,27 @@ impl<'a> Entry<'a> {
         self.expiry().is_some_and(|at| at <= now_ms)
     }
 
+    /// Whether this is the key; never so for a long one, which is not here.
+    #[inline]
+    pub(super) fn has_short_key(self, key: &[u8]) -> bool {
+        self.header.key_len() == key.len()
+            && !self.header.says(LONG_KEY)
+            && self
+                .bytes
+                .get(self.header.key_at()..self.header.key_at() + key.len())
+                == Some(key)
+    }
+
     /// Whether the key part is a hash and the key lies in the extent.
     #[inline]
     pub(super) fn has_long_key(self) -> bool {
-        self.header().says(LONG_KEY)
+        self.header.says(LONG_KEY)
     }
 
     /// The key, or the hash of a long one.
     #[inline]
     pub(super) fn key_part(self) -> &'a [u8] {
-        let header = self.header();
-        &self.0[header.key_at()..][..header.key_len()]
+        &self.bytes[self.header.key_at()..][..self.header.key_len()]
     }
 
     /// The hash of a long key.
@@ -160,8 +177,7 @@ impl<'a> Entry<'a> {
     /// The value part.
     #[inline]
     pub(super) fn value_part(self) -> &'a [u8] {
-        let header = self.header();
-        &self.0[header.key_at() + header.key_len()..][..header.value_len()]
+        &self.bytes[self.header.key_at() + self.header.key_len()..][..self.header.value_len()]
     }
 
     /// The value of an entry in integer form.
@@ -191,17 +207,16 @@ impl<'a> Entry<'a> {
     /// The access mark.
     #[inline]
     pub(super) fn mark(self) -> u16 {
-        let [low, high] = [self.0[2], self.0[3]];
+        let [_, _, low, high, ..] = self.header.0.to_le_bytes();
         u16::from_le_bytes([low, high])
     }
 
     /// What OBJECT ENCODING says.
     pub(super) fn encoding(self) -> StringEncoding {
-        let header = self.header();
         match self.form() {
             Some(Form::Integer | Form::IntegerExtent) => StringEncoding::Integer,
             Some(Form::Bytes)
-                if !header.says(EDITED) && header.value_len() <= EMBEDDED_LIMIT_BYTES =>
+                if !self.header.says(EDITED) && self.header.value_len() <= EMBEDDED_LIMIT_BYTES =>
             {
                 StringEncoding::Embedded
             }
@@ -211,7 +226,7 @@ impl<'a> Entry<'a> {
 
     /// Whether it was edited in place.
     pub(super) fn is_edited(self) -> bool {
-        self.header().says(EDITED)
+        self.header.says(EDITED)
     }
 }
 
@@ -387,7 +402,7 @@ mod tests {
                     };
                     let mut bytes = vec![0xaa; 4200];
                     draft.write(&mut bytes);
-                    let entry = Entry(&bytes);
+                    let entry = Entry::new(&bytes);
                     assert_eq!(entry.len(), draft.len());
                     assert_eq!(entry.form(), Some(Form::Bytes));
                     assert_eq!(entry.key_part(), key);
@@ -397,11 +412,11 @@ mod tests {
                     let embedded = entry.encoding() == StringEncoding::Embedded;
                     assert_eq!(embedded, value_len <= 44);
                     grow_value(&mut bytes, value_len + 5);
-                    assert_eq!(Entry(&bytes).key_part(), key);
-                    assert_eq!(Entry(&bytes).value_part()[value_len..], [0; 5]);
+                    assert_eq!(Entry::new(&bytes).key_part(), key);
+                    assert_eq!(Entry::new(&bytes).value_part()[value_len..], [0; 5]);
                     if expiry.is_some() {
                         set_expiry(&mut bytes, u64::MAX);
-                        assert_eq!(Entry(&bytes).expiry(), Some(LATEST_EXPIRY));
+                        assert_eq!(Entry::new(&bytes).expiry(), Some(LATEST_EXPIRY));
                     }
                 }
             }
@@ -440,7 +455,7 @@ mod tests {
             };
             let mut bytes = [0xff; 64];
             draft.write(&mut bytes);
-            assert_eq!(Entry(&bytes).integer(), number);
+            assert_eq!(Entry::new(&bytes).integer(), number);
         }
     }
 }

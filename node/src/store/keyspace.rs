@@ -170,8 +170,13 @@ impl Store {
             return None;
         };
         self.counters.keyspace_hits += 1;
-        self.touch(db, found);
-        Some(self.database(db).value(found.handle))
+        let database = &mut self.databases[usize::from(db.0)];
+        let mark = database.entry(found.handle).mark();
+        let used = self.clock.used(mark);
+        if used != mark {
+            database.set_mark(found.handle, used);
+        }
+        Some(database.value(found.handle))
     }
 
     /// The value, not counted as an access (TYPE, OBJECT, TTL, CLIENT NO-TOUCH).

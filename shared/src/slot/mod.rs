@@ -57,6 +57,9 @@ impl fmt::Display for SlotId {
 #[must_use]
 #[inline]
 pub fn hash_tag(key: &[u8]) -> &[u8] {
+    if key.len() <= SHORT_KEY && !has_brace(key) {
+        return key;
+    }
     let Some(open) = memchr::memchr(b'{', key) else {
         return key;
     };
@@ -67,9 +70,41 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
     }
 }
 
+/// Up to this length looking at all bytes here is cheaper than calling a search.
+const SHORT_KEY: usize = 48;
+
+/// Whether there is a `{`. Eight bytes a step; subtracting one from each lets only those that are zero (equal) borrow into their top bit.
+#[inline]
+fn has_brace(key: &[u8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let in_word = |bytes: &[u8; 8]| {
+        let differs = u64::from_le_bytes(*bytes) ^ (EACH * b'{' as u64);
+        differs.wrapping_sub(EACH) & !differs & (EACH << 7) != 0
+    };
+    // The last word overlaps the one before.
+    match key.last_chunk::<8>() {
+        Some(last) => in_word(last) || key.as_chunks::<8>().0.iter().any(in_word),
+        None => key.contains(&b'{'),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_brace_is_seen_wherever_it_stands() {
+        for length in 0..60 {
+            let mut key = vec![b'z'; length];
+            assert!(!has_brace(&key));
+            for at in 0..length {
+                key[at] = b'{';
+                assert!(has_brace(&key));
+                key[at] = b'|';
+            }
+            assert!(!has_brace(&key));
+        }
+    }
 
     #[test]
     fn hash_tags_follow_the_specification() {

@@ -5,7 +5,7 @@
 mod write;
 
 use crate::store::counters::MemoryUse;
-use crate::store::entry::{self, Entry, Form};
+use crate::store::entry::{self, Entry, Form, LONGEST_INLINE_KEY};
 use crate::store::expiry::SweepState;
 use crate::store::extent::Extents;
 use crate::store::hash::KeyHasher;
@@ -74,7 +74,7 @@ struct Keys<'a> {
 impl HashSource for Keys<'_> {
     #[inline]
     fn hash_of(&self, handle: Handle) -> u64 {
-        let entry = Entry(self.slabs.bytes(handle));
+        let entry = Entry::new(self.slabs.bytes(handle));
         if entry.has_long_key() {
             entry.long_key_hash()
         } else {
@@ -164,15 +164,15 @@ impl Database {
     #[inline]
     fn has_key(&self, handle: Handle, key: Key<'_>) -> bool {
         let entry = self.entry(handle);
-        if !entry.has_long_key() {
-            return entry.key_part() == key.bytes;
+        if key.bytes.len() <= LONGEST_INLINE_KEY {
+            return entry.has_short_key(key.bytes);
         }
-        entry.long_key_hash() == key.hash.0 && self.key(handle) == key.bytes
+        entry.has_long_key() && entry.long_key_hash() == key.hash.0 && self.key(handle) == key.bytes
     }
 
     #[inline]
     pub(in crate::store) fn entry(&self, handle: Handle) -> Entry<'_> {
-        Entry(self.slabs.bytes(handle))
+        Entry::new(self.slabs.bytes(handle))
     }
 
     /// The key of a live entry.
@@ -276,6 +276,7 @@ impl Database {
     }
 
     /// Bytes of key and value.
+    #[inline]
     pub(in crate::store) fn payload(&self, entry: Entry<'_>) -> u64 {
         let in_slab = match entry.extent() {
             Some(id) => {

@@ -190,18 +190,26 @@ impl Database {
     /// Writes a draft in the place of an entry, or elsewhere if its size changed; says where. The old extent is the caller's.
     #[inline]
     fn rewrite(&mut self, found: Found, draft: Draft<'_>) -> Result<Handle, StoreFull> {
-        let old_class = self.entry(found.handle).class();
+        let old = self.entry(found.handle);
+        let (old_class, old_payload) = (old.class(), self.payload(old));
+        let expired = usize::from(old.expiry().is_some());
         let class = ClassId::of(draft.len());
-        if class == old_class {
-            self.account_removed(found.handle);
-            draft.write(self.slabs.bytes_mut(found.handle));
-            self.account_added(found.handle);
-            return Ok(found.handle);
-        }
-        let handle = self.slabs.allocate(class)?;
-        self.account_removed(found.handle);
+        let handle = if class == old_class {
+            found.handle
+        } else {
+            self.slabs.allocate(class)?
+        };
         draft.write(self.slabs.bytes_mut(handle));
-        self.account_added(handle);
+        let new_payload = self.payload(self.entry(handle));
+        self.dataset = self.dataset + new_payload - old_payload;
+        self.expiring -= expired;
+        if let Some(at) = draft.expiry {
+            self.expiring += 1;
+            self.slabs.note_expiry(handle, at);
+        }
+        if handle == found.handle {
+            return Ok(handle);
+        }
         self.index.replace(found.place, handle);
         self.free_place(found.handle, old_class);
         Ok(handle)
@@ -307,7 +315,7 @@ impl Database {
         let written = self.rewrite_with_expiry(
             found,
             key,
-            Entry(&scratch),
+            Entry::new(&scratch),
             Marks { expiry, mark },
             reclaimer,
         );

@@ -1,8 +1,9 @@
 //! Where the lines of leaves lie: a dense array of leaves of one size.
 //! Invariant: leaves fill the array without gaps; a removed one is replaced by the last, whose owner the caller tells. What lies well behind the last is not resident.
 
-use super::leaf::LeafSize;
+use super::leaf::{LeafAt, LeafSize, POSITION_LIMIT};
 use super::line::Line;
+use super::trie::RecordId;
 use crate::store::slab::Regions;
 use crate::store::value::StoreFull;
 
@@ -21,7 +22,7 @@ pub(super) struct Arena {
     size: LeafSize,
     regions: Regions,
     /// For every leaf the number of its record.
-    owners: Vec<u32>,
+    owners: Vec<RecordId>,
 }
 
 impl Arena {
@@ -36,34 +37,54 @@ impl Arena {
 
     /// Makes sure that there is room for so many more leaves.
     pub(super) fn ensure(&mut self, leaves: usize) -> Result<(), StoreFull> {
-        while self.owners.len() + leaves > self.regions.len() * LEAVES_PER_REGION {
+        let wanted = self.owners.len() + leaves;
+        if wanted >= POSITION_LIMIT as usize {
+            return Err(StoreFull);
+        }
+        while wanted > self.regions.len() * LEAVES_PER_REGION {
             self.regions.add()?;
         }
         Ok(())
     }
 
     /// An empty leaf for the record `owner`. There is room: see [`Arena::ensure`].
-    pub(super) fn add(&mut self, owner: u32) -> u32 {
-        let position = u32::try_from(self.owners.len()).unwrap_or(u32::MAX);
+    pub(super) fn add(&mut self, owner: RecordId) -> LeafAt {
+        let position = u32::try_from(self.owners.len()).unwrap_or(POSITION_LIMIT);
+        let leaf = LeafAt::new(self.size, position);
         self.owners.push(owner);
-        self.lines_mut(position).fill(Line::EMPTY);
-        position
+        self.lines_mut(leaf).fill(Line::EMPTY);
+        leaf
     }
 
     /// Removes a leaf; the owner of the one that was moved into its position is returned, if any was.
-    pub(super) fn remove(&mut self, position: u32) -> Option<u32> {
-        let last = u32::try_from(self.owners.len() - 1).unwrap_or(u32::MAX);
-        if position != last {
+    pub(super) fn remove(&mut self, leaf: LeafAt) -> Option<RecordId> {
+        let last = u32::try_from(self.owners.len() - 1).unwrap_or(POSITION_LIMIT);
+        let last = LeafAt::new(self.size, last);
+        if leaf != last {
             let mut moved = [Line::EMPTY; LeafSize::Large.lines()];
             let moved = &mut moved[..self.size.lines()];
             moved.copy_from_slice(self.lines(last));
-            self.lines_mut(position).copy_from_slice(moved);
+            self.lines_mut(leaf).copy_from_slice(moved);
         }
-        self.owners.swap_remove(position as usize);
+        self.owners.swap_remove(leaf.position());
         if self.owners.len().is_multiple_of(LEAVES_PER_STEP) {
             self.discard(self.owners.len() + STEPS_KEPT * LEAVES_PER_STEP);
         }
-        self.owners.get(position as usize).copied()
+        self.owners.get(leaf.position()).copied()
+    }
+
+    /// Whose lines these are.
+    #[inline]
+    pub(super) fn owner(&self, leaf: LeafAt) -> RecordId {
+        self.owners[leaf.position()]
+    }
+
+    /// Where a line lies, to prefetch it.
+    #[inline]
+    pub(super) fn line_address(&self, leaf: LeafAt, line: usize) -> Option<*const u8> {
+        let (region, at) = self.locate(leaf);
+        let region = self.regions.address(region)?;
+        Some(region.wrapping_add(at + line * size_of::<Line>()))
     }
 
     /// Gives one step of leaves back to the system, where there is a region for it.
@@ -78,8 +99,8 @@ impl Arena {
 
     /// The lines of a leaf.
     #[inline]
-    pub(super) fn lines(&self, position: u32) -> &[Line] {
-        let (region, at) = self.locate(position);
+    pub(super) fn lines(&self, leaf: LeafAt) -> &[Line] {
+        let (region, at) = self.locate(leaf);
         let bytes = &self.regions.bytes(region)[at..at + self.size.bytes()];
         // SAFETY: `bytes` is as long as that many lines. It begins at a multiple of a line's size, for regions begin at a page and leaves are whole lines. A line is made of integers without gaps, so any bytes are one. The borrow goes on in the result.
         unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), self.size.lines()) }
@@ -87,8 +108,8 @@ impl Arena {
 
     /// The same, to be changed.
     #[inline]
-    pub(super) fn lines_mut(&mut self, position: u32) -> &mut [Line] {
-        let (region, at) = self.locate(position);
+    pub(super) fn lines_mut(&mut self, leaf: LeafAt) -> &mut [Line] {
+        let (region, at) = self.locate(leaf);
         let lines = self.size.lines();
         let bytes = &mut self.regions.bytes_mut(region)[at..at + self.size.bytes()];
         // SAFETY: as in `lines`; and the mutable borrow goes on in the result.
@@ -96,8 +117,8 @@ impl Arena {
     }
 
     #[inline]
-    fn locate(&self, position: u32) -> (usize, usize) {
-        let position = position as usize;
+    fn locate(&self, leaf: LeafAt) -> (usize, usize) {
+        let position = leaf.position();
         (
             position / LEAVES_PER_REGION,
             position % LEAVES_PER_REGION * self.size.bytes(),
@@ -113,6 +134,6 @@ impl Arena {
     pub(super) fn overhead_bytes(&self) -> usize {
         STEPS_KEPT * LEAVES_PER_STEP * self.size.bytes()
             + self.regions.table_bytes()
-            + self.owners.capacity() * size_of::<u32>()
+            + self.owners.capacity() * size_of::<RecordId>()
     }
 }

@@ -2,6 +2,7 @@
 //! Pure.
 //! Invariant: a leaf of depth `d` stands in every entry whose path agrees with the first `d` bits of its prefix, and nowhere else.
 
+use super::leaf::LeafAt;
 use crate::store::chunked::Chunked;
 
 /// Bits of a hash that choose the root's entry: the slot.
@@ -15,10 +16,6 @@ pub(super) const MAX_DEPTH: u32 = 31;
 
 /// Marks entries that lead to a node.
 const NODE: u32 = 1 << 31;
-
-/// What stands at a place of the trie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LeafId(pub(super) u32);
 
 type Node = [u32; 1 << NODE_BITS];
 
@@ -37,34 +34,34 @@ fn bits(path: u32, skip: u32, count: u32) -> usize {
 
 impl Directory {
     /// Every path leads to `leaf`, of depth 0.
-    pub(super) fn new(leaf: LeafId) -> Self {
+    pub(super) fn new(leaf: LeafAt) -> Self {
         Self {
-            root: Box::new([leaf.0; 1 << ROOT_BITS]),
+            root: Box::new([leaf.bits(); 1 << ROOT_BITS]),
             nodes: Chunked::new(),
         }
     }
 
     /// The leaf of a path: the top 32 bits of a hash.
     #[inline]
-    pub(super) fn leaf(&self, path: u32) -> LeafId {
+    pub(super) fn leaf(&self, path: u32) -> LeafAt {
         let mut entry = self.root[bits(path, 0, ROOT_BITS)];
         let mut skip = ROOT_BITS;
         while entry & NODE != 0 {
             entry = self.nodes.get(entry & !NODE)[bits(path, skip, NODE_BITS)];
             skip += NODE_BITS;
         }
-        LeafId(entry)
+        LeafAt::from_bits(entry)
     }
 
-    /// Lets all paths that begin with the first `depth` bits of `prefix` lead to `leaf`; until now they led to one leaf of depth `depth - 1`, or to two of depth `depth + 1`.
-    pub(super) fn assign(&mut self, prefix: u32, depth: u32, leaf: LeafId) {
+    /// Lets all paths that begin with the first `depth` bits of `prefix` lead to `leaf`; until now they led to one leaf of this depth or one less, or to two of one more.
+    pub(super) fn assign(&mut self, prefix: u32, depth: u32, leaf: LeafAt) {
         if depth <= ROOT_BITS {
             let at = bits(prefix, 0, ROOT_BITS);
             for entry in &mut self.root[at..at + (1 << (ROOT_BITS - depth))] {
                 if *entry & NODE != 0 {
                     self.nodes.release(*entry & !NODE);
                 }
-                *entry = leaf.0;
+                *entry = leaf.bits();
             }
             return;
         }
@@ -90,7 +87,7 @@ impl Directory {
         let at = bits(prefix, skip, NODE_BITS);
         let covered = at..at + (1 << (skip + NODE_BITS - depth));
         for at in covered {
-            let entry = std::mem::replace(&mut self.nodes.get_mut(node)[at], leaf.0);
+            let entry = std::mem::replace(&mut self.nodes.get_mut(node)[at], leaf.bits());
             if entry & NODE != 0 {
                 self.nodes.release(entry & !NODE);
             }

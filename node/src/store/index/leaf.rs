@@ -13,6 +13,58 @@ pub(super) enum LeafSize {
     Large,
 }
 
+/// Where the lines of a leaf are: its size, and its position among the leaves of that size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LeafAt(u32);
+
+/// Marks large leaves. The bit above is free for the directory.
+const LARGE: u32 = 1 << 30;
+
+/// No leaf has as high a position.
+pub(super) const POSITION_LIMIT: u32 = LARGE - 1;
+
+impl LeafAt {
+    /// A leaf that has no lines yet.
+    pub(super) const NOWHERE: Self = Self(POSITION_LIMIT);
+
+    /// At this position, below [`POSITION_LIMIT`].
+    pub(super) fn new(size: LeafSize, position: u32) -> Self {
+        debug_assert!(position < POSITION_LIMIT);
+        Self(match size {
+            LeafSize::Small => position,
+            LeafSize::Large => position | LARGE,
+        })
+    }
+
+    /// As [`LeafAt::bits`] gave it.
+    #[inline]
+    pub(super) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// As a number below 2³¹.
+    #[inline]
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Its size.
+    #[inline]
+    pub(super) fn size(self) -> LeafSize {
+        if self.0 & LARGE == 0 {
+            LeafSize::Small
+        } else {
+            LeafSize::Large
+        }
+    }
+
+    /// Its position.
+    #[inline]
+    pub(super) fn position(self) -> usize {
+        (self.0 & !LARGE) as usize
+    }
+}
+
 /// Parts into which home lines divide the range of hashes: a multiple of both shapes' home lines, so that a scan's place within a leaf means the same in both.
 pub(super) const FRACTIONS: u32 = 180;
 
@@ -90,33 +142,4 @@ pub(super) fn insert(lines: &mut [Line], size: LeafSize, hash: u64, handle: Hand
         }
     }
     false
-}
-
-/// Line and slot of the first handle of this hash that `is_it`; the caller looks into the overflow list when there is none.
-#[inline]
-pub(super) fn find(
-    lines: &[Line],
-    size: LeafSize,
-    hash: u64,
-    mut is_it: impl FnMut(Handle) -> bool,
-) -> Option<(usize, usize)> {
-    let (home, fingerprint) = (size.home(hash), fingerprint(hash));
-    let mut look = |at: usize| {
-        let line = &lines[at];
-        line.matching(fingerprint)
-            .find(|&slot| is_it(line.handle(slot)))
-            .map(|slot| (at, slot))
-    };
-    if let Some(found) = look(home) {
-        return Some(found);
-    }
-    if lines[home].says(IN_NEIGHBOUR)
-        && let Some(found) = look(size.neighbour(home))
-    {
-        return Some(found);
-    }
-    if lines[home].says(IN_STASH) {
-        return (size.homes()..size.lines()).find_map(look);
-    }
-    None
 }

@@ -12,8 +12,14 @@ const PRESENT: u32 = (1 << LINE_SLOTS) - 1;
 /// Some key whose home this is lies in the next line.
 pub(super) const IN_NEIGHBOUR: u32 = 1 << LINE_SLOTS;
 
-/// Some key whose home this is lies in the stash or the overflow list.
+/// Some key whose home this is lies in the stash.
 pub(super) const IN_STASH: u32 = 2 << LINE_SLOTS;
+
+/// Some key whose home this is lies in the list beside the leaf.
+pub(super) const IN_LIST: u32 = 4 << LINE_SLOTS;
+
+/// Any of these.
+pub(super) const ELSEWHERE: u32 = IN_NEIGHBOUR | IN_STASH | IN_LIST;
 
 /// Twelve handles with a byte of each one's hash. Flags beside the taken slots are never wrong when clear; they may be set in vain after removals, until the leaf is built anew.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@
 //! Keys that find no place in a leaf that is far from full (equal hashes, which clients cannot foresee) go to a list beside the leaf: slow, but bounded and never lost.
 #![expect(
     unsafe_code,
-    reason = "compares twelve fingerprints at once, prefetches lines: speed is the product"
+    reason = "compares twelve fingerprints at once, reads pages as lines: speed and memory are the product"
 )]
 
 mod arena;
@@ -15,15 +15,14 @@ mod leaf;
 mod line;
 mod rebuild;
 mod scan;
+mod trie;
 
-use super::chunked::Chunked;
 use super::key::KeyHash;
 use super::slab::{Handle, prefetch};
 use super::value::StoreFull;
-use arena::Arena;
-use directory::{Directory, LeafId};
-use leaf::LeafSize;
-use line::Line;
+use leaf::LeafAt;
+use line::{ELSEWHERE, IN_LIST, IN_NEIGHBOUR, IN_STASH, Line};
+use trie::Trie;
 
 /// What the index must know about entries when it moves handles.
 pub(super) trait HashSource {
@@ -33,104 +32,25 @@ pub(super) trait HashSource {
     fn prefetch(&self, handle: Handle);
 }
 
-/// A handle that found no place in its leaf's lines.
-#[derive(Clone, Copy, Debug)]
-struct Overflow {
-    hash: u64,
-    handle: Handle,
-}
-
-/// What is known of a leaf beside its lines.
-#[derive(Debug)]
-struct LeafRecord {
-    /// The first `depth` bits that its hashes share; zeros below.
-    prefix: u32,
-    /// In the arena of its size.
-    position: u32,
-    /// Handles in lines.
-    count: u16,
-    depth: u8,
-    size: LeafSize,
-    #[expect(
-        clippy::box_collection,
-        reason = "nearly always absent; one word instead of three keeps records small"
-    )]
-    overflow: Option<Box<Vec<Overflow>>>,
-}
-
 /// Where a handle stands in the index. Good until the next insertion or removal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    leaf: LeafId,
-    /// [`OVERFLOW`] for the list beside the leaf.
-    line: u32,
-    slot: u32,
+    leaf: LeafAt,
+    /// [`LIST`] for the list beside the leaf.
+    line: usize,
+    slot: usize,
 }
 
-const OVERFLOW: u32 = u32::MAX;
+const LIST: usize = usize::MAX;
 
 /// The index of one database.
 #[derive(Debug)]
 pub(super) struct Index {
+    /// Absent until there is a key.
     trie: Option<Trie>,
     len: usize,
     /// Reused while a leaf is built anew.
     moving: Vec<(u64, Handle)>,
-}
-
-/// All that exists only once a key does.
-#[derive(Debug)]
-struct Trie {
-    directory: Directory,
-    records: Chunked<LeafRecord>,
-    small: Arena,
-    large: Arena,
-    overflow_bytes: usize,
-}
-
-#[inline]
-fn path(hash: u64) -> u32 {
-    (hash >> 32) as u32
-}
-
-impl Trie {
-    fn new() -> Result<Self, StoreFull> {
-        let mut small = Arena::new(LeafSize::Small);
-        small.ensure(1)?;
-        let mut records = Chunked::new();
-        let position = small.add(0);
-        let first = records.add(LeafRecord {
-            prefix: 0,
-            position,
-            count: 0,
-            depth: 0,
-            size: LeafSize::Small,
-            overflow: None,
-        });
-        Ok(Self {
-            directory: Directory::new(LeafId(first)),
-            records,
-            small,
-            large: Arena::new(LeafSize::Large),
-            overflow_bytes: 0,
-        })
-    }
-
-    #[inline]
-    fn lines(&self, record: &LeafRecord) -> &[Line] {
-        match record.size {
-            LeafSize::Small => self.small.lines(record.position),
-            LeafSize::Large => self.large.lines(record.position),
-        }
-    }
-
-    #[inline]
-    fn lines_mut(&mut self, size: LeafSize, position: u32) -> &mut [Line] {
-        match size {
-            LeafSize::Small => self.small.lines_mut(position),
-            LeafSize::Large => self.large.lines_mut(position),
-        }
-    }
 }
 
 impl Index {
@@ -151,20 +71,13 @@ impl Index {
 
     /// Bytes taken by what leads to entries.
     pub(super) fn bytes(&self) -> u64 {
-        self.trie.as_ref().map_or(0, |trie| {
-            (trie.directory.bytes()
-                + trie.records.bytes()
-                + trie.small.bytes()
-                + trie.large.bytes()
-                + trie.overflow_bytes) as u64
-        })
+        self.trie.as_ref().map_or(0, |trie| trie.bytes() as u64)
     }
 
     /// Bytes kept beside that.
     pub(super) fn overhead_bytes(&self) -> u64 {
-        self.trie.as_ref().map_or(0, |trie| {
-            (trie.small.overhead_bytes() + trie.large.overhead_bytes()) as u64
-        })
+        let bytes = self.trie.as_ref().map_or(0, Trie::overhead_bytes);
+        bytes as u64
     }
 
     /// The handle of this hash that `is_it`, and where it stands.
@@ -175,27 +88,72 @@ impl Index {
         mut is_it: impl FnMut(Handle) -> bool,
     ) -> Option<(Place, Handle)> {
         let trie = self.trie.as_ref()?;
-        let leaf = trie.directory.leaf(path(hash.0));
-        let record = trie.records.get(leaf.0);
-        let lines = trie.lines(record);
-        if let Some((line, slot)) = leaf::find(lines, record.size, hash.0, &mut is_it) {
+        let leaf = trie.leaf(hash.0);
+        let lines = trie.lines(leaf);
+        let home = leaf.size().home(hash.0);
+        let line = &lines[home];
+        for slot in line.matching(leaf::fingerprint(hash.0)) {
+            let handle = line.handle(slot);
+            if is_it(handle) {
+                let place = Place {
+                    leaf,
+                    line: home,
+                    slot,
+                };
+                return Some((place, handle));
+            }
+        }
+        if !line.says(ELSEWHERE) {
+            return None;
+        }
+        self.find_elsewhere(leaf, home, hash, &mut is_it)
+    }
+
+    /// The same for a key that may lie in the line after its home, in the stash, or in the list.
+    fn find_elsewhere(
+        &self,
+        leaf: LeafAt,
+        home: usize,
+        hash: KeyHash,
+        is_it: &mut dyn FnMut(Handle) -> bool,
+    ) -> Option<(Place, Handle)> {
+        let trie = self.trie.as_ref()?;
+        let (lines, size) = (trie.lines(leaf), leaf.size());
+        let fingerprint = leaf::fingerprint(hash.0);
+        let mut look = |at: usize| {
+            let line: &Line = &lines[at];
+            let mut slots = line.matching(fingerprint);
+            let slot = slots.find(|&slot| is_it(line.handle(slot)))?;
             let place = Place {
                 leaf,
-                line: u32::try_from(line).unwrap_or(OVERFLOW),
-                slot: u32::try_from(slot).unwrap_or(0),
+                line: at,
+                slot,
             };
-            return Some((place, lines[line].handle(slot)));
+            Some((place, line.handle(slot)))
+        };
+        if lines[home].says(IN_NEIGHBOUR)
+            && let Some(found) = look(size.neighbour(home))
+        {
+            return Some(found);
         }
-        let list = record.overflow.as_ref()?;
-        let at = list
+        if lines[home].says(IN_STASH)
+            && let Some(found) = (size.homes()..size.lines()).find_map(look)
+        {
+            return Some(found);
+        }
+        if !lines[home].says(IN_LIST) {
+            return None;
+        }
+        let list = trie.list(leaf);
+        let slot = list
             .iter()
             .position(|other| other.hash == hash.0 && is_it(other.handle))?;
         let place = Place {
             leaf,
-            line: OVERFLOW,
-            slot: u32::try_from(at).unwrap_or(u32::MAX),
+            line: LIST,
+            slot,
         };
-        Some((place, list[at].handle))
+        Some((place, list[slot].handle))
     }
 
     /// Where this very handle stands; its key has this hash.
@@ -208,29 +166,31 @@ impl Index {
     /// Asks for the home line of a hash.
     #[inline]
     pub(super) fn prefetch_line(&self, hash: KeyHash) {
-        if let Some(line) = self.home(hash) {
-            prefetch(std::ptr::from_ref(line).cast());
+        if let Some(trie) = &self.trie {
+            let leaf = trie.leaf(hash.0);
+            let line = leaf.size().home(hash.0);
+            if let Some(address) = trie.line_address(leaf, line) {
+                prefetch(address);
+            }
         }
     }
 
     /// Asks, through `ask`, for the entries that a lookup of this hash will most likely read.
     #[inline]
     pub(super) fn prefetch_entries(&self, hash: KeyHash, ask: impl Fn(Handle)) {
-        if let Some(line) = self.home(hash) {
+        if let Some(trie) = &self.trie {
+            let leaf = trie.leaf(hash.0);
+            let line = &trie.lines(leaf)[leaf.size().home(hash.0)];
             for slot in line.matching(leaf::fingerprint(hash.0)) {
                 ask(line.handle(slot));
             }
         }
     }
 
-    #[inline]
-    fn home(&self, hash: KeyHash) -> Option<&Line> {
-        let trie = self.trie.as_ref()?;
-        let record = trie.records.get(trie.directory.leaf(path(hash.0)).0);
-        trie.lines(record).get(record.size.home(hash.0))
-    }
-
     /// Adds a handle whose key is not in the index yet. Its entry is written already.
+    ///
+    /// # Errors
+    /// [`StoreFull`] when the system gives no memory for the first leaf; later ones can do without.
     pub(super) fn insert(
         &mut self,
         hash: KeyHash,
@@ -245,19 +205,14 @@ impl Index {
         };
         self.len += 1;
         loop {
-            let leaf = trie.directory.leaf(path(hash.0));
-            let record = trie.records.get_mut(leaf.0);
-            let lines = match record.size {
-                LeafSize::Small => trie.small.lines_mut(record.position),
-                LeafSize::Large => trie.large.lines_mut(record.position),
-            };
-            if leaf::insert(lines, record.size, hash.0, handle) {
-                record.count += 1;
+            let leaf = trie.leaf(hash.0);
+            if leaf::insert(trie.lines_mut(leaf), leaf.size(), hash.0, handle) {
+                trie.record_mut(leaf).count += 1;
                 return Ok(());
             }
             // Each round makes the leaf deeper or larger, or ends in its list.
             if !trie.make_room(leaf, source, &mut self.moving) {
-                trie.push_overflow(leaf, hash.0, handle);
+                trie.push_to_list(leaf, hash.0, handle);
                 return Ok(());
             }
         }
@@ -269,15 +224,11 @@ impl Index {
         let Some(trie) = self.trie.as_mut() else {
             return;
         };
-        let record = trie.records.get_mut(place.leaf.0);
-        if place.line == OVERFLOW {
-            if let Some(list) = record.overflow.as_mut() {
-                list[place.slot as usize].handle = handle;
-            }
-            return;
+        if place.line == LIST {
+            trie.replace_in_list(place.leaf, place.slot, handle);
+        } else {
+            trie.lines_mut(place.leaf)[place.line].replace(place.slot, handle);
         }
-        let (size, position) = (record.size, record.position);
-        trie.lines_mut(size, position)[place.line as usize].replace(place.slot as usize, handle);
     }
 
     /// Removes what stands at a place; the entries of all other handles are still there.
@@ -286,46 +237,13 @@ impl Index {
             return;
         };
         self.len -= 1;
-        let record = trie.records.get_mut(place.leaf.0);
-        if place.line == OVERFLOW {
-            trie.remove_overflow(place.leaf, place.slot as usize);
+        if place.line == LIST {
+            trie.remove_from_list(place.leaf, place.slot);
             return;
         }
-        record.count -= 1;
-        let (size, position) = (record.size, record.position);
-        trie.lines_mut(size, position)[place.line as usize].remove(place.slot as usize);
+        trie.lines_mut(place.leaf)[place.line].remove(place.slot);
+        trie.record_mut(place.leaf).count -= 1;
         trie.shrink_if_sparse(place.leaf, source, &mut self.moving);
-    }
-}
-
-impl Trie {
-    fn push_overflow(&mut self, leaf: LeafId, hash: u64, handle: Handle) {
-        let list = self
-            .records
-            .get_mut(leaf.0)
-            .overflow
-            .get_or_insert_default();
-        let before = list.capacity();
-        list.push(Overflow { hash, handle });
-        self.overflow_bytes += (list.capacity() - before) * size_of::<Overflow>();
-    }
-
-    fn remove_overflow(&mut self, leaf: LeafId, at: usize) {
-        let record = self.records.get_mut(leaf.0);
-        if let Some(list) = record.overflow.as_mut() {
-            list.swap_remove(at);
-            if list.is_empty() {
-                self.overflow_bytes -= list.capacity() * size_of::<Overflow>();
-                record.overflow = None;
-            }
-        }
-    }
-
-    fn take_overflow(&mut self, leaf: LeafId) -> Vec<Overflow> {
-        let list = self.records.get_mut(leaf.0).overflow.take();
-        let list = list.map_or_else(Vec::new, |list| *list);
-        self.overflow_bytes -= list.capacity() * size_of::<Overflow>();
-        list
     }
 }
 

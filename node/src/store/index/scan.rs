@@ -8,8 +8,9 @@
 
 use super::directory::MAX_DEPTH;
 use super::leaf::{FRACTIONS, LeafSize};
-use super::line::{IN_NEIGHBOUR, IN_STASH, Line};
-use super::{HashSource, Index, LeafRecord, Trie};
+use super::line::{IN_LIST, IN_NEIGHBOUR, IN_STASH, Line};
+use super::trie::{LeafRecord, Trie, path};
+use super::{HashSource, Index};
 use crate::store::slab::Handle;
 
 const PART_BITS: u32 = 8;
@@ -61,7 +62,7 @@ impl Position {
     }
 
     fn holds(self, hash: u64) -> bool {
-        (super::path(hash) ^ self.prefix) & Self::mask(self.depth) == 0
+        (path(hash) ^ self.prefix) & Self::mask(self.depth) == 0
     }
 
     /// The start of the region after this one; `None` at the end. The region is as large as alignment allows; the leaf found there makes it smaller.
@@ -95,7 +96,7 @@ impl Index {
         let mut position = Position::decode(cursor);
         let mut visited = 0;
         loop {
-            let record = trie.records.get(trie.directory.leaf(position.prefix).0);
+            let record = trie.record(trie.directory.leaf(position.prefix));
             if u32::from(record.depth) > position.depth {
                 position.depth = u32::from(record.depth);
             }
@@ -132,7 +133,7 @@ impl<'a> LeafWalk<'a> {
     fn new(trie: &'a Trie, record: &'a LeafRecord, position: Position) -> Self {
         Self {
             record,
-            lines: trie.lines(record),
+            lines: trie.lines(record.at),
             position,
             filtered: u32::from(record.depth) < position.depth,
             displaced: None,
@@ -141,7 +142,7 @@ impl<'a> LeafWalk<'a> {
 
     /// Visits the keys of the home that the position is in, and moves on; says how many.
     fn home(&mut self, source: &impl HashSource, visit: &mut dyn FnMut(Handle)) -> usize {
-        let size = self.record.size;
+        let size = self.record.at.size();
         let step = size.fractions_per_line();
         let home = self.position.part / step;
         self.position.part = (home + 1) * step;
@@ -165,7 +166,7 @@ impl<'a> LeafWalk<'a> {
                 look(source.hash_of(handle), handle);
             }
         }
-        if line.says(IN_STASH) || self.record.overflow.is_some() {
+        if line.says(IN_STASH) || line.says(IN_LIST) {
             let displaced = self
                 .displaced
                 .get_or_insert_with(|| displaced(self.record, self.lines, size, source));
@@ -188,7 +189,7 @@ fn displaced(
         .flat_map(|line| line.taken().map(|slot| line.handle(slot)))
         .map(|handle| (source.hash_of(handle), handle))
         .collect();
-    let list = record.overflow.iter().flat_map(|list| list.iter());
+    let list = record.list.iter().flat_map(|list| list.iter());
     found.extend(list.map(|other| (other.hash, other.handle)));
     found
 }
