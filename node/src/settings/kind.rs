@@ -7,9 +7,6 @@ use std::borrow::Cow;
 /// What is wrong with a value; the text that follows ` - ` in the error of CONFIG SET.
 pub type Complaint = Cow<'static, str>;
 
-/// Why a switch stays off.
-pub type Refusal = &'static str;
-
 /// What the value of a parameter may be.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -20,7 +17,7 @@ pub enum Kind {
     /// `yes` or `no`.
     Switch,
     /// `yes` or `no`, of which `yes` is refused with this complaint: the node does not have what it would switch on.
-    AlwaysOff(Refusal),
+    AlwaysOff(&'static str),
     /// An integer.
     Number {
         /// Smallest.
