@@ -141,6 +141,21 @@ impl PlainStore {
         Ok(())
     }
 
+    pub(super) fn set_text(
+        &mut self,
+        db: DbIndex,
+        key: Key<'_>,
+        value: &[u8],
+        expiry: ExpiryChange,
+    ) -> Result<(), StoreFull> {
+        let value = PlainValue::Bytes {
+            bytes: value.to_vec(),
+            raw: false,
+        };
+        self.put(db, key, value, expiry);
+        Ok(())
+    }
+
     pub(super) fn set_integer(
         &mut self,
         db: DbIndex,
