@@ -57,9 +57,12 @@ fn line() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Every key of the first two databases with its value and its expiry.
-fn everything(node: &mut TestNode) -> BTreeMap<(u8, Vec<u8>), (Vec<u8>, Option<u64>)> {
-    let mut all = BTreeMap::new();
+/// Value and expiry by database and key.
+type Keyspace = BTreeMap<(u8, Vec<u8>), (Vec<u8>, Option<u64>)>;
+
+/// Every key of the first two databases.
+fn everything(node: &mut TestNode) -> Keyspace {
+    let mut all = Keyspace::new();
     for number in 0..2 {
         let db = DbIndex(number);
         let mut keys = Vec::new();
