@@ -172,3 +172,16 @@ proptest! {
         prop_assert!(parsed.is_ok() || parsed.is_err());
     }
 }
+
+/// `switchyard topology init --node 127.0.0.1:6380 --output config/topology.toml --force` makes it anew.
+#[test]
+fn the_file_in_config_fits_the_default_addresses_and_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/topology.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let topology = parse(&path, &text).unwrap();
+    assert_eq!(
+        topology.nodes[0].address,
+        crate::config::NodeConfig::default().listen
+    );
+    assert_eq!(print(&topology), text);
+}
