@@ -23,6 +23,13 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 
+    #[command(flatten)]
+    pub(crate) log: LogArguments,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct LogArguments {
     /// What is logged to standard error: off, error, warn, info, debug or trace; also by part, as in "info,proxy=debug".
     #[arg(
         long,
@@ -42,6 +49,14 @@ pub(crate) struct Arguments {
         default_value = "text"
     )]
     pub(crate) log_format: LogFormat,
+}
+
+impl LogArguments {
+    /// The format as it is written on the command line.
+    pub(crate) fn format_name(&self) -> String {
+        let value = self.log_format.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 /// How log lines look.

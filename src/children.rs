@@ -55,11 +55,12 @@ struct Process {
 }
 
 impl ChildCluster {
-    /// Starts the children with the program of this process; clients are served when this returns.
+    /// Starts the children with the program of this process, the first `arguments` being those that concern its log; clients are served when
+    /// this returns.
     ///
     /// # Errors
     /// A child ended before it served: then with its exit code. Nothing is left running.
-    pub fn start(plan: ClusterPlan) -> Result<Self, Failure> {
+    pub fn start(plan: ClusterPlan, arguments: &[&str]) -> Result<Self, Failure> {
         let plan = plan.harmonised();
         let folder = temporary_folder()?;
         let (sender, events) = channel();
@@ -67,12 +68,12 @@ impl ChildCluster {
         replace_file(&node_file, &render(&plan.node))?;
         let mut nodes = Vec::new();
         for place in 0..usize::from(plan.shards) {
-            let mut command = server::<NodeConfig>(&node_file)?;
+            let mut command = server::<NodeConfig>(arguments, &node_file)?;
             command
                 .arg("--listen")
                 .arg(Address::loopback(0).to_string());
             give::<NodeConfig>(&mut command, "requirepass", &plan.node.requirepass);
-            let name = node_id(place).to_string();
+            let name = format!("node {}", node_id(place));
             let to_event = Event::NodeEnded;
             let events = sender.clone();
             let node =
@@ -90,7 +91,7 @@ impl ChildCluster {
             ..plan.proxy
         };
         replace_file(&proxy_file, &render(&settings))?;
-        let mut command = server::<ProxyConfig>(&proxy_file)?;
+        let mut command = server::<ProxyConfig>(arguments, &proxy_file)?;
         give::<ProxyConfig>(&mut command, "requirepass", &settings.requirepass);
         give::<ProxyConfig>(&mut command, "node-password", &settings.node_password);
         let events_of_proxy = sender.clone();
@@ -164,7 +165,7 @@ impl ChildCluster {
 }
 
 /// `switchyard node --config FILE`, or `proxy`, without the settings of this process' environment: the file has them already.
-fn server<C: Settings>(file: &Path) -> Result<Command, Failure> {
+fn server<C: Settings>(arguments: &[&str], file: &Path) -> Result<Command, Failure> {
     let program = std::env::current_exe().map_err(|source| Failure::System {
         what: "find its own program",
         source,
@@ -176,6 +177,7 @@ fn server<C: Settings>(file: &Path) -> Result<Command, Failure> {
         command.env_remove(name);
     }
     command
+        .args(arguments)
         .arg(C::SECTION)
         .arg("--stop-with-parent")
         .arg("--config")

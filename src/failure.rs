@@ -40,9 +40,9 @@ pub enum Failure {
         source: io::Error,
     },
     /// A node ended in an error.
-    #[error("node {name} failed")]
+    #[error("{name} failed")]
     Node {
-        /// Its name or address.
+        /// Which: `node n1`.
         name: String,
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -129,20 +129,18 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => code::USAGE,
-            Self::Data(_) | Self::Initial(_) => code::DATA,
+            Self::Data(_) | Self::Initial(_) | Self::Proxy(ProxyError::Topology(_)) => code::DATA,
             Self::File(error) => match error {
                 FileError::Missing(_) | FileError::Unreadable { .. } => code::NO_INPUT,
                 FileError::TooLong(_) | FileError::NotText(_) => code::DATA,
                 FileError::Unwritable { .. } | FileError::Exists(_) => code::CANNOT_CREATE,
             },
-            Self::Settings(_) => code::CONFIG,
+            Self::Settings(_) | Self::Proxy(ProxyError::Tls(_)) => code::CONFIG,
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => code::NO_PERMISSION,
                 _ => code::UNAVAILABLE,
             },
             Self::System { .. } => code::SYSTEM,
-            Self::Proxy(ProxyError::Tls(_)) => code::CONFIG,
-            Self::Proxy(ProxyError::Topology(_)) => code::DATA,
             Self::Node { .. } | Self::Proxy(_) | Self::Panicked => code::SOFTWARE,
             Self::Child { code, .. } => code.unwrap_or(code::SOFTWARE),
         }

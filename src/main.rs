@@ -6,7 +6,7 @@ mod args;
 mod serve;
 mod topology_command;
 
-use args::{Arguments, Command, LogFormat};
+use args::{Arguments, Command, LogArguments, LogFormat};
 use clap::Parser;
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
@@ -48,9 +48,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    start_log(arguments)?;
+    start_log(&arguments.log)?;
     match &arguments.command {
-        Command::Up(up) => serve::up(up),
+        Command::Up(up) => serve::up(up, &arguments.log),
         Command::Node(node) => serve::node(node),
         Command::Proxy(proxy) => serve::proxy(proxy),
         Command::Topology(command) => topology_command::run(command),
@@ -58,7 +58,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Sends the log to standard error.
-fn start_log(arguments: &Arguments) -> Result<(), Failure> {
+fn start_log(arguments: &LogArguments) -> Result<(), Failure> {
     let levels: Targets = arguments
         .log
         .parse()

@@ -1,6 +1,6 @@
 //! `switchyard up | node | proxy`: settings in, a server that runs until it is told to stop.
 
-use crate::args::{ServerArguments, UpArguments};
+use crate::args::{LogArguments, ServerArguments, UpArguments};
 use crate::say;
 use proxy::Proxy;
 use shared::config::{LoadError, NodeConfig, ProxyConfig, Settings, Sources, load, render};
@@ -27,7 +27,7 @@ pub(crate) fn node(arguments: &ServerArguments<NodeConfig>) -> Result<(), Failur
     };
     node::run(config, listener, told)
         .map(drop)
-        .map_err(|error| Failure::node(&address.to_string(), error))
+        .map_err(|error| Failure::node("the node", error))
 }
 
 /// `switchyard proxy`.
@@ -42,7 +42,7 @@ pub(crate) fn proxy(arguments: &ServerArguments<ProxyConfig>) -> Result<(), Fail
 }
 
 /// `switchyard up`.
-pub(crate) fn up(arguments: &UpArguments) -> Result<(), Failure> {
+pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Failure> {
     if arguments.followers > 0 {
         return Err(Failure::Usage(format!(
             "--followers {}: copies of shards are not there yet; leave it at 0",
@@ -51,10 +51,12 @@ pub(crate) fn up(arguments: &UpArguments) -> Result<(), Failure> {
     }
     let plan = plan(arguments)?;
     if arguments.processes {
-        let cluster = ChildCluster::start(plan)?;
+        let format = log.format_name();
+        let log = ["--log", log.log.as_str(), "--log-format", format.as_str()];
+        let cluster = ChildCluster::start(plan, &log)?;
         signals::on_stop(stopper(cluster.events()))?;
         for (name, id, address) in cluster.processes() {
-            say(&format!("{name}: process {id} at {address}"));
+            say(&format!("{name}: process {id}, at {address}"));
         }
         say(&format!("topology: {}", cluster.topology_file().display()));
         say(&format!("{READY}{}", cluster.client_address()));

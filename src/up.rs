@@ -195,7 +195,7 @@ fn start_node(
         what: "start a node",
         source,
     };
-    let name = crate::node_id(place).to_string();
+    let name = format!("node {}", crate::node_id(place));
     let address = listener.local_addr().map_err(failed)?;
     let (stop, stopped) = watch::channel(false);
     let config = config.clone();

@@ -285,6 +285,27 @@ fn a_node_is_ready_serves_and_ends_with_0_at_sigterm_and_sigint() {
 }
 
 #[test]
+fn a_second_signal_ends_at_once() {
+    let node = Server::start(command("node --listen 127.0.0.1:0 --shutdown-grace 10m"));
+    let mut greedy = TcpStream::connect(node.address()).expect("it listens");
+    // More than sockets hold: the node has replies left that nobody reads.
+    let value = "v".repeat(32 << 20);
+    write!(
+        greedy,
+        "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n{value}\r\n",
+        value.len()
+    )
+    .expect("it reads");
+    write!(greedy, "GET k\r\n").expect("it reads");
+    let mut first = [0; 5];
+    greedy.read_exact(&mut first).expect("it answers");
+    node.signal(Signal::SIGTERM);
+    node.signal(Signal::SIGINT);
+    let (code, _) = node.end();
+    assert!(matches!(code, Some(130 | 143)), "{code:?}");
+}
+
+#[test]
 fn a_local_cluster_is_ready_serves_and_ends_with_0() {
     for further in ["", " --processes"] {
         let up = Server::start(command(&format!(
@@ -307,12 +328,14 @@ fn a_local_cluster_is_ready_serves_and_ends_with_0() {
 
 #[test]
 fn no_child_outlives_a_cluster_that_is_killed() {
-    let up = Server::start(command(
-        "up --listen 127.0.0.1:0 --shards 1 --threads 1 --admin off --processes",
-    ));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command =
+        command("up --listen 127.0.0.1:0 --shards 1 --threads 1 --admin off --processes");
+    // Killed, it cannot remove the folder that it made.
+    command.env("TMPDIR", folder.path());
+    let up = Server::start(command);
     let address = up.address().to_owned();
     up.signal(Signal::SIGKILL);
-    // The children hold the parent's standard output, so its end is theirs too; then nobody listens.
     drop(up);
     let gone = (0..1_000).any(|_| {
         std::thread::park_timeout(std::time::Duration::from_millis(10));
