@@ -47,8 +47,6 @@ settings! {
             node_deadline: Duration = Duration::from_secs(1), within "0s" to "10m";
             /// How long a command may take, from reading it to its reply; "0s" for ever.
             request_deadline: Duration = Duration::from_secs(10), within "0s" to "1d";
-            /// Connections that each thread keeps to each node and database.
-            pipes_per_node: u16 = 1, within "1" to "64";
             /// Bytes of commands waiting for one connection to a node; beyond them clients that ask for it are not read from.
             pipe_queue_bytes: ByteCount = ByteCount(16 << 20), within "64kb" to "16gb";
             /// Commands waiting for replies of one connection to a node; beyond them clients that ask for it are not read from.
@@ -77,12 +75,6 @@ settings! {
         group "Stopping" {
             /// How long clients may take to read their last replies when the proxy is told to stop.
             shutdown_grace: Duration = Duration::from_secs(10), within "0s" to "1h";
-        }
-        group "Watching" {
-            /// Commands that take longer are kept in the slow log; "0s" keeps all, "off" none.
-            slowlog_log_slower_than: Option<Duration> = Some(Duration::from_millis(10)), within "0s" to "1h";
-            /// Commands that the slow log holds.
-            slowlog_max_len: u32 = 128, within "0" to "100000";
         }
     }
 }
