@@ -73,6 +73,21 @@ const ALLOWED: &[Allowed] = &[
         },
     },
     Allowed {
+        command: ANY,
+        may_fail: false,
+        reason: "a proxy looks at the slots of keys before a node looks at the other arguments",
+        is_meant: |ours, redis| {
+            let is_crossslot = |text: String| text.starts_with("CROSSSLOT ");
+            redis.error_text().is_some() && ours.error_text().is_some_and(is_crossslot)
+        },
+    },
+    Allowed {
+        command: "SCAN",
+        may_fail: true,
+        reason: "a proxy's cursor names a shard; one that it cannot have given is an error",
+        is_meant: |ours, _| *ours == Reply::Error(b"ERR invalid cursor".to_vec()),
+    },
+    Allowed {
         command: "COMMAND GETKEYS",
         may_fail: true,
         reason: "of commands that are not served yet no keys are known",

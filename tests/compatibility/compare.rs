@@ -188,6 +188,7 @@ fn without_notes(reply: &Reply) -> Reply {
     };
     match reply {
         Reply::Array(elements) => Reply::Array(all(elements)),
+        Reply::Set(elements) => Reply::Set(all(elements)),
         Reply::Map(elements) => Reply::Map(all(elements)),
         other => other.clone(),
     }

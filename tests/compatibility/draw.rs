@@ -452,7 +452,11 @@ impl Draw {
                 request.pop();
             }
             3..=4 => {
-                let extra = self.value();
+                // Of a key in the right slot only that key itself is known to be one.
+                let extra = match (self.keys, request.last()) {
+                    (KeySpace::Sharded, Some(last)) => last.clone(),
+                    _ => self.value(),
+                };
                 request.push(extra);
             }
             5 => request.truncate(1),
