@@ -110,8 +110,16 @@ impl AccessClock {
     /// The mark after one more use.
     #[inline]
     pub(super) fn used(&mut self, mark: u16) -> u16 {
+        if self.kind == MarkKind::Time {
+            return low_clock(self.seconds);
+        }
+        self.used_without_time(mark)
+    }
+
+    #[inline(never)]
+    fn used_without_time(&mut self, mark: u16) -> u16 {
         match self.kind {
-            MarkKind::Time => low_clock(self.seconds),
+            MarkKind::Time => mark,
             MarkKind::Frequency => {
                 let frequency = self.frequency(mark);
                 let frequency = self.count_use(frequency);

@@ -153,7 +153,13 @@ impl<'a> Entry<'a> {
             && self
                 .bytes
                 .get(self.header.key_at()..self.header.key_at() + key.len())
-                == Some(key)
+                .is_some_and(|ours| same(ours, key))
+    }
+
+    /// Whether all of it stands here: no extent and no long key.
+    #[inline]
+    pub(super) fn is_whole(self) -> bool {
+        matches!(self.form(), Some(Form::Integer | Form::Bytes))
     }
 
     /// Whether the key part is a hash and the key lies in the extent.
@@ -230,6 +236,23 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// Whether two slices of one length are equal. Keys are short: eight bytes a step here are cheaper than calling a comparison of any length.
+#[inline]
+fn same(ours: &[u8], theirs: &[u8]) -> bool {
+    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    match (ours.last_chunk::<8>(), theirs.last_chunk::<8>()) {
+        (Some(our_end), Some(their_end)) if ours.len() <= SHORT_KEY => {
+            // The last word overlaps the one before.
+            let mut words = ours.as_chunks().0.iter().zip(theirs.as_chunks().0);
+            word(our_end) == word(their_end) && words.all(|(one, other)| word(one) == word(other))
+        }
+        _ => ours == theirs,
+    }
+}
+
+/// Longer keys are left to the system's comparison.
+const SHORT_KEY: usize = 64;
+
 /// Writes an access mark.
 #[inline]
 pub(super) fn set_mark(entry: &mut [u8], mark: u16) {
@@ -240,6 +263,17 @@ pub(super) fn set_mark(entry: &mut [u8], mark: u16) {
 pub(super) fn set_expiry(entry: &mut [u8], at_ms: u64) {
     let bytes = at_ms.min(LATEST_EXPIRY).to_le_bytes();
     entry[HEADER_BYTES..HEADER_BYTES + EXPIRY_BYTES].copy_from_slice(&bytes[..EXPIRY_BYTES]);
+}
+
+/// Gives another value and mark to an entry without an extent; its class has room for it. It is no longer an edited one.
+#[inline]
+pub(super) fn replace_value(entry: &mut [u8], form: Form, part: &[u8], mark: u16) {
+    let header = Header::read(entry);
+    let value_at = header.key_at() + header.key_len();
+    entry[value_at..value_at + part.len()].copy_from_slice(part);
+    let kept = u64::from(HAS_EXPIRY) | 0xff << 8 | 0x7 << 45;
+    let new = header.0 & kept | form as u64 | u64::from(mark) << 16 | (part.len() as u64) << 32;
+    entry[..HEADER_BYTES].copy_from_slice(&new.to_le_bytes()[..HEADER_BYTES]);
 }
 
 /// Marks an entry, whose value is bytes, as edited in place.

@@ -9,7 +9,7 @@ use crate::store::entry::{self, Entry, Form, LONGEST_INLINE_KEY};
 use crate::store::expiry::SweepState;
 use crate::store::extent::Extents;
 use crate::store::hash::KeyHasher;
-use crate::store::index::{HashSource, Index, Place};
+use crate::store::index::{HashSource, Index, Place, Wanted};
 use crate::store::key::{Key, KeyHash};
 use crate::store::reclaim::Reclaimer;
 use crate::store::slab::{ClassId, Handle, Slabs};
@@ -88,6 +88,37 @@ impl HashSource for Keys<'_> {
     }
 }
 
+/// Looks for the entry of a key.
+struct WantedKey<'a> {
+    database: &'a Database,
+    key: Key<'a>,
+}
+
+impl Wanted for WantedKey<'_> {
+    #[inline]
+    fn is_it(&self, handle: Handle) -> bool {
+        let entry = self.database.entry(handle);
+        if self.key.bytes.len() <= LONGEST_INLINE_KEY {
+            return entry.has_short_key(self.key.bytes);
+        }
+        entry.has_long_key()
+            && entry.long_key_hash() == self.key.hash.0
+            && self.database.key(handle) == self.key.bytes
+    }
+}
+
+/// Looks for any entry of a hash.
+struct WantedHash<'a> {
+    database: &'a Database,
+    hash: KeyHash,
+}
+
+impl Wanted for WantedHash<'_> {
+    fn is_it(&self, handle: Handle) -> bool {
+        self.database.hash_of(handle) == self.hash
+    }
+}
+
 macro_rules! keys {
     ($database:ident) => {
         Keys {
@@ -138,16 +169,23 @@ impl Database {
     /// The entry of a key, expired or not.
     #[inline]
     pub(in crate::store) fn find(&self, key: Key<'_>) -> Option<Found> {
+        let wanted = WantedKey {
+            database: self,
+            key,
+        };
         self.index
-            .find(key.hash, |handle| self.has_key(handle, key))
+            .find(key.hash, &wanted)
             .map(|(place, handle)| Found { place, handle })
     }
 
     /// Some entry of this hash; there is hardly ever a second one.
     pub(in crate::store) fn find_hash(&self, hash: KeyHash) -> Option<Found> {
-        let keys = keys!(self);
+        let wanted = WantedHash {
+            database: self,
+            hash,
+        };
         self.index
-            .find(hash, |handle| keys.hash_of(handle) == hash.0)
+            .find(hash, &wanted)
             .map(|(place, handle)| Found { place, handle })
     }
 
@@ -159,15 +197,6 @@ impl Database {
 
     pub(in crate::store) fn hash_of(&self, handle: Handle) -> KeyHash {
         KeyHash(keys!(self).hash_of(handle))
-    }
-
-    #[inline]
-    fn has_key(&self, handle: Handle, key: Key<'_>) -> bool {
-        let entry = self.entry(handle);
-        if key.bytes.len() <= LONGEST_INLINE_KEY {
-            return entry.has_short_key(key.bytes);
-        }
-        entry.has_long_key() && entry.long_key_hash() == key.hash.0 && self.key(handle) == key.bytes
     }
 
     #[inline]

@@ -44,6 +44,59 @@ impl Database {
         marks: Marks,
         reclaimer: &mut Reclaimer,
     ) -> Result<(), StoreFull> {
+        let integer;
+        let (form, part) = match value {
+            NewValue::Integer(number) => {
+                integer = IntegerBytes::new(number);
+                (Form::Integer, integer.as_bytes())
+            }
+            NewValue::Bytes(bytes) => (Form::Bytes, bytes),
+            NewValue::Edited { .. } => {
+                return self.overwrite_elsewhere(found, key, value, marks, reclaimer);
+            }
+        };
+        if self.overwrite_in_place(found.handle, form, part, marks) {
+            return Ok(());
+        }
+        self.overwrite_elsewhere(found, key, value, marks, reclaimer)
+    }
+
+    /// The common case: the entry has no extent and keeps its class, and has an expiry if it had one before. `false`, with nothing changed, in all others.
+    #[inline]
+    fn overwrite_in_place(
+        &mut self,
+        handle: Handle,
+        form: Form,
+        part: &[u8],
+        marks: Marks,
+    ) -> bool {
+        let old = self.entry(handle);
+        let old_len = old.value_part().len();
+        let len = old.len() - old_len + part.len();
+        let fits = old.is_whole()
+            && old.expiry().is_some() == marks.expiry.is_some()
+            && len <= MAX_ENTRY_BYTES
+            && ClassId::of(len) == old.class();
+        if !fits {
+            return false;
+        }
+        entry::replace_value(self.slabs.bytes_mut(handle), form, part, marks.mark);
+        if let Some(at) = marks.expiry {
+            entry::set_expiry(self.slabs.bytes_mut(handle), at);
+            self.slabs.note_expiry(handle, at);
+        }
+        self.dataset = self.dataset + part.len() as u64 - old_len as u64;
+        true
+    }
+
+    fn overwrite_elsewhere(
+        &mut self,
+        found: Found,
+        key: Key<'_>,
+        value: NewValue<'_>,
+        marks: Marks,
+        reclaimer: &mut Reclaimer,
+    ) -> Result<(), StoreFull> {
         let old_extent = self.entry(found.handle).extent();
         self.with_draft(key, value, marks, |database, draft| {
             database.rewrite(found, draft).map(|_| ())

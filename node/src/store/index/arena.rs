@@ -63,7 +63,7 @@ impl Arena {
         if leaf != last {
             let mut moved = [Line::EMPTY; LeafSize::Large.lines()];
             let moved = &mut moved[..self.size.lines()];
-            moved.copy_from_slice(self.lines(last));
+            moved.copy_from_slice(self.lines(last, self.size));
             self.lines_mut(leaf).copy_from_slice(moved);
         }
         self.owners.swap_remove(leaf.position());
@@ -81,8 +81,13 @@ impl Arena {
 
     /// Where a line lies, to prefetch it.
     #[inline]
-    pub(super) fn line_address(&self, leaf: LeafAt, line: usize) -> Option<*const u8> {
-        let (region, at) = self.locate(leaf);
+    pub(super) fn line_address(
+        &self,
+        leaf: LeafAt,
+        size: LeafSize,
+        line: usize,
+    ) -> Option<*const u8> {
+        let (region, at) = locate(leaf, size);
         let region = self.regions.address(region)?;
         Some(region.wrapping_add(at + line * size_of::<Line>()))
     }
@@ -97,32 +102,24 @@ impl Arena {
         }
     }
 
-    /// The lines of a leaf.
+    /// The lines of a leaf. The arena's own size is said again, for where it is a constant the rest is too.
     #[inline]
-    pub(super) fn lines(&self, leaf: LeafAt) -> &[Line] {
-        let (region, at) = self.locate(leaf);
-        let bytes = &self.regions.bytes(region)[at..at + self.size.bytes()];
+    pub(super) fn lines(&self, leaf: LeafAt, size: LeafSize) -> &[Line] {
+        debug_assert_eq!(size, self.size);
+        let (region, at) = locate(leaf, size);
+        let bytes = &self.regions.bytes(region)[at..at + size.bytes()];
         // SAFETY: `bytes` is as long as that many lines. It begins at a multiple of a line's size, for regions begin at a page and leaves are whole lines. A line is made of integers without gaps, so any bytes are one. The borrow goes on in the result.
-        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), self.size.lines()) }
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), size.lines()) }
     }
 
     /// The same, to be changed.
     #[inline]
     pub(super) fn lines_mut(&mut self, leaf: LeafAt) -> &mut [Line] {
-        let (region, at) = self.locate(leaf);
+        let (region, at) = locate(leaf, self.size);
         let lines = self.size.lines();
         let bytes = &mut self.regions.bytes_mut(region)[at..at + self.size.bytes()];
         // SAFETY: as in `lines`; and the mutable borrow goes on in the result.
         unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), lines) }
-    }
-
-    #[inline]
-    fn locate(&self, leaf: LeafAt) -> (usize, usize) {
-        let position = leaf.position();
-        (
-            position / LEAVES_PER_REGION,
-            position % LEAVES_PER_REGION * self.size.bytes(),
-        )
     }
 
     /// Bytes of the leaves.
@@ -136,4 +133,14 @@ impl Arena {
             + self.regions.table_bytes()
             + self.owners.capacity() * size_of::<RecordId>()
     }
+}
+
+/// Region and offset in it.
+#[inline]
+fn locate(leaf: LeafAt, size: LeafSize) -> (usize, usize) {
+    let position = leaf.position();
+    (
+        position / LEAVES_PER_REGION,
+        position % LEAVES_PER_REGION * size.bytes(),
+    )
 }

@@ -32,6 +32,20 @@ pub(super) trait HashSource {
     fn prefetch(&self, handle: Handle);
 }
 
+/// What a lookup looks for, among handles whose hash may be the right one.
+pub(super) trait Wanted {
+    /// Whether it is this one.
+    fn is_it(&self, handle: Handle) -> bool;
+}
+
+/// Looks for this very handle.
+impl Wanted for Handle {
+    #[inline]
+    fn is_it(&self, handle: Handle) -> bool {
+        *self == handle
+    }
+}
+
 /// Where a handle stands in the index. Good until the next insertion or removal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -80,13 +94,9 @@ impl Index {
         bytes as u64
     }
 
-    /// The handle of this hash that `is_it`, and where it stands.
+    /// The handle of this hash that is wanted, and where it stands.
     #[inline]
-    pub(super) fn find(
-        &self,
-        hash: KeyHash,
-        mut is_it: impl FnMut(Handle) -> bool,
-    ) -> Option<(Place, Handle)> {
+    pub(super) fn find(&self, hash: KeyHash, wanted: &impl Wanted) -> Option<(Place, Handle)> {
         let trie = self.trie.as_ref()?;
         let leaf = trie.leaf(hash.0);
         let lines = trie.lines(leaf);
@@ -94,7 +104,7 @@ impl Index {
         let line = &lines[home];
         for slot in line.matching(leaf::fingerprint(hash.0)) {
             let handle = line.handle(slot);
-            if is_it(handle) {
+            if wanted.is_it(handle) {
                 let place = Place {
                     leaf,
                     line: home,
@@ -106,24 +116,25 @@ impl Index {
         if !line.says(ELSEWHERE) {
             return None;
         }
-        self.find_elsewhere(leaf, home, hash, &mut is_it)
+        self.find_elsewhere(leaf, home, hash, wanted)
     }
 
     /// The same for a key that may lie in the line after its home, in the stash, or in the list.
+    #[inline(never)]
     fn find_elsewhere(
         &self,
         leaf: LeafAt,
         home: usize,
         hash: KeyHash,
-        is_it: &mut dyn FnMut(Handle) -> bool,
+        wanted: &impl Wanted,
     ) -> Option<(Place, Handle)> {
         let trie = self.trie.as_ref()?;
         let (lines, size) = (trie.lines(leaf), leaf.size());
         let fingerprint = leaf::fingerprint(hash.0);
-        let mut look = |at: usize| {
+        let look = |at: usize| {
             let line: &Line = &lines[at];
             let mut slots = line.matching(fingerprint);
-            let slot = slots.find(|&slot| is_it(line.handle(slot)))?;
+            let slot = slots.find(|&slot| wanted.is_it(line.handle(slot)))?;
             let place = Place {
                 leaf,
                 line: at,
@@ -147,7 +158,7 @@ impl Index {
         let list = trie.list(leaf);
         let slot = list
             .iter()
-            .position(|other| other.hash == hash.0 && is_it(other.handle))?;
+            .position(|other| other.hash == hash.0 && wanted.is_it(other.handle))?;
         let place = Place {
             leaf,
             line: LIST,
@@ -159,8 +170,7 @@ impl Index {
     /// Where this very handle stands; its key has this hash.
     #[inline]
     pub(super) fn find_handle(&self, hash: KeyHash, handle: Handle) -> Option<Place> {
-        self.find(hash, |other| other == handle)
-            .map(|(place, _)| place)
+        self.find(hash, &handle).map(|(place, _)| place)
     }
 
     /// Asks for the home line of a hash.

@@ -94,8 +94,8 @@ impl Trie {
     #[inline]
     pub(super) fn lines(&self, leaf: LeafAt) -> &[Line] {
         match leaf.size() {
-            LeafSize::Small => self.small.lines(leaf),
-            LeafSize::Large => self.large.lines(leaf),
+            LeafSize::Small => self.small.lines(leaf, LeafSize::Small),
+            LeafSize::Large => self.large.lines(leaf, LeafSize::Large),
         }
     }
 
@@ -111,7 +111,10 @@ impl Trie {
     /// Where one of its lines lies, to prefetch it.
     #[inline]
     pub(super) fn line_address(&self, leaf: LeafAt, line: usize) -> Option<*const u8> {
-        self.arena(leaf.size()).line_address(leaf, line)
+        match leaf.size() {
+            LeafSize::Small => self.small.line_address(leaf, LeafSize::Small, line),
+            LeafSize::Large => self.large.line_address(leaf, LeafSize::Large, line),
+        }
     }
 
     /// Whose lines these are.
