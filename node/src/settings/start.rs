@@ -38,6 +38,10 @@ impl Settings {
                 config.proto_max_bulk_len.0.to_string(),
             ),
             ("client-output-buffer-limit", output_limit),
+            (
+                "enable-debug-command",
+                config.enable_debug_command.to_string(),
+            ),
             ("databases", config.databases.to_string()),
             ("maxmemory", config.maxmemory.0.to_string()),
             ("maxmemory-policy", config.maxmemory_policy.to_string()),
