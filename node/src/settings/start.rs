@@ -55,10 +55,6 @@ impl Settings {
             ),
             ("slowlog-log-slower-than", slower_than),
             ("slowlog-max-len", config.slowlog_max_len.to_string()),
-            (
-                "enable-debug-command",
-                config.enable_debug_command.to_string(),
-            ),
         ];
         let mut settings = Self::default();
         for (name, value) in given {

@@ -78,7 +78,7 @@ const SHORT_KEY: usize = 48;
 fn has_brace(key: &[u8]) -> bool {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let in_word = |bytes: &[u8; 8]| {
-        let differs = u64::from_le_bytes(*bytes) ^ (EACH * b'{' as u64);
+        let differs = u64::from_le_bytes(*bytes) ^ (EACH * u64::from(b'{'));
         differs.wrapping_sub(EACH) & !differs & (EACH << 7) != 0
     };
     // The last word overlaps the one before.
