@@ -213,7 +213,7 @@ fn a_broken_or_older_topology_file_is_refused_and_the_old_one_stays() {
     let look = || std::fs::write(&topology, "version = 9\n[[node").expect("written");
     let refused: [(&str, &dyn Fn()); 3] = [
         ("older", &|| {
-            write_topology(&topology, 3, &nodes, &everything_on(0))
+            write_topology(&topology, 3, &nodes, &everything_on(0));
         }),
         ("torn", &look),
         ("slots without owner", &|| {

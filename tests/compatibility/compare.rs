@@ -97,11 +97,12 @@ fn rule(request: &Request) -> Rule {
         }
         // Keys that have expired are counted until a sweep removes them, which is soon, not at once.
         "DBSIZE" => Rule::KeyCount,
-        // The idle time is read from bits that mean something else after a change of maxmemory-policy.
-        "OBJECT IDLETIME" => Rule::SameType,
         // Each is about the process, the moment or chance; what remains is that a reply of this type comes.
-        "TIME" | "RANDOMKEY" | "CLIENT ID" | "LOLWUT" | "MEMORY USAGE" | "MEMORY DOCTOR"
-        | "DEBUG OBJECT" | "LATENCY DOCTOR" | "SLOWLOG LEN" | "OBJECT FREQ" => Rule::SameType,
+        // (The idle time is read from bits that mean something else after a change of maxmemory-policy.)
+        "OBJECT IDLETIME" | "TIME" | "RANDOMKEY" | "CLIENT ID" | "LOLWUT" | "MEMORY USAGE"
+        | "MEMORY DOCTOR" | "DEBUG OBJECT" | "LATENCY DOCTOR" | "SLOWLOG LEN" | "OBJECT FREQ" => {
+            Rule::SameType
+        }
         // Lists of events that differ from run to run.
         "SCAN" | "SLOWLOG GET" | "LATENCY LATEST" | "LATENCY HISTORY" | "LATENCY HISTOGRAM" => {
             Rule::SameShape
