@@ -18,12 +18,17 @@ fn limited_node(policy: &str) -> Server {
     start_node(&["--maxmemory", "32mb", "--maxmemory-policy", policy])
 }
 
+/// What counts against the limit: all that is used but the overhead and the clients' buffers, which INFO tells apart.
 fn used_memory(client: &mut Client) -> u64 {
     let info = client.call_words("INFO memory").text();
-    let line = info
-        .lines()
-        .find_map(|line| line.strip_prefix("used_memory:"));
-    line.expect("used_memory").trim().parse().expect("a number")
+    let number = |name: &str| -> u64 {
+        let line = info.lines().find_map(|line| line.strip_prefix(name));
+        line.expect("a field of INFO")
+            .trim()
+            .parse()
+            .expect("a number")
+    };
+    number("used_memory:") - number("mem_not_counted_for_evict:")
 }
 
 /// Writes `count` keys of `size` bytes; gives the number of those that were refused.

@@ -179,7 +179,8 @@ impl Settings {
                 .kind
                 .parse(&values[index], value)
                 .map_err(|complaint| SetError::Failed {
-                    name: name.to_vec(),
+                    // As the table spells it, unlike the refusals above: so does Redis.
+                    name: PARAMETERS[index].name_for(name).as_bytes().to_vec(),
                     complaint,
                 })?;
         }

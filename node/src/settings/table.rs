@@ -104,6 +104,14 @@ impl Parameter {
         let same = |known: &str| known.as_bytes().eq_ignore_ascii_case(name);
         same(self.name) || self.alias.is_some_and(same)
     }
+
+    /// Its name, or its older one when it was called by that.
+    pub fn name_for(&self, called: &[u8]) -> &'static str {
+        match self.alias {
+            Some(alias) if alias.as_bytes().eq_ignore_ascii_case(called) => alias,
+            _ => self.name,
+        }
+    }
 }
 
 /// All parameters, by name.

@@ -9,22 +9,29 @@ use shared::resp::ErrorReply;
 /// CONFIG GET pattern …
 pub(super) fn get(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let patterns = call.args;
-    let wanted = |name: &str| {
+    // A whole name is given back in the letters in which it was asked for, as Redis does.
+    let asked = |name: &str| {
         patterns
             .iter_from(2)
-            .any(|pattern| glob::matches_any_case(pattern, name.as_bytes()))
+            .find(|pattern| glob::matches_any_case(pattern, name.as_bytes()))
+            .map(|pattern| {
+                pattern
+                    .eq_ignore_ascii_case(name.as_bytes())
+                    .then_some(pattern)
+            })
     };
-    let shown: Vec<(&str, &[u8])> = call
-        .node
-        .settings
+    let settings = &call.node.settings;
+    let shown = settings
         .shown()
-        .filter(|(name, _)| wanted(name))
-        .collect();
-    call.reply.map(shown.len());
+        .filter_map(|(name, value)| Some((asked(name)?.unwrap_or(name.as_bytes()), value)));
+    let head = call.reply.map_later();
+    let mut pairs = 0;
     for (name, value) in shown {
-        call.reply.bulk(name.as_bytes());
+        call.reply.bulk(name);
         call.reply.bulk(value);
+        pairs += 1;
     }
+    call.reply.finish(head, pairs);
     Ok(Action::Continue)
 }
 
@@ -93,7 +100,7 @@ mod tests {
         let mut check = |line: &str, reply: &str| assert_eq!(node.send(line), reply, "{line}");
         check(
             "CONFIG GET MAXMEMORY zork",
-            "*2\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n",
+            "*2\r\n$9\r\nMAXMEMORY\r\n$1\r\n0\r\n",
         );
         check(
             "CONFIG GET slave-prio* hz",

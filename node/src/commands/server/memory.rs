@@ -92,18 +92,51 @@ pub(super) fn stats(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.reply
             .integer(i64::try_from(*count).unwrap_or(i64::MAX));
     }
-    let fragmentation = [("fragmentation", ratio(resident, total))];
-    for (name, value) in ratios.iter().chain(&fragmentation) {
+    // What is allocated is all in use; what the system holds beyond that is one figure.
+    let wasted = resident.saturating_sub(total);
+    let fragmentation = [
+        ("allocator-fragmentation", 1.0, 0),
+        ("allocator-rss", ratio(resident, total), wasted),
+        ("rss-overhead", 1.0, 0),
+    ];
+    for (name, value) in &ratios {
         call.reply.bulk(name.as_bytes());
         call.reply.double(*value);
     }
+    for (name, share, bytes) in &fragmentation {
+        call.reply.bulk(format!("{name}.ratio").as_bytes());
+        call.reply.double(*share);
+        call.reply.bulk(format!("{name}.bytes").as_bytes());
+        call.reply
+            .integer(i64::try_from(*bytes).unwrap_or(i64::MAX));
+    }
+    call.reply.bulk(b"fragmentation");
+    call.reply.double(ratio(resident, total));
     call.reply.bulk(b"fragmentation.bytes");
-    let wasted = resident.saturating_sub(total);
     call.reply
         .integer(i64::try_from(wasted).unwrap_or(i64::MAX));
-    call.reply
-        .finish(head, counts.len() + last.len() + ratios.len() + 2);
+    let databases = database_overheads(call);
+    let pairs = counts.len() + last.len() + ratios.len() + 2 * fragmentation.len() + 2 + databases;
+    call.reply.finish(head, pairs);
     Ok(Action::Continue)
+}
+
+/// One map for each database with keys; how many there were. One index serves keys and expiries, and its bytes are not kept by database.
+fn database_overheads(call: &mut Call<'_>) -> usize {
+    let mut databases = 0;
+    for number in 0..call.store.databases() {
+        if call.store.len(DbIndex(number)) > 0 {
+            call.reply.bulk(format!("db.{number}").as_bytes());
+            call.reply.map(3);
+            for table in ["main", "expires", "slot-to-keys"] {
+                call.reply
+                    .bulk(format!("overhead.hashtable.{table}").as_bytes());
+                call.reply.integer(0);
+            }
+            databases += 1;
+        }
+    }
+    databases
 }
 
 pub(super) fn ratio(part: u64, whole: u64) -> f64 {
