@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
 use shared::clock::Clock;
@@ -95,6 +96,8 @@ pub(crate) struct ProxyShared {
     pub(crate) held_until_ms: AtomicU64,
     /// CLIENT PAUSE: not only writes.
     pub(crate) holds_all: AtomicBool,
+    /// The clock of all threads, so that their milliseconds mean the same.
+    pub(crate) clock: Clock,
     /// When the proxy was started, wall-clock milliseconds.
     pub(crate) started_ms: u64,
     /// Where it listens.
@@ -201,6 +204,8 @@ impl Proxy {
         watch: Option<TopologyWatch>,
     ) -> Result<Self, ProxyError> {
         let topology = LiveTopology::new(topology)?;
+        let clock = Clock::system();
+        make_room_for_files(&config);
         let tls = TlsFront::of(&config)?;
         let listeners = Listeners::bind(&config)?;
         let (senders, orders) = (0..thread_count(&config))
@@ -216,7 +221,8 @@ impl Proxy {
             next_client: AtomicU64::new(1),
             held_until_ms: AtomicU64::new(0),
             holds_all: AtomicBool::new(false),
-            started_ms: Clock::system().wall_ms(),
+            started_ms: clock.wall_ms(),
+            clock,
             address: listeners.clients_address,
             run_id: random_id(),
             threads: Mutex::new(senders),
@@ -361,6 +367,28 @@ impl ProxyHandle {
         // Nobody listens any more when it has ended by itself; the thread says why.
         self.stop.send(true).ok();
         self.thread.join().map_err(|_| ProxyError::ThreadEnded)?
+    }
+}
+
+/// Sockets and files beside those of clients: pipes, listeners, the topology, the log.
+const OTHER_FILES: u64 = 1_024;
+
+/// Raises the process' limit of open files, as far as it may, so that `maxclients` can be kept.
+fn make_room_for_files(config: &ProxyConfig) {
+    let wanted = u64::from(config.maxclients) + OTHER_FILES;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return;
+    };
+    if soft >= wanted {
+        return;
+    }
+    let possible = wanted.min(hard);
+    if setrlimit(Resource::RLIMIT_NOFILE, possible, hard).is_err() || possible < wanted {
+        tracing::warn!(
+            wanted,
+            limit = possible.max(soft),
+            "fewer files may be open than maxclients needs; raise the limit of open files"
+        );
     }
 }
 

@@ -102,6 +102,8 @@ pub(crate) struct ProxyThread {
     pub(crate) split: Split,
     flusher: Option<Waker>,
     pub(crate) clock: Clock,
+    /// Monotonic milliseconds at the last tick.
+    pub(crate) tick_ms: u64,
     is_stopping: bool,
     /// CLIENT PAUSE was in force at the last tick.
     was_held: bool,
@@ -139,7 +141,8 @@ impl ProxyThread {
                 batch: RequestBatch::default(),
                 split: Split::default(),
                 flusher: None,
-                clock: Clock::system(),
+                tick_ms: proxy.clock.monotonic_ms(),
+                clock: proxy.clock.clone(),
                 is_stopping: false,
                 was_held: false,
                 ticks: 0,
@@ -251,6 +254,7 @@ impl ProxyThread {
 
     /// Deadlines of pipes and clients, and the counters that other threads may see.
     fn tick(&mut self) {
+        self.tick_ms = self.now_ms();
         self.follow_topology();
         self.tick_pipes();
         self.tick_clients();
