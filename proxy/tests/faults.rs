@@ -8,12 +8,12 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::config::{ByteCount, Secret};
 use support::client::Client;
 use support::node::{FakeNode, Manner};
-use support::{eventually, key_of, settings, start, topology};
+use support::{Timer, eventually, key_of, pause, settings, start, topology};
 
 #[test]
 fn replies_come_in_request_order_when_one_shard_is_slow() {
@@ -73,7 +73,7 @@ fn a_dead_node_fails_only_its_keys_and_comes_back_without_a_restart() {
     let down = "-CLUSTERDOWN shard s1 cannot be reached; the command was not applied and may be sent again\r\n";
     assert_eq!(client.ask(&format!("SET {bad_key} 1")), down);
     // From now on it fails at once.
-    let begin = Instant::now();
+    let begin = Timer::start();
     assert_eq!(client.ask(&format!("GET {bad_key}")), down);
     assert!(begin.elapsed() < Duration::from_millis(200), "failed fast");
     assert_eq!(
@@ -106,7 +106,7 @@ fn commands_wait_for_a_node_that_is_back_before_the_deadline() {
     let mut client = Client::connect(proxy.client_address());
     assert_eq!(client.ask("SET a 1"), "+OK\r\n");
     node.kill();
-    let down = Instant::now();
+    let down = Timer::start();
     client.send(&["SET b 1", "GET b", "SET c 1"]);
     while down.elapsed() < Duration::from_millis(150) {
         std::thread::yield_now();
@@ -160,7 +160,7 @@ fn a_node_that_hangs_is_given_up_at_the_request_deadline() {
     let (good_key, bad_key) = (key_of(0, 2, 1), key_of(1, 2, 1));
     ill.behave(Manner::Mute);
     let mut client = Client::connect(proxy.client_address());
-    let begin = Instant::now();
+    let begin = Timer::start();
     client.send(&[&format!("SET {bad_key} 1"), &format!("GET {good_key}")]);
     assert!(
         client
@@ -277,7 +277,7 @@ fn a_client_that_never_reads_is_stopped_and_then_cut_while_others_go_on() {
         .set_write_timeout(Some(Duration::from_millis(200)))
         .unwrap();
     let mut other = Client::connect(proxy.client_address());
-    let begin = Instant::now();
+    let begin = Timer::start();
     let mut was_cut = false;
     while begin.elapsed() < Duration::from_secs(10) && !was_cut {
         let mut out = Vec::new();
@@ -336,7 +336,7 @@ fn the_topology_may_change_a_hundred_times_under_load() {
         for version in 2..102 {
             let shape = &shapes[usize::try_from(version).unwrap() % shapes.len()];
             assert!(proxy.topology().publish(topology(shape, version)).unwrap());
-            std::thread::sleep(Duration::from_millis(10));
+            pause(Duration::from_millis(10));
         }
         is_over.store(true, std::sync::atomic::Ordering::Relaxed);
     });
@@ -592,7 +592,7 @@ fn a_pause_holds_writes_or_everything_and_ends() {
     assert_eq!(client.reply().unwrap(), "+OK\r\n");
     assert_eq!(client.reply().unwrap(), "$1\r\nb\r\n");
     assert_eq!(boss.ask("CLIENT PAUSE 150"), "+OK\r\n");
-    let begin = Instant::now();
+    let begin = Timer::start();
     assert_eq!(client.ask("PING"), "+PONG\r\n");
     assert!(begin.elapsed() >= Duration::from_millis(100));
     proxy.stop().unwrap();

@@ -165,3 +165,85 @@ pub(crate) fn shard_of_frame(
     });
     owner.filter(|_| is_one)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::testing::topology_of;
+    use shared::resp::encode_request;
+
+    fn routed(line: &str, shards: &[&str]) -> Result<usize, String> {
+        let mut frame = Vec::new();
+        encode_request(&mut frame, line.split(' ').collect::<Vec<_>>());
+        let mut batch = RequestBatch::default();
+        RequestScanner::new(RequestLimits::AUTHENTICATED)
+            .scan(&mut frame, &mut batch, 1)
+            .unwrap();
+        let args = batch.args(&frame, &batch.requests()[0]);
+        let spec = resolve(args).map_err(|error| error.to_string())?;
+        let shard =
+            shard_of(spec, args, &topology_of(shards)).map_err(|error| error.to_string())?;
+        Ok(shard.as_usize())
+    }
+
+    #[test]
+    fn keys_decide_and_several_must_lie_in_one_slot() {
+        let three = ["a", "b", "c"];
+        // Slots 12182 and 3300.
+        assert_eq!(routed("GET foo", &three), Ok(2));
+        assert_eq!(routed("set b 1", &three), Ok(0));
+        assert_eq!(routed("RENAME {foo}1 {foo}2", &three), Ok(2));
+        assert_eq!(
+            routed("RENAME foo b", &three),
+            Err("CROSSSLOT Keys in request don't hash to the same slot: 'foo' and 'b'".to_owned())
+        );
+        assert!(
+            routed("BITOP AND {x}d {x}1 y", &three)
+                .unwrap_err()
+                .ends_with("'{x}d' and 'y'")
+        );
+        // One shard: as plain Redis.
+        assert_eq!(routed("RENAME foo b", &["a"]), Ok(0));
+    }
+
+    #[test]
+    fn what_is_not_served_is_unknown() {
+        assert!(
+            routed("LPUSH a 1", &["a"])
+                .unwrap_err()
+                .starts_with("ERR unknown command 'LPUSH'")
+        );
+        assert!(
+            routed("MULTI", &["a"])
+                .unwrap_err()
+                .starts_with("ERR unknown command 'MULTI'")
+        );
+        assert!(
+            routed("ACL WHOAMI", &["a"])
+                .unwrap_err()
+                .starts_with("ERR unknown command 'ACL'")
+        );
+        assert!(
+            routed("CLIENT TRACKING ON", &["a"])
+                .unwrap_err()
+                .starts_with("ERR unknown subcommand 'TRACKING'")
+        );
+    }
+
+    #[test]
+    fn a_request_is_routed_again_only_as_a_whole() {
+        let snapshot = topology_of(&["a", "b"]);
+        let check = |line: &str, expected: Option<usize>| {
+            let mut frame = Vec::new();
+            encode_request(&mut frame, line.split(' ').collect::<Vec<_>>());
+            let mut batch = RequestBatch::default();
+            let spec = command::lookup(line.split(' ').next().unwrap().as_bytes()).unwrap();
+            let owner = shard_of_frame(spec, &mut frame, &mut batch, &snapshot);
+            assert_eq!(owner.map(ShardIndex::as_usize), expected, "{line}");
+        };
+        check("GET foo", Some(1));
+        check("MGET foo {foo}2", Some(1));
+        check("MGET foo b", None);
+        check("DBSIZE", None);
+    }
+}

@@ -111,3 +111,112 @@ impl Split {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::testing::topology_of;
+    use proptest::prelude::*;
+    use shared::command;
+    use shared::resp::{RequestBatch, RequestLimits, RequestScanner, encode_request};
+
+    /// The words of each request in `bytes`.
+    fn requests(mut bytes: Vec<u8>) -> Vec<Vec<Vec<u8>>> {
+        let mut batch = RequestBatch::default();
+        RequestScanner::new(RequestLimits::AUTHENTICATED)
+            .scan(&mut bytes, &mut batch, usize::MAX)
+            .unwrap();
+        let words = |request| {
+            batch
+                .args(&bytes, request)
+                .iter_from(0)
+                .map(<[u8]>::to_vec)
+                .collect()
+        };
+        batch.requests().iter().map(words).collect()
+    }
+
+    fn check(
+        name: &str,
+        step: usize,
+        keys: &[Vec<u8>],
+        shards: &[&str],
+    ) -> Result<(), TestCaseError> {
+        let snapshot = topology_of(shards);
+        let mut words = vec![name.as_bytes().to_vec()];
+        for (number, key) in keys.iter().enumerate() {
+            words.push(key.clone());
+            words.extend((1..step).map(|_| format!("value{number}").into_bytes()));
+        }
+        let mut frame = Vec::new();
+        encode_request(&mut frame, &words);
+        let mut batch = RequestBatch::default();
+        RequestScanner::new(RequestLimits::AUTHENTICATED)
+            .scan(&mut frame, &mut batch, 1)
+            .unwrap();
+        let args = batch.args(&frame, &batch.requests()[0]);
+        let spec = command::resolve(args).unwrap();
+        let mut split = Split::default();
+        let owner = |key: &[u8]| snapshot.owner(SlotId::of_key(key));
+        if let Some(only) = split.plan(spec, args, &snapshot).unwrap() {
+            prop_assert!(keys.iter().all(|key| owner(key) == only));
+            return Ok(());
+        }
+        let mut parts: Vec<_> = Vec::new();
+        for shard in split.shards() {
+            let mut out = Vec::new();
+            split.encode(spec, args, shard, &mut out);
+            let part = requests(out).remove(0);
+            prop_assert_eq!(&part[0], name.as_bytes());
+            prop_assert!(part[1..].chunks(step).all(|pair| owner(&pair[0]) == shard));
+            parts.push(
+                part[1..]
+                    .chunks(step)
+                    .map(<[Vec<u8>]>::to_vec)
+                    .collect::<Vec<_>>()
+                    .into_iter(),
+            );
+        }
+        // Taken up again in the order of the keys, the parts are the whole.
+        let places: Vec<_> = split.shards().collect();
+        for pair in words[1..].chunks(step) {
+            let part = places
+                .iter()
+                .position(|shard| *shard == owner(&pair[0]))
+                .unwrap();
+            prop_assert_eq!(parts[part].next().unwrap(), pair);
+        }
+        prop_assert!(parts.iter_mut().all(|part| part.next().is_none()));
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+        #[test]
+        fn every_key_is_in_one_part_with_what_belongs_to_it(
+            keys in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..6), 1..20),
+        ) {
+            check("MGET", 1, &keys, &["a", "b", "c"])?;
+            check("MSET", 2, &keys, &["a", "b", "c"])?;
+            check("del", 1, &keys, &["a"])?;
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_missing_is_noticed_before_anything_is_sent() {
+        let snapshot = topology_of(&["a", "b"]);
+        let mut frame = Vec::new();
+        encode_request(&mut frame, ["MSET", "a", "1", "b"]);
+        let mut batch = RequestBatch::default();
+        RequestScanner::new(RequestLimits::AUTHENTICATED)
+            .scan(&mut frame, &mut batch, 1)
+            .unwrap();
+        let args = batch.args(&frame, &batch.requests()[0]);
+        let spec = command::resolve(args).unwrap();
+        let error = Split::default().plan(spec, args, &snapshot).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "ERR wrong number of arguments for 'mset' command"
+        );
+    }
+}

@@ -1,11 +1,18 @@
 //! A node that does as it is told, a client that speaks plain bytes, and a topology of such nodes.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "test threads that wait hold up nobody"
+)]
+
 pub(crate) mod client;
 pub(crate) mod node;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proxy::{Proxy, ProxyHandle};
+use shared::clock::SystemClock;
 use shared::config::{ByteCount, ProxyConfig};
 use shared::slot::{SlotId, SlotSet};
 use shared::topology::{Address, Epoch, Node, NodeId, NodeKind, Shard, Topology, Version, Weight};
@@ -82,12 +89,30 @@ pub(crate) fn key_of(shard: usize, shards: usize, number: usize) -> String {
 
 /// Waits until `holds`, and fails after ten seconds.
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let begin = Instant::now();
+    let begin = Timer::start();
     while !holds() {
         assert!(
             begin.elapsed() < Duration::from_secs(10),
             "did not happen: {what}"
         );
-        std::thread::sleep(Duration::from_millis(5));
+        pause(Duration::from_millis(5));
     }
+}
+
+/// Time since something began.
+pub(crate) struct Timer(SystemClock);
+
+impl Timer {
+    pub(crate) fn start() -> Self {
+        Self(SystemClock::new())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.0.monotonic_ns())
+    }
+}
+
+/// Waits: between two looks, or because a node is to be slow.
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
 }

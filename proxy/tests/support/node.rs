@@ -1,5 +1,7 @@
 //! A node that answers GET with the key itself, everything else with OK, and misbehaves when told to.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -72,7 +74,7 @@ impl FakeNode {
                         let inner = Arc::clone(&inner);
                         std::thread::spawn(move || inner.serve(stream));
                     }
-                    Err(_) => std::thread::sleep(Duration::from_millis(2)),
+                    Err(_) => super::pause(Duration::from_millis(2)),
                 }
             }
         });
@@ -167,7 +169,7 @@ impl Inner {
                     .fetch_add(1, Ordering::Relaxed)
                     .wrapping_mul(0x9e37_79b9_7f4a_7c15)
                     >> 33;
-                std::thread::sleep(Duration::from_micros(mixed % most_us));
+                super::pause(Duration::from_micros(mixed % most_us));
             }
             Manner::Mute => return true,
             Manner::Says(bytes) => return stream.write_all(&bytes).is_ok(),
