@@ -26,7 +26,7 @@ const SLOW_NS: u64 = 100_000;
 /// Each part runs in a process of its own, so that none inherits the memory of another.
 type Part = (&'static str, fn(u64));
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("short", |keys| memory(Shape::Short, keys)),
     ("ttl", |keys| memory(Shape::ShortWithTtl, keys)),
     ("long", |keys| memory(Shape::Long, keys)),
@@ -35,6 +35,7 @@ const PARTS: [Part; 8] = [
     ("pauses", pauses),
     ("hot", |keys| hot_slot(keys * 3 / 5)),
     ("churn", churn),
+    ("hits", hits),
 ];
 
 fn main() {
@@ -201,6 +202,23 @@ fn measure(
         best = best.min(cpu_ns() - start);
     }
     println!("{title}, batches of {batch}: {} ns", best / OPERATIONS);
+}
+
+fn hits(keys: u64) {
+    let mut store = new_store();
+    for number in 0..keys {
+        put(&mut store, number, Shape::Short);
+    }
+    measure(
+        &mut store,
+        "hit",
+        keys,
+        100,
+        PASSES,
+        &mut |store, key, _| {
+            assert!(std::hint::black_box(store.get(DB, key)).is_some());
+        },
+    );
 }
 
 fn speed(keys: u64) {

@@ -125,7 +125,8 @@ impl Store {
     fn live(&mut self, db: DbIndex, key: Key<'_>) -> Option<Found> {
         let database = self.database(db);
         let found = database.find(key)?;
-        if database.entry(found.handle).is_dead(self.now_ms) {
+        // Without expiries at all the entry need not be looked at.
+        if database.expiring() > 0 && database.entry(found.handle).is_dead(self.now_ms) {
             self.expire(db, found, key.bytes);
             return None;
         }
@@ -171,12 +172,8 @@ impl Store {
         };
         self.counters.keyspace_hits += 1;
         let database = &mut self.databases[usize::from(db.0)];
-        let mark = database.entry(found.handle).mark();
-        let used = self.clock.used(mark);
-        if used != mark {
-            database.set_mark(found.handle, used);
-        }
-        Some(database.value(found.handle))
+        let clock = &mut self.clock;
+        Some(database.read(found.handle, |mark| clock.used(mark)))
     }
 
     /// The value, not counted as an access (TYPE, OBJECT, TTL, CLIENT NO-TOUCH).

@@ -90,20 +90,23 @@ impl HashSource for Keys<'_> {
 
 /// Looks for the entry of a key.
 struct WantedKey<'a> {
-    database: &'a Database,
-    key: Key<'a>,
+    slabs: &'a Slabs,
+    extents: &'a Extents,
+    bytes: &'a [u8],
+    hash: KeyHash,
 }
 
 impl Wanted for WantedKey<'_> {
-    #[inline]
+    #[inline(always)]
     fn is_it(&self, handle: Handle) -> bool {
-        let entry = self.database.entry(handle);
-        if self.key.bytes.len() <= LONGEST_INLINE_KEY {
-            return entry.has_short_key(self.key.bytes);
+        let entry = Entry::new(self.slabs.bytes(handle));
+        if self.bytes.len() <= LONGEST_INLINE_KEY {
+            return entry.has_short_key(self.bytes);
         }
+        let extent = entry.extent().map(|id| self.extents.get(id));
         entry.has_long_key()
-            && entry.long_key_hash() == self.key.hash.0
-            && self.database.key(handle) == self.key.bytes
+            && entry.long_key_hash() == self.hash.0
+            && extent.is_some_and(|extent| extent.key() == self.bytes)
     }
 }
 
@@ -117,6 +120,32 @@ impl Wanted for WantedHash<'_> {
     fn is_it(&self, handle: Handle) -> bool {
         self.database.hash_of(handle) == self.hash
     }
+}
+
+#[inline]
+fn value_of<'a>(entry: Entry<'a>, extents: &'a Extents) -> Value<'a> {
+    if entry.form() == Some(Form::Bytes) {
+        return Value::String(StringValue::Bytes(entry.value_part()));
+    }
+    other_value(entry, extents)
+}
+
+/// The value of an entry in any other form; apart, so that the common case stays small.
+#[inline(never)]
+fn other_value<'a>(entry: Entry<'a>, extents: &'a Extents) -> Value<'a> {
+    Value::String(match entry.form() {
+        Some(Form::Integer) => StringValue::Integer(entry.integer()),
+        Some(Form::Bytes) | None => StringValue::Bytes(entry.value_part()),
+        Some(Form::Extent) => StringValue::Bytes(extent_value(entry, extents)),
+        Some(Form::IntegerExtent) => {
+            let digits = extent_value(entry, extents);
+            StringValue::Integer(canonical_integer(digits).unwrap_or(0))
+        }
+    })
+}
+
+fn extent_value<'a>(entry: Entry<'_>, extents: &'a Extents) -> &'a [u8] {
+    entry.extent().map_or(&[], |id| extents.get(id).value())
 }
 
 macro_rules! keys {
@@ -151,6 +180,7 @@ impl Database {
     }
 
     /// Keys that have an expiry.
+    #[inline]
     pub(in crate::store) fn expiring(&self) -> usize {
         self.expiring
     }
@@ -167,11 +197,13 @@ impl Database {
     }
 
     /// The entry of a key, expired or not.
-    #[inline]
+    #[inline(never)]
     pub(in crate::store) fn find(&self, key: Key<'_>) -> Option<Found> {
         let wanted = WantedKey {
-            database: self,
-            key,
+            slabs: &self.slabs,
+            extents: &self.extents,
+            bytes: key.bytes,
+            hash: key.hash,
         };
         self.index
             .find(key.hash, &wanted)
@@ -218,21 +250,24 @@ impl Database {
     /// The value of a live entry.
     #[inline]
     pub(in crate::store) fn value(&self, handle: Handle) -> Value<'_> {
-        let entry = self.entry(handle);
-        Value::String(match entry.form() {
-            Some(Form::Integer) => StringValue::Integer(entry.integer()),
-            Some(Form::Bytes) | None => StringValue::Bytes(entry.value_part()),
-            Some(Form::Extent) => StringValue::Bytes(self.extent_value(entry)),
-            Some(Form::IntegerExtent) => {
-                StringValue::Integer(canonical_integer(self.extent_value(entry)).unwrap_or(0))
-            }
-        })
+        value_of(self.entry(handle), &self.extents)
     }
 
-    fn extent_value(&self, entry: Entry<'_>) -> &[u8] {
-        entry
-            .extent()
-            .map_or(&[], |id| self.extents.get(id).value())
+    /// The value of a live entry, whose mark is changed as `mark` says.
+    #[inline]
+    pub(in crate::store) fn read(
+        &mut self,
+        handle: Handle,
+        mark: impl FnOnce(u16) -> u16,
+    ) -> Value<'_> {
+        let bytes = self.slabs.bytes_mut(handle);
+        let old = Entry::new(bytes).mark();
+        let new = mark(old);
+        // Most reads of a hot key find the mark as it should be: no need to make its line dirty.
+        if new != old {
+            entry::set_mark(bytes, new);
+        }
+        value_of(Entry::new(bytes), &self.extents)
     }
 
     #[inline]
@@ -246,7 +281,7 @@ impl Database {
     /// What OBJECT ENCODING says.
     pub(in crate::store) fn encoding(&self, handle: Handle) -> StringEncoding {
         let entry = self.entry(handle);
-        let is_short = || self.extent_value(entry).len() <= EMBEDDED_LIMIT_BYTES;
+        let is_short = || extent_value(entry, &self.extents).len() <= EMBEDDED_LIMIT_BYTES;
         // A short value has an extent when its key is long.
         if entry.form() == Some(Form::Extent) && !entry.is_edited() && is_short() {
             return StringEncoding::Embedded;

@@ -63,7 +63,7 @@ impl Arena {
         if leaf != last {
             let mut moved = [Line::EMPTY; LeafSize::Large.lines()];
             let moved = &mut moved[..self.size.lines()];
-            moved.copy_from_slice(self.lines(last, self.size));
+            moved.copy_from_slice(self.lines(last));
             self.lines_mut(leaf).copy_from_slice(moved);
         }
         self.owners.swap_remove(leaf.position());
@@ -81,13 +81,8 @@ impl Arena {
 
     /// Where a line lies, to prefetch it.
     #[inline]
-    pub(super) fn line_address(
-        &self,
-        leaf: LeafAt,
-        size: LeafSize,
-        line: usize,
-    ) -> Option<*const u8> {
-        let (region, at) = locate(leaf, size);
+    pub(super) fn line_address(&self, leaf: LeafAt, line: usize) -> Option<*const u8> {
+        let (region, at) = locate(leaf);
         let region = self.regions.address(region)?;
         Some(region.wrapping_add(at + line * size_of::<Line>()))
     }
@@ -102,20 +97,20 @@ impl Arena {
         }
     }
 
-    /// The lines of a leaf. The arena's own size is said again, for where it is a constant the rest is too.
+    /// The lines of a leaf.
     #[inline]
-    pub(super) fn lines(&self, leaf: LeafAt, size: LeafSize) -> &[Line] {
-        debug_assert_eq!(size, self.size);
-        let (region, at) = locate(leaf, size);
-        let bytes = &self.regions.bytes(region)[at..at + size.bytes()];
+    pub(super) fn lines(&self, leaf: LeafAt) -> &[Line] {
+        let (region, at) = locate(leaf);
+        let lines = leaf.lines();
+        let bytes = &self.regions.bytes(region)[at..at + lines * size_of::<Line>()];
         // SAFETY: `bytes` is as long as that many lines. It begins at a multiple of a line's size, for regions begin at a page and leaves are whole lines. A line is made of integers without gaps, so any bytes are one. The borrow goes on in the result.
-        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), size.lines()) }
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), lines) }
     }
 
     /// The same, to be changed.
     #[inline]
     pub(super) fn lines_mut(&mut self, leaf: LeafAt) -> &mut [Line] {
-        let (region, at) = locate(leaf, self.size);
+        let (region, at) = locate(leaf);
         let lines = self.size.lines();
         let bytes = &mut self.regions.bytes_mut(region)[at..at + self.size.bytes()];
         // SAFETY: as in `lines`; and the mutable borrow goes on in the result.
@@ -137,10 +132,10 @@ impl Arena {
 
 /// Region and offset in it.
 #[inline]
-fn locate(leaf: LeafAt, size: LeafSize) -> (usize, usize) {
+fn locate(leaf: LeafAt) -> (usize, usize) {
     let position = leaf.position();
     (
         position / LEAVES_PER_REGION,
-        position % LEAVES_PER_REGION * size.bytes(),
+        position % LEAVES_PER_REGION * leaf.lines() * size_of::<Line>(),
     )
 }

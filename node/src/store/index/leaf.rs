@@ -8,9 +8,9 @@ use crate::store::slab::Handle;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LeafSize {
     /// 45 home lines and 3 of stash: 3 KiB.
-    Small,
+    Small = 0,
     /// 60 home lines and 4 of stash: 4 KiB.
-    Large,
+    Large = 1,
 }
 
 /// Where the lines of a leaf are: its size, and its position among the leaves of that size.
@@ -49,13 +49,30 @@ impl LeafAt {
     }
 
     /// Its size.
-    #[inline]
     pub(super) fn size(self) -> LeafSize {
         if self.0 & LARGE == 0 {
             LeafSize::Small
         } else {
             LeafSize::Large
         }
+    }
+
+    /// The number of its size, found without a branch: half of the leaves are of each size, so no processor could foresee it.
+    #[inline]
+    pub(super) fn size_number(self) -> usize {
+        (self.0 >> LARGE.trailing_zeros()) as usize & 1
+    }
+
+    /// The home of a hash, as [`LeafSize::home`].
+    #[inline]
+    pub(super) fn home(self, hash: u64) -> usize {
+        home(hash, 45 + 15 * self.size_number())
+    }
+
+    /// All lines, as [`LeafSize::lines`].
+    #[inline]
+    pub(super) fn lines(self) -> usize {
+        48 + 16 * self.size_number()
     }
 
     /// Its position.
@@ -72,19 +89,13 @@ impl LeafSize {
     /// Lines where keys have their homes.
     #[inline]
     pub(super) const fn homes(self) -> usize {
-        match self {
-            Self::Small => 45,
-            Self::Large => 60,
-        }
+        45 + 15 * self as usize
     }
 
     /// All lines.
     #[inline]
     pub(super) const fn lines(self) -> usize {
-        match self {
-            Self::Small => 48,
-            Self::Large => 64,
-        }
+        48 + 16 * self as usize
     }
 
     /// Bytes of all lines.
@@ -104,7 +115,7 @@ impl LeafSize {
     /// The home of a hash: its low 32 bits as a fraction of the home lines.
     #[inline]
     pub(super) fn home(self, hash: u64) -> usize {
-        (((hash & 0xffff_ffff) * self.homes() as u64) >> 32) as usize
+        home(hash, self.homes())
     }
 
     /// The line after a home, the last one's being the first.
@@ -116,6 +127,11 @@ impl LeafSize {
             home + 1
         }
     }
+}
+
+#[inline]
+fn home(hash: u64, homes: usize) -> usize {
+    (((hash & 0xffff_ffff) * homes as u64) >> 32) as usize
 }
 
 /// The byte of a hash that a line keeps.

@@ -46,16 +46,48 @@ impl Wanted for Handle {
     }
 }
 
-/// Where a handle stands in the index. Good until the next insertion or removal.
+/// Where a handle stands in the index. Good until the next insertion or removal. Two words, so that lookups answer in registers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     leaf: LeafAt,
-    /// [`LIST`] for the list beside the leaf.
-    line: usize,
-    slot: usize,
+    /// Line and slot, or [`LISTED`] and the number in the list beside the leaf.
+    at: u32,
 }
 
-const LIST: usize = usize::MAX;
+/// What a [`Place`] says.
+enum Spot {
+    InLine { line: usize, slot: usize },
+    InList(usize),
+}
+
+const LISTED: u32 = 1 << 31;
+
+const SLOT_BITS: u32 = 4;
+
+impl Place {
+    #[inline]
+    fn in_line(leaf: LeafAt, line: usize, slot: usize) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "64 lines of 12 slots")]
+        let at = (line << SLOT_BITS | slot) as u32;
+        Self { leaf, at }
+    }
+
+    fn in_list(leaf: LeafAt, number: usize) -> Self {
+        let at = LISTED | u32::try_from(number).unwrap_or(0);
+        Self { leaf, at }
+    }
+
+    #[inline]
+    fn spot(self) -> Spot {
+        if self.at & LISTED != 0 {
+            return Spot::InList((self.at & !LISTED) as usize);
+        }
+        Spot::InLine {
+            line: (self.at >> SLOT_BITS) as usize,
+            slot: (self.at & ((1 << SLOT_BITS) - 1)) as usize,
+        }
+    }
+}
 
 /// The index of one database.
 #[derive(Debug)]
@@ -95,22 +127,17 @@ impl Index {
     }
 
     /// The handle of this hash that is wanted, and where it stands.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, hash: KeyHash, wanted: &impl Wanted) -> Option<(Place, Handle)> {
         let trie = self.trie.as_ref()?;
         let leaf = trie.leaf(hash.0);
         let lines = trie.lines(leaf);
-        let home = leaf.size().home(hash.0);
+        let home = leaf.home(hash.0);
         let line = &lines[home];
         for slot in line.matching(leaf::fingerprint(hash.0)) {
             let handle = line.handle(slot);
             if wanted.is_it(handle) {
-                let place = Place {
-                    leaf,
-                    line: home,
-                    slot,
-                };
-                return Some((place, handle));
+                return Some((Place::in_line(leaf, home, slot), handle));
             }
         }
         if !line.says(ELSEWHERE) {
@@ -135,12 +162,7 @@ impl Index {
             let line: &Line = &lines[at];
             let mut slots = line.matching(fingerprint);
             let slot = slots.find(|&slot| wanted.is_it(line.handle(slot)))?;
-            let place = Place {
-                leaf,
-                line: at,
-                slot,
-            };
-            Some((place, line.handle(slot)))
+            Some((Place::in_line(leaf, at, slot), line.handle(slot)))
         };
         if lines[home].says(IN_NEIGHBOUR)
             && let Some(found) = look(size.neighbour(home))
@@ -156,15 +178,10 @@ impl Index {
             return None;
         }
         let list = trie.list(leaf);
-        let slot = list
+        let number = list
             .iter()
             .position(|other| other.hash == hash.0 && wanted.is_it(other.handle))?;
-        let place = Place {
-            leaf,
-            line: LIST,
-            slot,
-        };
-        Some((place, list[slot].handle))
+        Some((Place::in_list(leaf, number), list[number].handle))
     }
 
     /// Where this very handle stands; its key has this hash.
@@ -178,7 +195,7 @@ impl Index {
     pub(super) fn prefetch_line(&self, hash: KeyHash) {
         if let Some(trie) = &self.trie {
             let leaf = trie.leaf(hash.0);
-            let line = leaf.size().home(hash.0);
+            let line = leaf.home(hash.0);
             if let Some(address) = trie.line_address(leaf, line) {
                 prefetch(address);
             }
@@ -190,7 +207,7 @@ impl Index {
     pub(super) fn prefetch_entries(&self, hash: KeyHash, ask: impl Fn(Handle)) {
         if let Some(trie) = &self.trie {
             let leaf = trie.leaf(hash.0);
-            let line = &trie.lines(leaf)[leaf.size().home(hash.0)];
+            let line = &trie.lines(leaf)[leaf.home(hash.0)];
             for slot in line.matching(leaf::fingerprint(hash.0)) {
                 ask(line.handle(slot));
             }
@@ -234,10 +251,11 @@ impl Index {
         let Some(trie) = self.trie.as_mut() else {
             return;
         };
-        if place.line == LIST {
-            trie.replace_in_list(place.leaf, place.slot, handle);
-        } else {
-            trie.lines_mut(place.leaf)[place.line].replace(place.slot, handle);
+        match place.spot() {
+            Spot::InLine { line, slot } => {
+                trie.lines_mut(place.leaf)[line].replace(slot, handle);
+            }
+            Spot::InList(number) => trie.replace_in_list(place.leaf, number, handle),
         }
     }
 
@@ -247,13 +265,14 @@ impl Index {
             return;
         };
         self.len -= 1;
-        if place.line == LIST {
-            trie.remove_from_list(place.leaf, place.slot);
-            return;
+        match place.spot() {
+            Spot::InLine { line, slot } => {
+                trie.lines_mut(place.leaf)[line].remove(slot);
+                trie.record_mut(place.leaf).count -= 1;
+                trie.shrink_if_sparse(place.leaf, source, &mut self.moving);
+            }
+            Spot::InList(number) => trie.remove_from_list(place.leaf, number),
         }
-        trie.lines_mut(place.leaf)[place.line].remove(place.slot);
-        trie.record_mut(place.leaf).count -= 1;
-        trie.shrink_if_sparse(place.leaf, source, &mut self.moving);
     }
 }
 

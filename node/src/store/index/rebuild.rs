@@ -56,8 +56,7 @@ impl Trie {
 
     /// Makes sure that a leaf can be made larger, split, merged or made smaller.
     fn ensure_leaves(&mut self) -> Result<(), StoreFull> {
-        self.small.ensure(2)?;
-        self.large.ensure(2)
+        self.arenas.iter_mut().try_for_each(|arena| arena.ensure(2))
     }
 
     /// Gives one more bit to a leaf whose handles are `moving` already: it keeps those with a zero there.
@@ -158,10 +157,7 @@ impl Trie {
     /// Gives a leaf fresh lines of `size`, leads its prefix there and puts `handles` there; what finds no place goes to its list.
     fn fill(&mut self, id: RecordId, size: LeafSize, handles: &[(u64, Handle)]) {
         self.free_lines(id);
-        let at = match size {
-            LeafSize::Small => self.small.add(id),
-            LeafSize::Large => self.large.add(id),
-        };
+        let at = self.arenas[size as usize].add(id);
         let lines = self.lines_mut(at);
         let mut left_over = Vec::new();
         let mut count = 0;
@@ -188,10 +184,7 @@ impl Trie {
         if at == LeafAt::NOWHERE {
             return;
         }
-        let moved = match at.size() {
-            LeafSize::Small => self.small.remove(at),
-            LeafSize::Large => self.large.remove(at),
-        };
+        let moved = self.arenas[at.size() as usize].remove(at);
         if let Some(owner) = moved {
             let record = self.records.get_mut(owner.0);
             record.at = at;

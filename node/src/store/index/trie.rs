@@ -41,8 +41,8 @@ pub(super) struct LeafRecord {
 pub(super) struct Trie {
     pub(super) directory: Directory,
     pub(super) records: Chunked<LeafRecord>,
-    pub(super) small: Arena,
-    pub(super) large: Arena,
+    /// Of small leaves, and of large ones.
+    pub(super) arenas: [Arena; 2],
     list_bytes: usize,
 }
 
@@ -70,8 +70,7 @@ impl Trie {
         Ok(Self {
             directory: Directory::new(at),
             records,
-            small,
-            large: Arena::new(LeafSize::Large),
+            arenas: [small, Arena::new(LeafSize::Large)],
             list_bytes: 0,
         })
     }
@@ -84,37 +83,25 @@ impl Trie {
 
     #[inline]
     fn arena(&self, size: LeafSize) -> &Arena {
-        match size {
-            LeafSize::Small => &self.small,
-            LeafSize::Large => &self.large,
-        }
+        &self.arenas[size as usize]
     }
 
     /// Its lines.
     #[inline]
     pub(super) fn lines(&self, leaf: LeafAt) -> &[Line] {
-        match leaf.size() {
-            LeafSize::Small => self.small.lines(leaf, LeafSize::Small),
-            LeafSize::Large => self.large.lines(leaf, LeafSize::Large),
-        }
+        self.arenas[leaf.size_number()].lines(leaf)
     }
 
     /// The same, to be changed.
     #[inline]
     pub(super) fn lines_mut(&mut self, leaf: LeafAt) -> &mut [Line] {
-        match leaf.size() {
-            LeafSize::Small => self.small.lines_mut(leaf),
-            LeafSize::Large => self.large.lines_mut(leaf),
-        }
+        self.arenas[leaf.size_number()].lines_mut(leaf)
     }
 
     /// Where one of its lines lies, to prefetch it.
     #[inline]
     pub(super) fn line_address(&self, leaf: LeafAt, line: usize) -> Option<*const u8> {
-        match leaf.size() {
-            LeafSize::Small => self.small.line_address(leaf, LeafSize::Small, line),
-            LeafSize::Large => self.large.line_address(leaf, LeafSize::Large, line),
-        }
+        self.arenas[leaf.size_number()].line_address(leaf, line)
     }
 
     /// Whose lines these are.
@@ -184,13 +171,12 @@ impl Trie {
     pub(super) fn bytes(&self) -> usize {
         self.directory.bytes()
             + self.records.bytes()
-            + self.small.bytes()
-            + self.large.bytes()
+            + self.arenas.iter().map(Arena::bytes).sum::<usize>()
             + self.list_bytes
     }
 
     /// Bytes kept beside that.
     pub(super) fn overhead_bytes(&self) -> usize {
-        self.small.overhead_bytes() + self.large.overhead_bytes()
+        self.arenas.iter().map(Arena::overhead_bytes).sum()
     }
 }

@@ -77,13 +77,17 @@ impl Pages {
     /// The bytes from `handle` to the end of its region.
     #[inline]
     pub(super) fn bytes(&self, handle: Handle) -> &[u8] {
-        &self.regions.bytes(handle.region())[handle.offset_in_region()..]
+        // As an array: a handle's offset is always within its bounds, so nothing more is checked.
+        let region: Option<&[u8; REGION_BYTES]> = self.regions.bytes(handle.region()).first_chunk();
+        &region.expect("regions are of one size")[handle.offset_in_region()..]
     }
 
     /// The same, to be written.
     #[inline]
     pub(super) fn bytes_mut(&mut self, handle: Handle) -> &mut [u8] {
-        &mut self.regions.bytes_mut(handle.region())[handle.offset_in_region()..]
+        let region = self.regions.bytes_mut(handle.region()).first_chunk_mut();
+        let region: &mut [u8; REGION_BYTES] = region.expect("regions are of one size");
+        &mut region[handle.offset_in_region()..]
     }
 
     /// An address to prefetch; `None` for a handle that points nowhere.
