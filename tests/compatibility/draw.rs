@@ -337,13 +337,21 @@ impl Draw {
             "-1",
             "1000000000",
             "9223372036854775807",
-            "9223372036854775",
             "9223372036854776",
             "-9223372036854775808",
             "abc",
             "",
             "1.5",
         ]))
+    }
+
+    /// The same, and sometimes one that no expiry can hold: for commands that do not compare it with the present one.
+    pub(crate) fn far_moment_seconds(&mut self) -> Vec<u8> {
+        if self.dice.percent(5) {
+            b"9223372036854775".to_vec()
+        } else {
+            self.moment_seconds()
+        }
     }
 
     /// A moment in Unix milliseconds, as [`Self::moment_seconds`].

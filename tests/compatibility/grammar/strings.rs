@@ -37,7 +37,7 @@ pub(super) const COMMANDS: &[Command] = &[
 const EXPIRY_OPTIONS: &[Command] = &[
     |draw| request!["EX", draw.seconds()],
     |draw| request!["PX", draw.milliseconds()],
-    |draw| request!["EXAT", draw.moment_seconds()],
+    |draw| request!["EXAT", draw.far_moment_seconds()],
     |draw| request!["PXAT", draw.moment_milliseconds()],
 ];
 
