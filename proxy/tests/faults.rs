@@ -1,11 +1,5 @@
 //! The proxy between clients and nodes that are slow, silent, rude or gone.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test stops where it fails; its fake nodes are slow on purpose, and it talks to real sockets in real time"
-)]
-
 mod support;
 
 use std::time::Duration;
