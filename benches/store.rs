@@ -7,7 +7,9 @@
     reason = "a bench talks to people and stops where it fails"
 )]
 
-use node::store::{DbIndex, EXPIRE_SLICE, ExpiryChange, Key, KeyHash, Store};
+use node::store::{
+    DbIndex, EXPIRE_SLICE, EvictionPolicy, EvictionSettings, ExpiryChange, Key, KeyHash, Store,
+};
 use rustix::time::{ClockId, clock_gettime};
 
 #[global_allocator]
@@ -26,7 +28,7 @@ const SLOW_NS: u64 = 100_000;
 /// Each part runs in a process of its own, so that none inherits the memory of another.
 type Part = (&'static str, fn(u64));
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     ("short", |keys| memory(Shape::Short, keys)),
     ("ttl", |keys| memory(Shape::ShortWithTtl, keys)),
     ("long", |keys| memory(Shape::Long, keys)),
@@ -35,6 +37,7 @@ const PARTS: [Part; 9] = [
     ("pauses", pauses),
     ("hot", |keys| hot_slot(keys * 3 / 5)),
     ("churn", churn),
+    ("evict", evict),
     ("hits", hits),
 ];
 
@@ -405,6 +408,63 @@ fn pauses(keys: u64) {
         store.clear(DB);
     });
     longest.print("clearing");
+    let mut longest = Longest::default();
+    for number in 0..8 {
+        let name = name(number);
+        let hash = store.hash(&name);
+        let key = Key { bytes: &name, hash };
+        store.string_mut(DB, key, LARGE_BYTES).unwrap().fill(1);
+        longest.time(|| {
+            store.remove(DB, Key { bytes: &name, hash });
+        });
+    }
+    longest.print("deleting values of 64 MiB");
+}
+
+const LARGE_BYTES: usize = 64 << 20;
+
+/// Writes four times as much as fits, under each policy: what an eviction costs, and what is resident.
+fn evict(keys: u64) {
+    for policy in EvictionPolicy::all().filter(|&policy| policy != EvictionPolicy::NoEviction) {
+        let before = resident_bytes();
+        let mut store = new_store();
+        store.set_eviction(EvictionSettings {
+            policy,
+            ..EvictionSettings::default()
+        });
+        let limit = keys * 40;
+        let mut longest = Longest::default();
+        let mut evicted = Vec::new();
+        let mut buffer = [0; 200];
+        let mut spent = 0;
+        let mut most_resident = 0;
+        for number in 0..keys {
+            let name = name(number);
+            let hash = store.hash(&name);
+            let key = Key { bytes: &name, hash };
+            let len = usize::try_from(mix(number) % 200).unwrap();
+            value(number, &mut buffer);
+            let expiry = ExpiryChange::At(NOON + 100_000_000 + number);
+            store.set(DB, key, &buffer[..len], expiry).unwrap();
+            while store.used_memory() > limit {
+                let start = cpu_ns();
+                longest.time(|| assert!(store.evict_one(&mut evicted).is_some()));
+                spent += cpu_ns() - start;
+            }
+            if number.is_multiple_of(keys / 20 + 1) {
+                most_resident = most_resident.max(resident_bytes() - before);
+            }
+        }
+        let count = store.counters().evicted_keys.max(1);
+        println!(
+            "{}: {} ns an eviction, resident at most {:.3} of the limit, {} keys left",
+            policy.name(),
+            spent / count,
+            per_key(most_resident, limit),
+            store.len(DB)
+        );
+        longest.print(policy.name());
+    }
 }
 
 fn hot_slot(keys: u64) {

@@ -179,6 +179,11 @@ impl Database {
         self.index.len()
     }
 
+    /// Handles that the index has moved so far.
+    pub(in crate::store) fn moved(&self) -> u64 {
+        self.index.moved()
+    }
+
     /// Keys that have an expiry.
     #[inline]
     pub(in crate::store) fn expiring(&self) -> usize {

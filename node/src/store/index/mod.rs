@@ -126,6 +126,11 @@ impl Index {
         bytes as u64
     }
 
+    /// Handles that were moved to other lines so far: what growing and shrinking cost.
+    pub(super) fn moved(&self) -> u64 {
+        self.trie.as_ref().map_or(0, |trie| trie.moved)
+    }
+
     /// The handle of this hash that is wanted, and where it stands.
     #[inline(always)]
     pub(super) fn find(&self, hash: KeyHash, wanted: &impl Wanted) -> Option<(Place, Handle)> {

@@ -150,6 +150,7 @@ impl Trie {
             }
             moving[at].0 = source.hash_of(moving[at].1);
         }
+        self.moved += moving.len() as u64;
         let list = self.take_list(id);
         moving.extend(list.iter().map(|other| (other.hash, other.handle)));
     }

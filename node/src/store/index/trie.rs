@@ -44,6 +44,8 @@ pub(super) struct Trie {
     /// Of small leaves, and of large ones.
     pub(super) arenas: [Arena; 2],
     list_bytes: usize,
+    /// Handles that were moved to other lines so far.
+    pub(super) moved: u64,
 }
 
 /// The part of a hash that the directory looks at: the upper half.
@@ -72,6 +74,7 @@ impl Trie {
             records,
             arenas: [small, Arena::new(LeafSize::Large)],
             list_bytes: 0,
+            moved: 0,
         })
     }
 
