@@ -89,6 +89,7 @@ impl HashSource for Keys<'_> {
 }
 
 /// Looks for the entry of a key.
+#[derive(Clone, Copy)]
 struct WantedKey<'a> {
     slabs: &'a Slabs,
     extents: &'a Extents,
@@ -111,6 +112,7 @@ impl Wanted for WantedKey<'_> {
 }
 
 /// Looks for any entry of a hash.
+#[derive(Clone, Copy)]
 struct WantedHash<'a> {
     database: &'a Database,
     hash: KeyHash,
@@ -211,7 +213,7 @@ impl Database {
             hash: key.hash,
         };
         self.index
-            .find(key.hash, &wanted)
+            .find(key.hash, wanted)
             .map(|(place, handle)| Found { place, handle })
     }
 
@@ -222,7 +224,7 @@ impl Database {
             hash,
         };
         self.index
-            .find(hash, &wanted)
+            .find(hash, wanted)
             .map(|(place, handle)| Found { place, handle })
     }
 

@@ -22,6 +22,7 @@ use super::slab::{Handle, prefetch};
 use super::value::StoreFull;
 use leaf::LeafAt;
 use line::{ELSEWHERE, IN_LIST, IN_NEIGHBOUR, IN_STASH, Line};
+use std::num::NonZeroU64;
 use trie::Trie;
 
 /// What the index must know about entries when it moves handles.
@@ -33,7 +34,7 @@ pub(super) trait HashSource {
 }
 
 /// What a lookup looks for, among handles whose hash may be the right one.
-pub(super) trait Wanted {
+pub(super) trait Wanted: Copy {
     /// Whether it is this one.
     fn is_it(&self, handle: Handle) -> bool;
 }
@@ -46,13 +47,10 @@ impl Wanted for Handle {
     }
 }
 
-/// Where a handle stands in the index. Good until the next insertion or removal. Two words, so that lookups answer in registers.
+/// Where a handle stands in the index. Good until the next insertion or removal.
+/// Never zero, so that a lookup's answer fits two registers. From the top: leaf (31 bits); line and slot, or [`LISTED`] and the number in the list beside the leaf (32 bits); a bit that is always set.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    leaf: LeafAt,
-    /// Line and slot, or [`LISTED`] and the number in the list beside the leaf.
-    at: u32,
-}
+pub(super) struct Place(NonZeroU64);
 
 /// What a [`Place`] says.
 enum Spot {
@@ -66,25 +64,36 @@ const SLOT_BITS: u32 = 4;
 
 impl Place {
     #[inline]
+    fn new(leaf: LeafAt, at: u32) -> Self {
+        Self(NonZeroU64::MIN | u64::from(leaf.bits()) << 33 | u64::from(at) << 1)
+    }
+
+    #[inline]
     fn in_line(leaf: LeafAt, line: usize, slot: usize) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "64 lines of 12 slots")]
         let at = (line << SLOT_BITS | slot) as u32;
-        Self { leaf, at }
+        Self::new(leaf, at)
     }
 
     fn in_list(leaf: LeafAt, number: usize) -> Self {
-        let at = LISTED | u32::try_from(number).unwrap_or(0);
-        Self { leaf, at }
+        Self::new(leaf, LISTED | u32::try_from(number).unwrap_or(0))
+    }
+
+    #[inline]
+    fn leaf(self) -> LeafAt {
+        LeafAt::from_bits((self.0.get() >> 33) as u32)
     }
 
     #[inline]
     fn spot(self) -> Spot {
-        if self.at & LISTED != 0 {
-            return Spot::InList((self.at & !LISTED) as usize);
+        #[expect(clippy::cast_possible_truncation, reason = "32 of the bits are wanted")]
+        let at = (self.0.get() >> 1) as u32;
+        if at & LISTED != 0 {
+            return Spot::InList((at & !LISTED) as usize);
         }
         Spot::InLine {
-            line: (self.at >> SLOT_BITS) as usize,
-            slot: (self.at & ((1 << SLOT_BITS) - 1)) as usize,
+            line: (at >> SLOT_BITS) as usize,
+            slot: (at & ((1 << SLOT_BITS) - 1)) as usize,
         }
     }
 }
@@ -133,7 +142,7 @@ impl Index {
 
     /// The handle of this hash that is wanted, and where it stands.
     #[inline(always)]
-    pub(super) fn find(&self, hash: KeyHash, wanted: &impl Wanted) -> Option<(Place, Handle)> {
+    pub(super) fn find(&self, hash: KeyHash, wanted: impl Wanted) -> Option<(Place, Handle)> {
         let trie = self.trie.as_ref()?;
         let leaf = trie.leaf(hash.0);
         let lines = trie.lines(leaf);
@@ -158,7 +167,7 @@ impl Index {
         leaf: LeafAt,
         home: usize,
         hash: KeyHash,
-        wanted: &impl Wanted,
+        wanted: impl Wanted,
     ) -> Option<(Place, Handle)> {
         let trie = self.trie.as_ref()?;
         let (lines, size) = (trie.lines(leaf), leaf.size());
@@ -192,7 +201,7 @@ impl Index {
     /// Where this very handle stands; its key has this hash.
     #[inline]
     pub(super) fn find_handle(&self, hash: KeyHash, handle: Handle) -> Option<Place> {
-        self.find(hash, &handle).map(|(place, _)| place)
+        self.find(hash, handle).map(|(place, _)| place)
     }
 
     /// Asks for the home line of a hash.
@@ -258,9 +267,9 @@ impl Index {
         };
         match place.spot() {
             Spot::InLine { line, slot } => {
-                trie.lines_mut(place.leaf)[line].replace(slot, handle);
+                trie.lines_mut(place.leaf())[line].replace(slot, handle);
             }
-            Spot::InList(number) => trie.replace_in_list(place.leaf, number, handle),
+            Spot::InList(number) => trie.replace_in_list(place.leaf(), number, handle),
         }
     }
 
@@ -272,11 +281,11 @@ impl Index {
         self.len -= 1;
         match place.spot() {
             Spot::InLine { line, slot } => {
-                trie.lines_mut(place.leaf)[line].remove(slot);
-                trie.record_mut(place.leaf).count -= 1;
-                trie.shrink_if_sparse(place.leaf, source, &mut self.moving);
+                trie.lines_mut(place.leaf())[line].remove(slot);
+                trie.record_mut(place.leaf()).count -= 1;
+                trie.shrink_if_sparse(place.leaf(), source, &mut self.moving);
             }
-            Spot::InList(number) => trie.remove_from_list(place.leaf, number),
+            Spot::InList(number) => trie.remove_from_list(place.leaf(), number),
         }
     }
 }
