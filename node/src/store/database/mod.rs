@@ -84,7 +84,7 @@ impl HashSource for Keys<'_> {
 
     #[inline]
     fn prefetch(&self, handle: Handle) {
-        self.slabs.prefetch(handle);
+        self.slabs.prefetch_front(handle);
     }
 }
 
