@@ -161,6 +161,21 @@ fn per_key(bytes: u64, keys: u64) -> f64 {
     bytes as f64 / keys as f64
 }
 
+/// As a node does for the commands of one window.
+fn ask_ahead(store: &Store, hashes: &[KeyHash]) {
+    for &hash in hashes {
+        store.prefetch_line(DB, hash);
+    }
+    let strays: Vec<KeyHash> = hashes
+        .iter()
+        .copied()
+        .filter(|&hash| !store.prefetch_entry(DB, hash))
+        .collect();
+    for hash in strays {
+        store.prefetch_stray(DB, hash);
+    }
+}
+
 /// The best of some passes over random keys, in batches; `work` gets a key, its number and hash.
 fn measure(
     store: &mut Store,
@@ -185,14 +200,12 @@ fn measure(
                 names[at] = name(numbers[at]);
                 let hash = store.hash(&names[at]);
                 if batch > 1 {
-                    store.prefetch_line(DB, hash);
+                    store.prefetch_path(DB, hash);
                 }
                 hashes.push(hash);
             }
             if batch > 1 {
-                for &hash in &hashes {
-                    store.prefetch_entry(DB, hash);
-                }
+                ask_ahead(store, &hashes);
             }
             for at in 0..batch {
                 let key = Key {

@@ -3,6 +3,7 @@
 //! Never: a socket, a sleep. Invariant: each request appends exactly one reply (or none, if the client wants none), in order.
 
 mod gates;
+mod lookahead;
 mod timing;
 
 pub(crate) use gates::{Room, make_room};
@@ -13,6 +14,7 @@ use crate::log::Effects;
 use crate::node_state::{NodeState, SlowlogEntry, shortened};
 use crate::store::{KeyHash, Store};
 use gates::Gate;
+use lookahead::Lookahead;
 use shared::clock::Stopwatch;
 use shared::command::{self, CommandFlags, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter, RequestBatch};
@@ -21,10 +23,10 @@ use tracing::warn;
 
 /// Most commands that are planned together: enough for prefetching to hide memory's latency, few enough to stay in the first cache.
 pub const BATCH_REQUESTS: usize = 128;
-/// Most keys of one command that are prefetched; a longer one prefetches for itself.
-const PREFETCHED_KEYS_PER_COMMAND: usize = 64;
-/// Most keys prefetched in one batch: what the first cache can hold of their lines.
-const PREFETCHED_KEYS_PER_BATCH: usize = 256;
+/// Most keys prefetched in one batch, however many commands they belong to: their lines and entries, three cache lines each, are at home in the second cache.
+const PREFETCHED_KEYS: usize = 1024;
+/// With so many arguments a request has one key, or two at most.
+const SHORT_REQUEST_ARGS: u32 = 3;
 
 /// Why a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub enum BatchEnd {
 pub struct Executor {
     handlers: HandlerTable,
     planned: Vec<Planned>,
-    hashes: Vec<(u32, KeyHash)>,
+    lookahead: Lookahead,
     /// What the commands changed.
     pub effects: Effects,
     timing: Timing,
@@ -63,8 +65,8 @@ pub struct Executor {
 #[derive(Debug)]
 struct Planned {
     row: Result<&'static CommandSpec, ErrorReply>,
-    first_hash: u32,
-    hash_count: u32,
+    first_key: u32,
+    keys: u32,
 }
 
 /// What the commands of one turn work on.
@@ -107,7 +109,7 @@ impl Executor {
         Self {
             handlers: HandlerTable::new(),
             planned: Vec::with_capacity(BATCH_REQUESTS),
-            hashes: Vec::with_capacity(PREFETCHED_KEYS_PER_BATCH),
+            lookahead: Lookahead::new(PREFETCHED_KEYS),
             effects: Effects::default(),
             timing: Timing::new(watch),
         }
@@ -131,8 +133,8 @@ impl Executor {
         while end == BatchEnd::Done {
             end = match work.batch.requests().get(work.next..) {
                 None | Some([]) => break,
-                // Alone there is nothing to overlap with: the handler hashes, the processor looks ahead.
-                Some([_]) => {
+                // Alone, with one key, there is nothing to overlap with: the handler hashes, the processor looks ahead.
+                Some([only]) if only.arg_count <= SHORT_REQUEST_ARGS => {
                     let row = command::resolve(work.args());
                     self.run_next(turn, work, row, &[], output)
                 }
@@ -153,53 +155,50 @@ impl Executor {
     ) -> BatchEnd {
         self.plan(turn, work, count);
         let mut planned = std::mem::take(&mut self.planned);
-        let hashes = std::mem::take(&mut self.hashes);
+        let lookahead = std::mem::take(&mut self.lookahead);
         let mut end = BatchEnd::Done;
         for plan in planned.drain(..) {
-            let known = &hashes[plan.first_hash as usize..][..plan.hash_count as usize];
+            let (first, keys) = (plan.first_key as usize, plan.keys as usize);
+            let known = lookahead.keys(first, keys);
             end = self.run_next(turn, work, plan.row, known, output);
             if end != BatchEnd::Done {
                 break;
             }
         }
         self.planned = planned;
-        self.hashes = hashes;
+        self.lookahead = lookahead;
         end
     }
 
-    /// Finds the rows, hashes the keys, asks for their index lines, then for their entries.
+    /// Finds the rows, hashes the keys, asks for what they need.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "requests and arguments are counted in 32 bits where they are scanned"
     )]
     fn plan(&mut self, turn: &mut Turn<'_>, work: &Work<'_>, count: usize) {
         self.planned.clear();
-        self.hashes.clear();
-        let hashes = &mut self.hashes;
+        self.lookahead.clear();
+        let lookahead = &mut self.lookahead;
         let db = turn.client.db;
         for request in &work.batch.requests()[work.next..work.next + count] {
             let args = work.batch.args(work.buffer, request);
             let row = command::resolve(args);
-            let first_hash = hashes.len();
+            let first_key = lookahead.len();
             if let Ok(spec) = row {
-                let bound = PREFETCHED_KEYS_PER_BATCH.min(first_hash + PREFETCHED_KEYS_PER_COMMAND);
                 spec.for_each_key(args, |index| {
-                    if hashes.len() < bound {
+                    if lookahead.len() < PREFETCHED_KEYS {
                         let hash = turn.store.hash(args.at(index));
-                        turn.store.prefetch_line(db, hash);
-                        hashes.push((index as u32, hash));
+                        lookahead.push(turn.store, db, index as u32, hash);
                     }
                 });
             }
             self.planned.push(Planned {
                 row,
-                first_hash: first_hash as u32,
-                hash_count: (hashes.len() - first_hash) as u32,
+                first_key: first_key as u32,
+                keys: (lookahead.len() - first_key) as u32,
             });
         }
-        for (_, hash) in &self.hashes {
-            turn.store.prefetch_entry(db, *hash);
-        }
+        lookahead.ask(turn.store, db);
     }
 
     /// Runs the request at `work.next`.

@@ -98,16 +98,29 @@ impl Store {
         self.hasher.hash(key)
     }
 
-    /// Stage 1 of a batch: asks for the index line of a key.
+    /// Stage 1 of a batch: asks for the cell of the directory that leads to a key.
+    #[inline]
+    pub fn prefetch_path(&self, db: DbIndex, hash: KeyHash) {
+        self.database(db).prefetch_path(hash);
+    }
+
+    /// Stage 2: asks for the index line of a key.
     #[inline]
     pub fn prefetch_line(&self, db: DbIndex, hash: KeyHash) {
         self.database(db).prefetch_line(hash);
     }
 
-    /// Stage 2: matches the line (by now in cache) and asks for the entry.
+    /// Stage 3: matches the line (by now in cache) and asks for the entry. `false` when the key may lie in another line; that one is asked for then.
     #[inline]
-    pub fn prefetch_entry(&self, db: DbIndex, hash: KeyHash) {
-        self.database(db).prefetch_entries(hash);
+    #[must_use]
+    pub fn prefetch_entry(&self, db: DbIndex, hash: KeyHash) -> bool {
+        self.database(db).prefetch_entries(hash)
+    }
+
+    /// Stage 4, for such a key: matches the other lines and asks for the entry.
+    #[inline]
+    pub fn prefetch_stray(&self, db: DbIndex, hash: KeyHash) {
+        self.database(db).prefetch_stray(hash);
     }
 
     #[inline]

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! - [`entry`]: an entry's bytes. [`hash`]: keys to numbers. [`keyspace`]: reading and writing keys. [`upkeep`]: all that happens to many keys at once.
-//! - A batch: [`Store::hash`] and [`Store::prefetch_line`] for all its keys, then [`Store::prefetch_entry`] for all, then the commands.
+//! - A batch: [`Store::hash`] and [`Store::prefetch_path`] for a key, some keys later [`Store::prefetch_line`], later [`Store::prefetch_entry`] (and [`Store::prefetch_stray`] where that says `false`), then the command.
 
 mod access;
 mod chunked;

@@ -193,14 +193,25 @@ impl Database {
     }
 
     #[inline]
+    pub(in crate::store) fn prefetch_path(&self, hash: KeyHash) {
+        self.index.prefetch_path(hash);
+    }
+
+    #[inline]
     pub(in crate::store) fn prefetch_line(&self, hash: KeyHash) {
         self.index.prefetch_line(hash);
     }
 
     #[inline]
-    pub(in crate::store) fn prefetch_entries(&self, hash: KeyHash) {
+    pub(in crate::store) fn prefetch_entries(&self, hash: KeyHash) -> bool {
         self.index
-            .prefetch_entries(hash, |handle| self.slabs.prefetch(handle));
+            .prefetch_entries(hash, |handle| self.slabs.prefetch(handle))
+    }
+
+    #[inline(never)]
+    pub(in crate::store) fn prefetch_stray(&self, hash: KeyHash) {
+        self.index
+            .prefetch_strays(hash, |handle| self.slabs.prefetch(handle));
     }
 
     /// The entry of a key, expired or not.

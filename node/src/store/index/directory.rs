@@ -53,6 +53,12 @@ impl Directory {
         LeafAt::from_bits(entry)
     }
 
+    /// Where the root's entry of a path lies.
+    #[inline]
+    pub(super) fn root_address(&self, path: u32) -> *const u8 {
+        (&raw const self.root[bits(path, 0, ROOT_BITS)]).cast()
+    }
+
     /// Lets all paths that begin with the first `depth` bits of `prefix` lead to `leaf`; until now they led to one leaf of this depth or one less, or to two of one more.
     pub(super) fn assign(&mut self, prefix: u32, depth: u32, leaf: LeafAt) {
         if depth <= ROOT_BITS {

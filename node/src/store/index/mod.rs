@@ -20,7 +20,7 @@ mod trie;
 use super::key::KeyHash;
 use super::slab::{Handle, prefetch};
 use super::value::StoreFull;
-use leaf::LeafAt;
+use leaf::{LeafAt, LeafSize};
 use line::{ELSEWHERE, IN_LIST, IN_NEIGHBOUR, IN_STASH, Line};
 use std::num::NonZeroU64;
 use trie::Trie;
@@ -172,21 +172,14 @@ impl Index {
         let trie = self.trie.as_ref()?;
         let (lines, size) = (trie.lines(leaf), leaf.size());
         let fingerprint = leaf::fingerprint(hash.0);
-        let look = |at: usize| {
+        let found = elsewhere(lines, size, home).find_map(|at| {
             let line: &Line = &lines[at];
             let mut slots = line.matching(fingerprint);
             let slot = slots.find(|&slot| wanted.is_it(line.handle(slot)))?;
             Some((Place::in_line(leaf, at, slot), line.handle(slot)))
-        };
-        if lines[home].says(IN_NEIGHBOUR)
-            && let Some(found) = look(size.neighbour(home))
-        {
-            return Some(found);
-        }
-        if lines[home].says(IN_STASH)
-            && let Some(found) = (size.homes()..size.lines()).find_map(look)
-        {
-            return Some(found);
+        });
+        if found.is_some() {
+            return found;
         }
         if !lines[home].says(IN_LIST) {
             return None;
@@ -204,6 +197,14 @@ impl Index {
         self.find(hash, handle).map(|(place, _)| place)
     }
 
+    /// Asks for the directory's cell of a hash.
+    #[inline]
+    pub(super) fn prefetch_path(&self, hash: KeyHash) {
+        if let Some(trie) = &self.trie {
+            prefetch(trie.root_address(hash.0));
+        }
+    }
+
     /// Asks for the home line of a hash.
     #[inline]
     pub(super) fn prefetch_line(&self, hash: KeyHash) {
@@ -216,14 +217,46 @@ impl Index {
         }
     }
 
-    /// Asks, through `ask`, for the entries that a lookup of this hash will most likely read.
+    /// Asks, through `ask`, for the entries that a lookup of this hash will most likely read. `false` when none is in the home line but may be elsewhere; the lines there are asked for then.
     #[inline]
-    pub(super) fn prefetch_entries(&self, hash: KeyHash, ask: impl Fn(Handle)) {
-        if let Some(trie) = &self.trie {
-            let leaf = trie.leaf(hash.0);
-            let line = &trie.lines(leaf)[leaf.home(hash.0)];
-            for slot in line.matching(leaf::fingerprint(hash.0)) {
-                ask(line.handle(slot));
+    pub(super) fn prefetch_entries(&self, hash: KeyHash, ask: impl Fn(Handle)) -> bool {
+        let Some(trie) = &self.trie else {
+            return true;
+        };
+        let leaf = trie.leaf(hash.0);
+        let line = &trie.lines(leaf)[leaf.home(hash.0)];
+        let mut slots = line.matching(leaf::fingerprint(hash.0)).peekable();
+        if slots.peek().is_none() && line.says(IN_NEIGHBOUR | IN_STASH) {
+            self.prefetch_elsewhere(leaf, hash);
+            return false;
+        }
+        slots.for_each(|slot| ask(line.handle(slot)));
+        true
+    }
+
+    #[inline(never)]
+    fn prefetch_elsewhere(&self, leaf: LeafAt, hash: KeyHash) {
+        let Some(trie) = &self.trie else {
+            return;
+        };
+        let lines = trie.lines(leaf);
+        for at in elsewhere(lines, leaf.size(), leaf.home(hash.0)) {
+            prefetch((&raw const lines[at]).cast());
+        }
+    }
+
+    /// The same, for the entries that a lookup finds elsewhere than in the home line.
+    pub(super) fn prefetch_strays(&self, hash: KeyHash, ask: impl Fn(Handle)) {
+        let Some(trie) = &self.trie else {
+            return;
+        };
+        let leaf = trie.leaf(hash.0);
+        let lines = trie.lines(leaf);
+        for at in elsewhere(lines, leaf.size(), leaf.home(hash.0)) {
+            let mut slots = lines[at].matching(leaf::fingerprint(hash.0)).peekable();
+            if slots.peek().is_some() {
+                slots.for_each(|slot| ask(lines[at].handle(slot)));
+                return;
             }
         }
     }
@@ -288,6 +321,17 @@ impl Index {
             Spot::InList(number) => trie.remove_from_list(place.leaf(), number),
         }
     }
+}
+
+/// The lines, other than its home, where keys of `home` may lie: its neighbour, then the stash.
+fn elsewhere(lines: &[Line], size: LeafSize, home: usize) -> impl Iterator<Item = usize> {
+    let neighbour = lines[home].says(IN_NEIGHBOUR).then(|| size.neighbour(home));
+    let stash = if lines[home].says(IN_STASH) {
+        size.homes()..size.lines()
+    } else {
+        0..0
+    };
+    neighbour.into_iter().chain(stash)
 }
 
 #[cfg(test)]

@@ -84,6 +84,12 @@ impl Trie {
         self.directory.leaf(path(hash))
     }
 
+    /// Where the search for a hash's leaf begins, to prefetch it.
+    #[inline]
+    pub(super) fn root_address(&self, hash: u64) -> *const u8 {
+        self.directory.root_address(path(hash))
+    }
+
     #[inline]
     fn arena(&self, size: LeafSize) -> &Arena {
         &self.arenas[size as usize]

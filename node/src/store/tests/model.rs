@@ -151,8 +151,11 @@ impl Pair {
                 );
             }
         }
+        self.real.prefetch_path(db, ours.hash);
         self.real.prefetch_line(db, ours.hash);
-        self.real.prefetch_entry(db, ours.hash);
+        if !self.real.prefetch_entry(db, ours.hash) {
+            self.real.prefetch_stray(db, ours.hash);
+        }
         assert_eq!(self.real.peek(db, ours), self.plain.peek(db, theirs));
         assert_eq!(
             self.real.usage(db, ours).map(|usage| usage.idle_seconds),
