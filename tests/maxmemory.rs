@@ -1,15 +1,16 @@
 //! The limit of memory holds under load, whatever the policy; who may go goes, and who may not stays.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use crate::support::eventually::pause;
+use crate::support::eventually::eventually;
 use crate::support::servers::{Server, start_node};
 use crate::support::{Client, Reply, encode};
 
 const LIMIT: u64 = 32 * 1024 * 1024;
 
-/// What may be above the limit between two commands: a large value, buffers of the client that writes.
-const BRIEFLY_ABOVE: u64 = 1024 * 1024;
+/// What may be above the limit at any moment: 256 KiB that commands may add together while keys are going, and what one command adds (values of 100 KB, rounded up).
+const BRIEFLY_ABOVE: u64 = (256 + 128) * 1024;
 
 /// Code, buffers and the allocator's own, beyond what the limit counts.
 const OVERHEAD: u64 = 48 * 1024 * 1024;
@@ -103,6 +104,53 @@ fn the_limit_holds_under_every_policy_that_evicts() {
 }
 
 #[test]
+fn large_values_in_the_place_of_small_ones_do_not_push_memory_up() {
+    // A large value takes the place of a thousand small ones, and these go more slowly than it comes.
+    for policy in ["allkeys-s3fifo", "allkeys-lru", "volatile-ttl"] {
+        let node = limited_node(policy);
+        let mut client = node.connect();
+        let mut watcher = node.connect();
+        let has_written = AtomicBool::new(false);
+        let mut most = 0;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for (round, (count, size)) in [(300_000, 20), (1_000, 100_000)].iter().enumerate() {
+                    let prefix = round.to_string();
+                    let refused = write(&mut client, &prefix, *count, *size, &["EX", "10000"]);
+                    assert_eq!(refused, 0, "{policy}, {size} bytes");
+                }
+                has_written.store(true, Ordering::Relaxed);
+            });
+            while !has_written.load(Ordering::Relaxed) {
+                most = most.max(used_memory(&mut watcher));
+            }
+        });
+        eprintln!(
+            "{policy}: at most {} KiB above",
+            most.saturating_sub(LIMIT) / 1024
+        );
+        assert!(most > LIMIT / 2, "{policy}: {most}");
+        assert!(most <= LIMIT + BRIEFLY_ABOVE, "{policy}: {most}");
+    }
+}
+
+#[test]
+fn a_limit_that_is_lowered_stops_no_write() {
+    let node = start_node(&["--maxmemory-policy", "allkeys-lru"]);
+    let mut client = node.connect();
+    assert_eq!(write(&mut client, "key", 300_000, 100, &[]), 0);
+    let before = used_memory(&mut client);
+    assert!(before > LIMIT, "{before}");
+    let limit = (LIMIT / 2).to_string();
+    let set = client.call(&["CONFIG", "SET", "maxmemory", &limit]);
+    assert_eq!(set, Reply::ok());
+    assert_eq!(write(&mut client, "new", 1_000, 100, &[]), 0);
+    eventually("memory is within the new limit", || {
+        used_memory(&mut client) <= LIMIT / 2
+    });
+}
+
+#[test]
 fn without_eviction_writes_are_refused_and_reads_and_deletes_go_on() {
     let node = limited_node("noeviction");
     let mut client = node.connect();
@@ -185,8 +233,13 @@ fn keys_in_use_outlive_the_others_under_lru() {
     write(&mut client, "cold", 60_000, 1_000, &[]);
     write(&mut client, "hot", 1_000, 1_000, &[]);
     for round in 0..3 {
-        // The clock of LRU counts seconds.
-        pause(Duration::from_millis(1_500));
+        // The clock of LRU counts seconds: until there is a difference between those in use and the others.
+        eventually("the clock of LRU goes on", || {
+            let idle = (0..1_000)
+                .map(|number| client.call(&["OBJECT", "IDLETIME", &format!("hot:{number}")]))
+                .find(|reply| !reply.is_null());
+            idle.expect("one of a thousand is left").integer() >= 1
+        });
         client.pipeline(&hot_reads());
         write(&mut client, &format!("cold:{round}"), 5_000, 1_000, &[]);
     }

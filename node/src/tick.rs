@@ -88,7 +88,7 @@ async fn evict(shell: &Shell) {
             let effects = &mut core.executor.effects;
             make_room(&mut core.store, &mut core.node, effects, &watch)
         };
-        if room != Room::Soon {
+        if matches!(room, Room::Enough | Room::None) {
             return;
         }
         tokio::task::yield_now().await;

@@ -8,6 +8,7 @@ mod turn;
 use crate::node_state::ClientPlace;
 use crate::settings::Hot;
 use crate::shell::{SCRATCH_BYTES, Shell};
+use shared::clock::Reading;
 use shared::resp::{RequestBatch, RequestLimits, RequestScanner};
 use std::future::poll_fn;
 use std::io;
@@ -87,6 +88,8 @@ pub(crate) struct Connection {
     written: usize,
     /// Commands run since the others had a chance.
     commands: usize,
+    /// When the first of them began.
+    turn_began: Option<Reading>,
 }
 
 impl Drop for Connection {
@@ -115,7 +118,14 @@ impl Connection {
             output: Vec::new(),
             written: 0,
             commands: 0,
+            turn_began: None,
         }
+    }
+
+    /// Others have had, or will have, a chance before the next command.
+    fn others_run(&mut self) {
+        self.commands = 0;
+        self.turn_began = None;
     }
 
     /// Serves the client until it goes, or is cut.
@@ -177,10 +187,13 @@ impl Connection {
             TurnEnd::Write => self.write_below_soft_bound().await?,
             TurnEnd::Yield => {
                 self.write_below_soft_bound().await?;
-                self.commands = 0;
+                self.others_run();
                 tokio::task::yield_now().await;
             }
-            TurnEnd::Paused => self.wait_for_pause().await,
+            TurnEnd::Paused => {
+                self.others_run();
+                self.wait_for_pause().await;
+            }
             TurnEnd::Close | TurnEnd::Shutdown => return Err(Ending::Orderly),
         }
         Ok(())

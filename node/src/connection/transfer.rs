@@ -49,7 +49,7 @@ impl Connection {
         };
         if polled.is_pending() {
             // Everybody else runs while this one waits.
-            self.commands = 0;
+            self.others_run();
         }
         polled
             .map_ok(|received| (received, in_scratch))

@@ -4,7 +4,6 @@
 use super::{Connection, INPUT_STEP_BYTES, Left, TurnEnd, limits};
 use crate::execute::{BATCH_REQUESTS, BatchEnd, Executor, Output, Turn, Work};
 use crate::shell::Scratch;
-use shared::clock::Reading;
 use shared::resp::{ErrorReply, ReplyWriter, RequestBatch};
 use std::rc::Rc;
 use std::time::Duration;
@@ -106,7 +105,8 @@ impl Connection {
         turn: &mut Turn<'_>,
         output: &mut Output<'_>,
     ) -> TurnEnd {
-        let start = executor.watch().read();
+        self.turn_began
+            .get_or_insert_with(|| executor.watch().read());
         let mut left = self.left.take().unwrap_or_else(|| Left {
             batch: std::mem::take(spare),
             next: 0,
@@ -116,10 +116,10 @@ impl Connection {
                 left.batch.clear();
                 left.next = 0;
                 if self.scanner.finished_bytes() == bytes.len() {
-                    break self.turn_is_over(executor, start, TurnEnd::NeedInput);
+                    break self.turn_is_over(executor, TurnEnd::NeedInput);
                 }
                 if self.commands > 0 {
-                    let over = self.turn_is_over(executor, start, TurnEnd::NeedInput);
+                    let over = self.turn_is_over(executor, TurnEnd::NeedInput);
                     if over == TurnEnd::Yield {
                         break over;
                     }
@@ -140,7 +140,11 @@ impl Connection {
                 }
             }
             if let Some(end) = self.run_batch(bytes, &mut left, executor, turn, output) {
-                break end;
+                // Writing gives nobody a chance as long as the client takes what it gets.
+                break match end {
+                    TurnEnd::Write => self.turn_is_over(executor, end),
+                    end => end,
+                };
             }
         };
         if left.next < left.batch.requests().len() {
@@ -181,6 +185,9 @@ impl Connection {
         match end {
             BatchEnd::Done => None,
             BatchEnd::OutputFull => Some(TurnEnd::Write),
+            BatchEnd::Long if self.time_is_up(executor) => Some(TurnEnd::Yield),
+            BatchEnd::Long => None,
+            BatchEnd::Evicting => Some(TurnEnd::Yield),
             BatchEnd::Paused => Some(TurnEnd::Paused),
             BatchEnd::Close => Some(TurnEnd::Close),
             BatchEnd::RewriteConfig => {
@@ -199,14 +206,19 @@ impl Connection {
     }
 
     /// `Yield` when it is the others' turn, else `otherwise`.
-    fn turn_is_over(&self, executor: &Executor, start: Reading, otherwise: TurnEnd) -> TurnEnd {
+    fn turn_is_over(&self, executor: &Executor, otherwise: TurnEnd) -> TurnEnd {
         // A client that waits for each reply never gets so far, and needs no reading.
         let many = self.commands >= COMMANDS_PER_TURN;
-        if many || (self.commands > 1 && executor.watch().since_ns(start) > TURN_NS) {
+        if many || (self.commands > 1 && self.time_is_up(executor)) {
             TurnEnd::Yield
         } else {
             otherwise
         }
+    }
+
+    fn time_is_up(&self, executor: &Executor) -> bool {
+        self.turn_began
+            .is_some_and(|began| executor.watch().since_ns(began) > TURN_NS)
     }
 }
 

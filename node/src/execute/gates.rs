@@ -22,6 +22,8 @@ pub(super) enum Gate {
     Refused(ErrorReply),
     /// Not before the pause ends.
     Wait,
+    /// Not before more keys have gone.
+    Evicting,
 }
 
 /// Room that was made for a command.
@@ -29,8 +31,10 @@ pub(super) enum Gate {
 pub(crate) enum Room {
     /// Memory is within its bound.
     Enough,
-    /// It is not, but keys are going.
+    /// It is not, but keys are going, and no more is in use than a while ago.
     Soon,
+    /// It is not, and more is in use than a while ago: keys are going, but nothing may be added meanwhile.
+    Later,
     /// It is not, and no key may go.
     None,
 }
@@ -47,11 +51,12 @@ pub(super) fn check(
     if spec.id == CommandId::Debug && !may_debug(turn) {
         return Gate::Refused(ErrorReply::DebugNotAllowed);
     }
-    if turn.node.settings.hot.max_memory > 0
-        && spec.flags.contains(CommandFlags::DENY_OOM)
-        && make_room(turn.store, turn.node, effects, watch) == Room::None
-    {
-        return Gate::Refused(ErrorReply::OutOfMemory);
+    if turn.node.settings.hot.max_memory > 0 && spec.flags.contains(CommandFlags::DENY_OOM) {
+        match make_room(turn.store, turn.node, effects, watch) {
+            Room::Enough | Room::Soon => {}
+            Room::Later => return Gate::Evicting,
+            Room::None => return Gate::Refused(ErrorReply::OutOfMemory),
+        }
     }
     if turn.node.pause.is_on(turn.now_ms) {
         let writes = spec.flags.contains(CommandFlags::WRITE);
@@ -88,6 +93,7 @@ pub(crate) fn make_room(
 ) -> Room {
     let bound = node.settings.hot.max_memory;
     if bound == 0 || store.used_memory() <= bound {
+        node.memory_ceiling.within(bound);
         return Room::Enough;
     }
     let start = watch.read();
@@ -107,5 +113,8 @@ pub(crate) fn make_room(
         }
     }
     node.stats.over_memory_ns += watch.since_ns(start);
-    room
+    match room {
+        Room::Soon if !node.memory_ceiling.allows(store.used_memory(), bound) => Room::Later,
+        room => room,
+    }
 }

@@ -27,6 +27,8 @@ pub const BATCH_REQUESTS: usize = 128;
 const PREFETCHED_KEYS: usize = 1024;
 /// With so many arguments a request has one key, or two at most.
 const SHORT_REQUEST_ARGS: u32 = 3;
+/// A command that took so long is reported, so that others need not wait for those behind it as well, ns.
+const LONG_NS: u64 = 100_000;
 
 /// Why a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +37,12 @@ pub enum BatchEnd {
     Done,
     /// The replies reached the bound that was given; write them, then go on.
     OutputFull,
+    /// The last command took long; look at the time, then go on.
+    Long,
     /// The client is held up by CLIENT PAUSE; the next request has not been executed.
     Paused,
+    /// The next request has not been executed: memory is to shrink first, of which a part has been done; let others run, then go on.
+    Evicting,
     /// Send the replies and close.
     Close,
     /// Stop the node.
@@ -218,13 +224,13 @@ impl Executor {
         };
         let start = output.bytes.len();
         let end = match self.admit(turn, row, command.args) {
-            Ok(Some((spec, handler))) => self.run_admitted(turn, spec, handler, command, output),
-            Ok(None) => return BatchEnd::Paused,
-            Err((_, None)) if gates::is_http(command.args) => {
+            Ok((spec, handler)) => self.run_admitted(turn, spec, handler, command, output),
+            Err(Refusal::Later(end)) => return end,
+            Err(Refusal::Reply(_, None)) if gates::is_http(command.args) => {
                 warn!(client = turn.client.id, "closed: speaks HTTP");
                 BatchEnd::Close
             }
-            Err((error, spec)) => {
+            Err(Refusal::Reply(error, spec)) => {
                 if let Some(spec) = spec {
                     turn.node.stats.command_rejected(spec.id);
                 }
@@ -239,35 +245,34 @@ impl Executor {
             }
             turn.client.replies = turn.client.replies.after_command();
         }
-        if end == BatchEnd::Done && output.bytes.len() > output.bound {
+        if matches!(end, BatchEnd::Done | BatchEnd::Long) && output.bytes.len() > output.bound {
             return BatchEnd::OutputFull;
         }
         end
     }
 
-    /// The row and the handler of a command that may run; `None` when it has to wait. An error comes with the row it is counted for.
-    #[expect(clippy::type_complexity, reason = "one caller, which takes it apart")]
+    /// The row and the handler of a command that may run.
     fn admit(
         &mut self,
         turn: &mut Turn<'_>,
         row: Result<&'static CommandSpec, ErrorReply>,
         args: Args<'_>,
-    ) -> Result<Option<(&'static CommandSpec, Handler)>, (ErrorReply, Option<&'static CommandSpec>)>
-    {
+    ) -> Result<(&'static CommandSpec, Handler), Refusal> {
         let spec = row.map_err(|error| {
             let refused = match &error {
                 ErrorReply::Arity(name) => command::lookup_full_name(name.as_bytes()),
                 _ => None,
             };
-            (error, refused)
+            Refusal::Reply(error, refused)
         })?;
         let Some(handler) = self.handlers.get(spec.id) else {
-            return Err((self.handlers.unknown(spec, args), None));
+            return Err(Refusal::Reply(self.handlers.unknown(spec, args), None));
         };
         match gates::check(turn, spec, &mut self.effects, self.timing.watch()) {
-            Gate::Open => Ok(Some((spec, handler))),
-            Gate::Wait => Ok(None),
-            Gate::Refused(error) => Err((error, Some(spec))),
+            Gate::Open => Ok((spec, handler)),
+            Gate::Wait => Err(Refusal::Later(BatchEnd::Paused)),
+            Gate::Evicting => Err(Refusal::Later(BatchEnd::Evicting)),
+            Gate::Refused(error) => Err(Refusal::Reply(error, Some(spec))),
         }
     }
 
@@ -309,13 +314,16 @@ impl Executor {
             Action::Continue
         });
         let large = alone || output.bytes.len() - start > timing::LARGE_BYTES;
+        let mut is_long = false;
         if let Some(took_ns) = self.timing.after(spec.id, large, turn.node) {
             watch_slowness(turn, spec, command.args, took_ns);
+            is_long = took_ns > LONG_NS;
         }
         if turn.client.secret_args != 0 {
             turn.client.secret_args = 0;
         }
         match action {
+            Action::Continue if is_long => BatchEnd::Long,
             Action::Continue => BatchEnd::Done,
             Action::Close => BatchEnd::Close,
             Action::Shutdown => BatchEnd::Shutdown,
@@ -323,6 +331,15 @@ impl Executor {
             Action::Stall { us } => BatchEnd::Stall { us },
         }
     }
+}
+
+/// Why a command does not run now.
+#[derive(Debug)]
+enum Refusal {
+    /// It may run later; nothing of it has been done.
+    Later(BatchEnd),
+    /// It gets this reply, and is counted for this row.
+    Reply(ErrorReply, Option<&'static CommandSpec>),
 }
 
 /// One request on its way to its handler.

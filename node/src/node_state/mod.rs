@@ -3,11 +3,13 @@
 
 mod clients;
 mod latency;
+mod memory_ceiling;
 mod pause;
 mod slowlog;
 
 pub use clients::{ClientPlace, Clients};
 pub use latency::{Event, Latency, Spike};
+pub use memory_ceiling::MemoryCeiling;
 pub use pause::{Pause, PauseKind};
 pub use slowlog::{Slowlog, SlowlogEntry, shortened};
 
@@ -29,6 +31,8 @@ pub struct NodeState {
     pub latency: Latency,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// What `maxmemory` leaves to commands while keys are going.
+    pub memory_ceiling: MemoryCeiling,
     /// Who this node is.
     pub identity: Identity,
     /// Unix microseconds, the same for a whole turn.
@@ -79,6 +83,7 @@ impl NodeState {
             slowlog: Slowlog::default(),
             latency: Latency::default(),
             pause: Pause::default(),
+            memory_ceiling: MemoryCeiling::default(),
             identity,
             now_us: 0,
             active_expire: true,
