@@ -6,6 +6,7 @@
 pub mod client_state;
 pub mod commands;
 mod connection;
+mod departures;
 pub mod execute;
 pub mod log;
 pub mod node_state;

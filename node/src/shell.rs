@@ -1,6 +1,7 @@
 //! What all tasks of a node share: the keyspace, the state, the buffers that every turn uses anew.
 //! One thread, so `RefCell`s and no locks. Invariant: nothing here stays borrowed across an await.
 
+use crate::departures::Departures;
 use crate::execute::{Executor, Turn};
 use crate::node_state::{ClientPlace, NodeState};
 use crate::server::Start;
@@ -61,6 +62,8 @@ pub(crate) struct Shell {
     pub(crate) core: RefCell<Core>,
     pub(crate) scratch: RefCell<Scratch>,
     pub(crate) clock: Clock,
+    /// Sockets to be closed.
+    pub(crate) departures: Departures,
     /// Connections by the numbers of their clients, to cut them.
     tasks: RefCell<HashMap<u64, AbortHandle>>,
     /// A connection has ended.
@@ -83,6 +86,7 @@ impl Shell {
             }),
             scratch: RefCell::new(Scratch::new()),
             clock,
+            departures: Departures::default(),
             tasks: RefCell::new(HashMap::new()),
             left: Notify::new(),
             unpaused: Notify::new(),

@@ -75,6 +75,8 @@ pub(crate) struct Connection {
     stream: TcpStream,
     client_id: u64,
     place: ClientPlace,
+    /// Takes the client out of the registry.
+    _presence: Presence,
     scanner: RequestScanner,
     authenticated: bool,
     /// Bytes received and not executed; empty when the client is idle.
@@ -92,7 +94,15 @@ pub(crate) struct Connection {
     turn_began: Option<Reading>,
 }
 
-impl Drop for Connection {
+/// A client's place in the registry, left however its connection ends.
+#[derive(Debug)]
+struct Presence {
+    shell: Rc<Shell>,
+    client_id: u64,
+    place: ClientPlace,
+}
+
+impl Drop for Presence {
     fn drop(&mut self) {
         self.shell.leave(self.client_id, self.place);
     }
@@ -106,6 +116,11 @@ impl Connection {
         limits: RequestLimits,
     ) -> Self {
         Self {
+            _presence: Presence {
+                shell: Rc::clone(&shell),
+                client_id,
+                place,
+            },
             shell,
             stream,
             client_id,
@@ -140,6 +155,7 @@ impl Connection {
                 }
             }
         }
+        self.shell.departures.close_soon(self.stream);
     }
 
     async fn serve_until_end(&mut self) -> Ending {
