@@ -1,8 +1,12 @@
 //! The admin listener: is it alive, is it ready, and what has it done.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
+use crate::idle::affordable_clients;
+use crate::support::Reply;
 use crate::support::eventually::{PATIENCE, eventually};
 use crate::support::servers::{Server, free_address, start_node, start_proxy};
 
@@ -87,4 +91,113 @@ fn rubbish_on_the_admin_port_hurts_nobody() {
     }
     assert_eq!(get(admin, "/healthz").0, 200);
     assert!(proxy.is_alive());
+}
+
+/// The admin listener answers, and so does the proxy itself.
+fn others_are_served(proxy: &Server, admin: SocketAddr) {
+    assert_eq!(get(admin, "/healthz").0, 200);
+    assert_eq!(get(admin, "/readyz").0, 200);
+    let pong = proxy.connect().call_words("PING");
+    assert_eq!(pong, Reply::Simple(b"PONG".to_vec()));
+}
+
+/// What the proxy may grow by, whatever the admin listener is sent: 64 connections with half a megabyte of headers, and the machinery's own.
+const ADMIN_GROWTH: u64 = 64 * 1024 * 1024;
+
+#[test]
+fn five_thousand_connections_that_say_little_keep_nobody_out() {
+    let count = affordable_clients(5_000);
+    let node = start_node(&[]);
+    let (proxy, admin) = with_admin(&[node.address]);
+    eventually("ready", || get(admin, "/readyz").0 == 200);
+    let before = proxy.resident_bytes();
+    // Half a request each, and a header more from time to time.
+    let mut slow: Vec<TcpStream> = Vec::new();
+    for number in 0..count {
+        let mut socket = TcpStream::connect(admin).expect("accepted, or waits to be");
+        // Those that came first may be cut already.
+        drop(socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n"));
+        slow.push(socket);
+        if number % 500 == 0 {
+            others_are_served(&proxy, admin);
+        }
+    }
+    for socket in &mut slow {
+        drop(socket.write_all(b"X-More: 1\r\n"));
+    }
+    others_are_served(&proxy, admin);
+    // They made place for others, the first that came first.
+    let first = &mut slow[0];
+    first.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    let end = first.read(&mut [0; 100]);
+    let is_cut = match &end {
+        Ok(length) => *length == 0,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    };
+    assert!(is_cut, "{end:?}");
+    let growth = proxy.resident_bytes().saturating_sub(before);
+    assert!(growth < ADMIN_GROWTH, "grew by {growth}");
+}
+
+#[test]
+fn headers_without_end_are_cut_off() {
+    let node = start_node(&[]);
+    let (proxy, admin) = with_admin(&[node.address]);
+    eventually("ready", || get(admin, "/readyz").0 == 200);
+    let before = proxy.resident_bytes();
+    let endless = [b"GET / HTTP/1.1\r\nX: ".as_slice(), &[b'x'; 1_000_000]].concat();
+    let many = [
+        b"GET / HTTP/1.1\r\n".as_slice(),
+        &b"X: y\r\n".repeat(100_000),
+    ]
+    .concat();
+    for bytes in [endless, many] {
+        let mut sockets: Vec<TcpStream> = (0..100)
+            .map(|_| TcpStream::connect(admin).expect("the admin listener"))
+            .collect();
+        let mut cut = 0;
+        for socket in &mut sockets {
+            socket.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+            socket
+                .set_write_timeout(Some(PATIENCE))
+                .expect("a deadline");
+            // Refused, or cut for somebody who came later, before it has all been sent.
+            drop(socket.write_all(&bytes));
+            let mut answer = Vec::new();
+            drop(socket.read_to_end(&mut answer));
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(!answer.contains(" 200 "), "{answer}");
+            cut += 1;
+        }
+        assert_eq!(cut, 100);
+        others_are_served(&proxy, admin);
+    }
+    let growth = proxy.resident_bytes().saturating_sub(before);
+    assert!(growth < ADMIN_GROWTH, "grew by {growth}");
+}
+
+#[test]
+fn pages_asked_for_without_pause_hold_up_no_client() {
+    let node = start_node(&[]);
+    let (proxy, admin) = with_admin(&[node.address]);
+    eventually("ready", || get(admin, "/readyz").0 == 200);
+    const PAGES: u64 = 50;
+    let pages = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..PAGES {
+                    assert_eq!(get(admin, "/metrics").0, 200);
+                    pages.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let mut client = proxy.connect();
+        let mut served = 0;
+        while served < 100 || pages.load(Ordering::Relaxed) < PAGES {
+            let pong = client.call_words("PING");
+            assert_eq!(pong, Reply::Simple(b"PONG".to_vec()));
+            served += 1;
+        }
+    });
 }

@@ -1,5 +1,7 @@
 //! The admin listener: HTTP for people and machines that watch, on a runtime of its own.
-//! Never: on the data path; it asks threads for copies of their counters.
+//! Never: on the data path; it asks threads for copies of their counters, not more often than [`PAGE_LASTS_MS`] says.
+
+mod listener;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -12,10 +14,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
+use self::listener::AdminListener;
 use crate::metrics::report;
 use crate::server::ProxyShared;
+
+/// How long what the threads have said is good for: each time costs them some microseconds, and anybody may ask as often as he likes.
+const PAGE_LASTS_MS: u64 = 100;
 
 /// The service.
 pub(crate) struct AdminService {
@@ -44,6 +50,31 @@ impl AdminService {
 struct Desk {
     shared: Arc<ProxyShared>,
     drain: watch::Receiver<bool>,
+    metrics: Arc<Page<String>>,
+    shards: Arc<Page<Option<(usize, usize)>>>,
+}
+
+/// What the threads said last; one request at a time asks them.
+struct Page<T>(Mutex<Option<(u64, T)>>);
+
+impl<T: Clone> Page<T> {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(None)))
+    }
+
+    /// The page, asked for anew when it is too old.
+    async fn read(&self, shared: &ProxyShared, ask: impl Future<Output = T>) -> T {
+        let mut last = self.0.lock().await;
+        let now_ms = shared.clock.monotonic_ms();
+        if let Some((asked_ms, page)) = &*last
+            && now_ms < asked_ms + PAGE_LASTS_MS
+        {
+            return page.clone();
+        }
+        let page = ask.await;
+        *last = Some((shared.clock.monotonic_ms(), page.clone()));
+        page
+    }
 }
 
 #[async_trait]
@@ -67,6 +98,8 @@ impl Service for AdminService {
         let desk = Desk {
             shared: Arc::clone(&self.shared),
             drain: self.drain.clone(),
+            metrics: Page::new(),
+            shards: Page::new(),
         };
         let router = Router::new()
             .route("/metrics", get(metrics))
@@ -77,7 +110,7 @@ impl Service for AdminService {
         let end = async move {
             drain.wait_for(|is_draining| *is_draining).await.ok();
         };
-        if let Err(error) = axum::serve(listener, router)
+        if let Err(error) = axum::serve(AdminListener::new(listener), router)
             .with_graceful_shutdown(end)
             .await
         {
@@ -95,7 +128,8 @@ impl Service for AdminService {
 }
 
 async fn metrics(State(desk): State<Desk>) -> Response {
-    let text = report::render(&desk.shared).await;
+    let asked = report::render(&desk.shared);
+    let text = desk.metrics.read(&desk.shared, asked).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
@@ -109,7 +143,8 @@ async fn readyz(State(desk): State<Desk>) -> Response {
     if *desk.drain.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    let shards = report::reachable_shards(&desk.shared).await;
+    let asked = report::reachable_shards(&desk.shared);
+    let shards = desk.shards.read(&desk.shared, asked).await;
     match shards {
         Some((reachable, all)) => (
             StatusCode::OK,

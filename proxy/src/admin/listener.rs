@@ -1,0 +1,127 @@
+//! The admin listener's sockets: few at a time and none for ever, so that nobody can keep the others out by holding many or by saying nothing.
+//! Never: looks into what is said. Bounds: [`MOST_CONNECTIONS`], of which the oldest is cut for a new one; [`LONGEST`] for each, whatever it does.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+/// Connections at a time: some people, some machines that watch, and what an attacker may take of memory (HTTP keeps up to half a megabyte of headers each).
+const MOST_CONNECTIONS: usize = 64;
+
+/// How long a connection may live: longer than the pause of most who ask again and again over the same one.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Pause after a failed accept (no file descriptors left): without it the loop would burn a core.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(20);
+
+/// Accepts, and cuts the oldest.
+pub(super) struct AdminListener {
+    listener: TcpListener,
+    /// Of every connection that may still be open, oldest first; dropping one cuts it.
+    open: VecDeque<oneshot::Sender<()>>,
+}
+
+impl AdminListener {
+    pub(super) fn new(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            open: VecDeque::new(),
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream) -> AdminStream {
+        if self.open.len() >= MOST_CONNECTIONS {
+            self.open.retain(|connection| !connection.is_closed());
+        }
+        if self.open.len() >= MOST_CONNECTIONS {
+            self.open.pop_front();
+        }
+        let (holder, cut) = oneshot::channel();
+        self.open.push_back(holder);
+        AdminStream {
+            stream,
+            cut,
+            deadline: Box::pin(tokio::time::sleep(LONGEST)),
+            is_over: false,
+        }
+    }
+}
+
+impl axum::serve::Listener for AdminListener {
+    type Io = AdminStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (AdminStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => return (self.admit(stream), peer),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection to the admin listener could not be accepted");
+                    tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// A connection that ends when it is cut, or when its time is over.
+pub(super) struct AdminStream {
+    stream: TcpStream,
+    cut: oneshot::Receiver<()>,
+    deadline: Pin<Box<Sleep>>,
+    is_over: bool,
+}
+
+impl AdminStream {
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        self.is_over = self.is_over
+            || Pin::new(&mut self.cut).poll(cx).is_ready()
+            || self.deadline.as_mut().poll(cx).is_ready();
+        if self.is_over {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for AdminStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for AdminStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
