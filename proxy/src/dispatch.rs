@@ -26,6 +26,8 @@ pub(crate) enum Progress {
     Done,
     /// The request of this index has to wait.
     Wait(usize),
+    /// The turn is over before the request of this index, which may be the one behind the last.
+    Yield(usize),
     /// The client is to be closed once it has its replies.
     End,
     /// The client is gone.
@@ -35,9 +37,15 @@ pub(crate) enum Progress {
 /// What becomes of one request.
 pub(crate) enum Step {
     Next,
+    /// The next one, if there is time: this one may have taken long, or have brought a long reply.
+    NextInTime,
     Wait,
     End,
 }
+
+/// Time after which a client's turn ends although there are more requests, ns. Looked at behind requests that may take long; those that are just forwarded
+/// are bounded by what one read brings.
+const TURN_NS: u64 = 500_000;
 
 /// Consecutive requests of a batch that lie one behind the other and go to the same pipe.
 pub(crate) struct Run {
@@ -79,6 +87,8 @@ pub(crate) struct Dispatcher<'a> {
     hears_all: bool,
     holds_writes: bool,
     pub(crate) now: Reading,
+    /// Bytes of replies that are enough for one turn.
+    output_soft_bytes: usize,
     pub(crate) now_ms: u64,
     pub(crate) wall: &'a Clock,
     /// What other threads are to be asked.
@@ -112,6 +122,15 @@ impl ProxyThread {
             client.routed_by = version;
             client.is_alone = false;
         }
+        let class = client.state.wanted_class(now_ms);
+        if client.state.class != class {
+            // Other pipes: its commands on the old ones come to their end first.
+            if client.queue.missing() == 0 {
+                client.state.class = class;
+            } else if class == Class::Bulk {
+                return Progress::Wait(from);
+            }
+        }
         let lane = lane_of(&client.state);
         let hold = self.proxy.hold(now_ms);
         if hold == Some(Hold::All) {
@@ -129,6 +148,7 @@ impl ProxyThread {
             hears_all: true,
             holds_writes: hold.is_some(),
             now,
+            output_soft_bytes: self.limits.output_soft_bytes,
             now_ms,
             wall: &self.clock,
             questions: Vec::new(),
@@ -179,7 +199,7 @@ impl ProxyThread {
 
 fn lane_of(state: &ClientState) -> Lane {
     Lane {
-        class: Class::Primary,
+        class: state.class,
         protocol: state.protocol,
         database: state.database,
     }
@@ -207,6 +227,11 @@ impl Dispatcher<'_> {
             let args = batch.args(buffer, request);
             match self.request(buffer, request, args, &mut run) {
                 Step::Next => {}
+                Step::NextInTime => {
+                    if self.turn_is_over() {
+                        return Progress::Yield(index + 1);
+                    }
+                }
                 Step::Wait => {
                     self.finish_run(buffer, &mut run);
                     return Progress::Wait(index);
@@ -242,7 +267,17 @@ impl Dispatcher<'_> {
             return self.forward(shard, spec, buffer, request, args, run);
         }
         self.finish_run(buffer, run);
-        self.rare_request(spec, buffer, request, args)
+        match self.rare_request(spec, buffer, request, args) {
+            Step::Next => Step::NextInTime,
+            step => step,
+        }
+    }
+
+    /// Whether the client has had its time, or has enough replies to read. Nothing is appended to a run when it is asked.
+    fn turn_is_over(&self) -> bool {
+        let client = self.receivers.clients.get(self.key);
+        client.is_some_and(|client| client.queue.bytes() >= self.output_soft_bytes)
+            || self.receivers.stopwatch.since_ns(self.now) > TURN_NS
     }
 
     /// The request goes, as the client wrote it, to the primary of `shard`.
@@ -292,12 +327,11 @@ impl Dispatcher<'_> {
     /// What the pipe says, within what the client may have under way.
     pub(crate) fn admit(&mut self, pipe: PipeNumber) -> Admission {
         let most = u64::from(self.proxy.config.client_requests_in_flight);
-        let missing = self
-            .receivers
-            .clients
-            .get(self.key)
-            .map_or(0, |client| client.queue.missing());
-        let left = most.saturating_sub(missing);
+        let soft_bytes = self.output_soft_bytes;
+        let left = self.receivers.clients.get(self.key).map_or(most, |client| {
+            let most = most.min(client.queue.requests_for(soft_bytes));
+            most.saturating_sub(client.queue.missing())
+        });
         if left == 0 {
             return Admission::Full;
         }

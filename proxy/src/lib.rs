@@ -59,6 +59,7 @@ mod acceptor;
 mod admin;
 mod buffers;
 mod client;
+mod departures;
 mod dice;
 mod dispatch;
 mod fan_out;

@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::client::ClientState;
 use crate::client::connection::Client;
 use crate::client::stream::ClientStream;
+use crate::departures::{self, Departures};
 use crate::metrics::report::ThreadReport;
 use crate::pipe::PipeError;
 use crate::pipe::connection::run_pipe;
@@ -41,6 +42,15 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Clients are looked at every so many ticks.
 const TICKS_PER_CLIENT_ROUND: u32 = 20;
+
+/// What a client's or a pipe's task does when a turn is over and there is more to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TurnEnd<E = ()> {
+    /// Lets the others run, and the sockets be looked at, which waking itself would put off for dozens of turns; then goes on.
+    Yield,
+    /// It ends.
+    End(E),
+}
 
 /// A client that was accepted.
 #[derive(Debug)]
@@ -70,7 +80,7 @@ pub(crate) enum Order {
 #[derive(Clone, Debug)]
 pub(crate) struct ClientLimits {
     requests_in_flight: u64,
-    output_soft_bytes: usize,
+    pub(crate) output_soft_bytes: usize,
     pub(crate) output_hard_bytes: usize,
     pub(crate) input_bytes: usize,
 }
@@ -79,8 +89,13 @@ impl ClientLimits {
     /// Whether more may be read from this client.
     #[inline]
     pub(crate) fn lets_read(&self, client: &Client) -> bool {
-        client.queue.missing() < self.requests_in_flight
-            && client.queue.bytes() < self.output_soft_bytes
+        client.queue.missing() < self.requests_in_flight && self.lets_answer(client)
+    }
+
+    /// Whether it has taken so much of its replies that there may be more.
+    #[inline]
+    pub(crate) fn lets_answer(&self, client: &Client) -> bool {
+        client.queue.bytes() < self.output_soft_bytes
     }
 }
 
@@ -101,6 +116,8 @@ pub(crate) struct ProxyThread {
     /// How keys spread; reused.
     pub(crate) split: Split,
     flusher: Option<Waker>,
+    /// Sockets to be closed.
+    pub(crate) departures: Rc<Departures>,
     pub(crate) clock: Clock,
     /// Monotonic milliseconds at the last tick.
     pub(crate) tick_ms: u64,
@@ -141,6 +158,7 @@ impl ProxyThread {
                 batch: RequestBatch::default(),
                 split: Split::default(),
                 flusher: None,
+                departures: Rc::default(),
                 tick_ms: proxy.clock.monotonic_ms(),
                 clock: proxy.clock.clone(),
                 is_stopping: false,
@@ -375,7 +393,9 @@ fn millis(duration: Duration) -> u64 {
 }
 
 async fn run_client(thread: Rc<RefCell<ProxyThread>>, key: Key) {
-    poll_fn(|cx| thread.borrow_mut().poll_client(key, cx)).await;
+    while poll_fn(|cx| thread.borrow_mut().poll_client(key, cx)).await == TurnEnd::Yield {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn run_flusher(thread: Rc<RefCell<ProxyThread>>) {
@@ -408,6 +428,8 @@ pub(crate) fn run_thread(
         let thread = ProxyThread::new(proxy);
         tokio::task::spawn_local(tokio::task::unconstrained(run_flusher(Rc::clone(&thread))));
         tokio::task::spawn_local(run_ticks(Rc::clone(&thread)));
+        let departures = Rc::clone(&thread.borrow().departures);
+        tokio::task::spawn_local(departures::close_all(departures));
         thread.borrow_mut().open_first_pipes();
         take_orders(&thread, orders).await;
         thread.borrow_mut().stop();

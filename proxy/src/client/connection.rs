@@ -19,16 +19,22 @@ use super::stream::ClientStream;
 use crate::buffers::Buffers;
 use crate::dispatch::Progress;
 use crate::slab::Key;
-use crate::thread::ProxyThread;
+use crate::thread::{ProxyThread, TurnEnd};
 
 /// Reads from one client before others get their turn.
 const READS_PER_TURN: usize = 2;
+
+/// Bytes of replies written to one client before others get their turn.
+const WRITTEN_PER_TURN: usize = 1024 * 1024;
 
 /// Requests that are found in a buffer before they are carried out: enough for deep pipelines, few enough to keep their ranges in the cache.
 const REQUESTS_PER_SCAN: usize = 1024;
 
 /// Least room that is made behind the beginning of a request before more of it is read.
 const LEAST_READ_BYTES: usize = 16 * 1024;
+
+/// A request, or requests that wait, of which more is here than this make their client one that is kept apart from others on the way to the nodes.
+const LARGE_REQUEST_BYTES: usize = 64 * 1024;
 
 /// Most room that is made at once for a large argument: a client's word for its length is not enough to take memory for it.
 const MOST_READ_BYTES: usize = 1024 * 1024;
@@ -52,8 +58,10 @@ pub(crate) struct Client {
     waker: Option<Waker>,
     /// It is in the thread's list of clients with something to write.
     pub(crate) is_dirty: bool,
-    /// The kernel has no room for its replies.
+    /// The kernel has no room for its replies, or others have to have their turn first.
     is_write_blocked: bool,
+    /// It is the latter.
+    is_write_cut: bool,
     /// Its task waits for replies to leave before it reads on.
     is_stopped: bool,
     /// No more requests are read; it is closed as soon as all replies are written.
@@ -81,6 +89,8 @@ enum ReadEnd {
     Pending,
     /// Requests were found that have to wait.
     Paused,
+    /// Requests were found that may go on after the others' turn.
+    Yield,
     /// The client is gone, or has nothing more to say.
     Gone,
 }
@@ -103,6 +113,7 @@ impl Client {
             waker: None,
             is_dirty: false,
             is_write_blocked: false,
+            is_write_cut: false,
             is_stopped: false,
             is_ending: false,
             stalled_since_ms: None,
@@ -129,7 +140,15 @@ impl Client {
         if output.is_empty() && !self.is_write_blocked {
             return Ok(true);
         }
+        let mut left = WRITTEN_PER_TURN;
+        self.is_write_cut = false;
         while !output.is_empty() {
+            if left == 0 {
+                // Its own task goes on, after the others.
+                self.is_write_blocked = true;
+                self.is_write_cut = true;
+                return Ok(false);
+            }
             let stream = Pin::new(&mut self.stream);
             let written = match output.single() {
                 Some(bytes) => stream.poll_write(cx, bytes),
@@ -141,7 +160,10 @@ impl Client {
             };
             match written {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(count)) => output.advance(count, buffers),
+                Poll::Ready(Ok(count)) => {
+                    left = left.saturating_sub(count);
+                    output.advance(count, buffers);
+                }
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
                     self.is_write_blocked = true;
@@ -174,10 +196,10 @@ impl Client {
 }
 
 impl ProxyThread {
-    /// The whole life of a client's task, one turn at a time; `Ready` when the client is gone.
-    pub(crate) fn poll_client(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<()> {
+    /// The whole life of a client's task, one turn at a time; `End` when the client is gone.
+    pub(crate) fn poll_client(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<TurnEnd> {
         let Some(client) = self.receivers.clients.get_mut(key) else {
-            return Poll::Ready(());
+            return Poll::Ready(TurnEnd::End(()));
         };
         if client
             .waker
@@ -187,21 +209,28 @@ impl ProxyThread {
             client.waker = Some(cx.waker().clone());
         }
         if client.is_write_blocked && self.write_client(key, cx).is_ready() {
-            return Poll::Ready(());
+            return Poll::Ready(TurnEnd::End(()));
+        }
+        let client = self.receivers.clients.get_mut(key);
+        if client.is_some_and(|client| client.is_write_cut) {
+            return Poll::Ready(TurnEnd::Yield);
         }
         for _ in 0..READS_PER_TURN {
             let Some(client) = self.receivers.clients.get_mut(key) else {
-                return Poll::Ready(());
+                return Poll::Ready(TurnEnd::End(()));
             };
             client.is_stopped = false;
-            let end = if client.paused.is_some() {
+            let end = if client.paused.is_some() && self.limits.lets_answer(client) {
                 self.resume_client(key)
             } else if client.is_ending {
-                return self.close_if_done(key);
+                return self.close_if_done(key).map(TurnEnd::End);
             } else if self.limits.lets_read(client) {
                 self.read_client(key, cx)
             } else {
                 client.is_stopped = true;
+                if !self.limits.lets_answer(client) {
+                    client.state.is_bulky(self.tick_ms);
+                }
                 return Poll::Pending;
             };
             match end {
@@ -213,14 +242,14 @@ impl ProxyThread {
                     }
                     return Poll::Pending;
                 }
+                ReadEnd::Yield => break,
                 ReadEnd::Gone => {
                     self.remove_client(key);
-                    return Poll::Ready(());
+                    return Poll::Ready(TurnEnd::End(()));
                 }
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        Poll::Ready(TurnEnd::Yield)
     }
 
     /// Writes what waits for the client; `Ready` when it is gone afterwards.
@@ -317,7 +346,7 @@ impl ProxyThread {
             return ReadEnd::Gone;
         };
         match end {
-            ReadEnd::Paused => client.input = bytes.to_vec(),
+            ReadEnd::Paused | ReadEnd::Yield => client.input = bytes.to_vec(),
             _ => {
                 let finished = client.scanner.finished_bytes();
                 client.input.extend_from_slice(&bytes[finished..]);
@@ -343,7 +372,7 @@ impl ProxyThread {
         let Some(client) = self.receivers.clients.get_mut(key) else {
             return ReadEnd::Gone;
         };
-        if !matches!(end, ReadEnd::Paused) {
+        if !matches!(end, ReadEnd::Paused | ReadEnd::Yield) {
             let finished = client.scanner.finished_bytes();
             client.scanner.dropped(finished);
             if finished == input.len() {
@@ -359,6 +388,9 @@ impl ProxyThread {
                 "client closed: its request is too large"
             );
             return ReadEnd::Gone;
+        }
+        if input.len() > LARGE_REQUEST_BYTES {
+            client.state.is_bulky(self.tick_ms);
         }
         client.input = input;
         end
@@ -400,12 +432,15 @@ impl ProxyThread {
             }
             match self.dispatch(key, buffer, &batch, next.take().unwrap_or(0)) {
                 Progress::Done => {}
-                Progress::Wait(at) => {
+                progress @ (Progress::Wait(at) | Progress::Yield(at)) => {
                     if let Some(client) = self.receivers.clients.get_mut(key) {
                         let batch = std::mem::take(&mut batch);
                         client.paused = Some(Box::new(Paused { batch, next: at }));
                     }
-                    return ReadEnd::Paused;
+                    return match progress {
+                        Progress::Yield(_) => ReadEnd::Yield,
+                        _ => ReadEnd::Paused,
+                    };
                 }
                 Progress::End => break ReadEnd::Done,
                 Progress::Gone => break ReadEnd::Gone,
@@ -449,6 +484,7 @@ impl ProxyThread {
     pub(crate) fn remove_client(&mut self, key: Key) {
         if let Some(client) = self.receivers.clients.remove(key) {
             client.wake();
+            self.departures.close_soon(client.stream);
             self.forget_client();
         }
     }

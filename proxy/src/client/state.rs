@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
 use shared::resp::{Protocol, RequestLimits};
 
+use crate::pipe::set::Class;
+
 /// Which replies a client wants to hear (CLIENT REPLY).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ReplyMode {
@@ -16,6 +18,9 @@ pub(crate) enum ReplyMode {
     /// All but that of the next command.
     SkipNext,
 }
+
+/// How long a client is kept apart after something large.
+const BULKY_MS: u64 = 1_000;
 
 /// A client as it is known here.
 #[derive(Debug)]
@@ -50,6 +55,10 @@ pub(crate) struct ClientState {
     pub(crate) active_ms: u64,
     /// The last command.
     pub(crate) last_command: Option<CommandId>,
+    /// By which pipes its commands go.
+    pub(crate) class: Class,
+    /// Until then it counts as one with large requests or replies, monotonic milliseconds.
+    bulky_until_ms: u64,
 }
 
 impl ClientState {
@@ -77,6 +86,8 @@ impl ClientState {
             connected_ms: now_ms,
             active_ms: now_ms,
             last_command: None,
+            class: Class::Primary,
+            bulky_until_ms: 0,
         }
     }
 
@@ -95,6 +106,20 @@ impl ClientState {
     #[inline]
     pub(crate) fn may_run(&self, spec: &CommandSpec) -> bool {
         self.is_authenticated || spec.flags.contains(CommandFlags::NO_AUTH)
+    }
+
+    /// Something large of it is under way: for a while it is kept apart from others.
+    pub(crate) fn is_bulky(&mut self, now_ms: u64) {
+        self.bulky_until_ms = now_ms + BULKY_MS;
+    }
+
+    /// By which pipes its commands should go.
+    pub(crate) fn wanted_class(&self, now_ms: u64) -> Class {
+        if now_ms < self.bulky_until_ms {
+            Class::Bulk
+        } else {
+            Class::Primary
+        }
     }
 
     /// How large its requests may be.

@@ -25,10 +25,13 @@ use super::set::{Lane, PipeNumber};
 use crate::client::ReplyBytes;
 use crate::receivers::Failure;
 use crate::retry::{Fate, fate};
-use crate::thread::ProxyThread;
+use crate::thread::{ProxyThread, TurnEnd};
 
 /// Reads from one node before others get their turn.
 const READS_PER_TURN: usize = 4;
+
+/// Bytes written to one node before others get their turn.
+const WRITTEN_PER_TURN: usize = 1024 * 1024;
 
 /// Least room made for the rest of a large reply.
 const LEAST_READ_BYTES: usize = 64 * 1024;
@@ -56,7 +59,12 @@ pub(crate) async fn run_pipe(thread: Rc<RefCell<ProxyThread>>, number: PipeNumbe
             Ok(stream) => {
                 backoff.reset();
                 thread.borrow_mut().pipe_connected(number, stream);
-                let lost = poll_fn(|cx| thread.borrow_mut().poll_pipe(number, cx)).await;
+                let lost = loop {
+                    match poll_fn(|cx| thread.borrow_mut().poll_pipe(number, cx)).await {
+                        TurnEnd::Yield => tokio::task::yield_now().await,
+                        TurnEnd::End(lost) => break lost,
+                    }
+                };
                 let Some(error) = lost else {
                     return;
                 };
@@ -147,9 +155,13 @@ impl ProxyThread {
     }
 
     /// Turn by turn while the connection lives. `Some`: it is lost. `None`: it was closed because nobody needs it any more.
-    fn poll_pipe(&mut self, number: PipeNumber, cx: &mut Context<'_>) -> Poll<Option<PipeError>> {
+    fn poll_pipe(
+        &mut self,
+        number: PipeNumber,
+        cx: &mut Context<'_>,
+    ) -> Poll<TurnEnd<Option<PipeError>>> {
         let Some((pipe, _)) = self.pipes.with_node(number) else {
-            return Poll::Ready(None);
+            return Poll::Ready(TurnEnd::End(None));
         };
         if pipe
             .waker
@@ -159,29 +171,33 @@ impl ProxyThread {
             pipe.waker = Some(cx.waker().clone());
         }
         if let Some(doom) = pipe.doom.take() {
-            return Poll::Ready(Some(doom));
+            return Poll::Ready(TurnEnd::End(Some(doom)));
         }
-        if pipe.is_write_blocked
-            && let Err(error) = self.write_pipe(number, cx)
-        {
-            return Poll::Ready(Some(error.into()));
+        let mut goes_on = false;
+        if pipe.is_write_blocked {
+            match self.write_pipe(number, cx) {
+                Ok(may_take_more) => goes_on = may_take_more,
+                Err(error) => return Poll::Ready(TurnEnd::End(Some(error.into()))),
+            }
         }
         for _ in 0..READS_PER_TURN {
             match self.read_pipe(number, cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => {
                     self.wake_flusher();
-                    return Poll::Ready(Some(error));
+                    return Poll::Ready(TurnEnd::End(Some(error)));
                 }
                 Poll::Pending => {
                     self.wake_flusher();
-                    return self.close_if_abandoned(number);
+                    return match self.close_if_abandoned(number) {
+                        Poll::Pending if goes_on => Poll::Ready(TurnEnd::Yield),
+                        end => end.map(TurnEnd::End),
+                    };
                 }
             }
         }
         self.wake_flusher();
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        Poll::Ready(TurnEnd::Yield)
     }
 
     /// A pipe whose node has left the topology ends when nothing is left in it.
@@ -196,16 +212,22 @@ impl ProxyThread {
         Poll::Ready(None)
     }
 
-    /// Hands the line to the kernel as far as it takes it.
-    fn write_pipe(&mut self, number: PipeNumber, cx: &mut Context<'_>) -> io::Result<()> {
+    /// Hands the line to the kernel as far as it takes it; true when it may take more after the others' turn.
+    fn write_pipe(&mut self, number: PipeNumber, cx: &mut Context<'_>) -> io::Result<bool> {
         let Some(pipe) = self.pipes.get_mut(number) else {
-            return Ok(());
+            return Ok(false);
         };
         let Some(stream) = &mut pipe.stream else {
-            return Ok(());
+            return Ok(false);
         };
         pipe.is_write_blocked = false;
+        let mut left = WRITTEN_PER_TURN;
         while pipe.line.wants_to_send() {
+            if left == 0 {
+                // Its own task goes on, after the others.
+                pipe.is_write_blocked = true;
+                return Ok(true);
+            }
             let mut slices = [IoSlice::new(&[]); CHUNKS_PER_WRITE];
             let filled = pipe.line.slices(&mut slices);
             let stream = Pin::new(&mut *stream);
@@ -214,15 +236,18 @@ impl ProxyThread {
                 many => stream.poll_write_vectored(cx, many),
             };
             match written {
-                Poll::Ready(Ok(count)) => pipe.line.advance(count, &mut self.receivers.buffers),
+                Poll::Ready(Ok(count)) => {
+                    left = left.saturating_sub(count);
+                    pipe.line.advance(count, &mut self.receivers.buffers);
+                }
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
                     pipe.is_write_blocked = true;
-                    return Ok(());
+                    return Ok(false);
                 }
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Writes at the end of a turn, when all requests of the turn are in the line.

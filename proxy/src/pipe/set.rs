@@ -23,10 +23,12 @@ use crate::topology::Snapshot;
 pub(crate) enum Class {
     /// Reads and writes of the primary, acknowledged by it alone.
     Primary,
+    /// The same of clients whose requests or replies are large: a pipe of their own, so that nobody else's wait behind them.
+    Bulk,
 }
 
 /// The number of classes.
-const CLASSES: usize = 1;
+const CLASSES: usize = 2;
 
 /// The number of protocol versions: nodes shape replies by it, so each has pipes of its own.
 const PROTOCOLS: usize = 2;
@@ -48,6 +50,7 @@ impl Lane {
     fn number(self, databases: usize) -> usize {
         let class = match self.class {
             Class::Primary => 0,
+            Class::Bulk => 1,
         };
         let protocol = match self.protocol {
             Protocol::Resp2 => 0,

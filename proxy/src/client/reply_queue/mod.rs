@@ -35,6 +35,38 @@ pub(crate) enum Source {
     Gathered,
 }
 
+/// A client's requests that may be under way however long their replies are.
+const LEAST_REQUESTS: u64 = 16;
+
+/// About how long replies are, as a power of two: up at once, down by half at a time.
+#[derive(Clone, Copy, Debug)]
+struct ReplyLength(u32);
+
+impl Default for ReplyLength {
+    /// 2 KB, as long as nobody knows: not so many requests are sent at first that their replies could hold up everybody else's.
+    fn default() -> Self {
+        Self(11)
+    }
+}
+
+impl ReplyLength {
+    #[inline]
+    fn note(&mut self, bytes: usize, count: u32) {
+        let each = if count == 1 {
+            bytes
+        } else {
+            bytes / count.max(1) as usize
+        };
+        let now = usize::BITS - each.leading_zeros();
+        self.0 = now.max(self.0.saturating_sub(1));
+    }
+
+    #[inline]
+    fn fit_into(self, bytes: usize) -> u64 {
+        ((bytes >> self.0.min(usize::BITS - 1)) as u64).max(LEAST_REQUESTS)
+    }
+}
+
 /// The replies of one client: those expected, those that wait, those on their way out.
 #[derive(Debug, Default)]
 pub(crate) struct ReplyQueue {
@@ -45,6 +77,8 @@ pub(crate) struct ReplyQueue {
     missing: u64,
     /// Bytes in places.
     waiting_bytes: usize,
+    /// About how long the last replies were.
+    reply_length: ReplyLength,
     output: Output,
 }
 
@@ -59,6 +93,12 @@ impl ReplyQueue {
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.waiting_bytes + self.output.len()
+    }
+
+    /// As many requests as will bring about `bytes` of replies, if these are as long as the last ones.
+    #[inline]
+    pub(crate) fn requests_for(&self, bytes: usize) -> u64 {
+        self.reply_length.fit_into(bytes)
     }
 
     /// What may be written now.
@@ -144,6 +184,7 @@ impl ReplyQueue {
         buffers: &mut Buffers,
     ) {
         self.missing -= u64::from(count);
+        self.reply_length.note(reply.len(), count);
         match self.places.front_mut() {
             Some(place)
                 if place.end - u64::from(place.missing) == first && place.missing >= count =>
