@@ -1,5 +1,7 @@
 //! A client's replies come in the order of its commands, each exactly once, however slow a shard is and however the bytes arrive.
 
+use std::io::Write;
+use std::net::SocketAddr;
 use std::thread;
 
 use crate::support::dice::Dice;
@@ -84,7 +86,6 @@ fn run_client(mut client: Client, number: usize, seed: u64, commands: usize) {
     thread::scope(|scope| {
         let commands = &drawn;
         scope.spawn(move || {
-            use std::io::Write;
             for batch in commands.chunks(64) {
                 let bytes: Vec<u8> = batch
                     .iter()
@@ -223,4 +224,69 @@ fn a_slow_shard_does_not_delay_the_clients_of_others() {
     let late = waiting.receive().expect("a reply");
     let is_answer = late == Reply::bulk("v") || late.error_text().is_some();
     assert!(is_answer, "{late:?}");
+}
+
+/// Sends all commands in one write, from a thread of its own, for replies may have to be read before all are taken; checks each reply.
+fn check_in_one_write(address: SocketAddr, commands: &[(Vec<u8>, Reply)]) {
+    let mut client = Client::connect(address);
+    let mut sender = client.sender();
+    let bytes: Vec<u8> = commands
+        .iter()
+        .flat_map(|(bytes, _)| bytes.clone())
+        .collect();
+    thread::scope(|scope| {
+        scope.spawn(move || sender.write_all(&bytes).expect("sent"));
+        for (number, (_, expected)) in commands.iter().enumerate() {
+            let reply = client.receive().expect("a reply for each command");
+            assert_eq!(reply, *expected, "command {number}");
+        }
+    });
+}
+
+#[test]
+fn a_pipeline_longer_than_a_turn_is_answered_in_order() {
+    const COUNT: usize = 50_000;
+    let node = start_node(&[]);
+    let cluster = Cluster::start(1);
+    let ping = |number: usize| {
+        let number = number.to_string();
+        (encode(&["PING", &number]), Reply::bulk(number))
+    };
+    let numbered: Vec<_> = (0..COUNT).map(ping).collect();
+    // The shortest there is: as many in a read as can be.
+    let bare = vec![(b"PING\r\n".to_vec(), Reply::Simple(b"PONG".to_vec())); COUNT];
+    for address in [node.address, cluster.proxy.address] {
+        check_in_one_write(address, &numbered);
+        check_in_one_write(address, &bare);
+    }
+}
+
+#[test]
+fn requests_that_are_put_aside_go_on_without_new_bytes() {
+    // Whichever bound stops a batch, what has been read of it waits, and nothing more will come from the client.
+    for bound in [
+        ["--client-requests-in-flight", "7"],
+        ["--pipe-queue-requests", "16"],
+        ["--pipe-queue-bytes", "64kb"],
+    ] {
+        let cluster = Cluster::start_with(2, &[], &bound);
+        let value = "v".repeat(300);
+        let commands: Vec<_> = (0..5_000_usize)
+            .map(|number| {
+                let key = format!("key:{}", number / 5);
+                match number % 5 {
+                    0 => (encode(&["SET", &key, &value]), Reply::ok()),
+                    1 => (encode(&["GET", &key]), Reply::bulk(value.clone())),
+                    2 => (encode(&["ECHO", &key]), Reply::bulk(key)),
+                    // Of both shards, so that a part of one may have room where the other has none.
+                    3 => {
+                        let reply = Reply::Array(vec![Reply::bulk(value.clone()), Reply::NullBulk]);
+                        (encode(&["MGET", &key, &format!("no-{key}")]), reply)
+                    }
+                    _ => (encode(&["DEL", &key, "nothing"]), Reply::Integer(1)),
+                }
+            })
+            .collect();
+        check_in_one_write(cluster.proxy.address, &commands);
+    }
 }
