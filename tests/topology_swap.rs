@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
 
-use crate::support::eventually::{eventually, pause};
+use shared::slot::SlotId;
+
+use crate::support::eventually::eventually;
 use crate::support::servers::{Cluster, even_slots, topology_path, write_topology};
 use crate::support::{Client, Reply, encode};
 
@@ -14,6 +15,18 @@ const CLIENTS: usize = 12;
 
 /// Commands of a client under way at a time.
 const WINDOW: u64 = 32;
+
+/// Shards, a node each.
+const SHARDS: usize = 3;
+
+/// The node that is killed and restarted; it keeps nothing.
+const KILLED: usize = 1;
+
+/// How often.
+const KILLS: u64 = 10;
+
+/// Versions that follow the first.
+const CHANGES: u64 = 100;
 
 /// Lets whoever disturbs see how far the clients are, and the clients when to end.
 #[derive(Default)]
@@ -33,42 +46,171 @@ impl Load {
     }
 }
 
-/// Command `number` of a client. Its reply tells its number, whichever node executes it and whatever that node holds:
-/// the length that SETRANGE makes, for offsets only grow; every fourth is an ECHO, which no fault can touch.
-fn numbered_command(client: usize, number: u64) -> Vec<u8> {
-    if number.is_multiple_of(4) {
-        return encode(&["ECHO", &format!("{client}:{number}")]);
-    }
-    let key = format!("client:{client}:{}", number / 512);
-    encode(&["SETRANGE", &key, &(number % 512).to_string(), "x"])
+/// The slots of each shard after `change` changes: half of them stay where they are, all others move on by one shard each time.
+fn slots_after(change: u64) -> Vec<String> {
+    let halves: Vec<[String; 2]> = (0..SHARDS).map(halves_of).collect();
+    let owner_of_moving = |shard: usize| (shard + usize::try_from(change).expect("small")) % SHARDS;
+    (0..SHARDS)
+        .map(|shard| format!("{} {}", halves[shard][0], halves[owner_of_moving(shard)][1]))
+        .collect()
 }
 
-fn check_reply(client: usize, number: u64, reply: &Reply, load: &Load) {
-    if number.is_multiple_of(4) {
-        assert_eq!(*reply, Reply::bulk(format!("{client}:{number}")));
-        return;
+/// A shard's part of the slots in two halves: the one that stays, the one that moves.
+fn halves_of(shard: usize) -> [String; 2] {
+    let (from, to) = slot_bounds(shard);
+    let middle = from.midpoint(to);
+    [
+        format!("{from}-{}", middle - 1),
+        format!("{middle}-{}", to - 1),
+    ]
+}
+
+/// The first slot of a shard's part, and the one behind its last.
+fn slot_bounds(shard: usize) -> (usize, usize) {
+    let start = |shard: usize| shard * 16_384 / SHARDS;
+    (start(shard), start(shard + 1))
+}
+
+/// A key in the half of `shard` that stays.
+fn key_that_stays_on(shard: usize, client: usize) -> String {
+    let (from, to) = slot_bounds(shard);
+    (0..100_000)
+        .map(|number| format!("counter:{client}:{shard}:{number}"))
+        .find(|key| {
+            let slot = usize::from(SlotId::of_key(key.as_bytes()).number());
+            (from..from.midpoint(to)).contains(&slot)
+        })
+        .expect("one key in six")
+}
+
+/// What a client knows of a key that it alone increments: how far its node must have counted, and how far it may have.
+#[derive(Debug)]
+struct Counter {
+    key: String,
+    shard: usize,
+    /// The last value heard of.
+    last: i64,
+    /// Increments that the node has acknowledged since it was last born.
+    acknowledged: i64,
+    /// Increments since then of which nobody knows; those since the last acknowledged one belong to the next life if there was a death.
+    unknown: i64,
+    unknown_since_last: i64,
+    deaths: u64,
+}
+
+impl Counter {
+    fn new(client: usize, shard: usize) -> Self {
+        Self {
+            key: key_that_stays_on(shard, client),
+            shard,
+            last: 0,
+            acknowledged: 0,
+            unknown: 0,
+            unknown_since_last: 0,
+            deaths: 0,
+        }
     }
-    match reply.error_text() {
-        None => {
-            let length = i64::try_from(number % 512 + 1).expect("small");
-            assert_eq!(*reply, Reply::Integer(length), "client {client}, {number}");
+
+    /// An increment was acknowledged with this value: acknowledged <= value <= acknowledged + unknown, in this life of the node.
+    /// So what was refused as not applied was not applied.
+    fn acknowledge(&mut self, value: i64) {
+        if value <= self.last {
+            self.deaths += 1;
+            self.acknowledged = 0;
+            self.unknown = self.unknown_since_last;
         }
-        Some(text) => {
-            let is_known = text.starts_with("CLUSTERDOWN ") || text.starts_with("UNKNOWN ");
-            assert!(is_known, "client {client}, {number}: {text}");
-            load.refused.fetch_add(1, Ordering::Relaxed);
+        self.acknowledged += 1;
+        self.unknown_since_last = 0;
+        self.last = value;
+        let bounds = self.acknowledged..=self.acknowledged + self.unknown;
+        assert!(bounds.contains(&value), "{value} is beyond {self:?}");
+        let may_die = if self.shard == KILLED { KILLS } else { 0 };
+        assert!(
+            self.deaths <= may_die,
+            "{value} was counted twice: {self:?}"
+        );
+    }
+
+    fn take(&mut self, reply: &Reply, load: &Load) {
+        match reply.error_text() {
+            None => self.acknowledge(reply.integer()),
+            Some(text) => {
+                assert_eq!(
+                    self.shard, KILLED,
+                    "a node that lives and keeps the key: {text}"
+                );
+                if is_unknown(&text) {
+                    self.unknown += 1;
+                    self.unknown_since_last += 1;
+                }
+                load.refused.fetch_add(1, Ordering::Relaxed);
+            }
         }
+    }
+}
+
+/// Whether an error says that nobody knows; any other must be the one that says that nothing was done.
+fn is_unknown(text: &str) -> bool {
+    let is_unknown = text.starts_with("UNKNOWN ");
+    assert!(is_unknown || text.starts_with("CLUSTERDOWN "), "{text}");
+    is_unknown
+}
+
+/// What command `number` of a client is.
+enum Kind {
+    /// No fault can touch it.
+    Echo,
+    /// Of the key that stays on this shard.
+    Count(usize),
+    /// Its reply tells its number, whichever node executes it and whatever that node holds: the length that SETRANGE makes, for offsets only grow.
+    Write,
+}
+
+fn kind_of(number: u64) -> Kind {
+    match number % 4 {
+        0 => Kind::Echo,
+        1 => Kind::Count(usize::try_from(number / 4 % SHARDS as u64).expect("below SHARDS")),
+        _ => Kind::Write,
+    }
+}
+
+fn numbered_command(client: usize, number: u64, counters: &[Counter]) -> Vec<u8> {
+    match kind_of(number) {
+        Kind::Echo => encode(&["ECHO", &format!("{client}:{number}")]),
+        Kind::Count(shard) => encode(&["INCR", &counters[shard].key]),
+        Kind::Write => {
+            let key = format!("client:{client}:{}", number / 512);
+            encode(&["SETRANGE", &key, &(number % 512).to_string(), "x"])
+        }
+    }
+}
+
+fn check_reply(client: usize, number: u64, reply: &Reply, counters: &mut [Counter], load: &Load) {
+    match kind_of(number) {
+        Kind::Echo => assert_eq!(*reply, Reply::bulk(format!("{client}:{number}"))),
+        Kind::Count(shard) => counters[shard].take(reply, load),
+        Kind::Write => match reply.error_text() {
+            None => {
+                let length = i64::try_from(number % 512 + 1).expect("small");
+                assert_eq!(*reply, Reply::Integer(length), "client {client}, {number}");
+            }
+            Some(text) => {
+                is_unknown(&text);
+                load.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        },
     }
 }
 
 /// Keeps a window of commands under way until the load ends; then no reply may be missing and none too many.
-fn run_client(mut client: Client, name: usize, load: &Load) {
+fn run_client(mut client: Client, name: usize, load: &Load) -> Vec<Counter> {
+    let mut counters: Vec<Counter> = (0..SHARDS).map(|shard| Counter::new(name, shard)).collect();
     let (mut sent, mut received) = (0, 0);
     loop {
         let ends = load.ends.load(Ordering::Relaxed);
         let mut bytes = Vec::new();
         while !ends && sent < received + WINDOW {
-            bytes.extend(numbered_command(name, sent));
+            bytes.extend(numbered_command(name, sent, &counters));
             sent += 1;
         }
         client.send(&bytes).expect("the proxy lives");
@@ -76,28 +218,38 @@ fn run_client(mut client: Client, name: usize, load: &Load) {
             break;
         }
         let reply = client.receive().expect("no reply is lost");
-        check_reply(name, received, &reply, load);
+        check_reply(name, received, &reply, &mut counters, load);
         received += 1;
         load.replies.fetch_add(1, Ordering::Relaxed);
     }
     let end = client.call(&["ECHO", "nothing came before this"]);
     assert_eq!(end, Reply::bulk("nothing came before this"));
+    counters
 }
 
 /// Runs the clients while `disturb` works on the cluster.
-fn under_load(cluster: &mut Cluster, disturb: impl FnOnce(&mut Cluster, &Load)) -> Load {
+fn under_load(
+    cluster: &mut Cluster,
+    disturb: impl FnOnce(&mut Cluster, &Load),
+) -> (Load, Vec<Counter>) {
     let load = Load::default();
-    thread::scope(|scope| {
-        for name in 0..CLIENTS {
-            let client = cluster.connect();
-            let load = &load;
-            scope.spawn(move || run_client(client, name, load));
-        }
+    let counters = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|name| {
+                let client = cluster.connect();
+                let load = &load;
+                scope.spawn(move || run_client(client, name, load))
+            })
+            .collect();
         let ending = EndsLoad(&load);
         disturb(cluster, &load);
         drop(ending);
+        let counters = clients.into_iter().map(|client| client.join());
+        counters
+            .flat_map(|counters| counters.expect("a client's own words are above"))
+            .collect()
     });
-    load
+    (load, counters)
 }
 
 /// The clients must end also when the disturbing thread fails, or the failure would look like a hang.
@@ -113,22 +265,34 @@ fn addresses(cluster: &Cluster) -> Vec<SocketAddr> {
     cluster.nodes.iter().map(|node| node.address).collect()
 }
 
+/// The version of the topology by which the proxy's thread that serves `client` routes; answered without asking any node.
+fn version_in_use(client: &mut Client) -> u64 {
+    let info = client.call_words("CLUSTER INFO").text();
+    let version = info
+        .lines()
+        .find_map(|line| line.strip_prefix("cluster_current_epoch:"));
+    let version = version.expect("a field of CLUSTER INFO").trim();
+    version.parse().expect("a number")
+}
+
 #[test]
 fn no_reply_is_lost_doubled_or_out_of_order_while_topology_and_nodes_change() {
-    let mut cluster = Cluster::start(3);
+    let mut cluster = Cluster::start(SHARDS);
     let nodes = addresses(&cluster);
     let topology = topology_path(cluster.proxy.folder());
-    let load = under_load(&mut cluster, |cluster, load| {
-        for change in 1..=100 {
-            // All slots move on by one shard: every key has another owner from now on.
-            let mut slots = even_slots(3);
-            slots.rotate_left(change % 3);
-            write_topology(&topology, 1 + change as u64, &nodes, &slots);
+    let mut asker = cluster.connect();
+    let (load, counters) = under_load(&mut cluster, |cluster, load| {
+        for change in 1..=CHANGES {
+            let version = 1 + change;
+            write_topology(&topology, version, &nodes, &slots_after(change));
+            eventually("the version is in use", || {
+                version_in_use(&mut asker) == version
+            });
             load.advances_by(500);
-            if change % 10 == 5 {
-                cluster.nodes[1].kill();
+            if change % (CHANGES / KILLS) == 5 {
+                cluster.nodes[KILLED].kill();
                 load.advances_by(500);
-                cluster.nodes[1].restart();
+                cluster.nodes[KILLED].restart();
                 load.advances_by(500);
             }
         }
@@ -137,10 +301,34 @@ fn no_reply_is_lost_doubled_or_out_of_order_while_topology_and_nodes_change() {
     let replies = load.replies.load(Ordering::Relaxed);
     eprintln!("{replies} replies, {refused} of them refusals while a node was down");
     assert!(replies > 50_000);
-    the_last_topology_rules(&cluster, &nodes, 101);
+    the_nodes_have_counted(&cluster, counters);
+    the_last_topology_rules(&cluster, &nodes, 1 + CHANGES);
 }
 
-/// After the last change (101 - 1 = 100, rotated by one) keys go where it says.
+/// One more increment of each counter, while nobody disturbs: it is acknowledged, within the bounds, and what its node holds.
+fn the_nodes_have_counted(cluster: &Cluster, counters: Vec<Counter>) {
+    let mut client = cluster.connect();
+    assert_eq!(counters.len(), CLIENTS * SHARDS);
+    for mut counter in counters {
+        let mut reply = Reply::Null;
+        // Each thread of the proxy finds out by itself that the node is back; until then nothing is applied.
+        eventually("the thread has found the node again", || {
+            reply = client.call(&["INCR", &counter.key]);
+            reply.error_text().is_none_or(|text| is_unknown(&text))
+        });
+        counter.acknowledge(reply.integer());
+        for (number, node) in cluster.nodes.iter().enumerate() {
+            let held = node.connect().call(&["GET", &counter.key]);
+            if number == counter.shard {
+                assert_eq!(held, Reply::bulk(counter.last.to_string()), "{counter:?}");
+            } else {
+                assert!(held.is_null(), "on node {number} too: {counter:?}");
+            }
+        }
+    }
+}
+
+/// After the last change keys go where it says.
 fn the_last_topology_rules(cluster: &Cluster, nodes: &[SocketAddr], version: u64) {
     let topology = topology_path(cluster.proxy.folder());
     // Everything to the last shard: seen at once by looking at the nodes.
@@ -193,6 +381,12 @@ fn a_change_that_moves_no_slot_disturbs_no_counter() {
     assert!(cluster.proxy.is_alive());
 }
 
+/// How often the proxy's log says that it has not used a topology file.
+fn refusals(cluster: &Cluster) -> usize {
+    let log = cluster.proxy.output();
+    log.matches("topology file not used").count()
+}
+
 #[test]
 fn a_broken_or_older_topology_file_is_refused_and_the_old_one_stays() {
     let mut cluster = Cluster::start(2);
@@ -222,16 +416,15 @@ fn a_broken_or_older_topology_file_is_refused_and_the_old_one_stays() {
         }),
     ];
     for (what, write) in refused {
+        let refused_before = refusals(&cluster);
         write();
-        // Nothing tells that a file was refused but that it never rules: time in which it would have.
-        for round in 0..30 {
-            pause(Duration::from_millis(10));
-            let value = format!("{what} {round}");
-            assert!(
-                arrives_at(&cluster, 1, &value),
-                "a file that is {what} was taken"
-            );
-        }
+        eventually("the file is looked at, and refused", || {
+            refusals(&cluster) > refused_before
+        });
+        assert!(
+            arrives_at(&cluster, 1, what),
+            "a file that is {what} was taken"
+        );
     }
     write_topology(&topology, 10, &nodes, &everything_on(0));
     eventually("a good file is taken again", || {
