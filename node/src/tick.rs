@@ -12,7 +12,8 @@ use tracing::{debug, warn};
 const SLICE_NS: u64 = 200_000;
 /// Entries that the sweep looks at between two looks at the stopwatch; a few microseconds' worth.
 const SWEEP_ENTRIES: usize = 256;
-/// Slices of one job in one tick: with the yields between, less than a quarter of the thread.
+/// Slices of one job before the other jobs have their turn. The clients have theirs between any two: where they are busy, the job gets a small share of the
+/// thread, where they are not, all of it.
 const SLICES_PER_TICK: usize = 100;
 /// Milliseconds between two looks at all clients.
 const CLIENTS_EVERY_MS: u64 = 1_000;
@@ -29,24 +30,42 @@ pub(crate) async fn run(shell: Rc<Shell>) {
     loop {
         let hz = shell.core.borrow().node.settings.hot.hz.max(1);
         tokio::time::sleep(Duration::from_millis(1_000 / hz)).await;
-        sweep(&shell).await;
-        evict(&shell).await;
-        tick.look_around(&shell);
+        jobs(&shell, &mut tick).await;
+    }
+}
+
+/// What the sweep has left to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// Nothing that could not wait for the next tick.
+    Nothing,
+    /// More dead keys than there was time for: a storm of some hundred thousand or more.
+    Dead,
+}
+
+/// All jobs, one after the other, until what is left may wait for the next tick.
+async fn jobs(shell: &Shell, tick: &mut Tick) {
+    loop {
+        let left = sweep(shell).await;
+        evict(shell).await;
+        tick.look_around(shell);
+        if left == Left::Nothing {
+            return;
+        }
     }
 }
 
 /// Removes expired keys. The store paces itself so that every key is seen every few seconds; here it only gets the time.
-async fn sweep(shell: &Shell) {
-    for slice in 1..=SLICES_PER_TICK {
+async fn sweep(shell: &Shell) -> Left {
+    for _ in 0..SLICES_PER_TICK {
         let again = sweep_slice(shell);
         if !again {
-            return;
-        }
-        if slice == SLICES_PER_TICK {
-            shell.core.borrow_mut().node.stats.sweep_cut += 1;
+            return Left::Nothing;
         }
         tokio::task::yield_now().await;
     }
+    shell.core.borrow_mut().node.stats.sweep_cut += 1;
+    Left::Dead
 }
 
 /// One slice of the sweep; whether there is more to do.
@@ -153,4 +172,84 @@ fn condemned(core: &mut Core, now_ms: u64) -> Vec<u64> {
         }
     }
     condemned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tick, jobs};
+    use crate::node_state::NodeState;
+    use crate::server::Start;
+    use crate::shell::Shell;
+    use crate::store::{DbIndex, ExpiryChange, Key, Store};
+    use shared::clock::{Clock, ManualClock};
+    use shared::config::NodeConfig;
+
+    /// 2026-01-01 00:00:00 UTC.
+    const NOON_MS: u64 = 1_767_225_600_000;
+
+    /// Time between two ticks with the default `hz`.
+    const TICK_MS: usize = 100;
+
+    /// How long a dead key may stay.
+    const PROMISE_MS: u64 = 5_000;
+
+    fn put(shell: &Shell, name: &str, at_ms: u64) {
+        let store = &mut shell.core.borrow_mut().store;
+        let key = Key {
+            bytes: name.as_bytes(),
+            hash: store.hash(name.as_bytes()),
+        };
+        store
+            .set(DbIndex(0), key, b"value", ExpiryChange::At(at_ms))
+            .expect("there is room");
+    }
+
+    /// Dead keys are gone within the promise, whatever their number and however their moments lie, with nothing but ticks.
+    #[test]
+    fn every_dead_key_is_gone_five_seconds_later() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        // All at once, spread over ten seconds, and few among many that stay.
+        let shapes: [(u64, &dyn Fn(u64) -> u64); 4] = [
+            (300_000, &|_| 1),
+            (300_000, &|number| number % 10_000),
+            (100, &|number| number),
+            (200_000, &|number| {
+                if number % 1_000 == 0 { 1 } else { 1_000_000 }
+            }),
+        ];
+        for (count, dies_after_ms) in shapes {
+            let clock = ManualClock::at(NOON_MS);
+            let start = Start::from(NodeConfig::default());
+            let store = Store::new(16, 7);
+            let shell = Shell::new(
+                start,
+                store,
+                NodeState::default(),
+                Clock::from(clock.clone()),
+            );
+            shell.core.borrow_mut().store.set_now(NOON_MS);
+            for number in 0..count {
+                put(
+                    &shell,
+                    &format!("key:{number}"),
+                    NOON_MS + dies_after_ms(number),
+                );
+            }
+            let mut tick = Tick::default();
+            for now_ms in (NOON_MS..NOON_MS + 20_000).step_by(TICK_MS) {
+                clock.set_wall_ms(now_ms);
+                runtime.block_on(jobs(&shell, &mut tick));
+            }
+            let store = &shell.core.borrow().store;
+            let dead = (0..count)
+                .filter(|number| dies_after_ms(*number) < 15_000)
+                .count();
+            let gone = usize::try_from(store.counters().expired_keys).expect("small");
+            assert_eq!(gone, dead);
+            let stay_ms = store.counters().expired_longest_stay_ms;
+            assert!(stay_ms <= PROMISE_MS, "{count} keys: {stay_ms}");
+        }
+    }
 }

@@ -6,6 +6,8 @@
 pub struct StoreCounters {
     /// `expired_keys`: removed because their time had come, on access or by the sweep.
     pub expired_keys: u64,
+    /// `expired_longest_stay_ms`: for how long at most a key that the sweep removed had been dead.
+    pub expired_longest_stay_ms: u64,
     /// `evicted_keys`.
     pub evicted_keys: u64,
     /// `keyspace_hits`: [`Store::get`](super::Store::get) found the key.

@@ -2,7 +2,8 @@
 //! Pure: the caller says what time it is and how much may be done.
 //!
 //! Every page of a slab knows a lower bound of its entries' expiries, so a pass reads only pages in which something may be due. A pass goes through all classes from their last entry to their first: an entry that is moved into a hole meanwhile came from behind and has been seen.
-//! A pass begins at most three seconds after the one before and is over within half of that, so nothing dead stays for five.
+//! A pass begins at most two seconds after the one before and is over within half of that, as long as there is time to remove what is due; so nothing dead
+//! stays for five, even if there is so much of it that removing takes two more.
 //! Beside it goes a slower walk that keeps access marks from wrapping round (see `access`).
 
 use super::access::{AccessClock, WALK_PERIOD_MS};
@@ -10,7 +11,7 @@ use super::database::Database;
 use super::slab::{CLASS_COUNT, ClassId, Handle};
 
 /// Passes begin no further apart than this with any number of keys.
-const LONGEST_PASS_MS: u64 = 3000;
+const LONGEST_PASS_MS: u64 = 2000;
 
 /// … and no closer than this, so that a few busy pages are not read over and over.
 const SHORTEST_PASS_MS: u64 = 500;
@@ -85,6 +86,7 @@ pub(super) struct SweepBudget {
     pub(super) left: usize,
     pub(super) visited: usize,
     pub(super) removed: usize,
+    pub(super) longest_stay_ms: u64,
 }
 
 impl SweepBudget {
@@ -93,6 +95,7 @@ impl SweepBudget {
             left: entries,
             visited: 0,
             removed: 0,
+            longest_stay_ms: 0,
         }
     }
 
@@ -243,6 +246,7 @@ fn visit(
     let moved_before = database.moved();
     remove(database, handle);
     budget.removed += 1;
+    budget.longest_stay_ms = budget.longest_stay_ms.max(now_ms - at);
     // In a storm all leaves reach the point where they merge at about the same time.
     let moved = usize::try_from(database.moved() - moved_before).unwrap_or(usize::MAX);
     budget.spend(REMOVAL_COST + moved * MOVE_COST);

@@ -165,6 +165,8 @@ impl Store {
             again |= expiry::sweep(&mut databases[at], now_ms, &mut budget, &mut remove);
             expiry::age(&mut databases[at], now_ms, clock, &mut budget);
         }
+        let longest_stay_ms = &mut counters.expired_longest_stay_ms;
+        *longest_stay_ms = budget.longest_stay_ms.max(*longest_stay_ms);
         ExpireStep {
             visited: budget.visited,
             removed: budget.removed,

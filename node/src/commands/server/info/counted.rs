@@ -44,6 +44,7 @@ pub(super) fn stats(call: &Call<'_>, text: &mut String) {
             ("sync_partial_ok", &0),
             ("sync_partial_err", &0),
             ("expired_keys", &store.expired_keys),
+            ("expired_longest_stay_ms", &store.expired_longest_stay_ms),
             ("expired_stale_perc", &"0.00"),
             ("expired_time_cap_reached_count", &stats.sweep_cut),
             (
