@@ -17,7 +17,7 @@ use crate::client_state::ClientState;
 use crate::log::Effects;
 use crate::node_state::NodeState;
 use crate::store::{DbIndex, Key, KeyHash, Store};
-use shared::command::{self, CommandId, CommandSpec, introspection};
+use shared::command::{CommandId, CommandSpec, introspection};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 
 /// One command under way: all that a handler may see and change.
@@ -149,20 +149,5 @@ impl HandlerTable {
     #[inline]
     pub fn get(&self, id: CommandId) -> Option<Handler> {
         self.by_id[id as usize]
-    }
-
-    /// What is said to the caller of a command that has a row but no handler.
-    #[cold]
-    #[must_use]
-    pub fn unknown(&self, spec: &CommandSpec, args: Args<'_>) -> ErrorReply {
-        let container = spec.container().map(command::spec);
-        let served = |container: &&CommandSpec| {
-            let rows = container.subcommands();
-            rows.iter().any(|row| self.get(row.id).is_some())
-        };
-        match (container.filter(served), args.get(1)) {
-            (Some(container), Some(word)) => command::unknown_subcommand(container, word),
-            _ => command::unknown_command(args),
-        }
     }
 }

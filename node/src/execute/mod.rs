@@ -141,7 +141,7 @@ impl Executor {
                 None | Some([]) => break,
                 // Alone, with one key, there is nothing to overlap with: the handler hashes, the processor looks ahead.
                 Some([only]) if only.arg_count <= SHORT_REQUEST_ARGS => {
-                    let row = command::resolve(work.args());
+                    let row = command::resolve_served(work.args(), command::is_served);
                     self.run_next(turn, work, row, &[], output)
                 }
                 Some(rest) => self.run_window(turn, work, rest.len().min(BATCH_REQUESTS), output),
@@ -188,7 +188,7 @@ impl Executor {
         let db = turn.client.db;
         for request in &work.batch.requests()[work.next..work.next + count] {
             let args = work.batch.args(work.buffer, request);
-            let row = command::resolve(args);
+            let row = command::resolve_served(args, command::is_served);
             let first_key = lookahead.len();
             if let Ok(spec) = row {
                 spec.for_each_key(args, |index| {
@@ -266,7 +266,7 @@ impl Executor {
             Refusal::Reply(error, refused)
         })?;
         let Some(handler) = self.handlers.get(spec.id) else {
-            return Err(Refusal::Reply(self.handlers.unknown(spec, args), None));
+            return Err(Refusal::Reply(command::unknown_command(args), None));
         };
         match gates::check(turn, spec, &mut self.effects, self.timing.watch()) {
             Gate::Open => Ok((spec, handler)),

@@ -26,28 +26,7 @@ use crate::topology::Snapshot;
 /// The row of a command that is served.
 #[inline]
 pub(crate) fn resolve(args: Args<'_>) -> Result<&'static CommandSpec, ErrorReply> {
-    let spec = command::resolve(args)?;
-    if local::is_served(spec.id) {
-        Ok(spec)
-    } else {
-        Err(not_served(spec, args))
-    }
-}
-
-/// As for a command that is not in the table at all; of a container that is known by other subcommands, only the subcommand is unknown.
-#[cold]
-fn not_served(spec: &CommandSpec, args: Args<'_>) -> ErrorReply {
-    let container = spec.container().map(command::spec);
-    let is_known = |container: &&CommandSpec| {
-        container
-            .subcommands()
-            .iter()
-            .any(|sub| local::is_served(sub.id))
-    };
-    match (container.filter(is_known), args.get(1)) {
-        (Some(container), Some(word)) => command::unknown_subcommand(container, word),
-        _ => command::unknown_command(args),
-    }
+    command::resolve_served(args, local::is_served)
 }
 
 /// Whether these are lines of an HTTP request, which a browser may be tricked into sending; as Redis, the proxy hangs up before the body comes.
@@ -222,6 +201,12 @@ mod tests {
             routed("ACL WHOAMI", &["a"])
                 .unwrap_err()
                 .starts_with("ERR unknown command 'ACL'")
+        );
+        // Whatever its arguments.
+        assert!(
+            routed("LPUSH a", &["a"])
+                .unwrap_err()
+                .starts_with("ERR unknown command 'LPUSH'")
         );
         assert!(
             routed("CLIENT TRACKING ON", &["a"])

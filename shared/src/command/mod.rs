@@ -105,6 +105,46 @@ pub fn resolve(args: Args<'_>) -> Result<&'static CommandSpec, ErrorReply> {
     }
 }
 
+/// As [`resolve`], for a server that serves some rows only: the others are unknown whatever their arguments, and so is a container of which nothing is served.
+///
+/// # Errors
+/// The reply Redis gives: unknown command (with the beginning of its arguments), unknown subcommand, wrong number of arguments.
+#[inline]
+pub fn resolve_served(
+    args: Args<'_>,
+    is_served: impl Fn(CommandId) -> bool,
+) -> Result<&'static CommandSpec, ErrorReply> {
+    match resolve(args) {
+        Ok(spec) if is_served(spec.id) => Ok(spec),
+        found => Err(refusal(args, found.err(), &is_served)),
+    }
+}
+
+/// Why a command does not run: it is not served, or what [`resolve`] says.
+#[cold]
+fn refusal(
+    args: Args<'_>,
+    error: Option<ErrorReply>,
+    is_served: &dyn Fn(CommandId) -> bool,
+) -> ErrorReply {
+    let named = args.get(0).and_then(lookup);
+    let is_known = |row: &&CommandSpec| {
+        is_served(row.id) || row.subcommands().iter().any(|sub| is_served(sub.id))
+    };
+    let Some(spec) = named.filter(is_known) else {
+        return unknown_command(args);
+    };
+    match args.get(1) {
+        Some(word)
+            if spec.is_container()
+                && !spec.subcommand(word).is_some_and(|sub| is_served(sub.id)) =>
+        {
+            unknown_subcommand(spec, word)
+        }
+        _ => error.unwrap_or_else(|| unknown_command(args)),
+    }
+}
+
 impl CommandSpec {
     /// Whether `arguments`, the name among them, are as many as it takes.
     #[inline]

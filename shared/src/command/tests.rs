@@ -171,6 +171,56 @@ fn commands_are_resolved_or_refused_in_redis_words() {
 }
 
 #[test]
+fn what_is_not_served_is_unknown_before_its_arguments_are_counted() {
+    let is_served = |id| matches!(id, CommandId::Get | CommandId::ConfigGet);
+    let check = |line: &str, expected: Result<&str, &str>| {
+        let found = with_args(line, |args| {
+            resolve_served(args, is_served)
+                .map(|row| row.name)
+                .map_err(|error| error.to_string())
+        });
+        assert_eq!(found, expected.map_err(str::to_owned), "{line}");
+    };
+    check("get a", Ok("get"));
+    check(
+        "GET",
+        Err("ERR wrong number of arguments for 'get' command"),
+    );
+    check("config get x", Ok("config|get"));
+    check(
+        "CONFIG GET",
+        Err("ERR wrong number of arguments for 'config|get' command"),
+    );
+    check(
+        "CONFIG",
+        Err("ERR wrong number of arguments for 'config' command"),
+    );
+    check(
+        "CONFIG SET",
+        Err("ERR unknown subcommand 'SET'. Try CONFIG HELP."),
+    );
+    check(
+        "CONFIG zork",
+        Err("ERR unknown subcommand 'zork'. Try CONFIG HELP."),
+    );
+    check(
+        "SET",
+        Err("ERR unknown command 'SET', with args beginning with: "),
+    );
+    check(
+        "LPUSH a",
+        Err("ERR unknown command 'LPUSH', with args beginning with: 'a' "),
+    );
+    for container in ["ACL", "ACL zork", "ACL WHOAMI", "ACL WHOAMI x"] {
+        let found = with_args(container, |args| {
+            resolve_served(args, is_served).map(|row| row.name)
+        });
+        let text = found.unwrap_err().to_string();
+        assert!(text.starts_with("ERR unknown command 'ACL'"), "{text}");
+    }
+}
+
+#[test]
 fn keys_stand_where_redis_finds_them() {
     let check = |line: &str, expected: &[usize]| {
         with_args(line, |args| {
