@@ -2,7 +2,9 @@
 //! Reaches: the pipes' lines, the collectors. Never: decides which part goes where ([`crate::route::split`] does), or what the replies come to.
 
 use shared::command::CommandSpec;
-use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, Request, encode_request};
+use shared::resp::{
+    Args, ErrorReply, Protocol, ReplyWriter, Request, encode_request, parse_cursor,
+};
 use shared::topology::ShardIndex;
 
 use crate::client::Source;
@@ -13,7 +15,7 @@ use crate::pipe::{Target, Waiter};
 use crate::receivers::Failure;
 use crate::route::merge::Plan;
 use crate::route::scan::ScanCursor;
-use crate::route::{self, Split, reply};
+use crate::route::{self, Split};
 use crate::slab::Key;
 
 impl Dispatcher<'_> {
@@ -147,7 +149,7 @@ impl Dispatcher<'_> {
 
     /// SCAN: one shard after the other.
     pub(crate) fn walk(&mut self, spec: &'static CommandSpec, args: Args<'_>) -> Step {
-        let Some(cursor) = reply::decimal(args.at(1)) else {
+        let Some(cursor) = parse_cursor(args.at(1)) else {
             return self.answer_error(&ErrorReply::InvalidCursor);
         };
         let cursor = ScanCursor::read(cursor, self.snapshot);

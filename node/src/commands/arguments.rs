@@ -4,6 +4,7 @@
 use super::Call;
 use crate::store::{StringValue, Value, canonical_integer};
 use shared::command::CommandId;
+pub(super) use shared::resp::is_word;
 use shared::resp::{ErrorReply, ReplyWriter};
 
 /// A 64-bit integer in its canonical decimal form: no `+`, no space, no leading zero.
@@ -26,12 +27,6 @@ pub(super) fn split_sign(text: &[u8]) -> (bool, &[u8]) {
     let negative = text.first() == Some(&b'-');
     let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+"));
     (negative, unsigned.unwrap_or(text))
-}
-
-/// Whether `argument` is the option `word`, in any letter case.
-#[inline]
-pub(super) fn is_word(argument: &[u8], word: &str) -> bool {
-    argument.eq_ignore_ascii_case(word.as_bytes())
 }
 
 /// [`span`], but of two indexes from the end the first must not lie behind the second, even where both lie before the start (GETRANGE, BITCOUNT).
@@ -119,13 +114,15 @@ pub(super) enum DeadlineForm {
 impl DeadlineForm {
     /// The form that an option of SET and GETEX stands for.
     pub(super) fn of_option(argument: &[u8]) -> Option<Self> {
-        match argument.len() {
-            2 if is_word(argument, "EX") => Some(Self::SecondsFromNow),
-            2 if is_word(argument, "PX") => Some(Self::MillisecondsFromNow),
-            4 if is_word(argument, "EXAT") => Some(Self::UnixSeconds),
-            4 if is_word(argument, "PXAT") => Some(Self::UnixMilliseconds),
-            _ => None,
-        }
+        [
+            ("EX", Self::SecondsFromNow),
+            ("PX", Self::MillisecondsFromNow),
+            ("EXAT", Self::UnixSeconds),
+            ("PXAT", Self::UnixMilliseconds),
+        ]
+        .into_iter()
+        .find(|(word, _)| is_word(argument, word))
+        .map(|(_, form)| form)
     }
 
     /// Whether time is counted from 1970 on, and not from now.

@@ -2,6 +2,7 @@
 //! Pure. The texts are those of Redis 7.0, word for word.
 
 use super::special;
+use shared::resp::is_word;
 use std::borrow::Cow;
 
 /// What is wrong with a value; the text that follows ` - ` in the error of CONFIG SET.
@@ -95,7 +96,7 @@ impl Kind {
 
 fn switch(value: &[u8]) -> Result<Vec<u8>, Complaint> {
     for word in ["yes", "no"] {
-        if value.eq_ignore_ascii_case(word.as_bytes()) {
+        if is_word(value, word) {
             return Ok(word.into());
         }
     }
@@ -105,7 +106,7 @@ fn switch(value: &[u8]) -> Result<Vec<u8>, Complaint> {
 fn choice(value: &[u8], words: &[&str]) -> Result<Vec<u8>, Complaint> {
     words
         .iter()
-        .find(|word| word.as_bytes().eq_ignore_ascii_case(value))
+        .find(|word| is_word(value, word))
         .map(|word| Vec::from(*word))
         .ok_or_else(|| {
             format!(
@@ -149,8 +150,10 @@ fn size_or_percent(value: &[u8]) -> Result<Vec<u8>, Complaint> {
 }
 
 /// A size as redis.conf writes it: digits, then nothing or one of `b k kb m mb g gb`, in any letter case. Digits alone may be missing: that is 0.
+/// Ends at a NUL byte, as a C string does.
 #[must_use]
 pub fn parse_size(text: &[u8]) -> Option<u64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, unit) = text.split_at(digits);
     let factor: u64 = match unit.to_ascii_lowercase().as_slice() {
@@ -186,6 +189,7 @@ mod tests {
             );
         };
         check(Kind::Switch, "YES", Ok("yes"));
+        check(Kind::Switch, "No\0thing", Ok("no"));
         check(
             Kind::AlwaysOff("no such thing"),
             "Yes",
@@ -229,6 +233,7 @@ mod tests {
     fn sizes_never_overflow() {
         assert_eq!(parse_size(b""), Some(0));
         assert_eq!(parse_size(b"99999999999999999999gb"), Some(u64::MAX));
+        assert_eq!(parse_size(b"1kb\0gb"), Some(1024));
         assert_eq!(parse_size(b"1 gb"), None);
         assert_eq!(parse_size(b"-1"), None);
     }

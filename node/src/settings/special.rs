@@ -140,7 +140,9 @@ pub(super) fn save_points(value: &[u8]) -> Result<Vec<u8>, Complaint> {
     }
 }
 
+/// The letters end at a NUL byte, as a C string does.
 pub(super) fn keyspace_events(value: &[u8]) -> Result<Vec<u8>, Complaint> {
+    let value = value.split(|byte| *byte == 0).next().unwrap_or_default();
     let known = |letter: &u8| {
         matches!(*letter, b'A' | NEW_KEY_EVENT)
             || ALL_EVENTS.contains(letter)
@@ -196,6 +198,7 @@ mod tests {
         check(b"AK", b"AK");
         check(b"KEmn$", b"$nKEm");
         check(b"", b"");
+        check(b"K\0zork", b"K");
         assert!(keyspace_events(b"zork").is_err());
     }
 

@@ -10,6 +10,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 mod user_text;
+mod word;
 
 pub use decode::{Frame, decode, decode_scanned};
 pub use encode::{LaterHead, Protocol, ReplyWriter, encode_request};
@@ -20,3 +21,4 @@ pub use request::{
     ArgRange, Args, ProtocolError, Request, RequestBatch, RequestLimits, RequestScanner,
 };
 pub use user_text::UserText;
+pub use word::{is_word, parse_cursor};

@@ -156,6 +156,8 @@ impl IntegerType {
             [b'u', digits @ ..] => (false, digits, 63),
             _ => return Err(ErrorReply::BitFieldType),
         };
+        // The type is a C string: a NUL byte ends it.
+        let digits = digits.split(|byte| *byte == 0).next().unwrap_or_default();
         let bits = canonical_integer(digits)
             .filter(|bits| (1..=most).contains(bits))
             .and_then(|bits| u32::try_from(bits).ok())

@@ -2,10 +2,10 @@
 //! Pure. Invariant: a key whose time has come is never shown.
 
 use super::presence::type_name;
-use crate::commands::arguments::{integer, is_word, split_sign};
+use crate::commands::arguments::{integer, is_word};
 use crate::commands::{Action, Call};
 use shared::glob;
-use shared::resp::ErrorReply;
+use shared::resp::{ErrorReply, parse_cursor};
 
 /// How many keys SCAN looks at when not told.
 const SCAN_COUNT_DEFAULT: usize = 10;
@@ -34,7 +34,7 @@ pub(super) fn keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
 pub(super) fn scan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let cursor = parse_cursor(call.args.at(1))?;
+    let cursor = parse_cursor(call.args.at(1)).ok_or(ErrorReply::InvalidCursor)?;
     let options = parse_options(call)?;
     let db = call.db();
     let start = call.reply.position();
@@ -125,30 +125,4 @@ fn parse_options<'a>(call: &Call<'a>) -> Result<ScanOptions<'a>, ErrorReply> {
         }
     }
     Ok(options)
-}
-
-/// A cursor as the C library's `strtoul` reads it: a sign is taken, a negative number wraps around, nothing at all is 0.
-fn parse_cursor(argument: &[u8]) -> Result<u64, ErrorReply> {
-    if argument.is_empty() {
-        return Ok(0);
-    }
-    let (negative, digits) = split_sign(argument);
-    if digits.is_empty() {
-        return Err(ErrorReply::InvalidCursor);
-    }
-    let mut cursor = 0_u64;
-    for digit in digits {
-        if !digit.is_ascii_digit() {
-            return Err(ErrorReply::InvalidCursor);
-        }
-        cursor = cursor
-            .checked_mul(10)
-            .and_then(|cursor| cursor.checked_add(u64::from(digit - b'0')))
-            .ok_or(ErrorReply::InvalidCursor)?;
-    }
-    Ok(if negative {
-        cursor.wrapping_neg()
-    } else {
-        cursor
-    })
 }

@@ -3,6 +3,7 @@
 
 use shared::command::{self, CommandId, CommandSpec};
 use shared::config::ProxyConfig;
+pub(super) use shared::resp::is_word;
 use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, parse_integer};
 
 use super::{After, Desk, REDIS_VERSION};
@@ -55,11 +56,6 @@ pub(super) fn answer(
 /// A 64-bit integer in its canonical form.
 pub(super) fn integer(argument: &[u8]) -> Result<i64, ErrorReply> {
     parse_integer(argument).ok_or(ErrorReply::NotInteger)
-}
-
-/// Whether `argument` is the option `word`, in any letter case.
-pub(super) fn is_word(argument: &[u8], word: &str) -> bool {
-    argument.eq_ignore_ascii_case(word.as_bytes())
 }
 
 /// HELLO \[version \[AUTH user password\] \[SETNAME name\]\]

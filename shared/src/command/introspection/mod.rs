@@ -8,7 +8,7 @@ mod document;
 use super::docs::write_syntax;
 use super::{AclCategories, CommandId, CommandSpec, all, docs, lookup, lookup_full_name};
 use crate::glob;
-use crate::resp::{Args, ErrorReply, ReplyWriter};
+use crate::resp::{Args, ErrorReply, ReplyWriter, is_word};
 
 /// Longest reply, bytes: dozens of times all rows and pages together. A million names in one request would otherwise ask for gigabytes.
 const LONGEST_REPLY: usize = 16 * 1024 * 1024;
@@ -157,22 +157,19 @@ fn list(
         names(reply, || listed(is_served));
         return Ok(());
     }
-    let is_word = |at: usize, word: &[u8]| {
-        args.get(at)
-            .is_some_and(|arg| arg.eq_ignore_ascii_case(word))
-    };
-    let (true, Some(wanted)) = (args.len() == 5 && is_word(2, b"filterby"), args.get(4)) else {
+    let says = |at: usize, word: &str| args.get(at).is_some_and(|arg| is_word(arg, word));
+    let (true, Some(wanted)) = (args.len() == 5 && says(2, "filterby"), args.get(4)) else {
         return Err(ErrorReply::Syntax);
     };
-    if is_word(3, b"module") {
+    if says(3, "module") {
         // No module can be loaded, so none has commands.
         reply.array(0);
-    } else if is_word(3, b"aclcat") {
+    } else if says(3, "aclcat") {
         let category = AclCategories::from_word(wanted);
         let in_category =
             |row: &&CommandSpec| category.is_some_and(|category| row.acl.contains(category));
         names(reply, || listed(is_served).filter(in_category));
-    } else if is_word(3, b"pattern") {
+    } else if says(3, "pattern") {
         let matches = |row: &&CommandSpec| glob::matches_any_case(wanted, row.name.as_bytes());
         names(reply, || listed(is_served).filter(matches));
     } else {
