@@ -85,18 +85,10 @@ pub enum SetError {
 
 impl From<SetError> for ErrorReply {
     fn from(error: SetError) -> Self {
-        let shown = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-        let text = match error {
-            SetError::Unknown(name) => format!(
-                "ERR Unknown option or number of arguments for CONFIG SET - '{}'",
-                shown(&name)
-            ),
-            SetError::Failed { name, complaint } => format!(
-                "ERR CONFIG SET failed (possibly related to argument '{}') - {complaint}",
-                shown(&name)
-            ),
-        };
-        Self::Text(text.into())
+        match error {
+            SetError::Unknown(name) => Self::unknown_setting(&name),
+            SetError::Failed { name, complaint } => Self::setting_refused(&name, &complaint),
+        }
     }
 }
 

@@ -29,9 +29,6 @@ pub enum ErrorReply {
     /// A time to live, or a deadline, that is not positive or beyond 64 bits; the command's name.
     #[error("ERR invalid expire time in '{0}' command")]
     InvalidExpireTime(&'static str),
-    /// EXPIRE and friends: an option that they do not have.
-    #[error("ERR Unsupported option {0}")]
-    UnsupportedExpireOption(String),
     /// EXPIRE and friends.
     #[error("ERR NX and XX, GT or LT options at the same time are not compatible")]
     ExpireNxConflict,

@@ -1,28 +1,34 @@
 //! Error texts that quote what a client has sent. The bytes go back as they came, be they UTF-8 or not; where Redis cuts them, so do we.
-//! Pure. Invariant: what is quoted is bounded, and cannot end the line that it stands in.
+//! Pure. Invariant: what is quoted is bounded, ends at a NUL byte as a C string does, and cannot end the line that it stands in.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use super::encode::blank_line_ends;
 use super::{Args, ErrorReply};
 
-/// Bytes of one quotation that Redis prints at most.
-const LONGEST_QUOTATION: usize = 128;
+/// Bytes of names of commands that Redis prints at most.
+const LONGEST_NAME: usize = 128;
+
+/// Bytes of one quotation where Redis has no bound: more than anybody reads, and far less than the longest line that a proxy takes for a reply.
+const LONGEST_QUOTATION: usize = 1 << 20;
 
 /// A whole error text with bytes of a client in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UserText(Box<[u8]>);
 
 impl UserText {
-    /// The fixed `pieces` with one of `quotations` between each two of them; what is quoted ends at a NUL byte, as a C string does.
-    fn new<const N: usize>(first: &str, quoted: [(&[u8], &str); N]) -> Self {
-        let mut text = first.as_bytes().to_vec();
-        for (quotation, after) in quoted {
-            text.extend_from_slice(cut(quotation, LONGEST_QUOTATION));
-            text.extend_from_slice(after.as_bytes());
-        }
-        Self::from(text)
+    /// `given` between two fixed pieces.
+    fn around(before: &str, given: &[u8], after: &str) -> Self {
+        Self::joined(before, cut(given, LONGEST_QUOTATION), after)
+    }
+
+    /// As [`Self::around`], of a name that Redis cuts.
+    fn around_name(before: &str, given: &[u8], after: &str) -> Self {
+        Self::joined(before, cut(given, LONGEST_NAME), after)
+    }
+
+    fn joined(before: &str, shown: &[u8], after: &str) -> Self {
+        Self::from([before.as_bytes(), shown, after.as_bytes()].concat())
     }
 
     /// The text, without line ends.
@@ -64,7 +70,7 @@ impl ErrorReply {
     pub fn unknown_command(args: &Args<'_>) -> Self {
         let mut shown = Vec::new();
         for arg in args.iter_from(1) {
-            let Some(room @ 1..) = LONGEST_QUOTATION.checked_sub(shown.len()) else {
+            let Some(room @ 1..) = LONGEST_NAME.checked_sub(shown.len()) else {
                 break;
             };
             shown.push(b'\'');
@@ -73,7 +79,7 @@ impl ErrorReply {
         }
         let name = args.get(0).unwrap_or_default();
         let mut text = b"ERR unknown command '".to_vec();
-        text.extend_from_slice(cut(name, LONGEST_QUOTATION));
+        text.extend_from_slice(cut(name, LONGEST_NAME));
         text.extend_from_slice(b"', with args beginning with: ");
         text.extend_from_slice(&shown);
         Self::Quoting(text.into())
@@ -83,79 +89,111 @@ impl ErrorReply {
     #[must_use]
     pub fn unknown_subcommand(container: &str, given: &[u8]) -> Self {
         let help = format!("'. Try {} HELP.", container.to_ascii_uppercase());
-        Self::Quoting(UserText::new("ERR unknown subcommand '", [(given, &help)]))
+        Self::Quoting(UserText::around_name(
+            "ERR unknown subcommand '",
+            given,
+            &help,
+        ))
     }
 
     /// DEBUG's own words for the same.
     #[must_use]
     pub fn unknown_subcommand_or_arity(container: &str, given: &[u8]) -> Self {
         let help = format!("'. Try {} HELP.", container.to_ascii_uppercase());
-        Self::Quoting(UserText::new(
+        Self::Quoting(UserText::around_name(
             "ERR unknown subcommand or wrong number of arguments for '",
-            [(given, &help)],
+            given,
+            &help,
         ))
     }
 
     /// EXPIRE and friends: an option that they do not have.
     #[must_use]
     pub fn unsupported_expire_option(given: &[u8]) -> Self {
-        Self::Quoting(UserText::new("ERR Unsupported option ", [(given, "")]))
+        Self::Quoting(UserText::around("ERR Unsupported option ", given, ""))
     }
 
     /// HELLO: an option that it does not have, or that lacks its argument.
     #[must_use]
     pub fn hello_option(given: &[u8]) -> Self {
-        Self::Quoting(UserText::new(
+        Self::Quoting(UserText::around(
             "ERR Syntax error in HELLO option '",
-            [(given, "'")],
+            given,
+            "'",
         ))
+    }
+
+    /// CLIENT SETINFO of something else.
+    #[must_use]
+    pub fn unrecognized_option(given: &[u8]) -> Self {
+        Self::Quoting(UserText::around("ERR Unrecognized option '", given, "'"))
     }
 
     /// CLIENT LIST TYPE and CLIENT KILL TYPE.
     #[must_use]
     pub fn unknown_client_type(given: &[u8]) -> Self {
-        Self::Quoting(UserText::new("ERR Unknown client type '", [(given, "'")]))
+        Self::Quoting(UserText::around("ERR Unknown client type '", given, "'"))
     }
 
     /// CLIENT KILL USER.
     #[must_use]
     pub fn no_such_user(given: &[u8]) -> Self {
-        Self::Quoting(UserText::new("ERR No such user '", [(given, "'")]))
+        Self::Quoting(UserText::around("ERR No such user '", given, "'"))
+    }
+
+    /// CLUSTER REPLICAS and friends.
+    #[must_use]
+    pub fn unknown_cluster_node(given: &[u8]) -> Self {
+        Self::Quoting(UserText::around("ERR Unknown node ", given, ""))
     }
 
     /// CONFIG SET of a setting that there is not.
     #[must_use]
     pub fn unknown_setting(given: &[u8]) -> Self {
-        Self::Quoting(UserText::new(
+        Self::Quoting(UserText::around(
             "ERR Unknown option or number of arguments for CONFIG SET - '",
-            [(given, "'")],
+            given,
+            "'",
         ))
     }
 
     /// CONFIG SET of a value that the setting cannot have.
     #[must_use]
-    pub fn setting_refused(setting: &str, reason: &str) -> Self {
-        Self::Text(Cow::Owned(format!(
-            "ERR CONFIG SET failed (possibly related to argument '{setting}') - {reason}"
-        )))
+    pub fn setting_refused(setting: &[u8], reason: &str) -> Self {
+        Self::Quoting(UserText::around(
+            "ERR CONFIG SET failed (possibly related to argument '",
+            setting,
+            &format!("') - {reason}"),
+        ))
     }
 
     /// LATENCY GRAPH.
     #[must_use]
     pub fn no_latency_samples(event: &[u8]) -> Self {
-        Self::Quoting(UserText::new(
+        Self::Quoting(UserText::around(
             "ERR No samples available for event '",
-            [(event, "'")],
+            event,
+            "'",
         ))
+    }
+
+    /// DEBUG ERROR: the client's own words, NUL bytes and blanked line ends too.
+    #[must_use]
+    pub fn in_the_words_of_the_client(given: &[u8]) -> Self {
+        let mut text = given.get(..LONGEST_QUOTATION).unwrap_or(given).to_vec();
+        blank_line_ends(&mut text);
+        Self::Quoting(UserText(text.into()))
     }
 
     /// Keys of one command live in different shards or slots; names two of them.
     #[must_use]
     pub fn cross_slot(first: &[u8], second: &[u8]) -> Self {
-        Self::Quoting(UserText::new(
-            "CROSSSLOT Keys in request don't hash to the same slot: '",
-            [(first, "' and '"), (second, "'")],
-        ))
+        let mut text = b"CROSSSLOT Keys in request don't hash to the same slot: '".to_vec();
+        text.extend_from_slice(cut(first, LONGEST_NAME));
+        text.extend_from_slice(b"' and '");
+        text.extend_from_slice(cut(second, LONGEST_NAME));
+        text.push(b'\'');
+        Self::Quoting(text.into())
     }
 }
 
@@ -223,6 +261,19 @@ mod tests {
     }
 
     #[test]
+    fn options_and_settings_are_quoted_whole() {
+        let long = [b'a'; 1_000];
+        check(
+            &ErrorReply::hello_option(&long),
+            &[b"ERR Syntax error in HELLO option '", &long[..], b"'"].concat(),
+        );
+        let endless = vec![b'a'; 2 * LONGEST_QUOTATION];
+        let mut out = Vec::new();
+        ErrorReply::unknown_setting(&endless).write_text(&mut out);
+        assert!(out.len() < LONGEST_QUOTATION + 100, "{}", out.len());
+    }
+
+    #[test]
     fn quotations_stand_between_redis_own_words() {
         check(
             &ErrorReply::unknown_subcommand("config", b"a\r\nb"),
@@ -233,11 +284,19 @@ mod tests {
             b"ERR Unsupported option x",
         );
         check(
+            &ErrorReply::unsupported_expire_option(b"\r\n1\r\0x"),
+            b"ERR Unsupported option   1",
+        );
+        check(
+            &ErrorReply::in_the_words_of_the_client(b"a\0b\r\nc\xff\r\n"),
+            b"a\0b  c\xff  ",
+        );
+        check(
             &ErrorReply::cross_slot(b"a", b"\xffb"),
             b"CROSSSLOT Keys in request don't hash to the same slot: 'a' and '\xffb'",
         );
         check(
-            &ErrorReply::setting_refused("maxmemory", "argument must be a memory value"),
+            &ErrorReply::setting_refused(b"maxmemory", "argument must be a memory value"),
             b"ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value",
         );
     }

@@ -132,10 +132,7 @@ fn set_info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     } else if is_word(attribute, "lib-ver") {
         ("lib-ver", &mut call.client.library_version)
     } else {
-        let shown = String::from_utf8_lossy(attribute);
-        return Err(ErrorReply::Text(
-            format!("ERR Unrecognized option '{shown}'").into(),
-        ));
+        return Err(ErrorReply::unrecognized_option(attribute));
     };
     if !value.iter().all(u8::is_ascii_graphic) {
         return Err(ErrorReply::Text(

@@ -80,7 +80,7 @@ impl Conditions {
             } else if is_word(option, "LT") {
                 conditions.if_earlier = true;
             } else {
-                return Err(unsupported(option));
+                return Err(ErrorReply::unsupported_expire_option(option));
             }
         }
         let needs_some = conditions.if_some || conditions.if_later || conditions.if_earlier;
@@ -103,10 +103,6 @@ impl Conditions {
             && (!self.if_later || later)
             && (!self.if_earlier || earlier)
     }
-}
-
-fn unsupported(option: &[u8]) -> ErrorReply {
-    ErrorReply::UnsupportedExpireOption(String::from_utf8_lossy(option).into_owned())
 }
 
 /// What the TTL family answers for a key that is not there.

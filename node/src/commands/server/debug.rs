@@ -36,8 +36,7 @@ pub(super) fn debug(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return protocol(call);
     }
     if is("error", 1) {
-        let text = String::from_utf8_lossy(args.at(2)).into_owned();
-        return Err(ErrorReply::Text(text.into()));
+        return Err(ErrorReply::in_the_words_of_the_client(args.at(2)));
     }
     if is("help", 0) {
         call.reply.array(HELP.len());

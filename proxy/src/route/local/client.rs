@@ -259,10 +259,7 @@ fn set_info(
     } else if is_word(attribute, "lib-ver") {
         ("lib-ver", &mut state.library_version)
     } else {
-        let shown = String::from_utf8_lossy(attribute);
-        return Err(ErrorReply::Text(
-            format!("ERR Unrecognized option '{shown}'").into(),
-        ));
+        return Err(ErrorReply::unrecognized_option(attribute));
     };
     if !value.iter().all(u8::is_ascii_graphic) {
         return Err(ErrorReply::Text(

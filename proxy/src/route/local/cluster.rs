@@ -90,8 +90,7 @@ pub(super) fn answer(
         | CommandId::ClusterSlaves
         | CommandId::ClusterCountFailureReports => {
             if args.at(2) != desk.run_id.as_bytes() {
-                let name = String::from_utf8_lossy(args.at(2));
-                return Err(ErrorReply::Text(format!("ERR Unknown node {name}").into()));
+                return Err(ErrorReply::unknown_cluster_node(args.at(2)));
             }
             if id == CommandId::ClusterCountFailureReports {
                 reply.integer(0);

@@ -190,8 +190,8 @@ pub(crate) fn objection(spec: &CommandSpec, args: Args<'_>) -> Option<ErrorReply
             .any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
     };
     let own = args.iter_from(2).step_by(2).find(is_own)?;
-    let name = String::from_utf8_lossy(own).to_ascii_lowercase();
-    Some(ErrorReply::Text(
-        format!("ERR CONFIG SET failed (possibly related to argument '{name}') - it belongs to the proxy, which reads its own settings at its start").into(),
+    Some(ErrorReply::setting_refused(
+        &own.to_ascii_lowercase(),
+        "it belongs to the proxy, which reads its own settings at its start",
     ))
 }

@@ -178,14 +178,14 @@ fn applied(part: &Part) -> bool {
 
 /// A node's own error, with the shard that said it.
 fn failed_at(error: &[u8], shard: &str, is_half: bool) -> ErrorReply {
-    let text = String::from_utf8_lossy(&error[1..]);
-    let text = text.trim_end();
+    let text = error[1..].trim_ascii_end();
     let rest = if is_half {
         "; the command may have been applied in part"
     } else {
         ""
     };
-    ErrorReply::Text(format!("{text} (shard {shard}{rest})").into())
+    let place = format!(" (shard {shard}{rest})");
+    ErrorReply::Quoting([text, place.as_bytes()].concat().into())
 }
 
 /// The first reply that is no error, or the first error.
