@@ -22,7 +22,7 @@ const HEADER_BYTES: usize = 6;
 const EXPIRY_BYTES: usize = 6;
 
 /// The latest expiry that can be kept; later ones are cut to it.
-pub(super) const LATEST_EXPIRY: u64 = (1 << 48) - 1;
+pub(crate) const LATEST_EXPIRY: u64 = (1 << 48) - 1;
 
 /// The longest key that stands in the entry itself: 11 bits of length.
 pub(super) const LONGEST_INLINE_KEY: usize = (1 << 11) - 1;

@@ -32,6 +32,8 @@ mod slab;
 mod upkeep;
 mod value;
 
+pub(crate) use entry::LATEST_EXPIRY;
+
 pub use counters::{ExpireStep, MemoryUse, StoreCounters};
 pub use eviction::{EvictionPolicy, EvictionSettings, UnknownPolicy};
 pub use key::{DbIndex, Key, KeyHash};

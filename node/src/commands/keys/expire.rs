@@ -3,6 +3,7 @@
 
 use crate::commands::arguments::{DeadlineForm, integer, is_word, word};
 use crate::commands::{Action, Call};
+use crate::store::LATEST_EXPIRY;
 use shared::command::CommandId;
 use shared::resp::ErrorReply;
 
@@ -93,9 +94,10 @@ impl Conditions {
         Ok(conditions)
     }
 
-    /// A key without a deadline lives for ever, which is later than anything.
+    /// A key without a deadline lives for ever, which is later than anything. What is too late to be kept is as late as what was kept of such a one.
     fn allow(self, deadline: i64, before: Option<u64>) -> bool {
-        let before = before.map(|at| i64::try_from(at).unwrap_or(i64::MAX));
+        let kept = |at: u64| i64::try_from(at).unwrap_or(i64::MAX);
+        let (deadline, before) = (deadline.min(kept(LATEST_EXPIRY)), before.map(kept));
         let later = before.is_some_and(|before| deadline > before);
         let earlier = before.is_none_or(|before| deadline < before);
         (!self.if_none || before.is_none())

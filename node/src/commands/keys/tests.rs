@@ -115,6 +115,24 @@ fn deadlines_are_taken_under_conditions() {
             "-ERR GT and LT options at the same time are not compatible",
         ),
         ("EXPIRE k a WHAT", "-ERR Unsupported option WHAT"),
+        ("EXPIRE k 100 WHAT\0EVER", "-ERR Unsupported option WHAT"),
+        ("EXPIRE k 100 XX\0EVER", ":1"),
+    ]);
+    let quoted = TestNode::new().run_bytes(&[&b"EXPIRE"[..], b"k", b"1", b"\xff\xfe"]);
+    assert_eq!(quoted, b"-ERR Unsupported option \xff\xfe\r\n");
+}
+
+#[test]
+fn a_deadline_too_late_to_be_kept_is_neither_later_nor_earlier_than_another() {
+    check(&[
+        ("SET k v", "+OK"),
+        ("EXPIREAT k 9223372036854775", ":1"),
+        ("EXPIREAT k 9223372036854775 GT", ":0"),
+        ("EXPIREAT k 9223372036854775 LT", ":0"),
+        ("PEXPIREAT k 281474976710654 GT", ":0"),
+        ("PEXPIREAT k 281474976710654 LT", ":1"),
+        ("PEXPIREAT k 281474976710655 GT", ":1"),
+        ("PEXPIREAT k 9223372036854775807 GT", ":0"),
     ]);
 }
 
