@@ -21,6 +21,9 @@ const MOST_SAMPLES: u32 = 64;
 /// Bounds of `hz`, as Redis clamps it.
 const HZ: std::ops::RangeInclusive<i64> = 1..=500;
 
+/// Smallest `repl-backlog-size`, to which Redis corrects a smaller one.
+const LEAST_BACKLOG_BYTES: u64 = 16 << 10;
+
 /// The values of all parameters.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -135,13 +138,12 @@ impl Settings {
     /// CONFIG SET: all pairs or none.
     ///
     /// # Errors
-    /// The first thing wrong, in the order in which Redis looks.
+    /// The first name that is wrong, whatever is wrong with it; if none is, the first value.
     pub fn set<'a>(
         &mut self,
         pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
     ) -> Result<(), SetError> {
         let mut rows = Vec::new();
-        let mut first_wrong = None;
         for (name, _) in pairs.clone() {
             let Some(index) = PARAMETERS.iter().position(|row| row.is_called(name)) else {
                 return Err(SetError::Unknown(name.to_vec()));
@@ -155,15 +157,12 @@ impl Settings {
                 None
             };
             if let Some(complaint) = refusal {
-                first_wrong.get_or_insert(SetError::Failed {
+                return Err(SetError::Failed {
                     name: name.to_vec(),
                     complaint,
                 });
             }
             rows.push((index, called_by_alias(index, name)));
-        }
-        if let Some(wrong) = first_wrong {
-            return Err(wrong);
         }
         let mut values = self.values.clone();
         for ((index, _), (name, value)) in rows.into_iter().zip(pairs) {
@@ -187,6 +186,10 @@ impl Settings {
         let hz = self.hot.hz.to_string();
         if self.get("hz") != Some(hz.as_bytes()) {
             self.preset("hz", hz);
+        }
+        let backlog_bytes = Values(&self.values).unsigned("repl-backlog-size");
+        if backlog_bytes < LEAST_BACKLOG_BYTES {
+            self.preset("repl-backlog-size", LEAST_BACKLOG_BYTES.to_string());
         }
     }
 }
@@ -313,14 +316,29 @@ mod tests {
     }
 
     #[test]
-    fn unknown_names_come_first_and_an_alias_is_no_duplicate() {
+    fn the_first_wrong_name_is_told_and_an_alias_is_no_duplicate() {
         let mut settings = Settings::default();
         let check = |settings: &mut Settings, pairs: &[(&str, &str)], text: &str| {
             assert_eq!(set(settings, pairs), Err(text.into()));
         };
         check(
             &mut settings,
-            &[("port", "1"), ("zork", "1")],
+            &[("zork", "1"), ("port", "1"), ("hz", "1"), ("hz", "2")],
+            "ERR Unknown option or number of arguments for CONFIG SET - 'zork'",
+        );
+        check(
+            &mut settings,
+            &[("dir", "1"), ("zork", "1")],
+            "ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config",
+        );
+        check(
+            &mut settings,
+            &[("hz", "x"), ("hz", "2"), ("zork", "1"), ("port", "1")],
+            "ERR CONFIG SET failed (possibly related to argument 'hz') - duplicate parameter",
+        );
+        check(
+            &mut settings,
+            &[("hz", "x"), ("zork\0y", "1")],
             "ERR Unknown option or number of arguments for CONFIG SET - 'zork'",
         );
         check(
@@ -339,8 +357,10 @@ mod tests {
     }
 
     #[test]
-    fn hz_is_corrected_to_what_it_may_be() {
+    fn values_are_corrected_to_what_they_may_be() {
         let mut settings = Settings::default();
+        assert_eq!(set(&mut settings, &[("repl-backlog-size", "1kb")]), Ok(()));
+        assert_eq!(settings.get("repl-backlog-size"), Some(&b"16384"[..]));
         assert_eq!(set(&mut settings, &[("hz", "1000")]), Ok(()));
         assert_eq!(settings.get("hz"), Some(&b"500"[..]));
     }

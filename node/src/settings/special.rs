@@ -13,11 +13,12 @@ const NEW_KEY_EVENT: u8 = b'n';
 /// The other letters, in the order in which they are shown.
 const OTHER_EVENTS: &[u8] = b"KEm";
 
+/// The words of a value; between two blanks there is an empty one, as for Redis.
 fn words(value: &[u8]) -> Vec<&[u8]> {
-    value
-        .split(|byte| *byte == b' ')
-        .filter(|word| !word.is_empty())
-        .collect()
+    if value.is_empty() {
+        return Vec::new();
+    }
+    value.split(|byte| *byte == b' ').collect()
 }
 
 pub(super) fn host_name(value: &[u8]) -> Result<Vec<u8>, Complaint> {
@@ -93,6 +94,7 @@ pub(super) fn percentiles(value: &[u8]) -> Result<Vec<u8>, Complaint> {
         let percent: f64 = std::str::from_utf8(word)
             .ok()
             .and_then(|text| text.parse().ok())
+            .filter(|percent: &f64| !percent.is_nan())
             .ok_or("Invalid latency-tracking-info-percentiles parameters")?;
         if !(0.0..=100.0).contains(&percent) {
             return Err(
@@ -209,6 +211,9 @@ mod tests {
             Ok(&b"0.1 33.333333 50"[..])
         );
         assert!(percentiles(b"50 200").is_err() && percentiles(b"x").is_err());
-        assert!(percentiles(b"nan").is_err());
+        for wrong in [&b"nan"[..], b" 50", b"50  99", b"50 "] {
+            assert!(percentiles(wrong).is_err(), "{}", wrong.escape_ascii());
+        }
+        assert_eq!(percentiles(b"").as_deref(), Ok(&b""[..]));
     }
 }
