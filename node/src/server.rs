@@ -119,11 +119,8 @@ fn new_shell(start: Start, address: SocketAddr, clock: Clock) -> Result<Shell, N
     let config = &start.config;
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(NodeError::Random)?;
-    let databases = u8::try_from(config.databases).unwrap_or(u8::MAX);
-    let mut settings = Settings::at_start(config, address.port());
-    // Databases are numbered in 8 bits and counted in as many: 255 at most.
-    settings.preset("databases", databases.to_string());
-    let mut store = Store::new(databases, u64::from_ne_bytes(seed));
+    let settings = Settings::at_start(config, address.port());
+    let mut store = Store::new(config.databases, u64::from_ne_bytes(seed));
     store.set_eviction(settings.hot.eviction);
     store.set_now(clock.wall_ms());
     let identity = Identity {

@@ -139,7 +139,7 @@ impl ProxyThread {
             input_bytes: config.client_query_buffer_limit.as_usize(),
         };
         let mut pipes = PipeSet::new(PipeLimits {
-            databases: config.databases,
+            databases: config.databases.into(),
             queue_bytes: config.pipe_queue_bytes.as_usize(),
             queue_requests: config.pipe_queue_requests as usize,
             node_deadline: config.node_deadline,

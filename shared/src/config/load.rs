@@ -219,7 +219,7 @@ node.toml:5: maxmemory-policy: \"allkeys-lruu\" is not one of noeviction, allkey
 node.toml:6: \"listen\" in [node] cannot be of type array
 node.toml:7: unknown key \"nodes\" in the top level; did you mean \"node\"?
 SWITCHYARD_NODE_MAXMEMRY: there is no such setting of the node; did you mean \"SWITCHYARD_NODE_MAXMEMORY\"?
---databases: \"x\" is not a whole number up to 65535
+--databases: \"x\" is not a whole number up to 255
 --nothing: there is no setting \"nothing\""
         );
     }

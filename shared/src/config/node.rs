@@ -81,7 +81,7 @@ settings! {
         }
         group "Memory" {
             /// Databases that SELECT can choose.
-            databases: u16 = 16, within "1" to "256";
+            databases: u8 = 16, within "1" to "255";
             /// Most bytes that keys, values and their index may take; 0 sets no bound. Buffers of clients are counted apart.
             maxmemory: ByteCount = ByteCount(0);
             /// What goes at maxmemory: noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu,

@@ -36,7 +36,7 @@ settings! {
             /// Password that the nodes ask for; empty sends none.
             node_password: Secret = Secret::default();
             /// Databases that SELECT can choose; the nodes' setting must be no less.
-            databases: u16 = 16, within "1" to "256";
+            databases: u8 = 16, within "1" to "255";
             /// How long connecting to a node may take.
             connect_timeout: Duration = Duration::from_millis(500), within "1ms" to "1m";
             /// Shortest pause before connecting to a lost node again; it doubles, with jitter, from try to try.

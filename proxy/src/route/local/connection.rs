@@ -31,10 +31,10 @@ pub(super) fn answer(
         CommandId::Select => {
             let number = integer(args.at(1))?;
             let number = i32::try_from(number).map_err(|_| ErrorReply::NotInteger32)?;
-            let database = u16::try_from(number)
+            let database = u8::try_from(number)
                 .ok()
                 .filter(|number| *number < desk.config.databases);
-            state.database = database.ok_or(ErrorReply::DbIndexOutOfRange)?;
+            state.database = database.ok_or(ErrorReply::DbIndexOutOfRange)?.into();
             reply.ok();
             return Ok(After::Moved);
         }
