@@ -97,13 +97,17 @@ pub(crate) fn shard_of(
     match (first, stray) {
         (Some((slot, _)), None) => Ok(snapshot.owner(slot)),
         (None, _) => Ok(any_shard()),
-        (Some((_, one)), Some(other)) => Err(cross_slot(args.at(one), args.at(other))),
+        (Some((_, one)), Some(other)) => Err(cross_slot(spec, args, one, other)),
     }
 }
 
+/// Where a value is missing it is not known which arguments are keys, and Redis complains of their number.
 #[cold]
-fn cross_slot(one: &[u8], other: &[u8]) -> ErrorReply {
-    ErrorReply::cross_slot(one, other)
+fn cross_slot(spec: &CommandSpec, args: Args<'_>, one: usize, other: usize) -> ErrorReply {
+    if spec.key_step() > 1 && !(args.len() - 1).is_multiple_of(spec.key_step()) {
+        return ErrorReply::Arity(spec.name.into());
+    }
+    ErrorReply::cross_slot(args.at(one), args.at(other))
 }
 
 /// What is said to a command that makes no sense through a proxy.
@@ -181,6 +185,10 @@ mod tests {
                 .unwrap_err()
                 .ends_with("'{x}d' and 'y'")
         );
+        assert_eq!(
+            routed("MSETNX {x}a 1 {x}b 2 stray", &three),
+            Err("ERR wrong number of arguments for 'msetnx' command".to_owned())
+        );
         // One shard: as plain Redis.
         assert_eq!(routed("RENAME foo b", &["a"]), Ok(0));
     }
@@ -197,16 +205,16 @@ mod tests {
                 .unwrap_err()
                 .starts_with("ERR unknown command 'MULTI'")
         );
-        assert!(
-            routed("ACL WHOAMI", &["a"])
-                .unwrap_err()
-                .starts_with("ERR unknown command 'ACL'")
-        );
         // Whatever its arguments.
         assert!(
             routed("LPUSH a", &["a"])
                 .unwrap_err()
                 .starts_with("ERR unknown command 'LPUSH'")
+        );
+        assert!(
+            routed("ACL WHOAMI", &["a"])
+                .unwrap_err()
+                .starts_with("ERR unknown command 'ACL'")
         );
         assert!(
             routed("CLIENT TRACKING ON", &["a"])

@@ -85,12 +85,15 @@ pub(crate) fn answer(
         Id::SlowlogGet => {
             let most = match args.get(2) {
                 None => 10,
+                Some(_) if args.len() > 3 => {
+                    let word = args.at(1);
+                    return Err(ErrorReply::unknown_subcommand_or_arity("SLOWLOG", word));
+                }
                 Some(count) => {
-                    let count = connection::integer(count)?;
-                    if count < -1 {
-                        return Err(ErrorReply::SlowlogCount);
-                    }
+                    let count = connection::integer(count).ok();
                     count
+                        .filter(|count| *count >= -1)
+                        .ok_or(ErrorReply::SlowlogCount)?
                 }
             };
             return Ok(After::AskAll(Plan::SlowlogGet(most)));
