@@ -6,8 +6,8 @@ use super::number::{parse_integer, short_header};
 /// Aggregates inside each other that are still believed. Redis' own replies (COMMAND DOCS) need about ten.
 pub const MAX_DEPTH: usize = 32;
 
-/// Longest bulk string or line in a reply, bytes: what Redis' `proto-max-bulk-len` allows a value to be.
-pub const MAX_REPLY_STRING_BYTES: usize = 512 * 1024 * 1024;
+/// Longest bulk string or line in a reply, bytes: what Redis' `proto-max-bulk-len` allows a value to be, and what a BITFIELD that begins in its last byte adds.
+pub const MAX_REPLY_STRING_BYTES: usize = 512 * 1024 * 1024 + 8;
 
 /// Most elements that an aggregate may announce: as many keys as a Redis database can hold.
 const MAX_ELEMENTS: i64 = 1 << 32;
@@ -343,7 +343,7 @@ mod tests {
             ("*-2\r\n", ReplyError::InvalidLength),
             ("%-1\r\n", ReplyError::InvalidLength),
             ("!-1\r\n", ReplyError::InvalidLength),
-            ("$536870913\r\n", ReplyError::TooLong),
+            ("$536870921\r\n", ReplyError::TooLong),
             ("*4294967297\r\n", ReplyError::TooManyElements),
             ("%9223372036854775807\r\n", ReplyError::TooManyElements),
             ("+a\rb\r\n", ReplyError::MissingLineEnd),
