@@ -23,8 +23,7 @@ pub fn parse_cursor(argument: &[u8]) -> Option<u64> {
     }
     let (is_negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
+        text => (false, text.strip_prefix(b"+").unwrap_or(text)),
     };
     if digits.is_empty() {
         return None;
