@@ -26,6 +26,8 @@ pub(crate) enum KeySpace {
 pub(crate) struct Draw {
     /// Where chance comes from.
     pub(crate) dice: Dice,
+    /// The protocol version of the run.
+    pub(crate) protocol: u8,
     keys: KeySpace,
 }
 
@@ -90,7 +92,21 @@ const INTEGER_EDGES: &[&str] = &[
     "1a",
     "\u{661}",
     "1\0",
+    "\x001",
     "٣",
+    "+0",
+    "--1",
+    "0.0",
+    "\t1",
+    "1\n",
+    "1_0",
+    "1,0",
+    "1e",
+    "-00",
+    "-01",
+    "9223372036854775807 ",
+    "-9223372036854775808.0",
+    "000000000000000000000000000000000001",
 ];
 
 /// Numbers on the edges of floating point, and things that only look like numbers.
@@ -130,13 +146,57 @@ const FLOAT_EDGES: &[&str] = &[
     "-0.0",
     "100",
     "3.14159",
+    "-nan",
+    "nan(1)",
+    "infinity",
+    "-Infinity",
+    "INF",
+    "infin",
+    "0x.8p-1",
+    "0X1P3",
+    "-0x1p3",
+    "0x",
+    "0x1p",
+    "0x1.8",
+    "0x1p99999",
+    "0x1p-16445",
+    "1E5",
+    "1e+5",
+    "1e+",
+    "1e5000",
+    "-1e5000",
+    "1e-5000",
+    "1.18973149535723176502e+4932",
+    "1.19e4932",
+    "3.6e-4951",
+    "9007199254740993",
+    "18446744073709551615.5",
+    "99999999999999999.5",
+    "0.00000000000000000001",
+    "00001.50",
+    "  -1",
+    "\t1",
+    "1\n",
+    "1.5\0",
+    "\x001.5",
+    "1_0",
+    "1,5",
+    ".",
+    "-",
+    "+",
+    "-.",
+    "++1",
+    "0b1",
+    "1f",
+    "1.0L",
 ];
 
 impl Draw {
     /// Arguments for commands to servers that own keys as `keys` says.
-    pub(crate) fn new(seed: u64, keys: KeySpace) -> Self {
+    pub(crate) fn new(seed: u64, keys: KeySpace, protocol: u8) -> Self {
         Self {
             dice: Dice::new(seed),
+            protocol,
             keys,
         }
     }
@@ -145,7 +205,8 @@ impl Draw {
     pub(crate) fn key(&mut self) -> Vec<u8> {
         match self.dice.below(20) {
             0..=14 => self.dice.pick(PLAIN_KEYS).to_vec(),
-            15 => vec![b'L'; 300],
+            // Around the lengths at which keys are kept otherwise.
+            15 => vec![b'L'; *self.dice.pick(&[255, 256, 300, 2047, 2048, 2049])],
             _ => {
                 let tag = self.dice.below(TAGS.len());
                 self.tagged_key(tag)
@@ -190,7 +251,9 @@ impl Draw {
                 self.dice.bytes(length)
             }
             8 if self.dice.percent(10) => {
-                let length = *self.dice.pick(&[1000, 4095, 4096, 4097, 20_000]);
+                let length = *self.dice.pick(&[
+                    1000, 4095, 4096, 4097, 8190, 8191, 8192, 16_384, 20_000, 70_000,
+                ]);
                 self.dice.bytes(length)
             }
             9 => b"ohmytext".to_vec(),
@@ -328,6 +391,9 @@ impl Draw {
     /// A moment in Unix seconds: far ahead, past, or an error.
     pub(crate) fn moment_seconds(&mut self) -> Vec<u8> {
         Vec::from(*self.dice.pick(&[
+            "9223372036854775",
+            "281474976710",
+            "281474976711",
             "9999999999",
             "9999999998",
             "4000000000",
@@ -345,18 +411,12 @@ impl Draw {
         ]))
     }
 
-    /// The same, and sometimes one that no expiry can hold: for commands that do not compare it with the present one.
-    pub(crate) fn far_moment_seconds(&mut self) -> Vec<u8> {
-        if self.dice.percent(5) {
-            b"9223372036854775".to_vec()
-        } else {
-            self.moment_seconds()
-        }
-    }
-
     /// A moment in Unix milliseconds, as [`Self::moment_seconds`].
     pub(crate) fn moment_milliseconds(&mut self) -> Vec<u8> {
         Vec::from(*self.dice.pick(&[
+            "281474976710654",
+            "281474976710655",
+            "281474976710656",
             "9999999999000",
             "9999999999999",
             "4000000000000",
@@ -379,11 +439,25 @@ impl Draw {
         if self.dice.percent(80) {
             self.dice.between(0, 3).to_string().into_bytes()
         } else {
-            Vec::from(
-                *self
-                    .dice
-                    .pick(&["15", "16", "-1", "abc", "", "9223372036854775808", "01"]),
-            )
+            Vec::from(*self.dice.pick(&[
+                "15",
+                "16",
+                "255",
+                "256",
+                "-1",
+                "-0",
+                "abc",
+                "",
+                " 1",
+                "1\0",
+                "1.0",
+                "01",
+                "2147483647",
+                "2147483648",
+                "4294967296",
+                "9223372036854775807",
+                "9223372036854775808",
+            ]))
         }
     }
 
@@ -412,6 +486,27 @@ impl Draw {
             "a{b}*",
             "[k]1",
             "L*",
+            "[\\]k]*",
+            "[a\\-z]*",
+            "*\\",
+            "\\k1",
+            "[!k]*",
+            "[^]]*",
+            "[]]*",
+            "[-k]*",
+            "[k-]*",
+            "k[",
+            "k[]",
+            "k[1",
+            "k[1-",
+            "\0*",
+            "*\r*",
+            "??",
+            "?*?",
+            "*k*1*",
+            "K1",
+            "***",
+            "{[a-c]}*",
         ]))
     }
 
@@ -433,6 +528,12 @@ impl Draw {
                 option.pop();
             }
             option[0] = self.any_case(&option[0]);
+            if self.dice.percent(1) {
+                // To Redis a word ends here.
+                let ends: [&[u8]; 4] = [b"\0", b"\0x", b" ", b"\xff"];
+                let end = *self.dice.pick(&ends);
+                option[0].extend_from_slice(end);
+            }
             options.extend(option);
         }
         options

@@ -90,7 +90,7 @@ impl Run {
     /// A run that the seed decides wholly.
     pub(super) fn new(seed: u64, scope: Scope, shards: usize, protocol: u8) -> Self {
         Self {
-            draw: Draw::new(seed, key_space(shards)),
+            draw: Draw::new(seed, key_space(shards), protocol),
             scope,
             databases: DATABASES,
             protocol,

@@ -18,15 +18,15 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn bit(draw: &mut Draw) -> Vec<u8> {
-    Vec::from(
-        *draw
-            .dice
-            .pick(&["0", "1", "1", "0", "1", "2", "-1", "", "a", "01"]),
-    )
+    Vec::from(*draw.dice.pick(&[
+        "0", "1", "1", "0", "1", "2", "-1", "", "a", "01", "1\0", " 1", "+1", "-0",
+    ]))
 }
 
 fn unit(draw: &mut Draw) -> Vec<u8> {
-    let unit = *draw.dice.pick(&["BIT", "BYTE", "BIT", "BYTE", "BITS"]);
+    let unit = *draw.dice.pick(&[
+        "BIT", "BYTE", "BIT", "BYTE", "BIT", "BYTE", "BITS", "", "BIT\0",
+    ]);
     draw.any_case(unit.as_bytes())
 }
 
@@ -53,7 +53,9 @@ fn bitpos(draw: &mut Draw) -> Request {
 }
 
 fn bitop(draw: &mut Draw) -> Request {
-    let operation = *draw.dice.pick(&["AND", "OR", "XOR", "NOT", "NOT", "NAND"]);
+    let operation = *draw
+        .dice
+        .pick(&["AND", "OR", "XOR", "NOT", "NOT", "NAND", "NOT\0", ""]);
     let count = if operation == "NOT" && draw.dice.percent(80) {
         2
     } else {
@@ -100,7 +102,27 @@ fn kind(draw: &mut Draw) -> Vec<u8> {
         format!("{sign}{bits}").into_bytes()
     } else {
         Vec::from(*draw.dice.pick(&[
-            "i64", "u64", "i65", "u0", "i0", "u-1", "x8", "u", "", "8", "U8", "I8", "u08", "i8 ",
+            "i64",
+            "i64",
+            "u64",
+            "i65",
+            "u0",
+            "i0",
+            "u-1",
+            "x8",
+            "u",
+            "",
+            "8",
+            "U8",
+            "I8",
+            "u08",
+            "i8 ",
+            "u8\0",
+            "i 8",
+            "i+8",
+            "u8x",
+            "u4294967304",
+            "i18446744073709551624",
         ]))
     }
 }
@@ -116,6 +138,12 @@ fn field_offset(draw: &mut Draw) -> Vec<u8> {
             "##1",
             "#9223372036854775807",
             "#4294967296",
+            "#0",
+            "#-0",
+            "#01",
+            "# 1",
+            "#1\0",
+            "-0",
         ])),
     }
 }

@@ -13,8 +13,10 @@ pub(super) const COMMANDS: &[Command] = &[
     |draw| {
         request![
             "AUTH",
-            *draw.dice.pick(&["default", "nobody", ""]),
-            draw.word()
+            *draw
+                .dice
+                .pick(&["default", "nobody", "", "default\0", "Default"]),
+            draw.value()
         ]
     },
     |draw| request!["SELECT", draw.database()],
@@ -26,24 +28,34 @@ pub(super) const COMMANDS: &[Command] = &[
     |draw| request!["CLIENT", "SETNAME", client_name(draw)],
     client_list,
     client_kill,
-    |draw| {
-        request![
-            "CLIENT",
-            "NO-EVICT",
-            *draw.dice.pick(&["on", "OFF", "maybe"])
-        ]
-    },
+    |draw| request!["CLIENT", "NO-EVICT", on_or_off(draw)],
     |draw| {
         request![
             "CLIENT",
             "PAUSE",
-            *draw.dice.pick(&["0", "-1", "abc", ""]),
-            *draw.dice.pick(&["WRITE", "all", "some"])
+            *draw.dice.pick(&[
+                "0",
+                "-1",
+                "abc",
+                "",
+                "01",
+                "1.5",
+                " 0",
+                "9223372036854775808"
+            ]),
+            *draw.dice.pick(&["WRITE", "all", "some", "", "all\0"])
         ]
     },
     |_| request!["CLIENT", "UNPAUSE"],
-    |draw| request!["CLIENT", "REPLY", *draw.dice.pick(&["ON", "on", "maybe"])],
-    |draw| request!["CLIENT", draw.word()],
+    |draw| {
+        request![
+            "CLIENT",
+            "REPLY",
+            *draw.dice.pick(&["ON", "on", "On\0", "maybe", ""])
+        ]
+    },
+    client_unblock,
+    |draw| request!["CLIENT", draw.value()],
     |_| request!["CLIENT"],
 ];
 
@@ -61,6 +73,18 @@ pub(super) const SEQUENCES: &[fn(&mut Draw) -> Step] = &[
     },
     |draw| Step {
         requests: vec![
+            request!["CLIENT", "REPLY", "OFF"],
+            request!["CLIENT", "REPLY", "SKIP"],
+            request!["GET", draw.key()],
+            request!["CLIENT", "REPLY", "maybe"],
+            request!["CLIENT", "REPLY", "on"],
+            request!["GET", draw.key()],
+        ],
+        answered: vec![4, 5],
+        closes: false,
+    },
+    |draw| Step {
+        requests: vec![
             request!["CLIENT", "REPLY", "SKIP"],
             request!["SET", draw.key(), draw.value()],
             request!["ECHO", "after a skipped reply"],
@@ -68,14 +92,36 @@ pub(super) const SEQUENCES: &[fn(&mut Draw) -> Step] = &[
         answered: vec![2],
         closes: false,
     },
-    |_| Step {
-        requests: vec![request!["HELLO", "2"], request!["HELLO", "3"]],
-        answered: vec![0, 1],
-        closes: false,
+    |draw| {
+        let (one, other) = if draw.protocol == 2 {
+            ("3", "2")
+        } else {
+            ("2", "3")
+        };
+        Step {
+            requests: vec![
+                request!["HELLO", one],
+                request!["GET", draw.key()],
+                request!["INCRBYFLOAT", draw.key(), draw.float()],
+                request!["CONFIG", "GET", "hz"],
+                request!["HELLO", other],
+                request!["GET", draw.key()],
+            ],
+            answered: vec![0, 1, 2, 3, 4, 5],
+            closes: false,
+        }
     },
-    |_| Step {
+    |draw| Step {
         requests: vec![
-            request!["HELLO", "3", "SETNAME", "a-name"],
+            request![
+                "HELLO",
+                draw.protocol.to_string(),
+                "SETNAME",
+                client_name(draw),
+                *draw.dice.pick(&["AUTH", "auth", "Auth\0x"]),
+                "default",
+                draw.word()
+            ],
             request!["CLIENT", "GETNAME"],
             request!["HELLO"],
         ],
@@ -84,12 +130,30 @@ pub(super) const SEQUENCES: &[fn(&mut Draw) -> Step] = &[
     },
     |draw| Step {
         requests: vec![
+            request!["SELECT", "1"],
             request!["RESET"],
+            request!["SET", draw.key(), draw.value()],
             request!["CLIENT", "GETNAME"],
-            request!["HELLO", draw.dice.pick(&["2", "3"]).to_string()],
+            request!["HELLO", draw.protocol.to_string()],
         ],
-        answered: vec![0, 1, 2],
+        answered: vec![0, 1, 2, 3, 4],
         closes: false,
+    },
+    |draw| {
+        let (key, database) = (draw.key(), draw.database());
+        Step {
+            requests: vec![
+                request!["SELECT", database.clone()],
+                request!["SET", key.clone(), draw.value()],
+                request!["SELECT", "0"],
+                request!["SWAPDB", "0", database.clone()],
+                request!["GET", key.clone()],
+                request!["MOVE", key.clone(), database.clone()],
+                request!["COPY", key.clone(), key, "DB", database, "REPLACE"],
+            ],
+            answered: (0..7).collect(),
+            closes: false,
+        }
     },
     |_| Step {
         requests: vec![request!["QUIT"]],
@@ -98,17 +162,57 @@ pub(super) const SEQUENCES: &[fn(&mut Draw) -> Step] = &[
     },
 ];
 
-fn hello_refused(draw: &mut Draw) -> Request {
-    let version = *draw.dice.pick(&["4", "1", "abc", "", "3", "-2"]);
-    let mut request = request!["HELLO", version];
-    match (version, draw.dice.below(5)) {
-        ("3", 0..=1) => request.extend(request!["AUTH", "nobody", "wrong"]),
-        ("3", 2) => request.extend(request!["SETNAME", "has space"]),
-        ("3", _) => request.extend(request!["BOGUS"]),
-        (_, 0) => request.extend(request!["AUTH", "default"]),
-        _ => {}
+fn on_or_off(draw: &mut Draw) -> Vec<u8> {
+    Vec::from(
+        *draw
+            .dice
+            .pick(&["on", "OFF", "off", "maybe", "", "on\0", "yes", "1"]),
+    )
+}
+
+/// Nobody waits for anything.
+fn client_unblock(draw: &mut Draw) -> Request {
+    let mut request = request![
+        "CLIENT",
+        "UNBLOCK",
+        *draw.dice.pick(&["999999999", "-1", "abc", "", "0", "1.0"])
+    ];
+    if draw.dice.percent(60) {
+        request.extend(request![
+            *draw
+                .dice
+                .pick(&["TIMEOUT", "error", "Error\0", "bogus", ""])
+        ]);
     }
     request
+}
+
+fn hello_refused(draw: &mut Draw) -> Request {
+    let own = draw.protocol.to_string();
+    let wrong = *draw.dice.pick(&[
+        "4",
+        "1",
+        "abc",
+        "",
+        "-2",
+        "0",
+        "03",
+        "3.0",
+        " 3",
+        "3\0",
+        "9223372036854775808",
+    ]);
+    let refused = [
+        request!["HELLO", wrong],
+        request!["HELLO", wrong, "AUTH", "default"],
+        request!["HELLO", own.clone(), "AUTH", "nobody", "wrong"],
+        request!["HELLO", own.clone(), "SETNAME", "has space"],
+        request!["HELLO", own.clone(), "SETNAME"],
+        request!["HELLO", own.clone(), "AUTH", "default"],
+        request!["HELLO", own.clone(), draw.value()],
+        request!["HELLO", own, "SETNAME", "a-name", "BOGUS"],
+    ];
+    draw.dice.pick(&refused).clone()
 }
 
 fn client_name(draw: &mut Draw) -> Vec<u8> {
@@ -120,18 +224,33 @@ fn client_name(draw: &mut Draw) -> Vec<u8> {
         "line\nend",
         "\u{e4}",
         "~!",
+        "nul\0",
+        "\x7f",
+        "!",
     ]))
 }
 
 fn client_list(draw: &mut Draw) -> Request {
     let mut request = request!["CLIENT", "LIST"];
-    match draw.dice.below(8) {
+    match draw.dice.below(12) {
         0 => request.extend(request!["TYPE", "pubsub"]),
-        1 => request.extend(request!["TYPE", "bogus"]),
+        1 => request.extend(request!["TYPE", draw.value()]),
         2 => request.extend(request!["ID", "999999999"]),
         3 => request.extend(request!["ID", "abc"]),
         4 => request.extend(request!["ID"]),
-        5 => request.extend(request!["BOGUS", "x"]),
+        5 => request.extend(request![draw.value(), "x"]),
+        6 => request.extend(request!["ID", "999999999", "-1", "999999998"]),
+        7 => {
+            let id = *draw
+                .dice
+                .pick(&["", "0", "-5", "1.0", "9223372036854775808"]);
+            request.extend(request!["ID", "999999999", id]);
+        }
+        8 => request.extend(request![
+            "TYPE",
+            *draw.dice.pick(&["replica", "SLAVE", "master", "pubsub\0x"])
+        ]),
+        9 => request.extend(request!["TYPE", "pubsub", "ID", "1"]),
         _ => {}
     }
     request
@@ -139,16 +258,25 @@ fn client_list(draw: &mut Draw) -> Request {
 
 /// Kills that hit nobody.
 fn client_kill(draw: &mut Draw) -> Request {
-    match draw.dice.below(10) {
-        0 => request!["CLIENT", "KILL", "1.2.3.4:5"],
-        1 => request!["CLIENT", "KILL", "ID", "999999999"],
-        2 => request!["CLIENT", "KILL", "ID", "abc"],
-        3 => request!["CLIENT", "KILL", "ADDR", "1.2.3.4:5"],
-        4 => request!["CLIENT", "KILL", "LADDR", "1.2.3.4:5", "SKIPME", "yes"],
-        5 => request!["CLIENT", "KILL", "TYPE", "bogus"],
-        6 => request!["CLIENT", "KILL", "USER", "nobody"],
-        7 => request!["CLIENT", "KILL", "TYPE", "replica"],
-        8 => request!["CLIENT", "KILL", "ID", "999999999", "SKIPME", "maybe"],
-        _ => request!["CLIENT", "KILL"],
-    }
+    let mut request = request!["CLIENT", "KILL"];
+    request.extend(match draw.dice.below(12) {
+        0 => request!["1.2.3.4:5"],
+        1 => request!["ID", "999999999"],
+        2 => request!["ID", *draw.dice.pick(&["abc", "0", "-1", "", "1.0", "01"])],
+        3 => request!["ADDR", "1.2.3.4:5"],
+        4 => request!["LADDR", "1.2.3.4:5", "SKIPME", "yes"],
+        5 => request!["TYPE", draw.value()],
+        6 => request!["USER", draw.value()],
+        7 => request!["TYPE", "replica"],
+        8 => request![
+            "ID",
+            "999999999",
+            "SKIPME",
+            *draw.dice.pick(&["maybe", "no", "YES", "no\0"])
+        ],
+        9 => request!["ID", "999999999", "USER", "nobody", "ADDR"],
+        10 => request!["ID", "999999999", draw.value(), "x"],
+        _ => return request,
+    });
+    request
 }

@@ -26,6 +26,8 @@ pub(super) const COMMANDS: &[Command] = &[
     |draw| request!["PTTL", draw.key()],
     |draw| rename("RENAME", draw),
     |draw| rename("RENAMENX", draw),
+    onto_itself,
+    scan,
     scan,
     |draw| with_keys("TOUCH", draw, false),
     |draw| request!["TTL", draw.key()],
@@ -38,7 +40,21 @@ pub(super) const WHOLE_SERVER_COMMANDS: &[Command] = &[
     |_| request!["RANDOMKEY"],
     |_| request!["DBSIZE"],
     |draw| request!["MOVE", draw.key(), draw.database()],
+    |draw| request!["MOVE", draw.key(), draw.database()],
+    |draw| request!["SWAPDB", draw.database(), draw.database()],
+    |draw| request!["SELECT", draw.database()],
 ];
+
+/// One key under two names that are the same.
+fn onto_itself(draw: &mut Draw) -> Request {
+    let name = *draw.dice.pick(&["RENAME", "RENAMENX", "COPY", "LCS"]);
+    let key = draw.key();
+    let mut request = request![name, key.clone(), key];
+    if name == "COPY" && draw.dice.percent(60) {
+        request.extend(request!["DB", draw.database()]);
+    }
+    request
+}
 
 fn copy(draw: &mut Draw) -> Request {
     const OPTIONS: &[Command] = &[
@@ -59,7 +75,7 @@ fn expire(name: &str, time: fn(&mut Draw) -> Vec<u8>, draw: &mut Draw) -> Reques
         |_| request!["LT"],
     ];
     let mut request = request![name, draw.key(), time(draw)];
-    request.extend(draw.options(3, OPTIONS));
+    request.extend(draw.options(4, OPTIONS));
     request
 }
 
@@ -82,21 +98,49 @@ fn scan(draw: &mut Draw) -> Request {
         |draw| {
             request![
                 "TYPE",
-                *draw.dice.pick(&["string", "STRING", "list", "bogus", ""])
+                *draw
+                    .dice
+                    .pick(&["string", "STRING", "string\0x", "list", "bogus", ""])
             ]
         },
     ];
-    let cursor = *draw.dice.pick(&[
-        "0",
-        "0",
-        "0",
-        "0",
+    const CURSORS: &[&str] = &[
         "abc",
         "-1",
+        "-0",
+        "+0",
+        "+1",
         "",
+        " ",
+        " 0",
+        "\t0",
+        "\x0b0",
+        "\x000",
+        "\0abc",
+        "0\0",
+        "0 ",
+        "00",
+        "0x0",
         "0x1",
+        "+",
+        "-",
+        "--1",
+        "+-1",
+        "- 1",
+        "1.0",
+        "00000000000000000000000000",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "18446744073709551615",
+        "18446744073709551616",
+        "-18446744073709551615",
+        "-18446744073709551616",
         "99999999999999999999999",
-    ]);
+    ];
+    let cursor = match draw.dice.percent(50) {
+        true => "0",
+        false => draw.dice.pick::<&str>(CURSORS),
+    };
     let mut request = request!["SCAN", cursor];
     request.extend(draw.options(3, OPTIONS));
     request

@@ -49,21 +49,41 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
         (450..=569, _) => bits::COMMANDS,
         (570..=829, _) => keys::COMMANDS,
         (830..=849, _) => keys::WHOLE_SERVER_COMMANDS,
-        (850..=919, _) => connection::COMMANDS,
-        (920..=924, _) => server::FLUSHES,
-        (925..=939, Scope::Server) => {
-            return draw.dice.pick(connection::SEQUENCES)(draw);
-        }
+        (850..=914, _) => connection::COMMANDS,
+        (915..=919, _) => server::FLUSHES,
+        (920..=934, _) => return draw.dice.pick(connection::SEQUENCES)(draw),
+        (935..=939, _) => return server::look_inside(draw, scope == Scope::Server),
+        (940..=969, _) => server::ANYWHERE_COMMANDS,
         (_, Scope::Server) => server::COMMANDS,
         (_, Scope::Proxy) => strings::COMMANDS,
     };
     let mut request = draw.dice.pick(group)(draw);
     // Only where one argument less cannot become a command that stops or blocks the server.
-    if !std::ptr::eq(group, server::COMMANDS) && !std::ptr::eq(group, connection::COMMANDS) {
+    if !std::ptr::eq(group, server::COMMANDS) {
         draw.blur_arity(&mut request);
     }
     request[0] = draw.any_case(&request[0]);
+    if is_container(&request) && request.len() > 1 {
+        request[1] = draw.any_case(&request[1]);
+    }
     Step::plain(request)
+}
+
+/// Whether the word behind the name is a subcommand, which may be written in any letter case as well.
+fn is_container(request: &Request) -> bool {
+    shared::command::lookup(&request[0]).is_some_and(shared::command::CommandSpec::is_container)
+}
+
+/// A command whose only meaning is in its keys and values, as an argument of another.
+fn draw_inner(draw: &mut Draw) -> Request {
+    let group: &[Command] = match draw.dice.below(3) {
+        0 => strings::COMMANDS,
+        1 => bits::COMMANDS,
+        _ => keys::COMMANDS,
+    };
+    let mut request = draw.dice.pick(group)(draw);
+    draw.blur_arity(&mut request);
+    request
 }
 
 /// The options of a walk over all keys.

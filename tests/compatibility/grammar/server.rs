@@ -1,63 +1,95 @@
 //! Commands on the server.
 //! Pure. Never draws a setting that would make values, times or evictions differ by chance.
 
-use super::Command;
+use super::{Command, Step, draw_inner};
 use crate::compatibility::draw::{Draw, Request, request};
 
-/// Every command of the group.
+/// Every command of the group that is about one server's inside.
 pub(super) const COMMANDS: &[Command] = &[
     config_get,
+    config_get,
+    config_set,
     config_set,
     config_set,
     |_| request!["CONFIG", "RESETSTAT"],
     |_| request!["CONFIG", "REWRITE"],
-    |draw| request!["CONFIG", draw.word()],
+    |draw| request!["CONFIG", draw.value()],
+    |draw| {
+        request![
+            "DEBUG",
+            "SLEEP",
+            *draw.dice.pick(&["0", "0.001", "-1", "abc", "", "0\0"])
+        ]
+    },
+    |draw| request!["DEBUG", "ERROR", draw.value()],
+    |_| request!["DEBUG", "SET-ACTIVE-EXPIRE", "1"],
+    |draw| request!["DEBUG", draw_bogus(draw)],
+    |draw| {
+        request![
+            "DEBUG",
+            "PROTOCOL",
+            *draw.dice.pick(&[
+                "string", "integer", "double", "null", "array", "set", "map", "verbatim", "true",
+                "false", "bignum", "bogus",
+            ])
+        ]
+    },
+    |draw| request!["SHUTDOWN", *draw.dice.pick(&["ABORT", "BOGUS", "abort\0"])],
+    |_| request!["SHUTDOWN", "ABORT", "NOW"],
+];
+
+/// Those of the group that answer behind a proxy as on a server alone.
+pub(super) const ANYWHERE_COMMANDS: &[Command] = &[
     |draw| request!["COMMAND", "INFO", command_name(draw), command_name(draw)],
+    |draw| request!["COMMAND", "INFO", command_name(draw)],
     |draw| request!["COMMAND", "GETKEYS", "SET", draw.key(), draw.value()],
+    |draw| keys_of("GETKEYS", draw),
+    |draw| keys_of("GETKEYSANDFLAGS", draw),
     |draw| {
         request![
             "COMMAND",
-            "GETKEYS",
+            *draw.dice.pick(&["GETKEYS", "GETKEYSANDFLAGS"]),
             command_name(draw),
             draw.key(),
             draw.value()
         ]
     },
-    |draw| {
-        request![
-            "COMMAND",
-            "GETKEYSANDFLAGS",
-            command_name(draw),
-            draw.key(),
-            draw.value()
-        ]
-    },
-    |draw| request!["COMMAND", draw.word()],
+    |draw| request!["COMMAND", draw.value()],
     |_| request!["COMMAND", "COUNT"],
+    |_| request!["COMMAND", "DOCS", "nosuch"],
     |draw| {
         request![
             "COMMAND",
             "LIST",
-            "FILTERBY",
-            *draw.dice.pick(&["PATTERN", "ACLCAT", "MODULE", "BOGUS"]),
-            *draw.dice.pick(&["get*", "read", "nothing", "*"])
+            *draw
+                .dice
+                .pick(&["FILTERBY", "FILTERBY", "FILTERBY", "filterby\0", "BOGUS"]),
+            *draw
+                .dice
+                .pick(&["PATTERN", "ACLCAT", "MODULE", "BOGUS", "pattern"]),
+            *draw.dice.pick(&[
+                "get*", "read", "READ", "@read", "nothing", "*", "", "config|*", "[gs]et"
+            ])
         ]
     },
     info,
     |_| request!["TIME"],
     |_| request!["DBSIZE"],
-    |draw| request!["SWAPDB", draw.database(), draw.database()],
     |draw| {
         request![
             "SLOWLOG",
-            *draw.dice.pick(&["GET", "LEN", "RESET", "HELP", "bogus"])
+            *draw
+                .dice
+                .pick(&["GET", "LEN", "RESET", "HELP", "bogus", "\0"])
         ]
     },
     |draw| {
         request![
             "SLOWLOG",
             "GET",
-            *draw.dice.pick(&["0", "-1", "-2", "abc", "5"])
+            *draw
+                .dice
+                .pick(&["0", "-1", "-2", "abc", "5", "", "01", "9223372036854775808"])
         ]
     },
     |draw| {
@@ -77,19 +109,18 @@ pub(super) const COMMANDS: &[Command] = &[
     |draw| {
         request![
             "LATENCY",
-            *draw.dice.pick(&["HISTORY", "GRAPH", "RESET"]),
-            *draw.dice.pick(&["command", "fork", "bogus"])
+            *draw.dice.pick(&["HISTORY", "RESET"]),
+            *draw
+                .dice
+                .pick(&["command", "fork", "bogus", "", "command\0"])
         ]
     },
-    |draw| request!["LATENCY", "HISTOGRAM", *draw.dice.pick(&["nosuch", "get"])],
-    |draw| request!["MEMORY", "USAGE", draw.key()],
+    |draw| request!["LATENCY", "GRAPH", draw.value()],
     |draw| {
         request![
-            "MEMORY",
-            "USAGE",
-            draw.key(),
-            *draw.dice.pick(&["SAMPLES", "BOGUS"]),
-            *draw.dice.pick(&["0", "5", "-1", "abc"])
+            "LATENCY",
+            "HISTOGRAM",
+            *draw.dice.pick(&["nosuch", "get", ""])
         ]
     },
     |draw| {
@@ -102,23 +133,18 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     |_| request!["LOLWUT"],
     |draw| request!["LOLWUT", "VERSION", *draw.dice.pick(&["5", "6", "1"])],
-    |draw| request!["DEBUG", "SLEEP", *draw.dice.pick(&["0", "0.001"])],
-    |draw| request!["DEBUG", "OBJECT", draw.key()],
-    |_| request!["DEBUG", "SET-ACTIVE-EXPIRE", "1"],
-    |_| request!["DEBUG", "BOGUS-SUBCOMMAND"],
-    |draw| request!["SHUTDOWN", *draw.dice.pick(&["ABORT", "BOGUS"])],
     |draw| {
         request![
             "FUNCTION",
             "FLUSH",
-            *draw.dice.pick(&["SYNC", "ASYNC", "BOGUS"])
+            *draw.dice.pick(&["SYNC", "ASYNC", "BOGUS", "", "sync\0"])
         ]
     },
     |draw| {
         request![
             "SCRIPT",
             "FLUSH",
-            *draw.dice.pick(&["SYNC", "ASYNC", "BOGUS"])
+            *draw.dice.pick(&["SYNC", "ASYNC", "BOGUS", "", "async\0"])
         ]
     },
     |draw| {
@@ -128,8 +154,53 @@ pub(super) const COMMANDS: &[Command] = &[
         ]
     },
     |draw| request!["NOSUCHCOMMAND", draw.value(), draw.key()],
-    |draw| request![draw.word(), draw.word(), draw.word()],
+    |draw| request![draw_bogus(draw), draw.value(), draw.value()],
+    |draw| {
+        request![
+            *draw.dice.pick(&["OBJECT", "MEMORY", "LATENCY", "SLOWLOG"]),
+            draw_bogus(draw),
+            draw.key()
+        ]
+    },
 ];
+
+/// A word that is the name of nothing.
+fn draw_bogus(draw: &mut Draw) -> Vec<u8> {
+    let mut word = b"no-".to_vec();
+    word.extend(draw.value());
+    word
+}
+
+fn keys_of(subcommand: &str, draw: &mut Draw) -> Request {
+    let mut request = request!["COMMAND", subcommand];
+    request.extend(draw_inner(draw));
+    request
+}
+
+/// Looks at how a key is kept. Redis does this without asking whether the key's time has come: the first request removes it then.
+pub(super) fn look_inside(draw: &mut Draw, may_debug: bool) -> Step {
+    let key = draw.key();
+    let look = match draw.dice.below(4) {
+        0 if may_debug => request!["DEBUG", "OBJECT", key.clone()],
+        0..=1 => request!["MEMORY", "USAGE", key.clone()],
+        _ => request![
+            "MEMORY",
+            "USAGE",
+            key.clone(),
+            *draw
+                .dice
+                .pick(&["SAMPLES", "samples", "BOGUS", "SAMPLES\0"]),
+            *draw
+                .dice
+                .pick(&["0", "5", "-1", "abc", "", "9223372036854775807"])
+        ],
+    };
+    Step {
+        requests: vec![request!["EXISTS", key], look],
+        answered: vec![0, 1],
+        closes: false,
+    }
+}
 
 /// Commands that empty databases; drawn seldom, for keys must have time to meet.
 pub(super) const FLUSHES: &[Command] = &[
@@ -138,7 +209,9 @@ pub(super) const FLUSHES: &[Command] = &[
     |draw| {
         request![
             *draw.dice.pick(&["FLUSHALL", "FLUSHDB"]),
-            *draw.dice.pick(&["SYNC", "ASYNC", "sync", "bogus"])
+            *draw
+                .dice
+                .pick(&["SYNC", "ASYNC", "sync", "sync\0", "bogus", ""])
         ]
     },
 ];
@@ -147,7 +220,27 @@ pub(super) const FLUSHES: &[Command] = &[
 const SETTINGS: &[(&str, &[&str])] = &[
     (
         "maxmemory",
-        &["0", "8gb", "8GB", "10000000000", "abc", "-1", "1.5gb", ""],
+        &[
+            "0",
+            "8gb",
+            "8GB",
+            "8gB\0",
+            "10000000000",
+            "010000000000",
+            "9g",
+            "9000m",
+            "9000000k",
+            "9000000000b",
+            "abc",
+            "-1",
+            "1.5gb",
+            "",
+            "8 gb",
+            " 8gb",
+            "8gbx",
+            "+8gb",
+            "8t",
+        ],
     ),
     (
         "maxmemory-policy",
@@ -163,16 +256,47 @@ const SETTINGS: &[(&str, &[&str])] = &[
             "bogus",
         ],
     ),
-    ("maxmemory-samples", &["5", "10", "0", "abc"]),
+    (
+        "maxmemory-samples",
+        &[
+            "5",
+            "10",
+            "0",
+            "abc",
+            "",
+            " 5",
+            "05",
+            "5\0",
+            "9223372036854775808",
+            "1.0",
+        ],
+    ),
     ("timeout", &["0", "1000", "-1", "abc"]),
     ("tcp-keepalive", &["300", "0", "-1"]),
     ("hz", &["10", "20"]),
     ("lfu-log-factor", &["10", "-1"]),
     ("lfu-decay-time", &["1", "x"]),
     ("slowlog-max-len", &["128", "-1", "abc"]),
-    ("appendonly", &["no", "perhaps"]),
+    ("appendonly", &["no", "NO", "no\0", "", "perhaps"]),
     ("appendfsync", &["everysec", "always", "no", "bogus"]),
-    ("notify-keyspace-events", &["", "KEA", "Ex", "KEgx", "?"]),
+    (
+        "notify-keyspace-events",
+        &[
+            "",
+            "KEA",
+            "Ex",
+            "KEgx",
+            "?",
+            "AKE",
+            "A",
+            "g$lshzxetd",
+            "g$lshzxetdn",
+            "n",
+            "KEm\0?",
+            "KK",
+            "AgE",
+        ],
+    ),
     ("hash-max-listpack-entries", &["128", "-1"]),
     ("list-max-listpack-size", &["-2", "128"]),
     ("set-max-intset-entries", &["512"]),
@@ -181,15 +305,88 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("active-expire-effort", &["1", "11"]),
     (
         "client-output-buffer-limit",
-        &["normal 0 0 0", "normal 0 0", "bogus 0 0 0"],
+        &[
+            "normal 0 0 0",
+            "normal 0 0",
+            "bogus 0 0 0",
+            "",
+            " normal 0 0 0 ",
+            "normal 0 0 0 pubsub 1mb 1mb 60",
+            "replica 0 0 0",
+            "NORMAL 0 0 0",
+            "normal 1x 0 0",
+            "normal 0 0 -1",
+            "normal 0 0 x",
+        ],
     ),
     ("latency-monitor-threshold", &["0", "100", "-1"]),
     (
         "latency-tracking-info-percentiles",
-        &["50 99 99.9", "101", "abc"],
+        &[
+            "50 99 99.9",
+            "101",
+            "abc",
+            "",
+            " 50  99 ",
+            "0",
+            "100.0",
+            "100.0001",
+            "-0",
+            "-1",
+            "nan",
+            "inf",
+            "1e1",
+            "50,99",
+            "50 99 x",
+        ],
     ),
     ("no-such-setting", &["1"]),
-    ("databases", &["16"]),
+    ("databases", &["16", "x", "0"]),
+    ("dir", &["/tmp"]),
+    ("dbfilename", &["a/b", "dump.rdb"]),
+    (
+        "save",
+        &[
+            "",
+            "3600 1",
+            "3600",
+            "3600 x",
+            "0 1",
+            "-1 1",
+            "3600 -1",
+            " 3600  1 ",
+            "3600 1 7200 2",
+        ],
+    ),
+    (
+        "oom-score-adj-values",
+        &[
+            "0 200 800",
+            "0 200",
+            "",
+            "0 200 2001",
+            "-2000 0 2000",
+            "a b c",
+            "0 200 800 1",
+        ],
+    ),
+    ("maxmemory-clients", &["0", "101%", "-1%", "%", "x"]),
+    ("cluster-announce-hostname", &["", "a.b-c", "a_b", "a b"]),
+    (
+        "sanitize-dump-payload",
+        &["no", "YES", "clients", "bogus", ""],
+    ),
+    ("slave-priority", &["100", "-1"]),
+    ("replica-priority", &["100", "50"]),
+    ("lua-time-limit", &["5000"]),
+    ("busy-reply-threshold", &["5000", "-1"]),
+    ("hash-max-ziplist-entries", &["128"]),
+    ("repl-backlog-size", &["1mb", "0", "1kb"]),
+    ("loglevel", &["notice", "WARNING", "loud"]),
+    ("shutdown-timeout", &["10", "-1"]),
+    ("no-such\0setting", &["1"]),
+    ("", &["1"]),
+    ("n\u{f6}", &["1"]),
     ("proto-max-bulk-len", &["512mb", "1"]),
     ("oom-score-adj", &["no", "bogus"]),
     ("maxclients", &["10000", "0"]),
@@ -197,7 +394,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
 
 fn config_set(draw: &mut Draw) -> Request {
     let mut request = request!["CONFIG", "SET"];
-    for _ in 0..1 + draw.dice.below(2) {
+    for _ in 0..1 + draw.dice.below(4) {
         let (name, values) = *draw.dice.pick(SETTINGS);
         request.push(draw.any_case(name.as_bytes()));
         request.push(Vec::from(*draw.dice.pick(values)));
@@ -211,7 +408,11 @@ fn config_set(draw: &mut Draw) -> Request {
 fn config_get(draw: &mut Draw) -> Request {
     let mut request = request!["CONFIG", "GET"];
     for _ in 0..1 + draw.dice.below(2) {
-        let (name, _) = *draw.dice.pick(SETTINGS);
+        let (mut name, _) = *draw.dice.pick(SETTINGS);
+        if name == "dir" {
+            // Each server has a folder of its own.
+            name = "databases";
+        }
         let pattern = match draw.dice.below(8) {
             0 => Vec::from(*draw.dice.pick(&[
                 "maxmemory*",

@@ -37,7 +37,7 @@ pub(super) const COMMANDS: &[Command] = &[
 const EXPIRY_OPTIONS: &[Command] = &[
     |draw| request!["EX", draw.seconds()],
     |draw| request!["PX", draw.milliseconds()],
-    |draw| request!["EXAT", draw.far_moment_seconds()],
+    |draw| request!["EXAT", draw.moment_seconds()],
     |draw| request!["PXAT", draw.moment_milliseconds()],
 ];
 
@@ -52,6 +52,8 @@ fn set(draw: &mut Draw) -> Request {
         EXPIRY_OPTIONS[2],
         EXPIRY_OPTIONS[3],
         |_| request!["PERSIST"],
+        |_| request!["E"],
+        |_| request![""],
     ];
     let mut request = request!["SET", draw.key(), draw.value()];
     request.extend(draw.options(4, OPTIONS));
@@ -68,7 +70,7 @@ fn getex(draw: &mut Draw) -> Request {
         |_| request!["KEEPTTL"],
     ];
     let mut request = request!["GETEX", draw.key()];
-    request.extend(draw.options(2, OPTIONS));
+    request.extend(draw.options(3, OPTIONS));
     request
 }
 
@@ -78,10 +80,11 @@ fn lcs(draw: &mut Draw) -> Request {
         |_| request!["IDX"],
         |_| request!["WITHMATCHLEN"],
         |draw| request!["MINMATCHLEN", draw.integer()],
+        |_| request!["MINMATCHLEN", "2"],
     ];
     let mut request = request!["LCS"];
     request.extend(draw.keys_of_one_slot(2));
-    request.extend(draw.options(3, OPTIONS));
+    request.extend(draw.options(4, OPTIONS));
     request
 }
 
