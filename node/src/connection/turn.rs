@@ -183,10 +183,9 @@ impl Connection {
             return Some(TurnEnd::Close);
         }
         match end {
-            BatchEnd::Done => None,
             BatchEnd::OutputFull => Some(TurnEnd::Write),
             BatchEnd::Long if self.time_is_up(executor) => Some(TurnEnd::Yield),
-            BatchEnd::Long => None,
+            BatchEnd::Done | BatchEnd::Long => None,
             BatchEnd::Evicting => Some(TurnEnd::Yield),
             BatchEnd::Paused => Some(TurnEnd::Paused),
             BatchEnd::Close => Some(TurnEnd::Close),
