@@ -7,10 +7,8 @@ use crate::client_state::ClientState;
 use crate::node_state::NodeState;
 use crate::store::DbIndex;
 use shared::command::CommandId;
-use shared::resp::{ErrorReply, Protocol};
+use shared::resp::{ErrorReply, Protocol, greet};
 
-/// The version whose behaviour is promised. Clients refuse less than 7.0.0, and expect nothing of 7.2 that is not here.
-pub(super) const REDIS_VERSION: &str = "7.2.4";
 /// The only user there is.
 pub(super) const DEFAULT_USER: &[u8] = b"default";
 
@@ -70,7 +68,7 @@ fn hello(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.client.protocol = protocol;
         call.reply.set_protocol(protocol);
     }
-    greet(call);
+    greet(&mut call.reply, call.client.protocol, call.client.id);
     Ok(Action::Continue)
 }
 
@@ -81,30 +79,6 @@ fn protocol(version: &[u8]) -> Result<Protocol, ErrorReply> {
         Some(_) => Err(ErrorReply::NoProtocol),
         None => Err(ErrorReply::ProtocolNotInteger),
     }
-}
-
-fn greet(call: &mut Call<'_>) {
-    let version = match call.client.protocol {
-        Protocol::Resp2 => 2,
-        Protocol::Resp3 => 3,
-    };
-    let id = i64::try_from(call.client.id).unwrap_or(i64::MAX);
-    let reply = &mut call.reply;
-    reply.map(7);
-    for (name, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
-        reply.bulk(name.as_bytes());
-        reply.bulk(value.as_bytes());
-    }
-    for (name, value) in [("proto", version), ("id", id)] {
-        reply.bulk(name.as_bytes());
-        reply.integer(value);
-    }
-    for (name, value) in [("mode", "standalone"), ("role", "master")] {
-        reply.bulk(name.as_bytes());
-        reply.bulk(value.as_bytes());
-    }
-    reply.bulk(b"modules");
-    reply.array(0);
 }
 
 /// AUTH \[user\] password

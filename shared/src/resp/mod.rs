@@ -4,6 +4,7 @@
 mod decode;
 mod encode;
 mod error_reply;
+mod greeting;
 mod number;
 mod reply_end;
 mod request;
@@ -15,10 +16,11 @@ mod word;
 pub use decode::{Frame, decode, decode_scanned};
 pub use encode::{LaterHead, Protocol, ReplyWriter, encode_request};
 pub use error_reply::ErrorReply;
+pub use greeting::{REDIS_VERSION, greet};
 pub use number::{parse_integer, write_double};
 pub use reply_end::{MAX_DEPTH, MAX_REPLY_STRING_BYTES, ReplyError, ReplyScanner};
 pub use request::{
     ArgRange, Args, ProtocolError, Request, RequestBatch, RequestLimits, RequestScanner,
 };
 pub use user_text::UserText;
-pub use word::{is_word, parse_cursor};
+pub use word::{is_word, on_or_off, parse_cursor, yes_or_no};

@@ -1,6 +1,8 @@
 //! Option words and cursors as Redis reads them: as C strings, which end at a NUL byte wherever the argument ends.
 //! Pure.
 
+use super::ErrorReply;
+
 /// Whether `argument` is the option `word` (without NUL bytes), in any letter case.
 #[inline]
 #[must_use]
@@ -38,6 +40,32 @@ pub fn parse_cursor(argument: &[u8]) -> Option<u64> {
     } else {
         cursor
     })
+}
+
+/// `on` or `off`.
+///
+/// # Errors
+/// [`ErrorReply::Syntax`] for everything else.
+pub fn on_or_off(argument: &[u8]) -> Result<bool, ErrorReply> {
+    either(argument, "on", "off")
+}
+
+/// `yes` or `no`.
+///
+/// # Errors
+/// [`ErrorReply::Syntax`] for everything else.
+pub fn yes_or_no(argument: &[u8]) -> Result<bool, ErrorReply> {
+    either(argument, "yes", "no")
+}
+
+fn either(argument: &[u8], right: &str, wrong: &str) -> Result<bool, ErrorReply> {
+    if is_word(argument, right) {
+        Ok(true)
+    } else if is_word(argument, wrong) {
+        Ok(false)
+    } else {
+        Err(ErrorReply::Syntax)
+    }
 }
 
 #[cfg(test)]
@@ -105,5 +133,15 @@ mod tests {
         ] {
             check(wrong, None);
         }
+    }
+
+    #[test]
+    fn words_are_read_in_any_case_and_nothing_else_is() {
+        assert_eq!(on_or_off(b"On").ok(), Some(true));
+        assert_eq!(on_or_off(b"OFF").ok(), Some(false));
+        assert_eq!(on_or_off(b"yes").ok(), None);
+        assert_eq!(yes_or_no(b"YES").ok(), Some(true));
+        assert_eq!(yes_or_no(b"no").ok(), Some(false));
+        assert_eq!(yes_or_no(b"nope").ok(), None);
     }
 }

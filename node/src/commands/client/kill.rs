@@ -5,7 +5,7 @@ use super::super::arguments::{integer, is_word};
 use super::super::connection::DEFAULT_USER;
 use super::{Action, Call, ClientType};
 use crate::client_state::ClientState;
-use shared::resp::{Args, ErrorReply};
+use shared::resp::{Args, ErrorReply, yes_or_no};
 
 /// Whom to kill; a client must pass all that are given.
 #[derive(Debug)]
@@ -61,16 +61,6 @@ impl<'a> Filter<'a> {
             && self.client_type.unwrap_or(ClientType::Normal) == ClientType::Normal
             && is(self.address, &client.address)
             && is(self.local_address, &client.local_address)
-    }
-}
-
-fn yes_or_no(word: &[u8]) -> Result<bool, ErrorReply> {
-    if is_word(word, "yes") {
-        Ok(true)
-    } else if is_word(word, "no") {
-        Ok(false)
-    } else {
-        Err(ErrorReply::Syntax)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::node_state::PauseKind;
 use describe::describe;
 pub(super) use describe::memory_bytes;
 use shared::command::CommandId;
-use shared::resp::ErrorReply;
+use shared::resp::{ErrorReply, on_or_off};
 
 /// The handler of a command of this group.
 pub(super) fn handler(id: CommandId) -> Option<Handler> {
@@ -158,16 +158,6 @@ fn reply(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.client.replies = Replies::SkipNext;
     }
     Ok(Action::Continue)
-}
-
-fn on_or_off(word: &[u8]) -> Result<bool, ErrorReply> {
-    if is_word(word, "on") {
-        Ok(true)
-    } else if is_word(word, "off") {
-        Ok(false)
-    } else {
-        Err(ErrorReply::Syntax)
-    }
 }
 
 /// CLIENT NO-EVICT ON | OFF

@@ -11,10 +11,9 @@ mod slowlog;
 mod stop;
 
 use super::arguments::is_word;
-use super::connection::REDIS_VERSION;
 use super::{Action, Call, Handler};
 use shared::command::{CommandId, introspection};
-use shared::resp::ErrorReply;
+use shared::resp::{ErrorReply, REDIS_VERSION};
 
 /// The handler of a command of this group.
 pub(super) fn handler(id: CommandId) -> Option<Handler> {

@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use shared::command::{self, CommandId};
-use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter};
+use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, is_word, on_or_off, yes_or_no};
 
-use super::connection::{DEFAULT_USER, integer, is_word, set_name};
+use super::connection::{DEFAULT_USER, integer, set_name};
 use super::{After, Desk};
 use crate::client::ClientState;
 use crate::client::state::ReplyMode;
@@ -145,26 +145,6 @@ fn is_normal(word: &[u8]) -> Result<bool, ErrorReply> {
         return Ok(false);
     }
     Err(ErrorReply::unknown_client_type(word))
-}
-
-fn yes_or_no(word: &[u8]) -> Result<bool, ErrorReply> {
-    if is_word(word, "yes") {
-        Ok(true)
-    } else if is_word(word, "no") {
-        Ok(false)
-    } else {
-        Err(ErrorReply::Syntax)
-    }
-}
-
-fn on_or_off(word: &[u8]) -> Result<bool, ErrorReply> {
-    if is_word(word, "on") {
-        Ok(true)
-    } else if is_word(word, "off") {
-        Ok(false)
-    } else {
-        Err(ErrorReply::Syntax)
-    }
 }
 
 pub(super) fn answer(

@@ -3,10 +3,9 @@
 
 use shared::command::{self, CommandId, CommandSpec};
 use shared::config::ProxyConfig;
-pub(super) use shared::resp::is_word;
-use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, parse_integer};
+use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, greet, is_word, parse_integer};
 
-use super::{After, Desk, REDIS_VERSION};
+use super::{After, Desk};
 use crate::client::ClientState;
 
 /// The only user there is.
@@ -86,7 +85,7 @@ fn hello(
         state.protocol = protocol;
         reply.set_protocol(protocol);
     }
-    greet(state, reply);
+    greet(reply, state.protocol, state.id);
     Ok(After::Moved)
 }
 
@@ -97,29 +96,6 @@ fn protocol(version: &[u8]) -> Result<Protocol, ErrorReply> {
         Some(_) => Err(ErrorReply::NoProtocol),
         None => Err(ErrorReply::ProtocolNotInteger),
     }
-}
-
-fn greet(state: &ClientState, reply: &mut ReplyWriter<'_>) {
-    let version = match state.protocol {
-        Protocol::Resp2 => 2,
-        Protocol::Resp3 => 3,
-    };
-    let id = i64::try_from(state.id).unwrap_or(i64::MAX);
-    reply.map(7);
-    for (name, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
-        reply.bulk(name.as_bytes());
-        reply.bulk(value.as_bytes());
-    }
-    for (name, value) in [("proto", version), ("id", id)] {
-        reply.bulk(name.as_bytes());
-        reply.integer(value);
-    }
-    for (name, value) in [("mode", "standalone"), ("role", "master")] {
-        reply.bulk(name.as_bytes());
-        reply.bulk(value.as_bytes());
-    }
-    reply.bulk(b"modules");
-    reply.array(0);
 }
 
 /// AUTH \[user\] password

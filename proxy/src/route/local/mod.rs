@@ -14,9 +14,6 @@ use shared::resp::{Args, ErrorReply, ReplyWriter};
 use super::merge::Plan;
 use crate::client::ClientState;
 
-/// The version whose behaviour is promised. Clients refuse less than 7.0.0.
-pub(crate) const REDIS_VERSION: &str = "7.2.4";
-
 /// What a local answer may need to know.
 #[derive(Debug)]
 pub(crate) struct Desk<'a> {

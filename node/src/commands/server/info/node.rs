@@ -1,10 +1,10 @@
 //! INFO's sections on the node itself: who it is, its clients, memory, the parts it does not have.
 //! Pure.
 
-use super::super::super::connection::REDIS_VERSION;
 use super::super::memory::{clients_bytes, ratio};
 use super::super::{Call, memory as memory_command};
 use super::{human, lines};
+use shared::resp::REDIS_VERSION;
 
 /// Resolution of the clock that access marks follow, as Redis tells it: seconds, 24 bits.
 const LRU_CLOCK_BITS: u32 = 24;
