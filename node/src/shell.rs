@@ -7,10 +7,11 @@ use crate::node_state::{ClientPlace, NodeState};
 use crate::server::Start;
 use crate::store::Store;
 use shared::clock::{Clock, Stopwatch};
-use shared::config::{read_file, replace_file};
+use shared::config::{FileError, read_file, replace_file};
 use shared::resp::{ErrorReply, RequestBatch};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -152,10 +153,14 @@ impl Shell {
         let Some(path) = &self.start.config_file else {
             return Err(ErrorReply::NoConfigFile);
         };
+        let in_words = |error: FileError| match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
         let result = read_file(path)
-            .map_err(|error| error.to_string())
-            .and_then(|text| node.settings.rewritten(&text, &self.start.config))
-            .and_then(|text| replace_file(path, &text).map_err(|error| error.to_string()));
+            .map_err(in_words)
+            .and_then(|text| node.settings.rewritten(path, &text, &self.start.config))
+            .and_then(|text| replace_file(path, &text).map_err(in_words));
         result.map_err(|reason| {
             warn!(%reason, "settings were not written");
             ErrorReply::Text(format!("ERR Rewriting config file: {reason}").into())

@@ -1,8 +1,11 @@
 //! CONFIG REWRITE: today's settings into the TOML file that the node was started with.
-//! Pure: text in, text out. What did not change keeps its line, and comments stay.
+//! Pure: text in, text out. What the file says already keeps its line, and comments stay.
+//! Invariant: a node that started with the result, and with nothing else, would have today's settings, but for where it listens: that is not
+//! CONFIG's to change, and the nodes of one `switchyard up` share a file.
 
 use super::Settings;
-use shared::config::{NodeConfig, Secret, Settings as _, quoted};
+use shared::config::{NodeConfig, Secret, Settings as _, quoted, resolve};
+use std::path::Path;
 
 /// Parameters with the setting of the file that stands for them, and the unit in which the file has them.
 const PAIRS: &[(&str, &str, &str)] = &[
@@ -27,50 +30,76 @@ const PAIRS: &[(&str, &str, &str)] = &[
 ];
 
 impl Settings {
-    /// `text`, a file that held `config`, with what has been changed since.
+    /// `text`, the file at `path`, with what it does not say of today's settings: those of `config`, with which the node started, and what has
+    /// been changed since.
     ///
     /// # Errors
-    /// A value that the file may not have, as a sentence.
-    pub fn rewritten(&self, text: &str, config: &NodeConfig) -> Result<String, String> {
-        let now = self.as_config(config)?;
-        let mut text = text.to_owned();
+    /// A sentence: a value that the file may not have, a file that is wrong, or one that cannot be changed line by line.
+    pub fn rewritten(
+        &self,
+        path: &Path,
+        text: &str,
+        config: &NodeConfig,
+    ) -> Result<String, String> {
+        let held = |text: &str| {
+            resolve::<NodeConfig>(Some((path, text)), &[], &[])
+                .map_err(|problems| problems.to_string())
+        };
+        let (before, mut now) = (held(text)?, self.as_config(config)?);
+        now.listen = before.listen.clone();
+        let mut after = text.to_owned();
         for setting in NodeConfig::table() {
-            let value = match setting.secret {
-                true if now
-                    .requirepass
-                    .matches(config.requirepass.reveal().as_bytes()) =>
-                {
-                    continue;
-                }
-                true => now.requirepass.reveal().to_owned(),
-                false if now.get(setting.name) == config.get(setting.name) => continue,
-                false => now.get(setting.name).unwrap_or_default(),
+            let value = if setting.secret {
+                (before.requirepass != now.requirepass).then(|| now.requirepass.reveal().to_owned())
+            } else {
+                now.get(setting.name)
+                    .filter(|value| before.get(setting.name).as_ref() != Some(value))
             };
+            let Some(value) = value else { continue };
             let value = if setting.quoted {
                 quoted(&value)
             } else {
                 value
             };
-            text = with_line(&text, setting.name, &value);
+            after = with_line(&after, setting.name, &value);
         }
-        Ok(text)
+        // TOML has more ways to set a value than a line each: what is not understood here must not be damaged either.
+        match held(&after) {
+            Ok(held) if held == now => Ok(after),
+            _ => Err(format!(
+                "{}: write [{}] with a line for each setting, then try again",
+                path.display(),
+                NodeConfig::SECTION
+            )),
+        }
     }
 
-    /// `config` with today's values.
+    /// `config` with what has been changed since the node started with it.
     fn as_config(&self, config: &NodeConfig) -> Result<NodeConfig, String> {
+        let start = Self::at_start(config, config.listen.port());
         let mut now = config.clone();
         let mut set = |setting: &str, value: String| {
             now.set(setting, &value)
                 .map_err(|wrong| format!("{setting}: {wrong}"))
         };
         for (parameter, setting, unit) in PAIRS {
-            let value = String::from_utf8_lossy(self.get(parameter).unwrap_or_default());
-            set(setting, format!("{value}{unit}"))?;
+            let value = self.get(parameter).unwrap_or_default();
+            // The file has finer units; what nobody changed must not be rounded.
+            if Some(value) != start.get(parameter) {
+                let value = String::from_utf8_lossy(value);
+                set(setting, format!("{value}{unit}"))?;
+            }
         }
-        let limit = self.hot.output_limit;
-        set("client-output-hard-limit", limit.hard_bytes.to_string())?;
-        set("client-output-soft-limit", limit.soft_bytes.to_string())?;
-        set("client-output-stall", format!("{}s", limit.soft_seconds))?;
+        let (limit, limit_at_start) = (self.hot.output_limit, start.hot.output_limit);
+        if limit.hard_bytes != limit_at_start.hard_bytes {
+            set("client-output-hard-limit", limit.hard_bytes.to_string())?;
+        }
+        if limit.soft_bytes != limit_at_start.soft_bytes {
+            set("client-output-soft-limit", limit.soft_bytes.to_string())?;
+        }
+        if limit.soft_seconds != limit_at_start.soft_seconds {
+            set("client-output-stall", format!("{}s", limit.soft_seconds))?;
+        }
         let slower_than = match self.hot.slowlog_threshold_us {
             ..0 => "off".to_owned(),
             threshold_us => format!("{threshold_us}us"),
@@ -82,15 +111,13 @@ impl Settings {
     }
 }
 
-/// `text` with `name = value` in its section: in place of the line that sets it, or at the section's end.
+/// `text` with `name = value` in its section: in the line that sets it, or at the section's end.
 fn with_line(text: &str, name: &str, value: &str) -> String {
-    let heading = format!("[{}]", NodeConfig::SECTION);
-    let assignment = format!("{name} = {value}");
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let start = match lines.iter().position(|line| line.trim() == heading) {
+    let start = match lines.iter().position(|line| is_heading(line)) {
         Some(index) => index + 1,
         None => {
-            lines.push(heading);
+            lines.push(format!("[{}]", NodeConfig::SECTION));
             lines.len()
         }
     };
@@ -104,11 +131,15 @@ fn with_line(text: &str, name: &str, value: &str) -> String {
         line.contains('=') && key.trim().trim_matches('"') == name
     };
     match lines[start..end].iter().position(sets_it) {
-        Some(offset) => lines[start + offset] = assignment,
+        Some(offset) => {
+            let line = &mut lines[start + offset];
+            *line = with_value(line, value);
+        }
         None => {
             let blank = |line: &String| line.trim().is_empty();
             let used = lines[start..end].iter().rposition(|line| !blank(line));
-            lines.insert(used.map_or(start, |offset| start + offset + 1), assignment);
+            let place = used.map_or(start, |offset| start + offset + 1);
+            lines.insert(place, format!("{name} = {value}"));
         }
     }
     let mut text = lines.join("\n");
@@ -116,52 +147,131 @@ fn with_line(text: &str, name: &str, value: &str) -> String {
     text
 }
 
+/// `[node]`, with blanks or a comment around it.
+fn is_heading(line: &str) -> bool {
+    let heading = line.split('#').next().unwrap_or_default().trim();
+    let name = heading
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    name.is_some_and(|name| name.trim() == NodeConfig::SECTION)
+}
+
+/// An assignment with another value; its blanks and the comment behind it stay.
+fn with_value(line: &str, value: &str) -> String {
+    let (key, old) = line.split_once('=').unwrap_or((line, ""));
+    let blanks = &old[..old.len() - old.trim_start().len()];
+    let comment = &old[comment_start(old)..];
+    format!("{key}={blanks}{value}{comment}")
+}
+
+/// Where the comment behind a value begins, with the blanks before it; the length of `text` when there is none.
+fn comment_start(text: &str) -> usize {
+    let mut quote = None;
+    let mut is_escaped = false;
+    for (place, character) in text.char_indices() {
+        match (quote, character) {
+            _ if is_escaped => is_escaped = false,
+            (Some('"'), '\\') => is_escaped = true,
+            (Some(open), _) if open == character => quote = None,
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '#') => return text[..place].trim_end().len(),
+            _ => {}
+        }
+    }
+    text.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::Settings;
-    use shared::config::{NodeConfig, Settings as _};
+    use shared::config::{NodeConfig, Settings as _, resolve};
+    use std::path::Path;
+
+    /// A node that started with `text` and `flags`, and then did what `changes` say.
+    fn rewritten(
+        text: &str,
+        flags: &[(&str, &str)],
+        changes: &[(&str, &str)],
+    ) -> Result<String, String> {
+        let path = Path::new("node.toml");
+        let mut config: NodeConfig = resolve(Some((path, text)), &[], &[]).expect("valid");
+        for (name, value) in flags {
+            config.set(name, value).expect("valid");
+        }
+        let mut settings = Settings::at_start(&config, 6380);
+        let pairs = changes
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        settings.set(pairs).expect("valid");
+        settings.rewritten(path, text, &config)
+    }
 
     #[test]
     fn only_what_changed_is_written_and_the_rest_of_the_file_stays() {
-        let before = "# mine\n[node]\nmaxmemory = \"1mb\" # small\nhz = 20\n\n[proxy]\nhz = 5\n";
-        let mut config = NodeConfig::default();
-        config.set("maxmemory", "1mb").expect("valid");
-        config.set("hz", "20").expect("valid");
-        let mut settings = Settings::at_start(&config, 6380);
-        assert_eq!(settings.rewritten(before, &config).as_deref(), Ok(before));
-        let pairs: [(&[u8], &[u8]); 4] = [
-            (b"maxmemory", b"2gb"),
-            (b"timeout", b"90"),
-            (b"slowlog-log-slower-than", b"-1"),
-            (b"requirepass", b"se\"same"),
+        let before = "# mine\n[ node ] # one\n# hz = 1\nmaxmemory   = \"1mb\" # small\nhz=20#fast\nmaxmemory-policy = 'allkeys-lru'\nlfu-decay-time = \"90s\"\n\n[proxy]\nthreads = 5\n";
+        assert_eq!(rewritten(before, &[], &[]).as_deref(), Ok(before));
+        let changes = [
+            ("maxmemory", "2gb"),
+            ("hz", "30"),
+            ("timeout", "90"),
+            ("slowlog-log-slower-than", "-1"),
+            ("requirepass", "se\"same#"),
         ];
-        settings.set(pairs.into_iter()).expect("valid");
-        let after = settings.rewritten(before, &config).expect("can be written");
-        assert!(
-            after.starts_with("# mine\n[node]\nmaxmemory = \"2gb\"\nhz = 20\n"),
-            "{after}"
+        assert_eq!(
+            rewritten(before, &[], &changes).expect("can be written"),
+            "# mine\n[ node ] # one\n# hz = 1\nmaxmemory   = \"2gb\" # small\nhz=30#fast\nmaxmemory-policy = 'allkeys-lru'\nlfu-decay-time = \"90s\"\n\
+             requirepass = \"se\\\"same#\"\ntimeout = \"90s\"\nslowlog-log-slower-than = \"off\"\n\n[proxy]\nthreads = 5\n"
         );
-        assert!(after.contains("\ntimeout = \"90s\"\n"), "{after}");
-        assert!(
-            after.contains("\nslowlog-log-slower-than = \"off\"\n"),
-            "{after}"
+    }
+
+    #[test]
+    fn what_a_flag_or_a_second_change_says_is_written_as_well() {
+        let check = |flags: &[(&str, &str)], changes: &[(&str, &str)], expected: &str| {
+            let before = "[node]\nhz = 20 # was \"10\"\n";
+            assert_eq!(rewritten(before, flags, changes).as_deref(), Ok(expected));
+        };
+        check(&[("hz", "30")], &[], "[node]\nhz = 30 # was \"10\"\n");
+        // Back to where the node started is a change against what the file says.
+        let there_and_back = [("hz", "50"), ("hz", "30")];
+        check(
+            &[("hz", "30")],
+            &there_and_back[..1],
+            "[node]\nhz = 50 # was \"10\"\n",
         );
-        assert!(
-            after.contains("\nrequirepass = \"se\\\"same\"\n"),
-            "{after}"
+        check(
+            &[("hz", "30")],
+            &there_and_back[1..],
+            "[node]\nhz = 30 # was \"10\"\n",
         );
-        assert!(after.ends_with("\n\n[proxy]\nhz = 5\n"), "{after}");
+    }
+
+    #[test]
+    fn a_file_without_the_section_gets_one() {
+        for before in ["", "[proxy]\nthreads = 5\n"] {
+            assert_eq!(
+                rewritten(before, &[], &[("hz", "30")]),
+                Ok(format!("{before}[node]\nhz = 30\n"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_lines_do_not_explain_is_left_alone() {
+        for before in ["node = { hz = 20 }\n", "node.hz = 20\n"] {
+            assert_eq!(
+                rewritten(before, &[], &[("hz", "30")]),
+                Err(
+                    "node.toml: write [node] with a line for each setting, then try again"
+                        .to_owned()
+                )
+            );
+        }
     }
 
     #[test]
     fn what_the_file_may_not_have_is_said() {
-        let config = NodeConfig::default();
-        let mut settings = Settings::at_start(&config, 6380);
-        let pairs: [(&[u8], &[u8]); 1] = [(b"slowlog-max-len", b"99999999")];
-        settings.set(pairs.into_iter()).expect("Redis allows it");
-        let wrong = settings
-            .rewritten("", &config)
-            .expect_err("the file does not");
+        let wrong = rewritten("", &[], &[("slowlog-max-len", "99999999")]);
+        let wrong = wrong.expect_err("Redis allows it, the file does not");
         assert!(wrong.starts_with("slowlog-max-len: "), "{wrong}");
     }
 }

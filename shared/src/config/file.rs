@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Longest file that is read: a topology of the most shards and nodes takes a quarter of it.
 pub const LONGEST_FILE_BYTES: u64 = 16 << 20;
@@ -63,12 +64,15 @@ pub fn read_file(path: &Path) -> Result<String, FileError> {
     String::from_utf8(bytes).map_err(|_| FileError::NotText(path.to_path_buf()))
 }
 
-/// Puts `text` in the place of whatever `path` holds: temporary file beside it, fsync, rename, fsync of the directory.
+/// Puts `text` in the place of whatever `path` holds: temporary file beside it, fsync, rename, fsync of the directory. A link stays a link, and
+/// who may read the file may read the new one: it may hold a password.
 ///
 /// # Errors
 /// [`FileError::Unwritable`]; the old content is then still there.
 pub fn replace_file(path: &Path, text: &str) -> Result<(), FileError> {
-    in_one_step(path, text, |temporary| fs::rename(temporary, path))
+    // What is not there yet is nobody's link.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    in_one_step(&target, text, |temporary| fs::rename(temporary, &target))
 }
 
 /// Writes `text` to `path`, where nothing may be yet.
@@ -94,6 +98,9 @@ fn in_one_step(
             .write(true)
             .create_new(true)
             .open(&temporary)?;
+        if let Ok(old) = fs::metadata(path) {
+            file.set_permissions(old.permissions())?;
+        }
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         publish(&temporary)?;
@@ -112,10 +119,12 @@ fn in_one_step(
     })
 }
 
-/// A name in the same directory that no other process uses; two threads never replace the same file at once.
+/// A name in the same directory that no other process uses, and no other thread of this one.
 fn beside(path: &Path) -> PathBuf {
+    static ATTEMPTS: AtomicU64 = AtomicU64::new(0);
+    let attempt = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
+    name.push(format!(".{}.{attempt}.tmp", std::process::id()));
     path.with_file_name(name)
 }
 
@@ -139,6 +148,21 @@ mod tests {
         replace_file(&path, "new").unwrap();
         assert_eq!(read_file(&path).unwrap(), "new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_replaced_file_stays_a_link_and_as_private_as_it_was() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("node.toml"), folder.path().join("link"));
+        create_file(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&path, &link).unwrap();
+        replace_file(&link, "new").unwrap();
+        assert_eq!(read_file(&path).unwrap(), "new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
