@@ -1,6 +1,6 @@
 //! Why the process ends, in one line, and with which exit code (sysexits.h).
 
-use proxy::ProxyError;
+use proxy::{ProxyError, TlsError};
 use shared::config::{FileError, LoadError, Problems};
 use shared::topology::{Address, InitialError};
 use std::io;
@@ -12,7 +12,7 @@ pub enum Failure {
     #[error("{0}")]
     Usage(String),
     /// A topology is wrong; every problem stands on a line of its own.
-    #[error("{0}")]
+    #[error(transparent)]
     Data(#[from] Problems),
     /// Nodes do not make a topology.
     #[error(transparent)]
@@ -31,6 +31,19 @@ pub enum Failure {
         /// What the operating system says.
         source: io::Error,
     },
+    /// Too few files may be open for what is to be started.
+    #[error(
+        "only {limit} files may be open, and {least} are the least that this needs; raise the limit, as in: ulimit -n 1024"
+    )]
+    OpenFiles {
+        /// How many may be.
+        limit: u64,
+        /// How many must be.
+        least: u64,
+    },
+    /// An answer cannot be written to standard output.
+    #[error("cannot write the answer to standard output")]
+    Output(#[source] io::Error),
     /// The operating system refuses something else.
     #[error("cannot {what}")]
     System {
@@ -47,6 +60,9 @@ pub enum Failure {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(TlsError),
     /// The proxy cannot start, or ended in an error.
     #[error("the proxy failed")]
     Proxy(#[source] ProxyError),
@@ -78,7 +94,10 @@ impl From<ProxyError> for Failure {
     fn from(error: ProxyError) -> Self {
         match error {
             ProxyError::Listen { address, source } => Self::Listen { address, source },
-            ProxyError::TopologyFile(error) => Self::File(error),
+            ProxyError::TopologyFile(error) | ProxyError::Tls(TlsError::File(error)) => {
+                Self::File(error)
+            }
+            ProxyError::Tls(error) => Self::Tls(error),
             ProxyError::TopologyText(problems) => Self::Data(problems),
             ProxyError::System { what, source } => Self::System { what, source },
             error => Self::Proxy(error),
@@ -109,6 +128,7 @@ mod code {
     pub(super) const SOFTWARE: u8 = 70;
     pub(super) const SYSTEM: u8 = 71;
     pub(super) const CANNOT_CREATE: u8 = 73;
+    pub(super) const OUTPUT: u8 = 74;
     pub(super) const NO_PERMISSION: u8 = 77;
     pub(super) const CONFIG: u8 = 78;
 }
@@ -119,9 +139,10 @@ Exit codes:
   0   stopped by SIGTERM or SIGINT, clients drained
   64  wrong arguments                   71  the operating system refuses something
   65  a topology file is wrong          73  a file cannot be written
-  66  a file is missing or unreadable   77  no permission for that port
-  69  the port is taken, or not ours    78  a setting is wrong
-  70  a node or proxy failed";
+  66  a file is missing or unreadable   74  standard output cannot be written
+  69  the port is taken, or not ours    77  no permission for that port
+  70  a node or proxy failed            78  a setting, or the certificate, is wrong
+  130, 143  ended at once by a second SIGINT or SIGTERM";
 
 impl Failure {
     /// The exit code, 64 to 78 as in sysexits.h.
@@ -135,12 +156,13 @@ impl Failure {
                 FileError::TooLong(_) | FileError::NotText(_) => code::DATA,
                 FileError::Unwritable { .. } | FileError::Exists(_) => code::CANNOT_CREATE,
             },
-            Self::Settings(_) | Self::Proxy(ProxyError::Tls(_)) => code::CONFIG,
+            Self::Settings(_) | Self::Tls(_) => code::CONFIG,
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => code::NO_PERMISSION,
                 _ => code::UNAVAILABLE,
             },
-            Self::System { .. } => code::SYSTEM,
+            Self::System { .. } | Self::OpenFiles { .. } => code::SYSTEM,
+            Self::Output(_) => code::OUTPUT,
             Self::Node { .. } | Self::Proxy(_) | Self::Panicked => code::SOFTWARE,
             Self::Child { code, .. } => code.unwrap_or(code::SOFTWARE),
         }

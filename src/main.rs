@@ -8,10 +8,10 @@ mod topology_command;
 
 use args::{Arguments, Command, LogArguments, LogFormat};
 use clap::Parser;
-use std::io::{Write, stderr, stdout};
+use std::io::{ErrorKind, Write, stderr, stdout};
 use std::process::ExitCode;
 use switchyard::Failure;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -59,10 +59,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Sends the log to standard error.
 fn start_log(arguments: &LogArguments) -> Result<(), Failure> {
-    let levels: Targets = arguments
-        .log
-        .parse()
-        .map_err(|error| Failure::Usage(format!("--log \"{}\": {error}", arguments.log)))?;
+    let levels = levels(&arguments.log)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     let registry = tracing_subscriber::registry().with(levels);
     match arguments.log_format {
@@ -72,9 +69,34 @@ fn start_log(arguments: &LogArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints a line of an answer.
+/// "info,proxy=debug". A word by itself is a level: the library would take a mistyped one for the name of a part.
+fn levels(text: &str) -> Result<Targets, Failure> {
+    let wrong = |part: &str| {
+        Failure::Usage(format!(
+            "--log: \"{part}\" is not a level; write off, error, warn, info, debug or trace, or by part as in \"info,proxy=debug\""
+        ))
+    };
+    for part in text.split(',') {
+        let level = part.rsplit('=').next().unwrap_or_default();
+        if level.parse::<LevelFilter>().is_err() {
+            return Err(wrong(part));
+        }
+    }
+    text.parse().map_err(|_| wrong(text))
+}
+
+/// Prints a line of what a server tells about itself.
 fn say(line: &str) {
+    // A server goes on whether somebody reads it or not.
+    answer(line).ok();
+}
+
+/// Prints what was asked for.
+fn answer(text: &str) -> Result<(), Failure> {
     let mut out = stdout().lock();
-    // Whoever no longer reads does not want it.
-    writeln!(out, "{line}").and_then(|()| out.flush()).ok();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        // Whoever stops reading has what they want: `switchyard topology show FILE | head -1`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Failure::Output),
+    }
 }

@@ -1,7 +1,7 @@
 //! `switchyard topology init | check | show | diff`: files in, text for people out.
 
+use crate::answer;
 use crate::args::TopologyCommand;
-use crate::say;
 use shared::config::{create_file, read_file, replace_file};
 use shared::slot::SLOT_COUNT;
 use shared::topology::{Address, Node, NodeKind, Shard, Topology, differences, rules, text};
@@ -20,26 +20,26 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
             let topology = initial(nodes, usize::from(*followers))?;
             let text = text::print(&topology);
             match output {
-                None => say(text.trim_end()),
+                None => answer(text.trim_end())?,
                 Some(path) if *force => replace_file(path, &text)?,
                 Some(path) => create_file(path, &text)?,
             }
         }
         TopologyCommand::Check { file } => {
             let topology = load(file)?;
-            say(&format!(
+            let mut lines = vec![format!(
                 "{}: {} and obeys every rule",
                 file.display(),
                 summary(&topology)
-            ));
-            for remark in rules::remarks(&topology) {
-                say(&format!("  note: {remark}"));
-            }
+            )];
+            let remarks = rules::remarks(&topology);
+            lines.extend(remarks.iter().map(|remark| format!("  note: {remark}")));
+            answer(&lines.join("\n"))?;
         }
-        TopologyCommand::Show { file } => say(&show(&load(file)?)),
+        TopologyCommand::Show { file } => answer(&show(&load(file)?))?,
         TopologyCommand::Diff { old, new } => {
             for difference in differences(&load(old)?, &load(new)?) {
-                say(&difference.to_string());
+                answer(&difference.to_string())?;
             }
         }
     }

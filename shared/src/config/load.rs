@@ -76,7 +76,7 @@ pub fn resolve<C: Settings>(
     }
     layers.add_environment(environment);
     for (name, text) in flags {
-        layers.set(name, text, Origin::Flag(name.clone()));
+        layers.add_flag(name, text);
     }
     layers.finish()
 }
@@ -132,6 +132,17 @@ impl<C: Settings> Layers<C> {
                 let text = format!("there is no such setting of the {}{hint}", C::SECTION);
                 self.problems.add(origin, text);
             }
+        }
+    }
+
+    fn add_flag(&mut self, name: &str, text: &str) {
+        let origin = Origin::Flag(name.to_owned());
+        if C::find(name).is_some() {
+            self.set(name, text, origin);
+        } else {
+            let hint = did_you_mean(name, C::table().iter().map(|setting| setting.name));
+            let text = format!("there is no such setting of the {}{hint}", C::SECTION);
+            self.problems.add(origin, text);
         }
     }
 
@@ -220,7 +231,7 @@ node.toml:6: \"listen\" in [node] cannot be of type array
 node.toml:7: unknown key \"nodes\" in the top level; did you mean \"node\"?
 SWITCHYARD_NODE_MAXMEMRY: there is no such setting of the node; did you mean \"SWITCHYARD_NODE_MAXMEMORY\"?
 --databases: \"x\" is not a whole number up to 255
---nothing: there is no setting \"nothing\""
+--nothing: there is no such setting of the node"
         );
     }
 
