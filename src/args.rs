@@ -10,11 +10,17 @@ use switchyard::EXIT_CODES;
 
 const EXAMPLES: &str = "\
 Examples:
-  switchyard up                                          one node and a proxy, clients at 127.0.0.1:6379
-  switchyard up --shards 3 --threads 2 --maxmemory 1gb   three nodes of 1 GiB behind two proxy threads
-  switchyard node --listen 127.0.0.1:7001                a node by itself: a good single Redis server
-  switchyard topology init --node 127.0.0.1:7001 --node 127.0.0.1:7002 --output topology.toml
-  switchyard proxy --listen 0.0.0.0:6379 --topology topology.toml --requirepass secret";
+  switchyard up                              a node and a proxy, at 127.0.0.1:6379
+  switchyard up --shards 3 --maxmemory 3gb   three nodes of 1 GiB each, one address
+  switchyard node --listen 127.0.0.1:7001    a node by itself: a good Redis server
+  switchyard topology init --node 127.0.0.1:7001 --output topology.toml
+  switchyard proxy --topology topology.toml --listen 0.0.0.0:6379 --requirepass secret";
+
+/// How the values of settings are written.
+const UNITS: &str = "\
+BYTES: a whole number, alone or with b, kb, mb, gb or tb (1kb is 1024): 64mb.
+DURATION: a whole number with us, ms, s, m, h or d: 250ms.
+A flag beats its environment variable, which beats the file, which beats the default.";
 
 /// One Redis address in front of many plain cache nodes.
 #[derive(Debug, Parser)]
@@ -85,15 +91,15 @@ pub(crate) enum Command {
 /// `switchyard up`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Any other setting of nodes and proxy: --node NAME=VALUE, --proxy NAME=VALUE, the environment, or --config; \
-    `switchyard node --help` and `switchyard proxy --help` list them."
+    after_help = format!("Any other setting of nodes and proxy: --node NAME=VALUE, --proxy NAME=VALUE, the environment, or --config; \
+    `switchyard node --help` and `switchyard proxy --help` list them.\n\n{UNITS}")
 )]
 pub(crate) struct UpArguments {
-    /// Where clients connect [default: 127.0.0.1:6379].
+    /// Where clients connect; port 0 takes a free one [default: 127.0.0.1:6379].
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) listen: Option<String>,
 
-    /// Shards, each a node of its own.
+    /// Shards, each a node of its own: 1 to 64.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) shards: u16,
 
@@ -101,19 +107,20 @@ pub(crate) struct UpArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub(crate) followers: u16,
 
-    /// Threads of the proxy [default: one per core].
+    /// Threads of the proxy, 1 to 1024 [default: one per core].
     #[arg(long, value_name = "NUMBER")]
     pub(crate) threads: Option<String>,
 
-    /// Where /metrics, /healthz and /readyz are served; "off" nowhere [default: 127.0.0.1:9121].
+    /// Where /metrics, /healthz and /readyz are served over HTTP; "off" nowhere [default: 127.0.0.1:9121].
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) admin: Option<String>,
 
-    /// Most bytes that each node's keys and values may take; 0 sets no bound [default: 0].
+    /// Most bytes that keys, values and their index may take in all, as in "3gb": each node gets an equal share (for one number per node:
+    /// --node maxmemory=BYTES); 0 sets no bound [default: 0].
     #[arg(long, value_name = "BYTES")]
     pub(crate) maxmemory: Option<String>,
 
-    /// Runs nodes and proxy as child processes; their ids and addresses are printed.
+    /// Runs nodes and proxy as child processes; their ids and addresses are printed. A node that crashes is started again, empty.
     #[arg(long)]
     pub(crate) processes: bool,
 
@@ -132,6 +139,7 @@ pub(crate) struct UpArguments {
 
 /// `switchyard node` and `switchyard proxy`.
 #[derive(Debug, Args)]
+#[command(after_help = UNITS)]
 pub(crate) struct ServerArguments<C: Settings + Send + Sync + 'static> {
     /// A TOML file with the section of this server; config/ has complete ones.
     #[arg(long, value_name = "FILE", env = "SWITCHYARD_CONFIG")]
@@ -144,6 +152,10 @@ pub(crate) struct ServerArguments<C: Settings + Send + Sync + 'static> {
     /// Ends as soon as the process that started it does.
     #[arg(long, hide = true)]
     pub(crate) stop_with_parent: bool,
+
+    /// The file that CONFIG REWRITE changes where --config is a temporary one.
+    #[arg(long, hide = true, value_name = "FILE", requires = "stop_with_parent")]
+    pub(crate) rewrite_file: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) settings: SettingFlags<C>,
@@ -186,11 +198,25 @@ pub(crate) enum TopologyCommand {
     },
 }
 
+/// Flags that had another name, which still works.
+const FORMER_NAMES: &[(&str, &str)] = &[("admin", "admin-listen")];
+
 /// The flags of all settings of `C`, those that were given, by name.
 #[derive(Debug)]
 pub(crate) struct SettingFlags<C> {
     pub(crate) given: Vec<(String, String)>,
     settings: PhantomData<C>,
+}
+
+impl<C: Settings + Send + Sync> ServerArguments<C> {
+    /// The file that CONFIG REWRITE changes.
+    pub(crate) fn file_to_rewrite(&self) -> Option<&PathBuf> {
+        if self.stop_with_parent {
+            self.rewrite_file.as_ref()
+        } else {
+            self.config.as_ref()
+        }
+    }
 }
 
 impl<C: Settings> Args for SettingFlags<C> {
@@ -203,11 +229,15 @@ impl<C: Settings> Args for SettingFlags<C> {
                 "{} [default: {default}] [env: {environment}]",
                 describe(setting)
             );
-            Arg::new(setting.name)
+            let flag = Arg::new(setting.name)
                 .long(setting.name)
                 .value_name(setting.shape)
                 .help_heading(setting.group)
-                .help(help)
+                .help(help);
+            match FORMER_NAMES.iter().find(|(name, _)| *name == setting.name) {
+                Some((_, former)) => flag.alias(*former),
+                None => flag,
+            }
         });
         command.args(flags)
     }
@@ -248,7 +278,7 @@ impl UpArguments {
         let mut flags = self.proxy_settings.clone();
         flags.extend(named("listen", self.listen.as_deref()));
         flags.extend(named("threads", self.threads.as_deref()));
-        flags.extend(named("admin-listen", self.admin.as_deref()));
+        flags.extend(named("admin", self.admin.as_deref()));
         flags
     }
 }
@@ -301,7 +331,7 @@ mod tests {
                 pair("request-deadline", "5s"),
                 pair("listen", "127.0.0.1:1"),
                 pair("threads", "2"),
-                pair("admin-listen", "off")
+                pair("admin", "off")
             ]
         );
     }
@@ -323,11 +353,15 @@ mod tests {
         }
         check::<NodeConfig>("node");
         check::<ProxyConfig>("proxy");
+        let mut command = Arguments::command();
+        let up = command.find_subcommand_mut("up").unwrap();
+        assert!(up.render_long_help().to_string().contains(UNITS));
     }
 
     #[test]
     fn flags_of_settings_arrive_by_name() {
-        let line = "switchyard proxy --topology t.toml --tls-listen 127.0.0.1:1 --log debug";
+        let line =
+            "switchyard proxy --topology t.toml --tls-listen 127.0.0.1:1 --admin off --log debug";
         let Command::Proxy(proxy) = parse(line).unwrap().command else {
             panic!("not proxy");
         };
@@ -337,7 +371,7 @@ mod tests {
             .iter()
             .map(|(name, _)| name.as_str())
             .collect();
-        assert_eq!(names, ["tls-listen", "topology"]);
+        assert_eq!(names, ["tls-listen", "admin", "topology"]);
     }
 
     #[test]

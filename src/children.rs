@@ -6,6 +6,7 @@ use crate::{ClusterPlan, Event, Failure, initial_topology, node_id};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+use shared::clock::Clock;
 use shared::config::{NodeConfig, ProxyConfig, Secret, Settings, render, replace_file};
 use shared::topology::{Address, text};
 use std::ffi::OsString;
@@ -29,6 +30,9 @@ const GRACE_MARGIN: Duration = Duration::from_secs(5);
 /// How long a child may take to serve before it counts as failed.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
+/// A node that crashes within this time after it was started again is not started a third time: something is wrong that a start does not mend.
+const STEADY: Duration = Duration::from_secs(10);
+
 /// A cluster of child processes.
 #[derive(Debug)]
 pub struct ChildCluster {
@@ -37,7 +41,22 @@ pub struct ChildCluster {
     nodes: Vec<Process>,
     events: Receiver<Event>,
     sender: Sender<Event>,
+    node_start: NodeStart,
+    clock: Clock,
     folder: TempDir,
+}
+
+/// How every node is started, and started again.
+#[derive(Debug)]
+struct NodeStart {
+    /// What concerns the log.
+    arguments: Vec<String>,
+    /// Its settings.
+    file: PathBuf,
+    /// What CONFIG REWRITE changes.
+    rewrite_file: Option<PathBuf>,
+    password: Secret,
+    grace: Duration,
 }
 
 /// A child that serves, with the thread that waits for its end. Dropped, it is killed.
@@ -46,6 +65,10 @@ struct Process {
     name: String,
     id: u32,
     address: Address,
+    /// Its line that said that it serves, from the address on.
+    served_at: String,
+    /// When it was started again, monotonic milliseconds.
+    restarted_ms: Option<u64>,
     /// How long it may take to end.
     grace: Duration,
     /// Nothing once it has been waited for, for then its id may belong to another process.
@@ -66,21 +89,17 @@ impl ChildCluster {
         let (sender, events) = channel();
         let node_file = folder.path().join("node.toml");
         replace_file(&node_file, &render(&plan.node))?;
+        let node_start = NodeStart {
+            arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
+            file: node_file,
+            rewrite_file: plan.node_file,
+            password: plan.node.requirepass.clone(),
+            grace: plan.node.shutdown_grace,
+        };
         let mut nodes = Vec::new();
         for place in 0..usize::from(plan.shards) {
-            let mut command = server::<NodeConfig>(arguments, &node_file)?;
-            command
-                .arg("--listen")
-                .arg(Address::loopback(0).to_string());
-            give::<NodeConfig>(&mut command, "requirepass", &plan.node.requirepass);
             let name = format!("node {}", node_id(place));
-            let to_event = Event::NodeEnded;
-            let events = sender.clone();
-            let node =
-                Process::start(name, command, plan.node.shutdown_grace, move |name, end| {
-                    events.send(to_event(name, end)).ok();
-                })?;
-            nodes.push(node);
+            nodes.push(node_start.start(name, &Address::loopback(0), &sender)?);
         }
         let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
         let topology = topology_file(&folder);
@@ -91,7 +110,7 @@ impl ChildCluster {
             ..plan.proxy
         };
         replace_file(&proxy_file, &render(&settings))?;
-        let mut command = server::<ProxyConfig>(arguments, &proxy_file)?;
+        let mut command = server::<ProxyConfig>(&node_start.arguments, &proxy_file)?;
         give::<ProxyConfig>(&mut command, "requirepass", &settings.requirepass);
         give::<ProxyConfig>(&mut command, "node-password", &settings.node_password);
         let events_of_proxy = sender.clone();
@@ -104,14 +123,41 @@ impl ChildCluster {
             nodes,
             events,
             sender,
+            node_start,
+            clock: Clock::system(),
             folder,
         })
     }
 
-    /// Where clients connect.
+    /// Starts the node of this name again, at the address that the topology names. It ended with `failure`.
+    ///
+    /// # Errors
+    /// It does not start, or `failure` again when it crashed too soon after the last time.
+    pub fn start_again(
+        &mut self,
+        name: &str,
+        failure: Failure,
+    ) -> Result<(u32, &Address), Failure> {
+        let now_ms = self.clock.monotonic_ms();
+        let Some(old) = self.nodes.iter_mut().find(|node| node.name == name) else {
+            return Err(failure);
+        };
+        let is_steady = |restarted_ms| Duration::from_millis(now_ms - restarted_ms) > STEADY;
+        if !old.restarted_ms.is_none_or(is_steady) {
+            return Err(failure);
+        }
+        let mut node = self
+            .node_start
+            .start(name.to_owned(), &old.address, &self.sender)?;
+        node.restarted_ms = Some(now_ms);
+        *old = node;
+        Ok((old.id, &old.address))
+    }
+
+    /// Where clients connect, and what else is served; see [`crate::served_at`].
     #[must_use]
-    pub fn client_address(&self) -> &Address {
-        &self.proxy.address
+    pub fn served_at(&self) -> &str {
+        &self.proxy.served_at
     }
 
     /// Name, process id and address of every child, the proxy last.
@@ -164,8 +210,30 @@ impl ChildCluster {
     }
 }
 
+impl NodeStart {
+    /// Starts a node that listens at `address`, and returns when it serves.
+    fn start(
+        &self,
+        name: String,
+        address: &Address,
+        events: &Sender<Event>,
+    ) -> Result<Process, Failure> {
+        let mut command = server::<NodeConfig>(&self.arguments, &self.file)?;
+        command.arg("--listen").arg(address.to_string());
+        if let Some(file) = &self.rewrite_file {
+            command.arg("--rewrite-file").arg(file);
+        }
+        give::<NodeConfig>(&mut command, "requirepass", &self.password);
+        let events = events.clone();
+        Process::start(name, command, self.grace, move |name, end| {
+            // Nobody listens any more once the cluster is gone.
+            events.send(Event::NodeEnded(name, end)).ok();
+        })
+    }
+}
+
 /// `switchyard node --config FILE`, or `proxy`, without the settings of this process' environment: the file has them already.
-fn server<C: Settings>(arguments: &[&str], file: &Path) -> Result<Command, Failure> {
+fn server<C: Settings>(arguments: &[String], file: &Path) -> Result<Command, Failure> {
     let program = std::env::current_exe().map_err(|source| Failure::System {
         what: "find its own program",
         source,
@@ -238,6 +306,8 @@ impl Process {
             name,
             id,
             address: Address::loopback(0),
+            served_at: String::new(),
+            restarted_ms: None,
             grace,
             child,
             ended,
@@ -245,8 +315,9 @@ impl Process {
         };
         process.waiter = Some(waiter?);
         match ready.recv_timeout(START_DEADLINE) {
-            Ok(address) => {
+            Ok((address, served_at)) => {
                 process.address = address;
+                process.served_at = served_at;
                 Ok(process)
             }
             Err(reason) => Err(process.failed_to_start(reason)),
@@ -311,18 +382,20 @@ fn process_id(id: u32) -> Option<Pid> {
 }
 
 /// Reports the address once the child says that it serves, and reads on so that it never blocks on a full pipe.
-fn read_until_end(output: ChildStdout, say_ready: &Sender<Address>) {
+fn read_until_end(output: ChildStdout, say_ready: &Sender<(Address, String)>) {
     for line in BufReader::new(output).lines().map_while(Result::ok) {
-        if let Some(address) = ready_address(&line) {
+        if let Some(ready) = ready(&line) {
             // Whoever started it may have given up on it.
-            say_ready.send(address).ok();
+            say_ready.send(ready).ok();
         }
     }
 }
 
-fn ready_address(line: &str) -> Option<Address> {
-    let rest = line.strip_prefix(READY)?;
-    rest.split([',', ' ']).next()?.parse().ok()
+/// Where clients connect, and all that is served, of the line that says so.
+fn ready(line: &str) -> Option<(Address, String)> {
+    let served_at = line.strip_prefix(READY)?;
+    let address = served_at.split([',', ' ']).next()?.parse().ok()?;
+    Some((address, served_at.to_owned()))
 }
 
 /// Waits until the child has ended, then takes its status while nobody can signal it.
@@ -395,7 +468,7 @@ mod tests {
     fn the_address_is_read_from_the_line_that_says_ready() {
         let check = |line: &str, port: Option<u16>| {
             assert_eq!(
-                ready_address(line).map(|address| address.port()),
+                ready(line).map(|(address, _)| address.port()),
                 port,
                 "{line}"
             );

@@ -2,18 +2,20 @@
 //!
 //! - [`LocalCluster`]: shards × nodes and a proxy in this process: the one way `switchyard up`, tests and benches start a cluster.
 //! - [`ChildCluster`]: the same as child processes.
-//! - [`listen`]: opens listening sockets before anything starts. [`signals`]: SIGTERM and SIGINT. [`Failure`]: why the process ends, and its exit code.
+//! - [`listen`]: opens listening sockets before anything starts. [`open_files`]: whether there are enough of them.
+//! - [`signals`]: SIGTERM and SIGINT. [`Failure`]: why the process ends, and its exit code.
 
 mod children;
 mod failure;
 mod listen;
+pub mod open_files;
 pub mod signals;
 mod up;
 
 pub use children::{ChildCluster, READY};
 pub use failure::{EXIT_CODES, Failure};
 pub use listen::listen;
-pub use up::{ClusterPlan, Event, LocalCluster};
+pub use up::{ClusterPlan, Event, LocalCluster, served_at};
 
 use shared::topology::{Address, InitialError, Node, NodeId, NodeKind, Topology};
 

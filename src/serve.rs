@@ -1,11 +1,19 @@
 //! `switchyard up | node | proxy`: settings in, a server that runs until it is told to stop.
 
 use crate::args::{LogArguments, ServerArguments, UpArguments};
-use crate::say;
+use crate::{answer, say};
+use node::Start;
 use proxy::Proxy;
-use shared::config::{LoadError, NodeConfig, ProxyConfig, Settings, Sources, load, render};
+use shared::config::{
+    ByteCount, LoadError, NodeConfig, ProxyConfig, Settings, Sources, load, render,
+};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
-use switchyard::{ChildCluster, ClusterPlan, Event, Failure, LocalCluster, READY, listen, signals};
+use switchyard::{
+    ChildCluster, ClusterPlan, Event, Failure, LocalCluster, READY, listen, open_files, served_at,
+    signals,
+};
 use tokio::sync::watch;
 use tracing::{error, warn};
 
@@ -14,6 +22,10 @@ pub(crate) fn node(arguments: &ServerArguments<NodeConfig>) -> Result<(), Failur
     let Some(config) = settings(arguments)? else {
         return Ok(());
     };
+    open_files::make_room(
+        open_files::least_for_node(),
+        open_files::wanted_for_node(&config),
+    )?;
     let listener = listen(&config.listen, config.tcp_backlog)?;
     let address = listener.local_addr().map_err(|source| Failure::System {
         what: "read a socket's address",
@@ -25,7 +37,11 @@ pub(crate) fn node(arguments: &ServerArguments<NodeConfig>) -> Result<(), Failur
     let told = async move {
         stopped.wait_for(|&stop| stop).await.ok();
     };
-    node::run(config, listener, told)
+    let start = Start {
+        config,
+        config_file: arguments.file_to_rewrite().map(whole_path).transpose()?,
+    };
+    node::run(start, listener, told)
         .map(drop)
         .map_err(|error| Failure::node("the node", error))
 }
@@ -35,9 +51,12 @@ pub(crate) fn proxy(arguments: &ServerArguments<ProxyConfig>) -> Result<(), Fail
     let Some(config) = settings(arguments)? else {
         return Ok(());
     };
+    // What it wants beyond that, the proxy asks for itself.
+    let least = open_files::least_for_proxy(&config);
+    open_files::make_room(least, least)?;
     let proxy = Proxy::bind(config)?;
     let stopped = stop_on_signal(arguments.stop_with_parent)?;
-    say(&format!("{READY}{}", proxy_in_words(&proxy)));
+    say(&format!("{READY}{}", served_at(&proxy)));
     Ok(proxy.run(stopped)?)
 }
 
@@ -50,27 +69,28 @@ pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Fail
         )));
     }
     let plan = plan(arguments)?;
+    let memory = memory_in_words(&plan);
     if arguments.processes {
         let format = log.format_name();
         let log = ["--log", log.log.as_str(), "--log-format", format.as_str()];
-        let cluster = ChildCluster::start(plan, &log)?;
+        let mut cluster = ChildCluster::start(plan, &log)?;
         signals::on_stop(stopper(cluster.events()))?;
         for (name, id, address) in cluster.processes() {
             say(&format!("{name}: process {id}, at {address}"));
         }
-        say(&format!("topology: {}", cluster.topology_file().display()));
-        say(&format!("{READY}{}", cluster.client_address()));
-        watch_over(|| cluster.next_event())?;
+        tell_ready(&cluster.topology_file(), &memory, cluster.served_at());
+        watch_over_children(&mut cluster)?;
         cluster.stop()
     } else {
+        let least = open_files::least_for_cluster(&plan);
+        open_files::make_room(least, least)?;
         let cluster = LocalCluster::start(plan)?;
         signals::on_stop(stopper(cluster.events()))?;
         for (number, address) in (1..).zip(cluster.node_addresses()) {
             say(&format!("node n{number}: at {address}"));
         }
-        say(&format!("topology: {}", cluster.topology_file().display()));
-        say(&format!("{READY}{}", cluster.client_address()));
-        watch_over(|| cluster.next_event())?;
+        tell_ready(&cluster.topology_file(), &memory, cluster.served_at());
+        watch_over(&cluster)?;
         cluster.stop()
     }
 }
@@ -81,11 +101,18 @@ fn plan(arguments: &UpArguments) -> Result<ClusterPlan, Failure> {
     let node = load::<NodeConfig>(&sources(arguments.node_flags()));
     let proxy = load::<ProxyConfig>(&sources(arguments.proxy_flags()));
     match (node, proxy) {
-        (Ok(node), Ok(proxy)) => Ok(ClusterPlan {
-            shards: arguments.shards,
-            node,
-            proxy,
-        }),
+        (Ok(mut node), Ok(proxy)) => {
+            if arguments.maxmemory.is_some() {
+                node.maxmemory = share(node.maxmemory, arguments.shards);
+            }
+            let node_file = arguments.config.as_deref().map(whole_path).transpose()?;
+            Ok(ClusterPlan {
+                shards: arguments.shards,
+                node,
+                node_file,
+                proxy,
+            })
+        }
         (Err(LoadError::Problems(node)), Err(LoadError::Problems(proxy))) => {
             Err(LoadError::Problems(node.merged(proxy)).into())
         }
@@ -93,22 +120,77 @@ fn plan(arguments: &UpArguments) -> Result<ClusterPlan, Failure> {
     }
 }
 
-/// Waits until the cluster is to stop. A node that ends takes its keys with it; the others go on.
-fn watch_over(next_event: impl Fn() -> Event) -> Result<(), Failure> {
+/// What each of `shards` nodes gets of `all`. Nothing stays nothing, which means no bound; something never becomes it.
+fn share(all: ByteCount, shards: u16) -> ByteCount {
+    ByteCount((all.0 / u64::from(shards)).max(all.0.min(1)))
+}
+
+/// `3gb in all, 1gb for each of 3 nodes`.
+fn memory_in_words(plan: &ClusterPlan) -> String {
+    let (each, nodes) = (plan.node.maxmemory, plan.shards);
+    if each.0 == 0 {
+        return "no bound, see --maxmemory".to_owned();
+    }
+    let all = ByteCount(each.0.saturating_mul(u64::from(nodes)));
+    if nodes == 1 {
+        format!("{all} in all, for 1 node")
+    } else {
+        format!("{all} in all, {each} for each of {nodes} nodes")
+    }
+}
+
+/// The end of what `up` says when it serves.
+fn tell_ready(topology_file: &Path, memory: &str, served_at: &str) {
+    say(&format!("topology: {}", topology_file.display()));
+    say(&format!("maxmemory: {memory}"));
+    say(&format!("{READY}{served_at}"));
+}
+
+/// From the root, for the file is still meant when somebody else reads the path.
+fn whole_path(path: impl AsRef<Path>) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|source| Failure::System {
+        what: "find its own folder",
+        source,
+    })
+}
+
+/// Waits until the cluster is to stop. A node that crashed is started again, without its keys.
+fn watch_over_children(cluster: &mut ChildCluster) -> Result<(), Failure> {
     loop {
-        match next_event() {
-            Event::Stop => return Ok(()),
-            Event::NodeEnded(name, Ok(())) => {
-                warn!(node = name, "ended; its keys are out of reach");
+        match looked_at(cluster.next_event()) {
+            ControlFlow::Break(outcome) => return outcome,
+            ControlFlow::Continue(None) => {}
+            ControlFlow::Continue(Some((name, failure))) => {
+                let (id, address) = cluster.start_again(&name, failure)?;
+                warn!(node = name, "started again, empty");
+                say(&format!("{name}: process {id}, at {address}"));
             }
-            Event::NodeEnded(name, Err(failure)) => {
-                error!(
-                    node = name,
-                    reason = failure.in_words(),
-                    "ended; its keys are out of reach"
-                );
-            }
-            Event::ProxyEnded(outcome) => return outcome,
+        }
+    }
+}
+
+/// Waits until the cluster is to stop. A node that ends takes its keys with it; the others go on.
+fn watch_over(cluster: &LocalCluster) -> Result<(), Failure> {
+    loop {
+        if let ControlFlow::Break(outcome) = looked_at(cluster.next_event()) {
+            return outcome;
+        }
+    }
+}
+
+/// Whether the cluster is to stop; else the node that failed, if one did. What happened to nodes is in the log.
+fn looked_at(event: Event) -> ControlFlow<Result<(), Failure>, Option<(String, Failure)>> {
+    match event {
+        Event::Stop => ControlFlow::Break(Ok(())),
+        Event::ProxyEnded(outcome) => ControlFlow::Break(outcome),
+        Event::NodeEnded(name, Ok(())) => {
+            warn!(node = name, "told to stop; its keys are out of reach");
+            ControlFlow::Continue(None)
+        }
+        Event::NodeEnded(name, Err(failure)) => {
+            let reason = failure.in_words();
+            error!(node = name, reason, "ended, and its keys are lost");
+            ControlFlow::Continue(Some((name, failure)))
         }
     }
 }
@@ -127,7 +209,7 @@ fn settings<C: Settings + Send + Sync>(
     let flags = arguments.settings.given.clone();
     let config: C = load(&Sources::of_process(arguments.config.clone(), flags))?;
     if arguments.print_config {
-        say(render(&config).trim_end());
+        answer(render(&config).trim_end())?;
         return Ok(None);
     }
     Ok(Some(config))
@@ -143,16 +225,4 @@ fn stop_on_signal(with_parent: bool) -> Result<watch::Receiver<bool>, Failure> {
         signals::stop_with_parent()?;
     }
     Ok(stopped)
-}
-
-/// `127.0.0.1:6379, TLS at 127.0.0.1:6380, metrics at http://127.0.0.1:9121/metrics`.
-fn proxy_in_words(proxy: &Proxy) -> String {
-    let mut text = proxy.client_address().to_string();
-    if let Some(address) = proxy.tls_address() {
-        text.push_str(&format!(", TLS at {address}"));
-    }
-    if let Some(address) = proxy.admin_address() {
-        text.push_str(&format!(", metrics at http://{address}/metrics"));
-    }
-    text
 }

@@ -5,7 +5,7 @@
 //! Invariant: when [`LocalCluster::stop`] returns, every thread has ended; the proxy first, so that its clients get their replies.
 
 use crate::{Failure, initial_topology, listen};
-use node::NodeExit;
+use node::{NodeExit, Start};
 use proxy::Proxy;
 use shared::config::{NodeConfig, ProxyConfig, replace_file};
 use shared::topology::{Address, text};
@@ -24,6 +24,8 @@ pub struct ClusterPlan {
     pub shards: u16,
     /// Every node's settings, but for `listen`: each takes a free port on the loopback interface.
     pub node: NodeConfig,
+    /// The file that CONFIG REWRITE changes: what its section `[node]` says holds for every node.
+    pub node_file: Option<PathBuf>,
     /// The proxy's settings, but for `topology`.
     pub proxy: ProxyConfig,
 }
@@ -52,7 +54,7 @@ pub enum Event {
 /// A cluster in this process.
 #[derive(Debug)]
 pub struct LocalCluster {
-    client_address: SocketAddr,
+    served_at: String,
     nodes: Vec<NodeThread>,
     proxy: ProxyThread,
     events: Receiver<Event>,
@@ -98,15 +100,19 @@ impl LocalCluster {
             topology: file,
             ..plan.proxy
         })?;
-        let client_address = proxy.client_address();
+        let served_at = served_at(&proxy);
         let (sender, events) = channel();
         let mut nodes = Vec::new();
         for (place, listener) in listeners.into_iter().enumerate() {
-            nodes.push(start_node(place, &plan.node, listener, sender.clone())?);
+            let start = Start {
+                config: plan.node.clone(),
+                config_file: plan.node_file.clone(),
+            };
+            nodes.push(start_node(place, start, listener, sender.clone())?);
         }
         let proxy = start_proxy(proxy, sender.clone())?;
         Ok(Self {
-            client_address,
+            served_at,
             nodes,
             proxy,
             events,
@@ -115,10 +121,10 @@ impl LocalCluster {
         })
     }
 
-    /// Where clients connect.
+    /// Where clients connect, and what else is served; see [`served_at`].
     #[must_use]
-    pub fn client_address(&self) -> SocketAddr {
-        self.client_address
+    pub fn served_at(&self) -> &str {
+        &self.served_at
     }
 
     /// Where the nodes listen, in the order of their names.
@@ -174,6 +180,19 @@ impl LocalCluster {
     }
 }
 
+/// `127.0.0.1:6379, TLS at 127.0.0.1:6380, metrics at http://127.0.0.1:9121/metrics`.
+#[must_use]
+pub fn served_at(proxy: &Proxy) -> String {
+    let mut text = proxy.client_address().to_string();
+    if let Some(address) = proxy.tls_address() {
+        text.push_str(&format!(", TLS at {address}"));
+    }
+    if let Some(address) = proxy.admin_address() {
+        text.push_str(&format!(", metrics at http://{address}/metrics"));
+    }
+    text
+}
+
 pub(crate) fn temporary_folder() -> Result<TempDir, Failure> {
     TempDir::with_prefix("switchyard-").map_err(|source| Failure::System {
         what: "create a temporary folder",
@@ -187,7 +206,7 @@ pub(crate) fn topology_file(folder: &TempDir) -> PathBuf {
 
 fn start_node(
     place: usize,
-    config: &NodeConfig,
+    start: Start,
     listener: TcpListener,
     events: Sender<Event>,
 ) -> Result<NodeThread, Failure> {
@@ -198,10 +217,9 @@ fn start_node(
     let name = format!("node {}", crate::node_id(place));
     let address = listener.local_addr().map_err(failed)?;
     let (stop, stopped) = watch::channel(false);
-    let config = config.clone();
     let thread = thread::Builder::new().name(name.clone());
     let run = move || {
-        let outcome = node::run(config, listener, told(stopped));
+        let outcome = node::run(start, listener, told(stopped));
         let outcome = match outcome {
             Ok(NodeExit::Told | NodeExit::Shutdown) => Ok(()),
             Err(error) => Err(Failure::node(&name, error)),

@@ -92,6 +92,8 @@ impl Server {
 
     fn ask(&self, request: &[u8], reply: &[u8]) {
         let mut stream = TcpStream::connect(self.address()).expect("it listens");
+        let patience = std::time::Duration::from_secs(30);
+        stream.set_read_timeout(Some(patience)).expect("a deadline");
         stream.write_all(request).expect("it reads");
         let mut answer = vec![0; reply.len()];
         stream.read_exact(&mut answer).expect("it answers");
@@ -166,6 +168,11 @@ fn a_wrong_setting_is_78_and_all_of_them_are_told() {
              {file}:3: threads: 9999 is out of range; it may be 0 to 1024\n"
         ),
     );
+    check(
+        "up --node maxmemry=1gb",
+        78,
+        "switchyard: --maxmemry: there is no such setting of the node; did you mean \"maxmemory\"?\n",
+    );
     let output = command("node")
         .env("SWITCHYARD_NODE_MAXMEMRY", "1")
         .output()
@@ -201,6 +208,164 @@ fn a_taken_port_is_one_line_and_69() {
     let up = format!("--log off up --admin off --listen {address}");
     check(&up, 69, &message);
     check(&format!("{up} --processes"), 69, &message);
+}
+
+#[test]
+fn what_is_wrong_with_a_certificate_or_its_key_is_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let certificate = || {
+        let names = vec!["localhost".to_owned()];
+        rcgen::generate_simple_self_signed(names).expect("a certificate")
+    };
+    let (own, other) = (certificate(), certificate());
+    fs::write(path("cert.pem"), own.cert.pem()).expect("written");
+    fs::write(path("other.pem"), other.signing_key.serialize_pem()).expect("written");
+    fs::write(path("empty.pem"), "").expect("written");
+    run(&format!(
+        "topology init --node 127.0.0.1:1 --output {}",
+        path("topology.toml")
+    ));
+    let proxy = |certificate: &str, key: &str, code: i32, error: &str| {
+        let line = format!(
+            "proxy --listen 127.0.0.1:0 --admin off --tls-listen 127.0.0.1:0 --topology {} --tls-cert-file {} --tls-key-file {}",
+            path("topology.toml"),
+            path(certificate),
+            path(key)
+        );
+        let folder = folder.path().display();
+        check(
+            &line,
+            code,
+            &format!(
+                "switchyard: {}\n",
+                error.replace("FOLDER", &folder.to_string())
+            ),
+        );
+    };
+    proxy(
+        "gone.pem",
+        "other.pem",
+        66,
+        "FOLDER/gone.pem: there is no such file",
+    );
+    proxy(
+        "cert.pem",
+        "gone.pem",
+        66,
+        "FOLDER/gone.pem: there is no such file",
+    );
+    proxy(
+        "other.pem",
+        "other.pem",
+        78,
+        "FOLDER/other.pem: holds no certificate in PEM form; it is what tls-cert-file names",
+    );
+    proxy(
+        "cert.pem",
+        "empty.pem",
+        78,
+        "FOLDER/empty.pem: holds no private key in PEM form; it is what tls-key-file names",
+    );
+    proxy(
+        "cert.pem",
+        "other.pem",
+        78,
+        "the certificate in FOLDER/cert.pem cannot be used with the key in FOLDER/other.pem: keys may not be consistent: KeyMismatch",
+    );
+}
+
+#[test]
+fn a_mistyped_level_of_the_log_is_refused() {
+    for (log, part) in [("inof", "inof"), ("info,proxy=debgu", "proxy=debgu")] {
+        check(
+            &format!("--log {log} topology check t.toml"),
+            64,
+            &format!(
+                "switchyard: --log: \"{part}\" is not a level; write off, error, warn, info, debug or trace, or by part as in \"info,proxy=debug\"\n"
+            ),
+        );
+    }
+}
+
+#[test]
+fn too_few_open_files_are_one_line_and_71() {
+    for (line, least) in [
+        ("node --listen 127.0.0.1:0", 28),
+        (
+            "up --listen 127.0.0.1:0 --shards 3 --threads 2 --admin off",
+            88,
+        ),
+    ] {
+        let limited = |limit: u32| {
+            let mut shell = Command::new("sh");
+            shell
+                .args([
+                    "-c",
+                    &format!("ulimit -n {limit}; exec {SWITCHYARD} --log off {line}"),
+                ])
+                .stdin(Stdio::null());
+            shell
+        };
+        for limit in [8, least - 1] {
+            let output = limited(limit).output().expect("the binary runs");
+            assert_eq!(
+                text(&output.stderr),
+                format!(
+                    "switchyard: only {limit} files may be open, and {least} are the least that this needs; raise the limit, as in: ulimit -n 1024\n"
+                )
+            );
+            assert_eq!(output.status.code(), Some(71), "{line}");
+            assert!(output.stdout.is_empty(), "{line}");
+        }
+        // The least is enough to serve a client.
+        let server = Server::start(limited(least));
+        server.ask(b"SET key value\r\nGET key\r\n", b"+OK\r\n$5\r\nvalue\r\n");
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.end(), (Some(0), String::new()), "{line}");
+    }
+}
+
+#[test]
+fn a_full_standard_output_is_74_and_a_closed_one_is_nobodys_problem() {
+    for line in ["topology init --node 127.0.0.1:1", "node --print-config"] {
+        let full = fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("a device that is always full");
+        let output = command(line)
+            .stdout(full)
+            .output()
+            .expect("the binary runs");
+        assert_eq!(
+            text(&output.stderr),
+            "switchyard: cannot write the answer to standard output: No space left on device (os error 28)\n"
+        );
+        assert_eq!(output.status.code(), Some(74), "{line}");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = command(line)
+            .stdout(writer)
+            .output()
+            .expect("the binary runs");
+        assert_eq!(text(&output.stderr), "", "{line}");
+        assert!(output.status.success(), "{line}");
+    }
+}
+
+#[test]
+fn a_topology_that_is_wrong_is_told_once_and_65() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("topology.toml");
+    fs::write(&file, "").expect("written");
+    let file = file.display();
+    let message = format!("switchyard: {file}: \"version\" is missing in the top level\n");
+    check(&format!("topology check {file}"), 65, &message);
+    check(
+        &format!("proxy --listen 127.0.0.1:0 --admin off --topology {file}"),
+        65,
+        &message,
+    );
 }
 
 #[test]

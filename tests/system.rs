@@ -15,6 +15,8 @@
 //! - [`maxmemory`]: the limit of memory holds under every policy.
 //! - [`tls`]: the client listener with TLS.
 //! - [`admin`]: health, readiness, metrics.
+//! - [`configuration`]: CONFIG REWRITE and the file behind it.
+//! - [`local_cluster`]: `switchyard up`: what it says, and what it does when a child crashes.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
 //!
 //! `SWITCHYARD_SEED` repeats a run; every test that draws from it prints it.
@@ -24,11 +26,13 @@ mod admin;
 mod command_table;
 mod commands;
 mod compatibility;
+mod configuration;
 mod expiry;
 mod failure;
 mod fan_out;
 mod hostile;
 mod idle;
+mod local_cluster;
 mod maxmemory;
 mod pipelining;
 mod routing;

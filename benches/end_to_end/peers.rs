@@ -152,9 +152,9 @@ pub(crate) fn proxy(nodes: usize, further: &[&str]) -> Target {
             "--threads",
             "1",
         ]);
-        if !further.contains(&"--admin-listen") {
+        if !further.contains(&"--admin") {
             // On, as in real life: its cost is part of the figures.
-            all.extend(words(&["--admin-listen", &free_address().to_string()]));
+            all.extend(words(&["--admin", &free_address().to_string()]));
         }
         all.extend(words(further));
         all

@@ -154,9 +154,11 @@ fn random_id() -> Result<String, NodeError> {
 /// Takes connections in for ever.
 async fn accept_all(shell: &Rc<Shell>, listener: &TcpListener) {
     let mut accepted = 0;
+    let mut is_failing = false;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                is_failing = false;
                 admit(shell, stream, peer);
                 accepted += 1;
                 if accepted == ACCEPTS_PER_TURN {
@@ -165,7 +167,11 @@ async fn accept_all(shell: &Rc<Shell>, listener: &TcpListener) {
                 }
             }
             Err(error) => {
-                warn!(%error, "cannot accept a connection");
+                // Said once: as long as it goes on, it goes on fifty times a second.
+                if !is_failing {
+                    warn!(%error, "clients wait, for none can be accepted");
+                }
+                is_failing = true;
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -51,12 +51,7 @@ impl Listeners {
         };
         let (clients, clients_address) = listen(&config.listen)?;
         let (tls, tls_address) = config.tls_listen.as_ref().map(listen).transpose()?.unzip();
-        let (admin, admin_address) = config
-            .admin_listen
-            .as_ref()
-            .map(listen)
-            .transpose()?
-            .unzip();
+        let (admin, admin_address) = config.admin.as_ref().map(listen).transpose()?.unzip();
         Ok(Self {
             clients,
             tls,
@@ -128,6 +123,7 @@ impl Acceptor {
     }
 
     async fn accept_all(&self, listener: &tokio::net::TcpListener, is_tls: bool) {
+        let mut is_failing = false;
         loop {
             // The socket leaves this thread's reactor at once: its own thread will watch it.
             match listener
@@ -135,9 +131,16 @@ impl Acceptor {
                 .await
                 .and_then(|(stream, peer)| Ok((stream.into_std()?, peer)))
             {
-                Ok((stream, peer)) => self.deal(stream, peer, is_tls).await,
+                Ok((stream, peer)) => {
+                    is_failing = false;
+                    self.deal(stream, peer, is_tls).await;
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "a client could not be accepted");
+                    // Said once: as long as it goes on, it goes on fifty times a second.
+                    if !is_failing {
+                        tracing::warn!(%error, "clients wait, for none can be accepted");
+                    }
+                    is_failing = true;
                     tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
                 }
             }

@@ -238,9 +238,9 @@ pub(crate) fn start_proxy(nodes: &[SocketAddr], further: &[&str]) -> Server {
         let listen = address.to_string();
         let file = topology.display().to_string();
         let mut arguments = words(&["proxy", "--listen", &listen, "--topology", &file]);
-        if !further.contains(&"--admin-listen") {
+        if !further.contains(&"--admin") {
             // Its default is a fixed port.
-            arguments.extend(words(&["--admin-listen", "off"]));
+            arguments.extend(words(&["--admin", "off"]));
         }
         arguments.extend(words(further));
         arguments

@@ -23,7 +23,7 @@ use node::FakeNode;
 pub(crate) fn settings() -> ProxyConfig {
     ProxyConfig {
         listen: Address::loopback(0),
-        admin_listen: None,
+        admin: None,
         threads: 2,
         connect_timeout: Duration::from_millis(300),
         node_deadline: Duration::from_millis(400),

@@ -20,7 +20,7 @@ settings! {
             /// Private key of that certificate, PEM.
             tls_key_file: Option<PathBuf> = None;
             /// Where /metrics, /healthz and /readyz are served over HTTP; "off" nowhere.
-            admin_listen: Option<Address> = Some(Address::loopback(9121));
+            admin: Option<Address> = Some(Address::loopback(9121));
             /// Connections that the operating system holds ready before they are accepted.
             tcp_backlog: u32 = 511, within "1" to "65535";
             /// How often a silent connection is probed for being alive; "0s" never.
@@ -81,7 +81,7 @@ settings! {
 
 impl ProxyConfig {
     fn find_conflicts(&self) -> Vec<Conflict> {
-        let (tls, admin) = (self.tls_listen.as_ref(), self.admin_listen.as_ref());
+        let (tls, admin) = (self.tls_listen.as_ref(), self.admin.as_ref());
         let needs = |name: &'static str, file: &Option<PathBuf>| {
             (tls.is_some() && file.is_none()).then(|| Conflict {
                 between: ["tls-listen", name],
@@ -99,8 +99,8 @@ impl ProxyConfig {
             needs("tls-cert-file", &self.tls_cert_file),
             needs("tls-key-file", &self.tls_key_file),
             same(["listen", "tls-listen"], Some(&self.listen), tls),
-            same(["listen", "admin-listen"], Some(&self.listen), admin),
-            same(["tls-listen", "admin-listen"], tls, admin),
+            same(["listen", "admin"], Some(&self.listen), admin),
+            same(["tls-listen", "admin"], tls, admin),
             Conflict::more_than(
                 ("reconnect-pause-min", &self.reconnect_pause_min),
                 ("reconnect-pause-max", &self.reconnect_pause_max),

@@ -1,0 +1,88 @@
+//! `switchyard up` as its user sees it: what it says, what it gives each node, what it does when a child crashes.
+
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::Reply;
+use crate::support::eventually::eventually;
+use crate::support::servers::{SWITCHYARD, Server, free_address};
+
+fn up(further: &str) -> Server {
+    Server::start(SWITCHYARD, |address, _| {
+        let line = format!("up --threads 1 --listen {address} {further}");
+        line.split_whitespace().map(str::to_owned).collect()
+    })
+}
+
+/// Its lines that begin with `start`, without it.
+fn told(up: &Server, start: &str) -> Vec<String> {
+    let output = up.output();
+    let lines = output.lines().filter_map(|line| line.strip_prefix(start));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn maxmemory_is_for_all_nodes_together_unless_it_is_said_per_node() {
+    let check = |further: &str, each: &str, words: &str| {
+        let up = up(&format!("--shards 3 --admin off {further}"));
+        let Reply::Array(pair) = up.connect().call_words("CONFIG GET maxmemory") else {
+            panic!("CONFIG GET");
+        };
+        assert_eq!(pair[1], Reply::bulk(each), "{further}");
+        assert_eq!(told(&up, "maxmemory: "), [words]);
+    };
+    check(
+        "--maxmemory 96mb",
+        "33554432",
+        "96mb in all, 32mb for each of 3 nodes",
+    );
+    check(
+        "--node maxmemory=96mb",
+        "100663296",
+        "288mb in all, 96mb for each of 3 nodes",
+    );
+    check("", "0", "no bound, see --maxmemory");
+}
+
+#[test]
+fn the_line_that_says_ready_names_all_that_is_served() {
+    for further in ["", "--processes"] {
+        let admin = free_address();
+        let up = up(&format!("--admin {admin} {further}"));
+        let served = format!("{}, metrics at http://{admin}/metrics", up.address);
+        assert_eq!(told(&up, "ready: clients at "), [served], "{further}");
+    }
+}
+
+#[test]
+fn a_node_that_crashes_is_started_again_without_its_keys_and_twice_in_a_row_ends_the_cluster() {
+    let mut up = up("--shards 2 --admin off --processes");
+    let mut client = up.connect();
+    for number in 0..100 {
+        client.call(&["SET", &format!("key:{number}"), "v"]);
+    }
+    let crash = |up: &Server| {
+        let started = told(up, "node n1: process ");
+        let id = started.last().and_then(|rest| rest.split(',').next());
+        let id = id.and_then(|id| id.parse().ok()).expect("a process id");
+        kill(Pid::from_raw(id), Signal::SIGKILL).expect("a child of our child");
+        started.len()
+    };
+    let times = crash(&up);
+    eventually("it is started again", || {
+        told(&up, "node n1: process ").len() > times
+    });
+    eventually("all keys can be written", || {
+        (0..100).all(|number| client.call(&["SET", &format!("key:{number}"), "w"]) == Reply::ok())
+    });
+    let ended = "reason=\"node n1 ended: signal: 9 (SIGKILL)\"";
+    assert!(up.output().contains(ended), "{}", up.output());
+
+    crash(&up);
+    let status = up.wait_for_exit(Duration::from_secs(30));
+    assert_eq!(status.code(), Some(70), "{}", up.output());
+    let last = "\nswitchyard: node n1 ended: signal: 9 (SIGKILL)\n";
+    assert!(up.output().ends_with(last), "{}", up.output());
+}
