@@ -27,7 +27,7 @@ fn get(address: SocketAddr, path: &str) -> (u16, String) {
 
 fn with_admin(nodes: &[SocketAddr]) -> (Server, SocketAddr) {
     let admin = free_address();
-    let proxy = start_proxy(nodes, &["--admin-listen", &admin.to_string()]);
+    let proxy = start_proxy(nodes, &["--admin", &admin.to_string()]);
     (proxy, admin)
 }
 
@@ -200,4 +200,43 @@ fn pages_asked_for_without_pause_hold_up_no_client() {
             served += 1;
         }
     });
+}
+
+#[test]
+fn every_metric_says_what_it_counts_and_in_what_unit() {
+    let node = start_node(&[]);
+    let (proxy, admin) = with_admin(&[node.address]);
+    proxy.connect().call_words("SET key value");
+    eventually("the counters show the load", || {
+        get(admin, "/metrics").1.contains("_count{")
+    });
+    let (_, metrics) = get(admin, "/metrics");
+    let after = |start: &str| -> Vec<(String, String)> {
+        let lines = metrics.lines().filter_map(|line| line.strip_prefix(start));
+        let pairs = lines.filter_map(|line| line.split_once(' '));
+        pairs
+            .map(|(name, rest)| (name.to_owned(), rest.to_owned()))
+            .collect()
+    };
+    let (helps, types) = (after("# HELP "), after("# TYPE "));
+    assert!(types.len() > 10, "{metrics}");
+    for (name, kind) in &types {
+        assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
+        assert!(name.starts_with("switchyard_proxy_"), "{name}");
+        let help = helps.iter().filter(|(helped, _)| helped == name).count();
+        assert_eq!(help, 1, "{name} has one HELP line");
+    }
+    for line in metrics.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap_or_default();
+        let of = |(family, kind): &(String, String)| {
+            let rest = name.strip_prefix(family.as_str());
+            let parts: &[&str] = if kind == "histogram" {
+                &["_bucket", "_sum", "_count"]
+            } else {
+                &[""]
+            };
+            rest.is_some_and(|rest| parts.contains(&rest))
+        };
+        assert!(name.is_empty() || types.iter().any(of), "{line}");
+    }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use metrics::{Label, counter, gauge};
+use metrics::{Label, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use shared::command::CommandId;
 use tokio::sync::oneshot;
@@ -17,6 +17,61 @@ use crate::thread::Order;
 
 /// A thread that does not answer within this time is left out.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What each counter says, for people who see it on a dashboard for the first time.
+const COUNTERS: &[(&str, &str)] = &[
+    (
+        "switchyard_proxy_requests_total",
+        "Requests that ended: answered by a node, answered by the proxy, refused or lost.",
+    ),
+    (
+        "switchyard_proxy_local_requests_total",
+        "Requests that the proxy answered or refused without a node.",
+    ),
+    (
+        "switchyard_proxy_refused_requests_total",
+        "Requests that the proxy answered with an error of its own.",
+    ),
+    (
+        "switchyard_proxy_pipes_lost_total",
+        "Connections to nodes that were lost.",
+    ),
+    (
+        "switchyard_proxy_connections_total",
+        "Connections of clients that were accepted.",
+    ),
+    (
+        "switchyard_proxy_rejected_connections_total",
+        "Connections of clients beyond maxclients.",
+    ),
+    (
+        "switchyard_proxy_commands_total",
+        "Commands sent to nodes, by command, shard and outcome: ok, error (the reply is one), shard_down (not sent), unknown (sent, no reply).",
+    ),
+];
+
+/// As [`COUNTERS`], of gauges.
+const GAUGES: &[(&str, &str)] = &[
+    ("switchyard_proxy_threads", "Threads that serve clients."),
+    ("switchyard_proxy_clients", "Clients connected."),
+    ("switchyard_proxy_pipes_open", "Connections to nodes."),
+    (
+        "switchyard_proxy_requests_waiting",
+        "Requests sent, or to be sent, to nodes that have no reply yet.",
+    ),
+    (
+        "switchyard_proxy_waiting_bytes",
+        "Bytes of requests that wait to be sent to nodes.",
+    ),
+    (
+        "switchyard_proxy_topology_version",
+        "Version of the topology in use.",
+    ),
+    (
+        "switchyard_proxy_shard_reachable",
+        "Whether the primary of a shard can be reached: 1 or 0.",
+    ),
+];
 
 /// What a thread says about itself.
 #[derive(Debug)]
@@ -85,6 +140,12 @@ pub(crate) async fn render(proxy: &ProxyShared) -> String {
         }
     }
     metrics::with_local_recorder(&recorder, || {
+        for (name, text) in COUNTERS {
+            describe_counter!(*name, *text);
+        }
+        for (name, text) in GAUGES {
+            describe_gauge!(*name, *text);
+        }
         whole_proxy(proxy, &reports);
         for ((shard, command), cell) in &cells {
             per_command(shard, *command, cell);
@@ -110,7 +171,7 @@ fn whole_proxy(proxy: &ProxyShared, reports: &[ThreadReport]) {
     gauge!("switchyard_proxy_clients").set(count(|report| report.clients));
     gauge!("switchyard_proxy_pipes_open").set(count(|report| report.pipes_open));
     gauge!("switchyard_proxy_requests_waiting").set(count(|report| report.requests_waiting));
-    gauge!("switchyard_proxy_bytes_waiting").set(count(|report| report.bytes_waiting));
+    gauge!("switchyard_proxy_waiting_bytes").set(count(|report| report.bytes_waiting));
     let version = proxy.topology.load().version().0;
     gauge!("switchyard_proxy_topology_version")
         .set(as_gauge(usize::try_from(version).unwrap_or(usize::MAX)));
@@ -149,6 +210,10 @@ fn per_command(shard: &str, command: CommandId, cell: &Cell) {
 )]
 fn latencies(cells: &BTreeMap<(&str, CommandId), Cell>, page: &mut String) {
     const NAME: &str = "switchyard_proxy_command_duration_seconds";
+    let _ = writeln!(
+        page,
+        "# HELP {NAME} Time from reading a request to having its reply from the node."
+    );
     let _ = writeln!(page, "# TYPE {NAME} histogram");
     for ((shard, command), cell) in cells {
         let labels = format!("command=\"{}\",shard=\"{shard}\"", command.name());
