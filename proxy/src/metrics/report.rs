@@ -61,7 +61,7 @@ const GAUGES: &[(&str, &str)] = &[
     ),
     (
         "switchyard_proxy_waiting_bytes",
-        "Bytes of requests that wait to be sent to nodes.",
+        "Bytes of requests to nodes that have no reply yet.",
     ),
     (
         "switchyard_proxy_topology_version",
