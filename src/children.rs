@@ -2,7 +2,7 @@
 //! Settings go to the children as files, passwords by their environment. Invariant: no child outlives this process, however it ends.
 
 use crate::up::{temporary_folder, topology_file};
-use crate::{ClusterPlan, Event, Failure, initial_topology, node_id};
+use crate::{ClusterPlan, Event, Events, Failure, initial_topology, node_id};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
@@ -39,8 +39,7 @@ pub struct ChildCluster {
     // The proxy stands first so that it is dropped, and so ended, first.
     proxy: Process,
     nodes: Vec<Process>,
-    events: Receiver<Event>,
-    sender: Sender<Event>,
+    events: Events,
     node_start: NodeStart,
     clock: Clock,
     folder: TempDir,
@@ -86,7 +85,7 @@ impl ChildCluster {
     pub fn start(plan: ClusterPlan, arguments: &[&str]) -> Result<Self, Failure> {
         let plan = plan.harmonised();
         let folder = temporary_folder()?;
-        let (sender, events) = channel();
+        let events = Events::new();
         let node_file = folder.path().join("node.toml");
         replace_file(&node_file, &render(&plan.node))?;
         let node_start = NodeStart {
@@ -99,7 +98,7 @@ impl ChildCluster {
         let mut nodes = Vec::new();
         for place in 0..usize::from(plan.shards) {
             let name = format!("node {}", node_id(place));
-            nodes.push(node_start.start(name, &Address::loopback(0), &sender)?);
+            nodes.push(node_start.start(name, &Address::loopback(0), events.sender())?);
         }
         let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
         let topology = topology_file(&folder);
@@ -113,7 +112,7 @@ impl ChildCluster {
         let mut command = server::<ProxyConfig>(&node_start.arguments, &proxy_file)?;
         give::<ProxyConfig>(&mut command, "requirepass", &settings.requirepass);
         give::<ProxyConfig>(&mut command, "node-password", &settings.node_password);
-        let events_of_proxy = sender.clone();
+        let events_of_proxy = events.sender();
         let name = "proxy".to_owned();
         let proxy = Process::start(name, command, settings.shutdown_grace, move |_, end| {
             events_of_proxy.send(Event::ProxyEnded(end)).ok();
@@ -122,7 +121,6 @@ impl ChildCluster {
             proxy,
             nodes,
             events,
-            sender,
             node_start,
             clock: Clock::system(),
             folder,
@@ -146,9 +144,9 @@ impl ChildCluster {
         if !old.restarted_ms.is_none_or(is_steady) {
             return Err(failure);
         }
-        let mut node = self
-            .node_start
-            .start(name.to_owned(), &old.address, &self.sender)?;
+        let mut node =
+            self.node_start
+                .start(name.to_owned(), &old.address, self.events.sender())?;
         node.restarted_ms = Some(now_ms);
         *old = node;
         Ok((old.id, &old.address))
@@ -174,17 +172,10 @@ impl ChildCluster {
         topology_file(&self.folder)
     }
 
-    /// Where to say [`Event::Stop`] to whoever waits.
+    /// What happens to it.
     #[must_use]
-    pub fn events(&self) -> Sender<Event> {
-        self.sender.clone()
-    }
-
-    /// Waits for the next thing that happens.
-    #[must_use]
-    pub fn next_event(&self) -> Event {
-        // A sender is held beside the receiver, so it cannot be closed.
-        self.events.recv().unwrap_or(Event::Stop)
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
     /// Ends the proxy, then the nodes, each with SIGTERM and its grace.
@@ -200,13 +191,7 @@ impl ChildCluster {
         for node in &mut self.nodes {
             node.wait();
         }
-        let mut failure = None;
-        while let Ok(event) = self.events.try_recv() {
-            if let Event::NodeEnded(_, Err(error)) | Event::ProxyEnded(Err(error)) = event {
-                failure.get_or_insert(error);
-            }
-        }
-        failure.map_or(Ok(()), Err)
+        self.events.into_failure().map_or(Ok(()), Err)
     }
 }
 
@@ -216,7 +201,7 @@ impl NodeStart {
         &self,
         name: String,
         address: &Address,
-        events: &Sender<Event>,
+        events: Sender<Event>,
     ) -> Result<Process, Failure> {
         let mut command = server::<NodeConfig>(&self.arguments, &self.file)?;
         command.arg("--listen").arg(address.to_string());
@@ -224,7 +209,6 @@ impl NodeStart {
             command.arg("--rewrite-file").arg(file);
         }
         give::<NodeConfig>(&mut command, "requirepass", &self.password);
-        let events = events.clone();
         Process::start(name, command, self.grace, move |name, end| {
             // Nobody listens any more once the cluster is gone.
             events.send(Event::NodeEnded(name, end)).ok();

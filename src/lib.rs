@@ -2,10 +2,12 @@
 //!
 //! - [`LocalCluster`]: shards × nodes and a proxy in this process: the one way `switchyard up`, tests and benches start a cluster.
 //! - [`ChildCluster`]: the same as child processes.
+//! - [`Events`]: what happens to either.
 //! - [`listen`]: opens listening sockets before anything starts. [`open_files`]: whether there are enough of them.
 //! - [`signals`]: SIGTERM and SIGINT. [`Failure`]: why the process ends, and its exit code.
 
 mod children;
+mod events;
 mod failure;
 mod listen;
 pub mod open_files;
@@ -13,9 +15,10 @@ pub mod signals;
 mod up;
 
 pub use children::{ChildCluster, READY};
+pub use events::{Event, Events};
 pub use failure::{EXIT_CODES, Failure};
 pub use listen::listen;
-pub use up::{ClusterPlan, Event, LocalCluster, served_at};
+pub use up::{ClusterPlan, LocalCluster, served_at};
 
 use shared::topology::{Address, InitialError, Node, NodeId, NodeKind, Topology};
 

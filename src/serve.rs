@@ -74,7 +74,7 @@ pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Fail
         let format = log.format_name();
         let log = ["--log", log.log.as_str(), "--log-format", format.as_str()];
         let mut cluster = ChildCluster::start(plan, &log)?;
-        signals::on_stop(stopper(cluster.events()))?;
+        signals::on_stop(stopper(cluster.events().sender()))?;
         for (name, id, address) in cluster.processes() {
             say(&format!("{name}: process {id}, at {address}"));
         }
@@ -85,7 +85,7 @@ pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Fail
         let least = open_files::least_for_cluster(&plan);
         open_files::make_room(least, least)?;
         let cluster = LocalCluster::start(plan)?;
-        signals::on_stop(stopper(cluster.events()))?;
+        signals::on_stop(stopper(cluster.events().sender()))?;
         for (number, address) in (1..).zip(cluster.node_addresses()) {
             say(&format!("node n{number}: at {address}"));
         }
@@ -157,7 +157,7 @@ fn whole_path(path: impl AsRef<Path>) -> Result<PathBuf, Failure> {
 /// Waits until the cluster is to stop. A node that crashed is started again, without its keys.
 fn watch_over_children(cluster: &mut ChildCluster) -> Result<(), Failure> {
     loop {
-        match looked_at(cluster.next_event()) {
+        match looked_at(cluster.events().wait()) {
             ControlFlow::Break(outcome) => return outcome,
             ControlFlow::Continue(None) => {}
             ControlFlow::Continue(Some((name, failure))) => {
@@ -172,7 +172,7 @@ fn watch_over_children(cluster: &mut ChildCluster) -> Result<(), Failure> {
 /// Waits until the cluster is to stop. A node that ends takes its keys with it; the others go on.
 fn watch_over(cluster: &LocalCluster) -> Result<(), Failure> {
     loop {
-        if let ControlFlow::Break(outcome) = looked_at(cluster.next_event()) {
+        if let ControlFlow::Break(outcome) = looked_at(cluster.events().wait()) {
             return outcome;
         }
     }

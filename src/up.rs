@@ -4,7 +4,7 @@
 //! in a temporary folder, as it would anywhere else; change that file and the cluster follows.
 //! Invariant: when [`LocalCluster::stop`] returns, every thread has ended; the proxy first, so that its clients get their replies.
 
-use crate::{Failure, initial_topology, listen};
+use crate::{Event, Events, Failure, initial_topology, listen};
 use node::{NodeExit, Start};
 use proxy::Proxy;
 use shared::config::{NodeConfig, ProxyConfig, replace_file};
@@ -12,7 +12,7 @@ use shared::topology::{Address, text};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -40,25 +40,13 @@ impl ClusterPlan {
     }
 }
 
-/// What happens to a running cluster.
-#[derive(Debug)]
-pub enum Event {
-    /// A signal, or whoever started it, asks it to stop.
-    Stop,
-    /// A node ended: by itself, or because a client called SHUTDOWN.
-    NodeEnded(String, Result<(), Failure>),
-    /// The proxy ended by itself.
-    ProxyEnded(Result<(), Failure>),
-}
-
 /// A cluster in this process.
 #[derive(Debug)]
 pub struct LocalCluster {
     served_at: String,
     nodes: Vec<NodeThread>,
     proxy: ProxyThread,
-    events: Receiver<Event>,
-    sender: Sender<Event>,
+    events: Events,
     folder: TempDir,
 }
 
@@ -101,22 +89,21 @@ impl LocalCluster {
             ..plan.proxy
         })?;
         let served_at = served_at(&proxy);
-        let (sender, events) = channel();
+        let events = Events::new();
         let mut nodes = Vec::new();
         for (place, listener) in listeners.into_iter().enumerate() {
             let start = Start {
                 config: plan.node.clone(),
                 config_file: plan.node_file.clone(),
             };
-            nodes.push(start_node(place, start, listener, sender.clone())?);
+            nodes.push(start_node(place, start, listener, events.sender())?);
         }
-        let proxy = start_proxy(proxy, sender.clone())?;
+        let proxy = start_proxy(proxy, events.sender())?;
         Ok(Self {
             served_at,
             nodes,
             proxy,
             events,
-            sender,
             folder,
         })
     }
@@ -139,17 +126,10 @@ impl LocalCluster {
         topology_file(&self.folder)
     }
 
-    /// Where to say [`Event::Stop`] to whoever waits.
+    /// What happens to it.
     #[must_use]
-    pub fn events(&self) -> Sender<Event> {
-        self.sender.clone()
-    }
-
-    /// Waits for the next thing that happens.
-    #[must_use]
-    pub fn next_event(&self) -> Event {
-        // A sender is held beside the receiver, so it cannot be closed.
-        self.events.recv().unwrap_or(Event::Stop)
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
     /// Lets clients get their replies, then ends the proxy, then the nodes.
@@ -165,14 +145,7 @@ impl LocalCluster {
         for node in self.nodes {
             panicked |= node.thread.join().is_err();
         }
-        drop(self.sender);
-        let mut failure = None;
-        while let Ok(event) = self.events.try_recv() {
-            if let Event::NodeEnded(_, Err(error)) | Event::ProxyEnded(Err(error)) = event {
-                failure.get_or_insert(error);
-            }
-        }
-        match failure {
+        match self.events.into_failure() {
             Some(failure) => Err(failure),
             None if panicked => Err(Failure::Panicked),
             None => Ok(()),

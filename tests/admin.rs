@@ -46,7 +46,11 @@ fn a_proxy_tells_its_health_and_whether_it_is_ready() {
     let (_proxy, admin) = with_admin(&[node.address]);
     eventually("ready", || get(admin, "/readyz").0 == 200);
     assert_eq!(get(admin, "/healthz").0, 200);
-    assert_eq!(get(admin, "/nothing-here").0, 404);
+    for path in ["/", "/nothing-here"] {
+        let (status, body) = get(admin, path);
+        assert_eq!(status, 404, "{path}");
+        assert!(body.contains("/metrics"), "{path}: {body}");
+    }
 }
 
 #[test]

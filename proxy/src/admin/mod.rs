@@ -105,6 +105,7 @@ impl Service for AdminService {
             .route("/metrics", get(metrics))
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
+            .fallback(elsewhere)
             .with_state(desk);
         let mut drain = self.drain.clone();
         let end = async move {
@@ -125,6 +126,12 @@ impl Service for AdminService {
     fn threads(&self) -> Option<usize> {
         Some(1)
     }
+}
+
+/// Every other path.
+async fn elsewhere() -> (StatusCode, &'static str) {
+    let text = "not found: there are /metrics, /healthz and /readyz\n";
+    (StatusCode::NOT_FOUND, text)
 }
 
 async fn metrics(State(desk): State<Desk>) -> Response {
