@@ -190,6 +190,8 @@ fn spawn(program: &Path, arguments: &[String], folder: &Path) -> Child {
         .expect("a file in a temporary folder");
     Command::new(program)
         .args(arguments)
+        // What it would leave behind when it is killed goes with its folder.
+        .env("TMPDIR", folder)
         .current_dir(folder)
         // Where it panicked says enough; a backtrace would push that out of what is shown.
         .env("RUST_BACKTRACE", "0")
