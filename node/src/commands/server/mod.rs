@@ -10,7 +10,7 @@ mod memory;
 mod slowlog;
 mod stop;
 
-use super::arguments::is_word;
+use super::arguments::{integer, is_word};
 use super::{Action, Call, Handler};
 use shared::command::{CommandId, introspection};
 use shared::resp::{ErrorReply, REDIS_VERSION};
@@ -81,9 +81,15 @@ fn time(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// LOLWUT \[VERSION version \[number …\]\]
 fn lolwut(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let args = call.args;
-    if args.get(1).is_some_and(|word| is_word(word, "version")) {
-        for number in args.iter_from(2) {
-            super::arguments::integer(number)?;
+    if args.len() > 2 && is_word(args.at(1), "version") {
+        // Redis' drawings of old take numbers; it looks at no more of them.
+        let numbers = match integer(args.at(2))? {
+            5 => 3,
+            6 => 2,
+            _ => 0,
+        };
+        for number in args.iter_from(3).take(numbers) {
+            integer(number)?;
         }
     }
     let text = format!(
@@ -135,6 +141,28 @@ mod tests {
             "SCRIPT FLUSH zork",
             "-ERR SCRIPT FLUSH only support SYNC|ASYNC option\r\n",
         );
+    }
+
+    #[test]
+    fn the_drawing_takes_as_many_numbers_as_redis_reads() {
+        let mut node = TestNode::new();
+        let wrong = "-ERR value is not an integer or out of range\r\n";
+        for line in [
+            "LOLWUT VERSION x",
+            "LOLWUT VERSION 5 1 2 x",
+            "LOLWUT version 6 1 x",
+        ] {
+            assert_eq!(node.send(line), wrong, "{line}");
+        }
+        for line in [
+            "LOLWUT x",
+            "LOLWUT VERSION",
+            "LOLWUT VERSION 5 1 2 3 x",
+            "LOLWUT VERSION 6 1 2 x",
+            "LOLWUT VERSION 7 x",
+        ] {
+            assert!(node.send(line).starts_with('$'), "{line}");
+        }
     }
 
     #[test]
