@@ -481,17 +481,8 @@ impl Dispatcher<'_> {
     }
 
     fn answer_unknown(&mut self, error: &ErrorReply) -> Step {
-        let is_stranger = self
-            .receivers
-            .clients
-            .get(self.key)
-            .is_some_and(|client| !client.state.is_authenticated);
         self.receivers.stats.record_refused();
-        if is_stranger {
-            self.answer(|reply| reply.error(&ErrorReply::NoAuth));
-        } else {
-            self.answer(|reply| reply.error(error));
-        }
+        self.answer(|reply| reply.error(error));
         Step::Next
     }
 

@@ -45,11 +45,12 @@ pub(super) fn check(
     effects: &mut Effects,
     watch: &Stopwatch,
 ) -> Gate {
-    if !turn.client.authenticated && !spec.flags.contains(CommandFlags::NO_AUTH) {
-        return Gate::Refused(ErrorReply::NoAuth);
-    }
+    // In Redis' order: a stranger is told that, too.
     if spec.id == CommandId::Debug && !may_debug(turn) {
         return Gate::Refused(ErrorReply::DebugNotAllowed);
+    }
+    if !turn.client.authenticated && !spec.flags.contains(CommandFlags::NO_AUTH) {
+        return Gate::Refused(ErrorReply::NoAuth);
     }
     if turn.node.settings.hot.max_memory > 0 && spec.flags.contains(CommandFlags::DENY_OOM) {
         match make_room(turn.store, turn.node, effects, watch) {

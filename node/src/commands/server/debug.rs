@@ -196,6 +196,12 @@ mod tests {
             node.send("DEBUG SLEEP 0")
                 .starts_with("-ERR DEBUG command not allowed.")
         );
+        node.client.authenticated = false;
+        assert!(
+            node.send("DEBUG SLEEP 0")
+                .starts_with("-ERR DEBUG command not allowed.")
+        );
+        node.client.authenticated = true;
         node.node.settings.preset("enable-debug-command", "local");
         assert!(
             node.send("DEBUG SLEEP 0")
