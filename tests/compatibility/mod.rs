@@ -1,13 +1,15 @@
 //! Random commands with edge arguments to us and to a real redis-server 7.0.15: replies and their types are compared, and now and then every key.
 //!
 //! `SWITCHYARD_COMPATIBILITY_COMMANDS` says how many commands each target gets; `SWITCHYARD_SEED` repeats a run.
-//! [`draw`] and [`grammar`] say what is sent, [`compare`] when replies agree, [`allowed`] which differences are meant and why.
+//! [`draw`] and [`grammar`] say what is sent, [`inline`] how a person would type it, [`compare`] when replies agree, [`allowed`] which differences are meant and why.
 
 mod allowed;
 mod compare;
 mod draw;
 mod dump;
 mod grammar;
+mod inline;
+mod password;
 mod report;
 mod run;
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use super::draw::{Draw, Request};
 use super::grammar::{Scope, Step, draw_step, draw_walk, key_space};
 use super::report::Report;
-use super::{allowed, compare, dump};
+use super::{allowed, compare, dump, inline};
 use crate::support::{Client, Reply, encode};
 
 /// Most steps sent in one write.
@@ -135,11 +135,20 @@ impl Run {
         steps
     }
 
+    /// A request is sent as clients do, seldom as a person types it.
+    fn draw_bytes(&mut self, request: &Request) -> Vec<u8> {
+        let typed = match self.draw.dice.percent(3) {
+            true => inline::typed(&mut self.draw, request),
+            false => None,
+        };
+        typed.unwrap_or_else(|| encode(request))
+    }
+
     fn run_batch(&mut self, steps: &[Step], ours: &mut Side, redis: &mut Side) {
         let bytes: Vec<u8> = steps
             .iter()
             .flat_map(|step| step.requests.iter())
-            .flat_map(|request| encode(request))
+            .flat_map(|request| self.draw_bytes(request))
             .collect();
         // A side that closed early shows itself by the replies that are missing.
         drop(ours.client.send(&bytes));

@@ -55,11 +55,15 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
         (935..=939, _) => return server::look_inside(draw, scope == Scope::Server),
         (940..=969, _) => server::ANYWHERE_COMMANDS,
         (_, Scope::Server) => server::COMMANDS,
+        (970..=979, Scope::Proxy) => server::PROXY_COMMANDS,
         (_, Scope::Proxy) => strings::COMMANDS,
     };
     let mut request = draw.dice.pick(group)(draw);
     // Only where one argument less cannot become a command that stops or blocks the server.
-    if !std::ptr::eq(group, server::COMMANDS) {
+    let is_blurred = ![server::COMMANDS, server::PROXY_COMMANDS]
+        .iter()
+        .any(|other| std::ptr::eq(*other, group));
+    if is_blurred {
         draw.blur_arity(&mut request);
     }
     request[0] = draw.any_case(&request[0]);

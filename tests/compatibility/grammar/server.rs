@@ -6,11 +6,12 @@ use crate::compatibility::draw::{Draw, Request, request};
 
 /// Every command of the group that is about one server's inside.
 pub(super) const COMMANDS: &[Command] = &[
-    config_get,
-    config_get,
-    config_set,
-    config_set,
-    config_set,
+    |draw| config_get(draw, PRIVATE_SETTINGS),
+    |draw| config_get(draw, PRIVATE_SETTINGS),
+    |draw| request!["CONFIG", "GET", *draw.dice.pick(&["*max*", "[a-b]*", "c*"])],
+    |draw| config_set(draw, &[]),
+    |draw| config_set(draw, &[]),
+    |draw| config_set(draw, &[]),
     |_| request!["CONFIG", "RESETSTAT"],
     |_| request!["CONFIG", "REWRITE"],
     |draw| request!["CONFIG", draw.value()],
@@ -36,6 +37,12 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     |draw| request!["SHUTDOWN", *draw.dice.pick(&["ABORT", "BOGUS", "abort\0"])],
     |_| request!["SHUTDOWN", "ABORT", "NOW"],
+];
+
+/// Settings of the nodes behind a proxy.
+pub(super) const PROXY_COMMANDS: &[Command] = &[
+    |draw| config_get(draw, PROXY_SETTINGS),
+    |draw| config_set(draw, PROXY_SETTINGS),
 ];
 
 /// Those of the group that answer behind a proxy as on a server alone.
@@ -132,7 +139,16 @@ pub(super) const ANYWHERE_COMMANDS: &[Command] = &[
         ]
     },
     |_| request!["LOLWUT"],
-    |draw| request!["LOLWUT", "VERSION", *draw.dice.pick(&["5", "6", "1"])],
+    |draw| {
+        request![
+            "LOLWUT",
+            *draw.dice.pick(&["VERSION", "version\0", "BOGUS"]),
+            *draw.dice.pick(&["5", "6", "1", "x"]),
+            *draw.dice.pick(&["10", "66", "x"]),
+            *draw.dice.pick(&["1", "5", ""]),
+            *draw.dice.pick(&["1", "3", "abc"])
+        ]
+    },
     |draw| {
         request![
             "FUNCTION",
@@ -392,10 +408,26 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("maxclients", &["10000", "0"]),
 ];
 
-fn config_set(draw: &mut Draw) -> Request {
+/// Each server has a folder of its own.
+const PRIVATE_SETTINGS: &[&str] = &["dir"];
+
+/// A proxy answers these itself, and refuses to set them.
+const PROXY_SETTINGS: &[&str] = &["dir", "databases", "maxclients", "tcp-keepalive", "timeout"];
+
+/// A setting that is not one of `others`, with its values.
+fn setting(draw: &mut Draw, others: &[&str]) -> (&'static str, &'static [&'static str]) {
+    loop {
+        let (name, values) = *draw.dice.pick(SETTINGS);
+        if !others.contains(&name) {
+            return (name, values);
+        }
+    }
+}
+
+fn config_set(draw: &mut Draw, others: &[&str]) -> Request {
     let mut request = request!["CONFIG", "SET"];
     for _ in 0..1 + draw.dice.below(4) {
-        let (name, values) = *draw.dice.pick(SETTINGS);
+        let (name, values) = setting(draw, others);
         request.push(draw.any_case(name.as_bytes()));
         request.push(Vec::from(*draw.dice.pick(values)));
     }
@@ -405,23 +437,23 @@ fn config_set(draw: &mut Draw) -> Request {
     request
 }
 
-fn config_get(draw: &mut Draw) -> Request {
+fn config_get(draw: &mut Draw, others: &[&str]) -> Request {
+    const PATTERNS: &[&str] = &[
+        "maxmemory*",
+        "hash-*",
+        "nothing*",
+        "lfu-?*",
+        "[a-b]*",
+        "",
+        "*-SET-*",
+        "slave*",
+        "\0",
+    ];
     let mut request = request!["CONFIG", "GET"];
-    for _ in 0..1 + draw.dice.below(2) {
-        let (mut name, _) = *draw.dice.pick(SETTINGS);
-        if name == "dir" {
-            // Each server has a folder of its own.
-            name = "databases";
-        }
+    for _ in 0..1 + draw.dice.below(3) {
+        let (name, _) = setting(draw, others);
         let pattern = match draw.dice.below(8) {
-            0 => Vec::from(*draw.dice.pick(&[
-                "maxmemory*",
-                "hash-*",
-                "*max*",
-                "nothing*",
-                "lfu-?*",
-                "[a-c]*",
-            ])),
+            0 => Vec::from(*draw.dice.pick(PATTERNS)),
             _ => draw.any_case(name.as_bytes()),
         };
         request.push(pattern);
