@@ -4,12 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::allowed::is_cut_to_expiry_bits;
+use super::compare::CLOCK_TOLERANCE_MS;
 use super::report::Report;
 use crate::support::reply::shown;
 use crate::support::{Client, Reply};
-
-/// How far apart two times to live may be; see the same tolerance for replies.
-const CLOCK_TOLERANCE_MS: u64 = 5_000;
 
 /// A key as the outside sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
