@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use crate::support::{Client, Reply, encode};
 /// What a server may grow by, whatever one client does: its hard output limit is far above, so that the soft one must do it.
 const GROWTH: u64 = 256 * 1024 * 1024;
 
-/// Runs `attack` against a node and a proxy; afterwards each serves as before and has not grown beyond the bounds.
+/// Runs `attack` against a node and a proxy; meanwhile and afterwards each serves others, and has not grown beyond the bounds.
+/// (How soon others are served is what `cargo bench --bench end_to_end -- hostile` prints.)
 fn survives(attack: impl Fn(SocketAddr)) {
     let mut node = start_node(&[]);
     check_survival(&mut node, &attack);
@@ -27,7 +29,8 @@ fn check_survival(server: &mut Server, attack: &impl Fn(SocketAddr)) {
     let mut bystander = server.connect();
     assert_eq!(bystander.call_words("SET bystander v"), Reply::ok());
     let before = server.resident_bytes();
-    attack(server.address);
+    let answers = answered_during(server.connect(), || attack(server.address));
+    eprintln!("others had {answers} answers meanwhile");
     assert!(server.is_alive(), "crashed: {}", server.output());
     assert_eq!(bystander.call_words("GET bystander"), Reply::bulk("v"));
     assert_eq!(
@@ -36,6 +39,38 @@ fn check_survival(server: &mut Server, attack: &impl Fn(SocketAddr)) {
     );
     let growth = server.resident_bytes().saturating_sub(before);
     assert!(growth < GROWTH, "grew by {growth} bytes");
+}
+
+/// Ends what others do also when the attack fails, or the failure would look like a hang.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Asks PING and GET by turns while `attack` runs: each is answered rightly, within the client's deadline. Gives their number, at least one of each.
+fn answered_during(mut bystander: Client, attack: impl FnOnce()) -> u64 {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let serving = scope.spawn(|| {
+            let mut answers = 0;
+            loop {
+                let pong = bystander.call_words("PING");
+                assert_eq!(pong, Reply::Simple(b"PONG".to_vec()));
+                assert_eq!(bystander.call_words("GET bystander"), Reply::bulk("v"));
+                answers += 2;
+                if is_over.load(Ordering::Relaxed) {
+                    return answers;
+                }
+            }
+        });
+        let ends = Ends(&is_over);
+        attack();
+        drop(ends);
+        serving.join().expect("others were served")
+    })
 }
 
 /// Sends what the server may refuse to read to its end, and reads what it says.
@@ -293,6 +328,48 @@ fn ten_thousand_connections_come_and_go() {
                 .is_ok_and(|reply| reply == Reply::Simple(b"PONG".to_vec()))
         });
     });
+}
+
+/// What a few bytes can ask for: more than a hundred kilobytes each, 7,000 times.
+const SHORT_REQUESTS: [&str; 3] = ["COMMAND\r\n", "COMMAND DOCS\r\n", "INFO\r\n"];
+
+/// What such a client may make a server grow by: the soft limit of its output, a long reply, and buffers on the way.
+const GROWTH_FOR_LONG_REPLIES: u64 = 64 * 1024 * 1024;
+
+/// With turns that only end when all requests of a read are carried out, a proxy would make a gigabyte of replies before anybody else is served.
+#[test]
+fn long_replies_to_short_requests_are_made_as_they_are_taken() {
+    let check = |server: &Server| {
+        let mut setter = server.connect();
+        assert_eq!(setter.call_words("SET bystander v"), Reply::ok());
+        for words in SHORT_REQUESTS {
+            let before = server.resident_bytes();
+            let mut most = before;
+            let greedy = server.connect();
+            let mut sender = greedy.sender();
+            let mut others = server.connect();
+            thread::scope(|scope| {
+                // None of its replies is read: when it has sent all, or the server takes no more, everything that will be made has been asked for.
+                sender
+                    .set_write_timeout(Some(Duration::from_millis(500)))
+                    .expect("a deadline");
+                let sending =
+                    scope.spawn(move || drop(sender.write_all(words.repeat(7_000).as_bytes())));
+                let mut rounds = 0;
+                while rounds < 200 || !sending.is_finished() {
+                    assert_eq!(others.call_words("GET bystander"), Reply::bulk("v"));
+                    most = most.max(server.resident_bytes());
+                    rounds += 1;
+                }
+            });
+            let growth = most - before;
+            eprintln!("{}: grew by {} KiB", words.trim_end(), growth / 1024);
+            assert!(growth < GROWTH_FOR_LONG_REPLIES, "{words}: {growth}");
+            drop(greedy);
+        }
+    };
+    check(&start_node(&[]));
+    check(&Cluster::start(2).proxy);
 }
 
 #[test]
