@@ -30,6 +30,21 @@ pub(crate) fn cpu_nanoseconds(pids: &[u32]) -> u64 {
     pids.iter().map(|pid| of_one(*pid)).sum()
 }
 
+/// Nanoseconds of CPU time of each thread of these processes, by its number.
+pub(crate) fn cpu_nanoseconds_by_thread(pids: &[u32]) -> Vec<(u32, u64)> {
+    let tasks = |pid: &u32| fs::read_dir(format!("/proc/{pid}/task")).ok();
+    let time = |task: fs::DirEntry| {
+        let number = task.file_name().to_str()?.parse().ok()?;
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        Some((number, text.split_whitespace().next()?.parse().ok()?))
+    };
+    pids.iter()
+        .filter_map(tasks)
+        .flatten()
+        .filter_map(|task| time(task.ok()?))
+        .collect()
+}
+
 fn of_one(pid: u32) -> u64 {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return 0;

@@ -47,6 +47,8 @@
 //! - Two commands of one client on one key never overtake each other: one pipe per node, database and protocol; a change of any of these waits for the
 //!   replies that are still missing (`dispatch`), and so does a change of the topology.
 //! - A key that is void stays void: late replies find nobody (`slab`).
+//! - Nobody holds a thread: a turn ends by time, by the bytes written and by the replies that wait (`dispatch`, `client::connection`, `pipe::connection`),
+//!   sockets are closed a few at a time (`departures`), and what is large travels by pipes of its own (`pipe::set`, `Class::Bulk`).
 //! - Bounds, each with a name: reads and requests per turn, input and output per client, requests under way per client, bytes and requests per pipe, clients,
 //!   orders per thread. What happens at each is written beside it; their values are settings of `[proxy]`.
 //!

@@ -606,3 +606,36 @@ fn a_pause_holds_writes_or_everything_and_ends() {
     assert!(begin.elapsed() >= Duration::from_millis(100));
     proxy.stop().unwrap();
 }
+
+#[test]
+fn a_client_with_something_large_gets_pipes_of_its_own_and_keeps_its_order() {
+    let node = FakeNode::start();
+    let mut config = settings();
+    config.threads = 1;
+    let proxy = start(config, &[&node]);
+    let mut others = Client::connect(proxy.client_address());
+    assert_eq!(others.ask("GET a"), "$1\r\na\r\n");
+    assert_eq!(node.connections(), 1);
+    // Slow, so that small commands are under way when the large one comes.
+    node.behave(Manner::Slow(2_000));
+    let large = format!("SET k {}", "v".repeat(300_000));
+    let mut client = Client::connect(proxy.client_address());
+    for _ in 0..3 {
+        client.send(&["GET one", "GET two", &large, "GET three", "PING"]);
+        assert_eq!(client.reply().unwrap(), "$3\r\none\r\n");
+        assert_eq!(client.reply().unwrap(), "$3\r\ntwo\r\n");
+        assert_eq!(client.reply().unwrap(), "+OK\r\n");
+        assert_eq!(client.reply().unwrap(), "$5\r\nthree\r\n");
+        assert_eq!(client.reply().unwrap(), "+PONG\r\n");
+        assert_eq!(others.ask("GET a"), "$1\r\na\r\n");
+    }
+    assert_eq!(node.connections(), 2, "one pipe more, for whoever is large");
+    let log = node.log();
+    let own: Vec<&str> = log
+        .iter()
+        .filter(|line| *line != "GET a")
+        .map(|line| line.split(' ').nth(1).unwrap())
+        .collect();
+    assert_eq!(own, ["one", "two", "k", "three"].repeat(3), "in order");
+    proxy.stop().unwrap();
+}

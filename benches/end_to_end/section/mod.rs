@@ -1,6 +1,7 @@
 //! What is measured, a section a file; each can be asked for by its name.
 
 mod expiry;
+mod hostile;
 mod idle;
 mod memory;
 mod node;
@@ -23,4 +24,5 @@ pub(crate) const ALL: &[Section] = &[
     ("pauses", pauses::measure),
     ("expiry", expiry::measure),
     ("idle", idle::measure),
+    ("hostile", hostile::measure),
 ];

@@ -105,6 +105,11 @@ impl FakeNode {
         self.listen(listener);
     }
 
+    /// How many connections it has accepted since it was started.
+    pub(crate) fn connections(&self) -> usize {
+        self.inner.connections.lock().unwrap().len()
+    }
+
     /// The commands received, without those of the handshake.
     pub(crate) fn log(&self) -> Vec<String> {
         self.inner.log.lock().unwrap().clone()

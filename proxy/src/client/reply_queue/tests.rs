@@ -87,3 +87,23 @@ proptest! {
         prop_assert_eq!(queue.bytes(), 0);
     }
 }
+
+#[test]
+fn as_many_requests_are_under_way_as_their_replies_are_short() {
+    const BYTES: usize = 1 << 20;
+    let mut buffers = Buffers::default();
+    let mut queue = ReplyQueue::default();
+    let mut answered = |bytes: usize, times: usize| {
+        for _ in 0..times {
+            let first = queue.expect(Source::Pipe(0), 4, false);
+            let replies = vec![b'r'; bytes * 4];
+            queue.deliver(first, 4, ReplyBytes::Lent(&replies), &mut buffers);
+        }
+        queue.requests_for(BYTES)
+    };
+    assert_eq!(answered(0, 0), 512, "nobody knows yet");
+    assert_eq!(answered(10_000, 1), 64, "long ones count at once");
+    assert_eq!(answered(7, 1), 128, "short ones bit by bit");
+    assert_eq!(answered(7, 20), 131_072);
+    assert_eq!(answered(10_000_000, 1), 16, "some in any case");
+}

@@ -1,0 +1,83 @@
+//! A client that minds its own business, and how long it waits for each reply.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::machine::cpu_nanoseconds_by_thread;
+use crate::peers::Target;
+use crate::support::eventually::Stopwatch;
+use crate::support::{Client, Reply};
+
+/// How long it waited.
+pub(super) struct Waits {
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    pub(super) greatest_ms: f64,
+    /// The most CPU time that one thread of the servers used while one reply was waited for.
+    pub(super) own_ms: f64,
+}
+
+/// The client, and when it is to stop.
+pub(super) struct Bystander<'a> {
+    target: &'a Target,
+    ends: AtomicBool,
+}
+
+impl<'a> Bystander<'a> {
+    /// Of this server.
+    pub(super) fn new(target: &'a Target) -> Self {
+        let reply = target.front.connect().call_words("SET bystander v");
+        assert_eq!(reply, Reply::ok());
+        Self {
+            target,
+            ends: AtomicBool::new(false),
+        }
+    }
+
+    /// The reply that it waits for now is its last.
+    pub(super) fn end(&self) {
+        self.ends.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks until the end. Other clients have been there before: its connection is one of the first.
+    pub(super) fn watch(&self) -> Waits {
+        let mut client: Client = self.target.front.connect();
+        let pids = self.target.pids();
+        let expected = [
+            ("PING", Reply::Simple(b"PONG".to_vec())),
+            ("GET bystander", Reply::bulk("v")),
+        ];
+        let mut waits = Vec::new();
+        let mut own = 0;
+        let mut used = cpu_nanoseconds_by_thread(&pids);
+        while !self.ends.load(Ordering::Relaxed) {
+            for (words, expected) in &expected {
+                let watch = Stopwatch::start();
+                let reply = client.call_words(words);
+                waits.push(watch.elapsed().as_secs_f64() * 1000.0);
+                assert_eq!(reply, *expected);
+                let now = cpu_nanoseconds_by_thread(&pids);
+                own = own.max(most_of_one_thread(&used, &now));
+                used = now;
+            }
+        }
+        waits.sort_by(f64::total_cmp);
+        let last = waits.len() - 1;
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds with a few digits")]
+        let own_ms = own as f64 / 1e6;
+        Waits {
+            p50_ms: waits[last / 2],
+            p99_ms: waits[last - last / 100],
+            greatest_ms: waits[last],
+            own_ms,
+        }
+    }
+}
+
+/// Nanoseconds by which the thread that worked most has got on.
+fn most_of_one_thread(before: &[(u32, u64)], after: &[(u32, u64)]) -> u64 {
+    let since = |(thread, used): &(u32, u64)| {
+        let known = before.iter().find(|(known, _)| known == thread);
+        used - known.map_or(*used, |(_, used)| *used)
+    };
+    after.iter().map(since).max().unwrap_or_default()
+}

@@ -1,0 +1,100 @@
+//! Clients that mean harm, one attack at a time: how long does a bystander wait meanwhile, and what does the server grow by?
+//!
+//! A bystander asks PING and GET by turns, the next as soon as the last is answered. Two figures of its greatest wait: the time itself, which contains
+//! whatever else the machine did, and the CPU time that one thread of the servers used during one wait, which does not: that is their own doing.
+//! The line without an attack shows what the machine adds.
+
+mod attack;
+mod bystander;
+
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use self::attack::{ALL, Attack};
+use self::bystander::{Bystander, Waits};
+use crate::Settings;
+use crate::peers::{self, Target};
+use crate::support::eventually::{Stopwatch, pause};
+use crate::table::{Table, digits};
+
+/// What a bystander may wait, milliseconds.
+const GOAL_MS: f64 = 5.0;
+
+/// What one attack may make a server grow by; the bound of `tests/hostile.rs`.
+const GOAL_MB: f64 = 256.0;
+
+/// How often resident memory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+pub(super) fn measure(settings: &Settings, table: &mut Table) {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("readable");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("up to the hard limit");
+    let makers: [(bool, fn() -> Target); 3] = [
+        (true, peers::node),
+        (true, || peers::proxy(2, &[])),
+        (false, peers::redis),
+    ];
+    for attack in ALL {
+        for (is_ours, make) in makers {
+            let target = make();
+            let seen = under_attack(&target, attack, settings.length);
+            print(table, &target.name, attack.name, is_ours, &seen);
+        }
+    }
+}
+
+/// What was seen during an attack.
+struct Seen {
+    waits: Waits,
+    grown_mb: f64,
+}
+
+/// Repeats the attack for `length` at least, once in any case, with a server that is new.
+fn under_attack(target: &Target, attack: &Attack, length: Duration) -> Seen {
+    let bystander = Bystander::new(target);
+    let before = target.front.resident_bytes();
+    let mut most = before;
+    let waits = thread::scope(|scope| {
+        let watching = scope.spawn(|| bystander.watch());
+        let address = target.address;
+        let attacking = scope.spawn(move || {
+            let watch = Stopwatch::start();
+            while {
+                (attack.run)(address);
+                watch.elapsed() < length
+            } {}
+        });
+        while !attacking.is_finished() {
+            most = most.max(target.front.resident_bytes());
+            pause(LOOK_EVERY);
+        }
+        // The aftermath counts as well: what is closed has to be cleared away.
+        pause(length / 10);
+        most = most.max(target.front.resident_bytes());
+        bystander.end();
+        attacking.join().expect("the attack was carried out");
+        watching.join().expect("the bystander was served")
+    });
+    #[expect(clippy::cast_precision_loss, reason = "megabytes with a few digits")]
+    let grown_mb = (most - before) as f64 / 1024.0 / 1024.0;
+    Seen { waits, grown_mb }
+}
+
+fn print(table: &mut Table, target: &str, attack: &str, is_ours: bool, seen: &Seen) {
+    let waits = &seen.waits;
+    let what = format!("{target}: {attack}");
+    if is_ours {
+        table.at_most(&what, GOAL_MS, waits.greatest_ms, " ms");
+        table.at_most("  the server's own of it", GOAL_MS, waits.own_ms, " ms");
+        table.at_most("  grown by", GOAL_MB, seen.grown_mb, " MB");
+    } else {
+        let ms = |value| format!("{} ms", digits(value));
+        table.figure(&what, &ms(waits.greatest_ms));
+        table.figure("  the server's own of it", &ms(waits.own_ms));
+        table.figure("  grown by", &format!("{} MB", digits(seen.grown_mb)));
+    }
+    let shown = format!("{} / {} ms", digits(waits.p50_ms), digits(waits.p99_ms));
+    table.figure("  p50 / p99 of the waits", &shown);
+}
