@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use shared::slot::SlotId;
 
@@ -244,7 +244,7 @@ fn under_load(
         let ending = EndsLoad(&load);
         disturb(cluster, &load);
         drop(ending);
-        let counters = clients.into_iter().map(|client| client.join());
+        let counters = clients.into_iter().map(ScopedJoinHandle::join);
         counters
             .flat_map(|counters| counters.expect("a client's own words are above"))
             .collect()
