@@ -45,7 +45,7 @@ pub(crate) enum Step {
 
 /// Time after which a client's turn ends although there are more requests, ns. Looked at behind requests that may take long; those that are just forwarded
 /// are bounded by what one read brings.
-const TURN_NS: u64 = 500_000;
+pub(crate) const TURN_NS: u64 = 500_000;
 
 /// Consecutive requests of a batch that lie one behind the other and go to the same pipe.
 pub(crate) struct Run {

@@ -23,6 +23,7 @@ use super::handshake::Handshake;
 use super::send_queue::CHUNKS_PER_WRITE;
 use super::set::{Lane, PipeNumber};
 use crate::client::ReplyBytes;
+use crate::dispatch::TURN_NS;
 use crate::receivers::Failure;
 use crate::retry::{Fate, fate};
 use crate::thread::{ProxyThread, TurnEnd};
@@ -180,8 +181,11 @@ impl ProxyThread {
                 Err(error) => return Poll::Ready(TurnEnd::End(Some(error.into()))),
             }
         }
+        let began = self.receivers.stopwatch.read();
         for _ in 0..READS_PER_TURN {
             match self.read_pipe(number, cx) {
+                // Putting replies of several nodes together may take long.
+                Poll::Ready(Ok(())) if self.receivers.stopwatch.since_ns(began) > TURN_NS => break,
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => {
                     self.wake_flusher();

@@ -43,9 +43,9 @@ const LEAST_REQUESTS: u64 = 16;
 struct ReplyLength(u32);
 
 impl Default for ReplyLength {
-    /// 2 KB, as long as nobody knows: not so many requests are sent at first that their replies could hold up everybody else's.
+    /// 8 KB, as long as nobody knows: not so many requests are sent at first that their replies could hold up everybody else's.
     fn default() -> Self {
-        Self(11)
+        Self(13)
     }
 }
 

@@ -101,7 +101,7 @@ fn as_many_requests_are_under_way_as_their_replies_are_short() {
         }
         queue.requests_for(BYTES)
     };
-    assert_eq!(answered(0, 0), 512, "nobody knows yet");
+    assert_eq!(answered(0, 0), 128, "nobody knows yet");
     assert_eq!(answered(10_000, 1), 64, "long ones count at once");
     assert_eq!(answered(7, 1), 128, "short ones bit by bit");
     assert_eq!(answered(7, 20), 131_072);
