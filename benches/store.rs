@@ -8,7 +8,8 @@
 )]
 
 use node::store::{
-    DbIndex, EXPIRE_SLICE, EvictionPolicy, EvictionSettings, ExpiryChange, Key, KeyHash, Store,
+    DbIndex, EXPIRE_SLICE, EvictionPolicy, EvictionSettings, ExpectedEntries, ExpiryChange, Key,
+    KeyHash, Store,
 };
 use rustix::time::{ClockId, clock_gettime};
 
@@ -166,14 +167,18 @@ fn ask_ahead(store: &Store, hashes: &[KeyHash]) {
     for &hash in hashes {
         store.prefetch_line(DB, hash);
     }
-    let strays: Vec<KeyHash> = hashes
-        .iter()
-        .copied()
-        .filter(|&hash| !store.prefetch_entry(DB, hash))
-        .collect();
-    for hash in strays {
-        store.prefetch_stray(DB, hash);
+    let mut expected = ExpectedEntries::default();
+    let mut strays = Vec::new();
+    for &hash in hashes {
+        if !store.expect_entry(DB, hash, &mut expected) {
+            strays.push(hash);
+        }
     }
+    store.prefetch_expected(DB, &mut expected);
+    for hash in strays {
+        store.expect_stray(DB, hash, &mut expected);
+    }
+    store.prefetch_expected(DB, &mut expected);
 }
 
 /// The best of some passes over random keys, in batches; `work` gets a key, its number and hash.

@@ -4,7 +4,7 @@
 //! Each stage asks in a row, without work between: what a question costs is the walk through the page tables, and the processor
 //! makes several walks at once only for questions that stand close together (spread over the other work they cost a tenth more).
 
-use crate::store::{DbIndex, KeyHash, Store};
+use crate::store::{DbIndex, ExpectedEntries, KeyHash, Store};
 
 /// The keys of a window, in order. Its vectors are reused.
 #[derive(Debug, Default)]
@@ -13,6 +13,7 @@ pub(super) struct Lookahead {
     keys: Vec<(u32, KeyHash)>,
     /// Those that may lie elsewhere than in their home lines.
     strays: Vec<KeyHash>,
+    expected: ExpectedEntries,
 }
 
 impl Lookahead {
@@ -21,6 +22,7 @@ impl Lookahead {
         Self {
             keys: Vec::with_capacity(keys),
             strays: Vec::with_capacity(keys),
+            expected: ExpectedEntries::default(),
         }
     }
 
@@ -50,17 +52,18 @@ impl Lookahead {
 
     /// Asks for the lines and the entries of all keys.
     pub(super) fn ask(&mut self, store: &Store, db: DbIndex) {
-        self.strays.clear();
         for (_, hash) in &self.keys {
             store.prefetch_line(db, *hash);
         }
         for (_, hash) in &self.keys {
-            if !store.prefetch_entry(db, *hash) {
+            if !store.expect_entry(db, *hash, &mut self.expected) {
                 self.strays.push(*hash);
             }
         }
-        for hash in &self.strays {
-            store.prefetch_stray(db, *hash);
+        store.prefetch_expected(db, &mut self.expected);
+        for hash in self.strays.drain(..) {
+            store.expect_stray(db, hash, &mut self.expected);
         }
+        store.prefetch_expected(db, &mut self.expected);
     }
 }

@@ -9,7 +9,7 @@ use super::eviction::Evictor;
 use super::hash::{KeyHasher, splitmix};
 use super::key::{DbIndex, Key, KeyHash};
 use super::reclaim::Reclaimer;
-use super::slab::MAX_PAGES;
+use super::slab::{Handle, MAX_PAGES};
 use super::value::{
     ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value, canonical_integer,
 };
@@ -55,6 +55,10 @@ enum Before {
     Dead(Found),
     Alive(Found),
 }
+
+/// Where the entries of some keys are, most likely: good for asking memory ahead, and for nothing else.
+#[derive(Debug, Default)]
+pub struct ExpectedEntries(Vec<Handle>);
 
 impl Store {
     /// An empty keyspace of `databases` databases. `seed` makes hashes unpredictable to clients.
@@ -110,17 +114,27 @@ impl Store {
         self.database(db).prefetch_line(hash);
     }
 
-    /// Stage 3: matches the line (by now in cache) and asks for the entry. `false` when the key may lie in another line; that one is asked for then.
+    /// Stage 3: matches the line (by now in cache) and notes the entry. `false` when the key may lie in another line; that one is asked for then.
     #[inline]
     #[must_use]
-    pub fn prefetch_entry(&self, db: DbIndex, hash: KeyHash) -> bool {
-        self.database(db).prefetch_entries(hash)
+    pub fn expect_entry(&self, db: DbIndex, hash: KeyHash, expected: &mut ExpectedEntries) -> bool {
+        self.database(db)
+            .expect_entries(hash, |handle| expected.0.push(handle))
     }
 
-    /// Stage 4, for such a key: matches the other lines and asks for the entry.
+    /// Stage 4, for such a key: matches the other lines and notes the entry.
+    pub fn expect_stray(&self, db: DbIndex, hash: KeyHash, expected: &mut ExpectedEntries) {
+        self.database(db)
+            .expect_strays(hash, |handle| expected.0.push(handle));
+    }
+
+    /// Asks for all entries that were noted, and forgets them.
     #[inline]
-    pub fn prefetch_stray(&self, db: DbIndex, hash: KeyHash) {
-        self.database(db).prefetch_stray(hash);
+    pub fn prefetch_expected(&self, db: DbIndex, expected: &mut ExpectedEntries) {
+        let database = self.database(db);
+        for handle in expected.0.drain(..) {
+            database.prefetch_entry(handle);
+        }
     }
 
     #[inline]

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! - [`entry`]: an entry's bytes. [`hash`]: keys to numbers. [`keyspace`]: reading and writing keys. [`upkeep`]: all that happens to many keys at once.
-//! - A batch: [`Store::hash`] and [`Store::prefetch_path`] for a key, some keys later [`Store::prefetch_line`], later [`Store::prefetch_entry`] (and [`Store::prefetch_stray`] where that says `false`), then the command.
+//! - A batch: [`Store::hash`] and [`Store::prefetch_path`] for all keys, [`Store::prefetch_line`] for all, [`Store::expect_entry`] for all (and [`Store::expect_stray`] where that says `false`), [`Store::prefetch_expected`], then the commands.
 
 mod access;
 mod chunked;
@@ -37,7 +37,7 @@ pub(crate) use entry::LATEST_EXPIRY;
 pub use counters::{ExpireStep, MemoryUse, StoreCounters};
 pub use eviction::{EvictionPolicy, EvictionSettings, UnknownPolicy};
 pub use key::{DbIndex, Key, KeyHash};
-pub use keyspace::Store;
+pub use keyspace::{ExpectedEntries, Store};
 pub use upkeep::EXPIRE_SLICE;
 pub use value::{
     ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value, canonical_integer,

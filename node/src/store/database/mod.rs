@@ -203,15 +203,22 @@ impl Database {
     }
 
     #[inline]
-    pub(in crate::store) fn prefetch_entries(&self, hash: KeyHash) -> bool {
-        self.index
-            .prefetch_entries(hash, |handle| self.slabs.prefetch(handle))
+    pub(in crate::store) fn expect_entries(
+        &self,
+        hash: KeyHash,
+        expect: impl FnMut(Handle),
+    ) -> bool {
+        self.index.expect_entries(hash, expect)
     }
 
     #[inline(never)]
-    pub(in crate::store) fn prefetch_stray(&self, hash: KeyHash) {
-        self.index
-            .prefetch_strays(hash, |handle| self.slabs.prefetch(handle));
+    pub(in crate::store) fn expect_strays(&self, hash: KeyHash, expect: impl FnMut(Handle)) {
+        self.index.expect_strays(hash, expect);
+    }
+
+    #[inline]
+    pub(in crate::store) fn prefetch_entry(&self, handle: Handle) {
+        self.slabs.prefetch(handle);
     }
 
     /// The entry of a key, expired or not.

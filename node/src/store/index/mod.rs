@@ -217,9 +217,9 @@ impl Index {
         }
     }
 
-    /// Asks, through `ask`, for the entries that a lookup of this hash will most likely read. `false` when none is in the home line but may be elsewhere; the lines there are asked for then.
+    /// Names the entries that a lookup of this hash will most likely read. `false` when none is in the home line but may be elsewhere; the lines there are asked for then.
     #[inline]
-    pub(super) fn prefetch_entries(&self, hash: KeyHash, ask: impl Fn(Handle)) -> bool {
+    pub(super) fn expect_entries(&self, hash: KeyHash, expect: impl FnMut(Handle)) -> bool {
         let Some(trie) = &self.trie else {
             return true;
         };
@@ -230,7 +230,7 @@ impl Index {
             self.prefetch_elsewhere(leaf, hash);
             return false;
         }
-        slots.for_each(|slot| ask(line.handle(slot)));
+        slots.map(|slot| line.handle(slot)).for_each(expect);
         true
     }
 
@@ -246,7 +246,7 @@ impl Index {
     }
 
     /// The same, for the entries that a lookup finds elsewhere than in the home line.
-    pub(super) fn prefetch_strays(&self, hash: KeyHash, ask: impl Fn(Handle)) {
+    pub(super) fn expect_strays(&self, hash: KeyHash, expect: impl FnMut(Handle)) {
         let Some(trie) = &self.trie else {
             return;
         };
@@ -255,7 +255,7 @@ impl Index {
         for at in elsewhere(lines, leaf.size(), leaf.home(hash.0)) {
             let mut slots = lines[at].matching(leaf::fingerprint(hash.0)).peekable();
             if slots.peek().is_some() {
-                slots.for_each(|slot| ask(lines[at].handle(slot)));
+                slots.map(|slot| lines[at].handle(slot)).for_each(expect);
                 return;
             }
         }

@@ -1,6 +1,7 @@
 //! Random operations on both keyspaces.
 
 use super::*;
+use crate::store::ExpectedEntries;
 use proptest::prelude::*;
 
 struct Pair {
@@ -153,9 +154,11 @@ impl Pair {
         }
         self.real.prefetch_path(db, ours.hash);
         self.real.prefetch_line(db, ours.hash);
-        if !self.real.prefetch_entry(db, ours.hash) {
-            self.real.prefetch_stray(db, ours.hash);
+        let mut expected = ExpectedEntries::default();
+        if !self.real.expect_entry(db, ours.hash, &mut expected) {
+            self.real.expect_stray(db, ours.hash, &mut expected);
         }
+        self.real.prefetch_expected(db, &mut expected);
         assert_eq!(self.real.peek(db, ours), self.plain.peek(db, theirs));
         assert_eq!(
             self.real.usage(db, ours).map(|usage| usage.idle_seconds),
