@@ -3,8 +3,7 @@
 //! [`MOST_WAITING`].
 
 use crate::shell::Shell;
-use std::cell::RefCell;
-use std::collections::VecDeque;
+use shared::drop_queue::DropQueue;
 use std::rc::Rc;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -15,32 +14,26 @@ const CLOSES_PER_TURN: usize = 32;
 const MOST_WAITING: usize = 16 * 1024;
 
 /// Sockets of clients that have gone.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Departures {
-    waiting: RefCell<VecDeque<TcpStream>>,
+    sockets: DropQueue<TcpStream>,
     news: Notify,
 }
 
 impl Departures {
-    /// Closes the socket soon.
-    pub(crate) fn close_soon(&self, stream: TcpStream) {
-        let mut waiting = self.waiting.borrow_mut();
-        if waiting.len() < MOST_WAITING {
-            waiting.push_back(stream);
-            self.news.notify_one();
+    /// Nobody has gone.
+    pub(crate) fn new() -> Self {
+        Self {
+            sockets: DropQueue::new(MOST_WAITING, CLOSES_PER_TURN),
+            news: Notify::new(),
         }
     }
 
-    /// Closes some; whether more are waiting.
-    fn close_some(&self) -> bool {
-        let mut waiting = self.waiting.borrow_mut();
-        let some = waiting.len().min(CLOSES_PER_TURN);
-        drop(waiting.drain(..some));
-        if waiting.is_empty() {
-            // What a crowd took goes back.
-            waiting.shrink_to(CLOSES_PER_TURN);
+    /// Closes the socket soon.
+    pub(crate) fn close_soon(&self, stream: TcpStream) {
+        if self.sockets.push(stream) {
+            self.news.notify_one();
         }
-        !waiting.is_empty()
     }
 }
 
@@ -48,7 +41,7 @@ impl Departures {
 pub(crate) async fn close_all(shell: Rc<Shell>) {
     loop {
         shell.departures.news.notified().await;
-        while shell.departures.close_some() {
+        while shell.departures.sockets.drop_some() {
             tokio::task::yield_now().await;
         }
     }

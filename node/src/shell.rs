@@ -87,7 +87,7 @@ impl Shell {
             }),
             scratch: RefCell::new(Scratch::new()),
             clock,
-            departures: Departures::default(),
+            departures: Departures::new(),
             tasks: RefCell::new(HashMap::new()),
             left: Notify::new(),
             unpaused: Notify::new(),

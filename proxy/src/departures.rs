@@ -2,10 +2,9 @@
 //! Decides nothing. Invariant: no turn closes more than [`CLOSES_PER_TURN`], so nobody waits for a crowd that leaves; what waits is bounded by
 //! [`MOST_WAITING`].
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 
+use shared::drop_queue::DropQueue;
 use tokio::sync::Notify;
 
 use crate::client::stream::ClientStream;
@@ -17,32 +16,26 @@ const CLOSES_PER_TURN: usize = 32;
 const MOST_WAITING: usize = 16 * 1024;
 
 /// Sockets of clients that have gone.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Departures {
-    waiting: RefCell<VecDeque<ClientStream>>,
+    sockets: DropQueue<ClientStream>,
     news: Notify,
 }
 
 impl Departures {
-    /// Closes the socket soon.
-    pub(crate) fn close_soon(&self, stream: ClientStream) {
-        let mut waiting = self.waiting.borrow_mut();
-        if waiting.len() < MOST_WAITING {
-            waiting.push_back(stream);
-            self.news.notify_one();
+    /// Nobody has gone.
+    pub(crate) fn new() -> Self {
+        Self {
+            sockets: DropQueue::new(MOST_WAITING, CLOSES_PER_TURN),
+            news: Notify::new(),
         }
     }
 
-    /// Closes some; whether more are waiting.
-    fn close_some(&self) -> bool {
-        let mut waiting = self.waiting.borrow_mut();
-        let some = waiting.len().min(CLOSES_PER_TURN);
-        drop(waiting.drain(..some));
-        if waiting.is_empty() {
-            // What a crowd took goes back.
-            waiting.shrink_to(CLOSES_PER_TURN);
+    /// Closes the socket soon.
+    pub(crate) fn close_soon(&self, stream: ClientStream) {
+        if self.sockets.push(stream) {
+            self.news.notify_one();
         }
-        !waiting.is_empty()
     }
 }
 
@@ -50,7 +43,7 @@ impl Departures {
 pub(crate) async fn close_all(departures: Rc<Departures>) {
     loop {
         departures.news.notified().await;
-        while departures.close_some() {
+        while departures.sockets.drop_some() {
             tokio::task::yield_now().await;
         }
     }

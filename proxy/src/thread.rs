@@ -158,7 +158,7 @@ impl ProxyThread {
                 batch: RequestBatch::default(),
                 split: Split::default(),
                 flusher: None,
-                departures: Rc::default(),
+                departures: Rc::new(Departures::new()),
                 tick_ms: proxy.clock.monotonic_ms(),
                 clock: proxy.clock.clone(),
                 is_stopping: false,

@@ -3,7 +3,7 @@
 //! - [`resp`]: requests and replies as bytes: scanning, encoding, every error text.
 //! - [`command`]: the one table of commands, and the answers read from it.
 //! - [`slot`]: key → slot. [`topology`]: slots → shards → nodes.
-//! - [`config`]: settings from file, environment and flags. [`clock`]: the only door through which time enters. [`backoff`]: how long to wait before trying again. [`glob`]: patterns as in KEYS.
+//! - [`config`]: settings from file, environment and flags. [`clock`]: the only door through which time enters. [`backoff`]: how long to wait before trying again. [`glob`]: patterns as in KEYS. [`drop_queue`]: dropping many things a few at a time.
 //!
 //! Pure but for [`config`] (reads a file when told to) and [`clock`] (reads the clock).
 
@@ -11,6 +11,7 @@ pub mod backoff;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod drop_queue;
 pub mod glob;
 pub mod resp;
 pub mod slot;

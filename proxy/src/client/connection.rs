@@ -229,7 +229,7 @@ impl ProxyThread {
             } else {
                 client.is_stopped = true;
                 if !self.limits.lets_answer(client) {
-                    client.state.is_bulky(self.tick_ms);
+                    client.state.keep_apart(self.tick_ms);
                 }
                 return Poll::Pending;
             };
@@ -390,7 +390,7 @@ impl ProxyThread {
             return ReadEnd::Gone;
         }
         if input.len() > LARGE_REQUEST_BYTES {
-            client.state.is_bulky(self.tick_ms);
+            client.state.keep_apart(self.tick_ms);
         }
         client.input = input;
         end

@@ -109,7 +109,7 @@ impl ClientState {
     }
 
     /// Something large of it is under way: for a while it is kept apart from others.
-    pub(crate) fn is_bulky(&mut self, now_ms: u64) {
+    pub(crate) fn keep_apart(&mut self, now_ms: u64) {
         self.bulky_until_ms = now_ms + BULKY_MS;
     }
 
