@@ -153,8 +153,21 @@ fn values_of_every_size_come_back_as_they_went() {
                 Reply::Integer(i64::try_from(length).expect("small"))
             );
             assert!(
-                client.call_words("GET sized") == Reply::Bulk(value),
+                client.call_words("GET sized") == Reply::Bulk(value.clone()),
                 "{length} bytes"
+            );
+            // Edited where it lies, and read in the same write as it is replaced.
+            let longer = Reply::Integer(i64::try_from(length + 1).expect("small"));
+            assert_eq!(client.call_words("APPEND sized x"), longer);
+            assert_eq!(
+                client.call_words("GETRANGE sized -1 -1"),
+                Reply::Bulk(b"x".to_vec())
+            );
+            let replies =
+                client.pipeline(&[set.to_vec(), [b"GET".to_vec(), b"sized".to_vec()].to_vec()]);
+            assert!(
+                replies == [Reply::ok(), Reply::Bulk(value)],
+                "{length} bytes in a pipeline"
             );
         }
     });

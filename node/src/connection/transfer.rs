@@ -1,7 +1,7 @@
 //! Bytes in and out of a connection's socket, without waiting for both at once.
 //! Never: looks into them. Invariants: reading stops above the soft bound of waiting replies; buffers go back when they are empty.
 
-use super::{Connection, Ending, INPUT_STEP_BYTES};
+use super::{Connection, Ending, INPUT_GROWTH, INPUT_STEP_BYTES};
 use crate::shell::SCRATCH_BYTES;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -60,7 +60,8 @@ impl Connection {
         let length = self.input.len();
         let wanted = self.scanner.missing_bytes();
         if self.input.capacity() - length < wanted.clamp(1, INPUT_STEP_BYTES) {
-            let step = wanted.clamp(INPUT_STEP_BYTES, length.max(INPUT_STEP_BYTES));
+            let most = (length * INPUT_GROWTH).max(INPUT_STEP_BYTES);
+            let step = wanted.clamp(INPUT_STEP_BYTES, most);
             self.input.reserve_exact(step);
         }
         pin!(self.stream.read_buf(&mut self.input)).poll(context)

@@ -6,6 +6,7 @@ use crate::execute::{BATCH_REQUESTS, BatchEnd, Executor, Output, Turn, Work};
 use crate::shell::Scratch;
 use shared::resp::{ErrorReply, ReplyWriter, RequestBatch};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Commands of one client between two chances for the others: at a quarter of a microsecond each, they wait a quarter of a millisecond.
@@ -17,6 +18,43 @@ const WRITE_BYTES: usize = 256 * 1024;
 /// What CONFIG REWRITE has replied before anybody knows whether it works.
 const OK: &[u8] = b"+OK\r\n";
 
+/// A buffer with one request of at least so many bytes is offered to the store: its value may stay where it is.
+const OFFERED_BYTES: usize = 256 * 1024;
+
+/// What a turn works on.
+enum Received<'a> {
+    /// In the shared buffer.
+    Shared(&'a mut [u8]),
+    /// In the connection's own.
+    Own(&'a mut Arc<Vec<u8>>),
+}
+
+impl Received<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Own(bytes) => bytes,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Own(bytes) => Arc::make_mut(bytes).as_mut_slice(),
+        }
+    }
+
+    /// The buffer, when it holds nothing of use but the last request of `left`, and much of that.
+    fn to_offer(&self, left: &Left) -> Option<&Arc<Vec<u8>>> {
+        let (Self::Own(bytes), [.., last]) = (self, left.batch.requests()) else {
+            return None;
+        };
+        let is_last = left.next + 1 == left.batch.requests().len();
+        (is_last && bytes.len() >= OFFERED_BYTES && last.end as usize == bytes.len())
+            .then_some(bytes)
+    }
+}
+
 impl Connection {
     /// Runs what was read into the shared buffer, behind the bytes of `input` that were copied there.
     pub(super) fn run_scratch(&mut self, received: usize) -> TurnEnd {
@@ -24,7 +62,7 @@ impl Connection {
         let scratch = &mut *shell.scratch.borrow_mut();
         let filled = self.input.len() + received;
         let mut bytes = std::mem::take(&mut scratch.input);
-        let end = self.run_bytes(&mut bytes[..filled], received, scratch);
+        let end = self.run_bytes(Received::Shared(&mut bytes[..filled]), received, scratch);
         let finished = self.drop_finished();
         // Only what is incomplete, or not executed yet, is kept.
         if finished == filled {
@@ -41,16 +79,18 @@ impl Connection {
     pub(super) fn run_input(&mut self, received: usize) -> TurnEnd {
         let shell = Rc::clone(&self.shell);
         let scratch = &mut *shell.scratch.borrow_mut();
-        let mut bytes = std::mem::take(&mut self.input);
-        let end = self.run_bytes(&mut bytes, received, scratch);
+        let mut bytes = Arc::new(std::mem::take(&mut self.input));
+        let end = self.run_bytes(Received::Own(&mut bytes), received, scratch);
         let finished = self.drop_finished();
-        if finished == bytes.len() {
-            bytes = Vec::new();
-        } else if finished > 0 {
-            bytes.drain(..finished);
-            bytes.shrink_to(2 * bytes.len() + INPUT_STEP_BYTES);
+        if finished < bytes.len() {
+            // What is finished as a whole may have been kept by the store.
+            let mut bytes = Arc::unwrap_or_clone(bytes);
+            if finished > 0 {
+                bytes.drain(..finished);
+                bytes.shrink_to(2 * bytes.len() + INPUT_STEP_BYTES);
+            }
+            self.input = bytes;
         }
-        self.input = bytes;
         end
     }
 
@@ -65,7 +105,12 @@ impl Connection {
     }
 
     /// Scans and executes `bytes`; replies are in `output` afterwards.
-    fn run_bytes(&mut self, bytes: &mut [u8], received: usize, scratch: &mut Scratch) -> TurnEnd {
+    fn run_bytes(
+        &mut self,
+        mut bytes: Received<'_>,
+        received: usize,
+        scratch: &mut Scratch,
+    ) -> TurnEnd {
         if self.output.is_empty() {
             // Lent until everything is written; only a client that does not read keeps it.
             self.output = std::mem::take(&mut scratch.output);
@@ -81,8 +126,8 @@ impl Connection {
                 bound: before + WRITE_BYTES,
                 bytes: &mut replies,
             };
-            let end = self.run_batches(bytes, &mut scratch.batch, executor, turn, &mut output);
-            turn.client.input_bytes = bytes.len() - self.scanner.finished_bytes();
+            let end = self.run_batches(&mut bytes, &mut scratch.batch, executor, turn, &mut output);
+            turn.client.input_bytes = bytes.bytes().len() - self.scanner.finished_bytes();
             turn.node.stats.output_bytes += (replies.len() - before) as u64;
             turn.node.stats.writes += u64::from(replies.len() > before);
             let condemned = turn.node.clients.take_condemned();
@@ -99,7 +144,7 @@ impl Connection {
 
     fn run_batches(
         &mut self,
-        bytes: &mut [u8],
+        bytes: &mut Received<'_>,
         spare: &mut RequestBatch,
         executor: &mut Executor,
         turn: &mut Turn<'_>,
@@ -115,7 +160,7 @@ impl Connection {
             if left.next == left.batch.requests().len() {
                 left.batch.clear();
                 left.next = 0;
-                if self.scanner.finished_bytes() == bytes.len() {
+                if self.scanner.finished_bytes() == bytes.bytes().len() {
                     break self.turn_is_over(executor, TurnEnd::NeedInput);
                 }
                 if self.commands > 0 {
@@ -129,7 +174,7 @@ impl Connection {
                 } else {
                     1
                 };
-                let scanned = self.scanner.scan(bytes, &mut left.batch, most);
+                let scanned = self.scanner.scan(bytes.bytes_mut(), &mut left.batch, most);
                 if left.batch.requests().is_empty() {
                     let Err(fault) = scanned else {
                         break TurnEnd::NeedInput;
@@ -160,18 +205,27 @@ impl Connection {
     /// Executes the rest of one batch; `None` when the turn goes on.
     fn run_batch(
         &mut self,
-        bytes: &[u8],
+        bytes: &Received<'_>,
         left: &mut Left,
         executor: &mut Executor,
         turn: &mut Turn<'_>,
         output: &mut Output<'_>,
     ) -> Option<TurnEnd> {
+        let db = turn.client.db;
+        let offered = bytes.to_offer(left).map(Arc::clone);
+        let is_offered = offered.is_some();
+        if let Some(buffer) = offered {
+            turn.store.offer(db, buffer);
+        }
         let mut work = Work {
-            buffer: bytes,
+            buffer: bytes.bytes(),
             batch: &left.batch,
             next: left.next,
         };
         let end = executor.run(turn, &mut work, output);
+        if is_offered {
+            turn.store.withdraw(db);
+        }
         self.commands += work.next - left.next;
         left.next = work.next;
         if self.authenticated != turn.client.authenticated {

@@ -4,16 +4,29 @@
 use super::chunked::Chunked;
 use super::reclaim::Reclaimer;
 use super::value::StoreFull;
+use std::sync::Arc;
 
 /// Names an extent in an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ExtentId(pub(super) u32);
 
-/// A long key (empty when the key stands in the entry) followed by a value.
-#[derive(Debug, Default)]
+/// Where the bytes of an extent are.
+#[derive(Debug)]
+enum Buffer {
+    /// In a buffer of its own that ends with the value.
+    Own(Vec<u8>),
+    /// In the buffer that they were received in, which was offered: see [`Extents::offer`]. Shared only until the offer is withdrawn.
+    Adopted(Arc<Vec<u8>>),
+}
+
+/// A long key (empty when the key stands in the entry), and a value.
+#[derive(Debug)]
 pub(super) struct Extent {
-    bytes: Vec<u8>,
+    buffer: Buffer,
     key_len: usize,
+    /// Where in the buffer the value begins: behind the key, or behind what was received before it.
+    value_at: usize,
+    value_len: usize,
 }
 
 /// Extents of one database.
@@ -21,35 +34,78 @@ pub(super) struct Extent {
 pub(super) struct Extents {
     slots: Chunked<Extent>,
     bytes: u64,
+    offered: Option<Arc<Vec<u8>>>,
 }
 
 /// Buffers grow by a quarter at least, so that appending costs a constant per byte, and no more, so that little room is idle.
 const GROWTH_SHARE: usize = 4;
 
+/// A buffer is adopted when no more than one byte in so many would be idle.
+const IDLE_SHARE: usize = 4;
+
+impl Buffer {
+    fn bytes(&self) -> &Vec<u8> {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Adopted(bytes) => bytes,
+        }
+    }
+
+    /// The bytes, when they are nobody else's; whoever shares them drops them otherwise.
+    fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Adopted(bytes) => Arc::into_inner(bytes).unwrap_or_default(),
+        }
+    }
+}
+
 impl Extent {
+    /// Nothing.
+    const EMPTY: Self = Self {
+        buffer: Buffer::Own(Vec::new()),
+        key_len: 0,
+        value_at: 0,
+        value_len: 0,
+    };
+
     /// The long key.
     pub(super) fn key(&self) -> &[u8] {
-        &self.bytes[..self.key_len]
+        &self.buffer.bytes()[..self.key_len]
     }
 
     /// The value.
     pub(super) fn value(&self) -> &[u8] {
-        &self.bytes[self.key_len..]
+        &self.buffer.bytes()[self.value_at..][..self.value_len]
     }
 
     /// The value, to be edited.
     pub(super) fn value_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.key_len..]
+        let at = self.value_at;
+        &mut self.own_bytes()[at..]
+    }
+
+    /// The buffer, from now on its own, ending with the value.
+    fn own_bytes(&mut self) -> &mut Vec<u8> {
+        if let Buffer::Adopted(bytes) = &mut self.buffer {
+            let mut bytes = Arc::unwrap_or_clone(std::mem::take(bytes));
+            bytes.truncate(self.value_at + self.value_len);
+            self.buffer = Buffer::Own(bytes);
+        }
+        match &mut self.buffer {
+            Buffer::Own(bytes) => bytes,
+            Buffer::Adopted(_) => unreachable!("it was made its own just before"),
+        }
     }
 
     /// Bytes of key and value.
     pub(super) fn len(&self) -> u64 {
-        self.bytes.len() as u64
+        (self.key_len + self.value_len) as u64
     }
 
     /// Bytes taken, room for growth included.
     pub(super) fn cost(&self) -> u64 {
-        self.bytes.capacity() as u64
+        self.buffer.bytes().capacity() as u64
     }
 }
 
@@ -62,16 +118,55 @@ fn buffer(needed: usize) -> Result<Vec<u8>, StoreFull> {
     Ok(bytes)
 }
 
+/// A buffer of its own with copies of both; zeros up to `value_len` follow the value.
+fn copied(long_key: &[u8], value: &[u8], value_len: usize) -> Result<Extent, StoreFull> {
+    let mut bytes = buffer(long_key.len() + value_len)?;
+    bytes.extend_from_slice(long_key);
+    bytes.extend_from_slice(value);
+    bytes.resize(long_key.len() + value_len, 0);
+    Ok(Extent {
+        buffer: Buffer::Own(bytes),
+        key_len: long_key.len(),
+        value_at: long_key.len(),
+        value_len,
+    })
+}
+
 impl Extents {
     /// None.
     pub(super) fn new() -> Self {
         Self {
             slots: Chunked::new(),
             bytes: 0,
+            offered: None,
         }
     }
 
-    /// Keeps a copy of a long key (or an empty slice) and a value of `parts` one after the other; zeros up to `min_len` follow.
+    /// Values that lie in `buffer` may be kept there instead of being copied, until the offer is withdrawn; the buffer does not change any more.
+    pub(super) fn offer(&mut self, buffer: Arc<Vec<u8>>) {
+        self.offered = Some(buffer);
+    }
+
+    /// Ends the offer.
+    pub(super) fn withdraw(&mut self) {
+        self.offered = None;
+    }
+
+    /// The offered buffer as the extent of `value`, if it lies there and takes most of it.
+    fn adopt(&self, value: &[u8]) -> Option<Extent> {
+        let buffer = self.offered.as_ref()?;
+        let value_at = value.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
+        let is_inside = value_at + value.len() <= buffer.len();
+        let is_most = buffer.capacity() - value.len() <= value.len() / IDLE_SHARE;
+        (is_inside && is_most).then(|| Extent {
+            buffer: Buffer::Adopted(Arc::clone(buffer)),
+            key_len: 0,
+            value_at,
+            value_len: value.len(),
+        })
+    }
+
+    /// Keeps a long key (or an empty slice) and a value one after the other; zeros up to `min_len` follow. Both are copied, but for a value in the buffer that is offered.
     pub(super) fn add(
         &mut self,
         long_key: &[u8],
@@ -79,13 +174,12 @@ impl Extents {
         min_len: usize,
     ) -> Result<ExtentId, StoreFull> {
         let value_len = value.len().max(min_len);
-        let mut bytes = buffer(long_key.len() + value_len)?;
-        bytes.extend_from_slice(long_key);
-        bytes.extend_from_slice(value);
-        bytes.resize(long_key.len() + value_len, 0);
-        let extent = Extent {
-            bytes,
-            key_len: long_key.len(),
+        let adopted = (long_key.is_empty() && value_len == value.len())
+            .then(|| self.adopt(value))
+            .flatten();
+        let extent = match adopted {
+            Some(extent) => extent,
+            None => copied(long_key, value, value_len)?,
         };
         self.bytes += extent.cost();
         // There are fewer than there are handles, so 32 bits of number are enough.
@@ -110,19 +204,21 @@ impl Extents {
         reclaimer: &mut Reclaimer,
     ) -> Result<(), StoreFull> {
         let extent = self.slots.get_mut(id.0);
-        let wanted = extent.key_len + min_len;
-        if wanted <= extent.bytes.len() {
+        if min_len <= extent.value_len {
             return Ok(());
         }
-        if wanted > extent.bytes.capacity() {
-            let before = extent.cost();
-            let grown = wanted.max(extent.bytes.len() + extent.bytes.len() / GROWTH_SHARE);
-            let mut bytes = buffer(grown)?;
-            bytes.extend_from_slice(&extent.bytes);
-            reclaimer.drop_bytes(std::mem::replace(&mut extent.bytes, bytes));
-            self.bytes += extent.cost() - before;
+        let before = extent.cost();
+        let wanted = extent.value_at + min_len;
+        let bytes = extent.own_bytes();
+        if wanted > bytes.capacity() {
+            let grown = wanted.max(bytes.len() + bytes.len() / GROWTH_SHARE);
+            let mut larger = buffer(grown)?;
+            larger.extend_from_slice(bytes);
+            reclaimer.drop_bytes(std::mem::replace(bytes, larger));
         }
-        extent.bytes.resize(wanted, 0);
+        bytes.resize(wanted, 0);
+        extent.value_len = min_len;
+        self.bytes = self.bytes + extent.cost() - before;
         Ok(())
     }
 
@@ -137,10 +233,10 @@ impl Extents {
     }
 
     fn take(&mut self, id: ExtentId) -> Vec<u8> {
-        let extent = std::mem::take(self.slots.get_mut(id.0));
+        let extent = std::mem::replace(self.slots.get_mut(id.0), Extent::EMPTY);
         self.bytes -= extent.cost();
         self.slots.release(id.0);
-        extent.bytes
+        extent.buffer.into_bytes()
     }
 
     /// Bytes taken, room for growth included.

@@ -13,6 +13,7 @@ use super::slab::{Handle, MAX_PAGES};
 use super::value::{
     ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value, canonical_integer,
 };
+use std::sync::Arc;
 
 /// The keyspace of a node: its databases and their memory.
 #[derive(Debug)]
@@ -100,6 +101,16 @@ impl Store {
     #[must_use]
     pub fn hash(&self, key: &[u8]) -> KeyHash {
         self.hasher.hash(key)
+    }
+
+    /// A large value of `db` that lies in `buffer` may be kept there instead of being copied, until [`Store::withdraw`]. The buffer must not be changed after.
+    pub fn offer(&mut self, db: DbIndex, buffer: Arc<Vec<u8>>) {
+        self.database_mut(db).offer(buffer);
+    }
+
+    /// Ends the offer.
+    pub fn withdraw(&mut self, db: DbIndex) {
+        self.database_mut(db).withdraw();
     }
 
     /// Stage 1 of a batch: asks for the cell of the directory that leads to a key.

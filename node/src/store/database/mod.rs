@@ -16,6 +16,7 @@ use crate::store::slab::{ClassId, Handle, Slabs};
 use crate::store::value::{
     EMBEDDED_LIMIT_BYTES, StringEncoding, StringValue, Value, canonical_integer,
 };
+use std::sync::Arc;
 
 /// Moves per filling of holes: as many as can be asked for ahead.
 const FILL_BATCH: usize = 16;
@@ -219,6 +220,16 @@ impl Database {
     #[inline]
     pub(in crate::store) fn prefetch_entry(&self, handle: Handle) {
         self.slabs.prefetch(handle);
+    }
+
+    /// See [`Extents::offer`].
+    pub(in crate::store) fn offer(&mut self, buffer: Arc<Vec<u8>>) {
+        self.extents.offer(buffer);
+    }
+
+    /// Ends the offer.
+    pub(in crate::store) fn withdraw(&mut self) {
+        self.extents.withdraw();
     }
 
     /// The entry of a key, expired or not.

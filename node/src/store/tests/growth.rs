@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::StoreFull;
+use std::sync::Arc;
 
 #[test]
 fn two_hundred_thousand_keys_under_one_hash_tag_are_found_and_removed() {
@@ -142,6 +143,50 @@ fn appending_byte_by_byte_reaches_a_long_value_without_copying_it_each_time() {
     assert!((1..=300_000_usize).all(|len| bytes[len - 1] == len.to_le_bytes()[0]));
     let memory = store.memory();
     assert!((300_000..400_000).contains(&memory.extents), "{memory:?}");
+    assert!(store.remove(DB, name));
+    assert_eq!(store.memory().extents, 0);
+}
+
+#[test]
+fn a_value_in_an_offered_buffer_is_kept_where_it_is() {
+    let mut store = store(1);
+    let name = key(&store, b"large");
+    let request = [&b"before"[..], &[b'v'; 100_000], b"\r\n"].concat();
+    let offer = |store: &mut Store, capacity: usize| {
+        let mut buffer = request.clone();
+        buffer.reserve_exact(capacity - buffer.len());
+        let buffer = Arc::new(buffer);
+        store.offer(DB, Arc::clone(&buffer));
+        let set = store.set(DB, name, &buffer[6..100_006], ExpiryChange::Clear);
+        store.withdraw(DB);
+        set.unwrap();
+        buffer
+    };
+    let value = |store: &mut Store| match store.peek(DB, name) {
+        Some(Value::String(StringValue::Bytes(bytes))) => (bytes.as_ptr().addr(), bytes.to_vec()),
+        other => panic!("a string of bytes: {other:?}"),
+    };
+    for (capacity, is_kept) in [(100_008, true), (200_000, false)] {
+        let buffer = offer(&mut store, capacity);
+        let (at, bytes) = value(&mut store);
+        assert_eq!(bytes, [b'v'; 100_000]);
+        assert_eq!(at == buffer.as_ptr().addr() + 6, is_kept, "{capacity}");
+        check_books(&store);
+    }
+    // Edited while somebody else still holds the buffer, and afterwards.
+    let buffer = offer(&mut store, 100_008);
+    store.string_mut(DB, name, 100_000).unwrap()[0] = b'w';
+    assert_eq!(buffer[6], b'v');
+    drop(buffer);
+    drop(offer(&mut store, 100_008));
+    let longer = store.string_mut(DB, name, 150_000).unwrap();
+    longer[0] = b'w';
+    let (_, bytes) = value(&mut store);
+    assert_eq!(bytes[..3], *b"wvv");
+    assert_eq!(bytes[99_998..100_003], *b"vv\0\0\0");
+    assert_eq!(bytes.len(), 150_000);
+    check_books(&store);
+    drop(offer(&mut store, 100_008));
     assert!(store.remove(DB, name));
     assert_eq!(store.memory().extents, 0);
 }
