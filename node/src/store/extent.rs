@@ -85,17 +85,14 @@ impl Extent {
         &mut self.own_bytes()[at..]
     }
 
-    /// The buffer, from now on its own, ending with the value.
+    /// The buffer, from now on shared with nobody and ending with the value.
     fn own_bytes(&mut self) -> &mut Vec<u8> {
-        if let Buffer::Adopted(bytes) = &mut self.buffer {
-            let mut bytes = Arc::unwrap_or_clone(std::mem::take(bytes));
-            bytes.truncate(self.value_at + self.value_len);
-            self.buffer = Buffer::Own(bytes);
-        }
-        match &mut self.buffer {
+        let bytes = match &mut self.buffer {
             Buffer::Own(bytes) => bytes,
-            Buffer::Adopted(_) => unreachable!("it was made its own just before"),
-        }
+            Buffer::Adopted(bytes) => Arc::make_mut(bytes),
+        };
+        bytes.truncate(self.value_at + self.value_len);
+        bytes
     }
 
     /// Bytes of key and value.
@@ -156,9 +153,12 @@ impl Extents {
     fn adopt(&self, value: &[u8]) -> Option<Extent> {
         let buffer = self.offered.as_ref()?;
         let value_at = value.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
-        let is_inside = value_at + value.len() <= buffer.len();
-        let is_most = buffer.capacity() - value.len() <= value.len() / IDLE_SHARE;
-        (is_inside && is_most).then(|| Extent {
+        let is_inside = value_at
+            .checked_add(value.len())
+            .is_some_and(|end| end <= buffer.len());
+        // A value from elsewhere may be longer than the buffer.
+        let idle = buffer.capacity().checked_sub(value.len())?;
+        (is_inside && idle <= value.len() / IDLE_SHARE).then(|| Extent {
             buffer: Buffer::Adopted(Arc::clone(buffer)),
             key_len: 0,
             value_at,
@@ -196,7 +196,7 @@ impl Extents {
         self.slots.get_mut(id.0)
     }
 
-    /// Lets the value have at least `min_len` bytes, new ones zero.
+    /// Lets the value be edited and have at least `min_len` bytes, new ones zero.
     pub(super) fn grow(
         &mut self,
         id: ExtentId,
@@ -204,20 +204,20 @@ impl Extents {
         reclaimer: &mut Reclaimer,
     ) -> Result<(), StoreFull> {
         let extent = self.slots.get_mut(id.0);
-        if min_len <= extent.value_len {
-            return Ok(());
-        }
         let before = extent.cost();
-        let wanted = extent.value_at + min_len;
+        let (value_at, value_len) = (extent.value_at, extent.value_len);
         let bytes = extent.own_bytes();
-        if wanted > bytes.capacity() {
-            let grown = wanted.max(bytes.len() + bytes.len() / GROWTH_SHARE);
-            let mut larger = buffer(grown)?;
-            larger.extend_from_slice(bytes);
-            reclaimer.drop_bytes(std::mem::replace(bytes, larger));
+        if min_len > value_len {
+            let wanted = value_at + min_len;
+            if wanted > bytes.capacity() {
+                let grown = wanted.max(bytes.len() + bytes.len() / GROWTH_SHARE);
+                let mut larger = buffer(grown)?;
+                larger.extend_from_slice(bytes);
+                reclaimer.drop_bytes(std::mem::replace(bytes, larger));
+            }
+            bytes.resize(wanted, 0);
+            extent.value_len = min_len;
         }
-        bytes.resize(wanted, 0);
-        extent.value_len = min_len;
         self.bytes = self.bytes + extent.cost() - before;
         Ok(())
     }

@@ -190,3 +190,23 @@ fn a_value_in_an_offered_buffer_is_kept_where_it_is() {
     assert!(store.remove(DB, name));
     assert_eq!(store.memory().extents, 0);
 }
+
+#[test]
+fn a_value_from_elsewhere_is_copied_while_a_buffer_is_offered() {
+    let mut store = store(1);
+    let name = key(&store, b"large");
+    // Longer than the buffer and as long, on both sides of it.
+    let values: Vec<Vec<u8>> = (0..16).map(|at| vec![at; 100_000 << (at % 2)]).collect();
+    for offered in (0..16).step_by(2) {
+        let buffer = Arc::new(values[offered].clone());
+        for value in &values {
+            store.offer(DB, Arc::clone(&buffer));
+            let set = store.set(DB, name, value, ExpiryChange::Clear);
+            store.withdraw(DB);
+            set.unwrap();
+            assert_eq!(Arc::strong_count(&buffer), 1, "nothing of it is kept");
+            assert_eq!(owned(store.peek(DB, name).unwrap()), *value);
+        }
+    }
+    check_books(&store);
+}
