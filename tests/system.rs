@@ -7,6 +7,7 @@
 //! - [`pipelining`]: replies in the order of commands, however slow a shard is and however the bytes arrive.
 //! - [`routing`]: every key has one home; hash tags, databases, what cluster clients see.
 //! - [`fan_out`]: commands over several shards answer as one server would; walks miss no key.
+//! - [`many_keys`]: one command over very many keys is one to others, who are served meanwhile.
 //! - [`topology_swap`]: the topology changes and nodes die under load; no reply is lost, doubled or out of order.
 //! - [`failure`]: a node that is down or silent fails its own keys alone, in time, and heals.
 //! - [`hostile`]: whatever a client or a node sends, no crash, bounded memory, everybody else is served.
@@ -33,6 +34,7 @@ mod fan_out;
 mod hostile;
 mod idle;
 mod local_cluster;
+mod many_keys;
 mod maxmemory;
 mod pipelining;
 mod routing;

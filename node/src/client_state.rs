@@ -7,7 +7,7 @@ use shared::command::CommandSpec;
 use shared::resp::Protocol;
 
 /// One client: its choices, and what CLIENT LIST shows of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ClientState {
     /// Unique in this process, counted from 1.
     pub id: u64,

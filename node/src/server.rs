@@ -3,7 +3,7 @@
 
 use crate::client_state::ClientState;
 use crate::connection::Connection;
-use crate::node_state::{Identity, NodeState};
+use crate::node_state::{Hold, Identity, NodeState};
 use crate::settings::Settings;
 use crate::shell::Shell;
 use crate::store::Store;
@@ -242,8 +242,9 @@ async fn close_all(shell: &Shell, grace: Duration) {
     shell.stop();
     let idle: Vec<u64> = {
         let core = shell.core.borrow();
+        let busy = core.node.hold.as_ref().map(Hold::client_id);
         let clients = core.node.clients.iter();
-        let idle = clients.filter(|client| client.output_bytes == 0);
+        let idle = clients.filter(|client| client.output_bytes == 0 && Some(client.id) != busy);
         idle.map(|client| client.id).collect()
     };
     shell.cut(&idle);

@@ -1,6 +1,7 @@
 //! What all tasks of a node share: the keyspace, the state, the buffers that every turn uses anew.
 //! One thread, so `RefCell`s and no locks. Invariant: nothing here stays borrowed across an await.
 
+use crate::client_state::ClientState;
 use crate::departures::Departures;
 use crate::execute::{Executor, Turn};
 use crate::node_state::{ClientPlace, NodeState};
@@ -71,6 +72,8 @@ pub(crate) struct Shell {
     pub(crate) left: Notify,
     /// The pause may be over.
     pub(crate) unpaused: Notify,
+    /// A command over many keys is over.
+    pub(crate) unheld: Notify,
     /// SHUTDOWN was called.
     pub(crate) shutdown: Notify,
     stopping: Cell<bool>,
@@ -91,6 +94,7 @@ impl Shell {
             tasks: RefCell::new(HashMap::new()),
             left: Notify::new(),
             unpaused: Notify::new(),
+            unheld: Notify::new(),
             shutdown: Notify::new(),
             stopping: Cell::new(false),
             start,
@@ -123,20 +127,29 @@ impl Shell {
         place: ClientPlace,
         work: impl FnOnce(&mut Executor, &mut Turn<'_>) -> T,
     ) -> T {
+        let mut client = self.core.borrow_mut().node.clients.take(place);
+        let result = self.with_turn(&mut client, work);
+        self.core.borrow_mut().node.clients.put_back(place, client);
+        result
+    }
+
+    /// Runs `work` for a client whose state is not in the registry.
+    pub(crate) fn with_turn<T>(
+        &self,
+        client: &mut ClientState,
+        work: impl FnOnce(&mut Executor, &mut Turn<'_>) -> T,
+    ) -> T {
         let core = &mut *self.core.borrow_mut();
         core.node.now_us = self.clock.wall_us();
         let now_ms = core.node.now_us / 1_000;
         core.store.set_now(now_ms);
-        let mut client = core.node.clients.take(place);
         let mut turn = Turn {
             store: &mut core.store,
             node: &mut core.node,
-            client: &mut client,
+            client,
             now_ms,
         };
-        let result = work(&mut core.executor, &mut turn);
-        core.node.clients.put_back(place, client);
-        result
+        work(&mut core.executor, &mut turn)
     }
 
     /// Holds up the whole node, as DEBUG SLEEP is meant to.

@@ -6,12 +6,15 @@ mod arguments;
 mod bits;
 mod client;
 mod connection;
+mod key_by_key;
 mod keys;
 mod long_double;
 mod server;
 mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
+
+pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
 
 use crate::client_state::ClientState;
 use crate::log::Effects;

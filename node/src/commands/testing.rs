@@ -1,7 +1,7 @@
 //! A node without sockets for the tests of handlers: commands go through the gates, time stands until it is moved.
 
 use crate::client_state::ClientState;
-use crate::execute::{BatchEnd, Executor, Output, Turn, Work};
+use crate::execute::{BatchEnd, Executor, LongCommand, LongEnd, Output, Turn, Work};
 use crate::node_state::NodeState;
 use crate::store::Store;
 use shared::clock::Stopwatch;
@@ -128,6 +128,18 @@ impl TestNode {
             // How long commands take depends on the machine.
             match self.executor.run(&mut turn, &mut work, &mut output) {
                 BatchEnd::Long => {}
+                BatchEnd::ManyKeys => {
+                    let args = batch.args(requests, &batch.requests()[work.next]);
+                    let mut long = LongCommand::begin(&mut turn, args);
+                    let reply = loop {
+                        match self.executor.go_on(&mut turn, long, args) {
+                            LongEnd::NotYet(rest) => long = rest,
+                            LongEnd::Over(reply) => break reply,
+                        }
+                    };
+                    output.bytes.extend_from_slice(&reply);
+                    work.next += 1;
+                }
                 end => break end,
             }
         };

@@ -2,9 +2,11 @@
 //! Owns no state of the keyspace; borrows the shell only between awaits. Never: decides what a command does.
 //! Invariants: replies leave in the order of the requests; an idle connection holds no buffer; what waits for the client stays below the bounds named here.
 
+mod beside;
 mod transfer;
 mod turn;
 
+use crate::execute::LongCommand;
 use crate::node_state::ClientPlace;
 use crate::settings::Hot;
 use crate::shell::{SCRATCH_BYTES, Shell};
@@ -55,6 +57,10 @@ enum TurnEnd {
     Yield,
     /// Wait for the end of the pause, then go on.
     Paused,
+    /// Wait until another command is done with the keys of the next one, then go on.
+    Held,
+    /// Carry out the next command beside this connection, then go on.
+    Long,
     /// Write, stall the node, go on.
     Stall(Duration),
     /// Write and close.
@@ -84,6 +90,8 @@ pub(crate) struct Connection {
     /// Bytes received and not executed; empty when the client is idle.
     input: Vec<u8>,
     left: Option<Left>,
+    /// What the turn has begun and is to be carried out beside it.
+    long: Option<LongCommand>,
     /// The last turn ended before all of `input` had been looked at.
     unfinished: bool,
     /// Replies not written yet; empty when the client reads them.
@@ -131,6 +139,7 @@ impl Connection {
             scanner: RequestScanner::new(limits),
             input: Vec::new(),
             left: None,
+            long: None,
             unfinished: false,
             output: Vec::new(),
             written: 0,
@@ -198,6 +207,7 @@ impl Connection {
         if let TurnEnd::Stall(time) = end {
             self.shell.stall(time);
         }
+        let beside = self.start_beside();
         self.write_what_goes()?;
         self.check_bounds()?;
         match end {
@@ -211,6 +221,16 @@ impl Connection {
             TurnEnd::Paused => {
                 self.others_run();
                 self.wait_for_pause().await;
+            }
+            TurnEnd::Held => {
+                self.others_run();
+                self.wait_for_keys().await;
+            }
+            TurnEnd::Long => {
+                self.others_run();
+                if let Some(beside) = beside {
+                    self.finish_beside(beside).await?;
+                }
             }
             TurnEnd::Close | TurnEnd::Shutdown => return Err(Ending::Orderly),
         }
@@ -238,6 +258,14 @@ impl Connection {
             return Err(Ending::Cut);
         }
         Ok(())
+    }
+
+    /// Another client's command is at work on keys of the next one.
+    async fn wait_for_keys(&mut self) {
+        let unheld = self.shell.unheld.notified();
+        if self.shell.core.borrow().node.hold.is_some() {
+            unheld.await;
+        }
     }
 
     /// CLIENT PAUSE holds up this client.

@@ -3,6 +3,7 @@
 
 use super::{Connection, Ending, INPUT_GROWTH, INPUT_STEP_BYTES};
 use crate::shell::SCRATCH_BYTES;
+use bytes::BufMut as _;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -11,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 /// Waiting replies from which on nothing is read, where `client-output-buffer-limit` names no soft limit.
 const DEFAULT_SOFT_BYTES: usize = 1024 * 1024;
+/// Most bytes of a long request that are read at once, for they are scanned in one go: in a quarter of a millisecond when its arguments are short.
+const READ_BYTES: usize = 256 * 1024;
 /// An incomplete request up to this length is kept apart and copied back into the shared buffer for the next read; a longer one gets a buffer of its own.
 const COPIED_TAIL_BYTES: usize = SCRATCH_BYTES / 4;
 
@@ -64,7 +67,8 @@ impl Connection {
             let step = wanted.clamp(INPUT_STEP_BYTES, most);
             self.input.reserve_exact(step);
         }
-        pin!(self.stream.read_buf(&mut self.input)).poll(context)
+        let mut room = (&mut self.input).limit(READ_BYTES);
+        pin!(self.stream.read_buf(&mut room)).poll(context)
     }
 
     pub(super) fn unwritten(&self) -> usize {

@@ -2,7 +2,7 @@
 //! Never: touches the socket. Invariants: a turn is bounded in commands, time and replies; requests run in order, each once, also when a turn ends in the middle of a batch.
 
 use super::{Connection, INPUT_STEP_BYTES, Left, TurnEnd, limits};
-use crate::execute::{BATCH_REQUESTS, BatchEnd, Executor, Output, Turn, Work};
+use crate::execute::{BATCH_REQUESTS, BatchEnd, Executor, LongCommand, Output, Turn, Work};
 use crate::shell::Scratch;
 use shared::resp::{ErrorReply, ReplyWriter, RequestBatch};
 use std::rc::Rc;
@@ -177,7 +177,7 @@ impl Connection {
                 let scanned = self.scanner.scan(bytes.bytes_mut(), &mut left.batch, most);
                 if left.batch.requests().is_empty() {
                     let Err(fault) = scanned else {
-                        break TurnEnd::NeedInput;
+                        break self.beginning_of_a_request(bytes, executor);
                     };
                     // Requests before the fault have been executed: this is the place of its reply.
                     refuse(turn, &ErrorReply::Protocol(fault), output);
@@ -242,6 +242,13 @@ impl Connection {
             BatchEnd::Done | BatchEnd::Long => None,
             BatchEnd::Evicting => Some(TurnEnd::Yield),
             BatchEnd::Paused => Some(TurnEnd::Paused),
+            BatchEnd::Held => Some(TurnEnd::Held),
+            BatchEnd::ManyKeys => {
+                let request = &left.batch.requests()[left.next];
+                let args = left.batch.args(bytes.bytes(), request);
+                self.long = Some(LongCommand::begin(turn, args));
+                Some(TurnEnd::Long)
+            }
             BatchEnd::Close => Some(TurnEnd::Close),
             BatchEnd::RewriteConfig => {
                 if let Err(error) = self.shell.rewrite_config(turn.node) {
@@ -266,6 +273,14 @@ impl Connection {
             TurnEnd::Yield
         } else {
             otherwise
+        }
+    }
+
+    /// There is no whole request. One that arrives in many parts may take more than a turn to be looked at.
+    fn beginning_of_a_request(&self, bytes: &Received<'_>, executor: &Executor) -> TurnEnd {
+        match bytes {
+            Received::Own(_) if self.time_is_up(executor) => TurnEnd::Yield,
+            _ => TurnEnd::NeedInput,
         }
     }
 

@@ -3,6 +3,8 @@
 
 use super::Turn;
 use crate::log::Effects;
+use crate::node_state::Hold;
+use crate::store::Store;
 use shared::clock::Stopwatch;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
 use shared::config::DebugCommand;
@@ -13,6 +15,9 @@ const EVICTION_NS: u64 = 500_000;
 /// Keys evicted between two looks at the stopwatch.
 const EVICTIONS_PER_READING: usize = 16;
 
+/// A command with more arguments waits for the end of one that is carried out in strides, whatever its keys.
+const MOST_ARGS_BESIDE: usize = 1_024;
+
 /// May a command run now?
 #[derive(Debug)]
 pub(super) enum Gate {
@@ -22,6 +27,8 @@ pub(super) enum Gate {
     Refused(ErrorReply),
     /// Not before the pause ends.
     Wait,
+    /// Not before a command over some of its keys is over.
+    Held,
     /// Not before more keys have gone.
     Evicting,
 }
@@ -42,6 +49,7 @@ pub(crate) enum Room {
 pub(super) fn check(
     turn: &mut Turn<'_>,
     spec: &CommandSpec,
+    args: Args<'_>,
     effects: &mut Effects,
     watch: &Stopwatch,
 ) -> Gate {
@@ -65,7 +73,27 @@ pub(super) fn check(
             return Gate::Wait;
         }
     }
+    if let Some(hold) = &turn.node.hold
+        && is_held(hold, turn.store, spec, args)
+    {
+        return Gate::Held;
+    }
     Gate::Open
+}
+
+/// Whether a command could see what another has done by half, or could change what that one has still to see.
+#[cold]
+fn is_held(hold: &Hold, store: &Store, spec: &CommandSpec, args: Args<'_>) -> bool {
+    let writes = spec.flags.contains(CommandFlags::WRITE);
+    if !hold.concerns(writes) || !(writes || spec.flags.contains(CommandFlags::READ)) {
+        return false;
+    }
+    // One is enough, and one without keys means all of them.
+    let mut is_held = !spec.has_keys() || args.len() > MOST_ARGS_BESIDE;
+    spec.for_each_key(args, |index| {
+        is_held = is_held || hold.holds(store.hash(args.at(index)));
+    });
+    is_held
 }
 
 /// Whether these are lines of an HTTP request, which a browser may be tricked into sending here; as Redis, the node hangs up before the body comes.
@@ -87,7 +115,7 @@ fn may_debug(turn: &Turn<'_>) -> bool {
 
 /// Evicts keys until memory is within `maxmemory`, or time is up.
 pub(crate) fn make_room(
-    store: &mut crate::store::Store,
+    store: &mut Store,
     node: &mut crate::node_state::NodeState,
     effects: &mut Effects,
     watch: &Stopwatch,

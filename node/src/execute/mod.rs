@@ -4,9 +4,11 @@
 
 mod gates;
 mod lookahead;
+mod strides;
 mod timing;
 
 pub(crate) use gates::{Room, make_room};
+pub(crate) use strides::{LongCommand, LongEnd};
 
 use crate::client_state::{ClientState, Replies};
 use crate::commands::{Action, Call, Handler, HandlerTable};
@@ -18,6 +20,7 @@ use lookahead::Lookahead;
 use shared::clock::Stopwatch;
 use shared::command::{self, CommandFlags, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter, RequestBatch};
+use strides::Strides;
 use timing::Timing;
 use tracing::warn;
 
@@ -41,6 +44,10 @@ pub enum BatchEnd {
     Long,
     /// The client is held up by CLIENT PAUSE; the next request has not been executed.
     Paused,
+    /// The next request has not been executed: another command is at work on its keys.
+    Held,
+    /// The next request has not been executed: it has so many keys that others should have their turns meanwhile ([`LongCommand`]).
+    ManyKeys,
     /// The next request has not been executed: memory is to shrink first, of which a part has been done; let others run, then go on.
     Evicting,
     /// Send the replies and close.
@@ -190,7 +197,10 @@ impl Executor {
             let args = work.batch.args(work.buffer, request);
             let row = command::resolve_served(args, command::is_served);
             let first_key = lookahead.len();
-            if let Ok(spec) = row {
+            // With more, they are asked for stride by stride.
+            if let Ok(spec) = row
+                && args.len() <= PREFETCHED_KEYS
+            {
                 spec.for_each_key(args, |index| {
                     if lookahead.len() < PREFETCHED_KEYS {
                         let hash = turn.store.hash(args.at(index));
@@ -239,12 +249,7 @@ impl Executor {
             }
         };
         work.next += 1;
-        if turn.client.replies != Replies::On {
-            if turn.client.replies.muted() {
-                output.bytes.truncate(start);
-            }
-            turn.client.replies = turn.client.replies.after_command();
-        }
+        take_back_unheard(turn.client, start, output.bytes);
         if matches!(end, BatchEnd::Done | BatchEnd::Long) && output.bytes.len() > output.bound {
             return BatchEnd::OutputFull;
         }
@@ -268,9 +273,11 @@ impl Executor {
         let Some(handler) = self.handlers.get(spec.id) else {
             return Err(Refusal::Reply(command::unknown_command(args), None));
         };
-        match gates::check(turn, spec, &mut self.effects, self.timing.watch()) {
+        match gates::check(turn, spec, args, &mut self.effects, self.timing.watch()) {
+            Gate::Open if strides::are_for(spec, args) => Err(Refusal::Later(BatchEnd::ManyKeys)),
             Gate::Open => Ok((spec, handler)),
             Gate::Wait => Err(Refusal::Later(BatchEnd::Paused)),
+            Gate::Held => Err(Refusal::Later(BatchEnd::Held)),
             Gate::Evicting => Err(Refusal::Later(BatchEnd::Evicting)),
             Gate::Refused(error) => Err(Refusal::Reply(error, Some(spec))),
         }
@@ -290,23 +297,11 @@ impl Executor {
             self.timing.before_alone(turn.node);
         }
         turn.client.last_command = Some(spec);
-        let mark = self.effects.mark();
-        let protocol = turn.client.protocol;
-        let mut call = Call {
-            spec,
-            args: command.args,
-            hashes: command.hashes,
-            store: turn.store,
-            client: turn.client,
-            node: turn.node,
-            reply: ReplyWriter::new(output.bytes, protocol),
-            effects: &mut self.effects,
-            now_ms: turn.now_ms,
+        let result = if alone && let Some(strides) = Strides::of(spec, command.args) {
+            self.stride_through(turn, strides, command.args, output.bytes)
+        } else {
+            self.handle(turn, spec, handler, &command, output.bytes)
         };
-        let result = handler(&mut call);
-        if self.effects.is_recording() {
-            self.effects.insert_expired(mark, turn.store);
-        }
         let action = result.unwrap_or_else(|error| {
             turn.node.stats.command_failed(spec.id);
             output.bytes.truncate(start);
@@ -330,6 +325,35 @@ impl Executor {
             Action::RewriteConfig => BatchEnd::RewriteConfig,
             Action::Stall { us } => BatchEnd::Stall { us },
         }
+    }
+
+    #[inline]
+    fn handle(
+        &mut self,
+        turn: &mut Turn<'_>,
+        spec: &'static CommandSpec,
+        handler: Handler,
+        command: &Command<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Action, ErrorReply> {
+        let mark = self.effects.mark();
+        let protocol = turn.client.protocol;
+        let mut call = Call {
+            spec,
+            args: command.args,
+            hashes: command.hashes,
+            store: turn.store,
+            client: turn.client,
+            node: turn.node,
+            reply: ReplyWriter::new(out, protocol),
+            effects: &mut self.effects,
+            now_ms: turn.now_ms,
+        };
+        let result = handler(&mut call);
+        if self.effects.is_recording() {
+            self.effects.insert_expired(mark, turn.store);
+        }
+        result
     }
 }
 
@@ -355,6 +379,17 @@ impl<'a> Work<'a> {
     fn args(&self) -> Args<'a> {
         self.batch
             .args(self.buffer, &self.batch.requests()[self.next])
+    }
+}
+
+/// Takes the reply from `start` on back when the client does not want to hear it.
+#[inline]
+pub(crate) fn take_back_unheard(client: &mut ClientState, start: usize, out: &mut Vec<u8>) {
+    if client.replies != Replies::On {
+        if client.replies.muted() {
+            out.truncate(start);
+        }
+        client.replies = client.replies.after_command();
     }
 }
 

@@ -2,12 +2,14 @@
 //! Pure: the shell tells it what happened.
 
 mod clients;
+mod hold;
 mod latency;
 mod memory_ceiling;
 mod pause;
 mod slowlog;
 
 pub use clients::{ClientPlace, Clients};
+pub use hold::Hold;
 pub use latency::{Event, Latency, Spike};
 pub use memory_ceiling::MemoryCeiling;
 pub use pause::{Pause, PauseKind};
@@ -31,6 +33,8 @@ pub struct NodeState {
     pub latency: Latency,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// A command over many keys that is under way.
+    pub hold: Option<Hold>,
     /// What `maxmemory` leaves to commands while keys are going.
     pub memory_ceiling: MemoryCeiling,
     /// Who this node is.
@@ -83,6 +87,7 @@ impl NodeState {
             slowlog: Slowlog::default(),
             latency: Latency::default(),
             pause: Pause::default(),
+            hold: None,
             memory_ceiling: MemoryCeiling::default(),
             identity,
             now_us: 0,

@@ -41,6 +41,17 @@ pub struct OutputLimit {
     pub soft_seconds: u64,
 }
 
+impl OutputLimit {
+    /// No reply can be longer: its client would be cut.
+    #[must_use]
+    pub fn most_bytes(&self) -> usize {
+        match self.hard_bytes {
+            0 => usize::MAX,
+            bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
+        }
+    }
+}
+
 /// The three classes of a value that [`output_limits`] has made.
 pub(super) fn read_output_limits(canonical: &[u8]) -> [OutputLimit; 3] {
     let mut limits = [OutputLimit::default(); 3];

@@ -75,6 +75,11 @@ pub enum ErrorReply {
     /// APPEND and SETRANGE.
     #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
     StringTooLong,
+    /// MGET: a client that got so much would be cut, and its request is bounded by less.
+    #[error(
+        "ERR the reply exceeds the hard limit of client-output-buffer-limit; ask for fewer keys at once"
+    )]
+    ReplyTooLong,
     /// SETRANGE before the first byte.
     #[error("ERR offset is out of range")]
     OffsetOutOfRange,

@@ -10,6 +10,7 @@ mod tests;
 mod walk;
 
 use super::Handler;
+use super::key_by_key::KeyByKey;
 use shared::command::CommandId;
 
 /// The handler of a command of this group.
@@ -42,4 +43,14 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::ObjectHelp => object::help,
         _ => return None,
     })
+}
+
+/// How a command of this group treats its keys, if that can be cut.
+pub(super) fn key_by_key(id: CommandId) -> Option<&'static KeyByKey> {
+    match id {
+        CommandId::Del | CommandId::Unlink => Some(&presence::DEL),
+        CommandId::Exists => Some(&presence::EXISTS),
+        CommandId::Touch => Some(&presence::TOUCH),
+        _ => None,
+    }
 }

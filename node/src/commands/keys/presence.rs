@@ -2,49 +2,74 @@
 //! Pure.
 
 use crate::commands::arguments::reply_count;
+use crate::commands::key_by_key::{KeyByKey, Stride, at_once};
 use crate::commands::{Action, Call};
 use crate::store::Value;
 use shared::resp::ErrorReply;
+use std::ops::Range;
 
 /// DEL key …, and UNLINK, which is the same here: large values are always freed aside.
+pub(super) static DEL: KeyByKey = counting(remove);
+/// EXISTS key …: a key named twice counts twice.
+pub(super) static EXISTS: KeyByKey = counting(find);
+/// TOUCH key …
+pub(super) static TOUCH: KeyByKey = counting(touch_each);
+
+/// The reply is the number of keys that count.
+const fn counting(treat: Stride) -> KeyByKey {
+    KeyByKey {
+        begin: |_| Ok(()),
+        unless: None,
+        treat,
+        end: |call, counted| reply_count(&mut call.reply, counted),
+    }
+}
+
 pub(super) fn del(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    at_once(call, &DEL)
+}
+
+pub(super) fn exists(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    at_once(call, &EXISTS)
+}
+
+pub(super) fn touch(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    at_once(call, &TOUCH)
+}
+
+fn remove(call: &mut Call<'_>, keys: Range<usize>) -> Result<usize, ErrorReply> {
     let db = call.db();
     let mut removed = 0;
-    for index in 1..call.args.len() {
+    for index in keys.clone() {
         let key = call.key(index);
         removed += usize::from(call.store.remove(db, key));
     }
     if removed > 0 {
-        call.effects.verbatim(db, call.args);
+        call.effects.with_part(db, call.args.at(0), call.args, keys);
     }
-    reply_count(&mut call.reply, removed);
-    Ok(Action::Continue)
+    Ok(removed)
 }
 
-/// EXISTS key …: a key named twice counts twice.
-pub(super) fn exists(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+fn find(call: &mut Call<'_>, keys: Range<usize>) -> Result<usize, ErrorReply> {
     let db = call.db();
     let mut found = 0;
-    for index in 1..call.args.len() {
+    for index in keys {
         let key = call.key(index);
         let exists = call.store.exists(db, key);
         call.store.count_lookup(exists);
         found += usize::from(exists);
     }
-    reply_count(&mut call.reply, found);
-    Ok(Action::Continue)
+    Ok(found)
 }
 
-/// TOUCH key …
-pub(super) fn touch(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+fn touch_each(call: &mut Call<'_>, keys: Range<usize>) -> Result<usize, ErrorReply> {
     let db = call.db();
     let mut touched = 0;
-    for index in 1..call.args.len() {
+    for index in keys {
         let key = call.key(index);
         touched += usize::from(call.store.get(db, key).is_some());
     }
-    reply_count(&mut call.reply, touched);
-    Ok(Action::Continue)
+    Ok(touched)
 }
 
 /// TYPE key

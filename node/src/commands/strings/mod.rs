@@ -11,6 +11,7 @@ mod tests;
 mod write;
 
 use super::Handler;
+use super::key_by_key::KeyByKey;
 use shared::command::CommandId;
 
 /// The handler of a command of this group.
@@ -39,4 +40,14 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::Lcs => lcs::lcs,
         _ => return None,
     })
+}
+
+/// How a command of this group treats its keys, if that can be cut.
+pub(super) fn key_by_key(id: CommandId) -> Option<&'static KeyByKey> {
+    match id {
+        CommandId::Mget => Some(&many::MGET),
+        CommandId::Mset => Some(&many::MSET),
+        CommandId::Msetnx => Some(&many::MSETNX),
+        _ => None,
+    }
 }

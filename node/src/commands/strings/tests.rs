@@ -343,7 +343,7 @@ fn effects_are_deterministic_and_only_of_changes() {
         ("INCR k", ""),
         ("INCR n", "INCR n"),
         ("MSETNX n 1 m 2", ""),
-        ("MSETNX m 2", "MSETNX m 2"),
+        ("MSETNX m 2", "mset m 2"),
         ("APPEND m ", "APPEND m "),
         ("SETRANGE m 0 ", ""),
         ("GETRANGE m 0 1", ""),

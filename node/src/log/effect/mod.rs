@@ -5,6 +5,7 @@ use crate::store::{DbIndex, Store};
 use shared::command::CommandId;
 use shared::resp::Args;
 use std::io::Write;
+use std::ops::Range;
 
 /// Collects the effects of one batch; reused, so that recording does not allocate.
 #[derive(Debug, Default)]
@@ -30,6 +31,18 @@ impl Effects {
         self.changes += 1;
         if self.recording {
             self.append(db, &mut args.iter_from(0));
+        }
+    }
+
+    /// The command changed the keyspace as the command `name` would with these of its arguments.
+    pub fn with_part(&mut self, db: DbIndex, name: &[u8], args: Args<'_>, part: Range<usize>) {
+        self.changes += 1;
+        if self.recording {
+            let word = |index| match index {
+                0 => name,
+                _ => args.at(part.start + index - 1),
+            };
+            self.append(db, &mut (0..part.len() + 1).map(word));
         }
     }
 

@@ -1,0 +1,273 @@
+//! Commands over many keys, a stride at a time: each stride's keys are asked for ahead, and with very many keys other clients' commands run between strides.
+//! Pure. Never: waits. Invariant: to other clients such a command happens at one moment, for whoever would touch its keys meanwhile is held up ([`Hold`]).
+
+use super::{Executor, PREFETCHED_KEYS, Turn, watch_slowness, write_error};
+use crate::commands::{Action, Call, FIRST_KEY, KeyByKey, key_by_key};
+use crate::node_state::Hold;
+use shared::command::{self, CommandFlags, CommandSpec};
+use shared::resp::{Args, ErrorReply, ReplyWriter};
+use std::ops::Range;
+
+/// Keys of one stride: as many as are asked for ahead at once.
+const STRIDE_KEYS: usize = PREFETCHED_KEYS;
+/// With more arguments than these, others have their turns in between: below, a command takes half a millisecond.
+const UNDIVIDED_ARGS: usize = 8 * STRIDE_KEYS;
+/// How long a command goes on before others have their turn, ns.
+const GO_ON_NS: u64 = 500_000;
+
+/// Whether a command has so many keys that it should not be carried out in one go.
+#[inline]
+pub(super) fn are_for(spec: &CommandSpec, args: Args<'_>) -> bool {
+    args.len() > UNDIVIDED_ARGS && key_by_key(spec.id).is_some()
+}
+
+/// How far a command has come.
+#[derive(Debug)]
+pub(super) struct Strides {
+    spec: &'static CommandSpec,
+    plan: &'static KeyByKey,
+    stage: Stage,
+    /// The argument at which the next stride begins.
+    next: usize,
+    /// Keys that counted in this stage.
+    counted: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing has been done.
+    Beginning,
+    /// Whether one of the keys forbids the command.
+    Looking,
+    /// Keys are read or changed.
+    Treating,
+    /// The reply is there.
+    Over,
+}
+
+impl Strides {
+    /// A command that has not begun; `None` when it is not one that can be cut, or so short that it need not be.
+    pub(super) fn of(spec: &'static CommandSpec, args: Args<'_>) -> Option<Self> {
+        if args.len() <= STRIDE_KEYS {
+            return None;
+        }
+        Some(Self {
+            spec,
+            plan: key_by_key(spec.id)?,
+            stage: Stage::Beginning,
+            next: FIRST_KEY,
+            counted: 0,
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    /// The arguments of the next stride, which counts as done from now on.
+    fn take_next(&mut self, args: Args<'_>) -> Range<usize> {
+        let part = stride_from(self.next, self.spec, args);
+        self.next = part.end;
+        part
+    }
+
+    /// What comes after a stride in which so many keys counted.
+    fn after_stride(&mut self, counted: usize, args: Args<'_>) {
+        self.counted += counted;
+        match self.stage {
+            Stage::Looking if self.counted > 0 => {
+                self.counted = 0;
+                self.stage = Stage::Over;
+            }
+            Stage::Looking if self.next == args.len() => {
+                self.next = FIRST_KEY;
+                self.stage = Stage::Treating;
+            }
+            Stage::Treating if self.next == args.len() => self.stage = Stage::Over,
+            _ => {}
+        }
+    }
+}
+
+/// The arguments of the stride that begins at `from`.
+fn stride_from(from: usize, spec: &CommandSpec, args: Args<'_>) -> Range<usize> {
+    let arguments = STRIDE_KEYS * spec.key_step();
+    from..args.len().min(from + arguments)
+}
+
+/// A command under way for which others do not wait.
+#[derive(Debug)]
+pub(crate) struct LongCommand {
+    strides: Strides,
+    /// The argument up to which its keys are marked.
+    marked: usize,
+    took_ns: u64,
+    /// What it has replied so far.
+    reply: Vec<u8>,
+}
+
+/// How far a [`LongCommand`] has come.
+#[derive(Debug)]
+pub(crate) enum LongEnd {
+    /// It goes on after the others' turn.
+    NotYet(LongCommand),
+    /// It is over; its reply.
+    Over(Vec<u8>),
+}
+
+impl LongCommand {
+    /// A command that was just found to be one for [`super::BatchEnd::ManyKeys`]. From now on others are kept from its keys, until it is over.
+    ///
+    /// # Panics
+    /// When it was not: our mistake.
+    pub(crate) fn begin(turn: &mut Turn<'_>, args: Args<'_>) -> Self {
+        let strides = command::resolve(args)
+            .ok()
+            .and_then(|spec| Strides::of(spec, args));
+        let strides = strides.expect("a command with many keys");
+        let spec = strides.spec;
+        assert!(turn.node.hold.is_none(), "one at a time");
+        let writes = spec.flags.contains(CommandFlags::WRITE);
+        let keys = args.len() / spec.key_step();
+        turn.node.hold = Some(Hold::new(turn.client.id, writes, keys));
+        turn.client.last_command = Some(spec);
+        Self {
+            strides,
+            marked: FIRST_KEY,
+            took_ns: 0,
+            reply: Vec::new(),
+        }
+    }
+}
+
+impl Executor {
+    /// Goes on with a long command for a while.
+    pub(crate) fn go_on(
+        &mut self,
+        turn: &mut Turn<'_>,
+        mut long: LongCommand,
+        args: Args<'_>,
+    ) -> LongEnd {
+        let began = self.watch().read();
+        let result = loop {
+            if long.marked < args.len() {
+                long.marked = mark(turn, long.strides.spec, long.marked, args);
+            } else {
+                let done = self.stride(turn, &mut long.strides, args, &mut long.reply);
+                if done.is_err() || long.strides.is_over() {
+                    break done;
+                }
+            }
+            if self.watch().since_ns(began) > GO_ON_NS {
+                long.took_ns += self.watch().since_ns(began);
+                return LongEnd::NotYet(long);
+            }
+        };
+        turn.node.hold = None;
+        let spec = long.strides.spec;
+        if let Err(error) = result {
+            turn.node.stats.command_failed(spec.id);
+            long.reply.clear();
+            write_error(turn, &error, 0, &mut long.reply);
+        }
+        let took_ns = long.took_ns + self.watch().since_ns(began);
+        turn.node.stats.command_took(spec.id, took_ns);
+        watch_slowness(turn, spec, args, took_ns);
+        LongEnd::Over(long.reply)
+    }
+
+    /// All strides of a command in one go. On `Err` the reply is for the caller to take back.
+    pub(super) fn stride_through(
+        &mut self,
+        turn: &mut Turn<'_>,
+        mut strides: Strides,
+        args: Args<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Action, ErrorReply> {
+        while !strides.is_over() {
+            self.stride(turn, &mut strides, args, out)?;
+        }
+        Ok(Action::Continue)
+    }
+
+    fn stride(
+        &mut self,
+        turn: &mut Turn<'_>,
+        strides: &mut Strides,
+        args: Args<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ErrorReply> {
+        let (spec, plan) = (strides.spec, strides.plan);
+        self.look_ahead(turn, spec, stride_from(strides.next, spec, args), args);
+        let mark = self.effects.mark();
+        let mut call = Call {
+            spec,
+            args,
+            hashes: self.lookahead.keys(0, self.lookahead.len()),
+            store: turn.store,
+            reply: ReplyWriter::new(out, turn.client.protocol),
+            client: turn.client,
+            node: turn.node,
+            effects: &mut self.effects,
+            now_ms: turn.now_ms,
+        };
+        if strides.stage == Stage::Beginning {
+            (plan.begin)(&mut call)?;
+            strides.stage = match plan.unless {
+                Some(_) => Stage::Looking,
+                None => Stage::Treating,
+            };
+        }
+        let work = match plan.unless {
+            Some(look) if strides.stage == Stage::Looking => look,
+            _ => plan.treat,
+        };
+        let counted = work(&mut call, strides.take_next(args));
+        if let Ok(counted) = counted {
+            strides.after_stride(counted, args);
+            if strides.is_over() {
+                (plan.end)(&mut call, strides.counted);
+            }
+        }
+        if self.effects.is_recording() {
+            self.effects.insert_expired(mark, turn.store);
+        }
+        counted.map(|_| ())
+    }
+
+    /// Hashes the keys of a stride and asks for what they need.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "arguments are counted in 32 bits where they are scanned"
+    )]
+    fn look_ahead(
+        &mut self,
+        turn: &Turn<'_>,
+        spec: &CommandSpec,
+        part: Range<usize>,
+        args: Args<'_>,
+    ) {
+        self.lookahead.clear();
+        let db = turn.client.db;
+        for index in part.step_by(spec.key_step()) {
+            let hash = turn.store.hash(args.at(index));
+            self.lookahead.push(turn.store, db, index as u32, hash);
+        }
+        self.lookahead.ask(turn.store, db);
+    }
+}
+
+/// Marks the keys of one stride; where the next begins.
+fn mark(turn: &mut Turn<'_>, spec: &CommandSpec, from: usize, args: Args<'_>) -> usize {
+    let part = stride_from(from, spec, args);
+    let end = part.end;
+    if let Some(hold) = &mut turn.node.hold {
+        for index in part.step_by(spec.key_step()) {
+            hold.mark(turn.store.hash(args.at(index)));
+        }
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests;

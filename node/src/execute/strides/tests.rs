@@ -1,0 +1,218 @@
+use super::{LongCommand, LongEnd, STRIDE_KEYS, UNDIVIDED_ARGS};
+use crate::client_state::ClientState;
+use crate::commands::testing::TestNode;
+use crate::execute::{BatchEnd, Turn};
+use shared::resp::{RequestBatch, RequestLimits, RequestScanner, encode_request};
+
+/// Numbers of keys around those at which something changes.
+const COUNTS: [usize; 8] = [
+    1,
+    STRIDE_KEYS - 1,
+    STRIDE_KEYS,
+    STRIDE_KEYS + 1,
+    UNDIVIDED_ARGS - 1,
+    UNDIVIDED_ARGS,
+    UNDIVIDED_ARGS + 1,
+    3 * UNDIVIDED_ARGS,
+];
+
+/// A command over the keys of these numbers, with `value` behind each where there is one.
+fn words(name: &str, keys: impl Iterator<Item = usize>, value: Option<&str>) -> Vec<String> {
+    let mut words = vec![name.to_owned()];
+    for number in keys {
+        words.push(format!("key:{number}"));
+        words.extend(value.map(str::to_owned));
+    }
+    words
+}
+
+#[test]
+fn many_keys_are_treated_as_a_few_are() {
+    for count in COUNTS {
+        let mut node = TestNode::new();
+        let all = || 0..count;
+        assert_eq!(node.run(&words("MSET", all(), Some("v"))), "+OK\r\n");
+        assert_eq!(node.send("DBSIZE"), format!(":{count}\r\n"));
+        let twice = (0..count).chain(0..2 * count);
+        assert_eq!(
+            node.run(&words("EXISTS", twice, None)),
+            format!(":{}\r\n", 2 * count)
+        );
+        assert_eq!(
+            node.run(&words("TOUCH", 0..count + 5, None)),
+            format!(":{count}\r\n")
+        );
+        let values = node.run(&words("MGET", 0..count + 1, None));
+        let expected = format!("*{}\r\n{}$-1\r\n", count + 1, "$1\r\nv\r\n".repeat(count));
+        assert!(values == expected, "of {count} keys");
+        // One key that is there, far behind, is enough for none to be set.
+        let last_is_there = (count..2 * count).chain(count - 1..count);
+        let set = node.run(&words("MSETNX", last_is_there, Some("x")));
+        assert_eq!(set, ":0\r\n");
+        assert_eq!(node.send("DBSIZE"), format!(":{count}\r\n"));
+        let set = node.run(&words("MSETNX", count..2 * count, Some("x")));
+        assert_eq!(set, ":1\r\n");
+        for (name, keys) in [("DEL", 0..count + 3), ("UNLINK", count..2 * count)] {
+            let removed = node.run(&words(name, keys.clone(), None));
+            let expected = if name == "DEL" {
+                (count + 3).min(2 * count)
+            } else {
+                count - 3.min(count)
+            };
+            assert_eq!(removed, format!(":{expected}\r\n"), "{name} of {count}");
+        }
+        assert_eq!(node.send("DBSIZE"), ":0\r\n");
+    }
+}
+
+#[test]
+fn the_last_value_of_a_key_stands_and_a_missing_one_is_noticed_first() {
+    for count in COUNTS {
+        let mut node = TestNode::new();
+        let mut pairs = words("MSET", 0..count, Some("early"));
+        pairs.extend(["key:0".to_owned(), "late".to_owned()]);
+        assert_eq!(node.run(&pairs), "+OK\r\n");
+        assert_eq!(node.send("GET key:0"), "$4\r\nlate\r\n");
+        node.send("FLUSHALL");
+        pairs.push("one more".to_owned());
+        for name in ["mset", "msetnx"] {
+            name.clone_into(&mut pairs[0]);
+            assert_eq!(
+                node.run(&pairs),
+                format!("-ERR wrong number of arguments for '{name}' command\r\n")
+            );
+        }
+        assert_eq!(node.send("DBSIZE"), ":0\r\n");
+    }
+}
+
+#[test]
+fn a_command_is_counted_once_and_its_effects_make_the_same_keyspace() {
+    let mut node = TestNode::new();
+    node.executor.effects.start_recording();
+    let count = 3 * UNDIVIDED_ARGS;
+    node.run(&words("MSETNX", (0..count).chain(0..9), Some("v")));
+    node.run(&words("DEL", 0..count / 2, None));
+    let mut effects = node.executor.effects.take();
+    let mut replayed = TestNode::new();
+    replayed.run_stream(&mut effects);
+    let all = words("MGET", 0..count, None);
+    assert!(replayed.run(&all) == node.run(&all));
+    let half = format!(":{}\r\n", count - count / 2);
+    assert_eq!(
+        [replayed.send("DBSIZE"), node.send("DBSIZE")],
+        [half.clone(), half]
+    );
+    let stats = node.send("INFO commandstats");
+    for line in ["cmdstat_msetnx:calls=1,", "cmdstat_del:calls=1,"] {
+        assert!(stats.contains(line), "{stats}");
+    }
+}
+
+#[test]
+fn a_reply_stops_growing_at_the_hard_limit() {
+    let mut node = TestNode::new();
+    node.run(&[
+        "CONFIG",
+        "SET",
+        "client-output-buffer-limit",
+        "normal 1mb 0 0",
+    ]);
+    node.run(&["SET", "key:0", &"v".repeat(1_000)]);
+    for count in [2_000, 2 * UNDIVIDED_ARGS] {
+        let same = std::iter::repeat_n(0, count);
+        let reply = node.run(&words("MGET", same, None));
+        assert!(reply.starts_with("-ERR the reply exceeds"), "{count}");
+    }
+    assert_eq!(node.run(&words("EXISTS", 0..1, None)), ":1\r\n");
+}
+
+/// Runs a command over 200,000 keys on `node`; `meanwhile` is called between the strides, with another client.
+fn with_others(node: &mut TestNode, command: &[String], mut meanwhile: impl FnMut(&mut TestNode)) {
+    let mut bytes = Vec::new();
+    encode_request(&mut bytes, command);
+    let mut batch = RequestBatch::default();
+    RequestScanner::new(RequestLimits::AUTHENTICATED)
+        .scan(&mut bytes, &mut batch, 1)
+        .unwrap();
+    let args = batch.args(&bytes, &batch.requests()[0]);
+    let mut client = ClientState::new(2, node.now_ms);
+    let mut long = None;
+    loop {
+        let mut turn = Turn {
+            store: &mut node.store,
+            node: &mut node.node,
+            client: &mut client,
+            now_ms: node.now_ms,
+        };
+        let begun = long.take();
+        let begun = begun.unwrap_or_else(|| LongCommand::begin(&mut turn, args));
+        // The first keys are marked by now, if no more; then others come.
+        match node.executor.go_on(&mut turn, begun, args) {
+            LongEnd::NotYet(rest) => long = Some(rest),
+            LongEnd::Over(_) => return,
+        }
+        meanwhile(node);
+    }
+}
+
+#[test]
+fn others_are_served_meanwhile_and_kept_from_its_keys() {
+    let count = 200_000;
+    let mut node = TestNode::new();
+    node.run(&["MSET", "beside", "1", "key:0", "old"]);
+    let is_held = |node: &mut TestNode, line: &str| {
+        let reply = node.send(line);
+        assert_eq!(reply.is_empty(), node.end == BatchEnd::Held, "{line}");
+        node.end == BatchEnd::Held
+    };
+    let mut turns = 0;
+    with_others(&mut node, &words("MSET", 0..count, Some("new")), |node| {
+        turns += 1;
+        for line in [
+            "PING",
+            "INFO",
+            "CLIENT LIST",
+            "CONFIG GET maxmemory",
+            "SELECT 0",
+        ] {
+            assert!(!is_held(node, line), "{line}");
+        }
+        for line in [
+            "GET key:0",
+            "SET key:0 x",
+            "MGET beside key:0",
+            "COPY key:0 c",
+        ] {
+            assert!(is_held(node, line), "{line}");
+        }
+        for line in ["DBSIZE", "KEYS *", "SCAN 0", "FLUSHALL", "SWAPDB 0 1"] {
+            assert!(is_held(node, line), "{line}");
+        }
+        assert_eq!(node.send("INCR beside"), format!(":{}\r\n", turns + 1));
+    });
+    assert!(turns > 0, "a command of {count} keys is cut");
+    assert_eq!(node.send("GET key:0"), "$3\r\nnew\r\n");
+    assert_eq!(node.send("DBSIZE"), format!(":{}\r\n", count + 1));
+    // Those who only look at the keys of one who only looks are not in the way.
+    with_others(&mut node, &words("MGET", 0..count, None), |node| {
+        for line in [
+            "GET key:0",
+            "DBSIZE",
+            "SCAN 0",
+            "MGET key:0 key:1",
+            "SET beside 1",
+        ] {
+            assert!(!is_held(node, line), "{line}");
+        }
+        for line in [
+            "SET key:0 x",
+            "DEL key:1 key:0",
+            "FLUSHDB",
+            "EXPIRE key:0 9",
+        ] {
+            assert!(is_held(node, line), "{line}");
+        }
+    });
+    assert!(!is_held(&mut node, "SET key:0 x"));
+}
