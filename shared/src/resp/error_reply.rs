@@ -270,9 +270,9 @@ pub enum ErrorReply {
     /// A text that quotes bytes of the client; see the constructors, such as [`Self::unknown_command`].
     #[error("{0}")]
     Quoting(UserText),
-    /// COMMAND INFO or DOCS of so many names that the reply would not end. Ours: Redis writes it.
-    #[error("ERR too many command names in one request, ask for fewer at a time")]
-    TooManyCommandNames,
+    /// COMMAND INFO, CONFIG GET and the like with so many names that the work or the reply would not end. Ours: Redis does it.
+    #[error("ERR too many names in one request, ask for fewer at a time")]
+    TooManyNames,
     /// COMMAND GETKEYS of a command that nobody knows.
     #[error("ERR Invalid command specified")]
     InvalidCommandSpecified,

@@ -166,6 +166,9 @@ fn diagnose(latency: &Latency, threshold_ms: u64) -> String {
     text
 }
 
+/// Histograms of one reply: more than there are commands.
+const MOST_HISTOGRAMS: usize = 1024;
+
 /// LATENCY HISTOGRAM \[command …\]
 pub(super) fn histogram(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let mut wanted: Vec<&'static CommandSpec> = Vec::new();
@@ -176,6 +179,9 @@ pub(super) fn histogram(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         if let Some(spec) = command::lookup_full_name(name) {
             wanted.push(spec);
             wanted.extend(spec.subcommands());
+        }
+        if wanted.len() > MOST_HISTOGRAMS {
+            return Err(ErrorReply::TooManyNames);
         }
     }
     let head = call.reply.map_later();
@@ -258,5 +264,7 @@ mod tests {
                 .starts_with("*2\r\n$3\r\nget\r\n")
         );
         assert_eq!(node.send("LATENCY HISTOGRAM client"), "*0\r\n");
+        let many = "LATENCY HISTOGRAM".to_owned() + &" get".repeat(2_000);
+        assert!(node.send(&many).starts_with("-ERR too many names"));
     }
 }

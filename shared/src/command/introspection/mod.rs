@@ -10,8 +10,11 @@ use super::{AclCategories, CommandId, CommandSpec, all, docs, lookup, lookup_ful
 use crate::glob;
 use crate::resp::{Args, ErrorReply, ReplyWriter, is_word};
 
-/// Longest reply, bytes: dozens of times all rows and pages together. A million names in one request would otherwise ask for gigabytes.
-const LONGEST_REPLY: usize = 16 * 1024 * 1024;
+/// Longest reply, bytes: many times all rows and pages together. A million names in one request would otherwise ask for gigabytes.
+const LONGEST_REPLY: usize = 512 * 1024;
+
+/// Most names in one request: more than there are commands.
+const MOST_NAMES: usize = 1024;
 
 /// Whether the row's command is served here.
 type IsServed<'a> = &'a dyn Fn(CommandId) -> bool;
@@ -19,7 +22,7 @@ type IsServed<'a> = &'a dyn Fn(CommandId) -> bool;
 /// Writes the answer of `COMMAND` or of the subcommand whose row is `spec`; arity has been checked.
 ///
 /// # Errors
-/// Redis' replies to filters and commands that it does not know; our own when the reply would grow beyond [`LONGEST_REPLY`].
+/// Redis' replies to filters and commands that it does not know; our own beyond [`MOST_NAMES`] and [`LONGEST_REPLY`].
 /// What was written before an error stays written; the caller takes it back.
 pub fn answer(
     args: Args<'_>,
@@ -104,6 +107,7 @@ fn named_rows(
         every_row(is_served, reply);
         return Ok(());
     }
+    check_names(args)?;
     let start = reply.position();
     reply.array(args.len() - 2);
     for name in args.iter_from(2) {
@@ -128,6 +132,7 @@ fn pages(
         }
         return Ok(());
     }
+    check_names(args)?;
     let start = reply.position();
     let named = || {
         args.iter_from(2)
@@ -141,9 +146,16 @@ fn pages(
     Ok(())
 }
 
+fn check_names(args: Args<'_>) -> Result<(), ErrorReply> {
+    if args.len() - 2 > MOST_NAMES {
+        return Err(ErrorReply::TooManyNames);
+    }
+    Ok(())
+}
+
 fn check_length(start: usize, reply: &ReplyWriter<'_>) -> Result<(), ErrorReply> {
     if reply.position() - start > LONGEST_REPLY {
-        return Err(ErrorReply::TooManyCommandNames);
+        return Err(ErrorReply::TooManyNames);
     }
     Ok(())
 }
