@@ -1,5 +1,6 @@
 //! INFO of a proxy: the shards' fields made one, then what only the proxy knows.
-//! Pure: texts in, text out. Counts and bytes of all shards are added, texts are the first shard's, the keyspace is the sum of all.
+//! Pure: texts in, text out. Counts and bytes of all shards are added, of ratios and longest times the worst is told, texts are the first shard's,
+//! the keyspace is the sum of all.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -27,7 +28,19 @@ const ADDED: &[&str] = &[
     "expired_keys", "expired_time_cap_reached_count", "evicted_keys", "evicted_clients", "total_eviction_exceeded_time", "keyspace_hits", "keyspace_misses",
     "total_error_replies", "dump_payload_sanitizations", "total_reads_processed", "total_writes_processed", "io_threaded_reads_processed", "io_threaded_writes_processed",
     "used_cpu_sys", "used_cpu_user", "used_cpu_sys_children", "used_cpu_user_children", "used_cpu_sys_main_thread", "used_cpu_user_main_thread",
-    "connected_slaves", "sync_full", "sync_partial_ok", "sync_partial_err", "active_defrag_hits", "active_defrag_misses",
+    "instantaneous_input_kbps", "instantaneous_output_kbps", "expire_cycle_cpu_milliseconds", "allocator_frag_bytes", "allocator_rss_bytes",
+    "rss_overhead_bytes", "mem_fragmentation_bytes", "connected_slaves", "sync_full", "sync_partial_ok", "sync_partial_err", "active_defrag_hits", "active_defrag_misses",
+];
+
+/// Fields of which the greatest is told: the shard that is worst off.
+const GREATEST: &[&str] = &[
+    "expired_longest_stay_ms",
+    "expired_stale_perc",
+    "current_eviction_exceeded_time",
+    "allocator_frag_ratio",
+    "allocator_rss_ratio",
+    "rss_overhead_ratio",
+    "mem_fragmentation_ratio",
 ];
 
 /// Parts of a value such as `keys=1,expires=0,avg_ttl=0` that are added.
@@ -148,6 +161,9 @@ fn field_of_all(field: &str, values: &[String], sum_of: impl Fn(&str) -> Option<
     if ADDED.contains(&field) {
         return added(values);
     }
+    if GREATEST.contains(&field) {
+        return greatest(values).cloned().unwrap_or_default();
+    }
     if let Some(bytes) = field.strip_suffix("_human").and_then(sum_of) {
         return human(bytes.parse().unwrap_or(0.0));
     }
@@ -169,7 +185,17 @@ fn added(values: &[String]) -> String {
         .iter()
         .filter_map(|value| value.parse::<f64>().ok())
         .sum();
-    format!("{sum:.6}")
+    // As many digits as the shards show.
+    let digits = |value: &String| value.split_once('.').map_or(0, |(_, rest)| rest.len());
+    let digits = values.iter().map(digits).max().unwrap_or(0);
+    format!("{sum:.digits$}")
+}
+
+fn greatest(values: &[String]) -> Option<&String> {
+    let number = |value: &String| value.parse::<f64>().unwrap_or(0.0);
+    values
+        .iter()
+        .max_by(|one, other| number(one).total_cmp(&number(other)))
 }
 
 /// As Redis prints byte counts for people.
@@ -261,7 +287,19 @@ mod tests {
             parts_of_all(&values),
             "calls=4,usec=16,usec_per_call=4.00,rejected_calls=0,failed_calls=1"
         );
-        assert_eq!(added(&["1.5".to_owned(), "2.25".to_owned()]), "3.750000");
+        assert_eq!(added(&["1.5".to_owned(), "2.25".to_owned()]), "3.75");
+    }
+
+    #[test]
+    fn of_times_and_ratios_the_worst_is_told() {
+        let texts = ["9", "10", "2"].map(|stay| {
+            format!("# Stats\r\nexpired_longest_stay_ms:{stay}\r\ninstantaneous_input_kbps:1.5{stay}\r\n")
+        });
+        let replies: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+        assert_eq!(
+            merge(&ProxyFacts::default(), &replies),
+            "# Stats\r\nexpired_longest_stay_ms:10\r\ninstantaneous_input_kbps:4.620\r\n"
+        );
     }
 
     #[test]
