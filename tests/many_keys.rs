@@ -76,6 +76,12 @@ fn nobody_sees_half_of_it_and_others_are_served_meanwhile() {
                 }
                 count
             });
+            let another = scope.spawn(|| {
+                let mut client = Client::connect(address);
+                while !is_over.load(Ordering::Relaxed) {
+                    call(&mut client, &over_all_keys("EXISTS", None)).integer();
+                }
+            });
             let mut writer = Client::connect(address);
             for round in 0..5 {
                 let value = format!("round {round}");
@@ -99,6 +105,7 @@ fn nobody_sees_half_of_it_and_others_are_served_meanwhile() {
             }
             is_over.store(true, Ordering::Relaxed);
             bystander.join().expect("served");
+            another.join().expect("served");
             reader.join().expect("served")
         });
         eprintln!("looked at {looks} times meanwhile");

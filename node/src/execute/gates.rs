@@ -1,7 +1,7 @@
 //! What stands between a known command and its handler: password, machine, memory, pause.
 //! Pure. Never: runs a handler. Invariant: a command that is refused has changed nothing, but that keys may have been evicted to let it pass.
 
-use super::Turn;
+use super::{Turn, strides};
 use crate::log::Effects;
 use crate::node_state::Hold;
 use crate::store::Store;
@@ -84,6 +84,10 @@ pub(super) fn check(
 /// Whether a command could see what another has done by half, or could change what that one has still to see.
 #[cold]
 fn is_held(hold: &Hold, store: &Store, spec: &CommandSpec, args: Args<'_>) -> bool {
+    // One at a time.
+    if strides::are_for(spec, args) {
+        return true;
+    }
     let writes = spec.flags.contains(CommandFlags::WRITE);
     if !hold.concerns(writes) || !(writes || spec.flags.contains(CommandFlags::READ)) {
         return false;

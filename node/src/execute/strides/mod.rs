@@ -1,5 +1,6 @@
 //! Commands over many keys, a stride at a time: each stride's keys are asked for ahead, and with very many keys other clients' commands run between strides.
-//! Pure. Never: waits. Invariant: to other clients such a command happens at one moment, for whoever would touch its keys meanwhile is held up ([`Hold`]).
+//! Pure. Never: waits. Invariant: to other clients such a command happens at one moment, for whoever would touch its keys meanwhile is held up ([`Hold`]);
+//! only what nobody asked for, expiry and eviction, goes on.
 
 use super::{Executor, PREFETCHED_KEYS, Turn, watch_slowness, write_error};
 use crate::commands::{Action, Call, FIRST_KEY, KeyByKey, key_by_key};

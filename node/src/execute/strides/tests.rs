@@ -214,5 +214,11 @@ fn others_are_served_meanwhile_and_kept_from_its_keys() {
             assert!(is_held(node, line), "{line}");
         }
     });
+    // There is one of them at a time.
+    with_others(&mut node, &words("EXISTS", 0..count, None), |node| {
+        let another = words("EXISTS", count..2 * count, None);
+        assert_eq!(node.run(&another), "");
+        assert_eq!(node.end, BatchEnd::Held);
+    });
     assert!(!is_held(&mut node, "SET key:0 x"));
 }
