@@ -203,6 +203,43 @@ fn a_million_arguments_are_one_command() {
 }
 
 #[test]
+fn a_million_names_are_refused_or_looked_through() {
+    const TOO_MANY: &str = "ERR too many names in one request, ask for fewer at a time";
+    survives(|address| {
+        for (words, argument, expected) in [
+            ("CONFIG GET", "*a*b*c*d*", TOO_MANY),
+            ("COMMAND INFO", "get", TOO_MANY),
+            ("COMMAND DOCS", "client", TOO_MANY),
+            ("LATENCY HISTOGRAM", "get", TOO_MANY),
+            (
+                "PING",
+                "x",
+                "ERR wrong number of arguments for 'ping' command",
+            ),
+            ("CLIENT KILL ID 7 ID", "7", "ERR syntax error"),
+        ] {
+            let mut client = Client::connect(address);
+            let mut bytes = encode(&words.split(' ').collect::<Vec<_>>());
+            let own = words.split(' ').count();
+            let rest = bytes
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .expect("a head")
+                + 1;
+            bytes.splice(..rest, format!("*{}\r\n", own + 1_000_000).into_bytes());
+            bytes.extend(
+                format!("${}\r\n{argument}\r\n", argument.len())
+                    .repeat(1_000_000)
+                    .bytes(),
+            );
+            client.send(&bytes).expect("sent");
+            let reply = client.receive().expect("a reply");
+            assert_eq!(reply.error_text().as_deref(), Some(expected), "{words}");
+        }
+    });
+}
+
+#[test]
 fn binary_rubbish_is_answered_or_cut() {
     let seed = Dice::seed_from_environment();
     eprintln!("SWITCHYARD_SEED={seed}");

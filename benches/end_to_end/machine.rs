@@ -1,6 +1,7 @@
 //! The machine: what it is, and what a process uses of it. Reads `/proc`; changes nothing.
 
 use std::fs;
+use std::path::Path;
 
 /// CPU on which servers run.
 pub(crate) const SERVER_CPU: &str = "0";
@@ -27,30 +28,45 @@ pub(crate) fn description() -> String {
 
 /// Nanoseconds of CPU time, user and system, that all threads of these processes have used.
 pub(crate) fn cpu_nanoseconds(pids: &[u32]) -> u64 {
-    pids.iter().map(|pid| of_one(*pid)).sum()
+    thread_times(pids).iter().map(|times| times.used_ns).sum()
 }
 
-/// Nanoseconds of CPU time of each thread of these processes, by its number.
-pub(crate) fn cpu_nanoseconds_by_thread(pids: &[u32]) -> Vec<(u32, u64)> {
+/// What the scheduler has granted to a thread since it began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ThreadTimes {
+    /// Its number.
+    pub(crate) thread: u32,
+    /// Nanoseconds of CPU time, user and system.
+    pub(crate) used_ns: u64,
+    /// Nanoseconds for which it could have run, but others did.
+    pub(crate) queued_ns: u64,
+}
+
+/// The times of each thread of these processes.
+pub(crate) fn thread_times(pids: &[u32]) -> Vec<ThreadTimes> {
     let tasks = |pid: &u32| fs::read_dir(format!("/proc/{pid}/task")).ok();
-    let time = |task: fs::DirEntry| {
+    let times = |task: fs::DirEntry| {
         let number = task.file_name().to_str()?.parse().ok()?;
-        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
-        Some((number, text.split_whitespace().next()?.parse().ok()?))
+        read_times(number, &task.path().join("schedstat"))
     };
     pids.iter()
         .filter_map(tasks)
         .flatten()
-        .filter_map(|task| time(task.ok()?))
+        .filter_map(|task| times(task.ok()?))
         .collect()
 }
 
-fn of_one(pid: u32) -> u64 {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
-        return 0;
-    };
-    tasks
-        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
-        .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok())
-        .sum()
+/// The times of the thread that asks.
+pub(crate) fn own_times() -> ThreadTimes {
+    read_times(0, Path::new("/proc/thread-self/schedstat")).unwrap_or_default()
+}
+
+fn read_times(thread: u32, schedstat: &Path) -> Option<ThreadTimes> {
+    let text = fs::read_to_string(schedstat).ok()?;
+    let mut numbers = text.split_whitespace().map(str::parse);
+    Some(ThreadTimes {
+        thread,
+        used_ns: numbers.next()?.ok()?,
+        queued_ns: numbers.next()?.ok()?,
+    })
 }

@@ -40,6 +40,10 @@ pub(super) const ALL: &[Attack] = &[
         run: mset_of_half_a_million,
     },
     Attack {
+        name: "1 M names, values, fields",
+        run: a_million_of_others,
+    },
+    Attack {
         name: "100 commands of 10 k keys at once",
         run: long_commands_at_once,
     },
@@ -141,6 +145,28 @@ fn call(client: &mut Client, bytes: &[u8]) {
 fn exists_of_a_million(address: SocketAddr) {
     let bytes = with_numbers("EXISTS", 1_048_575, 1);
     call(&mut Client::connect(address), &bytes);
+}
+
+/// What is no key.
+fn a_million_of_others(address: SocketAddr) {
+    for (words, argument) in [
+        ("PING", "x"),
+        ("CONFIG GET", "*a*b*c*d*"),
+        ("COMMAND DOCS", "client"),
+        ("LATENCY HISTOGRAM", "get"),
+        ("SET bystander v", "NX"),
+        ("NO SUCH COMMAND", "x"),
+    ] {
+        const COUNT: usize = 1_000_000;
+        let words: Vec<&str> = words.split(' ').collect();
+        let mut bytes = format!("*{}\r\n", words.len() + COUNT).into_bytes();
+        for word in words {
+            bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+        }
+        let argument = format!("${}\r\n{argument}\r\n", argument.len());
+        bytes.extend_from_slice(argument.repeat(COUNT).as_bytes());
+        call(&mut Client::connect(address), &bytes);
+    }
 }
 
 fn mset_of_half_a_million(address: SocketAddr) {

@@ -1,8 +1,8 @@
 //! Clients that mean harm, one attack at a time: how long does a bystander wait meanwhile, and what does the server grow by?
 //!
-//! A bystander asks PING and GET by turns, the next as soon as the last is answered. Two figures of its greatest wait: the time itself, which contains
-//! whatever else the machine did, and the CPU time that one thread of the servers used during one wait, which does not: that is their own doing.
-//! The line without an attack shows what the machine adds.
+//! A bystander asks PING and GET by turns, the next as soon as the last is answered. Three figures of its waits: the greatest, which contains whatever else
+//! the machine did; the greatest without the time for which it or one of the servers' threads stood in line for a core; and the most CPU time that one
+//! thread of the servers used during a wait. The line without an attack shows what the machine adds.
 
 mod attack;
 mod bystander;
@@ -87,11 +87,18 @@ fn print(table: &mut Table, target: &str, attack: &str, is_ours: bool, seen: &Se
     let what = format!("{target}: {attack}");
     if is_ours {
         table.at_most(&what, GOAL_MS, waits.greatest_ms, " ms");
+        table.at_most(
+            "  but for lines for a core",
+            GOAL_MS,
+            waits.served_ms,
+            " ms",
+        );
         table.at_most("  the server's own of it", GOAL_MS, waits.own_ms, " ms");
         table.at_most("  grown by", GOAL_MB, seen.grown_mb, " MB");
     } else {
         let ms = |value| format!("{} ms", digits(value));
         table.figure(&what, &ms(waits.greatest_ms));
+        table.figure("  but for lines for a core", &ms(waits.served_ms));
         table.figure("  the server's own of it", &ms(waits.own_ms));
         table.figure("  grown by", &format!("{} MB", digits(seen.grown_mb)));
     }
