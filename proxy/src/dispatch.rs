@@ -2,11 +2,14 @@
 //! Reaches: the client's reply queue, the pipes' lines. Never: touches a socket; decides a route ([`crate::route`] does).
 //! Invariant: a place in the client's reply queue is taken before a request is appended, so a fast shard cannot overtake a slow one.
 
+use std::rc::Rc;
+
 use shared::clock::{Clock, Reading};
 use shared::command::{self, CommandFlags, CommandId, CommandSpec, Route};
 use shared::resp::{Args, ErrorReply, ReplyWriter, Request, RequestBatch, encode_request};
 use shared::topology::ShardIndex;
 
+use crate::client::received::{Received, is_handed_over};
 use crate::client::{ClientState, Source};
 use crate::local::Question;
 use crate::metrics::Outcome;
@@ -80,6 +83,8 @@ pub(crate) struct Dispatcher<'a> {
     pub(crate) proxy: &'a ProxyShared,
     pub(crate) split: &'a mut Split,
     pub(crate) key: Key,
+    /// The buffer in which the requests lie, when it is the client's own and may be handed over.
+    own_buffer: Option<&'a Rc<Vec<u8>>>,
     /// As the client's state says; copied here because every request needs it.
     lane: Lane,
     /// Nothing about the client or the proxy asks for a closer look at each request: it may run commands, hears all replies, and nothing is held up.
@@ -96,11 +101,11 @@ pub(crate) struct Dispatcher<'a> {
 }
 
 impl ProxyThread {
-    /// Carries out the requests of `batch` from index `from` on.
+    /// Carries out the requests of `batch`, which lie in `received`, from index `from` on.
     pub(crate) fn dispatch(
         &mut self,
         key: Key,
-        buffer: &[u8],
+        received: &Received<'_>,
         batch: &RequestBatch,
         from: usize,
     ) -> Progress {
@@ -143,6 +148,7 @@ impl ProxyThread {
             proxy: &self.proxy,
             split: &mut self.split,
             key,
+            own_buffer: received.own(),
             lane,
             is_plain_sailing: false,
             hears_all: true,
@@ -154,7 +160,7 @@ impl ProxyThread {
             questions: Vec::new(),
         };
         dispatcher.look_at_client();
-        let progress = dispatcher.carry_out(buffer, batch, from);
+        let progress = dispatcher.carry_out(received.bytes(), batch, from);
         for question in dispatcher.questions {
             self.ask_threads(question);
         }
@@ -349,17 +355,25 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// Appends a run to its pipe.
+    /// Appends a run to its pipe, or hands it over when it is large.
     #[inline]
     fn finish_run(&mut self, buffer: &[u8], run: &mut Run) {
         if run.count == 0 {
             return;
         }
-        let frames = &buffer[run.start as usize..run.end as usize];
+        let range = run.start as usize..run.end as usize;
         let first = self.expect(Source::Pipe(run.pipe), run.count);
         let waiter = self.waiter(first, run.count, run.command);
-        self.pipes
-            .append(run.pipe, frames, waiter, &mut self.receivers.buffers);
+        match self.own_buffer {
+            Some(own) if is_handed_over(own, &range) => {
+                self.pipes
+                    .append_shared(run.pipe, Rc::clone(own), range, waiter);
+            }
+            _ => {
+                let buffers = &mut self.receivers.buffers;
+                self.pipes.append(run.pipe, &buffer[range], waiter, buffers);
+            }
+        }
         *run = Run::none();
     }
 

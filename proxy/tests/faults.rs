@@ -1,5 +1,6 @@
 //! The proxy between clients and nodes that are slow, silent, rude or gone.
 
+mod large;
 mod support;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

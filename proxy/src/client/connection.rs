@@ -5,19 +5,21 @@
 
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use shared::resp::{ErrorReply, RequestBatch, RequestScanner};
+use shared::resp::{ErrorReply, RequestScanner};
 use shared::topology::Version;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::output::SLICES_PER_WRITE;
+use super::received::Received;
 use super::reply_queue::ReplyQueue;
 use super::state::ClientState;
 use super::stream::ClientStream;
+use super::turn::{Paused, ReadEnd};
 use crate::buffers::Buffers;
-use crate::dispatch::Progress;
 use crate::slab::Key;
 use crate::thread::{ProxyThread, TurnEnd};
 
@@ -27,17 +29,12 @@ const READS_PER_TURN: usize = 2;
 /// Bytes of replies written to one client before others get their turn.
 const WRITTEN_PER_TURN: usize = 1024 * 1024;
 
-/// Requests that are found in a buffer before they are carried out: enough for deep pipelines, few enough to keep their ranges in the cache.
-const REQUESTS_PER_SCAN: usize = 1024;
-
 /// Least room that is made behind the beginning of a request before more of it is read.
 const LEAST_READ_BYTES: usize = 16 * 1024;
 
-/// A request, or requests that wait, of which more is here than this make their client one that is kept apart from others on the way to the nodes.
-const LARGE_REQUEST_BYTES: usize = 64 * 1024;
-
-/// Most room that is made at once for a large argument: a client's word for its length is not enough to take memory for it.
-const MOST_READ_BYTES: usize = 1024 * 1024;
+/// The room for a request grows by at most so many times what is here of it: nobody makes us take much memory by announcing much, and a large value is
+/// seldom moved.
+const INPUT_GROWTH: usize = 8;
 
 /// What the thread keeps of a client.
 #[derive(Debug)]
@@ -50,10 +47,10 @@ pub(crate) struct Client {
     pub(crate) queue: ReplyQueue,
     /// Finds requests.
     pub(crate) scanner: RequestScanner,
-    /// The beginning of a request, or all that belongs to `paused`; empty for most clients at most times.
-    input: Vec<u8>,
+    /// The beginning of a request; empty for most clients at most times.
+    pub(super) input: Vec<u8>,
     /// Requests that were found but have to wait.
-    paused: Option<Box<Paused>>,
+    pub(super) paused: Option<Box<Paused>>,
     /// Wakes the client's task.
     waker: Option<Waker>,
     /// It is in the thread's list of clients with something to write.
@@ -72,27 +69,6 @@ pub(crate) struct Client {
     pub(crate) routed_by: Version,
     /// The command that is being carried out alone: later ones wait for its reply.
     pub(crate) is_alone: bool,
-}
-
-/// Requests of a batch that could not be carried out yet.
-#[derive(Debug)]
-struct Paused {
-    batch: RequestBatch,
-    next: usize,
-}
-
-/// What reading came to.
-enum ReadEnd {
-    /// All that was read has been dealt with.
-    Done,
-    /// Nothing to read now.
-    Pending,
-    /// Requests were found that have to wait.
-    Paused,
-    /// Requests were found that may go on after the others' turn.
-    Yield,
-    /// The client is gone, or has nothing more to say.
-    Gone,
 }
 
 impl Client {
@@ -131,7 +107,8 @@ impl Client {
 
     /// Bytes of requests that are kept for it.
     pub(crate) fn input_bytes(&self) -> usize {
-        self.input.len()
+        let paused = self.paused.as_ref().map_or(0, |paused| paused.bytes.len());
+        self.input.len() + paused
     }
 
     /// Writes what can be written. `Ok(true)`: nothing is left.
@@ -187,11 +164,13 @@ impl Client {
 
     /// Makes room for more of the request that has begun.
     fn make_room(&mut self) {
-        let wanted = self
-            .scanner
-            .missing_bytes()
-            .min(MOST_READ_BYTES.max(self.input.len()));
-        self.input.reserve(wanted.max(LEAST_READ_BYTES));
+        let length = self.input.len();
+        let wanted = self.scanner.missing_bytes();
+        if self.input.capacity() - length < wanted.clamp(1, LEAST_READ_BYTES) {
+            let most = (length * INPUT_GROWTH).max(LEAST_READ_BYTES);
+            let least = (length / 4).max(LEAST_READ_BYTES);
+            self.input.reserve_exact(wanted.clamp(least, most));
+        }
     }
 }
 
@@ -321,8 +300,8 @@ impl ProxyThread {
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(_)) => return ReadEnd::Gone,
         }
-        let mut input = std::mem::take(&mut client.input);
-        let end = self.run(key, &mut input, None);
+        let mut input = Rc::new(std::mem::take(&mut client.input));
+        let end = self.run(key, Received::Own(&mut input), None);
         self.keep_rest(key, input, end)
     }
 
@@ -341,58 +320,17 @@ impl ProxyThread {
             return self.end_of_requests(key);
         }
         let bytes = &mut scratch[..read];
-        let end = self.run(key, bytes, None);
+        let end = self.run(key, Received::Lent(bytes), None);
         let Some(client) = self.receivers.clients.get_mut(key) else {
             return ReadEnd::Gone;
         };
-        match end {
-            ReadEnd::Paused | ReadEnd::Yield => client.input = bytes.to_vec(),
-            _ => {
-                let finished = client.scanner.finished_bytes();
-                client.input.extend_from_slice(&bytes[finished..]);
-                client.scanner.dropped(finished);
-            }
-        }
-        end
-    }
-
-    /// Goes on with requests that had to wait.
-    fn resume_client(&mut self, key: Key) -> ReadEnd {
-        let Some(client) = self.receivers.clients.get_mut(key) else {
-            return ReadEnd::Gone;
-        };
-        let paused = client.paused.take();
-        let mut input = std::mem::take(&mut client.input);
-        let end = self.run(key, &mut input, paused);
-        self.keep_rest(key, input, end)
-    }
-
-    /// Keeps what `run` has not dealt with.
-    fn keep_rest(&mut self, key: Key, mut input: Vec<u8>, end: ReadEnd) -> ReadEnd {
-        let Some(client) = self.receivers.clients.get_mut(key) else {
-            return ReadEnd::Gone;
-        };
-        if !matches!(end, ReadEnd::Paused | ReadEnd::Yield) {
+        if let Some(paused) = &mut client.paused {
+            paused.bytes = Rc::new(bytes.to_vec());
+        } else {
             let finished = client.scanner.finished_bytes();
+            client.input.extend_from_slice(&bytes[finished..]);
             client.scanner.dropped(finished);
-            if finished == input.len() {
-                self.receivers.buffers.give_back(input);
-                return end;
-            }
-            input.drain(..finished);
         }
-        if input.len() > self.limits.input_bytes {
-            tracing::warn!(
-                client = client.state.id,
-                bytes = input.len(),
-                "client closed: its request is too large"
-            );
-            return ReadEnd::Gone;
-        }
-        if input.len() > LARGE_REQUEST_BYTES {
-            client.state.keep_apart(self.tick_ms);
-        }
-        client.input = input;
         end
     }
 
@@ -405,57 +343,6 @@ impl ProxyThread {
             }
             _ => ReadEnd::Gone,
         }
-    }
-
-    /// Finds requests in `buffer` and carries them out, first those of `paused`.
-    fn run(&mut self, key: Key, buffer: &mut [u8], paused: Option<Box<Paused>>) -> ReadEnd {
-        let (mut batch, mut next) = match paused {
-            Some(paused) => (paused.batch, Some(paused.next)),
-            None => (std::mem::take(&mut self.batch), None),
-        };
-        let end = loop {
-            let mut fault = None;
-            let mut found_all = false;
-            if next.is_none() {
-                batch.clear();
-                let Some(client) = self.receivers.clients.get_mut(key) else {
-                    break ReadEnd::Gone;
-                };
-                // Limits change with AUTH, so a stranger's requests are taken one at a time.
-                let most = if client.state.is_authenticated {
-                    REQUESTS_PER_SCAN
-                } else {
-                    1
-                };
-                fault = client.scanner.scan(buffer, &mut batch, most).err();
-                found_all = batch.requests().len() < most;
-            }
-            match self.dispatch(key, buffer, &batch, next.take().unwrap_or(0)) {
-                Progress::Done => {}
-                progress @ (Progress::Wait(at) | Progress::Yield(at)) => {
-                    if let Some(client) = self.receivers.clients.get_mut(key) {
-                        let batch = std::mem::take(&mut batch);
-                        client.paused = Some(Box::new(Paused { batch, next: at }));
-                    }
-                    return match progress {
-                        Progress::Yield(_) => ReadEnd::Yield,
-                        _ => ReadEnd::Paused,
-                    };
-                }
-                Progress::End => break ReadEnd::Done,
-                Progress::Gone => break ReadEnd::Gone,
-            }
-            if let Some(fault) = fault {
-                self.refuse_client(key, &ErrorReply::Protocol(fault));
-                break ReadEnd::Done;
-            }
-            if found_all {
-                break ReadEnd::Done;
-            }
-        };
-        batch.clear();
-        self.batch = batch;
-        end
     }
 
     /// The last thing that the client hears.

@@ -1,10 +1,11 @@
 //! Requests on their way to one node: their bytes are kept until the reply is here, for a lost connection may mean sending them again.
 //! Pure: says what to write next and takes note of what was written and answered.
-//! Invariant: a request is cut nowhere but by the network; requests leave in the order in which they were appended.
+//! Invariants: a request is cut nowhere but by the network; requests leave in the order in which they were appended; a buffer that is shared is never written to.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::ops::Range;
+use std::rc::Rc;
 
 use shared::resp::{RequestBatch, RequestLimits, RequestScanner};
 
@@ -19,9 +20,44 @@ pub(crate) const CHUNKS_PER_WRITE: usize = 16;
 /// Requests that were appended between two writes.
 #[derive(Debug)]
 struct Chunk {
-    bytes: Vec<u8>,
+    bytes: ChunkBytes,
     requests: u32,
     answered: u32,
+}
+
+/// Where the requests of a chunk lie.
+#[derive(Debug)]
+enum ChunkBytes {
+    /// Copied one behind the other.
+    Own(Vec<u8>),
+    /// In the buffer in which they came, which nobody changes any more.
+    Shared(Rc<Vec<u8>>, Range<usize>),
+}
+
+impl ChunkBytes {
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(buffer, range) => &buffer[range.clone()],
+        }
+    }
+
+    /// Bytes that are kept for it.
+    #[inline]
+    fn held(&self) -> usize {
+        match self {
+            Self::Own(bytes) => bytes.len(),
+            Self::Shared(buffer, _) => buffer.capacity(),
+        }
+    }
+
+    fn into_vec(self) -> Vec<u8> {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(..) => self.as_slice().to_vec(),
+        }
+    }
 }
 
 /// A queue of requests.
@@ -32,7 +68,7 @@ pub(crate) struct SendQueue {
     sending: usize,
     /// Bytes of that chunk handed to the kernel.
     sent: usize,
-    /// Bytes in all chunks.
+    /// Bytes kept for all chunks.
     bytes: usize,
     /// Requests without a reply.
     requests: usize,
@@ -74,27 +110,40 @@ impl SendQueue {
         buffers: &mut Buffers,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let first_untouched = self.sending + usize::from(self.sent > 0);
-        let joins = self.chunks.len() > first_untouched
-            && self
-                .chunks
-                .back()
-                .is_some_and(|last| last.bytes.len() < CHUNK_BYTES);
-        if !joins {
-            self.chunks.push_back(Chunk {
-                bytes: buffers.take(),
-                requests: 0,
-                answered: 0,
-            });
-        }
-        let Some(last) = self.chunks.back_mut() else {
-            unreachable!("a chunk was pushed above");
-        };
-        let before = last.bytes.len();
-        write(&mut last.bytes);
-        last.requests += count;
-        self.bytes += last.bytes.len() - before;
         self.requests += count as usize;
+        let first_untouched = self.sending + usize::from(self.sent > 0);
+        if self.chunks.len() > first_untouched
+            && let Some(Chunk {
+                bytes: ChunkBytes::Own(bytes),
+                requests,
+                ..
+            }) = self.chunks.back_mut()
+            && bytes.len() < CHUNK_BYTES
+        {
+            let before = bytes.len();
+            write(bytes);
+            *requests += count;
+            self.bytes += bytes.len() - before;
+            return;
+        }
+        let mut bytes = buffers.take();
+        write(&mut bytes);
+        self.push(ChunkBytes::Own(bytes), count);
+    }
+
+    /// Appends `count` complete requests that stay where they are: in this range of `buffer`.
+    pub(crate) fn append_shared(&mut self, buffer: Rc<Vec<u8>>, range: Range<usize>, count: u32) {
+        self.requests += count as usize;
+        self.push(ChunkBytes::Shared(buffer, range), count);
+    }
+
+    fn push(&mut self, bytes: ChunkBytes, requests: u32) {
+        self.bytes += bytes.held();
+        self.chunks.push_back(Chunk {
+            bytes,
+            requests,
+            answered: 0,
+        });
     }
 
     /// Whether something is still to be written.
@@ -108,7 +157,7 @@ impl SendQueue {
         let mut skip = self.sent;
         let mut filled = 0;
         for (place, chunk) in slices.iter_mut().zip(self.chunks.iter().skip(self.sending)) {
-            *place = IoSlice::new(&chunk.bytes[skip..]);
+            *place = IoSlice::new(&chunk.bytes.as_slice()[skip..]);
             skip = 0;
             filled += 1;
         }
@@ -118,10 +167,11 @@ impl SendQueue {
     /// Takes note that `count` bytes were handed to the kernel.
     pub(crate) fn advance(&mut self, count: usize, buffers: &mut Buffers) {
         self.sent += count;
-        while let Some(chunk) = self.chunks.get(self.sending)
-            && self.sent >= chunk.bytes.len()
+        let length_of = |chunk: &Chunk| chunk.bytes.as_slice().len();
+        while let Some(length) = self.chunks.get(self.sending).map(length_of)
+            && self.sent >= length
         {
-            self.sent -= chunk.bytes.len();
+            self.sent -= length;
             self.sending += 1;
         }
         self.drop_done(buffers);
@@ -151,8 +201,10 @@ impl SendQueue {
         {
             self.sending -= 1;
             if let Some(done) = self.chunks.pop_front() {
-                self.bytes -= done.bytes.len();
-                buffers.give_back(done.bytes);
+                self.bytes -= done.bytes.held();
+                if let ChunkBytes::Own(bytes) = done.bytes {
+                    buffers.give_back(bytes);
+                }
             }
         }
     }
@@ -161,19 +213,20 @@ impl SendQueue {
     pub(crate) fn take_unanswered(&mut self, mut visit: impl FnMut(&[u8], &Unanswered)) {
         let queue = std::mem::take(self);
         let mut batch = RequestBatch::default();
-        for (index, mut chunk) in queue.chunks.into_iter().enumerate() {
+        for (index, chunk) in queue.chunks.into_iter().enumerate() {
+            let (requests, answered) = (chunk.requests as usize, chunk.answered as usize);
+            let mut bytes = chunk.bytes.into_vec();
             batch.clear();
-            let scanned =
-                RequestScanner::new(OWN_LIMITS).scan(&mut chunk.bytes, &mut batch, usize::MAX);
+            let scanned = RequestScanner::new(OWN_LIMITS).scan(&mut bytes, &mut batch, usize::MAX);
             assert!(
-                scanned.is_ok() && batch.requests().len() == chunk.requests as usize,
+                scanned.is_ok() && batch.requests().len() == requests,
                 "chunks hold whole requests that were scanned before"
             );
-            for request in batch.requests().iter().skip(chunk.answered as usize) {
+            for request in batch.requests().iter().skip(answered) {
                 let frame = request.start as usize..request.end as usize;
                 let sent =
                     index < queue.sending || (index == queue.sending && frame.start < queue.sent);
-                visit(&chunk.bytes, &Unanswered { frame, sent });
+                visit(&bytes, &Unanswered { frame, sent });
             }
         }
     }
@@ -204,7 +257,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]
         fn what_is_unanswered_is_known_after_any_writes_and_replies(
-            steps in proptest::collection::vec((0u8..3, 1usize..40), 1..60),
+            steps in proptest::collection::vec((0u8..4, 1usize..40), 1..60),
         ) {
             let mut buffers = Buffers::default();
             let mut queue = SendQueue::default();
@@ -221,6 +274,21 @@ mod tests {
                             queue.append(&frame, 1, &mut buffers);
                             appended += 1;
                         }
+                    }
+                    3 => {
+                        // Others' bytes lie before and behind them.
+                        let mut buffer = b"before".to_vec();
+                        let start = buffer.len();
+                        let count = 1 + amount % 3;
+                        for _ in 0..count {
+                            buffer.extend_from_slice(&request(appended));
+                            ends.push(wire.len() + buffer.len() - start);
+                            appended += 1;
+                        }
+                        wire.extend_from_slice(&buffer[start..]);
+                        let range = start..buffer.len();
+                        buffer.extend_from_slice(b"behind");
+                        queue.append_shared(Rc::new(buffer), range, u32::try_from(count).unwrap());
                     }
                     1 => {
                         let mut slices = [IoSlice::new(&[]); CHUNKS_PER_WRITE];

@@ -2,6 +2,8 @@
 //! Does no I/O: whoever runs the thread starts a task for each pipe in [`PipeSet::take_unstarted`].
 //! Invariant: as long as a pipe keeps its number, requests appended to it are answered in the order in which they were appended.
 
+use std::ops::Range;
+use std::rc::Rc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -325,15 +327,34 @@ impl PipeSet {
         buffers: &mut Buffers,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
+        self.push_waiter(number, waiter)
+            .append_with(waiter.count, buffers, write);
+    }
+
+    /// Appends complete requests, as many as `waiter` counts, that stay where they are: in this range of `buffer`.
+    pub(crate) fn append_shared(
+        &mut self,
+        number: PipeNumber,
+        buffer: Rc<Vec<u8>>,
+        range: Range<usize>,
+        waiter: Waiter,
+    ) {
+        self.push_waiter(number, waiter)
+            .append_shared(buffer, range, waiter.count);
+    }
+
+    /// The line to which the requests that `waiter` waits for are to be appended.
+    #[inline]
+    fn push_waiter(&mut self, number: PipeNumber, waiter: Waiter) -> &mut SendQueue {
         let Some(pipe) = &mut self.pipes[number as usize] else {
             unreachable!("only open pipes are appended to");
         };
-        pipe.line.append_with(waiter.count, buffers, write);
         pipe.in_flight.push(waiter);
         if !pipe.is_dirty {
             pipe.is_dirty = true;
             self.dirty.push(number);
         }
+        &mut pipe.line
     }
 
     /// The pipe of this number, unless it was closed.
