@@ -6,13 +6,12 @@ use std::rc::Rc;
 
 use shared::clock::{Clock, Reading};
 use shared::command::{self, CommandFlags, CommandId, CommandSpec, Route};
-use shared::resp::{Args, ErrorReply, ReplyWriter, Request, RequestBatch, encode_request};
+use shared::resp::{Args, ErrorReply, Request, RequestBatch, encode_request};
 use shared::topology::ShardIndex;
 
 use crate::client::received::{Received, is_handed_over};
 use crate::client::{ClientState, Source};
 use crate::local::Question;
-use crate::metrics::Outcome;
 use crate::pipe::set::{Admission, Class, Lane, PipeNumber, PipeSet};
 use crate::pipe::{Target, Waiter};
 use crate::receivers::{Failure, Receivers};
@@ -43,6 +42,8 @@ pub(crate) enum Step {
     /// The next one, if there is time: this one may have taken long, or have brought a long reply.
     NextInTime,
     Wait,
+    /// It was begun and goes on in turns of its own; the client's next request waits for its end.
+    Begun,
     End,
 }
 
@@ -112,7 +113,6 @@ impl ProxyThread {
         self.follow_topology();
         // A tick's precision is enough for deadlines of hundreds of milliseconds, and costs nothing per batch.
         let now_ms = self.tick_ms;
-        let now = self.receivers.stopwatch.read();
         let Some(client) = self.receivers.clients.get_mut(key) else {
             return Progress::Gone;
         };
@@ -136,29 +136,14 @@ impl ProxyThread {
                 return Progress::Wait(from);
             }
         }
-        let lane = lane_of(&client.state);
         let hold = self.proxy.hold(now_ms);
         if hold == Some(Hold::All) {
             return Progress::Wait(from);
         }
-        let mut dispatcher = Dispatcher {
-            receivers: &mut self.receivers,
-            pipes: &mut self.pipes,
-            snapshot: &self.snapshot,
-            proxy: &self.proxy,
-            split: &mut self.split,
-            key,
-            own_buffer: received.own(),
-            lane,
-            is_plain_sailing: false,
-            hears_all: true,
-            holds_writes: hold.is_some(),
-            now,
-            output_soft_bytes: self.limits.output_soft_bytes,
-            now_ms,
-            wall: &self.clock,
-            questions: Vec::new(),
+        let Some(mut dispatcher) = self.dispatcher(key, received.own()) else {
+            return Progress::Gone;
         };
+        dispatcher.holds_writes = hold.is_some();
         dispatcher.look_at_client();
         let progress = dispatcher.carry_out(received.bytes(), batch, from);
         for question in dispatcher.questions {
@@ -172,6 +157,34 @@ impl ProxyThread {
         self.receivers.mark_dirty(key);
         self.wake_flusher();
         progress
+    }
+
+    /// Whoever carries out the requests of this client, which may lie in its `own_buffer`.
+    #[inline]
+    pub(crate) fn dispatcher<'a>(
+        &'a mut self,
+        key: Key,
+        own_buffer: Option<&'a Rc<Vec<u8>>>,
+    ) -> Option<Dispatcher<'a>> {
+        let lane = lane_of(&self.receivers.clients.get(key)?.state);
+        Some(Dispatcher {
+            now: self.receivers.stopwatch.read(),
+            receivers: &mut self.receivers,
+            pipes: &mut self.pipes,
+            snapshot: &self.snapshot,
+            proxy: &self.proxy,
+            split: &mut self.split,
+            key,
+            own_buffer,
+            lane,
+            is_plain_sailing: false,
+            hears_all: true,
+            holds_writes: false,
+            output_soft_bytes: self.limits.output_soft_bytes,
+            now_ms: self.tick_ms,
+            wall: &self.clock,
+            questions: Vec::new(),
+        })
     }
 
     /// Requests in the line of a node that has left the topology, or leads another shard now, go where their keys are.
@@ -238,6 +251,7 @@ impl Dispatcher<'_> {
                         return Progress::Yield(index + 1);
                     }
                 }
+                Step::Begun => return Progress::Yield(index + 1),
                 Step::Wait => {
                     self.finish_run(buffer, &mut run);
                     return Progress::Wait(index);
@@ -332,27 +346,38 @@ impl Dispatcher<'_> {
 
     /// What the pipe says, within what the client may have under way.
     pub(crate) fn admit(&mut self, pipe: PipeNumber) -> Admission {
-        let most = u64::from(self.proxy.config.client_requests_in_flight);
-        let soft_bytes = self.output_soft_bytes;
-        let left = self.receivers.clients.get(self.key).map_or(most, |client| {
-            let most = most.min(client.queue.requests_for(soft_bytes));
-            most.saturating_sub(client.queue.missing())
-        });
+        let left = self.room_of_client();
         if left == 0 {
             return Admission::Full;
         }
-        match self.pipes.admit(pipe, self.now_ms) {
+        match self.admit_to(pipe) {
             Admission::Room(room) => {
                 Admission::Room(room.min(u32::try_from(left).unwrap_or(u32::MAX)))
             }
-            Admission::Full => {
-                if let Some(pipe) = self.pipes.get_mut(pipe) {
-                    pipe.crowd.push(self.key);
-                }
-                Admission::Full
-            }
-            down @ Admission::Down(_) => down,
+            other => other,
         }
+    }
+
+    /// Requests that the client may have under way besides those that are.
+    #[inline]
+    pub(crate) fn room_of_client(&self) -> u64 {
+        let most = u64::from(self.proxy.config.client_requests_in_flight);
+        self.receivers.clients.get(self.key).map_or(most, |client| {
+            let most = most.min(client.queue.requests_for(self.output_soft_bytes));
+            most.saturating_sub(client.queue.missing())
+        })
+    }
+
+    /// What the pipe says; when it is full, the client is woken once there is room.
+    #[inline]
+    pub(crate) fn admit_to(&mut self, pipe: PipeNumber) -> Admission {
+        let admission = self.pipes.admit(pipe, self.now_ms);
+        if matches!(admission, Admission::Full)
+            && let Some(pipe) = self.pipes.get_mut(pipe)
+        {
+            pipe.crowd.push(self.key);
+        }
+        admission
     }
 
     /// Appends a run to its pipe, or hands it over when it is large.
@@ -469,45 +494,5 @@ impl Dispatcher<'_> {
             self.is_plain_sailing = false;
         }
         step
-    }
-}
-
-impl Dispatcher<'_> {
-    /// Replies here, behind all that was asked before.
-    pub(crate) fn answer(&mut self, write: impl FnOnce(&mut ReplyWriter<'_>)) {
-        let Some(client) = self.receivers.clients.get_mut(self.key) else {
-            return;
-        };
-        let protocol = client.state.protocol;
-        if client.state.take_silence() {
-            write(&mut ReplyWriter::new(&mut Vec::new(), protocol));
-            return;
-        }
-        client.queue.answer(&mut self.receivers.buffers, |out| {
-            write(&mut ReplyWriter::new(out, protocol));
-        });
-    }
-
-    pub(crate) fn answer_error(&mut self, error: &ErrorReply) -> Step {
-        self.receivers.stats.record_refused();
-        self.answer(|reply| reply.error(error));
-        Step::Next
-    }
-
-    fn answer_unknown(&mut self, error: &ErrorReply) -> Step {
-        self.receivers.stats.record_refused();
-        self.answer(|reply| reply.error(error));
-        Step::Next
-    }
-
-    fn answer_down(&mut self, spec: &CommandSpec, shard: ShardIndex, error: &ErrorReply) -> Step {
-        self.receivers.stats.record_failure(
-            spec.id,
-            self.pipes.primary(shard).shard_index,
-            1,
-            Outcome::ShardDown,
-        );
-        self.answer(|reply| reply.error(error));
-        Step::Next
     }
 }

@@ -14,9 +14,36 @@ use crate::pipe::set::{Admission, PipeNumber};
 use crate::pipe::{Target, Waiter};
 use crate::receivers::Failure;
 use crate::route::merge::Plan;
+use crate::route::rounds::{self, Rounds};
 use crate::route::scan::ScanCursor;
-use crate::route::{self, Split};
+use crate::route::{self, Split, split};
 use crate::slab::Key;
+use crate::thread::ProxyThread;
+
+impl ProxyThread {
+    /// Sends the next round of a client's command over many keys, of these arguments, by the topology of the moment. What cannot be sent yet is tried
+    /// again when the client is woken.
+    pub(crate) fn send_round(&mut self, key: Key, args: Args<'_>) {
+        self.follow_topology();
+        let version = self.snapshot.version();
+        let Some(client) = self.receivers.clients.get_mut(key) else {
+            return;
+        };
+        client.state.active_ms = self.tick_ms;
+        if client.routed_by != version {
+            // What the client asked before, by an older topology, must not be overtaken. The command's own place is missing as well.
+            if client.queue.missing() > 1 {
+                return;
+            }
+            client.routed_by = version;
+        }
+        if let Some(mut dispatcher) = self.dispatcher(key, None) {
+            dispatcher.send_round(args);
+        }
+        self.receivers.mark_dirty(key);
+        self.wake_flusher();
+    }
+}
 
 impl Dispatcher<'_> {
     /// One sub-command per shard; as the client wrote it when one shard owns all keys.
@@ -28,6 +55,9 @@ impl Dispatcher<'_> {
         args: Args<'_>,
         run: &mut Run,
     ) -> Step {
+        if rounds::is_long(spec, request) {
+            return self.begin_rounds(spec, buffer, request, args, run);
+        }
         let mut split = std::mem::take(self.split);
         let step = match split.plan(spec, args, self.snapshot) {
             Err(error) => self.answer_error(&error),
@@ -43,12 +73,76 @@ impl Dispatcher<'_> {
             return Step::Wait;
         };
         let gather = self.gather(split.merge_plan(spec), &lines);
+        self.send_split(gather, spec, args, split, lines);
+        Step::Next
+    }
+
+    fn send_split(
+        &mut self,
+        gather: Key,
+        spec: &CommandSpec,
+        args: Args<'_>,
+        split: &Split,
+        lines: Vec<(ShardIndex, Option<PipeNumber>)>,
+    ) {
         for (part, (shard, line)) in (0..).zip(lines) {
             self.send_part(gather, part, spec, shard, line, |out| {
                 split.encode(spec, args, shard, out);
             });
         }
-        Step::Next
+    }
+
+    /// Very many keys: some at a time, unless one shard owns them all.
+    fn begin_rounds(
+        &mut self,
+        spec: &'static CommandSpec,
+        buffer: &[u8],
+        request: &Request,
+        args: Args<'_>,
+        run: &mut Run,
+    ) -> Step {
+        if self.room_of_client() == 0 {
+            return Step::Wait;
+        }
+        match split::owner_of_all(spec, args, self.snapshot) {
+            Err(error) => self.answer_error(&error),
+            Ok(Some(only)) => self.forward(only, spec, buffer, request, args, run),
+            Ok(None) => {
+                let number = self.expect(Source::Gathered, 1);
+                if let Some(client) = self.receivers.clients.get_mut(self.key) {
+                    let rounds = Rounds::new(spec, number, args.len());
+                    client.rounds = Some(Box::new(rounds));
+                }
+                Step::Begun
+            }
+        }
+    }
+
+    /// Sends the next round of the client's command, if there is room for all its parts.
+    fn send_round(&mut self, args: Args<'_>) {
+        let clients = &self.receivers.clients;
+        let Some(rounds) = clients.get(self.key).and_then(|c| c.rounds.as_deref()) else {
+            return;
+        };
+        let (spec, number, is_begun) = (rounds.spec, rounds.number, rounds.is_begun());
+        let round = rounds.next_round(args);
+        let mut split = std::mem::take(self.split);
+        split.plan_keys(spec, args, round.clone(), self.snapshot);
+        if let Some(lines) = self.lines_to(split.shards()) {
+            let mut plan = split.merge_plan(spec);
+            if is_begun {
+                plan = plan.behind_others();
+            }
+            // Its end may come at once, when no shard can be reached.
+            if let Some(client) = self.receivers.clients.get_mut(self.key)
+                && let Some(rounds) = &mut client.rounds
+            {
+                rounds.begin(&round);
+            }
+            let gather = self.gather_for(number, plan, self.shard_names(&lines));
+            self.send_split(gather, spec, args, &split, lines);
+        }
+        *self.split = split;
     }
 
     /// The same command to every shard.
@@ -82,10 +176,21 @@ impl Dispatcher<'_> {
         &mut self,
         shards: impl IntoIterator<Item = ShardIndex>,
     ) -> Option<Vec<(ShardIndex, Option<PipeNumber>)>> {
+        if self.room_of_client() == 0 {
+            return None;
+        }
+        self.lines_to(shards)
+    }
+
+    /// The same for what has its place in the client's reply queue already.
+    fn lines_to(
+        &mut self,
+        shards: impl IntoIterator<Item = ShardIndex>,
+    ) -> Option<Vec<(ShardIndex, Option<PipeNumber>)>> {
         let mut lines = Vec::new();
         for shard in shards {
             let pipe = self.pipes.pipe_to(shard, self.lane());
-            match self.admit(pipe) {
+            match self.admit_to(pipe) {
                 Admission::Room(_) => lines.push((shard, Some(pipe))),
                 Admission::Down(_) => lines.push((shard, None)),
                 Admission::Full => return None,
@@ -96,16 +201,22 @@ impl Dispatcher<'_> {
 
     /// Takes a place for a command of several parts, one from each of these shards.
     pub(crate) fn gather(&mut self, plan: Plan, lines: &[(ShardIndex, Option<PipeNumber>)]) -> Key {
-        let shards = lines
-            .iter()
-            .map(|(shard, _)| self.pipes.primary(*shard).shard.clone());
-        let shards = shards.collect();
-        self.gather_from(plan, shards)
+        self.gather_from(plan, self.shard_names(lines))
+    }
+
+    fn shard_names(&self, lines: &[(ShardIndex, Option<PipeNumber>)]) -> Vec<Box<str>> {
+        let name = |shard: ShardIndex| self.pipes.primary(shard).shard.clone();
+        lines.iter().map(|(shard, _)| name(*shard)).collect()
     }
 
     /// Takes a place for a reply that is put together from several.
     pub(crate) fn gather_from(&mut self, plan: Plan, sources: Vec<Box<str>>) -> Key {
         let number = self.expect(Source::Gathered, 1);
+        self.gather_for(number, plan, sources)
+    }
+
+    /// Collects for a place that was taken before.
+    fn gather_for(&mut self, number: u64, plan: Plan, sources: Vec<Box<str>>) -> Key {
         let chance = self.receivers.dice.throw();
         let gather = Gather::new(
             self.key,

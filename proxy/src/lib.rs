@@ -27,9 +27,10 @@
 //!  client ◄─one write per turn── output ◄─ reply queue ◄─ ReplyScanner ◄──read┘            [pipe::connection, receivers]
 //! ```
 //!
-//! Requests that follow each other from one client to one pipe travel as a *run*: one copy, one record of who waits, one copy of the replies.
-//! Nothing is decoded, locked or allocated per request on this path. `fan_out` cuts commands over many keys into parts, `gather` collects them,
-//! `route::merge` makes one reply of them; `route::local` answers what needs no node.
+//! Requests that follow each other from one client to one pipe travel as a *run*: one copy, one record of who waits, one copy of the replies. A large run is
+//! handed over in the buffer in which it came. Nothing is decoded, locked or allocated per request on this path. `fan_out` cuts commands over many keys into
+//! parts, `gather` collects them, `route::merge` makes one reply of them; very many keys are taken in rounds (`route::rounds`), each when the one before it is
+//! answered. `route::local` answers what needs no node.
 //!
 //! # States
 //!
@@ -48,6 +49,7 @@
 //!   replies that are still missing (`dispatch`), and so does a change of the topology.
 //! - A key that is void stays void: late replies find nobody (`slab`).
 //! - Nobody holds a thread: a turn ends by time, by the bytes written and by the replies that wait (`dispatch`, `client::connection`, `pipe::connection`),
+//!   commands over very many keys go on in rounds (`route::rounds`), large values are not copied (`client::received`),
 //!   sockets are closed a few at a time (`departures`), and what is large travels by pipes of its own (`pipe::set`, `Class::Bulk`).
 //! - Bounds, each with a name: reads and requests per turn, input and output per client, requests under way per client, bytes and requests per pipe, clients,
 //!   orders per thread. What happens at each is written beside it; their values are settings of `[proxy]`.
@@ -59,6 +61,7 @@
 
 mod acceptor;
 mod admin;
+mod answer;
 mod buffers;
 mod client;
 mod departures;

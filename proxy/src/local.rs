@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use shared::command::{CommandFlags, CommandSpec};
+use shared::command::CommandSpec;
 use shared::resp::{Args, Protocol, ReplyWriter, Request};
 use tokio::sync::oneshot;
 
@@ -12,7 +12,7 @@ use crate::dispatch::{Dispatcher, Run, Step};
 use crate::route;
 use crate::route::info::ProxyFacts;
 use crate::route::local::{self, After, ClientOrder, ClientVerdict, Desk};
-use crate::route::merge::{Part, Plan};
+use crate::route::merge::{Change, Part, Plan};
 use crate::slab::Key;
 use crate::thread::{Order, ProxyThread};
 
@@ -101,7 +101,7 @@ impl Dispatcher<'_> {
             After::AskClients(order) => {
                 let plan = Plan::Table {
                     rule: shared::command::Merge::Single,
-                    is_write: spec.flags.contains(CommandFlags::WRITE),
+                    change: Change::of(spec),
                 };
                 let gather = self.gather_from(plan, vec!["proxy".into()]);
                 let protocol = self.lane().protocol;

@@ -137,7 +137,7 @@ impl Receivers {
         }
     }
 
-    /// Fills in a part of a command; the last one completes the reply.
+    /// Fills in a part of a command; the last one completes the reply, or the round.
     pub(crate) fn fill(&mut self, key: Key, part: u16, value: Part) {
         let is_complete = self
             .gathers
@@ -150,21 +150,44 @@ impl Receivers {
             };
             let mut reply = self.buffers.take();
             gather.finish(&mut reply);
-            if reply.len() < LARGE_REPLY_BYTES {
-                client
-                    .queue
-                    .deliver(number, 1, ReplyBytes::Lent(&reply), &mut self.buffers);
-                self.buffers.give_back(reply);
-            } else {
-                client.queue.deliver(
-                    number,
-                    1,
-                    ReplyBytes::Own(Bytes::from(reply)),
-                    &mut self.buffers,
-                );
+            match &mut client.rounds {
+                Some(rounds) if rounds.number == number => {
+                    if rounds.answered(reply) {
+                        self.end_rounds(client_key);
+                    }
+                }
+                _ if reply.len() < LARGE_REPLY_BYTES => {
+                    let lent = ReplyBytes::Lent(&reply);
+                    client.queue.deliver(number, 1, lent, &mut self.buffers);
+                    self.buffers.give_back(reply);
+                }
+                _ => {
+                    let own = ReplyBytes::Own(Bytes::from(reply));
+                    client.queue.deliver(number, 1, own, &mut self.buffers);
+                }
             }
             self.mark_dirty(client_key);
         }
+    }
+
+    /// The last round of the client's command has been answered: it gets the reply.
+    fn end_rounds(&mut self, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        let Some(rounds) = client.rounds.take() else {
+            return;
+        };
+        let number = rounds.number;
+        let mut pieces = rounds.into_reply();
+        let last = ReplyBytes::Own(pieces.pop().unwrap_or_default());
+        for piece in pieces {
+            let piece = ReplyBytes::Own(piece);
+            client
+                .queue
+                .deliver_beginning(number, piece, &mut self.buffers);
+        }
+        client.queue.deliver(number, 1, last, &mut self.buffers);
     }
 
     /// The client has something to write, or waits for nothing any more.

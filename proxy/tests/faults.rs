@@ -1,6 +1,7 @@
 //! The proxy between clients and nodes that are slow, silent, rude or gone.
 
 mod large;
+mod rounds;
 mod support;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

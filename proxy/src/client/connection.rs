@@ -20,6 +20,7 @@ use super::state::ClientState;
 use super::stream::ClientStream;
 use super::turn::{Paused, ReadEnd};
 use crate::buffers::Buffers;
+use crate::route::rounds::Rounds;
 use crate::slab::Key;
 use crate::thread::{ProxyThread, TurnEnd};
 
@@ -51,6 +52,8 @@ pub(crate) struct Client {
     pub(super) input: Vec<u8>,
     /// Requests that were found but have to wait.
     pub(super) paused: Option<Box<Paused>>,
+    /// The command over many keys that is carried out in rounds: the request before those in `paused`, which wait for its end.
+    pub(crate) rounds: Option<Box<Rounds>>,
     /// Wakes the client's task.
     waker: Option<Waker>,
     /// It is in the thread's list of clients with something to write.
@@ -86,6 +89,7 @@ impl Client {
             scanner,
             input: Vec::new(),
             paused: None,
+            rounds: None,
             waker: None,
             is_dirty: false,
             is_write_blocked: false,
@@ -109,6 +113,12 @@ impl Client {
     pub(crate) fn input_bytes(&self) -> usize {
         let paused = self.paused.as_ref().map_or(0, |paused| paused.bytes.len());
         self.input.len() + paused
+    }
+
+    /// Bytes of replies that are kept for it.
+    pub(crate) fn output_bytes(&self) -> usize {
+        let gathered = self.rounds.as_ref().map_or(0, |rounds| rounds.bytes());
+        self.queue.bytes() + gathered
     }
 
     /// Writes what can be written. `Ok(true)`: nothing is left.
@@ -199,10 +209,10 @@ impl ProxyThread {
                 return Poll::Ready(TurnEnd::End(()));
             };
             client.is_stopped = false;
-            let end = if client.paused.is_some() && self.limits.lets_answer(client) {
-                self.resume_client(key)
-            } else if client.is_ending {
+            let end = if client.is_ending && client.rounds.is_none() {
                 return self.close_if_done(key).map(TurnEnd::End);
+            } else if client.paused.is_some() && self.limits.lets_answer(client) {
+                self.resume_client(key)
             } else if self.limits.lets_read(client) {
                 self.read_client(key, cx)
             } else {
@@ -237,7 +247,9 @@ impl ProxyThread {
             return Poll::Ready(());
         };
         match client.write(cx, &mut self.receivers.buffers) {
-            Ok(true) if client.is_ending => return self.close_if_done(key),
+            Ok(true) if client.is_ending && client.queue.is_idle() => {
+                return self.close_if_done(key);
+            }
             Ok(_) => {}
             Err(_) => {
                 // It went away without waiting for its replies: nothing that a person must know.
@@ -245,10 +257,11 @@ impl ProxyThread {
                 return Poll::Ready(());
             }
         }
-        if client.queue.bytes() > self.limits.output_hard_bytes {
+        let output_bytes = client.output_bytes();
+        if output_bytes > self.limits.output_hard_bytes {
             tracing::warn!(
                 client = client.state.id,
-                bytes = client.queue.bytes(),
+                bytes = output_bytes,
                 "client closed: it does not take its replies"
             );
             self.remove_client(key);
@@ -358,11 +371,13 @@ impl ProxyThread {
         }
     }
 
-    /// Lets a client have the replies that it waits for, and closes it.
+    /// Lets a client have the replies that it waits for, and closes it. A command that has begun comes to its end; what waits behind it does not begin.
     pub(crate) fn end_client(&mut self, key: Key) {
         if let Some(client) = self.receivers.clients.get_mut(key) {
             client.is_ending = true;
-            client.paused = None;
+            if client.rounds.is_none() {
+                client.paused = None;
+            }
             client.wake();
         }
     }

@@ -18,6 +18,17 @@ pub(crate) enum ClientStream {
     Tls(Box<TlsStream>),
 }
 
+impl ClientStream {
+    /// Whether the connection was reset: the client is gone, and did not just say all that it has to say.
+    pub(crate) fn is_broken(&self) -> bool {
+        let socket = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        !matches!(socket.take_error(), Ok(None))
+    }
+}
+
 impl AsyncRead for ClientStream {
     fn poll_read(
         self: Pin<&mut Self>,

@@ -8,6 +8,7 @@ use shared::resp::{ErrorReply, RequestBatch};
 
 use super::received::Received;
 use crate::dispatch::Progress;
+use crate::route::rounds::Rounds;
 use crate::slab::Key;
 use crate::thread::ProxyThread;
 
@@ -21,6 +22,7 @@ const LARGE_REQUEST_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Paused {
     batch: RequestBatch,
+    /// The first of them that has not begun.
     next: usize,
     /// Where they were found; a pipe may keep this buffer as well.
     pub(super) bytes: Rc<Vec<u8>>,
@@ -46,12 +48,36 @@ impl ProxyThread {
         let Some(client) = self.receivers.clients.get_mut(key) else {
             return ReadEnd::Gone;
         };
+        if client.rounds.is_some() {
+            return self.next_round(key);
+        }
         let Some(mut paused) = client.paused.take() else {
             return ReadEnd::Done;
         };
         let mut bytes = std::mem::take(&mut paused.bytes);
         let end = self.run(key, Received::Own(&mut bytes), Some(paused));
         self.keep_rest(key, bytes, end)
+    }
+
+    /// Begins the next round of the command that is carried out in rounds, if the one before it has been answered.
+    fn next_round(&mut self, key: Key) -> ReadEnd {
+        let Some(client) = self.receivers.clients.get_mut(key) else {
+            return ReadEnd::Gone;
+        };
+        if client.stream.is_broken() {
+            return ReadEnd::Gone;
+        }
+        let rounds = client.rounds.as_deref();
+        if !rounds.is_some_and(Rounds::is_under_way)
+            && let Some(paused) = client.paused.take()
+        {
+            let request = &paused.batch.requests()[paused.next - 1];
+            self.send_round(key, paused.batch.args(&paused.bytes, request));
+            if let Some(client) = self.receivers.clients.get_mut(key) {
+                client.paused = Some(paused);
+            }
+        }
+        ReadEnd::Paused
     }
 
     /// Keeps what `run` has not dealt with.

@@ -1,7 +1,8 @@
 //! Where does a request go? Knows only the command table, the topology and the request.
 //! Pure.
 //!
-//! - here: the shard of a command's keys. [`split`]: one part per shard. [`merge`]: parts → one reply. [`scan`]: SCAN's cursor.
+//! - here: the shard of a command's keys. [`split`]: one part per shard. [`merge`]: parts → one reply. [`rounds`]: very many keys,
+//!   some at a time. [`scan`]: SCAN's cursor.
 //! - [`local`]: answers that need no node.
 //!
 //! Keys of one command must lie in one slot, as in Redis Cluster: slots may move, so two slots of one shard are no promise.
@@ -11,6 +12,7 @@ pub(crate) mod info;
 pub(crate) mod local;
 pub(crate) mod merge;
 pub(crate) mod reply;
+pub(crate) mod rounds;
 pub(crate) mod scan;
 pub(crate) mod split;
 
@@ -61,8 +63,11 @@ pub(crate) fn any_shard() -> ShardIndex {
 pub(crate) fn plan(spec: &CommandSpec) -> merge::Plan {
     merge::Plan::Table {
         rule: spec.merge,
-        is_write: spec.flags.contains(CommandFlags::WRITE)
-            || spec.flags.contains(CommandFlags::ADMIN),
+        change: if spec.flags.contains(CommandFlags::ADMIN) {
+            merge::Change::Share
+        } else {
+            merge::Change::of(spec)
+        },
     }
 }
 

@@ -71,6 +71,11 @@ impl<'a> Elements<'a> {
         })
     }
 
+    /// Those that are still to come, as they lie.
+    pub(crate) fn as_bytes(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// How many are still to come.
     pub(crate) fn len(&self) -> usize {
         self.left

@@ -1,12 +1,14 @@
 //! Commands over many keys, cut into one sub-command per shard.
 //! Pure. Invariant: every key is in exactly one part, parts keep the order of the keys, and what belongs to a key (MSET's value) goes with it.
 
-use shared::command::{CommandFlags, CommandSpec, Merge};
+use std::ops::Range;
+
+use shared::command::{CommandSpec, Merge};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 use shared::slot::SlotId;
 use shared::topology::ShardIndex;
 
-use super::merge::Plan;
+use super::merge::{Change, Plan};
 use crate::topology::Snapshot;
 
 /// How the keys of one command spread over the shards; reused from command to command.
@@ -16,10 +18,12 @@ pub(crate) struct Split {
     owners: Vec<ShardIndex>,
     /// The shards that own keys, in the order in which they first appear, with the number of their keys.
     parts: Vec<(ShardIndex, usize)>,
+    /// The argument that is the first of these keys.
+    first: usize,
 }
 
 /// Where the first key stands in every command that is split; the name is before it.
-const FIRST_KEY: usize = 1;
+pub(crate) const FIRST_KEY: usize = 1;
 
 impl Split {
     /// Finds the owner of each key. `Some`: that shard owns them all, and the request can be forwarded as it is.
@@ -35,13 +39,26 @@ impl Split {
         if snapshot.is_one_shard() {
             return Ok(Some(super::any_shard()));
         }
+        is_complete(spec, args)?;
+        self.plan_keys(spec, args, FIRST_KEY..args.len(), snapshot);
+        Ok(match self.parts[..] {
+            [(only, _)] => Some(only),
+            _ => None,
+        })
+    }
+
+    /// Finds the owner of each key among these arguments of a complete command; the first of them is a key.
+    pub(crate) fn plan_keys(
+        &mut self,
+        spec: &CommandSpec,
+        args: Args<'_>,
+        keys: Range<usize>,
+        snapshot: &Snapshot,
+    ) {
         self.owners.clear();
         self.parts.clear();
-        let step = spec.key_step();
-        if !(args.len() - FIRST_KEY).is_multiple_of(step) {
-            return Err(ErrorReply::Arity(spec.name.into()));
-        }
-        for at in (FIRST_KEY..args.len()).step_by(step) {
+        self.first = keys.start;
+        for at in keys.step_by(spec.key_step()) {
             let owner = snapshot.owner(SlotId::of_key(args.at(at)));
             self.owners.push(owner);
             match self.parts.iter_mut().find(|(shard, _)| *shard == owner) {
@@ -49,10 +66,6 @@ impl Split {
                 None => self.parts.push((owner, 1)),
             }
         }
-        Ok(match self.parts[..] {
-            [(only, _)] => Some(only),
-            _ => None,
-        })
     }
 
     /// The shards that get a part, in the order of the parts.
@@ -65,7 +78,7 @@ impl Split {
         if spec.merge != Merge::KeyOrder {
             return Plan::Table {
                 rule: spec.merge,
-                is_write: spec.flags.contains(CommandFlags::WRITE),
+                change: Change::of(spec),
             };
         }
         let part_of = |owner: &ShardIndex| {
@@ -98,11 +111,7 @@ impl Split {
         let mut request = ReplyWriter::new(out, protocol);
         request.array(FIRST_KEY + keys * step);
         request.bulk(args.at(0));
-        for (owner, at) in self
-            .owners
-            .iter()
-            .zip((FIRST_KEY..args.len()).step_by(step))
-        {
+        for (owner, at) in self.owners.iter().zip((self.first..).step_by(step)) {
             if *owner == shard {
                 for arg in at..at + step {
                     request.bulk(args.at(arg));
@@ -112,8 +121,37 @@ impl Split {
     }
 }
 
+/// The shard that owns all keys, if it is one; looks no further than to the second owner.
+///
+/// # Errors
+/// The keys' values are not complete.
+pub(crate) fn owner_of_all(
+    spec: &CommandSpec,
+    args: Args<'_>,
+    snapshot: &Snapshot,
+) -> Result<Option<ShardIndex>, ErrorReply> {
+    if snapshot.is_one_shard() {
+        return Ok(Some(super::any_shard()));
+    }
+    is_complete(spec, args)?;
+    let mut owners = (FIRST_KEY..args.len())
+        .step_by(spec.key_step())
+        .map(|at| snapshot.owner(SlotId::of_key(args.at(at))));
+    let first = owners.next();
+    Ok(first.filter(|first| owners.all(|owner| owner == *first)))
+}
+
+/// Each key has what belongs to it.
+fn is_complete(spec: &CommandSpec, args: Args<'_>) -> Result<(), ErrorReply> {
+    if (args.len() - FIRST_KEY).is_multiple_of(spec.key_step()) {
+        Ok(())
+    } else {
+        Err(ErrorReply::Arity(spec.name.into()))
+    }
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::topology::testing::topology_of;
     use proptest::prelude::*;
@@ -121,7 +159,7 @@ mod tests {
     use shared::resp::{RequestBatch, RequestLimits, RequestScanner, encode_request};
 
     /// The words of each request in `bytes`.
-    fn requests(mut bytes: Vec<u8>) -> Vec<Vec<Vec<u8>>> {
+    pub(in crate::route) fn requests(mut bytes: Vec<u8>) -> Vec<Vec<Vec<u8>>> {
         let mut batch = RequestBatch::default();
         RequestScanner::new(RequestLimits::AUTHENTICATED)
             .scan(&mut bytes, &mut batch, usize::MAX)
@@ -158,7 +196,9 @@ mod tests {
         let spec = command::resolve(args).unwrap();
         let mut split = Split::default();
         let owner = |key: &[u8]| snapshot.owner(SlotId::of_key(key));
-        if let Some(only) = split.plan(spec, args, &snapshot).unwrap() {
+        let only = split.plan(spec, args, &snapshot).unwrap();
+        prop_assert_eq!(owner_of_all(spec, args, &snapshot).unwrap(), only);
+        if let Some(only) = only {
             prop_assert!(keys.iter().all(|key| owner(key) == only));
             return Ok(());
         }

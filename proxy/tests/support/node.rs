@@ -23,6 +23,8 @@ pub(crate) enum Manner {
     Says(Vec<u8>),
     /// Closes the connection instead of answering.
     HangsUp,
+    /// Holds back the answer to the command received as the one of this number (from 1) until it is told to behave otherwise.
+    WaitsAt(usize),
 }
 
 #[derive(Debug)]
@@ -164,10 +166,17 @@ impl Inner {
         if matches!(&*words[0], "PING" | "SELECT" | "AUTH" | "HELLO") {
             return stream.write_all(b"+PONG\r\n").is_ok();
         }
-        self.log.lock().unwrap().push(words.join(" "));
+        let number = {
+            let mut log = self.log.lock().unwrap();
+            log.push(words.join(" "));
+            log.len()
+        };
+        while *self.manner.lock().unwrap() == Manner::WaitsAt(number) {
+            super::pause(Duration::from_millis(1));
+        }
         let manner = self.manner.lock().unwrap().clone();
         match manner {
-            Manner::Good => {}
+            Manner::Good | Manner::WaitsAt(_) => {}
             Manner::Slow(most_us) => {
                 let mixed = self
                     .dice
@@ -186,7 +195,7 @@ impl Inner {
                 let values: String = words[1..].iter().map(|key| bulk(key)).collect();
                 format!("*{}\r\n{values}", words.len() - 1)
             }
-            ("DEL", count) => format!(":{}\r\n", count - 1),
+            ("DEL" | "UNLINK" | "EXISTS" | "TOUCH", count) => format!(":{}\r\n", count - 1),
             ("DBSIZE", _) => ":7\r\n".to_owned(),
             ("SCAN", _) => {
                 let next = if words[1] == "0" { "5" } else { "0" };

@@ -202,6 +202,26 @@ impl ReplyQueue {
         }
     }
 
+    /// Fills in the beginning of the reply to request `number`; the rest is delivered.
+    pub(crate) fn deliver_beginning(
+        &mut self,
+        number: u64,
+        piece: ReplyBytes<'_>,
+        buffers: &mut Buffers,
+    ) {
+        let index = self.open_place(number, 1);
+        let place = &mut self.places[index];
+        if place.silent {
+            return;
+        }
+        if index == 0 {
+            self.output.push(piece, buffers);
+        } else {
+            self.waiting_bytes += piece.len();
+            place.ready.push(piece, buffers);
+        }
+    }
+
     /// The replies are for a place behind the first, or for requests in the middle of one.
     fn deliver_later_place(
         &mut self,

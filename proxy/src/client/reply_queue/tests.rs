@@ -47,6 +47,29 @@ fn silent_requests_are_counted_and_not_heard() {
     assert_eq!(written(&mut queue, &mut buffers), b"loud");
 }
 
+#[test]
+fn a_reply_in_pieces_stands_in_one_place() {
+    for is_first in [true, false] {
+        let mut buffers = Buffers::default();
+        let mut queue = ReplyQueue::default();
+        let before = (!is_first).then(|| queue.expect(Source::Pipe(0), 1, false));
+        let pieces = queue.expect(Source::Gathered, 1, false);
+        let silent = queue.expect(Source::Gathered, 1, true);
+        queue.answer(&mut buffers, |out| out.extend_from_slice(b"behind"));
+        for number in [silent, pieces] {
+            queue.deliver_beginning(number, ReplyBytes::Lent(b"one"), &mut buffers);
+            queue.deliver_beginning(number, ReplyBytes::Lent(b"two"), &mut buffers);
+            queue.deliver(number, 1, ReplyBytes::Lent(b"three"), &mut buffers);
+        }
+        assert_eq!(queue.bytes(), "onetwothreebehind".len());
+        if let Some(before) = before {
+            queue.deliver(before, 1, ReplyBytes::Lent(b""), &mut buffers);
+        }
+        assert_eq!(written(&mut queue, &mut buffers), b"onetwothreebehind");
+        assert!(queue.is_idle() && queue.bytes() == 0);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]

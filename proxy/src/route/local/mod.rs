@@ -11,7 +11,7 @@ use shared::command::{self, CommandId, CommandSpec, Merge, introspection};
 use shared::config::{ProxyConfig, Settings as _};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 
-use super::merge::Plan;
+use super::merge::{Change, Plan};
 use crate::client::ClientState;
 
 /// What a local answer may need to know.
@@ -140,7 +140,7 @@ pub(crate) fn answer(
 fn ask_all(rule: Merge) -> After {
     After::AskAll(Plan::Table {
         rule,
-        is_write: false,
+        change: Change::None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The replies of several shards → the one reply that the client gets.
 //! Pure. Invariant: one failed part fails the whole, and the error says which shard, and what may have happened.
 
-use shared::command::Merge;
+use shared::command::{CommandFlags, CommandSpec, Merge};
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 
 use super::info::{self, ProxyFacts};
@@ -26,8 +26,8 @@ pub(crate) enum Plan {
     Table {
         /// The row's rule.
         rule: Merge,
-        /// Whether parts that were executed have changed something, so that a failure leaves half a change.
-        is_write: bool,
+        /// What is there when some parts were executed and others failed.
+        change: Change,
     },
     /// Elements of arrays, in the order of the keys; the part of each key.
     KeyOrder(Vec<u16>),
@@ -41,7 +41,39 @@ pub(crate) enum Plan {
     SlowlogGet(i64),
 }
 
+/// What those parts of a command have changed that were executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing.
+    None,
+    /// Their share.
+    Share,
+    /// Their share, besides that of earlier rounds of the command.
+    LaterShare,
+}
+
+impl Change {
+    /// Of a command's first round.
+    pub(crate) fn of(spec: &CommandSpec) -> Self {
+        if spec.flags.contains(CommandFlags::WRITE) {
+            Self::Share
+        } else {
+            Self::None
+        }
+    }
+}
+
 impl Plan {
+    /// For a later round of a command: what was done in earlier ones is done.
+    pub(crate) fn behind_others(mut self) -> Self {
+        if let Self::Table { change, .. } = &mut self
+            && *change == Change::Share
+        {
+            *change = Change::LaterShare;
+        }
+        self
+    }
+
     /// Whether the reply is of use without the shards that cannot be reached, so that nobody waits for them.
     pub(crate) fn does_without_the_lost(&self) -> bool {
         matches!(self, Self::Info(_) | Self::ConfigGet(_))
@@ -95,25 +127,25 @@ fn merge_into<'a>(
         Plan::Table {
             rule: Merge::AnyOk, ..
         } => return any_ok(parts, reply),
-        Plan::Table { rule, is_write } => {
-            let replies = parts.replies(*is_write)?;
+        Plan::Table { rule, change } => {
+            let replies = parts.replies(*change)?;
             by_rule(*rule, &replies, parts.chance, reply)?;
         }
-        Plan::KeyOrder(order) => in_key_order(order, &parts.replies(false)?, reply)?,
-        Plan::Scan(cursor) => scanned(*cursor, &parts.replies(false)?, reply)?,
+        Plan::KeyOrder(order) => in_key_order(order, &parts.replies(Change::None)?, reply)?,
+        Plan::Scan(cursor) => scanned(*cursor, &parts.replies(Change::None)?, reply)?,
         Plan::Info(facts) => {
             let texts: Vec<&[u8]> = parts.whole_replies().filter_map(reply::bulk).collect();
             reply.verbatim("txt", info::merge(facts, &texts).as_bytes());
         }
         Plan::ConfigGet(own) => config(own, parts, reply)?,
-        Plan::SlowlogGet(most) => slowlog(*most, &parts.replies(false)?, reply)?,
+        Plan::SlowlogGet(most) => slowlog(*most, &parts.replies(Change::None)?, reply)?,
     }
     Ok(())
 }
 
 impl<'a> Parts<'a> {
     /// Every reply, or what is said when one of them failed.
-    fn replies(self, is_write: bool) -> Result<Vec<&'a [u8]>, Broken<'a>> {
+    fn replies(self, change: Change) -> Result<Vec<&'a [u8]>, Broken<'a>> {
         let mut replies = Vec::with_capacity(self.parts.len());
         let mut worst: Option<(usize, &'a Part)> = None;
         for (at, part) in self.parts.iter().enumerate() {
@@ -132,14 +164,17 @@ impl<'a> Parts<'a> {
         };
         let shard = self.shards[at].clone();
         // Where others have done their share, or may have, half of a change is there.
-        let is_half = is_write
-            && self.parts.len() > 1
-            && self
-                .parts
-                .iter()
-                .any(|other| applied(other) && !std::ptr::eq(other, part));
+        let others_applied = || {
+            let mut parts = self.parts.iter();
+            parts.any(|other| applied(other) && !std::ptr::eq(other, part))
+        };
+        let is_half = match change {
+            Change::None => false,
+            Change::Share => others_applied(),
+            Change::LaterShare => true,
+        };
         Err(match part {
-            Part::Reply(error) if self.parts.iter().all(|other| other == part) => {
+            Part::Reply(error) if !is_half && self.parts.iter().all(|other| other == part) => {
                 Broken::Said(error)
             }
             Part::Reply(error) => Broken::Ours(failed_at(error, &shard, is_half)),
@@ -199,7 +234,7 @@ fn any_ok<'a>(parts: Parts<'a>, reply: &mut ReplyWriter<'_>) -> Result<(), Broke
             return Err(Broken::Said(error));
         }
     }
-    parts.replies(false).map(|_| ())
+    parts.replies(Change::None).map(|_| ())
 }
 
 fn by_rule(

@@ -24,7 +24,7 @@ fn check(rule: Merge, replies: &[&str], expected: &str) {
     let parts: Vec<Part> = replies.iter().map(|text| said(text)).collect();
     let plan = Plan::Table {
         rule,
-        is_write: false,
+        change: Change::None,
     };
     assert_eq!(merged(&plan, &parts), expected, "{rule:?} of {replies:?}");
 }
@@ -71,11 +71,11 @@ fn elements_go_back_to_the_places_of_their_keys() {
 fn one_failed_part_fails_the_whole_and_its_shard_is_named() {
     let read = Plan::Table {
         rule: Merge::Sum,
-        is_write: false,
+        change: Change::None,
     };
     let write = Plan::Table {
         rule: Merge::Sum,
-        is_write: true,
+        change: Change::Share,
     };
     let ok = || said(":1\r\n");
     let down = || Part::Down("s2".into());
@@ -119,6 +119,24 @@ fn one_failed_part_fails_the_whole_and_its_shard_is_named() {
         &read,
         &[said("-ERR x\r\n"), said("-ERR x\r\n")],
         "-ERR x\r\n",
+    );
+    // In a later round, even one part that failed leaves half a change.
+    let later = write.behind_others();
+    starts(
+        &later,
+        &[Part::Down("s1".into())],
+        "-UNKNOWN shard s1 failed; the command may have been applied in part",
+    );
+    starts(
+        &later,
+        &[said("-OOM full\r\n"), said("-OOM full\r\n")],
+        "-OOM full (shard s1; the command may have been applied in part)\r\n",
+    );
+    starts(&later, &[ok()], ":1\r\n");
+    starts(
+        &read.behind_others(),
+        &[ok(), down()],
+        "-CLUSTERDOWN shard s2 ",
     );
 }
 
