@@ -19,10 +19,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tracing::{debug, warn};
 
-/// A buffer of its own grows by at least this much, …
+/// A buffer of its own grows by at least this much.
 const INPUT_STEP_BYTES: usize = 64 * 1024;
-/// … and at most by so many times what it already holds: nobody makes us reserve much by announcing much, and a large value is seldom moved.
-const INPUT_GROWTH: usize = 8;
 /// Requests are found by 32-bit offsets; whatever `client-query-buffer-limit` says, no buffer grows beyond.
 const INPUT_MOST_BYTES: usize = u32::MAX as usize - SCRATCH_BYTES;
 /// Longest time for the last replies of a connection that is being closed.

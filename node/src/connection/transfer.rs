@@ -1,9 +1,10 @@
 //! Bytes in and out of a connection's socket, without waiting for both at once.
 //! Never: looks into them. Invariants: reading stops above the soft bound of waiting replies; buffers go back when they are empty.
 
-use super::{Connection, Ending, INPUT_GROWTH, INPUT_STEP_BYTES};
+use super::{Connection, Ending, INPUT_STEP_BYTES};
 use crate::shell::SCRATCH_BYTES;
 use bytes::BufMut as _;
+use shared::resp::{READ_AT_ONCE_BYTES, make_room};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -12,8 +13,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 /// Waiting replies from which on nothing is read, where `client-output-buffer-limit` names no soft limit.
 const DEFAULT_SOFT_BYTES: usize = 1024 * 1024;
-/// Most bytes of a long request that are read at once, for they are scanned in one go: in a quarter of a millisecond when its arguments are short.
-const READ_BYTES: usize = 256 * 1024;
 /// An incomplete request up to this length is kept apart and copied back into the shared buffer for the next read; a longer one gets a buffer of its own.
 const COPIED_TAIL_BYTES: usize = SCRATCH_BYTES / 4;
 
@@ -60,14 +59,12 @@ impl Connection {
     }
 
     fn poll_read_input(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let length = self.input.len();
-        let wanted = self.scanner.missing_bytes();
-        if self.input.capacity() - length < wanted.clamp(1, INPUT_STEP_BYTES) {
-            let most = (length * INPUT_GROWTH).max(INPUT_STEP_BYTES);
-            let step = wanted.clamp(INPUT_STEP_BYTES, most);
-            self.input.reserve_exact(step);
-        }
-        let mut room = (&mut self.input).limit(READ_BYTES);
+        make_room(
+            &mut self.input,
+            self.scanner.missing_bytes(),
+            INPUT_STEP_BYTES,
+        );
+        let mut room = (&mut self.input).limit(READ_AT_ONCE_BYTES);
         pin!(self.stream.read_buf(&mut room)).poll(context)
     }
 

@@ -9,7 +9,8 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use shared::resp::{ErrorReply, RequestScanner};
+use bytes::BufMut as _;
+use shared::resp::{ErrorReply, READ_AT_ONCE_BYTES, RequestScanner, make_room};
 use shared::topology::Version;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
@@ -32,10 +33,6 @@ const WRITTEN_PER_TURN: usize = 1024 * 1024;
 
 /// Least room that is made behind the beginning of a request before more of it is read.
 const LEAST_READ_BYTES: usize = 16 * 1024;
-
-/// The room for a request grows by at most so many times what is here of it: nobody makes us take much memory by announcing much, and a large value is
-/// seldom moved.
-const INPUT_GROWTH: usize = 8;
 
 /// What the thread keeps of a client.
 #[derive(Debug)]
@@ -171,17 +168,6 @@ impl Client {
             }
         }
     }
-
-    /// Makes room for more of the request that has begun.
-    fn make_room(&mut self) {
-        let length = self.input.len();
-        let wanted = self.scanner.missing_bytes();
-        if self.input.capacity() - length < wanted.clamp(1, LEAST_READ_BYTES) {
-            let most = (length * INPUT_GROWTH).max(LEAST_READ_BYTES);
-            let least = (length / 4).max(LEAST_READ_BYTES);
-            self.input.reserve_exact(wanted.clamp(least, most));
-        }
-    }
 }
 
 impl ProxyThread {
@@ -305,8 +291,10 @@ impl ProxyThread {
             self.scratch = scratch;
             return end;
         }
-        client.make_room();
-        let read = pin!(client.stream.read_buf(&mut client.input));
+        let missing = client.scanner.missing_bytes();
+        make_room(&mut client.input, missing, LEAST_READ_BYTES);
+        let mut room = (&mut client.input).limit(READ_AT_ONCE_BYTES);
+        let read = pin!(client.stream.read_buf(&mut room));
         match Future::poll(read, cx) {
             Poll::Pending => return ReadEnd::Pending,
             Poll::Ready(Ok(0)) => return self.end_of_requests(key),

@@ -20,7 +20,8 @@ pub use greeting::{REDIS_VERSION, greet};
 pub use number::{parse_integer, write_double};
 pub use reply_end::{MAX_DEPTH, MAX_REPLY_STRING_BYTES, ReplyError, ReplyScanner};
 pub use request::{
-    ArgRange, Args, ProtocolError, Request, RequestBatch, RequestLimits, RequestScanner,
+    ArgRange, Args, ProtocolError, READ_AT_ONCE_BYTES, Request, RequestBatch, RequestLimits,
+    RequestScanner, make_room,
 };
 pub use user_text::UserText;
 pub use word::{is_word, on_or_off, parse_cursor, yes_or_no};

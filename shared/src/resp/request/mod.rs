@@ -3,11 +3,13 @@
 
 mod inline;
 mod limits;
+mod room;
 mod scanner;
 #[cfg(test)]
 mod tests;
 
 pub use limits::{ProtocolError, RequestLimits};
+pub use room::{READ_AT_ONCE_BYTES, make_room};
 pub use scanner::RequestScanner;
 
 /// Ranges that a batch keeps room for when it is cleared: a full read buffer of small commands.
