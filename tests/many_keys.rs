@@ -22,8 +22,9 @@ fn over_all_keys(name: &str, value: Option<&str>) -> Vec<u8> {
     encode(&words)
 }
 
+/// All of one slot.
 fn key(number: usize) -> String {
-    format!("key:{number}")
+    format!("{{tag}}key:{number}")
 }
 
 fn call(client: &mut Client, bytes: &[u8]) -> Reply {
@@ -31,10 +32,11 @@ fn call(client: &mut Client, bytes: &[u8]) -> Reply {
     client.receive().expect("a reply")
 }
 
-/// A node alone, and a proxy over one: both do as one Redis would.
-fn on_one_server(check: impl Fn(SocketAddr)) {
+/// A node alone, and a proxy over one or three, of which one owns the slot: all do as one Redis would.
+fn on_one_node(check: impl Fn(SocketAddr)) {
     check(start_node(&[]).address);
     check(Cluster::start(1).proxy.address);
+    check(Cluster::start(3).proxy.address);
 }
 
 /// Some of the keys, from both ends and between.
@@ -54,7 +56,7 @@ fn agree(values: &Reply) -> bool {
 
 #[test]
 fn nobody_sees_half_of_it_and_others_are_served_meanwhile() {
-    on_one_server(|address| {
+    on_one_node(|address| {
         let is_over = AtomicBool::new(false);
         let looks = thread::scope(|scope| {
             let reader = scope.spawn(|| {
@@ -114,7 +116,7 @@ fn nobody_sees_half_of_it_and_others_are_served_meanwhile() {
 
 #[test]
 fn what_is_asked_behind_it_comes_after_it() {
-    on_one_server(|address| {
+    on_one_node(|address| {
         let mut client = Client::connect(address);
         let mut bytes = over_all_keys("MSET", Some("v"));
         bytes.extend(encode(&["GET", &key(KEYS - 1)]));

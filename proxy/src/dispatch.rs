@@ -44,6 +44,8 @@ pub(crate) enum Step {
     Wait,
     /// It was begun and goes on in turns of its own; the client's next request waits for its end.
     Begun,
+    /// It needs another turn before it is begun.
+    Again,
     End,
 }
 
@@ -252,6 +254,7 @@ impl Dispatcher<'_> {
                     }
                 }
                 Step::Begun => return Progress::Yield(index + 1),
+                Step::Again => return Progress::Yield(index),
                 Step::Wait => {
                     self.finish_run(buffer, &mut run);
                     return Progress::Wait(index);

@@ -16,9 +16,13 @@ use crate::receivers::Failure;
 use crate::route::merge::Plan;
 use crate::route::rounds::{self, Rounds};
 use crate::route::scan::ScanCursor;
-use crate::route::{self, Split, split};
+use crate::route::split::{Found, Search};
+use crate::route::{self, Split};
 use crate::slab::Key;
 use crate::thread::ProxyThread;
+
+/// Keys whose owner is looked for before others get their turn: a quarter of a millisecond.
+const KEYS_PER_TURN: usize = 16 * 1024;
 
 impl ProxyThread {
     /// Sends the next round of a client's command over many keys, of these arguments, by the topology of the moment. What cannot be sent yet is tried
@@ -104,10 +108,11 @@ impl Dispatcher<'_> {
         if self.room_of_client() == 0 {
             return Step::Wait;
         }
-        match split::owner_of_all(spec, args, self.snapshot) {
+        match self.search(spec, args) {
             Err(error) => self.answer_error(&error),
-            Ok(Some(only)) => self.forward(only, spec, buffer, request, args, run),
-            Ok(None) => {
+            Ok(Found::NotYet) => Step::Again,
+            Ok(Found::One(only)) => self.forward(only, spec, buffer, request, args, run),
+            Ok(Found::Several) => {
                 let number = self.expect(Source::Gathered, 1);
                 if let Some(client) = self.receivers.clients.get_mut(self.key) {
                     let rounds = Rounds::new(spec, number, args.len());
@@ -116,6 +121,22 @@ impl Dispatcher<'_> {
                 Step::Begun
             }
         }
+    }
+
+    /// Goes on looking for the owner of all keys of the client's next command.
+    fn search(&mut self, spec: &CommandSpec, args: Args<'_>) -> Result<Found, ErrorReply> {
+        let Some(client) = self.receivers.clients.get_mut(self.key) else {
+            return Ok(Found::NotYet);
+        };
+        let begun = client.search.take();
+        let mut search = begun
+            .filter(|search| search.goes_by(self.snapshot))
+            .unwrap_or_else(|| Search::new(self.snapshot));
+        let found = search.go_on(spec, args, self.snapshot, KEYS_PER_TURN)?;
+        if found == Found::NotYet {
+            client.search = Some(search);
+        }
+        Ok(found)
     }
 
     /// Sends the next round of the client's command, if there is room for all its parts.

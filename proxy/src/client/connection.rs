@@ -22,6 +22,7 @@ use super::stream::ClientStream;
 use super::turn::{Paused, ReadEnd};
 use crate::buffers::Buffers;
 use crate::route::rounds::Rounds;
+use crate::route::split::Search;
 use crate::slab::Key;
 use crate::thread::{ProxyThread, TurnEnd};
 
@@ -51,6 +52,8 @@ pub(crate) struct Client {
     pub(super) paused: Option<Box<Paused>>,
     /// The command over many keys that is carried out in rounds: the request before those in `paused`, which wait for its end.
     pub(crate) rounds: Option<Box<Rounds>>,
+    /// What is known of the owners of the keys of the next command, when it has very many.
+    pub(crate) search: Option<Search>,
     /// Wakes the client's task.
     waker: Option<Waker>,
     /// It is in the thread's list of clients with something to write.
@@ -87,6 +90,7 @@ impl Client {
             input: Vec::new(),
             paused: None,
             rounds: None,
+            search: None,
             waker: None,
             is_dirty: false,
             is_write_blocked: false,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use shared::command::{CommandSpec, Merge};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 use shared::slot::SlotId;
-use shared::topology::ShardIndex;
+use shared::topology::{ShardIndex, Version};
 
 use super::merge::{Change, Plan};
 use crate::topology::Snapshot;
@@ -121,24 +121,72 @@ impl Split {
     }
 }
 
-/// The shard that owns all keys, if it is one; looks no further than to the second owner.
-///
-/// # Errors
-/// The keys' values are not complete.
-pub(crate) fn owner_of_all(
-    spec: &CommandSpec,
-    args: Args<'_>,
-    snapshot: &Snapshot,
-) -> Result<Option<ShardIndex>, ErrorReply> {
-    if snapshot.is_one_shard() {
-        return Ok(Some(super::any_shard()));
+/// A search, some keys at a time, for the one shard that owns all keys of a command with very many.
+#[derive(Debug)]
+pub(crate) struct Search {
+    /// What was found holds for this topology alone.
+    version: Version,
+    /// The first key that was not looked at.
+    next: usize,
+    /// Who owns those that were.
+    owner: Option<ShardIndex>,
+}
+
+/// What a [`Search`] has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// This shard owns all keys.
+    One(ShardIndex),
+    /// There are two owners at least.
+    Several,
+    /// Up to now there is one; more keys are to be looked at.
+    NotYet,
+}
+
+impl Search {
+    /// One that has not begun.
+    pub(crate) fn new(snapshot: &Snapshot) -> Self {
+        Self {
+            version: snapshot.version(),
+            next: FIRST_KEY,
+            owner: None,
+        }
     }
-    is_complete(spec, args)?;
-    let mut owners = (FIRST_KEY..args.len())
-        .step_by(spec.key_step())
-        .map(|at| snapshot.owner(SlotId::of_key(args.at(at))));
-    let first = owners.next();
-    Ok(first.filter(|first| owners.all(|owner| owner == *first)))
+
+    /// Whether it can go on by this topology.
+    pub(crate) fn goes_by(&self, snapshot: &Snapshot) -> bool {
+        self.version == snapshot.version()
+    }
+
+    /// Looks at the next keys, `most` of them.
+    ///
+    /// # Errors
+    /// The keys' values are not complete.
+    pub(crate) fn go_on(
+        &mut self,
+        spec: &CommandSpec,
+        args: Args<'_>,
+        snapshot: &Snapshot,
+        most: usize,
+    ) -> Result<Found, ErrorReply> {
+        if snapshot.is_one_shard() {
+            return Ok(Found::One(super::any_shard()));
+        }
+        is_complete(spec, args)?;
+        let step = spec.key_step();
+        let end = args.len().min(self.next + most * step);
+        for at in (self.next..end).step_by(step) {
+            let owner = snapshot.owner(SlotId::of_key(args.at(at)));
+            if *self.owner.get_or_insert(owner) != owner {
+                return Ok(Found::Several);
+            }
+        }
+        self.next = end;
+        Ok(match self.owner {
+            Some(owner) if end == args.len() => Found::One(owner),
+            _ => Found::NotYet,
+        })
+    }
 }
 
 /// Each key has what belongs to it.
@@ -197,7 +245,16 @@ pub(super) mod tests {
         let mut split = Split::default();
         let owner = |key: &[u8]| snapshot.owner(SlotId::of_key(key));
         let only = split.plan(spec, args, &snapshot).unwrap();
-        prop_assert_eq!(owner_of_all(spec, args, &snapshot).unwrap(), only);
+        for most in [1, 3, 100] {
+            let mut search = Search::new(&snapshot);
+            let found = loop {
+                match search.go_on(spec, args, &snapshot, most).unwrap() {
+                    Found::NotYet => {}
+                    found => break found,
+                }
+            };
+            prop_assert_eq!(found, only.map_or(Found::Several, Found::One));
+        }
         if let Some(only) = only {
             prop_assert!(keys.iter().all(|key| owner(key) == only));
             return Ok(());
