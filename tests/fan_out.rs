@@ -91,6 +91,36 @@ fn keys_given_twice_are_answered_twice() {
 }
 
 #[test]
+fn very_many_keys_keep_their_order_and_hold_up_what_follows() {
+    let cluster = Cluster::start(3);
+    let mut client = cluster.connect();
+    const COUNT: usize = 30_000;
+    // The first value of each key is long gone when the last one comes.
+    let mut write = with_keys("MSET", COUNT, |_| Some("old".to_owned()));
+    write.extend(with_keys("MSET", COUNT, |number| Some(format!("new {number}"))).split_off(1));
+    let read = with_keys("MGET", COUNT, |_| None);
+    let get = |number: usize| vec![b"GET".to_vec(), format!("key:{number}").into_bytes()];
+    let bytes = |words: &[String]| words.iter().map(|word| word.clone().into_bytes()).collect();
+    let commands = [bytes(&write), get(0), bytes(&read), get(COUNT - 1)];
+    let replies = client.pipeline(&commands);
+    let new = |number: usize| Reply::bulk(format!("new {number}"));
+    assert_eq!(replies[0], Reply::ok());
+    assert_eq!(replies[1], new(0));
+    assert!(replies[2] == Reply::Array((0..COUNT).map(new).collect()));
+    assert_eq!(replies[3], new(COUNT - 1));
+    // Few keys and much to carry: rounds of some values each.
+    let value = "v".repeat(300_000);
+    let write = with_keys("MSET", 40, |_| Some(value.clone()));
+    assert_eq!(client.call(&write), Reply::ok());
+    assert_eq!(client.call_words("GET key:39"), Reply::bulk(value));
+    assert_eq!(
+        client.call(&with_keys("DEL", COUNT, |_| None)),
+        integer(COUNT)
+    );
+    assert_eq!(client.call_words("DBSIZE"), integer(0));
+}
+
+#[test]
 fn wrong_arguments_are_refused_before_anything_is_sent() {
     let cluster = Cluster::start(3);
     let mut client = cluster.connect();
