@@ -211,6 +211,7 @@ fn a_million_names_are_refused_or_looked_through() {
             ("COMMAND INFO", "get", TOO_MANY),
             ("COMMAND DOCS", "client", TOO_MANY),
             ("LATENCY HISTOGRAM", "get", TOO_MANY),
+            ("COMMAND GETKEYS MGET", "key", TOO_MANY),
             (
                 "PING",
                 "x",

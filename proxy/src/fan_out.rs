@@ -24,6 +24,9 @@ use crate::thread::ProxyThread;
 /// Keys whose owner is looked for before others get their turn: a quarter of a millisecond.
 const KEYS_PER_TURN: usize = 16 * 1024;
 
+/// Most arguments of a command that goes to every shard: such commands name settings and the like, of which there are fewer.
+const MOST_ARGS_TO_EVERY_SHARD: usize = 1024;
+
 impl ProxyThread {
     /// Sends the next round of a client's command over many keys, of these arguments, by the topology of the moment. What cannot be sent yet is tried
     /// again when the client is woken.
@@ -173,6 +176,9 @@ impl Dispatcher<'_> {
         args: Args<'_>,
         plan: Plan,
     ) -> Step {
+        if args.len() > MOST_ARGS_TO_EVERY_SHARD {
+            return self.answer_error(&ErrorReply::TooManyNames);
+        }
         let Some(mut lines) = self.admit_all(route::all_shards(self.snapshot)) else {
             return Step::Wait;
         };

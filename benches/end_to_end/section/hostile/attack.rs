@@ -150,10 +150,11 @@ fn exists_of_a_million(address: SocketAddr) {
 /// What is no key.
 fn a_million_of_others(address: SocketAddr) {
     for (words, argument) in [
+        // Of these redis answers each within the deadline; with patterns in CONFIG GET it takes half a minute.
         ("PING", "x"),
-        ("CONFIG GET", "*a*b*c*d*"),
-        ("COMMAND DOCS", "client"),
-        ("LATENCY HISTOGRAM", "get"),
+        ("CONFIG GET", "maxmemory"),
+        ("COMMAND INFO", "get"),
+        ("COMMAND GETKEYS MGET", "key"),
         ("SET bystander v", "NX"),
         ("NO SUCH COMMAND", "x"),
     ] {

@@ -16,13 +16,16 @@ const LONGEST_REPLY: usize = 512 * 1024;
 /// Most names in one request: more than there are commands.
 const MOST_NAMES: usize = 1024;
 
+/// Most keys that are told of one command.
+const MOST_KEYS: usize = 16 * 1024;
+
 /// Whether the row's command is served here.
 type IsServed<'a> = &'a dyn Fn(CommandId) -> bool;
 
 /// Writes the answer of `COMMAND` or of the subcommand whose row is `spec`; arity has been checked.
 ///
 /// # Errors
-/// Redis' replies to filters and commands that it does not know; our own beyond [`MOST_NAMES`] and [`LONGEST_REPLY`].
+/// Redis' replies to filters and commands that it does not know; our own beyond [`MOST_NAMES`], [`MOST_KEYS`] and [`LONGEST_REPLY`].
 /// What was written before an error stays written; the caller takes it back.
 pub fn answer(
     args: Args<'_>,
@@ -232,6 +235,9 @@ fn each_key(
     row.for_each_key_with_flags(inner, |_, _| found += 1);
     if found == 0 && !row.flags.contains(super::CommandFlags::NO_MANDATORY_KEYS) {
         return Err(ErrorReply::InvalidArgumentsSpecified);
+    }
+    if found > MOST_KEYS {
+        return Err(ErrorReply::TooManyNames);
     }
     reply.array(found);
     row.for_each_key_with_flags(inner, |at, flags| write(reply, inner.at(at), flags));
