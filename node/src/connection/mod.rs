@@ -228,6 +228,8 @@ impl Connection {
                 self.others_run();
                 if let Some(beside) = beside {
                     self.finish_beside(beside).await?;
+                    // A row of such commands would pass the turn to and fro before anybody else is read.
+                    tokio::task::yield_now().await;
                 }
             }
             TurnEnd::Close | TurnEnd::Shutdown => return Err(Ending::Orderly),

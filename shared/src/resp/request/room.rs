@@ -1,6 +1,8 @@
 //! Room for the rest of a request that has not arrived as a whole.
 //! Pure. Bounds: memory is taken for a fixed multiple of the bytes that are here, whatever they announce; of a large value only a small part is ever moved.
 
+use super::ArgRange;
+
 /// Most bytes that should be read at once behind the beginning of a request: they are scanned in one go, in a quarter of a millisecond where arguments are short.
 pub const READ_AT_ONCE_BYTES: usize = 256 * 1024;
 
@@ -8,8 +10,17 @@ pub const READ_AT_ONCE_BYTES: usize = 256 * 1024;
 /// alone.)
 const MOST_TIMES: usize = 32;
 
-/// Most room for short arguments, of which nobody knows how many bytes they come to; when more than this is here, the room doubles.
-const MOST_UNANNOUNCED_BYTES: usize = 64 * 1024 * 1024;
+/// Of short arguments nobody knows how many bytes they come to. When so many are here, …
+const MANY_BYTES: usize = 512 * 1024;
+
+/// … there is room for so many more: as many as most requests of a million arguments have. Beyond, the room doubles.
+const MOST_UNANNOUNCED_BYTES: usize = 256 * 1024 * 1024;
+
+/// Arguments that one read brings at most: each takes seven bytes, if it is not empty.
+const ARGS_PER_READ: usize = READ_AT_ONCE_BYTES / 7;
+
+/// Room is made for at most so many times the arguments that are here.
+const MOST_TIMES_ARGS: usize = 8;
 
 /// Sees to room behind the bytes in `buffer`, where `missing` more are announced (`RequestScanner::missing_bytes`): for `step` bytes at least, unless fewer are missing.
 pub fn make_room(buffer: &mut Vec<u8>, missing: usize, step: usize) {
@@ -19,23 +30,46 @@ pub fn make_room(buffer: &mut Vec<u8>, missing: usize, step: usize) {
     }
 }
 
-/// By how many bytes room grows that holds `length` bytes. It grows in steps that end at what is announced: a step that fell just short of it would have nearly
+/// By how many bytes room grows that holds `length` bytes. It grows in steps that end at what is announced: one that fell just short of it would have nearly
 /// all of it moved by the next.
 fn growth(length: usize, missing: usize, step: usize) -> usize {
     let most = (length * MOST_TIMES).max(step);
     if missing < step {
-        return most.min(MOST_UNANNOUNCED_BYTES.max(length));
+        return match length {
+            ..MANY_BYTES => most,
+            _ => MOST_UNANNOUNCED_BYTES.max(length),
+        };
     }
-    let mut goal = length + missing;
-    while goal - length > most {
-        goal = goal.div_ceil(MOST_TIMES + 1);
+    step_towards(length + missing, length, MOST_TIMES, most).max(step)
+}
+
+/// The next of the steps from `length` to `goal`, of `most` at most: the later ones are `times` what was there before.
+fn step_towards(goal: usize, length: usize, times: usize, most: usize) -> usize {
+    let mut next = goal;
+    while next - length > most {
+        next = next.div_ceil(times + 1);
     }
-    (goal - length).max(step)
+    next - length
+}
+
+/// Sees to room for the ranges of the arguments to come, of which `announced` are announced.
+pub(super) fn make_room_for_args(ranges: &mut Vec<ArgRange>, announced: usize) {
+    let length = ranges.len();
+    let enough = announced.min(ARGS_PER_READ).min(length / 2);
+    if ranges.capacity() - length < enough {
+        let most = length * MOST_TIMES_ARGS;
+        ranges.reserve_exact(step_towards(
+            length + announced,
+            length,
+            MOST_TIMES_ARGS,
+            most,
+        ));
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_TIMES, growth, make_room};
+    use super::{ArgRange, MOST_TIMES, growth, make_room, make_room_for_args};
 
     const STEP: usize = 16 * 1024;
 
@@ -73,12 +107,29 @@ mod tests {
     }
 
     #[test]
-    fn many_short_arguments_are_moved_seldom() {
+    fn many_short_arguments_are_moved_while_they_are_few() {
         let (mut length, mut moved) = (1, 0);
-        while length < 1_000_000_000 {
+        while length < 256_000_000 {
             moved += length;
             length += growth(length, 3, STEP);
         }
-        assert!(moved < length + length / 2, "{moved} bytes of {length}");
+        assert!(moved < 20_000_000, "{moved} bytes of {length}");
+        assert_eq!(growth(1_000_000_000, 3, STEP), 1_000_000_000);
+    }
+
+    #[test]
+    fn ranges_are_moved_seldom_however_they_arrive() {
+        const COUNT: usize = 1_000_000;
+        for at_once in [1, 7, 30_000] {
+            let (mut ranges, mut moved) = (Vec::new(), 0);
+            while ranges.len() < COUNT {
+                let before: (usize, usize) = (ranges.len(), ranges.capacity());
+                make_room_for_args(&mut ranges, COUNT - before.0);
+                ranges.resize(COUNT.min(before.0 + at_once), ArgRange::default());
+                moved += usize::from(ranges.capacity() != before.1) * before.0;
+            }
+            assert!(moved < COUNT / 2, "{moved} moved, {at_once} at once");
+            assert_eq!(ranges.capacity(), COUNT);
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! Pure. Invariant: `finished <= position`, and everything in `partial` counts from `finished`, so that dropping bytes is a subtraction.
 
 use super::inline::split_words;
+use super::room::make_room_for_args;
 use super::{ArgRange, ProtocolError, Request, RequestBatch, RequestLimits};
 use crate::resp::number::{parse_integer, short_header};
 
@@ -216,19 +217,29 @@ impl RequestScanner {
     /// A request that an earlier scan could not complete.
     fn go_on(&mut self, buffer: &[u8], batch: &mut RequestBatch) -> Result<Step, ProtocolError> {
         let mut partial = std::mem::take(&mut self.partial);
+        make_room_for_args(&mut partial, self.args_left as usize);
         let complete = self.arguments(buffer, &mut partial, self.finished);
         self.partial = partial;
         if !complete? {
             return Ok(Step::Incomplete);
         }
         let base = narrow(self.finished);
+        let in_buffer = |range: ArgRange| ArgRange {
+            start: range.start + base,
+            len: range.len,
+        };
         let first_arg = batch.args.len();
-        batch
-            .args
-            .extend(self.partial.drain(..).map(|range| ArgRange {
-                start: range.start + base,
-                len: range.len,
-            }));
+        if first_arg == 0 {
+            // A million of them should not be moved.
+            std::mem::swap(&mut batch.args, &mut self.partial);
+            if base > 0 {
+                let ranges = batch.args.iter_mut();
+                ranges.for_each(|range| *range = in_buffer(*range));
+            }
+        } else {
+            let ranges = self.partial.drain(..);
+            batch.args.extend(ranges.map(in_buffer));
+        }
         self.partial.shrink_to(KEPT_PARTIAL_ARGS);
         self.complete(batch, first_arg);
         Ok(Step::Complete)
