@@ -30,12 +30,6 @@ impl Dispatcher<'_> {
         Step::Next
     }
 
-    pub(crate) fn answer_unknown(&mut self, error: &ErrorReply) -> Step {
-        self.receivers.stats.record_refused();
-        self.answer(|reply| reply.error(error));
-        Step::Next
-    }
-
     pub(crate) fn answer_down(
         &mut self,
         spec: &CommandSpec,

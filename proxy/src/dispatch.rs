@@ -279,7 +279,7 @@ impl Dispatcher<'_> {
                     tracing::warn!("client closed: it speaks HTTP");
                     return Step::End;
                 }
-                return self.answer_unknown(&error);
+                return self.answer_error(&error);
             }
         };
         if self.is_plain_sailing
@@ -486,7 +486,7 @@ impl Dispatcher<'_> {
             | Route::Leased
             | Route::LeasedIfBlock
             | Route::Transaction
-            | Route::Subscribed => self.answer_unknown(&command::unknown_command(args)),
+            | Route::Subscribed => self.answer_error(&command::unknown_command(args)),
         };
         self.finish_run(buffer, &mut run);
         if leaves_database

@@ -144,6 +144,31 @@ fn others_are_served_between_two_rounds() {
 }
 
 #[test]
+fn a_pause_that_begins_in_the_middle_holds_up_what_follows() {
+    let nodes = nodes::<2>();
+    let proxy = start_before(settings(), &nodes);
+    nodes[1].behave(Manner::WaitsAt(2));
+    let bytes = [
+        &frame("DEL", &keys(KEYS))[..],
+        b"*2\r\n$3\r\nDEL\r\n$6\r\nbehind\r\n",
+    ]
+    .concat();
+    let mut client = client_with(proxy.client_address(), &bytes);
+    eventually("the second round", || commands(&nodes[1], "DEL").len() == 2);
+    let mut boss = Client::connect(proxy.client_address());
+    assert_eq!(boss.ask("CLIENT PAUSE 100000 WRITE"), "+OK\r\n");
+    nodes[1].behave(Manner::Good);
+    // It has begun, so it comes to its end.
+    assert_eq!(client.reply().unwrap(), format!(":{KEYS}\r\n"));
+    assert_eq!(boss.ask("PING"), "+PONG\r\n");
+    let sent: usize = nodes.iter().map(|node| node.received("DEL behind")).sum();
+    assert_eq!(sent, 0);
+    assert_eq!(boss.ask("CLIENT UNPAUSE"), "+OK\r\n");
+    assert_eq!(client.reply().unwrap(), ":1\r\n");
+    proxy.stop().unwrap();
+}
+
+#[test]
 fn what_follows_a_long_command_waits_for_its_end() {
     let nodes = nodes::<2>();
     let proxy = start_before(settings(), &nodes);
