@@ -2,8 +2,8 @@
 //! accept a client nor say clearly what is wrong.
 
 use crate::{ClusterPlan, Failure};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use shared::config::{NodeConfig, ProxyConfig};
+use shared::open_files;
 use tracing::warn;
 
 /// Standard streams, signals, the log, a folder, what libraries keep open.
@@ -55,17 +55,10 @@ pub fn wanted_for_node(config: &NodeConfig) -> u64 {
 /// # Errors
 /// [`Failure::OpenFiles`] when it stays below `least`.
 pub fn make_room(least: u64, wanted: u64) -> Result<(), Failure> {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+    let Some(limit) = open_files::make_room(wanted) else {
         // Where limits cannot be read, the next file that does not open says so.
         return Ok(());
     };
-    let mut limit = soft;
-    if soft < wanted {
-        let possible = wanted.min(hard);
-        if setrlimit(Resource::RLIMIT_NOFILE, possible, hard).is_ok() {
-            limit = possible;
-        }
-    }
     if limit < least {
         return Err(Failure::OpenFiles { limit, least });
     }

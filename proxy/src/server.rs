@@ -13,11 +13,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
 use shared::clock::Clock;
 use shared::config::{FileError, Problems, ProxyConfig};
+use shared::open_files;
 use shared::topology::{Address, Topology};
 use tokio::sync::{mpsc, watch};
 
@@ -376,17 +376,12 @@ const OTHER_FILES: u64 = 1_024;
 /// Raises the process' limit of open files, as far as it may, so that `maxclients` can be kept.
 fn make_room_for_files(config: &ProxyConfig) {
     let wanted = u64::from(config.maxclients) + OTHER_FILES;
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
-        return;
-    };
-    if soft >= wanted {
-        return;
-    }
-    let possible = wanted.min(hard);
-    if setrlimit(Resource::RLIMIT_NOFILE, possible, hard).is_err() || possible < wanted {
+    if let Some(limit) = open_files::make_room(wanted)
+        && limit < wanted
+    {
         tracing::warn!(
             wanted,
-            limit = possible.max(soft),
+            limit,
             "fewer files may be open than maxclients needs; raise the limit of open files"
         );
     }

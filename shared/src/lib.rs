@@ -3,9 +3,9 @@
 //! - [`resp`]: requests and replies as bytes: scanning, encoding, every error text.
 //! - [`command`]: the one table of commands, and the answers read from it.
 //! - [`slot`]: key → slot. [`topology`]: slots → shards → nodes.
-//! - [`config`]: settings from file, environment and flags. [`clock`]: the only door through which time enters. [`backoff`]: how long to wait before trying again. [`glob`]: patterns as in KEYS. [`drop_queue`]: dropping many things a few at a time.
+//! - [`config`]: settings from file, environment and flags. [`clock`]: the only door through which time enters. [`backoff`]: how long to wait before trying again. [`glob`]: patterns as in KEYS. [`drop_queue`]: dropping many things a few at a time. [`open_files`]: the limit of open files.
 //!
-//! Pure but for [`config`] (reads a file when told to) and [`clock`] (reads the clock).
+//! Pure but for [`config`] (reads a file when told to), [`clock`] (reads the clock) and [`open_files`] (changes what the process may open).
 
 pub mod backoff;
 pub mod clock;
@@ -13,6 +13,7 @@ pub mod command;
 pub mod config;
 pub mod drop_queue;
 pub mod glob;
+pub mod open_files;
 pub mod resp;
 pub mod slot;
 pub mod topology;
