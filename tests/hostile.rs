@@ -213,6 +213,11 @@ fn a_million_names_are_refused_or_looked_through() {
             ("LATENCY HISTOGRAM", "get", TOO_MANY),
             ("COMMAND GETKEYS MGET", "key", TOO_MANY),
             (
+                "BITOP OR destination",
+                "source",
+                "ERR too many arguments for one 'bitop' command, give some of them to another",
+            ),
+            (
                 "PING",
                 "x",
                 "ERR wrong number of arguments for 'ping' command",

@@ -1,6 +1,6 @@
 //! A cache node: one thread owns one compact keyspace and executes every command on it.
 //!
-//! Data's path: socket → [`shared::resp::RequestScanner`] → [`execute`] (gates: known, arity, auth, memory) → [`commands`] → [`store`] → [`shared::resp::ReplyWriter`] → socket, one write per batch.
+//! Data's path: socket → [`shared::resp::RequestScanner`] → [`execute`] (gates: known, arity, auth, memory, held keys) → [`commands`] → [`store`] → [`shared::resp::ReplyWriter`] → socket, one write per batch.
 //! Never imports the proxy; they meet on the wire.
 
 pub mod client_state;

@@ -1,4 +1,4 @@
-//! What stands between a known command and its handler: password, machine, memory, pause.
+//! What stands between a known command and its handler: password, machine, memory, pause, and another command at work on its keys.
 //! Pure. Never: runs a handler. Invariant: a command that is refused has changed nothing, but that keys may have been evicted to let it pass.
 
 use super::{Turn, strides};

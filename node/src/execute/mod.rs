@@ -1,4 +1,4 @@
-//! Commands through the gates: known, arity, authenticated, memory, pause → handler → counters and effects.
+//! Commands through the gates: known, arity, authenticated, memory, pause, keys that are held → handler → counters and effects.
 //! Pure: bytes in, bytes out; time is what the shell read at the start of the turn, and a stopwatch for the counters.
 //! Never: a socket, a sleep. Invariant: each request appends exactly one reply (or none, if the client wants none), in order.
 

@@ -273,6 +273,9 @@ pub enum ErrorReply {
     /// COMMAND INFO, CONFIG GET and the like with so many names that the work or the reply would not end. Ours: Redis does it.
     #[error("ERR too many names in one request, ask for fewer at a time")]
     TooManyNames,
+    /// BITOP and BITFIELD with so many sources or operations that they would hold everybody up. Ours: Redis does it.
+    #[error("ERR too many arguments for one '{0}' command, give some of them to another")]
+    TooManyArguments(&'static str),
     /// COMMAND GETKEYS of a command that nobody knows.
     #[error("ERR Invalid command specified")]
     InvalidCommandSpecified,

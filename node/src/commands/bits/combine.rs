@@ -1,6 +1,7 @@
 //! BITOP: strings combined bit by bit into another one.
 //! Pure.
 
+use super::check_count;
 use crate::commands::arguments::{bytes_of, is_word, len_of, reply_count, string, word};
 use crate::commands::{Action, Call};
 use crate::store::Key;
@@ -38,6 +39,7 @@ const FIRST_SOURCE: usize = 3;
 
 /// BITOP AND | OR | XOR | NOT destination key …
 pub(super) fn bitop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    check_count(call)?;
     let operation = Operation::parse(call.args.at(1))?;
     if operation == Operation::Not && call.args.len() != FIRST_SOURCE + 1 {
         return Err(ErrorReply::BitNotOfMany);

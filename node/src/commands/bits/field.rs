@@ -1,7 +1,7 @@
 //! BITFIELD: integers of any width at any bit of a string.
 //! Pure. Invariant: all operations are read and checked before the first one runs.
 
-use super::{bit_offset, parse_bit_offset};
+use super::{bit_offset, check_count, parse_bit_offset};
 use crate::commands::arguments::{bytes_of, integer, is_word, len_of, string, string_limit_bytes};
 use crate::commands::{Action, Call};
 use crate::store::canonical_integer;
@@ -39,6 +39,7 @@ struct Operation {
 
 /// BITFIELD key [GET type offset | [OVERFLOW WRAP | SAT | FAIL] SET type offset value | INCRBY type offset increment] …
 pub(super) fn bitfield(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    check_count(call)?;
     let operations = Operations::new(call);
     let plan = Plan::of(operations.clone())?;
     match plan.writes_until {
@@ -49,6 +50,7 @@ pub(super) fn bitfield(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// BITFIELD_RO key [GET type offset …]
 pub(super) fn bitfield_ro(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    check_count(call)?;
     let operations = Operations::new(call);
     let plan = Plan::of(operations.clone())?;
     if plan.writes_until.is_some() {

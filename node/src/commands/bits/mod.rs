@@ -9,7 +9,7 @@ mod single;
 #[cfg(test)]
 mod tests;
 
-use super::Handler;
+use super::{Call, Handler};
 use crate::commands::arguments::is_word;
 use crate::store::canonical_integer;
 use shared::command::CommandId;
@@ -27,6 +27,16 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::BitfieldRo => field::bitfield_ro,
         _ => return None,
     })
+}
+
+/// Arguments of one BITOP or BITFIELD: far more than anybody gives, and with short values done in three milliseconds.
+const MOST_ARGUMENTS: usize = 32 * 1024;
+
+fn check_count(call: &Call<'_>) -> Result<(), ErrorReply> {
+    if call.args.len() > MOST_ARGUMENTS {
+        return Err(ErrorReply::TooManyArguments(call.spec.name));
+    }
+    Ok(())
 }
 
 /// Checks a bit's number: its byte must lie within the longest string.

@@ -282,3 +282,25 @@ fn effects_are_only_of_changes() {
         ("BITOP AND k none none", ""),
     ]);
 }
+
+#[test]
+fn so_many_arguments_that_all_would_wait_are_refused() {
+    let mut node = TestNode::new();
+    for (start, part) in [
+        ("BITOP OR d", " s"),
+        ("BITFIELD k", " GET u8 0"),
+        ("BITFIELD_RO k", " GET u8 0"),
+    ] {
+        let name = start.split(' ').next().unwrap().to_lowercase();
+        let words = part.split(' ').count() - 1;
+        let allowed = (32 * 1024 - start.split(' ').count()) / words;
+        let reply = node.send(&(start.to_owned() + &part.repeat(allowed)));
+        assert!(!reply.starts_with('-'), "{reply}");
+        assert_eq!(
+            node.send(&(start.to_owned() + &part.repeat(allowed + 1))),
+            format!(
+                "-ERR too many arguments for one '{name}' command, give some of them to another\r\n"
+            )
+        );
+    }
+}
