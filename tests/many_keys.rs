@@ -1,11 +1,12 @@
 //! One command over very many keys: others are served meanwhile, and to them it still happens at one moment.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::eventually::eventually;
+use crate::support::eventually::{eventually, pause};
 use crate::support::servers::{Cluster, Server, start_node};
 use crate::support::{Client, Reply, encode};
 
@@ -135,6 +136,43 @@ fn what_is_asked_behind_it_comes_after_it() {
             Reply::bulk("w"),
         ] {
             assert_eq!(client.receive().expect("a reply"), expected);
+        }
+    });
+}
+
+#[test]
+fn who_does_not_read_its_replies_gets_no_more_of_them() {
+    const GROWTH: u64 = 256 * 1024 * 1024;
+    let node = start_node(&[]);
+    let mut setter = node.connect();
+    setter.call(&["SET", "long", &"v".repeat(10_000)]);
+    // A hundred megabytes each.
+    let mut words = vec!["MGET"; 10_001];
+    words[1..].fill("long");
+    let request = encode(&words);
+    let before = node.resident_bytes();
+    let mut lazy = node.connect();
+    let mut sender = lazy.sender();
+    thread::scope(|scope| {
+        scope.spawn(move || sender.write_all(&request.repeat(8)).expect("sent"));
+        eventually("the first is answered", || {
+            setter
+                .call_words("INFO commandstats")
+                .text()
+                .contains("cmdstat_mget:calls=1,")
+        });
+        // The node goes on at once, if it does.
+        for _ in 0..200 {
+            assert_eq!(setter.call_words("STRLEN long").integer(), 10_000);
+            let growth = node.resident_bytes().saturating_sub(before);
+            assert!(growth < GROWTH, "grew by {growth} bytes");
+            pause(Duration::from_millis(5));
+        }
+        for _ in 0..8 {
+            let Reply::Array(values) = lazy.receive().expect("a reply") else {
+                panic!("no array");
+            };
+            assert_eq!(values.len(), 10_000);
         }
     });
 }

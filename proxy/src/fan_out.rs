@@ -114,7 +114,15 @@ impl Dispatcher<'_> {
         match self.search(spec, args) {
             Err(error) => self.answer_error(&error),
             Ok(Found::NotYet) => Step::Again,
-            Ok(Found::One(only)) => self.forward(only, spec, buffer, request, args, run),
+            Ok(Found::One(only)) => {
+                let step = self.forward(only, spec, buffer, request, args, run);
+                if !matches!(step, Step::Wait)
+                    && let Some(client) = self.receivers.clients.get_mut(self.key)
+                {
+                    client.search = None;
+                }
+                step
+            }
             Ok(Found::Several) => {
                 let number = self.expect(Source::Gathered, 1);
                 if let Some(client) = self.receivers.clients.get_mut(self.key) {
@@ -136,7 +144,7 @@ impl Dispatcher<'_> {
             .filter(|search| search.goes_by(self.snapshot))
             .unwrap_or_else(|| Search::new(self.snapshot));
         let found = search.go_on(spec, args, self.snapshot, KEYS_PER_TURN)?;
-        if found == Found::NotYet {
+        if found != Found::Several {
             client.search = Some(search);
         }
         Ok(found)

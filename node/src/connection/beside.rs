@@ -44,7 +44,7 @@ impl Connection {
             .clients
             .at(self.place)
             .clone();
-        let work = carry_out(Rc::clone(&self.shell), client, long, requests);
+        let work = carry_out(Rc::clone(&self.shell), client, *long, requests);
         Some(tokio::task::spawn_local(work))
     }
 

@@ -89,7 +89,7 @@ pub(crate) struct Connection {
     input: Vec<u8>,
     left: Option<Left>,
     /// What the turn has begun and is to be carried out beside it.
-    long: Option<LongCommand>,
+    long: Option<Box<LongCommand>>,
     /// The last turn ended before all of `input` had been looked at.
     unfinished: bool,
     /// Replies not written yet; empty when the client reads them.

@@ -61,7 +61,7 @@ impl Connection {
     fn poll_read_input(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         make_room(
             &mut self.input,
-            self.scanner.missing_bytes(),
+            self.scanner.expected_bytes(),
             INPUT_STEP_BYTES,
         );
         let mut room = (&mut self.input).limit(READ_AT_ONCE_BYTES);

@@ -246,7 +246,7 @@ impl Connection {
             BatchEnd::ManyKeys => {
                 let request = &left.batch.requests()[left.next];
                 let args = left.batch.args(bytes.bytes(), request);
-                self.long = Some(LongCommand::begin(turn, args));
+                self.long = Some(Box::new(LongCommand::begin(turn, args)));
                 Some(TurnEnd::Long)
             }
             BatchEnd::Close => Some(TurnEnd::Close),

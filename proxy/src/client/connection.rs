@@ -295,8 +295,8 @@ impl ProxyThread {
             self.scratch = scratch;
             return end;
         }
-        let missing = client.scanner.missing_bytes();
-        make_room(&mut client.input, missing, LEAST_READ_BYTES);
+        let expected = client.scanner.expected_bytes();
+        make_room(&mut client.input, expected, LEAST_READ_BYTES);
         let mut room = (&mut client.input).limit(READ_AT_ONCE_BYTES);
         let read = pin!(client.stream.read_buf(&mut room));
         match Future::poll(read, cx) {

@@ -10,11 +10,8 @@ pub const READ_AT_ONCE_BYTES: usize = 256 * 1024;
 /// alone.)
 const MOST_TIMES: usize = 32;
 
-/// Of short arguments nobody knows how many bytes they come to. When so many are here, …
-const MANY_BYTES: usize = 512 * 1024;
-
-/// … there is room for so many more: as many as most requests of a million arguments have. Beyond, the room doubles.
-const MOST_UNANNOUNCED_BYTES: usize = 256 * 1024 * 1024;
+/// … and by no more bytes than these: the longest argument.
+const MOST_BYTES: usize = 512 * 1024 * 1024;
 
 /// Arguments that one read brings at most: each takes seven bytes, if it is not empty.
 const ARGS_PER_READ: usize = READ_AT_ONCE_BYTES / 7;
@@ -22,34 +19,37 @@ const ARGS_PER_READ: usize = READ_AT_ONCE_BYTES / 7;
 /// Room is made for at most so many times the arguments that are here.
 const MOST_TIMES_ARGS: usize = 8;
 
-/// Sees to room behind the bytes in `buffer`, where `missing` more are announced (`RequestScanner::missing_bytes`): for `step` bytes at least, unless fewer are missing.
-pub fn make_room(buffer: &mut Vec<u8>, missing: usize, step: usize) {
+/// Sees to room behind the bytes in `buffer`, where `expected` more are to come (`RequestScanner::expected_bytes`): for `step` bytes at least, unless fewer are
+/// expected. `step` is at most 512 MB.
+pub fn make_room(buffer: &mut Vec<u8>, expected: usize, step: usize) {
     let length = buffer.len();
-    if buffer.capacity() - length < missing.clamp(1, step) {
-        buffer.reserve_exact(growth(length, missing, step));
+    if buffer.capacity() - length < expected.clamp(1, step) {
+        let more = growth(length, expected, step);
+        if buffer.try_reserve_exact(more).is_err() {
+            // Then what is expected comes in smaller steps, as long as there is memory.
+            buffer.reserve_exact(step);
+        }
     }
 }
 
-/// By how many bytes room grows that holds `length` bytes. It grows in steps that end at what is announced: one that fell just short of it would have nearly
+/// By how many bytes room grows that holds `length` bytes. It grows in steps that end at what is expected: one that fell just short of it would have nearly
 /// all of it moved by the next.
-fn growth(length: usize, missing: usize, step: usize) -> usize {
-    let most = (length * MOST_TIMES).max(step);
-    if missing < step {
-        return match length {
-            ..MANY_BYTES => most,
-            _ => MOST_UNANNOUNCED_BYTES.max(length),
-        };
-    }
-    step_towards(length + missing, length, MOST_TIMES, most).max(step)
+fn growth(length: usize, expected: usize, step: usize) -> usize {
+    let most = (length * MOST_TIMES).clamp(step, MOST_BYTES);
+    let goal = length.saturating_add(expected.max(step));
+    step_towards(goal, length, MOST_TIMES, most).max(step)
 }
 
 /// The next of the steps from `length` to `goal`, of `most` at most: the later ones are `times` what was there before.
 fn step_towards(goal: usize, length: usize, times: usize, most: usize) -> usize {
     let mut next = goal;
-    while next - length > most {
+    while next > length && next - length > most {
         next = next.div_ceil(times + 1);
     }
-    next - length
+    match next.checked_sub(length) {
+        None | Some(0) => most,
+        Some(step) => step,
+    }
 }
 
 /// Sees to room for the ranges of the arguments to come, of which `announced` are announced.
@@ -69,7 +69,7 @@ pub(super) fn make_room_for_args(ranges: &mut Vec<ArgRange>, announced: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{ArgRange, MOST_TIMES, growth, make_room, make_room_for_args};
+    use super::{ArgRange, MOST_BYTES, MOST_TIMES, growth, make_room, make_room_for_args};
 
     const STEP: usize = 16 * 1024;
 
@@ -107,14 +107,20 @@ mod tests {
     }
 
     #[test]
-    fn many_short_arguments_are_moved_while_they_are_few() {
-        let (mut length, mut moved) = (1, 0);
-        while length < 256_000_000 {
-            moved += length;
-            length += growth(length, 3, STEP);
+    fn steps_are_bounded_whatever_is_expected() {
+        for (length, expected, step) in [
+            (0, 0, STEP),
+            (1, usize::MAX, STEP),
+            (1_000_000, usize::MAX, 32_000_000),
+            (1_000_000_000, usize::MAX, MOST_BYTES),
+            (1_000_000_000, 600_000_000, MOST_BYTES),
+            (1_000_000_000, 400_000_000, 400_000_000),
+            (1_000_000_000, 3, STEP),
+            (1_000_000, 0, STEP),
+        ] {
+            let more = growth(length, expected, STEP);
+            assert!((STEP..=step).contains(&more), "{more} behind {length}");
         }
-        assert!(moved < 20_000_000, "{moved} bytes of {length}");
-        assert_eq!(growth(1_000_000_000, 3, STEP), 1_000_000_000);
     }
 
     #[test]

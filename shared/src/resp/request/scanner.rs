@@ -137,12 +137,21 @@ impl RequestScanner {
         self.searched = self.searched.saturating_sub(bytes);
     }
 
-    /// How many more bytes than at the last scan the argument under way certainly needs: what to reserve before the next read. 0 when unknown.
+    /// How many more bytes than at the last scan the request under way will have: exact for the argument that has begun, and for others a quarter more than if
+    /// they were as long as those before. 0 when nothing is known.
     #[must_use]
-    pub fn missing_bytes(&self) -> usize {
-        self.bulk.map_or(0, |length| {
+    pub fn expected_bytes(&self) -> usize {
+        let present = self.bulk.map_or(0, |length| {
             (self.position + length as usize + 2).saturating_sub(self.buffered)
-        })
+        });
+        let begun = usize::from(self.bulk.is_some());
+        let others = (self.args_left as usize).saturating_sub(begun);
+        let read = self.position - self.finished;
+        let each = match self.partial.len() {
+            0 => 0,
+            args => (read + read / 4) / args,
+        };
+        present.saturating_add(others.saturating_mul(each))
     }
 
     /// Whether a scan ended within a request, so that the bytes behind [`Self::finished_bytes`] are part of one.
@@ -229,8 +238,8 @@ impl RequestScanner {
             len: range.len,
         };
         let first_arg = batch.args.len();
-        if first_arg == 0 {
-            // A million of them should not be moved.
+        if first_arg == 0 && self.partial.len() > batch.args.capacity() {
+            // More than the batch has room for: a million of them should not be moved.
             std::mem::swap(&mut batch.args, &mut self.partial);
             if base > 0 {
                 let ranges = batch.args.iter_mut();

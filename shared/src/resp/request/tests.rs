@@ -267,19 +267,46 @@ fn no_more_requests_than_asked_for_are_handed_out() {
 }
 
 #[test]
-fn a_large_argument_says_how_much_is_missing() {
+fn a_request_says_how_much_of_it_is_to_come() {
     let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);
     let mut batch = RequestBatch::default();
     let mut buffer = b"PING\r\n*2\r\n$3\r\nGET\r\n$1000\r\nabc".to_vec();
     assert_eq!(scanner.scan(&mut buffer, &mut batch, 10), Ok(()));
-    assert_eq!(scanner.missing_bytes(), 999);
+    assert_eq!(scanner.expected_bytes(), 999);
     buffer.drain(..6);
     scanner.dropped(6);
-    assert_eq!(scanner.missing_bytes(), 999);
+    assert_eq!(scanner.expected_bytes(), 999);
     buffer.extend_from_slice(&[b'x'; 999]);
     assert_eq!(scanner.scan(&mut buffer, &mut batch, 10), Ok(()));
-    assert_eq!(scanner.missing_bytes(), 0);
+    assert_eq!(scanner.expected_bytes(), 0);
     assert_eq!(batch.requests().len(), 2);
+    // A thousand of ten bytes each, of which ten are here with the name.
+    buffer = b"*1001\r\n$3\r\nDEL\r\n".to_vec();
+    buffer.extend(b"$4\r\nkeys\r\n".repeat(9));
+    scanner.dropped(scanner.finished_bytes());
+    assert_eq!(scanner.scan(&mut buffer, &mut batch, 10), Ok(()));
+    let expected = scanner.expected_bytes();
+    assert!((10 * 991..15 * 991).contains(&expected), "{expected}");
+}
+
+#[test]
+fn a_request_in_two_reads_leaves_the_batch_its_room() {
+    let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);
+    let mut batch = RequestBatch::default();
+    let whole = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n".repeat(1_000);
+    let mut buffer = whole.clone();
+    assert_eq!(scanner.scan(&mut buffer, &mut batch, 10_000), Ok(()));
+    let room = batch.args.as_ptr();
+    for cut in [5, 15, 20] {
+        scanner.dropped(scanner.finished_bytes());
+        batch.clear();
+        buffer = whole[..cut].to_vec();
+        assert_eq!(scanner.scan(&mut buffer, &mut batch, 10_000), Ok(()));
+        buffer = whole.clone();
+        assert_eq!(scanner.scan(&mut buffer, &mut batch, 10_000), Ok(()));
+        assert_eq!(batch.requests().len(), 1_000);
+        assert_eq!(batch.args.as_ptr(), room, "cut at {cut}");
+    }
 }
 
 #[test]
