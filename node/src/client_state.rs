@@ -5,6 +5,7 @@
 use crate::store::DbIndex;
 use shared::command::CommandSpec;
 use shared::resp::Protocol;
+use shared::session::{ClientType, ListedClient, Replies};
 
 /// One client: its choices, and what CLIENT LIST shows of it.
 #[derive(Clone, Debug)]
@@ -55,38 +56,6 @@ pub struct ClientState {
     pub closing: bool,
 }
 
-/// Which of its replies a client wants (CLIENT REPLY).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Replies {
-    /// All.
-    #[default]
-    On,
-    /// None until further notice.
-    Off,
-    /// None to the next command (the present one is CLIENT REPLY SKIP).
-    SkipNext,
-    /// None to the present command.
-    Skip,
-}
-
-impl Replies {
-    /// Whether what the present command wrote is thrown away.
-    #[must_use]
-    pub fn muted(self) -> bool {
-        self != Self::On
-    }
-
-    /// The state for the next command.
-    #[must_use]
-    pub fn after_command(self) -> Self {
-        match self {
-            Self::On | Self::Skip => Self::On,
-            Self::Off => Self::Off,
-            Self::SkipNext => Self::Skip,
-        }
-    }
-}
-
 impl ClientState {
     /// A client as it is right after it connected.
     #[must_use]
@@ -133,5 +102,24 @@ impl ClientState {
         self.replies = Replies::On;
         self.no_evict = false;
         self.no_touch = false;
+    }
+}
+
+impl ListedClient for ClientState {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// All that are connected here today.
+    fn client_type(&self) -> ClientType {
+        ClientType::Normal
+    }
+
+    fn is_from(&self, address: &[u8]) -> bool {
+        self.address.as_bytes() == address
+    }
+
+    fn is_connected_to(&self, address: &[u8]) -> bool {
+        self.local_address.as_bytes() == address
     }
 }

@@ -189,7 +189,7 @@ fn admit(shell: &Rc<Shell>, stream: TcpStream, peer: SocketAddr) {
         turn_away(&stream, &ErrorReply::TooManyClients);
         return;
     }
-    if hot.protected_mode && !node.needs_password() && !peer.ip().to_canonical().is_loopback() {
+    if hot.protected_mode && !node.access().is_safe_for(peer.ip()) {
         node.stats.rejected_connections += 1;
         turn_away(&stream, &ErrorReply::Protected);
         return;
@@ -206,7 +206,7 @@ fn admit(shell: &Rc<Shell>, stream: TcpStream, peer: SocketAddr) {
         .map(|address| address.to_string())
         .unwrap_or_default();
     client.socket_number = i64::from(stream.as_raw_fd());
-    client.authenticated = !node.needs_password();
+    client.authenticated = !node.access().needs_password();
     let authenticated = client.authenticated;
     let place = node.clients.enter(client);
     let bulk_limits = crate::connection::limits(&node.settings.hot, authenticated);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
+use shared::access::Access;
 use shared::config::ProxyConfig;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use shared::topology::Address;
@@ -154,10 +155,7 @@ impl Acceptor {
             return;
         }
         let config = &self.shared.config;
-        if config.protected_mode
-            && config.requirepass.is_empty()
-            && !peer.ip().to_canonical().is_loopback()
-        {
+        if config.protected_mode && !Access::new(&config.requirepass).is_safe_for(peer.ip()) {
             return refuse(stream, &ErrorReply::Protected);
         }
         let before = self.shared.clients.fetch_add(1, Ordering::Relaxed);

@@ -15,7 +15,7 @@ impl Dispatcher<'_> {
             return;
         };
         let protocol = client.state.protocol;
-        if client.state.take_silence() {
+        if !client.state.replies.hear() {
             write(&mut ReplyWriter::new(&mut Vec::new(), protocol));
             return;
         }

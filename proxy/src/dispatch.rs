@@ -433,7 +433,7 @@ impl Dispatcher<'_> {
     pub(crate) fn expect(&mut self, source: Source, count: u32) -> u64 {
         match self.receivers.clients.get_mut(self.key) {
             Some(client) => {
-                let silent = !self.hears_all && client.state.take_silence();
+                let silent = !self.hears_all && !client.state.replies.hear();
                 client.queue.expect(source, count, silent)
             }
             None => 0,

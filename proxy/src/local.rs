@@ -45,7 +45,6 @@ impl Dispatcher<'_> {
             now_ms: self.now_ms,
             buffered: (client.input_bytes(), client.queue.bytes()),
         };
-        let hears_before = client.state.hears_all();
         let mut text = self.receivers.buffers.take();
         let mut writer = ReplyWriter::new(&mut text, client.state.protocol);
         let after = local::answer(spec, args, &desk, &mut client.state, &mut writer);
@@ -56,14 +55,8 @@ impl Dispatcher<'_> {
             After::Done
         });
         self.receivers.stats.record_local();
-        // The command that turns replies off or on is heard when they are on behind it; one that was to be skipped is not.
-        let is_about_replies = client.state.hears_all() != hears_before;
-        let is_silent = if is_about_replies {
-            !client.state.hears_all()
-        } else {
-            client.state.take_silence()
-        };
-        if !is_silent && !text.is_empty() {
+        // Who asks others takes its place when they are asked, and says then whether its client hears it.
+        if after.is_answered() && client.state.replies.hear() && !text.is_empty() {
             client.queue.answer(&mut self.receivers.buffers, |out| {
                 out.extend_from_slice(&text);
             });
@@ -211,10 +204,10 @@ impl ProxyThread {
         let now_ms = self.now_ms();
         let mut verdict = ClientVerdict::default();
         match order {
-            ClientOrder::List(ids) => {
+            ClientOrder::List(filter) => {
                 for (_, client) in self.receivers.clients.iter() {
                     let id = client.state.id;
-                    if ids.as_ref().is_none_or(|ids| ids.contains(&id)) {
+                    if filter.accepts(&client.state) {
                         let buffered = (client.input_bytes(), client.queue.bytes());
                         verdict
                             .lines
@@ -226,11 +219,11 @@ impl ProxyThread {
                 let clients = self.receivers.clients.iter();
                 let condemned: Vec<(Key, bool)> = clients
                     .filter(|(_, client)| filter.accepts(&client.state))
-                    .map(|(key, client)| (key, filter.is_asker(&client.state)))
+                    .map(|(key, client)| (key, filter.is_caller(&client.state)))
                     .collect();
                 verdict.killed = condemned.len();
-                for (key, is_asker) in condemned {
-                    if is_asker {
+                for (key, is_caller) in condemned {
+                    if is_caller {
                         self.end_client(key);
                     } else {
                         self.remove_client(key);

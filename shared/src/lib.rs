@@ -1,12 +1,14 @@
 //! What node and proxy agree on; they never import each other and meet on the wire.
 //!
 //! - [`resp`]: requests and replies as bytes: scanning, encoding, every error text.
-//! - [`command`]: the one table of commands, and the answers read from it.
+//! - [`command`]: the one table of commands, and the answers read from it. [`session`]: HELLO, AUTH, SELECT, CLIENT read once, for both sides to apply.
+//!   [`access`]: who may run what.
 //! - [`slot`]: key → slot. [`topology`]: slots → shards → nodes.
 //! - [`config`]: settings from file, environment and flags. [`clock`]: the only door through which time enters. [`backoff`]: how long to wait before trying again. [`glob`]: patterns as in KEYS. [`drop_queue`]: dropping many things a few at a time. [`open_files`]: the limit of open files.
 //!
 //! Pure but for [`config`] (reads a file when told to), [`clock`] (reads the clock) and [`open_files`] (changes what the process may open).
 
+pub mod access;
 pub mod backoff;
 pub mod clock;
 pub mod command;
@@ -15,5 +17,6 @@ pub mod drop_queue;
 pub mod glob;
 pub mod open_files;
 pub mod resp;
+pub mod session;
 pub mod slot;
 pub mod topology;

@@ -2,20 +2,10 @@
 //! Pure. Invariant: a number is accepted exactly when Redis accepts it, and refused with its text.
 
 use super::Call;
-use crate::store::{StringValue, Value, canonical_integer};
+use crate::store::{StringValue, Value};
 use shared::command::CommandId;
-pub(super) use shared::resp::is_word;
 use shared::resp::{ErrorReply, ReplyWriter};
-
-/// A 64-bit integer in its canonical decimal form: no `+`, no space, no leading zero.
-pub(super) fn integer(argument: &[u8]) -> Result<i64, ErrorReply> {
-    canonical_integer(argument).ok_or(ErrorReply::NotInteger)
-}
-
-/// A 32-bit integer.
-pub(super) fn integer_32(argument: &[u8]) -> Result<i32, ErrorReply> {
-    i32::try_from(integer(argument)?).map_err(|_| ErrorReply::NotInteger32)
-}
+pub(super) use shared::resp::{integer, integer_32, is_word};
 
 /// The longest string that a client may make (`proto-max-bulk-len`).
 pub(super) fn string_limit_bytes(call: &Call<'_>) -> usize {

@@ -1,16 +1,11 @@
 //! Commands on the client's own connection: who it is, how it speaks, which database it looks at.
 //! Pure.
 
-use super::arguments::{integer_32, is_word};
 use super::{Action, Call, Handler};
-use crate::client_state::ClientState;
-use crate::node_state::NodeState;
 use crate::store::DbIndex;
 use shared::command::CommandId;
-use shared::resp::{ErrorReply, Protocol, greet};
-
-/// The only user there is.
-pub(super) const DEFAULT_USER: &[u8] = b"default";
+use shared::resp::{ErrorReply, greet};
+use shared::session::{self, Hello};
 
 /// The handler of a command of this group.
 pub(super) fn handler(id: CommandId) -> Option<Handler> {
@@ -44,27 +39,13 @@ fn echo(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// HELLO \[version \[AUTH user password\] \[SETNAME name\]\]
 fn hello(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let args = call.args;
-    let wanted = args.get(1).map(protocol).transpose()?;
-    let mut index = 2;
-    while let Some(option) = args.get(index) {
-        let more = args.len() - index - 1;
-        if is_word(option, "auth") && more >= 2 {
-            call.client.secret_args |= 0b11 << (index + 1).min(62);
-            let (user, password) = (args.at(index + 1), args.at(index + 2));
-            log_in(call.node, call.client, user, password)?;
-            index += 3;
-        } else if is_word(option, "setname") && more >= 1 {
-            set_name(call.client, args.at(index + 1))?;
-            index += 2;
-        } else {
-            return Err(ErrorReply::hello_option(option));
-        }
+    call.client.secret_args |= session::secret_args(call.spec.id, call.args);
+    let hello = Hello::read(call.args, call.node.access(), call.client.authenticated)?;
+    call.client.authenticated |= hello.logs_in;
+    if let Some(name) = hello.name {
+        call.client.name = name.as_bytes().to_vec();
     }
-    if !call.client.authenticated {
-        return Err(ErrorReply::HelloNoAuth);
-    }
-    if let Some(protocol) = wanted {
+    if let Some(protocol) = hello.protocol {
         call.client.protocol = protocol;
         call.reply.set_protocol(protocol);
     }
@@ -72,57 +53,18 @@ fn hello(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     Ok(Action::Continue)
 }
 
-fn protocol(version: &[u8]) -> Result<Protocol, ErrorReply> {
-    match crate::store::canonical_integer(version) {
-        Some(2) => Ok(Protocol::Resp2),
-        Some(3) => Ok(Protocol::Resp3),
-        Some(_) => Err(ErrorReply::NoProtocol),
-        None => Err(ErrorReply::ProtocolNotInteger),
-    }
-}
-
 /// AUTH \[user\] password
 fn auth(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let args = call.args;
-    call.client.secret_args |= 0b110;
-    let (user, password) = match args.len() {
-        2 if !call.node.needs_password() => return Err(ErrorReply::NoPasswordSet),
-        2 => (DEFAULT_USER, args.at(1)),
-        3 => (args.at(1), args.at(2)),
-        _ => return Err(ErrorReply::Syntax),
-    };
-    log_in(call.node, call.client, user, password)?;
+    call.client.secret_args |= session::secret_args(call.spec.id, call.args);
+    session::read_auth(call.args, call.node.access())?;
+    call.client.authenticated = true;
     call.reply.ok();
     Ok(Action::Continue)
 }
 
-/// Where no password is set, the default user's is any.
-fn log_in(
-    node: &NodeState,
-    client: &mut ClientState,
-    user: &[u8],
-    password: &[u8],
-) -> Result<(), ErrorReply> {
-    let right = !node.needs_password() || node.settings.hot.password.matches(password);
-    if user != DEFAULT_USER || !right {
-        return Err(ErrorReply::WrongPassword);
-    }
-    client.authenticated = true;
-    Ok(())
-}
-
-/// Names are printable ASCII without blanks; an empty one takes the name away.
-pub(super) fn set_name(client: &mut ClientState, name: &[u8]) -> Result<(), ErrorReply> {
-    if !name.iter().all(u8::is_ascii_graphic) {
-        return Err(ErrorReply::ClientName);
-    }
-    client.name = name.to_vec();
-    Ok(())
-}
-
 /// SELECT index
 fn select(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.db = database(call, integer_32(call.args.at(1))?)?;
+    call.client.db = DbIndex(session::read_database(call.args, call.store.databases())?);
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -144,7 +86,7 @@ fn quit(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// RESET
 fn reset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.reset(call.node.needs_password());
+    call.client.reset(call.node.access().needs_password());
     call.reply.set_protocol(call.client.protocol);
     call.reply.simple("RESET");
     Ok(Action::Continue)
@@ -184,6 +126,39 @@ mod tests {
         check(&mut node, "CLIENT GETNAME", "$2\r\nme\r\n");
         check(&mut node, "QUIT", "+OK\r\n");
         assert_eq!(node.end, BatchEnd::Close);
+    }
+
+    #[test]
+    fn a_hello_that_is_refused_changes_nothing() {
+        let mut node = TestNode::new();
+        node.node.settings.preset("requirepass", "pw");
+        node.client.authenticated = false;
+        for line in [
+            "HELLO 3 AUTH default pw BAD",
+            "HELLO 3 AUTH default pw SETNAME",
+            "HELLO 3 AUTH default pw SETNAME me BAD",
+        ] {
+            assert!(node.send(line).starts_with("-ERR Syntax error in HELLO"));
+            assert!(!node.client.authenticated, "{line}");
+            assert_eq!(node.client.name, b"", "{line}");
+        }
+        check(&mut node, "PING", "-NOAUTH Authentication required.\r\n");
+    }
+
+    #[test]
+    fn names_are_bounded() {
+        let mut node = TestNode::new();
+        let long = "x".repeat(shared::session::LONGEST_NAME_BYTES + 1);
+        for line in [
+            format!("CLIENT SETNAME {long}"),
+            format!("HELLO 2 SETNAME {long}"),
+            format!("CLIENT SETINFO LIB-NAME {long}"),
+            format!("CLIENT SETINFO LIB-VER {long}"),
+        ] {
+            let reply = node.send(&line);
+            assert!(reply.starts_with("-ERR names of clients"), "{reply}");
+        }
+        check(&mut node, "CLIENT GETNAME", "$-1\r\n");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::{Turn, strides};
 use crate::log::Effects;
 use crate::node_state::Hold;
 use crate::store::Store;
+use shared::access;
 use shared::clock::Stopwatch;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
 use shared::config::DebugCommand;
@@ -57,7 +58,7 @@ pub(super) fn check(
     if spec.id == CommandId::Debug && !may_debug(turn) {
         return Gate::Refused(ErrorReply::DebugNotAllowed);
     }
-    if !turn.client.authenticated && !spec.flags.contains(CommandFlags::NO_AUTH) {
+    if !access::may_run(turn.client.authenticated, spec) {
         return Gate::Refused(ErrorReply::NoAuth);
     }
     if turn.node.settings.hot.max_memory > 0 && spec.flags.contains(CommandFlags::DENY_OOM) {

@@ -10,7 +10,7 @@ mod timing;
 pub(crate) use gates::{Room, make_room};
 pub(crate) use strides::{LongCommand, LongEnd};
 
-use crate::client_state::{ClientState, Replies};
+use crate::client_state::ClientState;
 use crate::commands::{Action, Call, Handler, HandlerTable};
 use crate::log::Effects;
 use crate::node_state::{NodeState, SlowlogEntry, shortened};
@@ -385,11 +385,8 @@ impl<'a> Work<'a> {
 /// Takes the reply from `start` on back when the client does not want to hear it.
 #[inline]
 pub(crate) fn take_back_unheard(client: &mut ClientState, start: usize, out: &mut Vec<u8>) {
-    if client.replies != Replies::On {
-        if client.replies.muted() {
-            out.truncate(start);
-        }
-        client.replies = client.replies.after_command();
+    if !client.replies.hear() {
+        out.truncate(start);
     }
 }
 

@@ -12,11 +12,12 @@ pub use clients::{ClientPlace, Clients};
 pub use hold::Hold;
 pub use latency::{Event, Latency, Spike};
 pub use memory_ceiling::MemoryCeiling;
-pub use pause::{Pause, PauseKind};
+pub use pause::Pause;
 pub use slowlog::{Slowlog, SlowlogEntry, shortened};
 
 use crate::settings::Settings;
 use crate::stats::Stats;
+use shared::access::Access;
 
 /// Everything of a node but its keyspace.
 #[derive(Debug)]
@@ -95,9 +96,9 @@ impl NodeState {
         }
     }
 
-    /// Whether clients must authenticate.
+    /// Who may come in.
     #[must_use]
-    pub fn needs_password(&self) -> bool {
-        !self.settings.hot.password.is_empty()
+    pub fn access(&self) -> Access<'_> {
+        Access::new(&self.settings.hot.password)
     }
 }

@@ -1,14 +1,7 @@
 //! CLIENT PAUSE: which commands wait, and until when.
 //! Pure: waiting is done by the shell.
 
-/// Which commands wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PauseKind {
-    /// Those that may change the keyspace.
-    Write,
-    /// All.
-    All,
-}
+use shared::session::PauseKind;
 
 /// The pause under way, if any.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,22 +2,12 @@
 
 use std::net::SocketAddr;
 
-use shared::command::{CommandFlags, CommandId, CommandSpec};
+use shared::access;
+use shared::command::{CommandId, CommandSpec};
 use shared::resp::{Protocol, RequestLimits};
+use shared::session::Replies;
 
 use crate::pipe::set::Class;
-
-/// Which replies a client wants to hear (CLIENT REPLY).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum ReplyMode {
-    /// All.
-    #[default]
-    On,
-    /// None.
-    Off,
-    /// All but that of the next command.
-    SkipNext,
-}
 
 /// How long a client is kept apart after something large.
 const BULKY_MS: u64 = 1_000;
@@ -48,7 +38,7 @@ pub(crate) struct ClientState {
     /// READONLY was said.
     pub(crate) is_readonly: bool,
     /// CLIENT REPLY.
-    pub(crate) reply_mode: ReplyMode,
+    pub(crate) replies: Replies,
     /// When it connected, monotonic milliseconds.
     pub(crate) connected_ms: u64,
     /// When it last sent something, monotonic milliseconds.
@@ -82,7 +72,7 @@ impl ClientState {
             library_version: Box::default(),
             is_no_evict: false,
             is_readonly: false,
-            reply_mode: ReplyMode::On,
+            replies: Replies::On,
             connected_ms: now_ms,
             active_ms: now_ms,
             last_command: None,
@@ -99,13 +89,13 @@ impl ClientState {
         self.name = Box::default();
         self.is_no_evict = false;
         self.is_readonly = false;
-        self.reply_mode = ReplyMode::On;
+        self.replies = Replies::On;
     }
 
     /// Whether it may run this command.
     #[inline]
     pub(crate) fn may_run(&self, spec: &CommandSpec) -> bool {
-        self.is_authenticated || spec.flags.contains(CommandFlags::NO_AUTH)
+        access::may_run(self.is_authenticated, spec)
     }
 
     /// Something large of it is under way: for a while it is kept apart from others.
@@ -137,19 +127,6 @@ impl ClientState {
     /// Whether it wants to hear every reply.
     #[inline]
     pub(crate) fn hears_all(&self) -> bool {
-        self.reply_mode == ReplyMode::On
-    }
-
-    /// Whether the reply to the command that is being read is not wanted; forgets a SKIP, which is for one command.
-    #[inline]
-    pub(crate) fn take_silence(&mut self) -> bool {
-        match self.reply_mode {
-            ReplyMode::On => false,
-            ReplyMode::Off => true,
-            ReplyMode::SkipNext => {
-                self.reply_mode = ReplyMode::On;
-                true
-            }
-        }
+        self.replies.are_all_heard()
     }
 }

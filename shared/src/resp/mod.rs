@@ -24,4 +24,4 @@ pub use request::{
     RequestScanner, make_room,
 };
 pub use user_text::UserText;
-pub use word::{is_word, on_or_off, parse_cursor, yes_or_no};
+pub use word::{integer, integer_32, is_word, on_or_off, parse_cursor, yes_or_no};

@@ -1,7 +1,24 @@
-//! Option words and cursors as Redis reads them: as C strings, which end at a NUL byte wherever the argument ends.
+//! How arguments are read: integers with the error that Redis gives; option words and cursors as C strings, which end at a NUL byte wherever the argument ends.
 //! Pure.
 
-use super::ErrorReply;
+use super::{ErrorReply, parse_integer};
+
+/// A 64-bit integer in its canonical decimal form: no `+`, no blank, no leading zero.
+///
+/// # Errors
+/// [`ErrorReply::NotInteger`] for everything else.
+#[inline]
+pub fn integer(argument: &[u8]) -> Result<i64, ErrorReply> {
+    parse_integer(argument).ok_or(ErrorReply::NotInteger)
+}
+
+/// As [`integer`], of 32 bits.
+///
+/// # Errors
+/// [`ErrorReply::NotInteger`], and [`ErrorReply::NotInteger32`] for a longer integer.
+pub fn integer_32(argument: &[u8]) -> Result<i32, ErrorReply> {
+    i32::try_from(integer(argument)?).map_err(|_| ErrorReply::NotInteger32)
+}
 
 /// Whether `argument` is the option `word` (without NUL bytes), in any letter case.
 #[inline]

@@ -1,102 +1,20 @@
 //! CLIENT KILL, in its old form (an address) and its new one (filters).
 //! Pure: names the clients; the shell cuts them after the batch.
 
-use super::super::arguments::{integer, is_word};
-use super::super::connection::DEFAULT_USER;
-use super::{Action, Call, ClientType};
-use crate::client_state::ClientState;
-use shared::resp::{Args, ErrorReply, yes_or_no};
-
-/// Whom to kill; a client must pass all that are given.
-#[derive(Debug)]
-struct Filter<'a> {
-    id: Option<u64>,
-    client_type: Option<ClientType>,
-    address: Option<&'a [u8]>,
-    local_address: Option<&'a [u8]>,
-    skip_me: bool,
-}
-
-impl<'a> Filter<'a> {
-    fn parse(args: Args<'a>) -> Result<Self, ErrorReply> {
-        let mut filter = Self {
-            id: None,
-            client_type: None,
-            address: None,
-            local_address: None,
-            skip_me: true,
-        };
-        let mut index = 2;
-        while let Some(option) = args.get(index) {
-            let value = args.get(index + 1).ok_or(ErrorReply::Syntax)?;
-            if is_word(option, "id") {
-                let id = integer(value).ok().filter(|id| *id > 0);
-                let id = id.ok_or(ErrorReply::ClientIdNotPositive)?;
-                filter.id = Some(id.unsigned_abs());
-            } else if is_word(option, "type") {
-                filter.client_type = Some(ClientType::parse(value)?);
-            } else if is_word(option, "addr") {
-                filter.address = Some(value);
-            } else if is_word(option, "laddr") {
-                filter.local_address = Some(value);
-            } else if is_word(option, "user") {
-                if value != DEFAULT_USER {
-                    return Err(ErrorReply::no_such_user(value));
-                }
-            } else if is_word(option, "skipme") {
-                filter.skip_me = yes_or_no(value)?;
-            } else {
-                return Err(ErrorReply::Syntax);
-            }
-            index += 2;
-        }
-        Ok(filter)
-    }
-
-    fn accepts(&self, client: &ClientState) -> bool {
-        let is = |wanted: Option<&[u8]>, found: &str| {
-            wanted.is_none_or(|wanted| wanted == found.as_bytes())
-        };
-        self.id.is_none_or(|id| id == client.id)
-            && self.client_type.unwrap_or(ClientType::Normal) == ClientType::Normal
-            && is(self.address, &client.address)
-            && is(self.local_address, &client.local_address)
-    }
-}
+use super::{Action, Call};
+use shared::resp::ErrorReply;
+use shared::session::KillFilter;
 
 /// CLIENT KILL address | \[ID id\] \[TYPE type\] \[ADDR address\] \[LADDR address\] \[USER name\] \[SKIPME yes | no\]
 pub(super) fn kill(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let args = call.args;
-    let by_address = args.len() == 3;
-    let filter = if by_address {
-        Filter {
-            id: None,
-            client_type: None,
-            address: Some(args.at(2)),
-            local_address: None,
-            skip_me: false,
-        }
-    } else {
-        Filter::parse(args)?
-    };
-    let ids: Vec<u64> = call
-        .node
-        .clients
-        .iter()
-        .filter(|client| filter.accepts(client))
+    let filter = KillFilter::read(call.args, call.client.id)?;
+    let others = call.node.clients.iter();
+    let ids: Vec<u64> = others
+        .filter(|client| filter.accepts(*client))
         .map(|client| client.id)
         .collect();
-    let kills_itself = !filter.skip_me && filter.accepts(call.client);
-    let killed = ids.len() + usize::from(kills_itself);
-    if by_address {
-        if killed == 0 {
-            return Err(ErrorReply::NoSuchClient);
-        }
-        call.reply.ok();
-    } else {
-        call.reply
-            .integer(i64::try_from(killed).unwrap_or(i64::MAX));
-    }
+    let kills_itself = filter.accepts(call.client);
+    filter.reply(ids.len() + usize::from(kills_itself), &mut call.reply)?;
     for id in ids {
         call.node.clients.condemn(id);
     }

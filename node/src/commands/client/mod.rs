@@ -4,15 +4,13 @@
 mod describe;
 mod kill;
 
-use super::arguments::{integer, is_word};
-use super::connection::set_name;
 use super::{Action, Call, Handler};
-use crate::client_state::{ClientState, Replies};
-use crate::node_state::PauseKind;
+use crate::client_state::ClientState;
 use describe::describe;
 pub(super) use describe::memory_bytes;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, on_or_off};
+use shared::session::{ClientName, LibraryFact, ListFilter, Pause, ReplyWish, Unblock};
 
 /// The handler of a command of this group.
 pub(super) fn handler(id: CommandId) -> Option<Handler> {
@@ -35,28 +33,6 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
     })
 }
 
-/// What kind of client is meant by `TYPE …`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ClientType {
-    /// All that are connected here today.
-    Normal,
-    /// Followers, primaries, subscribers: there are none yet.
-    Other,
-}
-
-impl ClientType {
-    fn parse(word: &[u8]) -> Result<Self, ErrorReply> {
-        if is_word(word, "normal") {
-            return Ok(Self::Normal);
-        }
-        let other = ["slave", "replica", "master", "pubsub"];
-        if other.iter().any(|name| is_word(word, name)) {
-            return Ok(Self::Other);
-        }
-        Err(ErrorReply::unknown_client_type(word))
-    }
-}
-
 /// CLIENT ID
 fn id_of(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let id = i64::try_from(call.client.id).unwrap_or(i64::MAX);
@@ -74,34 +50,14 @@ fn info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// CLIENT LIST \[TYPE type\] | \[ID id …\]
 fn list(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let args = call.args;
-    let mut wanted_type = ClientType::Normal;
-    let mut wanted_ids = None;
-    match args.get(2) {
-        None => {}
-        Some(option) if is_word(option, "type") && args.len() == 4 => {
-            wanted_type = ClientType::parse(args.at(3))?;
-        }
-        Some(option) if is_word(option, "id") && args.len() > 3 => {
-            let ids: Result<Vec<i64>, ErrorReply> = args
-                .iter_from(3)
-                .map(|id| integer(id).map_err(|_| ErrorReply::InvalidClientId))
-                .collect();
-            wanted_ids = Some(ids?);
-        }
-        Some(_) => return Err(ErrorReply::Syntax),
-    }
+    let filter = ListFilter::read(call.args)?;
     let mut clients: Vec<&ClientState> = call.node.clients.iter().collect();
     clients.push(call.client);
+    clients.retain(|client| filter.accepts(*client));
     clients.sort_unstable_by_key(|client| client.id);
     let mut text = String::new();
     for client in clients {
-        let asked_for = wanted_ids
-            .as_ref()
-            .is_none_or(|ids| ids.iter().any(|id| u64::try_from(*id) == Ok(client.id)));
-        if wanted_type == ClientType::Normal && asked_for {
-            describe(&mut text, client, call.now_ms);
-        }
+        describe(&mut text, client, call.now_ms);
     }
     call.reply.verbatim("txt", text.as_bytes());
     Ok(Action::Continue)
@@ -119,43 +75,27 @@ fn get_name(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// CLIENT SETNAME name
 fn set_own_name(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    set_name(call.client, call.args.at(2))?;
+    call.client.name = ClientName::read(call.args.at(2))?.as_bytes().to_vec();
     call.reply.ok();
     Ok(Action::Continue)
 }
 
 /// CLIENT SETINFO LIB-NAME name | LIB-VER version
 fn set_info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (attribute, value) = (call.args.at(2), call.args.at(3));
-    let (word, place) = if is_word(attribute, "lib-name") {
-        ("lib-name", &mut call.client.library_name)
-    } else if is_word(attribute, "lib-ver") {
-        ("lib-ver", &mut call.client.library_version)
-    } else {
-        return Err(ErrorReply::unrecognized_option(attribute));
-    };
-    if !value.iter().all(u8::is_ascii_graphic) {
-        return Err(ErrorReply::Text(
-            format!("ERR {word} cannot contain spaces, newlines or special characters.").into(),
-        ));
+    match LibraryFact::read(call.args)? {
+        LibraryFact::Name(name) => call.client.library_name = name.as_bytes().to_vec(),
+        LibraryFact::Version(version) => call.client.library_version = version.as_bytes().to_vec(),
     }
-    *place = value.to_vec();
     call.reply.ok();
     Ok(Action::Continue)
 }
 
 /// CLIENT REPLY ON | OFF | SKIP
 fn reply(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let word = call.args.at(2);
-    if is_word(word, "on") {
-        call.client.replies = Replies::On;
+    let wish = ReplyWish::read(call.args)?;
+    call.client.replies.choose(wish);
+    if wish == ReplyWish::On {
         call.reply.ok();
-    } else if is_word(word, "off") {
-        call.client.replies = Replies::Off;
-    } else if !is_word(word, "skip") {
-        return Err(ErrorReply::Syntax);
-    } else if call.client.replies != Replies::Off {
-        call.client.replies = Replies::SkipNext;
     }
     Ok(Action::Continue)
 }
@@ -176,20 +116,9 @@ fn no_touch(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// CLIENT PAUSE milliseconds \[WRITE | ALL\]
 fn pause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let kind = match call.args.get(3) {
-        None => PauseKind::All,
-        Some(_) if call.args.len() > 4 => {
-            let word = call.args.at(1);
-            return Err(ErrorReply::unknown_subcommand_or_arity("CLIENT", word));
-        }
-        Some(word) if is_word(word, "write") => PauseKind::Write,
-        Some(word) if is_word(word, "all") => PauseKind::All,
-        Some(_) => return Err(ErrorReply::PauseMode),
-    };
-    let duration_ms = integer(call.args.at(2)).map_err(|_| ErrorReply::TimeoutNotInteger)?;
-    let duration_ms = u64::try_from(duration_ms).map_err(|_| ErrorReply::TimeoutNegative)?;
-    let until_ms = call.now_ms.saturating_add(duration_ms);
-    call.node.pause.begin(kind, until_ms, call.now_ms);
+    let pause = Pause::read(call.args)?;
+    let until_ms = call.now_ms.saturating_add(pause.for_ms);
+    call.node.pause.begin(pause.kind, until_ms, call.now_ms);
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -203,17 +132,8 @@ fn unpause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// CLIENT UNBLOCK id \[TIMEOUT | ERROR\]
 fn unblock(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    match call.args.get(3) {
-        None => {}
-        Some(_) if call.args.len() > 4 => {
-            let word = call.args.at(1);
-            return Err(ErrorReply::unknown_subcommand_or_arity("CLIENT", word));
-        }
-        Some(word) if is_word(word, "timeout") || is_word(word, "error") => {}
-        Some(_) => return Err(ErrorReply::UnblockReason),
-    }
-    integer(call.args.at(2))?;
-    // No command blocks its client yet, so nobody is.
+    // No command blocks its client yet, so nobody is woken.
+    Unblock::read(call.args)?;
     call.reply.integer(0);
     Ok(Action::Continue)
 }

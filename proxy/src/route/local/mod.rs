@@ -9,7 +9,7 @@ pub(crate) use client::{ClientOrder, ClientVerdict, describe};
 
 use shared::command::{self, CommandId, CommandSpec, Merge, introspection};
 use shared::config::{ProxyConfig, Settings as _};
-use shared::resp::{Args, ErrorReply, ReplyWriter};
+use shared::resp::{Args, ErrorReply, ReplyWriter, integer};
 
 use super::merge::{Change, Plan};
 use crate::client::ClientState;
@@ -57,6 +57,16 @@ pub(crate) enum After {
     },
 }
 
+impl After {
+    /// Whether the reply is there; else others give it.
+    pub(crate) fn is_answered(&self) -> bool {
+        match self {
+            Self::Done | Self::Close | Self::Moved | Self::Pause { .. } => true,
+            Self::AskAll(_) | Self::AskAny | Self::Info | Self::AskClients(_) => false,
+        }
+    }
+}
+
 /// Whether this row is served by a proxy.
 pub(crate) fn is_served(id: CommandId) -> bool {
     command::is_served(id) || cluster::is_served(id)
@@ -87,7 +97,7 @@ pub(crate) fn answer(
                     return Err(ErrorReply::unknown_subcommand_or_arity("SLOWLOG", word));
                 }
                 Some(count) => {
-                    let count = connection::integer(count).ok();
+                    let count = integer(count).ok();
                     count
                         .filter(|count| *count >= -1)
                         .ok_or(ErrorReply::SlowlogCount)?
