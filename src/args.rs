@@ -2,10 +2,13 @@
 //! so that each is written once. Never: opens a file, a socket, or decides anything.
 
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
-use shared::config::{NodeConfig, ProxyConfig, Settings, describe};
+use shared::config::{NodeConfig, ProxyConfig, Settings, describe, parse_duration, print_duration};
 use shared::topology::Address;
+use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 use switchyard::EXIT_CODES;
 
 const EXAMPLES: &str = "\
@@ -86,6 +89,8 @@ pub(crate) enum Command {
     /// Make, check, show and compare topology files.
     #[command(subcommand)]
     Topology(TopologyCommand),
+    /// Whether a node or proxy answers a PING in time: exit code 0, or 69 and the reason. For health checks.
+    Check(CheckArguments),
 }
 
 /// `switchyard up`.
@@ -197,6 +202,74 @@ pub(crate) enum TopologyCommand {
         new: PathBuf,
     },
 }
+
+/// `switchyard check`.
+#[derive(Args)]
+pub(crate) struct CheckArguments {
+    /// Whom to ask.
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) address: Address,
+
+    /// How long connecting and all replies may take together, as in "500ms"; at least 1ms.
+    #[arg(long, value_name = "DURATION", default_value = "3s")]
+    pub(crate) deadline: Deadline,
+
+    /// Password to send with AUTH first; the environment keeps it out of lists of processes.
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "SWITCHYARD_CHECK_PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<String>,
+
+    /// Asks over TLS, and trusts whoever the certificates in this PEM file have signed for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_ca_file: Option<PathBuf>,
+
+    /// The name that the server's certificate must have [default: the host of the address].
+    #[arg(long, value_name = "NAME", requires = "tls_ca_file")]
+    pub(crate) tls_server_name: Option<String>,
+}
+
+impl fmt::Debug for CheckArguments {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("CheckArguments")
+            .field("address", &self.address)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A span of time above zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deadline {
+    pub(crate) time: Duration,
+}
+
+impl FromStr for Deadline {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time = parse_duration(text)?;
+        if time < SHORTEST_DEADLINE {
+            return Err(format!(
+                "{text} is too short; it is at least {}",
+                print_duration(SHORTEST_DEADLINE)
+            ));
+        }
+        Ok(Self { time })
+    }
+}
+
+impl fmt::Display for Deadline {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&print_duration(self.time))
+    }
+}
+
+/// Below it nobody could pass.
+const SHORTEST_DEADLINE: Duration = Duration::from_millis(1);
 
 /// Flags that had another name, which still works.
 const FORMER_NAMES: &[(&str, &str)] = &[("admin", "admin-listen")];
@@ -385,6 +458,11 @@ mod tests {
             "switchyard topology init",
             "switchyard topology init --node 6379",
             "switchyard topology init --node 127.0.0.1:1 --force",
+            "switchyard check",
+            "switchyard check 6379",
+            "switchyard check 127.0.0.1:1 --deadline 3",
+            "switchyard check 127.0.0.1:1 --deadline 0s",
+            "switchyard check 127.0.0.1:1 --tls-server-name a",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

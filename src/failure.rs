@@ -66,6 +66,14 @@ pub enum Failure {
     /// The proxy cannot start, or ended in an error.
     #[error("the proxy failed")]
     Proxy(#[source] ProxyError),
+    /// A server that was to answer a PING does not pass.
+    #[error("{address}")]
+    Unwell {
+        /// Who was asked.
+        address: Address,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Our own mistake.
     #[error("a thread panicked; this is a mistake of the program, please report it")]
     Panicked,
@@ -140,7 +148,7 @@ Exit codes:
   64  wrong arguments                   71  the operating system refuses something
   65  a topology file is wrong          73  a file cannot be written
   66  a file is missing or unreadable   74  standard output cannot be written
-  69  the port is taken, or not ours    77  no permission for that port
+  69  port taken or not ours; no PONG   77  no permission for that port
   70  a node or proxy failed            78  a setting, or the certificate, is wrong
   130, 143  ended at once by a second SIGINT or SIGTERM";
 
@@ -161,6 +169,7 @@ impl Failure {
                 io::ErrorKind::PermissionDenied => code::NO_PERMISSION,
                 _ => code::UNAVAILABLE,
             },
+            Self::Unwell { .. } => code::UNAVAILABLE,
             Self::System { .. } | Self::OpenFiles { .. } => code::SYSTEM,
             Self::Output(_) => code::OUTPUT,
             Self::Node { .. } | Self::Proxy(_) | Self::Panicked => code::SOFTWARE,

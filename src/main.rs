@@ -3,6 +3,7 @@
 //! process ends in an error. Exit codes are those of sysexits.h, see [`Failure`].
 
 mod args;
+mod check;
 mod serve;
 mod topology_command;
 
@@ -54,6 +55,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Node(node) => serve::node(node),
         Command::Proxy(proxy) => serve::proxy(proxy),
         Command::Topology(command) => topology_command::run(command),
+        Command::Check(check) => check::run(check),
     }
 }
 

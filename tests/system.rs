@@ -18,6 +18,7 @@
 //! - [`admin`]: health, readiness, metrics.
 //! - [`configuration`]: CONFIG REWRITE and the file behind it.
 //! - [`local_cluster`]: `switchyard up`: what it says, and what it does when a child crashes.
+//! - [`deployment`]: docker-compose.yml and all that belongs to it, held to the code and run on loopback.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
 //!
 //! `SWITCHYARD_SEED` repeats a run; every test that draws from it prints it.
@@ -28,6 +29,7 @@ mod command_table;
 mod commands;
 mod compatibility;
 mod configuration;
+mod deployment;
 mod expiry;
 mod failure;
 mod fan_out;

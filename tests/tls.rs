@@ -2,19 +2,20 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::support::eventually::PATIENCE;
-use crate::support::servers::{Server, free_address, start_node, start_proxy};
+use crate::support::servers::{SWITCHYARD, Server, free_address, start_node, start_proxy};
 use crate::support::{Client, Reply, encode};
 
 struct TlsProxy {
     _node: Server,
     proxy: Server,
-    _files: tempfile::TempDir,
+    files: tempfile::TempDir,
     tls_address: SocketAddr,
     certificate: CertificateDer<'static>,
 }
@@ -42,7 +43,7 @@ fn start() -> TlsProxy {
     TlsProxy {
         _node: node,
         proxy,
-        _files: files,
+        files,
         tls_address,
         certificate: made.cert.der().clone(),
     }
@@ -65,6 +66,30 @@ impl TlsProxy {
         socket.set_nodelay(true).expect("a socket");
         Client::over(StreamOwned::new(session, socket))
     }
+}
+
+#[test]
+fn check_asks_over_tls_and_trusts_only_whom_it_is_told_to() {
+    let system = start();
+    let file = |name: &str| system.files.path().join(name);
+    let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
+    fs::write(file("stranger.pem"), stranger.cert.pem()).expect("written");
+    let check = |ca: &str, name: &str, code: i32, words: &str| {
+        let output = Command::new(SWITCHYARD)
+            .args(["check", &system.tls_address.to_string()])
+            .arg("--tls-ca-file")
+            .arg(file(ca))
+            .args(["--tls-server-name", name])
+            .output()
+            .expect("the binary runs");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(words), "{said}");
+    };
+    check("certificate.pem", "localhost", 0, ": PONG\n");
+    check("certificate.pem", "elsewhere", 69, "not valid for name");
+    check("stranger.pem", "localhost", 69, "invalid peer certificate");
 }
 
 #[test]

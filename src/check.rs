@@ -1,0 +1,236 @@
+//! `switchyard check ADDRESS`: whether a server answers a PING in time; one line and an exit code, for health checks of containers and scripts.
+//! Opens one connection and closes it. Never: retries, waits beyond the deadline, or shows a password.
+//! Invariant: the deadline holds for all of it together: the name's look-up, connecting, the TLS handshake, every reply.
+
+use crate::args::CheckArguments;
+use crate::say;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use shared::config::{Secret, read_file};
+use shared::resp::{Frame, ReplyError, decode, encode_request};
+use shared::topology::Address;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use switchyard::Failure;
+
+/// Longest reply that is waited for: an error is a line of text, and `+PONG` is shorter still.
+const MOST_REPLY_BYTES: usize = 4096;
+
+/// Why a server does not pass.
+#[derive(Debug, thiserror::Error)]
+enum Unwell {
+    #[error("cannot connect")]
+    Connect(#[source] io::Error),
+    #[error("the connection broke")]
+    Broken(#[source] io::Error),
+    #[error("it closed the connection without a reply")]
+    Closed,
+    #[error("it does not speak the Redis protocol")]
+    Foreign(#[source] ReplyError),
+    #[error("its reply to PING is longer than {MOST_REPLY_BYTES} bytes, or another one than PONG")]
+    OtherReply,
+    #[error("{command} was answered with {text:?}")]
+    Refused { command: &'static str, text: String },
+    #[error("no reply within {0}")]
+    Deadline(String),
+}
+
+/// Asks once and says how it went.
+pub(crate) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
+    let failed = |source: Unwell| Failure::Unwell {
+        address: arguments.address.clone(),
+        source: Box::new(source),
+    };
+    let question = Question::of(arguments)?;
+    let (tell, told) = mpsc::sync_channel(1);
+    // A look-up of a name cannot be given a deadline: it goes on, on a thread that ends with the process.
+    let ask = move || {
+        // Nobody listens any more when the deadline has passed.
+        tell.send(question.ask()).ok();
+    };
+    thread::Builder::new()
+        .name("check".to_owned())
+        .spawn(ask)
+        .map_err(|source| Failure::System {
+            what: "start a thread",
+            source,
+        })?;
+    match told.recv_timeout(arguments.deadline.time) {
+        Ok(Ok(())) => {
+            say(&format!("{}: PONG", arguments.address));
+            Ok(())
+        }
+        Ok(Err(reason)) => Err(failed(reason)),
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            Err(failed(Unwell::Deadline(arguments.deadline.to_string())))
+        }
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(Failure::Panicked),
+    }
+}
+
+/// All that is needed to ask.
+struct Question {
+    address: Address,
+    password: Secret,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+}
+
+impl Question {
+    fn of(arguments: &CheckArguments) -> Result<Self, Failure> {
+        let tls = match &arguments.tls_ca_file {
+            None => None,
+            Some(file) => {
+                let host = arguments.address.host();
+                let name = arguments.tls_server_name.as_deref().unwrap_or(host);
+                Some((tls_settings(file)?, server_name(name)?))
+            }
+        };
+        Ok(Self {
+            address: arguments.address.clone(),
+            password: Secret::new(arguments.password.as_deref().unwrap_or_default()),
+            tls,
+        })
+    }
+
+    /// AUTH where there is a password, and PING.
+    fn ask(self) -> Result<(), Unwell> {
+        let socket = TcpStream::connect(self.address.pair()).map_err(Unwell::Connect)?;
+        match self.tls {
+            None => exchange(socket, &self.password),
+            Some((settings, name)) => {
+                let session = ClientConnection::new(settings, name)
+                    .map_err(|error| Unwell::Broken(io::Error::other(error)))?;
+                exchange(StreamOwned::new(session, socket), &self.password)
+            }
+        }
+    }
+}
+
+fn exchange(mut stream: impl Read + Write, password: &Secret) -> Result<(), Unwell> {
+    if !password.is_empty() {
+        call(&mut stream, "AUTH", &["AUTH", password.reveal()])?;
+    }
+    match call(&mut stream, "PING", &["PING"])? {
+        Frame::Simple(text) if text == b"PONG" => Ok(()),
+        _ => Err(Unwell::OtherReply),
+    }
+}
+
+/// One command and its reply, which is no error.
+fn call(
+    stream: &mut (impl Read + Write),
+    command: &'static str,
+    words: &[&str],
+) -> Result<Frame, Unwell> {
+    let mut request = Vec::new();
+    encode_request(&mut request, words);
+    stream.write_all(&request).map_err(Unwell::Broken)?;
+    let mut reply = Vec::new();
+    let mut chunk = [0; 512];
+    while reply.len() < MOST_REPLY_BYTES {
+        let count = stream.read(&mut chunk).map_err(Unwell::Broken)?;
+        if count == 0 {
+            return Err(Unwell::Closed);
+        }
+        reply.extend_from_slice(&chunk[..count]);
+        match decode(&reply).map_err(Unwell::Foreign)? {
+            None => {}
+            Some((Frame::Error(text), _)) => {
+                let text = String::from_utf8_lossy(&text).into_owned();
+                return Err(Unwell::Refused { command, text });
+            }
+            Some((frame, _)) => return Ok(frame),
+        }
+    }
+    Err(Unwell::OtherReply)
+}
+
+/// Trusts the certificates in `file` and nobody else.
+fn tls_settings(file: &Path) -> Result<Arc<ClientConfig>, Failure> {
+    let wrong = |reason: String| {
+        Failure::Usage(format!(
+            "--tls-ca-file: {}: {reason}; it must hold certificates in PEM form",
+            file.display()
+        ))
+    };
+    let text = read_file(file)?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| wrong(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong("no certificate in it".to_owned()));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let settings = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(settings))
+}
+
+fn server_name(name: &str) -> Result<ServerName<'static>, Failure> {
+    ServerName::try_from(name.to_owned()).map_err(|_| {
+        Failure::Usage(format!(
+            "--tls-server-name: \"{name}\" is neither a name nor an IP address that a certificate can hold"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays a server: what is written goes nowhere, what is read was said before.
+    struct Script<'a>(&'a [u8]);
+
+    impl Read for Script<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.0.read(into)
+        }
+    }
+
+    impl Write for Script<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn only_pong_passes() {
+        let check = |said: &[u8], expected: &str| {
+            let outcome = exchange(Script(said), &Secret::default());
+            let words = outcome.map_or_else(|unwell| unwell.to_string(), |()| "well".to_owned());
+            assert_eq!(words, expected, "{}", said.escape_ascii());
+        };
+        let other = "its reply to PING is longer than 4096 bytes, or another one than PONG";
+        check(b"+PONG\r\n", "well");
+        check(b"", "it closed the connection without a reply");
+        check(b"+PON", "it closed the connection without a reply");
+        check(b"$4\r\nPONG\r\n", other);
+        check(b"+QUEUED\r\n", other);
+        check(
+            b"HTTP/1.1 400 Bad Request\r\n",
+            "it does not speak the Redis protocol",
+        );
+        check(
+            b"-NOAUTH Authentication required.\r\n",
+            "PING was answered with \"NOAUTH Authentication required.\"",
+        );
+        let mut endless = b"$9000\r\n".to_vec();
+        endless.resize(9000, b'x');
+        check(&endless, other);
+    }
+}

@@ -1,0 +1,356 @@
+//! The compose file as values, and what it must say: flags and variables that exist, ports that agree, bounds that fit, nothing beyond loopback.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use super::{path, text};
+use crate::support::servers::{SWITCHYARD, free_address};
+
+/// The image that this tree builds.
+const OWN_IMAGE: &str = "switchyard:local";
+
+/// What a node may take beyond `maxmemory` is at least as much again.
+const MEMORY_PER_MAXMEMORY: u64 = 2;
+
+/// One service.
+pub(super) struct Service {
+    pub(super) name: String,
+    pub(super) value: Value,
+}
+
+/// Every service, by name.
+pub(super) fn services() -> Vec<Service> {
+    let file = load("docker-compose.yml");
+    let services = file["services"].as_object().expect("services");
+    let service = |(name, value): (&String, &Value)| Service {
+        name: name.clone(),
+        value: value.clone(),
+    };
+    services.iter().map(service).collect()
+}
+
+/// A YAML file of the tree, each `${NAME:-default}` replaced by its default, as without an environment.
+pub(super) fn load(below: &str) -> Value {
+    let text = with_defaults(&text(below));
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{below}: {error}"))
+}
+
+fn with_defaults(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (variable, after) = after.split_once('}').expect("a variable ends");
+        let (_, default) = variable.split_once(":-").unwrap_or_else(|| {
+            panic!("{variable} has no default: one command would not be enough")
+        });
+        out.push_str(before);
+        out.push_str(default);
+        rest = after;
+    }
+    out + rest
+}
+
+impl Service {
+    /// Whether it runs the image that this tree builds.
+    fn is_own(&self) -> bool {
+        self.value["image"] == OWN_IMAGE
+    }
+
+    /// The words of its command.
+    pub(super) fn command(&self) -> Vec<String> {
+        strings(&self.value["command"])
+    }
+
+    /// `node` or `proxy`; empty for what is not ours.
+    pub(super) fn role(&self) -> String {
+        if self.is_own() {
+            self.command().first().cloned().unwrap_or_default()
+        } else {
+            String::new()
+        }
+    }
+
+    /// Its environment: the file, and what stands in the compose file and beats it.
+    pub(super) fn environment(&self) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        if let Some(file) = self.value["env_file"].as_str() {
+            let text = text(file);
+            for line in text
+                .lines()
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            {
+                let (name, value) = line.split_once('=').expect("NAME=VALUE");
+                assert!(
+                    all.insert(name.to_owned(), value.to_owned()).is_none(),
+                    "{file}: {name} twice"
+                );
+            }
+        }
+        if let Some(own) = self.value["environment"].as_object() {
+            for (name, value) in own {
+                // What stands without a value is null in YAML, and empty to the process.
+                all.insert(name.clone(), value.as_str().unwrap_or_default().to_owned());
+            }
+        }
+        all
+    }
+
+    /// What is mounted: path in the tree, path in the container. Named volumes are left out.
+    pub(super) fn mounts(&self) -> Vec<(String, String)> {
+        let volumes = strings(&self.value["volumes"]).into_iter();
+        let mounts = volumes.filter_map(|volume| {
+            let (from, rest) = volume.strip_prefix("./")?.split_once(':')?;
+            let to = rest
+                .strip_suffix(":ro")
+                .unwrap_or_else(|| panic!("{volume} may be written"));
+            Some((from.to_owned(), to.to_owned()))
+        });
+        mounts.collect()
+    }
+
+    /// The file of the tree that is seen at `inside` in the container.
+    pub(super) fn mounted(&self, inside: &str) -> String {
+        let found = self.mounts().into_iter().find_map(|(from, to)| {
+            inside
+                .strip_prefix(&to)
+                .map(|below| format!("{from}{below}"))
+        });
+        let found =
+            found.unwrap_or_else(|| panic!("{}: nothing is mounted at {inside}", self.name));
+        assert!(path(&found).exists(), "{}: {found} is not there", self.name);
+        found
+    }
+
+    /// The port of a setting that is an address.
+    pub(super) fn port_of(&self, setting: &str) -> u16 {
+        let environment = self.environment();
+        let address = environment
+            .get(setting)
+            .unwrap_or_else(|| panic!("{}: no {setting}", self.name));
+        let (host, port) = address.rsplit_once(':').expect("HOST:PORT");
+        assert_eq!(
+            host, "0.0.0.0",
+            "{setting}: others reach a container at an address it does not know"
+        );
+        port.parse().expect("a port")
+    }
+
+    /// Where clients connect.
+    pub(super) fn client_port(&self) -> u16 {
+        self.port_of(&format!("SWITCHYARD_{}_LISTEN", self.role().to_uppercase()))
+    }
+
+    /// What the service's own binary makes of its settings, in place of starting.
+    fn print_config(&self) -> Output {
+        let mut command = Command::new(SWITCHYARD);
+        command.env_clear().envs(self.environment());
+        command.args(self.command()).arg("--print-config");
+        command.output().expect("the binary runs")
+    }
+
+    pub(super) fn seconds(&self, key: &str) -> u64 {
+        let text = self.value[key]
+            .as_str()
+            .unwrap_or_else(|| panic!("{}: no {key}", self.name));
+        text.strip_suffix('s')
+            .and_then(|text| text.parse().ok())
+            .expect("seconds")
+    }
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let Some(list) = value.as_array() else {
+        return Vec::new();
+    };
+    list.iter()
+        .map(|item| item.as_str().expect("a text").to_owned())
+        .collect()
+}
+
+/// The services with this role, of which there must be some.
+pub(super) fn with_role(role: &str) -> Vec<Service> {
+    let found: Vec<Service> = services()
+        .into_iter()
+        .filter(|service| service.role() == role)
+        .collect();
+    assert!(!found.is_empty(), "no {role}");
+    found
+}
+
+/// A whole number of bytes as `512mb`, `1g`.
+fn bytes(text: &str) -> u64 {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].trim_end_matches('b') {
+        "m" => 1 << 20,
+        "g" => 1 << 30,
+        other => panic!("{text}: {other}"),
+    };
+    digits.parse::<u64>().expect("a number") * unit
+}
+
+#[test]
+fn it_has_two_proxies_three_nodes_and_what_belongs_to_them() {
+    let names: Vec<String> = services().into_iter().map(|service| service.name).collect();
+    let mut expected = [
+        "node1",
+        "node2",
+        "node3",
+        "proxy1",
+        "proxy2",
+        "haproxy",
+        "prometheus",
+        "grafana",
+    ];
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+    assert_eq!((with_role("node").len(), with_role("proxy").len()), (3, 2));
+}
+
+#[test]
+fn every_flag_and_variable_exists_and_has_a_value_in_range() {
+    for service in services().iter().filter(|service| service.is_own()) {
+        let output = service.print_config();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{}: {errors}", service.name);
+        // The prefix of another role would be read by nobody.
+        let prefix = format!("SWITCHYARD_{}_", service.role().to_uppercase());
+        for name in service.environment().keys() {
+            assert!(
+                name.starts_with(&prefix) || name == "SWITCHYARD_CHECK_PASSWORD",
+                "{}: {name}",
+                service.name
+            );
+        }
+    }
+    let help = Command::new(SWITCHYARD)
+        .args(["check", "--help"])
+        .output()
+        .expect("the binary runs");
+    assert!(String::from_utf8_lossy(&help.stdout).contains("SWITCHYARD_CHECK_PASSWORD"));
+}
+
+#[test]
+fn a_variable_that_does_not_exist_would_be_found() {
+    let mut node = with_role("node").remove(0);
+    node.value["environment"]["SWITCHYARD_NODE_MAXMEMRY"] = Value::from("1gb");
+    assert_eq!(node.print_config().status.code(), Some(78));
+}
+
+#[test]
+fn every_service_is_watched_restarted_bounded_and_started_in_order() {
+    for service in services() {
+        let name = &service.name;
+        assert_eq!(service.value["restart"], "unless-stopped", "{name}");
+        assert!(
+            service.value["mem_limit"].is_string(),
+            "{name}: no bound of memory"
+        );
+        let health = strings(&service.value["healthcheck"]["test"]);
+        assert_eq!(
+            health.first().map(String::as_str),
+            Some("CMD"),
+            "{name}: no shell is needed"
+        );
+        if let Some(earlier) = service.value["depends_on"].as_object() {
+            for (other, condition) in earlier {
+                assert_eq!(
+                    condition["condition"], "service_healthy",
+                    "{name} after {other}"
+                );
+                assert!(
+                    services().iter().any(|service| service.name == *other),
+                    "{name} after {other}"
+                );
+            }
+        }
+        if !service.is_own() {
+            continue;
+        }
+        // The same words against a port where nobody listens: the command exists, and says no.
+        assert_eq!(
+            health[1..4],
+            [
+                "switchyard".to_owned(),
+                "check".to_owned(),
+                format!("127.0.0.1:{}", service.client_port())
+            ]
+        );
+        let nobody = free_address().to_string();
+        let output = Command::new(SWITCHYARD)
+            .args(["check", &nobody])
+            .args(&health[4..])
+            .output();
+        assert_eq!(
+            output.expect("the binary runs").status.code(),
+            Some(69),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn memory_and_stopping_fit_the_settings() {
+    for service in services().iter().filter(|service| service.is_own()) {
+        let environment = service.environment();
+        let role = service.role().to_uppercase();
+        let grace = &environment[&format!("SWITCHYARD_{role}_SHUTDOWN_GRACE")];
+        let grace: u64 = grace
+            .strip_suffix('s')
+            .and_then(|text| text.parse().ok())
+            .expect("seconds");
+        assert!(
+            service.seconds("stop_grace_period") > grace,
+            "{}: killed before it has drained",
+            service.name
+        );
+        if service.role() == "node" {
+            let limit = bytes(service.value["mem_limit"].as_str().expect("a text"));
+            let maxmemory = bytes(&environment["SWITCHYARD_NODE_MAXMEMORY"]);
+            assert!(
+                limit >= MEMORY_PER_MAXMEMORY * maxmemory,
+                "{}",
+                service.name
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_published_beyond_loopback_and_nodes_are_the_proxies_own() {
+    for service in services() {
+        for port in strings(&service.value["ports"]) {
+            assert!(port.starts_with("127.0.0.1:"), "{}: {port}", service.name);
+        }
+        if service.is_own() {
+            assert!(service.value["ports"].is_null(), "{}", service.name);
+        }
+        let networks = strings(&service.value["networks"]);
+        let expected: &[&str] = match service.role().as_str() {
+            "node" => &["nodes"],
+            "proxy" => &["nodes", "front"],
+            _ => &["front"],
+        };
+        assert_eq!(networks, expected, "{}", service.name);
+    }
+    assert_eq!(
+        load("docker-compose.yml")["networks"]["nodes"]["internal"],
+        true
+    );
+}
+
+#[test]
+fn what_the_example_of_an_environment_names_is_read() {
+    let compose = text("docker-compose.yml");
+    for line in text(".env.example")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+    {
+        if let Some((name, _)) = line.split_once('=') {
+            assert!(compose.contains(&format!("${{{name}:-")), "{name}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The dashboard as Grafana reads it: well formed, and every query in it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::compose::load;
+use super::text;
+
+/// Columns of Grafana's grid.
+const COLUMNS: u64 = 24;
+
+/// A query, and the panel it is for.
+pub(super) struct Query {
+    pub(super) panel: String,
+    pub(super) expression: String,
+}
+
+fn dashboard() -> Value {
+    let text = text("config/grafana/dashboards/switchyard.json");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn panels(dashboard: &Value) -> &Vec<Value> {
+    dashboard["panels"].as_array().expect("panels")
+}
+
+/// Every query of every panel, as Grafana sends it for all proxies and a range of rates of `rate_interval`.
+pub(super) fn queries(rate_interval: &str) -> Vec<Query> {
+    let dashboard = dashboard();
+    let all = dashboard["templating"]["list"][0]["allValue"]
+        .as_str()
+        .expect("what stands for all");
+    let mut queries = Vec::new();
+    for panel in panels(&dashboard)
+        .iter()
+        .filter(|panel| panel["type"] != "row")
+    {
+        for target in panel["targets"].as_array().expect("queries") {
+            let written = target["expr"].as_str().expect("a query");
+            let expression = written
+                .replace("$proxy", all)
+                .replace("$__rate_interval", rate_interval);
+            assert!(
+                !expression.contains('$'),
+                "{expression}: a variable that is not known"
+            );
+            queries.push(Query {
+                panel: panel["title"].as_str().expect("a title").to_owned(),
+                expression,
+            });
+        }
+    }
+    queries
+}
+
+#[test]
+fn it_shows_all_that_was_promised() {
+    let all: String = queries("1m")
+        .into_iter()
+        .map(|query| query.expression + "\n")
+        .collect();
+    for word in [
+        "sum by (command)",
+        "sum by (outcome)",
+        "histogram_quantile(0.5,",
+        "histogram_quantile(0.99,",
+        "histogram_quantile(0.999,",
+        "(le, proxy)",
+        "switchyard_proxy_clients",
+        "switchyard_proxy_waiting_bytes",
+        "switchyard_proxy_pipes_open",
+        "switchyard_proxy_pipes_lost_total",
+        "switchyard_proxy_shard_reachable",
+        "outcome!=\"ok\"",
+        "switchyard_proxy_refused_requests_total",
+    ] {
+        assert!(all.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn it_is_well_formed() {
+    let dashboard = dashboard();
+    let provisioned = load("config/grafana/provisioning/datasources/prometheus.yml");
+    let source = &provisioned["datasources"][0]["uid"];
+    let mut ids = BTreeSet::new();
+    let mut taken = BTreeSet::new();
+    for panel in panels(&dashboard) {
+        let title = panel["title"].as_str().expect("a title");
+        assert!(
+            ids.insert(panel["id"].as_u64().expect("an id")),
+            "{title}: its id is taken"
+        );
+        let place = |side: &str| panel["gridPos"][side].as_u64().expect("a place");
+        assert!(
+            place("x") + place("w") <= COLUMNS,
+            "{title}: beyond the edge"
+        );
+        for x in place("x")..place("x") + place("w") {
+            for y in place("y")..place("y") + place("h") {
+                assert!(taken.insert((x, y)), "{title}: over another panel");
+            }
+        }
+        if panel["type"] == "row" {
+            continue;
+        }
+        assert_eq!(panel["datasource"]["uid"], *source, "{title}");
+        let mut letters = BTreeSet::new();
+        for target in panel["targets"].as_array().expect("queries") {
+            assert_eq!(target["datasource"]["uid"], *source, "{title}");
+            assert!(
+                letters.insert(target["refId"].as_str().expect("a letter")),
+                "{title}"
+            );
+            assert!(
+                target["legendFormat"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{title}"
+            );
+        }
+        assert!(
+            panel["fieldConfig"]["defaults"]["unit"].is_string(),
+            "{title}: no unit"
+        );
+    }
+    assert_eq!(
+        dashboard["templating"]["list"][0]["datasource"]["uid"],
+        *source
+    );
+    assert!(dashboard["uid"].is_string() && dashboard["schemaVersion"].is_u64());
+}

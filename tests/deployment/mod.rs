@@ -1,0 +1,47 @@
+//! docker-compose.yml and all that belongs to it, held to the code: what is named exists, what must agree agrees, what can be started works.
+//! What needs a tool that this machine does not have says so and passes.
+//!
+//! - [`compose`]: the compose file as values, variables replaced by their defaults.
+//! - [`files`]: every file beside it: topology, HAProxy, Prometheus, Grafana, the image.
+//! - [`dashboard`]: the dashboard's queries.
+//! - [`loopback`]: the same processes, started by config/loopback.sh, under load, stopped one by one.
+
+mod compose;
+mod dashboard;
+mod files;
+mod loopback;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The root of the tree.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of the tree.
+fn path(below: &str) -> PathBuf {
+    root().join(below)
+}
+
+/// The text of a file of the tree.
+fn text(below: &str) -> String {
+    fs::read_to_string(path(below)).unwrap_or_else(|error| panic!("{below}: {error}"))
+}
+
+/// Whether `program` can be run here with these arguments; says that a test is skipped when not.
+fn is_there(program: &str, arguments: &[&str], skipped: &str) -> bool {
+    let outcome = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let works = outcome.is_ok_and(|status| status.success());
+    if !works {
+        let words = arguments.join(" ");
+        eprintln!("skipped: {skipped}: `{program} {words}` does not work on this machine");
+    }
+    works
+}
