@@ -3,9 +3,9 @@
 //! - [`resp`]: requests and replies as bytes: scanning, encoding, every error text.
 //! - [`command`]: the one table of commands, and the answers read from it.
 //! - [`slot`]: key → slot. [`topology`]: slots → shards → nodes.
-//! - [`config`]: settings from file, environment and flags. [`clock`]: the only door through which time enters. [`backoff`]: how long to wait before trying again. [`glob`]: patterns as in KEYS. [`drop_queue`]: dropping many things a few at a time. [`open_files`]: the limit of open files.
+//! - [`config`]: settings from file, environment and flags. [`clock`]: the only door through which time enters. [`backoff`]: how long to wait before trying again. [`glob`]: patterns as in KEYS. [`drop_queue`]: dropping many things a few at a time. [`open_files`]: the limit of open files. [`socket`]: how one listens. [`throttle`]: log lines that strangers provoke.
 //!
-//! Pure but for [`config`] (reads a file when told to), [`clock`] (reads the clock) and [`open_files`] (changes what the process may open).
+//! Pure but for [`config`] (reads a file when told to), [`clock`] (reads the clock), [`open_files`] (changes what the process may open) and [`socket`] (opens listening sockets).
 
 pub mod backoff;
 pub mod clock;
@@ -16,4 +16,6 @@ pub mod glob;
 pub mod open_files;
 pub mod resp;
 pub mod slot;
+pub mod socket;
+pub mod throttle;
 pub mod topology;

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, watch};
 
 use self::listener::AdminListener;
 use crate::metrics::report;
-use crate::server::ProxyShared;
+use crate::process::ProxyShared;
 
 /// How long what the threads have said is good for: each time costs them some microseconds, and anybody may ask as often as he likes.
 const PAGE_LASTS_MS: u64 = 100;
