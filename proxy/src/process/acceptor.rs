@@ -11,6 +11,7 @@ use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
 use shared::resp::ErrorReply;
 use shared::socket::{PAUSE_AFTER_FAILED_ACCEPT, prepare_accepted};
+use shared::throttle::Throttle;
 use tokio::sync::{mpsc, watch};
 
 use super::listeners::{Listener, Listeners};
@@ -61,7 +62,6 @@ impl Acceptor {
         let Some(listener) = listener else {
             return std::future::pending().await;
         };
-        let mut is_failing = false;
         loop {
             // The socket leaves this thread's reactor at once: its own thread will watch it.
             match listener
@@ -69,16 +69,12 @@ impl Acceptor {
                 .await
                 .and_then(|(stream, peer)| Ok((stream.into_std()?, peer)))
             {
-                Ok((stream, peer)) => {
-                    is_failing = false;
-                    self.deal(stream, peer, front).await;
-                }
+                Ok((stream, peer)) => self.deal(stream, peer, front).await,
                 Err(error) => {
-                    // Said once: as long as it goes on, it goes on fifty times a second.
-                    if !is_failing {
-                        tracing::warn!(%error, "clients wait, for none can be accepted");
+                    static NONE_ACCEPTED: Throttle = Throttle::new();
+                    if let Some(left_out) = NONE_ACCEPTED.admit(self.shared.clock.wall_ms()) {
+                        tracing::warn!(%error, left_out, "clients wait, for none can be accepted");
                     }
-                    is_failing = true;
                     tokio::time::sleep(PAUSE_AFTER_FAILED_ACCEPT).await;
                 }
             }
