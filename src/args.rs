@@ -21,8 +21,8 @@ Examples:
 
 /// How the values of settings are written.
 const UNITS: &str = "\
-BYTES: a whole number, alone or with b, kb, mb, gb or tb (1kb is 1024): 64mb.
-DURATION: a whole number with us, ms, s, m, h or d: 250ms.
+BYTES: a whole number of bytes, or one with b, kb, mb, gb or tb (1kb is 1024): 64mb.
+DURATION: a whole number of seconds, or one with us, ms, s, m, h or d: 250ms.
 A flag beats its environment variable, which beats the file, which beats the default.";
 
 /// One Redis address in front of many plain cache nodes.
@@ -97,7 +97,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(
     after_help = format!("Any other setting of nodes and proxy: --node NAME=VALUE, --proxy NAME=VALUE, the environment, or --config; \
-    `switchyard node --help` and `switchyard proxy --help` list them.\n\n{UNITS}")
+    `switchyard node --help` and `switchyard proxy --help` list them. Where nodes listen and which topology the proxy follows is up to `up`.\n\n{UNITS}")
 )]
 pub(crate) struct UpArguments {
     /// Where clients connect; port 0 takes a free one [default: 127.0.0.1:6379].
@@ -125,7 +125,8 @@ pub(crate) struct UpArguments {
     #[arg(long, value_name = "BYTES")]
     pub(crate) maxmemory: Option<String>,
 
-    /// Runs nodes and proxy as child processes; their ids and addresses are printed. A node that crashes is started again, empty.
+    /// Runs nodes and proxy as child processes; their ids and addresses are printed. A node that crashes is started again, empty; a proxy that
+    /// crashes is started again, and the nodes keep their keys.
     #[arg(long)]
     pub(crate) processes: bool,
 
@@ -154,7 +155,7 @@ pub(crate) struct ServerArguments<C: Settings + Send + Sync + 'static> {
     #[arg(long)]
     pub(crate) print_config: bool,
 
-    /// Ends as soon as the process that started it does.
+    /// Ends when its standard input is closed, and so with the process that started it, at the latest.
     #[arg(long, hide = true)]
     pub(crate) stop_with_parent: bool,
 
@@ -188,6 +189,9 @@ pub(crate) enum TopologyCommand {
     Check {
         /// The file.
         file: PathBuf,
+        /// The file that proxies have taken up; then the step from it to the other is checked as well.
+        #[arg(long, value_name = "FILE")]
+        after: Option<PathBuf>,
     },
     /// Shows who owns what.
     Show {
@@ -338,15 +342,78 @@ impl<C: Settings> FromArgMatches for SettingFlags<C> {
     }
 }
 
+/// Settings that `up` makes itself: of whom, which, and what to do instead.
+const OWN_SETTINGS: &[(&str, &str, &str)] = &[
+    (
+        "node",
+        "listen",
+        "each node of `up` takes a free port of the loopback interface; start nodes by themselves with `switchyard node`",
+    ),
+    (
+        "proxy",
+        "topology",
+        "`up` makes the topology of its nodes; for another one start the proxy by itself with `switchyard proxy`",
+    ),
+    (
+        "proxy",
+        "node-password",
+        "it is the nodes' own password; set that with --node requirepass=PASSWORD",
+    ),
+];
+
 impl UpArguments {
-    /// What the flags say about the nodes; the special ones beat `--node`.
+    /// What contradicts what: settings that would be passed over in silence.
+    pub(crate) fn contradictions(&self) -> Result<(), String> {
+        let all = [
+            ("node", &self.node_settings),
+            ("proxy", &self.proxy_settings),
+        ];
+        for (server, settings) in all {
+            for (place, (name, value)) in settings.iter().enumerate() {
+                let given = format!("--{server} {name}={value}");
+                let own = OWN_SETTINGS
+                    .iter()
+                    .find(|(of, setting, _)| *of == server && setting == name);
+                if let Some((_, _, instead)) = own {
+                    return Err(format!("{given}: {instead}"));
+                }
+                if self.says_beside(server, name) {
+                    return Err(format!(
+                        "{given} beside --{name}: both set it; leave one out"
+                    ));
+                }
+                if settings[..place].iter().any(|(before, _)| before == name) {
+                    return Err(format!("{given}: {name} is given twice; leave one out"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a flag of `up` itself sets this.
+    fn says_beside(&self, server: &str, name: &str) -> bool {
+        match (server, name) {
+            ("node", "maxmemory") => self.maxmemory.is_some(),
+            ("proxy", "listen") => self.listen.is_some(),
+            ("proxy", "threads") => self.threads.is_some(),
+            ("proxy", "admin") => self.admin.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether `--proxy` sets this.
+    pub(crate) fn says_of_proxy(&self, name: &str) -> bool {
+        self.proxy_settings.iter().any(|(given, _)| given == name)
+    }
+
+    /// What the flags say about the nodes; none says it twice.
     pub(crate) fn node_flags(&self) -> Vec<(String, String)> {
         let mut flags = self.node_settings.clone();
         flags.extend(named("maxmemory", self.maxmemory.as_deref()));
         flags
     }
 
-    /// What the flags say about the proxy; the special ones beat `--proxy`.
+    /// What the flags say about the proxy; none says it twice.
     pub(crate) fn proxy_flags(&self) -> Vec<(String, String)> {
         let mut flags = self.proxy_settings.clone();
         flags.extend(named("listen", self.listen.as_deref()));
@@ -384,7 +451,7 @@ mod tests {
     #[test]
     fn up_has_the_flags_that_people_need_and_takes_any_other_setting() {
         let line = "switchyard up --listen 127.0.0.1:1 --shards 3 --followers 0 --threads 2 --admin off --maxmemory 1gb --processes \
-                    --node hz=20 --node maxmemory=2gb --proxy request-deadline=5s";
+                    --node hz=20 --proxy request-deadline=5s";
         let Command::Up(up) = parse(line).unwrap().command else {
             panic!("not up");
         };
@@ -392,12 +459,9 @@ mod tests {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
             up.node_flags(),
-            [
-                pair("hz", "20"),
-                pair("maxmemory", "2gb"),
-                pair("maxmemory", "1gb")
-            ]
+            [pair("hz", "20"), pair("maxmemory", "1gb")]
         );
+        assert_eq!(up.contradictions(), Ok(()));
         assert_eq!(
             up.proxy_flags(),
             [

@@ -1,7 +1,7 @@
 //! A cluster of child processes: `switchyard node …` per shard and `switchyard proxy …`.
-//! Settings go to the children as files, passwords by their environment. Invariant: no child outlives this process, however it ends.
+//! Settings go to the children as files, passwords by their environment; they stop when their standard input is closed. Invariant: no child outlives this process, however it ends.
 
-use crate::up::{temporary_folder, topology_file};
+use crate::folder::Folder;
 use crate::{ClusterPlan, Event, Events, Failure, initial_topology, node_id};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -13,12 +13,11 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use tempfile::TempDir;
 use tracing::warn;
 
 /// How the line begins that a server prints when it serves; the address follows, then nothing or a comma.
@@ -30,7 +29,7 @@ const GRACE_MARGIN: Duration = Duration::from_secs(5);
 /// How long a child may take to serve before it counts as failed.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
-/// A node that crashes within this time after it was started again is not started a third time: something is wrong that a start does not mend.
+/// A child that crashes within this time after it was started again is not started a third time: something is wrong that a start does not mend.
 const STEADY: Duration = Duration::from_secs(10);
 
 /// A cluster of child processes.
@@ -41,8 +40,9 @@ pub struct ChildCluster {
     nodes: Vec<Process>,
     events: Events,
     node_start: NodeStart,
+    proxy_start: ProxyStart,
     clock: Clock,
-    folder: TempDir,
+    folder: Folder,
 }
 
 /// How every node is started, and started again.
@@ -55,6 +55,18 @@ struct NodeStart {
     /// What CONFIG REWRITE changes.
     rewrite_file: Option<PathBuf>,
     password: Secret,
+    grace: Duration,
+}
+
+/// How the proxy is started, and started again.
+#[derive(Debug)]
+struct ProxyStart {
+    /// What concerns the log.
+    arguments: Vec<String>,
+    /// Its settings.
+    file: PathBuf,
+    password: Secret,
+    node_password: Secret,
     grace: Duration,
 }
 
@@ -72,6 +84,8 @@ struct Process {
     grace: Duration,
     /// Nothing once it has been waited for, for then its id may belong to another process.
     child: Arc<Mutex<Option<Child>>>,
+    /// Closed, it is asked to stop.
+    input: Option<ChildStdin>,
     ended: Receiver<Option<ExitStatus>>,
     waiter: Option<JoinHandle<()>>,
 }
@@ -84,12 +98,13 @@ impl ChildCluster {
     /// A child ended before it served: then with its exit code. Nothing is left running.
     pub fn start(plan: ClusterPlan, arguments: &[&str]) -> Result<Self, Failure> {
         let plan = plan.harmonised();
-        let folder = temporary_folder()?;
+        let folder = Folder::create()?;
         let events = Events::new();
-        let node_file = folder.path().join("node.toml");
+        let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        let node_file = folder.file("node.toml");
         replace_file(&node_file, &render(&plan.node))?;
         let node_start = NodeStart {
-            arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
+            arguments: arguments.clone(),
             file: node_file,
             rewrite_file: plan.node_file,
             password: plan.node.requirepass.clone(),
@@ -101,27 +116,27 @@ impl ChildCluster {
             nodes.push(node_start.start(name, &Address::loopback(0), events.sender())?);
         }
         let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
-        let topology = topology_file(&folder);
+        let topology = folder.topology_file();
         replace_file(&topology, &text::print(&initial_topology(&addresses, 0)?))?;
-        let proxy_file = folder.path().join("proxy.toml");
         let settings = ProxyConfig {
             topology,
             ..plan.proxy
         };
-        replace_file(&proxy_file, &render(&settings))?;
-        let mut command = server::<ProxyConfig>(&node_start.arguments, &proxy_file)?;
-        give::<ProxyConfig>(&mut command, "requirepass", &settings.requirepass);
-        give::<ProxyConfig>(&mut command, "node-password", &settings.node_password);
-        let events_of_proxy = events.sender();
-        let name = "proxy".to_owned();
-        let proxy = Process::start(name, command, settings.shutdown_grace, move |_, end| {
-            events_of_proxy.send(Event::ProxyEnded(end)).ok();
-        })?;
+        let proxy_start = ProxyStart {
+            arguments,
+            file: folder.file("proxy.toml"),
+            password: settings.requirepass.clone(),
+            node_password: settings.node_password.clone(),
+            grace: settings.shutdown_grace,
+        };
+        replace_file(&proxy_start.file, &render(&settings))?;
+        let proxy = proxy_start.start(&[], events.sender())?;
         Ok(Self {
             proxy,
             nodes,
             events,
             node_start,
+            proxy_start,
             clock: Clock::system(),
             folder,
         })
@@ -140,8 +155,7 @@ impl ChildCluster {
         let Some(old) = self.nodes.iter_mut().find(|node| node.name == name) else {
             return Err(failure);
         };
-        let is_steady = |restarted_ms| Duration::from_millis(now_ms - restarted_ms) > STEADY;
-        if !old.restarted_ms.is_none_or(is_steady) {
+        if !old.may_start_again(now_ms) {
             return Err(failure);
         }
         let mut node =
@@ -150,6 +164,27 @@ impl ChildCluster {
         node.restarted_ms = Some(now_ms);
         *old = node;
         Ok((old.id, &old.address))
+    }
+
+    /// Starts the proxy again, at the addresses that it had. It ended with `failure`; the nodes have kept their keys meanwhile.
+    ///
+    /// # Errors
+    /// It does not start, or `failure` again when it crashed too soon after the last time.
+    pub fn start_proxy_again(&mut self, failure: Failure) -> Result<(u32, &Address), Failure> {
+        let now_ms = self.clock.monotonic_ms();
+        if !self.proxy.may_start_again(now_ms) {
+            return Err(failure);
+        }
+        let addresses = served_addresses(&self.proxy.served_at);
+        let mut proxy = self.proxy_start.start(&addresses, self.events.sender())?;
+        proxy.restarted_ms = Some(now_ms);
+        self.proxy = proxy;
+        Ok((self.proxy.id, &self.proxy.address))
+    }
+
+    /// Lets the proxy read topology and certificates again.
+    pub fn reload(&self) {
+        self.proxy.signal(Signal::SIGHUP);
     }
 
     /// Where clients connect, and what else is served; see [`crate::served_at`].
@@ -169,7 +204,7 @@ impl ChildCluster {
     /// The topology file that the proxy follows.
     #[must_use]
     pub fn topology_file(&self) -> PathBuf {
-        topology_file(&self.folder)
+        self.folder.topology_file()
     }
 
     /// What happens to it.
@@ -178,14 +213,14 @@ impl ChildCluster {
         &self.events
     }
 
-    /// Ends the proxy, then the nodes, each with SIGTERM and its grace.
+    /// Ends the proxy, then the nodes, each with its grace.
     ///
     /// # Errors
     /// A child that ended with an error, or had to be killed.
     pub fn stop(mut self) -> Result<(), Failure> {
         self.proxy.stop();
         self.proxy.wait();
-        for node in &self.nodes {
+        for node in &mut self.nodes {
             node.stop();
         }
         for node in &mut self.nodes {
@@ -216,6 +251,23 @@ impl NodeStart {
     }
 }
 
+impl ProxyStart {
+    /// Starts the proxy, where the settings say or at these addresses, each with the setting that names it; returns when it serves.
+    fn start(&self, addresses: &[(&str, &str)], events: Sender<Event>) -> Result<Process, Failure> {
+        let mut command = server::<ProxyConfig>(&self.arguments, &self.file)?;
+        for (setting, address) in addresses {
+            command.arg(format!("--{setting}")).arg(address);
+        }
+        give::<ProxyConfig>(&mut command, "requirepass", &self.password);
+        give::<ProxyConfig>(&mut command, "node-password", &self.node_password);
+        let name = "proxy".to_owned();
+        Process::start(name, command, self.grace, move |_, end| {
+            // Nobody listens any more once the cluster is gone.
+            events.send(Event::ProxyEnded(end)).ok();
+        })
+    }
+}
+
 /// `switchyard node --config FILE`, or `proxy`, without the settings of this process' environment: the file has them already.
 fn server<C: Settings>(arguments: &[String], file: &Path) -> Result<Command, Failure> {
     let program = std::env::current_exe().map_err(|source| Failure::System {
@@ -234,7 +286,7 @@ fn server<C: Settings>(arguments: &[String], file: &Path) -> Result<Command, Fai
         .arg("--stop-with-parent")
         .arg("--config")
         .arg(file)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         // A group of its own: Ctrl-C reaches the parent alone, which then ends the children in order.
         .process_group(0);
@@ -267,7 +319,7 @@ impl Process {
         };
         let mut child = command.spawn().map_err(failed)?;
         let id = child.id();
-        let output = child.stdout.take();
+        let (input, output) = (child.stdin.take(), child.stdout.take());
         let child = Arc::new(Mutex::new(Some(child)));
         let (say_ready, ready) = channel();
         let (say_ended, ended) = channel();
@@ -294,6 +346,7 @@ impl Process {
             restarted_ms: None,
             grace,
             child,
+            input,
             ended,
             waiter: None,
         };
@@ -323,8 +376,15 @@ impl Process {
         }
     }
 
-    fn stop(&self) {
-        self.signal(Signal::SIGTERM);
+    /// Whether another start may mend it.
+    fn may_start_again(&self, now_ms: u64) -> bool {
+        let is_steady = |restarted_ms| Duration::from_millis(now_ms - restarted_ms) > STEADY;
+        self.restarted_ms.is_none_or(is_steady)
+    }
+
+    /// Asks it to stop.
+    fn stop(&mut self) {
+        self.input = None;
     }
 
     /// Waits until it has ended, and ends it when that takes too long.
@@ -382,6 +442,23 @@ fn ready(line: &str) -> Option<(Address, String)> {
     Some((address, served_at.to_owned()))
 }
 
+/// The addresses in what a proxy says that it serves, each with the setting that names it.
+fn served_addresses(served_at: &str) -> Vec<(&'static str, &str)> {
+    let mut addresses = Vec::new();
+    for (place, part) in served_at.split(", ").enumerate() {
+        if let Some(address) = part.strip_suffix(" with TLS") {
+            addresses.push(("tls-listen", address));
+        } else if let Some(address) = part.strip_prefix("TLS at ") {
+            addresses.push(("tls-listen", address));
+        } else if let Some(url) = part.strip_prefix("metrics at http://") {
+            addresses.push(("admin", url.trim_end_matches("/metrics")));
+        } else if place == 0 {
+            addresses.push(("listen", part));
+        }
+    }
+    addresses
+}
+
 /// Waits until the child has ended, then takes its status while nobody can signal it.
 fn reap(id: u32, child: &Mutex<Option<Child>>) -> Option<ExitStatus> {
     if let Some(id) = process_id(id) {
@@ -417,15 +494,15 @@ mod tests {
 
     fn shell(script: &str) -> Result<Process, Failure> {
         let mut command = Command::new("sh");
-        command.arg("-c").arg(script).stdout(Stdio::piped());
+        command.arg("-c").arg(script);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         Process::start("child".to_owned(), command, Duration::ZERO, |_, _| {})
     }
 
     #[test]
     fn a_child_serves_once_it_says_so() {
-        let child = shell(
-            "echo starting; echo ready: clients at 127.0.0.1:7, metrics nowhere; exec sleep 600",
-        );
+        let child =
+            shell("echo starting; echo ready: clients at 127.0.0.1:7, metrics nowhere; exec cat");
         let mut child = child.unwrap();
         assert_eq!(child.address, Address::loopback(7));
         child.stop();
@@ -446,6 +523,23 @@ mod tests {
         let process = Arc::clone(&child.child);
         drop(child);
         assert!(process.lock().unwrap().is_none(), "ended and waited for");
+    }
+
+    #[test]
+    fn a_proxy_gets_the_addresses_that_it_had() {
+        let check = |served_at: &str, flags: &[(&str, &str)]| {
+            assert_eq!(served_addresses(served_at), flags);
+        };
+        check("127.0.0.1:7", &[("listen", "127.0.0.1:7")]);
+        check(
+            "127.0.0.1:7, TLS at 127.0.0.1:8, metrics at http://[::1]:9/metrics",
+            &[
+                ("listen", "127.0.0.1:7"),
+                ("tls-listen", "127.0.0.1:8"),
+                ("admin", "[::1]:9"),
+            ],
+        );
+        check("127.0.0.1:8 with TLS", &[("tls-listen", "127.0.0.1:8")]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Why the process ends, in one line, and with which exit code (sysexits.h).
 
-use proxy::{ProxyError, TlsError};
+use proxy::{ProxyError, TlsError, TopologyFileError};
 use shared::config::{FileError, LoadError, Problems};
 use shared::topology::{Address, InitialError};
 use std::io;
+use std::path::PathBuf;
 
 /// Why the process ends.
 #[derive(Debug, thiserror::Error)]
@@ -14,20 +15,28 @@ pub enum Failure {
     /// A topology is wrong; every problem stands on a line of its own.
     #[error(transparent)]
     Data(#[from] Problems),
+    /// A topology is right, but not to be put in the place of another.
+    #[error("{}: {}", .0.display(), .1)]
+    Step(PathBuf, String),
     /// Nodes do not make a topology.
     #[error(transparent)]
     Initial(#[from] InitialError),
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A proxy has no topology file.
+    #[error("{file}: there is no such file; it says which nodes there are. Make one: switchyard topology init --node HOST:PORT --output {file}; or name another with --topology", file = .0.display())]
+    NoTopology(PathBuf),
     /// Settings are wrong; every problem stands on a line of its own.
     #[error(transparent)]
     Settings(LoadError),
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}{}", hint(source))]
+    #[error("cannot listen on {address}{}", hint(source, setting))]
     Listen {
         /// The address.
         address: Address,
+        /// The setting that names it: `listen`.
+        setting: &'static str,
         /// What the operating system says.
         source: io::Error,
     },
@@ -101,29 +110,45 @@ impl From<LoadError> for Failure {
 impl From<ProxyError> for Failure {
     fn from(error: ProxyError) -> Self {
         match error {
-            ProxyError::Listen { address, source } => Self::Listen { address, source },
-            ProxyError::TopologyFile(error) | ProxyError::Tls(TlsError::File(error)) => {
-                Self::File(error)
+            ProxyError::Listen {
+                address,
+                setting,
+                source,
+            } => Self::Listen {
+                address,
+                setting,
+                source,
+            },
+            ProxyError::TopologyFile(TopologyFileError::File(FileError::Missing(file))) => {
+                Self::NoTopology(file)
             }
+            ProxyError::TopologyFile(TopologyFileError::File(error))
+            | ProxyError::Tls(TlsError::File(error)) => Self::File(error),
             ProxyError::Tls(error) => Self::Tls(error),
-            ProxyError::TopologyText(problems) => Self::Data(problems),
+            ProxyError::TopologyFile(TopologyFileError::Text(problems)) => Self::Data(problems),
             ProxyError::System { what, source } => Self::System { what, source },
             error => Self::Proxy(error),
         }
     }
 }
 
-/// What a person can do about a socket that does not open.
-fn hint(error: &io::Error) -> &'static str {
+/// What a person can do about the socket of `setting` that does not open.
+fn hint(error: &io::Error, setting: &str) -> String {
+    let instead = match setting {
+        "admin" | "tls-listen" => format!("with --{setting}, or none with --{setting} off"),
+        _ => format!("with --{setting}"),
+    };
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            ": another process listens there; stop it or choose another port"
+            format!(": another process listens there; stop it or choose another port {instead}")
         }
         io::ErrorKind::PermissionDenied => {
-            ": ports below 1024 need a privilege; choose a higher one"
+            format!(": ports below 1024 need a privilege; choose a higher one {instead}")
         }
-        io::ErrorKind::AddrNotAvailable => ": no interface of this machine has that address",
-        _ => "",
+        io::ErrorKind::AddrNotAvailable => {
+            format!(": no interface of this machine has that address; choose another {instead}")
+        }
+        _ => format!("; it is what --{setting} names"),
     }
 }
 
@@ -150,7 +175,7 @@ Exit codes:
   66  a file is missing or unreadable   74  standard output cannot be written
   69  port taken or not ours; no PONG   77  no permission for that port
   70  a node or proxy failed            78  a setting, or the certificate, is wrong
-  130, 143  ended at once by a second SIGINT or SIGTERM";
+  130, 143  ended at once by SIGINT or SIGTERM, a second or more after the first";
 
 impl Failure {
     /// The exit code, 64 to 78 as in sysexits.h.
@@ -158,12 +183,16 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => code::USAGE,
-            Self::Data(_) | Self::Initial(_) | Self::Proxy(ProxyError::Topology(_)) => code::DATA,
+            Self::Data(_)
+            | Self::Step(..)
+            | Self::Initial(_)
+            | Self::Proxy(ProxyError::Topology(_)) => code::DATA,
             Self::File(error) => match error {
                 FileError::Missing(_) | FileError::Unreadable { .. } => code::NO_INPUT,
                 FileError::TooLong(_) | FileError::NotText(_) => code::DATA,
                 FileError::Unwritable { .. } | FileError::Exists(_) => code::CANNOT_CREATE,
             },
+            Self::NoTopology(_) => code::NO_INPUT,
             Self::Settings(_) | Self::Tls(_) => code::CONFIG,
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => code::NO_PERMISSION,
@@ -213,11 +242,12 @@ mod tests {
     fn a_taken_port_is_one_line_with_its_cause_and_what_to_do() {
         let failure = Failure::Listen {
             address: Address::loopback(6379),
+            setting: "listen",
             source: io::Error::from(io::ErrorKind::AddrInUse),
         };
         assert_eq!(
             failure.in_words(),
-            "cannot listen on 127.0.0.1:6379: another process listens there; stop it or choose another port: address in use"
+            "cannot listen on 127.0.0.1:6379: another process listens there; stop it or choose another port with --listen: address in use"
         );
         assert_eq!(failure.exit_code(), 69);
     }

@@ -4,11 +4,12 @@
 //! - [`ChildCluster`]: the same as child processes.
 //! - [`Events`]: what happens to either.
 //! - [`listen`]: opens listening sockets before anything starts. [`open_files`]: whether there are enough of them.
-//! - [`signals`]: SIGTERM and SIGINT. [`Failure`]: why the process ends, and its exit code.
+//! - [`signals`]: SIGTERM, SIGINT and SIGHUP. [`Failure`]: why the process ends, and its exit code.
 
 mod children;
 mod events;
 mod failure;
+mod folder;
 mod listen;
 pub mod open_files;
 pub mod signals;

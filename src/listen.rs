@@ -1,42 +1,20 @@
 //! Opens listening sockets before anything else starts, so that a taken port is one clear line and an exit code.
 
 use crate::Failure;
+use shared::socket;
 use shared::topology::Address;
-use socket2::{Domain, Protocol, Socket, Type};
-use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::TcpListener;
 
-/// Listens on the first of the addresses that `address` resolves to and that lets itself be listened on. Does not block when accepting.
+/// Listens at `address`, which the setting `listen` names. Does not block when accepting.
 ///
 /// # Errors
 /// [`Failure::Listen`].
 pub fn listen(address: &Address, backlog: u32) -> Result<TcpListener, Failure> {
-    let failed = |source| Failure::Listen {
+    socket::listen(address, backlog).map_err(|source| Failure::Listen {
         address: address.clone(),
+        setting: "listen",
         source,
-    };
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for candidate in address.pair().to_socket_addrs().map_err(failed)? {
-        match open(candidate, backlog) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => last = error,
-        }
-    }
-    Err(failed(last))
-}
-
-fn open(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // A restart must not wait for connections of the process before to time out.
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(socket.into())
+    })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use switchyard::{
     signals,
 };
 use tokio::sync::watch;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 /// `switchyard node`.
 pub(crate) fn node(arguments: &ServerArguments<NodeConfig>) -> Result<(), Failure> {
@@ -31,7 +31,9 @@ pub(crate) fn node(arguments: &ServerArguments<NodeConfig>) -> Result<(), Failur
         what: "read a socket's address",
         source,
     })?;
-    let mut stopped = stop_on_signal(arguments.stop_with_parent)?;
+    let mut stopped = stop_on_signal(arguments.stop_with_parent, || {
+        info!("SIGHUP: a node reads no file again; CONFIG SET changes its settings");
+    })?;
     // The socket takes connections in already; they are served in a moment.
     say(&format!("{READY}{address}"));
     let told = async move {
@@ -55,7 +57,11 @@ pub(crate) fn proxy(arguments: &ServerArguments<ProxyConfig>) -> Result<(), Fail
     let least = open_files::least_for_proxy(&config);
     open_files::make_room(least, least)?;
     let proxy = Proxy::bind(config)?;
-    let stopped = stop_on_signal(arguments.stop_with_parent)?;
+    let reloading = proxy.reloading();
+    let stopped = stop_on_signal(arguments.stop_with_parent, move || {
+        tell_reload();
+        reloading.read_again();
+    })?;
     say(&format!("{READY}{}", served_at(&proxy)));
     Ok(proxy.run(stopped)?)
 }
@@ -68,13 +74,15 @@ pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Fail
             arguments.followers
         )));
     }
+    arguments.contradictions().map_err(Failure::Usage)?;
     let plan = plan(arguments)?;
     let memory = memory_in_words(&plan);
     if arguments.processes {
         let format = log.format_name();
         let log = ["--log", log.log.as_str(), "--log-format", format.as_str()];
         let mut cluster = ChildCluster::start(plan, &log)?;
-        signals::on_stop(stopper(cluster.events().sender()))?;
+        let events = cluster.events();
+        signals::listen(stopper(events.sender()), events.reloader())?;
         for (name, id, address) in cluster.processes() {
             say(&format!("{name}: process {id}, at {address}"));
         }
@@ -85,7 +93,8 @@ pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Fail
         let least = open_files::least_for_cluster(&plan);
         open_files::make_room(least, least)?;
         let cluster = LocalCluster::start(plan)?;
-        signals::on_stop(stopper(cluster.events().sender()))?;
+        let events = cluster.events();
+        signals::listen(stopper(events.sender()), events.reloader())?;
         for (number, address) in (1..).zip(cluster.node_addresses()) {
             say(&format!("node n{number}: at {address}"));
         }
@@ -97,11 +106,17 @@ pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Fail
 
 /// The settings of nodes and proxy, or the problems of both.
 fn plan(arguments: &UpArguments) -> Result<ClusterPlan, Failure> {
-    let sources = |flags| Sources::of_process(arguments.config.clone(), flags);
+    let sources = |flags| Sources::of_process(arguments.config.clone(), flags).shared();
     let node = load::<NodeConfig>(&sources(arguments.node_flags()));
     let proxy = load::<ProxyConfig>(&sources(arguments.proxy_flags()));
     match (node, proxy) {
         (Ok(mut node), Ok(proxy)) => {
+            if arguments.says_of_proxy("databases") && proxy.databases > node.databases {
+                return Err(Failure::Usage(format!(
+                    "--proxy databases={}: the nodes have {}; give them as many with --node databases={0}",
+                    proxy.databases, node.databases
+                )));
+            }
             if arguments.maxmemory.is_some() {
                 node.maxmemory = share(node.maxmemory, arguments.shards);
             }
@@ -154,17 +169,30 @@ fn whole_path(path: impl AsRef<Path>) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Waits until the cluster is to stop. A node that crashed is started again, without its keys.
+/// Waits until the cluster is to stop. A node that crashed is started again without its keys, a proxy that did with all of them where they were.
 fn watch_over_children(cluster: &mut ChildCluster) -> Result<(), Failure> {
     loop {
-        match looked_at(cluster.events().wait()) {
-            ControlFlow::Break(outcome) => return outcome,
-            ControlFlow::Continue(None) => {}
-            ControlFlow::Continue(Some((name, failure))) => {
-                let (id, address) = cluster.start_again(&name, failure)?;
-                warn!(node = name, "started again, empty");
-                say(&format!("{name}: process {id}, at {address}"));
+        match cluster.events().wait() {
+            Event::Reload => {
+                tell_reload();
+                cluster.reload();
             }
+            Event::ProxyEnded(Err(failure)) => {
+                let reason = failure.in_words();
+                error!(reason, "the proxy ended");
+                let (id, address) = cluster.start_proxy_again(failure)?;
+                warn!("proxy started again; the nodes have kept their keys");
+                say(&format!("proxy: process {id}, at {address}"));
+            }
+            event => match looked_at(event) {
+                ControlFlow::Break(outcome) => return outcome,
+                ControlFlow::Continue(None) => {}
+                ControlFlow::Continue(Some((name, failure))) => {
+                    let (id, address) = cluster.start_again(&name, failure)?;
+                    warn!(node = name, "started again, empty");
+                    say(&format!("{name}: process {id}, at {address}"));
+                }
+            },
         }
     }
 }
@@ -172,16 +200,29 @@ fn watch_over_children(cluster: &mut ChildCluster) -> Result<(), Failure> {
 /// Waits until the cluster is to stop. A node that ends takes its keys with it; the others go on.
 fn watch_over(cluster: &LocalCluster) -> Result<(), Failure> {
     loop {
-        if let ControlFlow::Break(outcome) = looked_at(cluster.events().wait()) {
-            return outcome;
+        match cluster.events().wait() {
+            Event::Reload => {
+                tell_reload();
+                cluster.reloading().read_again();
+            }
+            event => {
+                if let ControlFlow::Break(outcome) = looked_at(event) {
+                    return outcome;
+                }
+            }
         }
     }
+}
+
+fn tell_reload() {
+    info!("SIGHUP: topology and certificates are read again");
 }
 
 /// Whether the cluster is to stop; else the node that failed, if one did. What happened to nodes is in the log.
 fn looked_at(event: Event) -> ControlFlow<Result<(), Failure>, Option<(String, Failure)>> {
     match event {
         Event::Stop => ControlFlow::Break(Ok(())),
+        Event::Reload => ControlFlow::Continue(None),
         Event::ProxyEnded(outcome) => ControlFlow::Break(outcome),
         Event::NodeEnded(name, Ok(())) => {
             warn!(node = name, "told to stop; its keys are out of reach");
@@ -215,14 +256,19 @@ fn settings<C: Settings + Send + Sync>(
     Ok(Some(config))
 }
 
-/// Says `true` at the first signal.
-fn stop_on_signal(with_parent: bool) -> Result<watch::Receiver<bool>, Failure> {
+/// Says `true` when the process is to stop: at the first signal, or when its parent says so.
+fn stop_on_signal(
+    with_parent: bool,
+    on_hangup: impl Fn() + Send + 'static,
+) -> Result<watch::Receiver<bool>, Failure> {
     let (stop, stopped) = watch::channel(false);
-    signals::on_stop(move || {
+    let on_stop = move || {
         stop.send_replace(true);
-    })?;
+    };
     if with_parent {
-        signals::stop_with_parent()?;
+        signals::listen_as_child(on_stop, on_hangup)?;
+    } else {
+        signals::listen(on_stop, on_hangup)?;
     }
     Ok(stopped)
 }

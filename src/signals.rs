@@ -1,8 +1,12 @@
-//! SIGTERM and SIGINT: the first asks for a graceful stop, the second ends the process at once.
+//! SIGTERM and SIGINT: the first asks for a graceful stop; one that comes a second later, or after that, ends the process at once. SIGHUP: files are read again.
+//! A child of `up --processes` is stopped by its parent alone, who closes its standard input: a signal that reaches every process of a service at once, as
+//! systemd sends it, leaves the order of the end to the parent.
 
 use crate::Failure;
-use std::io;
+use std::future::Future;
+use std::io::{self, Read as _};
 use std::thread;
+use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
@@ -10,54 +14,98 @@ use tracing::{info, warn};
 /// Exit codes of a process ended by a signal, as shells count them.
 const SIGNALLED: i32 = 128;
 
-/// From now on signals are listened to; `on_stop` runs once, at the first of them, on a thread of its own.
+/// Signals this soon after the first are the same wish: systemd sends one to every process, and a parent passes on what its children have got already.
+const SAME_WISH: Duration = Duration::from_secs(1);
+
+/// From now on signals are listened to, on a thread of their own: `on_stop` runs once, at the first of them that stops, `on_hangup` at every SIGHUP.
 ///
 /// # Errors
 /// [`Failure::System`] when the operating system does not let signals be listened to, or a thread be started.
-pub fn on_stop(on_stop: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
-    let failed = |source| Failure::System {
-        what: "listen to signals",
-        source,
-    };
-    let runtime = Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .map_err(failed)?;
-    // Registered before this returns: a signal right after the line `ready` must not find the default action.
-    let mut signals = {
-        let _context = runtime.enter();
-        Signals::listen().map_err(failed)?
-    };
-    let watch = move || {
-        runtime.block_on(async {
-            let name = signals.next().await.name();
-            info!(signal = name, "stopping; the next signal ends at once");
-            on_stop();
-            let second = signals.next().await;
-            warn!(signal = second.name(), "ended at once");
-            std::process::exit(SIGNALLED + second.number());
-        });
-    };
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(watch)
-        .map(drop)
-        .map_err(failed)
+pub fn listen(
+    on_stop: impl FnOnce() + Send + 'static,
+    on_hangup: impl Fn() + Send + 'static,
+) -> Result<(), Failure> {
+    watch(on_hangup, |mut signals| async move {
+        let name = signals.next().await.name();
+        info!(
+            signal = name,
+            "stopping; another signal ends at once, if it comes after a second"
+        );
+        on_stop();
+        let same_wish = async {
+            loop {
+                signals.next().await;
+            }
+        };
+        tokio::time::timeout(SAME_WISH, same_wish).await.ok();
+        let second = signals.next().await;
+        warn!(signal = second.name(), "ended at once");
+        std::process::exit(SIGNALLED + second.number());
+    })
 }
 
-/// From now on the end of the process that started this one is a SIGTERM.
+/// As [`listen`] for a child: `on_stop` runs once its parent closes this process' standard input, or ends; signals that stop are heard and passed over.
 ///
 /// # Errors
 /// [`Failure::System`].
-pub fn stop_with_parent() -> Result<(), Failure> {
-    #[cfg(target_os = "linux")]
-    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGTERM).map_err(|error| {
-        Failure::System {
-            what: "tie its end to that of its parent",
-            source: error.into(),
+pub fn listen_as_child(
+    on_stop: impl FnOnce() + Send + 'static,
+    on_hangup: impl Fn() + Send + 'static,
+) -> Result<(), Failure> {
+    watch(on_hangup, |mut signals| async move {
+        loop {
+            let name = signals.next().await.name();
+            info!(signal = name, "left to the process that started this one");
         }
     })?;
-    Ok(())
+    let parent = move || {
+        let mut word = [0; 64];
+        // Nothing is ever said: what counts is the end.
+        while io::stdin().read(&mut word).is_ok_and(|length| length > 0) {}
+        info!("stopping: its parent says so, or is gone");
+        on_stop();
+    };
+    start_thread("parent", parent)
+}
+
+/// Starts the thread on which `on_hangup` and what `stops` makes of the other signals run.
+fn watch<F: Future<Output = ()>>(
+    on_hangup: impl Fn() + Send + 'static,
+    stops: impl FnOnce(Signals) -> F + Send + 'static,
+) -> Result<(), Failure> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(cannot_listen)?;
+    // Registered before this returns: a signal right after the line `ready` must not find the default action.
+    let (signals, mut hangups) = {
+        let _context = runtime.enter();
+        let hangups = signal(SignalKind::hangup()).map_err(cannot_listen)?;
+        (Signals::listen().map_err(cannot_listen)?, hangups)
+    };
+    let run = move || {
+        runtime.block_on(async {
+            let reloads = async {
+                while hangups.recv().await.is_some() {
+                    on_hangup();
+                }
+            };
+            tokio::join!(stops(signals), reloads);
+        });
+    };
+    start_thread("signals", run)
+}
+
+fn start_thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let thread = thread::Builder::new().name(name.to_owned());
+    thread.spawn(run).map(drop).map_err(cannot_listen)
+}
+
+fn cannot_listen(source: io::Error) -> Failure {
+    Failure::System {
+        what: "listen to signals",
+        source,
+    }
 }
 
 struct Signals {

@@ -4,7 +4,10 @@ use crate::answer;
 use crate::args::TopologyCommand;
 use shared::config::{create_file, read_file, replace_file};
 use shared::slot::SLOT_COUNT;
-use shared::topology::{Address, Node, NodeKind, Shard, Topology, differences, rules, text};
+use shared::topology::{
+    ACCEPTANCE, Address, KeyLoss, Node, NodeKind, Shard, Topology, differences, key_loss, rules,
+    text,
+};
 use std::path::Path;
 use switchyard::Failure;
 
@@ -25,21 +28,23 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
                 Some(path) => create_file(path, &text)?,
             }
         }
-        TopologyCommand::Check { file } => {
-            let topology = load(file)?;
-            let mut lines = vec![format!(
-                "{}: {} and obeys every rule",
-                file.display(),
-                summary(&topology)
-            )];
-            let remarks = rules::remarks(&topology);
-            lines.extend(remarks.iter().map(|remark| format!("  note: {remark}")));
-            answer(&lines.join("\n"))?;
+        TopologyCommand::Check { file, after } => {
+            let document = read(file)?;
+            let before = after.as_deref().map(load).transpose()?;
+            answer(&checked(file, &document, before.as_ref())?)?;
         }
         TopologyCommand::Show { file } => answer(&show(&load(file)?))?,
         TopologyCommand::Diff { old, new } => {
-            for difference in differences(&load(old)?, &load(new)?) {
+            let (old, new) = (load(old)?, read(new)?);
+            for difference in differences(&old, &new.topology) {
                 answer(&difference.to_string())?;
+            }
+            if let Some(loss) = key_loss(&old, &new.topology) {
+                let slots = count(loss.slots.len(), "slot");
+                answer(&format!(
+                    "{slots} in all without their keys, which do not travel: they stay behind, out of reach. {}",
+                    what_proxies_do(&new, &loss)
+                ))?;
             }
         }
     }
@@ -47,7 +52,63 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
 }
 
 fn load(path: &Path) -> Result<Topology, Failure> {
-    Ok(text::parse(path, &read_file(path)?)?)
+    read(path).map(|document| document.topology)
+}
+
+fn read(path: &Path) -> Result<text::Document, Failure> {
+    Ok(text::read(path, &read_file(path)?)?)
+}
+
+/// All that is worth knowing of a file that obeys the rules; an error where proxies that have taken up `before` would refuse it.
+fn checked(
+    file: &Path,
+    document: &text::Document,
+    before: Option<&Topology>,
+) -> Result<String, Failure> {
+    let topology = &document.topology;
+    let mut lines = vec![format!(
+        "{}: {} and obeys every rule",
+        file.display(),
+        summary(topology)
+    )];
+    let mut note = |text: String| lines.push(format!("  note: {text}"));
+    rules::remarks(topology).into_iter().for_each(&mut note);
+    if let Some(version) = document.key_loss_accepted_at {
+        note(format!(
+            "{ACCEPTANCE} = {version}: at the step to version {version} slots may change hands and leave their keys behind"
+        ));
+    }
+    let Some(before) = before else {
+        return Ok(lines.join("\n"));
+    };
+    if topology.version <= before.version && topology != before {
+        let stale = format!(
+            "version {} does not follow version {}; proxies take up a greater one only",
+            topology.version, before.version
+        );
+        return Err(Failure::Step(file.to_path_buf(), stale));
+    }
+    match key_loss(before, topology) {
+        None => note("no slot changes hands without its keys".to_owned()),
+        Some(loss) if document.accepts(&loss) => note(format!(
+            "{} without their keys, as the file says",
+            count(loss.slots.len(), "slot")
+        )),
+        Some(loss) => return Err(Failure::Step(file.to_path_buf(), loss.to_string())),
+    }
+    Ok(lines.join("\n"))
+}
+
+/// Whether proxies take the step.
+fn what_proxies_do(new: &text::Document, loss: &KeyLoss) -> String {
+    if new.accepts(loss) {
+        format!("Proxies take it up, for it says {ACCEPTANCE}")
+    } else {
+        format!(
+            "Proxies refuse it unless it says {ACCEPTANCE} = {}",
+            loss.to
+        )
+    }
 }
 
 fn initial(addresses: &[Address], followers: usize) -> Result<Topology, Failure> {

@@ -4,9 +4,10 @@
 //! in a temporary folder, as it would anywhere else; change that file and the cluster follows.
 //! Invariant: when [`LocalCluster::stop`] returns, every thread has ended; the proxy first, so that its clients get their replies.
 
+use crate::folder::Folder;
 use crate::{Event, Events, Failure, initial_topology, listen};
 use node::{NodeExit, Start};
-use proxy::Proxy;
+use proxy::{Proxy, Reloading};
 use shared::config::{NodeConfig, ProxyConfig, replace_file};
 use shared::topology::{Address, text};
 use std::io;
@@ -14,7 +15,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
-use tempfile::TempDir;
 use tokio::sync::watch;
 
 /// What a cluster on this machine is made of.
@@ -47,7 +47,8 @@ pub struct LocalCluster {
     nodes: Vec<NodeThread>,
     proxy: ProxyThread,
     events: Events,
-    folder: TempDir,
+    folder: Folder,
+    reloading: Reloading,
 }
 
 #[derive(Debug)]
@@ -81,14 +82,15 @@ impl LocalCluster {
                 what: "read a socket's address",
                 source,
             })?;
-        let folder = temporary_folder()?;
-        let file = topology_file(&folder);
+        let folder = Folder::create()?;
+        let file = folder.topology_file();
         replace_file(&file, &text::print(&initial_topology(&addresses, 0)?))?;
         let proxy = Proxy::bind(ProxyConfig {
             topology: file,
             ..plan.proxy
         })?;
         let served_at = served_at(&proxy);
+        let reloading = proxy.reloading();
         let events = Events::new();
         let mut nodes = Vec::new();
         for (place, listener) in listeners.into_iter().enumerate() {
@@ -105,6 +107,7 @@ impl LocalCluster {
             proxy,
             events,
             folder,
+            reloading,
         })
     }
 
@@ -123,7 +126,13 @@ impl LocalCluster {
     /// The topology file that the proxy follows.
     #[must_use]
     pub fn topology_file(&self) -> PathBuf {
-        topology_file(&self.folder)
+        self.folder.topology_file()
+    }
+
+    /// What makes its proxy read topology and certificates again.
+    #[must_use]
+    pub fn reloading(&self) -> Reloading {
+        self.reloading.clone()
     }
 
     /// What happens to it.
@@ -153,28 +162,20 @@ impl LocalCluster {
     }
 }
 
-/// `127.0.0.1:6379, TLS at 127.0.0.1:6380, metrics at http://127.0.0.1:9121/metrics`.
+/// `127.0.0.1:6379, TLS at 127.0.0.1:6380, metrics at http://127.0.0.1:9121/metrics`; with TLS alone it begins `127.0.0.1:6380 with TLS`.
 #[must_use]
 pub fn served_at(proxy: &Proxy) -> String {
-    let mut text = proxy.client_address().to_string();
-    if let Some(address) = proxy.tls_address() {
-        text.push_str(&format!(", TLS at {address}"));
-    }
+    let mut text = match (proxy.client_address(), proxy.tls_address()) {
+        (Some(plain), Some(tls)) => format!("{plain}, TLS at {tls}"),
+        (Some(plain), None) => plain.to_string(),
+        (None, Some(tls)) => format!("{tls} with TLS"),
+        // A proxy without both does not start.
+        (None, None) => String::new(),
+    };
     if let Some(address) = proxy.admin_address() {
         text.push_str(&format!(", metrics at http://{address}/metrics"));
     }
     text
-}
-
-pub(crate) fn temporary_folder() -> Result<TempDir, Failure> {
-    TempDir::with_prefix("switchyard-").map_err(|source| Failure::System {
-        what: "create a temporary folder",
-        source,
-    })
-}
-
-pub(crate) fn topology_file(folder: &TempDir) -> PathBuf {
-    folder.path().join("topology.toml")
 }
 
 fn start_node(

@@ -11,7 +11,9 @@ use crate::{departures, processor, tick};
 use shared::clock::Clock;
 use shared::config::NodeConfig;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
-use socket2::{SockRef, TcpKeepalive};
+use shared::socket::{PAUSE_AFTER_FAILED_ACCEPT, prepare_accepted};
+use shared::throttle::Throttle;
+use socket2::SockRef;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -23,8 +25,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tracing::{debug, info, warn};
 
-/// Pause after a failed accept: out of descriptors, most likely, which only time mends.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Clients taken in before those who are there have their turn: some 15 µs each.
 const ACCEPTS_PER_TURN: usize = 16;
 /// How long the replies already written may take to leave before the process goes, when `shutdown-timeout` allows less.
@@ -154,11 +154,9 @@ fn random_id() -> Result<String, NodeError> {
 /// Takes connections in for ever.
 async fn accept_all(shell: &Rc<Shell>, listener: &TcpListener) {
     let mut accepted = 0;
-    let mut is_failing = false;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                is_failing = false;
                 admit(shell, stream, peer);
                 accepted += 1;
                 if accepted == ACCEPTS_PER_TURN {
@@ -167,12 +165,11 @@ async fn accept_all(shell: &Rc<Shell>, listener: &TcpListener) {
                 }
             }
             Err(error) => {
-                // Said once: as long as it goes on, it goes on fifty times a second.
-                if !is_failing {
-                    warn!(%error, "clients wait, for none can be accepted");
+                static NONE_ACCEPTED: Throttle = Throttle::new();
+                if let Some(left_out) = NONE_ACCEPTED.admit(shell.clock.wall_ms()) {
+                    warn!(%error, left_out, "clients wait, for none can be accepted");
                 }
-                is_failing = true;
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                tokio::time::sleep(PAUSE_AFTER_FAILED_ACCEPT).await;
             }
         }
     }
@@ -194,7 +191,8 @@ fn admit(shell: &Rc<Shell>, stream: TcpStream, peer: SocketAddr) {
         turn_away(&stream, &ErrorReply::Protected);
         return;
     }
-    if let Err(error) = prepare(&stream, hot.tcp_keepalive_seconds) {
+    let keepalive = Duration::from_secs(hot.tcp_keepalive_seconds);
+    if let Err(error) = prepare_accepted(&stream, keepalive) {
         debug!(%error, "connection lost before it began");
         return;
     }
@@ -222,19 +220,6 @@ fn turn_away(stream: &TcpStream, error: &ErrorReply) {
     if let Err(error) = SockRef::from(stream).send(&reply) {
         debug!(%error, "turned a client away without a word");
     }
-}
-
-fn prepare(stream: &TcpStream, keepalive_seconds: u64) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    if keepalive_seconds > 0 {
-        // As Redis: first probe after the interval, the next ones three times as often, dead after three.
-        let keepalive = TcpKeepalive::new()
-            .with_time(Duration::from_secs(keepalive_seconds))
-            .with_interval(Duration::from_secs((keepalive_seconds / 3).max(1)))
-            .with_retries(3);
-        SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
-    }
-    Ok(())
 }
 
 /// Lets connections write what waits, then closes all.

@@ -4,6 +4,7 @@
 use crate::execute::{Room, make_room};
 use crate::processor;
 use crate::shell::{Core, Shell};
+use shared::throttle::Throttle;
 use std::rc::Rc;
 use std::time::Duration;
 use tracing::{debug, warn};
@@ -165,8 +166,12 @@ fn condemned(core: &mut Core, now_ms: u64) -> Vec<u64> {
         let blocked_ms = now_ms.saturating_sub(client.output_progress_ms);
         let over = limit.soft_bytes > 0 && client.output_bytes as u64 > limit.soft_bytes;
         if over && stall_ms > 0 && blocked_ms > stall_ms {
+            static READS_NOTHING: Throttle = Throttle::new();
             let waiting_bytes = client.output_bytes;
-            warn!(client = client.id, waiting_bytes, "cut: reads no replies");
+            if let Some(left_out) = READS_NOTHING.admit(now_ms) {
+                let peer = &client.address;
+                warn!(peer, waiting_bytes, left_out, "cut: reads no replies");
+            }
             core.node.stats.output_limit_disconnections += 1;
             condemned.push(client.id);
         }

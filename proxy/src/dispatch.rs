@@ -7,6 +7,7 @@ use std::rc::Rc;
 use shared::clock::{Clock, Reading};
 use shared::command::{self, CommandFlags, CommandId, CommandSpec, Quiet, Route};
 use shared::resp::{Args, ErrorReply, Request, RequestBatch, encode_request};
+use shared::throttle::Throttle;
 use shared::topology::ShardIndex;
 
 use crate::client::received::{Received, is_handed_over};
@@ -14,9 +15,9 @@ use crate::client::{ClientState, Source};
 use crate::local::Question;
 use crate::pipe::set::{Admission, Class, Lane, PipeNumber, PipeSet};
 use crate::pipe::{Target, Waiter};
+use crate::process::{Hold, ProxyShared};
 use crate::receivers::{Failure, Receivers};
 use crate::route::{self, Split};
-use crate::server::{Hold, ProxyShared};
 use crate::slab::Key;
 use crate::thread::ProxyThread;
 use crate::topology::Snapshot;
@@ -269,6 +270,16 @@ impl Dispatcher<'_> {
         Progress::Done
     }
 
+    #[cold]
+    fn tell_of_http(&mut self) {
+        static SPEAKS_HTTP: Throttle = Throttle::new();
+        if let Some(left_out) = SPEAKS_HTTP.admit(self.wall.wall_ms()) {
+            let client = self.receivers.clients.get_mut(self.key);
+            let peer = client.map(|client| client.state.peer.to_string());
+            tracing::warn!(peer, left_out, "client closed: it speaks HTTP");
+        }
+    }
+
     #[inline]
     fn request(&mut self, buffer: &[u8], request: &Request, args: Args<'_>, run: &mut Run) -> Step {
         let spec = match route::resolve(args) {
@@ -276,7 +287,7 @@ impl Dispatcher<'_> {
             Err(error) => {
                 self.finish_run(buffer, run);
                 if route::is_http(args) {
-                    tracing::warn!("client closed: it speaks HTTP");
+                    self.tell_of_http();
                     return Step::End;
                 }
                 return self.answer_error(&error);

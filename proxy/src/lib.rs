@@ -4,7 +4,7 @@
 //! # Threads
 //!
 //! ```text
-//!  [server] pingora's Server ── [acceptor] one service: accepts, deals round-robin ──┐
+//!  [process] pingora's Server ─ its acceptor: one service: accepts, deals round-robin ─┐
 //!     │                         [topology::file] watches the file ─► [topology::live] arc-swap
 //!     └ drain, end              [admin] /metrics /healthz /readyz    │               │
 //!                                                                    ▼ read          ▼ sockets
@@ -59,7 +59,6 @@
 //!
 //! SLOWLOG is that of the shards, merged by time; LATENCY and MEMORY reports that cannot be added up are the first shard's.
 
-mod acceptor;
 mod admin;
 mod answer;
 mod buffers;
@@ -73,15 +72,17 @@ mod hold;
 mod local;
 mod metrics;
 mod pipe;
+mod process;
 mod receivers;
+mod reload;
 mod retry;
 mod route;
-mod server;
 mod slab;
 mod thread;
 mod tls;
 mod topology;
 
-pub use server::{Proxy, ProxyError, ProxyHandle};
+pub use process::{Proxy, ProxyError, ProxyHandle};
+pub use reload::Reloading;
 pub use tls::TlsError;
-pub use topology::{LiveTopology, StaleTopology};
+pub use topology::{LiveTopology, StaleTopology, TopologyFileError};

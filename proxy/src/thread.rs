@@ -15,6 +15,7 @@ use std::time::Duration;
 use shared::backoff::Backoff;
 use shared::clock::Clock;
 use shared::resp::{Protocol, RequestBatch, RequestScanner};
+use shared::throttle::Throttle;
 use tokio::runtime::LocalOptions;
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,10 +27,10 @@ use crate::metrics::report::ThreadReport;
 use crate::pipe::PipeError;
 use crate::pipe::connection::run_pipe;
 use crate::pipe::set::{Class, Lane, PipeLimits, PipeSet};
+use crate::process::ProxyShared;
 use crate::receivers::Receivers;
 use crate::route::local::{ClientOrder, ClientVerdict};
 use crate::route::{self, Split};
-use crate::server::ProxyShared;
 use crate::slab::Key;
 use crate::topology::Snapshot;
 use crate::topology::live::LiveView;
@@ -337,11 +338,15 @@ impl ProxyThread {
             } else {
                 let since = *client.stalled_since_ms.get_or_insert(now_ms);
                 if stall_ms > 0 && now_ms.saturating_sub(since) >= stall_ms {
-                    tracing::warn!(
-                        client = client.state.id,
-                        bytes = client.queue.bytes(),
-                        "client closed: it has not taken its replies for too long"
-                    );
+                    static TAKES_NOTHING: Throttle = Throttle::new();
+                    if let Some(left_out) = TAKES_NOTHING.admit(self.clock.wall_ms()) {
+                        tracing::warn!(
+                            peer = %client.state.peer,
+                            bytes = client.queue.bytes(),
+                            left_out,
+                            "client closed: it has not taken its replies for too long"
+                        );
+                    }
                     self.remove_client(key);
                     continue;
                 }
@@ -388,8 +393,9 @@ impl ProxyThread {
     }
 }
 
+/// A part of a millisecond counts as one: less would be none, and none means never.
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 async fn run_client(thread: Rc<RefCell<ProxyThread>>, key: Key) {

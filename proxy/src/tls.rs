@@ -1,9 +1,13 @@
 //! TLS towards clients: rustls with ring, as pingora brings it. The handshake runs on the client's own thread, under a deadline.
+//! Reaches: the two files of certificate and key. Never: listens, accepts. Invariant: what is shown is always a pair that fits.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use pingora_core::tls::{ServerConfig, TlsAcceptor, load_certs_and_key_files};
 use shared::config::{FileError, ProxyConfig, read_file};
 use tokio::net::TcpStream;
@@ -20,6 +24,12 @@ const CERTIFICATE_BEGINS: &str = "-----BEGIN CERTIFICATE-----";
 /// How the first line of every kind of private key ends in PEM.
 const KEY_BEGINS: &str = "PRIVATE KEY-----";
 
+/// What stands in an encrypted key: in its first line, or in a header of the older form.
+const ENCRYPTED_KEYS: [&str; 2] = [
+    "-----BEGIN ENCRYPTED PRIVATE KEY-----",
+    "Proc-Type: 4,ENCRYPTED",
+];
+
 /// Why TLS cannot be offered.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -35,6 +45,9 @@ pub enum TlsError {
     /// `tls-key-file` holds something else.
     #[error("{}: holds no private key in PEM form; it is what tls-key-file names", .0.display())]
     NoKey(PathBuf),
+    /// `tls-key-file` holds a key that only its password opens.
+    #[error("{file}: the private key is encrypted, and nobody is there to type its password; write it without one, readable for this user alone: (umask 077; openssl pkey -in {file} -out plain-key.pem)", file = .0.display())]
+    EncryptedKey(PathBuf),
     /// The certificate and the key do not fit each other, or not into TLS.
     #[error("the certificate in {} cannot be used with the key in {}: {reason}", certificate.display(), key.display())]
     Refused {
@@ -47,10 +60,16 @@ pub enum TlsError {
     },
 }
 
-/// What is shown to clients that connect with TLS.
+/// What is shown to clients that connect with TLS. Cloning gives the same.
 #[derive(Clone)]
-pub(crate) struct TlsFront {
-    acceptor: TlsAcceptor,
+pub(crate) struct TlsFront(Arc<Front>);
+
+struct Front {
+    certificate: PathBuf,
+    key: PathBuf,
+    settings: ArcSwap<ServerConfig>,
+    /// Of the texts from which `settings` were made.
+    fingerprint: AtomicU64,
 }
 
 impl std::fmt::Debug for TlsFront {
@@ -68,36 +87,34 @@ impl TlsFront {
         let (Some(certificate), Some(key)) = (&config.tls_cert_file, &config.tls_key_file) else {
             return Err(TlsError::Incomplete);
         };
-        // The library does not say which of the two it cannot use.
-        if !read_file(certificate)?.contains(CERTIFICATE_BEGINS) {
-            return Err(TlsError::NoCertificate(certificate.clone()));
+        let pair = Pair::read(certificate, key)?;
+        Ok(Some(Self(Arc::new(Front {
+            settings: ArcSwap::from_pointee(pair.settings()?),
+            fingerprint: AtomicU64::new(pair.fingerprint),
+            certificate: certificate.clone(),
+            key: key.clone(),
+        }))))
+    }
+
+    /// Reads the files again; whether there is something new to be shown from now on.
+    ///
+    /// # Errors
+    /// What is in the files now cannot be used, so that what is shown stays.
+    pub(crate) fn refresh(&self) -> Result<bool, TlsError> {
+        let front = &*self.0;
+        let pair = Pair::read(&front.certificate, &front.key)?;
+        if pair.fingerprint == front.fingerprint.load(Ordering::Relaxed) {
+            return Ok(false);
         }
-        let no_key = || TlsError::NoKey(key.clone());
-        if !read_file(key)?.contains(KEY_BEGINS) {
-            return Err(no_key());
-        }
-        let (chain, private_key) =
-            load_certs_and_key_files(&certificate.to_string_lossy(), &key.to_string_lossy())
-                .ok()
-                .flatten()
-                .ok_or_else(no_key)?;
-        pingora_core::tls::install_default_crypto_provider();
-        let settings = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(chain, private_key)
-            .map_err(|error| TlsError::Refused {
-                certificate: certificate.clone(),
-                key: key.clone(),
-                reason: error.to_string(),
-            })?;
-        Ok(Some(Self {
-            acceptor: TlsAcceptor::from(Arc::new(settings)),
-        }))
+        front.settings.store(Arc::new(pair.settings()?));
+        front.fingerprint.store(pair.fingerprint, Ordering::Relaxed);
+        Ok(true)
     }
 
     /// Agrees with a client. `None`: it did not work out, and the connection is closed.
     pub(crate) async fn greet(self, stream: TcpStream) -> Option<TlsStream> {
-        match tokio::time::timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await {
+        let acceptor = TlsAcceptor::from(self.0.settings.load_full());
+        match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => Some(stream),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "TLS handshake failed");
@@ -105,5 +122,54 @@ impl TlsFront {
             }
             Err(_) => None,
         }
+    }
+}
+
+/// A certificate and a key that look like what they should be.
+struct Pair {
+    certificate: PathBuf,
+    key: PathBuf,
+    fingerprint: u64,
+}
+
+impl Pair {
+    /// Reads both files; the library would not say which of the two it cannot use.
+    fn read(certificate: &PathBuf, key: &PathBuf) -> Result<Self, TlsError> {
+        let certificate_text = read_file(certificate)?;
+        if !certificate_text.contains(CERTIFICATE_BEGINS) {
+            return Err(TlsError::NoCertificate(certificate.clone()));
+        }
+        let key_text = read_file(key)?;
+        if ENCRYPTED_KEYS.iter().any(|mark| key_text.contains(mark)) {
+            return Err(TlsError::EncryptedKey(key.clone()));
+        }
+        if !key_text.contains(KEY_BEGINS) {
+            return Err(TlsError::NoKey(key.clone()));
+        }
+        let mut hasher = DefaultHasher::new();
+        (certificate_text, key_text).hash(&mut hasher);
+        Ok(Self {
+            certificate: certificate.clone(),
+            key: key.clone(),
+            fingerprint: hasher.finish(),
+        })
+    }
+
+    fn settings(&self) -> Result<ServerConfig, TlsError> {
+        let (certificate, key) = (&self.certificate, &self.key);
+        let (chain, private_key) =
+            load_certs_and_key_files(&certificate.to_string_lossy(), &key.to_string_lossy())
+                .ok()
+                .flatten()
+                .ok_or_else(|| TlsError::NoKey(key.clone()))?;
+        pingora_core::tls::install_default_crypto_provider();
+        ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(chain, private_key)
+            .map_err(|error| TlsError::Refused {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                reason: error.to_string(),
+            })
     }
 }

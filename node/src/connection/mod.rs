@@ -12,6 +12,7 @@ use crate::settings::Hot;
 use crate::shell::{SCRATCH_BYTES, Shell};
 use shared::clock::Reading;
 use shared::resp::{RequestBatch, RequestLimits, RequestScanner};
+use shared::throttle::Throttle;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
@@ -239,7 +240,8 @@ impl Connection {
 
     /// Cuts the client when it has left too much unread or sent too much unfinished.
     fn check_bounds(&mut self) -> Result<(), Ending> {
-        let client = self.client_id;
+        static INPUT_LINES: Throttle = Throttle::new();
+        static OUTPUT_LINES: Throttle = Throttle::new();
         if self.input.is_empty() && self.output.is_empty() {
             return Ok(());
         }
@@ -248,16 +250,34 @@ impl Connection {
         let (hot, stats) = (&core.node.settings.hot, &mut core.node.stats);
         if input_bytes > hot.input_limit_bytes.min(INPUT_MOST_BYTES) {
             stats.input_limit_disconnections += 1;
-            warn!(client, input_bytes, "cut: client-query-buffer-limit");
+            if let Some(left_out) = INPUT_LINES.admit(self.shell.clock.wall_ms()) {
+                let peer = self.peer();
+                warn!(
+                    peer,
+                    input_bytes, left_out, "cut: client-query-buffer-limit"
+                );
+            }
             return Err(Ending::Cut);
         }
         let hard_bytes = hot.output_limit.hard_bytes;
         if hard_bytes > 0 && output_bytes as u64 > hard_bytes {
             stats.output_limit_disconnections += 1;
-            warn!(client, output_bytes, "cut: client-output-buffer-limit");
+            if let Some(left_out) = OUTPUT_LINES.admit(self.shell.clock.wall_ms()) {
+                let peer = self.peer();
+                warn!(
+                    peer,
+                    output_bytes, left_out, "cut: client-output-buffer-limit"
+                );
+            }
             return Err(Ending::Cut);
         }
         Ok(())
+    }
+
+    /// Where the client connects from, for the log.
+    fn peer(&self) -> String {
+        let peer = self.stream.peer_addr();
+        peer.map_or_else(|_| String::new(), |address| address.to_string())
     }
 
     /// Another client's command is at work on keys of the next one.

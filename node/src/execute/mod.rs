@@ -20,6 +20,7 @@ use lookahead::Lookahead;
 use shared::clock::Stopwatch;
 use shared::command::{self, CommandFlags, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter, RequestBatch};
+use shared::throttle::Throttle;
 use strides::Strides;
 use timing::Timing;
 use tracing::warn;
@@ -237,7 +238,10 @@ impl Executor {
             Ok((spec, handler)) => self.run_admitted(turn, spec, handler, command, output),
             Err(Refusal::Later(end)) => return end,
             Err(Refusal::Reply(_, None)) if gates::is_http(command.args) => {
-                warn!(client = turn.client.id, "closed: speaks HTTP");
+                static SPEAKS_HTTP: Throttle = Throttle::new();
+                if let Some(left_out) = SPEAKS_HTTP.admit(turn.now_ms) {
+                    warn!(peer = turn.client.address, left_out, "closed: speaks HTTP");
+                }
                 BatchEnd::Close
             }
             Err(Refusal::Reply(error, spec)) => {

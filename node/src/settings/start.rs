@@ -10,25 +10,24 @@ impl Settings {
     #[must_use]
     pub fn at_start(config: &NodeConfig, port: u16) -> Self {
         let yes_or_no = |on: bool| if on { "yes" } else { "no" };
-        let lfu_minutes = config.lfu_decay_time.as_secs().div_ceil(60);
         let output_limit = format!(
             "normal {} {} {} slave 268435456 67108864 60 pubsub 33554432 8388608 60",
             config.client_output_hard_limit.0,
             config.client_output_soft_limit.0,
-            config.client_output_stall.as_secs(),
+            whole(config.client_output_stall, SECOND),
         );
         let slower_than = config
             .slowlog_log_slower_than
-            .map_or_else(|| "-1".to_owned(), micros);
+            .map_or_else(|| "-1".to_owned(), |least| whole(least, MICROSECOND));
         let given: [(&str, String); 22] = [
             ("port", port.to_string()),
             ("bind", config.listen.host().to_owned()),
             ("tcp-backlog", config.tcp_backlog.to_string()),
-            ("tcp-keepalive", config.tcp_keepalive.as_secs().to_string()),
+            ("tcp-keepalive", whole(config.tcp_keepalive, SECOND)),
             ("protected-mode", yes_or_no(config.protected_mode).into()),
             ("requirepass", config.requirepass.reveal().to_owned()),
             ("maxclients", config.maxclients.to_string()),
-            ("timeout", config.timeout.as_secs().to_string()),
+            ("timeout", whole(config.timeout, SECOND)),
             (
                 "client-query-buffer-limit",
                 config.client_query_buffer_limit.0.to_string(),
@@ -47,7 +46,7 @@ impl Settings {
             ("maxmemory-policy", config.maxmemory_policy.to_string()),
             ("maxmemory-samples", config.maxmemory_samples.to_string()),
             ("lfu-log-factor", config.lfu_log_factor.to_string()),
-            ("lfu-decay-time", lfu_minutes.to_string()),
+            ("lfu-decay-time", whole(config.lfu_decay_time, SECOND * 60)),
             ("hz", config.hz.to_string()),
             (
                 "shutdown-timeout",
@@ -62,14 +61,19 @@ impl Settings {
         }
         settings.preset(
             "latency-monitor-threshold",
-            config.latency_monitor_threshold.as_millis().to_string(),
+            whole(config.latency_monitor_threshold, MILLISECOND),
         );
         settings
     }
 }
 
-fn micros(duration: Duration) -> String {
-    duration.as_micros().to_string()
+const MICROSECOND: Duration = Duration::from_micros(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How many units, as Redis counts; a part of one counts as one, for none means something else: never, or always.
+fn whole(duration: Duration, unit: Duration) -> String {
+    duration.as_nanos().div_ceil(unit.as_nanos()).to_string()
 }
 
 #[cfg(test)]

@@ -22,6 +22,10 @@ const MOST: i64 = i64::MAX;
 const MOST_INT: i64 = i32::MAX as i64;
 /// Smallest value of its 32-bit ones.
 const LEAST_INT: i64 = i32::MIN as i64;
+/// Largest `client-query-buffer-limit`: requests are found by offsets of 32 bits, and a read more must fit behind it. Redis takes any.
+const MOST_INPUT: i64 = 3 << 30;
+/// Largest `proto-max-bulk-len`: Redis' own default; Redis takes any.
+const MOST_ARGUMENT: i64 = 512 << 20;
 /// Redis' policies in its order, then ours.
 const POLICIES: &[&str] = &[
     "volatile-lru",
@@ -148,7 +152,7 @@ pub const PARAMETERS: &[Parameter] = &[
     fixed("bio_cpulist", ""),
     number("busy-reply-threshold", "5000", 0, MOST).also("lua-time-limit"),
     parameter("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", Kind::OutputLimits),
-    memory("client-query-buffer-limit", "1073741824", 1_048_576, MOST),
+    memory("client-query-buffer-limit", "1073741824", 1_048_576, MOST_INPUT),
     switch("cluster-allow-pubsubshard-when-down", "yes"),
     switch("cluster-allow-reads-when-down", "no"),
     switch("cluster-allow-replica-migration", "yes"),
@@ -219,7 +223,7 @@ pub const PARAMETERS: &[Parameter] = &[
     parameter("proc-title-template", "{title} {listen-addr} {server-mode}", Kind::Text),
     choice("propagation-error-behavior", "ignore", &["ignore", "panic", "panic-on-replicas"]),
     switch("protected-mode", "yes"),
-    memory("proto-max-bulk-len", "536870912", 1_048_576, MOST),
+    memory("proto-max-bulk-len", "536870912", 1_048_576, MOST_ARGUMENT),
     switch("rdb-del-sync-files", "no"),
     switch("rdb-save-incremental-fsync", "yes"),
     fixed("rdbchecksum", "yes"),

@@ -8,6 +8,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use shared::clock::Clock;
+use shared::socket::PAUSE_AFTER_FAILED_ACCEPT;
+use shared::throttle::Throttle;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -19,20 +22,19 @@ const MOST_CONNECTIONS: usize = 64;
 /// How long a connection may live: longer than the pause of most who ask again and again over the same one.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Pause after a failed accept (no file descriptors left): without it the loop would burn a core.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(20);
-
 /// Accepts, and cuts the oldest.
 pub(super) struct AdminListener {
     listener: TcpListener,
+    clock: Clock,
     /// Of every connection that may still be open, oldest first; dropping one cuts it.
     open: VecDeque<oneshot::Sender<()>>,
 }
 
 impl AdminListener {
-    pub(super) fn new(listener: TcpListener) -> Self {
+    pub(super) fn new(listener: TcpListener, clock: Clock) -> Self {
         Self {
             listener,
+            clock,
             open: VecDeque::new(),
         }
     }
@@ -64,8 +66,11 @@ impl axum::serve::Listener for AdminListener {
             match self.listener.accept().await {
                 Ok((stream, peer)) => return (self.admit(stream), peer),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection to the admin listener could not be accepted");
-                    tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+                    static NONE_ACCEPTED: Throttle = Throttle::new();
+                    if let Some(left_out) = NONE_ACCEPTED.admit(self.clock.wall_ms()) {
+                        tracing::warn!(%error, left_out, "connections to the admin listener wait, for none can be accepted");
+                    }
+                    tokio::time::sleep(PAUSE_AFTER_FAILED_ACCEPT).await;
                 }
             }
         }

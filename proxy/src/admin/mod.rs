@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, watch};
 
 use self::listener::AdminListener;
 use crate::metrics::report;
-use crate::server::ProxyShared;
+use crate::process::ProxyShared;
 
 /// How long what the threads have said is good for: each time costs them some microseconds, and anybody may ask as often as he likes.
 const PAGE_LASTS_MS: u64 = 100;
@@ -107,11 +107,12 @@ impl Service for AdminService {
             .route("/readyz", get(readyz))
             .fallback(elsewhere)
             .with_state(desk);
+        let clock = self.shared.clock.clone();
         let mut drain = self.drain.clone();
         let end = async move {
             drain.wait_for(|is_draining| *is_draining).await.ok();
         };
-        if let Err(error) = axum::serve(AdminListener::new(listener), router)
+        if let Err(error) = axum::serve(AdminListener::new(listener, clock), router)
             .with_graceful_shutdown(end)
             .await
         {

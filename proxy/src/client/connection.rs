@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::BufMut as _;
 use shared::resp::{ErrorReply, READ_AT_ONCE_BYTES, RequestScanner, make_room};
+use shared::throttle::Throttle;
 use shared::topology::Version;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
@@ -249,11 +250,15 @@ impl ProxyThread {
         }
         let output_bytes = client.output_bytes();
         if output_bytes > self.limits.output_hard_bytes {
-            tracing::warn!(
-                client = client.state.id,
-                bytes = output_bytes,
-                "client closed: it does not take its replies"
-            );
+            static TAKES_TOO_LITTLE: Throttle = Throttle::new();
+            if let Some(left_out) = TAKES_TOO_LITTLE.admit(self.clock.wall_ms()) {
+                tracing::warn!(
+                    peer = %client.state.peer,
+                    bytes = output_bytes,
+                    left_out,
+                    "client closed: it does not take its replies"
+                );
+            }
             self.remove_client(key);
             return Poll::Ready(());
         }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -26,6 +26,17 @@ impl ClientStream {
             Self::Tls(stream) => stream.get_ref().0,
         };
         !matches!(socket.take_error(), Ok(None))
+    }
+}
+
+impl Drop for ClientStream {
+    /// However it ends, TLS says so: without its goodbye the other side must take the end for a cut. One attempt, for nobody waits for a client that is gone.
+    fn drop(&mut self) {
+        if let Self::Tls(stream) = self {
+            let mut cx = Context::from_waker(Waker::noop());
+            // Where the kernel has no room the client has left too much unread to hear it.
+            drop(Pin::new(&mut **stream).poll_shutdown(&mut cx));
+        }
     }
 }
 

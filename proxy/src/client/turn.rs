@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use shared::resp::{ErrorReply, RequestBatch};
+use shared::throttle::Throttle;
 
 use super::received::Received;
 use crate::dispatch::Progress;
@@ -103,11 +104,15 @@ impl ProxyThread {
             client.input.len()
         };
         if kept_bytes > self.limits.input_bytes {
-            tracing::warn!(
-                client = client.state.id,
-                bytes = kept_bytes,
-                "client closed: its request is too large"
-            );
+            static TOO_LARGE: Throttle = Throttle::new();
+            if let Some(left_out) = TOO_LARGE.admit(self.clock.wall_ms()) {
+                tracing::warn!(
+                    peer = %client.state.peer,
+                    bytes = kept_bytes,
+                    left_out,
+                    "client closed: its request is too large"
+                );
+            }
             return ReadEnd::Gone;
         }
         if kept_bytes > LARGE_REQUEST_BYTES {

@@ -12,7 +12,7 @@ use shared::command::CommandId;
 use tokio::sync::oneshot;
 
 use super::{Cell, ThreadStats};
-use crate::server::ProxyShared;
+use crate::process::ProxyShared;
 use crate::thread::Order;
 
 /// A thread that does not answer within this time is left out.

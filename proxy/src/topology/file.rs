@@ -1,6 +1,7 @@
 //! The topology in a file: loaded at the start, and again whenever the file changes.
 //! Reaches: the file, the [`LiveTopology`]. Never: writes the file.
-//! Invariant: a file that cannot be used is reported once and changes nothing.
+//! Invariants: a file that cannot be used is reported once and changes nothing; slots whose keys would stay behind change hands only where the file says
+//! that this is meant.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,12 +10,12 @@ use async_trait::async_trait;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
-use shared::config::read_file;
-use shared::topology::{Topology, text};
+use shared::config::{FileError, Problems, read_file};
+use shared::topology::{KeyLoss, Topology, key_loss, text};
 use tokio::sync::mpsc;
 
-use super::live::LiveTopology;
-use crate::server::ProxyError;
+use super::live::{LiveTopology, StaleTopology};
+use crate::reload::ReloadWatch;
 
 /// The file is read this often even if nobody says that it changed: some file systems do not tell.
 const POLL_EVERY: Duration = Duration::from_secs(2);
@@ -22,42 +23,38 @@ const POLL_EVERY: Duration = Duration::from_secs(2);
 /// Events of one change come in a bunch; they are waited for so that the file is read once.
 const SETTLE: Duration = Duration::from_millis(5);
 
-/// Reads the topology.
+/// Why a topology file is not used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TopologyFileError {
+    /// It cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It does not hold a topology.
+    #[error(transparent)]
+    Text(#[from] Problems),
+    /// It holds one that does not follow the one in use.
+    #[error(transparent)]
+    Stale(#[from] StaleTopology),
+    /// Taking it up would put keys out of reach, and it does not say that this is meant.
+    #[error(transparent)]
+    KeyLoss(#[from] KeyLoss),
+}
+
+/// Reads the topology to start with. There is none to compare it with, so no slot changes hands.
 ///
 /// # Errors
 /// The file cannot be read, or holds something else; all problems are reported together.
-pub(crate) fn load_topology(path: &Path) -> Result<Topology, ProxyError> {
+pub(crate) fn load_topology(path: &Path) -> Result<Topology, TopologyFileError> {
     let content = read_file(path)?;
     Ok(text::parse(path, &content)?)
-}
-
-/// A file to be watched.
-#[derive(Debug)]
-pub(crate) struct TopologyWatch {
-    path: PathBuf,
-}
-
-impl TopologyWatch {
-    /// Watches this file.
-    pub(crate) fn of(path: &Path) -> Self {
-        Self {
-            path: path.to_path_buf(),
-        }
-    }
-
-    /// The service that publishes what the file says.
-    pub(crate) fn service(self, topology: LiveTopology) -> TopologyService {
-        TopologyService {
-            path: self.path,
-            topology,
-        }
-    }
 }
 
 /// Publishes the file's topology whenever it changes.
 pub(crate) struct TopologyService {
     path: PathBuf,
     topology: LiveTopology,
+    reload: ReloadWatch,
 }
 
 #[async_trait]
@@ -80,6 +77,10 @@ impl Service for TopologyService {
             tokio::select! {
                 _ = shutdown.changed() => return,
                 Some(()) = changes.recv() => tokio::time::sleep(SETTLE).await,
+                () = self.reload.told() => {
+                    // What is wrong with it is said again: somebody asked.
+                    (last_text, last_problem) = (None, String::new());
+                }
                 () = tokio::time::sleep(POLL_EVERY) => {}
             }
         }
@@ -95,33 +96,60 @@ impl Service for TopologyService {
 }
 
 impl TopologyService {
+    /// Publishes what `path` holds, now and whenever it changes or somebody says `reload`.
+    pub(crate) fn new(path: PathBuf, topology: LiveTopology, reload: ReloadWatch) -> Self {
+        Self {
+            path,
+            topology,
+            reload,
+        }
+    }
+
     fn read_once(&self, last_text: &mut Option<String>, last_problem: &mut String) {
-        let content = read_file(&self.path).map_err(ProxyError::from);
+        let content = read_file(&self.path).map_err(TopologyFileError::from);
         if let Ok(content) = &content
             && last_text.as_ref() == Some(content)
         {
             return;
         }
         let published = content.and_then(|content| {
-            let topology = text::parse(&self.path, &content);
+            let published = self.publish(&content);
             *last_text = Some(content);
-            let topology = topology?;
-            let version = topology.version;
-            Ok((version, self.topology.publish(topology)?))
+            published
         });
-        match published {
-            Ok((version, true)) => tracing::info!(%version, "topology published"),
-            Ok((_, false)) => {}
-            Err(error) => {
-                let problem = error.to_string();
-                if problem != *last_problem {
-                    tracing::warn!(path = %self.path.display(), %problem, "topology file not used; the topology in use stays");
-                    *last_problem = problem;
-                }
-                return;
+        if let Err(error) = published {
+            let problem = error.to_string();
+            if problem != *last_problem {
+                tracing::warn!(path = %self.path.display(), %problem, "topology file not used; the topology in use stays");
+                *last_problem = problem;
             }
+            return;
         }
         last_problem.clear();
+    }
+
+    fn publish(&self, content: &str) -> Result<(), TopologyFileError> {
+        let document = text::read(&self.path, content)?;
+        let current = self.topology.load();
+        let loss = key_loss(&current.topology, &document.topology);
+        if let Some(loss) = &loss
+            && loss.to > loss.from
+            && !document.accepts(loss)
+        {
+            return Err(loss.clone().into());
+        }
+        let version = document.topology.version;
+        let is_new = self.topology.publish(document.topology)?;
+        match loss {
+            _ if !is_new => {}
+            None => tracing::info!(%version, "topology published"),
+            Some(loss) => tracing::warn!(
+                %version,
+                slots = loss.slots.len(),
+                "topology published as it asks: slots change hands, and their keys stay behind, out of reach"
+            ),
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,8 @@
 pub(crate) mod file;
 pub(crate) mod live;
 
-pub(crate) use file::{TopologyWatch, load_topology};
+pub use file::TopologyFileError;
+pub(crate) use file::{TopologyService, load_topology};
 pub(crate) use live::Snapshot;
 pub use live::{LiveTopology, StaleTopology};
 

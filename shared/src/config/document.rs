@@ -96,6 +96,11 @@ impl<'a, 't> TableReader<'a, 't> {
         }
     }
 
+    /// Whether there is such a key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// The value of `key` as text, if it is there.
     pub(crate) fn scalar(&self, key: &str, problems: &mut Problems) -> Option<Placed> {
         let value = self.table.get(key)?;

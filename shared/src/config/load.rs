@@ -11,15 +11,34 @@ use std::path::{Path, PathBuf};
 /// Sections that a file may have: one file can serve node and proxy.
 const SECTIONS: &[&str] = &["node", "proxy"];
 
+/// Settings that redis.conf counts in something smaller or larger than seconds. A number alone would mean something else than there, so it needs its unit.
+const COUNTED_OTHERWISE: &[(&str, &str)] = &[
+    ("slowlog-log-slower-than", "us"),
+    ("latency-monitor-threshold", "ms"),
+    ("lfu-decay-time", "m"),
+];
+
 /// Where settings come from, besides their defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// A TOML file.
     pub file: Option<PathBuf>,
+    /// Whose file it is.
+    pub readers: Readers,
     /// Environment variables, as `std::env::vars_os` gives them; those of others are passed over.
     pub environment: Vec<(String, String)>,
     /// Flags by the name of their setting.
     pub flags: Vec<(String, String)>,
+}
+
+/// Who reads a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Readers {
+    /// One server alone: a file that has only the section of the other was not meant for it.
+    #[default]
+    One,
+    /// Node and proxy each read their own section.
+    Both,
 }
 
 /// Why there are no settings.
@@ -42,9 +61,17 @@ impl Sources {
         });
         Self {
             file,
+            readers: Readers::One,
             environment: texts.collect(),
             flags,
         }
+    }
+
+    /// The file is that of a node and a proxy together.
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        self.readers = Readers::Both;
+        self
     }
 }
 
@@ -57,8 +84,13 @@ pub fn load<C: Settings>(sources: &Sources) -> Result<C, LoadError> {
         Some(path) => Some((path.as_path(), read_file(path)?)),
         None => None,
     };
-    let file = file.as_ref().map(|(path, text)| (*path, text.as_str()));
-    resolve(file, &sources.environment, &sources.flags).map_err(LoadError::Problems)
+    let mut layers = Layers::<C>::new();
+    if let Some((path, text)) = &file {
+        layers.add_file(path, text, sources.readers);
+    }
+    layers.add_environment(&sources.environment);
+    layers.add_flags(&sources.flags);
+    layers.finish().map_err(LoadError::Problems)
 }
 
 /// The settings that a file's text, the environment and flags make.
@@ -72,12 +104,10 @@ pub fn resolve<C: Settings>(
 ) -> Result<C, Problems> {
     let mut layers = Layers::<C>::new();
     if let Some((path, text)) = file {
-        layers.add_file(path, text);
+        layers.add_file(path, text, Readers::Both);
     }
     layers.add_environment(environment);
-    for (name, text) in flags {
-        layers.add_flag(name, text);
-    }
+    layers.add_flags(flags);
     layers.finish()
 }
 
@@ -97,11 +127,19 @@ impl<C: Settings> Layers<C> {
         }
     }
 
-    fn add_file(&mut self, path: &Path, text: &str) {
+    fn add_file(&mut self, path: &Path, text: &str, readers: Readers) {
         let (table, lines) = document::parse(path, text, &mut self.problems);
         let top = TableReader::root(&table, &lines);
         top.refuse_unknown(SECTIONS, &mut self.problems);
         let Some(section) = top.table(C::SECTION, &mut self.problems) else {
+            let other = SECTIONS.iter().find(|other| top.has(other));
+            if let (Readers::One, Some(other)) = (readers, other) {
+                let own = C::SECTION;
+                self.problems.add(
+                    top.origin,
+                    format!("has no section [{own}], only [{other}]: it is for `switchyard {other} --config`; for a {own} write [{own}] above its settings"),
+                );
+            }
             return;
         };
         let names: Vec<&str> = C::table().iter().map(|setting| setting.name).collect();
@@ -135,6 +173,17 @@ impl<C: Settings> Layers<C> {
         }
     }
 
+    fn add_flags(&mut self, flags: &[(String, String)]) {
+        for (place, (name, text)) in flags.iter().enumerate() {
+            if flags[..place].iter().any(|(before, _)| before == name) {
+                let origin = Origin::Flag(name.clone());
+                self.problems.add(origin, "is given twice; leave one out");
+            } else {
+                self.add_flag(name, text);
+            }
+        }
+    }
+
     fn add_flag(&mut self, name: &str, text: &str) {
         let origin = Origin::Flag(name.to_owned());
         if C::find(name).is_some() {
@@ -147,7 +196,8 @@ impl<C: Settings> Layers<C> {
     }
 
     fn set(&mut self, name: &str, text: &str, origin: Origin) {
-        match self.settings.set(name, text) {
+        let result = needs_unit(name, text).and_then(|()| self.settings.set(name, text));
+        match result {
             Ok(()) => {
                 self.origins.insert(name.to_owned(), origin);
             }
@@ -167,6 +217,21 @@ impl<C: Settings> Layers<C> {
                 .add(set.unwrap_or(Origin::Default), conflict.text);
         }
         self.problems.or_value(self.settings)
+    }
+}
+
+/// Refuses a number alone where it would not mean what it means in redis.conf.
+fn needs_unit(name: &str, text: &str) -> Result<(), String> {
+    let text = text.trim();
+    let is_bare = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    match COUNTED_OTHERWISE
+        .iter()
+        .find(|(counted, _)| *counted == name)
+    {
+        Some((_, unit)) if is_bare && text != "0" => Err(format!(
+            "\"{text}\" has no unit, and redis.conf counts this one in {unit}; write \"{text}{unit}\", or what you mean"
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -213,7 +278,8 @@ mod tests {
 [node]
 maxmemroy = \"1mb\"
 hz = 1000
-timeout = 300
+timeout = \"300y\"
+latency-monitor-threshold = 100
 maxmemory-policy = \"allkeys-lruu\"
 listen = [\"a\", \"b\"]
 [nodes]
@@ -225,10 +291,11 @@ listen = [\"a\", \"b\"]
             "\
 node.toml:2: unknown key \"maxmemroy\" in [node]; did you mean \"maxmemory\"?
 node.toml:3: hz: 1000 is out of range; it may be 1 to 500
-node.toml:4: timeout: \"300\" has no unit; write \"300s\" or \"300ms\"
-node.toml:5: maxmemory-policy: \"allkeys-lruu\" is not one of noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-fifo, allkeys-s3fifo, allkeys-sieve; did you mean \"allkeys-lru\"?
-node.toml:6: \"listen\" in [node] cannot be of type array
-node.toml:7: unknown key \"nodes\" in the top level; did you mean \"node\"?
+node.toml:4: timeout: \"300y\" has an unknown unit; it may be ns, us, ms, s, m, h or d
+node.toml:5: latency-monitor-threshold: \"100\" has no unit, and redis.conf counts this one in ms; write \"100ms\", or what you mean
+node.toml:6: maxmemory-policy: \"allkeys-lruu\" is not one of noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-fifo, allkeys-s3fifo, allkeys-sieve; did you mean \"allkeys-lru\"?
+node.toml:7: \"listen\" in [node] cannot be of type array
+node.toml:8: unknown key \"nodes\" in the top level; did you mean \"node\"?
 SWITCHYARD_NODE_MAXMEMRY: there is no such setting of the node; did you mean \"SWITCHYARD_NODE_MAXMEMORY\"?
 --databases: \"x\" is not a whole number up to 255
 --nothing: there is no such setting of the node"
@@ -261,6 +328,56 @@ SWITCHYARD_NODE_MAXMEMRY: there is no such setting of the node; did you mean \"S
 --tls-listen: tls-listen needs tls-key-file
 --tls-listen: listen and tls-listen are the same address"
         );
+    }
+
+    #[test]
+    fn a_number_alone_is_bytes_of_memory_and_seconds_of_time() {
+        let file = "[node]\nmaxmemory = 100\ntimeout = 300\nlfu-decay-time = 0\n";
+        let config = node(file, &[], &[("tcp-keepalive", "60")]).unwrap();
+        assert_eq!(config.maxmemory, ByteCount(100));
+        assert_eq!(config.timeout, Duration::from_secs(300));
+        assert_eq!(config.tcp_keepalive, Duration::from_secs(60));
+        let check = |name: &str, value: &str, hint: &str| {
+            let problem = node("", &[], &[(name, value)]).unwrap_err();
+            assert!(problem.contains(hint), "{problem}");
+        };
+        check("slowlog-log-slower-than", "10000", "write \"10000us\"");
+        check("latency-monitor-threshold", "100", "write \"100ms\"");
+        check("lfu-decay-time", "1", "write \"1m\"");
+    }
+
+    #[test]
+    fn a_flag_given_twice_is_refused() {
+        assert_eq!(
+            node("", &[], &[("hz", "20"), ("hz", "30")]).unwrap_err(),
+            "--hz: is given twice; leave one out"
+        );
+    }
+
+    #[test]
+    fn a_proxy_needs_some_address_and_a_certificate_somebody_to_show_it_to() {
+        let check = |flags: &[(&str, &str)], text: &str| {
+            let problems = resolve::<ProxyConfig>(None, &[], &pairs(flags));
+            let problems = problems.map_or_else(|problems| problems.to_string(), |_| String::new());
+            assert_eq!(problems, text);
+        };
+        check(
+            &[("listen", "off")],
+            "--listen: neither listen nor tls-listen names an address, so no client could connect; set one to HOST:PORT",
+        );
+        check(
+            &[("tls-cert-file", "c.pem"), ("tls-key-file", "k.pem")],
+            "\
+--tls-cert-file: tls-cert-file without tls-listen: nobody would be shown it; set tls-listen to HOST:PORT
+--tls-key-file: tls-key-file without tls-listen: nobody would be shown it; set tls-listen to HOST:PORT",
+        );
+        let tls = [
+            ("listen", "off"),
+            ("tls-listen", "127.0.0.1:1"),
+            ("tls-cert-file", "c.pem"),
+            ("tls-key-file", "k.pem"),
+        ];
+        check(&tls, "");
     }
 
     #[test]

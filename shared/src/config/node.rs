@@ -69,9 +69,9 @@ settings! {
             /// How long a client may be silent before it is closed; "0s" for ever.
             timeout: Duration = Duration::ZERO, within "0s" to "365d";
             /// Most bytes of requests that a client may have unanswered; at this bound it is closed.
-            client_query_buffer_limit: ByteCount = ByteCount(1 << 30), within "1mb" to "16gb";
+            client_query_buffer_limit: ByteCount = ByteCount(1 << 30), within "1mb" to "3gb";
             /// Longest single argument.
-            proto_max_bulk_len: ByteCount = ByteCount(512 << 20), within "1mb" to "16gb";
+            proto_max_bulk_len: ByteCount = ByteCount(512 << 20), within "1mb" to "512mb";
             /// Bytes of replies waiting for a client from which on nothing more is read from it.
             client_output_soft_limit: ByteCount = ByteCount(1 << 20), within "64kb" to "16gb";
             /// Bytes of replies waiting for a client at which it is closed.

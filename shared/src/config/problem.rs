@@ -83,6 +83,11 @@ impl Problems {
         self
     }
 
+    /// Notes all of these.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

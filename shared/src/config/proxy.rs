@@ -11,13 +11,13 @@ settings! {
     /// What a proxy is told at its start.
     pub struct ProxyConfig in "proxy" {
         group "Listening" {
-            /// Where clients connect. Port 0 takes a free one.
-            listen: Address = Address::loopback(6379);
+            /// Where clients connect; port 0 takes a free one, "off" leaves only TLS.
+            listen: Option<Address> = Some(Address::loopback(6379));
             /// Where clients connect with TLS; "off" nowhere.
             tls_listen: Option<Address> = None;
-            /// Certificate chain shown to TLS clients, PEM.
+            /// Certificate chain shown to TLS clients, PEM; read again whenever it changes.
             tls_cert_file: Option<PathBuf> = None;
-            /// Private key of that certificate, PEM.
+            /// Private key of that certificate, PEM, not encrypted.
             tls_key_file: Option<PathBuf> = None;
             /// Where /metrics, /healthz and /readyz are served over HTTP; "off" nowhere.
             admin: Option<Address> = Some(Address::loopback(9121));
@@ -62,9 +62,9 @@ settings! {
             /// Commands of one client that may be under way; at this bound nothing more is read from it.
             client_requests_in_flight: u32 = 4_096, within "1" to "1048576";
             /// Most bytes of requests that a client may have unanswered; at this bound it is closed.
-            client_query_buffer_limit: ByteCount = ByteCount(1 << 30), within "1mb" to "16gb";
+            client_query_buffer_limit: ByteCount = ByteCount(1 << 30), within "1mb" to "3gb";
             /// Longest single argument.
-            proto_max_bulk_len: ByteCount = ByteCount(512 << 20), within "1mb" to "16gb";
+            proto_max_bulk_len: ByteCount = ByteCount(512 << 20), within "1mb" to "512mb";
             /// Bytes of replies waiting for a client from which on nothing more is read from it.
             client_output_soft_limit: ByteCount = ByteCount(1 << 20), within "64kb" to "16gb";
             /// Bytes of replies waiting for a client at which it is closed.
@@ -81,11 +81,25 @@ settings! {
 
 impl ProxyConfig {
     fn find_conflicts(&self) -> Vec<Conflict> {
-        let (tls, admin) = (self.tls_listen.as_ref(), self.admin.as_ref());
+        let (plain, tls, admin) = (
+            self.listen.as_ref(),
+            self.tls_listen.as_ref(),
+            self.admin.as_ref(),
+        );
+        let nowhere = (plain.is_none() && tls.is_none()).then(|| Conflict {
+            between: ["listen", "tls-listen"],
+            text: "neither listen nor tls-listen names an address, so no client could connect; set one to HOST:PORT".to_owned(),
+        });
         let needs = |name: &'static str, file: &Option<PathBuf>| {
             (tls.is_some() && file.is_none()).then(|| Conflict {
                 between: ["tls-listen", name],
                 text: format!("tls-listen needs {name}"),
+            })
+        };
+        let unused = |name: &'static str, file: &Option<PathBuf>| {
+            (tls.is_none() && file.is_some()).then(|| Conflict {
+                between: [name, "tls-listen"],
+                text: format!("{name} without tls-listen: nobody would be shown it; set tls-listen to HOST:PORT"),
             })
         };
         let same = |names: [&'static str; 2], left: Option<&Address>, right: Option<&Address>| {
@@ -96,10 +110,13 @@ impl ProxyConfig {
             })
         };
         let found = [
+            nowhere,
             needs("tls-cert-file", &self.tls_cert_file),
             needs("tls-key-file", &self.tls_key_file),
-            same(["listen", "tls-listen"], Some(&self.listen), tls),
-            same(["listen", "admin"], Some(&self.listen), admin),
+            unused("tls-cert-file", &self.tls_cert_file),
+            unused("tls-key-file", &self.tls_key_file),
+            same(["listen", "tls-listen"], plain, tls),
+            same(["listen", "admin"], plain, admin),
             same(["tls-listen", "admin"], tls, admin),
             Conflict::more_than(
                 ("reconnect-pause-min", &self.reconnect_pause_min),

@@ -73,7 +73,7 @@ impl fmt::Display for ByteCount {
     }
 }
 
-/// Reads `250ms`, `5s`, `1h` …; `0` needs no unit.
+/// Reads `250ms`, `5s`, `1h` …; a number alone is seconds, as in redis.conf.
 ///
 /// # Errors
 /// A sentence that says what was expected.
@@ -81,17 +81,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
     let Ok(number) = number.parse::<u64>() else {
         return Err(format!(
-            "\"{text}\" is not a duration; write a whole number and one of ns, us, ms, s, m, h, d, as in \"250ms\""
+            "\"{text}\" is not a duration; write a whole number of seconds, or one with ns, us, ms, s, m, h or d, as in \"250ms\""
         ));
     };
-    if number == 0 && unit.is_empty() {
-        return Ok(Duration::ZERO);
-    }
-    if unit.is_empty() {
-        return Err(format!(
-            "\"{text}\" has no unit; write \"{number}s\" or \"{number}ms\""
-        ));
-    }
+    let unit = if unit.is_empty() { "s" } else { unit };
     let Some(factor) = factor(&TIME_UNITS, unit) else {
         return Err(format!(
             "\"{text}\" has an unknown unit; it may be ns, us, ms, s, m, h or d"
@@ -168,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_need_a_unit_unless_they_are_zero() {
+    fn durations_without_a_unit_are_seconds() {
         let check = |text: &str, ms: Option<u64>| {
             assert_eq!(
                 parse_duration(text).ok(),
@@ -182,15 +175,13 @@ mod tests {
         check("2m", Some(120_000));
         check("1h", Some(3_600_000));
         check("1d", Some(86_400_000));
-        check("300", None);
+        check("300", Some(300_000));
+        check(" 7 ", Some(7_000));
         check("1.5s", None);
         check("1y", None);
         check("-1s", None);
         check("999999999999d", None);
-        assert_eq!(
-            parse_duration("300").unwrap_err(),
-            "\"300\" has no unit; write \"300s\" or \"300ms\""
-        );
+        check("99999999999999", None);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 //! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside.
 //! - [`SlotMap`]: slot → shard, flat; the only answer to "who owns this slot".
 //! - [`ring`]: which slots a new shard takes, and who takes those of one that leaves. [`Change`]: a topology and a change → the next topology.
-//! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`text`]: ↔ TOML.
+//! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`key_loss`]: the slots that a step from one to the other takes away from their keys. [`text`]: ↔ TOML.
 //!
 //! Pure: reads and writes no file, knows no clock, draws no dice.
 
 mod address;
 mod change;
 mod difference;
+mod key_loss;
 mod name;
 pub mod ring;
 pub mod rules;
@@ -21,6 +22,7 @@ pub mod text;
 pub use address::{Address, AddressError};
 pub use change::{Change, ChangeError, InitialError};
 pub use difference::{Difference, differences};
+pub use key_loss::{ACCEPTANCE, KeyLoss, key_loss};
 pub use name::{
     Epoch, Incarnation, IncarnationError, LONGEST_NAME, NameError, NodeId, ShardId, Version,
     Weight, Zone,

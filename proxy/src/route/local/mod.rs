@@ -10,6 +10,7 @@ pub(crate) use client::{ClientOrder, ClientVerdict, describe};
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::config::{ProxyConfig, Settings as _};
 use shared::resp::{Args, ErrorReply, ReplyWriter, integer};
+use shared::topology::Address;
 
 use super::merge::Plan;
 use crate::client::ClientState;
@@ -148,12 +149,15 @@ const OWN_SETTINGS: &[&str] = &[
 /// CONFIG GET of what is the proxy's own.
 fn own_settings(config: &ProxyConfig) -> Vec<(&'static str, String)> {
     let value = |name: &str| match name {
-        "port" => config.listen.port().to_string(),
-        "bind" => config.listen.host().to_owned(),
+        "port" => config.listen.as_ref().map_or(0, Address::port).to_string(),
+        "bind" => {
+            let address = config.listen.as_ref().or(config.tls_listen.as_ref());
+            address.map_or("", Address::host).to_owned()
+        }
         "tls-port" => config
             .tls_listen
             .as_ref()
-            .map_or(0, shared::topology::Address::port)
+            .map_or(0, Address::port)
             .to_string(),
         "requirepass" => config.requirepass.reveal().to_owned(),
         "timeout" => config.timeout.as_secs().to_string(),

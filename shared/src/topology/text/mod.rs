@@ -1,8 +1,8 @@
 //! A topology as TOML: read with every problem's line, written with comments. Pure; files are the caller's.
 //! Invariant: what is written reads back equal, and what was read obeys [`rules`](super::rules).
 
-use super::rules::{self, Subject};
-use super::{Epoch, Node, NodeKind, Shard, Topology, Version, Weight};
+use super::rules::{self, Subject, Violation};
+use super::{ACCEPTANCE, Epoch, KeyLoss, Node, NodeKind, Shard, Topology, Version, Weight};
 use crate::config::document::{self, Placed, TableReader, quoted};
 use crate::config::{Problems, SettingValue, parse_choice};
 use crate::slot::SlotSet;
@@ -11,7 +11,7 @@ use std::fmt::{Display, Write};
 use std::path::Path;
 use std::str::FromStr;
 
-const TOP_KEYS: &[&str] = &["version", "node", "shard"];
+const TOP_KEYS: &[&str] = &["version", ACCEPTANCE, "node", "shard"];
 const NODE_KEYS: &[&str] = &["id", "address", "kind", "zone", "incarnation"];
 const SHARD_KEYS: &[&str] = &[
     "id", "epoch", "weight", "primary", "in-sync", "learners", "slots",
@@ -20,56 +20,126 @@ const SHARD_KEYS: &[&str] = &[
 /// TOML has integers of 63 bits.
 const LARGEST_NUMBER: u64 = i64::MAX as u64;
 
-/// Reads a topology. `path` is named in problems, and not opened.
+/// What a file holds: the topology, and what its author says about the step to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The topology.
+    pub topology: Topology,
+    /// The version at which slots may change hands while their keys stay behind. It stays in the file until somebody takes it out, and counts once: at the
+    /// step over that version.
+    pub key_loss_accepted_at: Option<Version>,
+}
+
+impl Document {
+    /// Whether its author means keys to stay behind in this step. A proxy that has missed some versions makes one step of all of them.
+    #[must_use]
+    pub fn accepts(&self, loss: &KeyLoss) -> bool {
+        self.key_loss_accepted_at
+            .is_some_and(|version| loss.from < version && version <= loss.to)
+    }
+}
+
+/// Reads a topology, as [`read`] does, where nobody cares for the step to it.
 ///
 /// # Errors
-/// Every problem of the text with its line, or, when there is none, every rule that the topology breaks.
+/// Every problem.
 pub fn parse(path: &Path, text: &str) -> Result<Topology, Problems> {
+    read(path, text).map(|document| document.topology)
+}
+
+/// Reads a topology file. `path` is named in problems, and not opened.
+///
+/// # Errors
+/// Every problem of the text with its line, and every rule that the topology breaks as far as it could be read.
+pub fn read(path: &Path, text: &str) -> Result<Document, Problems> {
     let mut problems = Problems::new();
     let (table, lines) = document::parse(path, text, &mut problems);
     let top = TableReader::root(&table, &lines);
     top.refuse_unknown(TOP_KEYS, &mut problems);
     let version = number(top.required("version", &mut problems), &mut problems).map(Version);
+    let accepted = top.scalar(ACCEPTANCE, &mut problems);
+    let accepted = read_acceptance(accepted, version, &mut problems);
     let node_tables = top.tables("node", &mut problems);
     let shard_tables = top.tables("shard", &mut problems);
-    let nodes: Vec<Node> = node_tables
-        .iter()
-        .filter_map(|table| read_node(table, &mut problems))
-        .collect();
-    let shards: Vec<Shard> = shard_tables
-        .iter()
-        .filter_map(|table| read_shard(table, &mut problems))
-        .collect();
-    let mut problems = match problems.or_value(()) {
-        Ok(()) => Problems::new(),
-        Err(problems) => return Err(problems),
-    };
+    let (nodes, node_places) = read_all(&node_tables, read_node, &mut problems);
+    let (shards, shard_places) = read_all(&shard_tables, read_shard, &mut problems);
+    let is_unread = (
+        nodes.len() < node_tables.len() || !problems.is_empty() && node_tables.is_empty(),
+        shards.len() < shard_tables.len() || !problems.is_empty() && shard_tables.is_empty(),
+    );
     let topology = Topology {
         version: version.unwrap_or(Version::FIRST),
         nodes,
         shards,
     };
     for violation in rules::violations(&topology) {
+        // What could not be read may be what is missing.
+        let is_certain = match &violation {
+            Violation::UnknownNode { .. } => !is_unread.0,
+            Violation::Unowned(_) => !is_unread.1,
+            _ => true,
+        };
         // The last of a name: of two nodes with one name or address the later one is to blame.
         let origin = match violation.subject() {
             Some(Subject::Node(id)) => topology
                 .nodes
                 .iter()
                 .rposition(|node| node.id == *id)
-                .map(|place| node_tables[place].origin.clone()),
+                .map(|place| node_tables[node_places[place]].origin.clone()),
             Some(Subject::Shard(id)) => topology
                 .shards
                 .iter()
                 .rposition(|shard| shard.id == *id)
-                .map(|place| shard_tables[place].origin.clone()),
+                .map(|place| shard_tables[shard_places[place]].origin.clone()),
             None => None,
         };
+        if is_certain {
+            problems.add(
+                origin.unwrap_or_else(|| lines.whole()),
+                violation.to_string(),
+            );
+        }
+    }
+    problems.or_value(Document {
+        topology,
+        key_loss_accepted_at: accepted,
+    })
+}
+
+/// What could be read of `tables` without a problem, each with the place of its table. What has one could make others look wrong.
+fn read_all<'a, 't, T>(
+    tables: &[TableReader<'a, 't>],
+    read: impl Fn(&TableReader<'a, 't>, &mut Problems) -> Option<T>,
+    problems: &mut Problems,
+) -> (Vec<T>, Vec<usize>) {
+    let mut found = (Vec::new(), Vec::new());
+    for (place, table) in tables.iter().enumerate() {
+        let mut own = Problems::new();
+        if let Some(value) = read(table, &mut own)
+            && own.is_empty()
+        {
+            found.0.push(value);
+            found.1.push(place);
+        }
+        problems.extend(own);
+    }
+    found
+}
+
+fn read_acceptance(
+    text: Option<Placed>,
+    version: Option<Version>,
+    problems: &mut Problems,
+) -> Option<Version> {
+    let origin = text.as_ref()?.origin.clone();
+    let accepted = number(text, problems).map(Version)?;
+    if version.is_some_and(|version| version < accepted) {
         problems.add(
-            origin.unwrap_or_else(|| lines.whole()),
-            violation.to_string(),
+            origin,
+            format!("{ACCEPTANCE} is ahead of the file's own version; it says at which version slots change hands, this one or one before it"),
         );
     }
-    problems.or_value(topology)
+    Some(accepted)
 }
 
 fn read_node(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Node> {
@@ -170,6 +240,8 @@ const HEADER: &str = "\
 #            0 to 16383 belongs to exactly one shard.
 
 # Raise it by 1 with every change: proxies refuse a version older than the one they have.
+# Slots that change hands leave their keys behind: proxies take up such a version only where the file says that this is meant, with a line
+# key-loss-accepted-at-version = N, N being the version at which they do.
 ";
 
 /// Writes a topology as TOML with comments.

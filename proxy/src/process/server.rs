@@ -1,31 +1,36 @@
 //! The process frame: listening sockets first, then the threads, pingora's [`Server`] around all of it, and a graceful end.
 //!
 //! pingora-core gives the frame: services with runtimes of their own, their order at the start, the shutdown. Clients are served by *our* [`Service`]
-//! (in [`crate::acceptor`]): it deals accepted sockets round-robin to the proxy threads, which pingora's own server application would keep on
-//! the acceptor's reactor. The topology's watcher and the admin listener are two more services.
+//! (in [`super::acceptor`]): it deals accepted sockets round-robin to the proxy threads, which pingora's own server application would keep on
+//! the acceptor's reactor. The watchers of topology and certificates and the admin listener are more services.
 //!
 //! A [`Server`] is told when to stop by the [`watch`] channel of [`Proxy::run`], not by signals, so several proxies can live in one process.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use async_trait::async_trait;
 use pingora_core::server::configuration::ServerConf;
-use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
+use pingora_core::server::{RunArgs, Server};
 use shared::clock::Clock;
-use shared::config::{FileError, Problems, ProxyConfig};
+use shared::config::ProxyConfig;
 use shared::open_files;
 use shared::topology::{Address, Topology};
 use tokio::sync::{mpsc, watch};
 
-use crate::acceptor::{Acceptor, Listeners};
+use super::acceptor::Acceptor;
+use super::certificates::CertificateService;
+use super::ending::Ending;
+use super::listeners::Listeners;
 use crate::admin::AdminService;
+use crate::reload::Reloading;
 use crate::thread::{Order, run_thread};
 use crate::tls::{TlsError, TlsFront};
-use crate::topology::{LiveTopology, StaleTopology, TopologyWatch, load_topology};
+use crate::topology::{
+    LiveTopology, StaleTopology, TopologyFileError, TopologyService, load_topology,
+};
 
 /// Orders that may wait for one thread; beyond them the acceptor waits.
 const WAITING_ORDERS: usize = 1024;
@@ -45,15 +50,17 @@ pub enum ProxyError {
     Listen {
         /// The address.
         address: Address,
+        /// The setting that names it.
+        setting: &'static str,
         /// What the operating system says.
         source: std::io::Error,
     },
-    /// The topology file cannot be read.
+    /// Neither with TLS nor without is there an address to connect to.
+    #[error("neither listen nor tls-listen names an address, so no client could connect")]
+    NoAddress,
+    /// The topology file cannot be used.
     #[error(transparent)]
-    TopologyFile(#[from] FileError),
-    /// The topology file does not hold a topology.
-    #[error(transparent)]
-    TopologyText(#[from] Problems),
+    TopologyFile(#[from] TopologyFileError),
     /// The topology cannot be used.
     #[error(transparent)]
     Topology(#[from] StaleTopology),
@@ -162,7 +169,7 @@ impl ProxyShared {
             .clone()
     }
 
-    fn forget_threads(&self) {
+    pub(super) fn forget_threads(&self) {
         self.threads
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -175,7 +182,9 @@ impl ProxyShared {
 pub struct Proxy {
     shared: Arc<ProxyShared>,
     listeners: Listeners,
-    watch: Option<TopologyWatch>,
+    /// The topology's file, when there is one to be watched.
+    topology_file: Option<PathBuf>,
+    reloading: Reloading,
     orders: Vec<mpsc::Receiver<Order>>,
 }
 
@@ -186,8 +195,8 @@ impl Proxy {
     /// [`ProxyError`]: an address is taken, a file is wrong.
     pub fn bind(config: ProxyConfig) -> Result<Self, ProxyError> {
         let topology = load_topology(&config.topology)?;
-        let watch = TopologyWatch::of(&config.topology);
-        Self::build(config, topology, Some(watch))
+        let file = config.topology.clone();
+        Self::build(config, topology, Some(file))
     }
 
     /// As [`Self::bind`], with a topology that nobody else writes; [`ProxyConfig::topology`] is not looked at.
@@ -201,13 +210,14 @@ impl Proxy {
     fn build(
         config: ProxyConfig,
         topology: Topology,
-        watch: Option<TopologyWatch>,
+        topology_file: Option<PathBuf>,
     ) -> Result<Self, ProxyError> {
         let topology = LiveTopology::new(topology)?;
         let clock = Clock::system();
         make_room_for_files(&config);
         let tls = TlsFront::of(&config)?;
         let listeners = Listeners::bind(&config)?;
+        let address = listeners.for_clients().ok_or(ProxyError::NoAddress)?;
         let (senders, orders) = (0..thread_count(&config))
             .map(|_| mpsc::channel(WAITING_ORDERS))
             .unzip();
@@ -223,7 +233,7 @@ impl Proxy {
             holds_all: AtomicBool::new(false),
             started_ms: clock.wall_ms(),
             clock,
-            address: listeners.clients_address,
+            address,
             run_id: random_id(),
             threads: Mutex::new(senders),
             config,
@@ -231,27 +241,37 @@ impl Proxy {
         Ok(Self {
             shared: Arc::new(shared),
             listeners,
-            watch,
+            topology_file,
+            reloading: Reloading::new(),
             orders,
         })
     }
 
-    /// Where clients connect.
+    /// Where clients connect without TLS.
     #[must_use]
-    pub fn client_address(&self) -> SocketAddr {
-        self.listeners.clients_address
+    pub fn client_address(&self) -> Option<SocketAddr> {
+        let listener = self.listeners.plain.as_ref();
+        listener.map(|listener| listener.address)
     }
 
     /// Where clients connect with TLS.
     #[must_use]
     pub fn tls_address(&self) -> Option<SocketAddr> {
-        self.listeners.tls_address
+        let listener = self.listeners.tls.as_ref();
+        listener.map(|listener| listener.address)
     }
 
     /// Where metrics and health are served.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.listeners.admin_address
+        let listener = self.listeners.admin.as_ref();
+        listener.map(|listener| listener.address)
+    }
+
+    /// What makes it read its files again, also while it runs.
+    #[must_use]
+    pub fn reloading(&self) -> Reloading {
+        self.reloading.clone()
     }
 
     /// The topology, to be replaced by hand where no file is watched.
@@ -274,18 +294,24 @@ impl Proxy {
             drain.clone(),
         )?);
         if let Some(listener) = self.listeners.admin {
-            server.add_service(AdminService::new(Arc::clone(&self.shared), listener, drain));
+            let shared = Arc::clone(&self.shared);
+            server.add_service(AdminService::new(shared, listener.socket, drain));
         }
-        if let Some(watch) = self.watch {
-            server.add_service(watch.service(self.shared.topology.clone()));
+        if let Some(file) = self.topology_file {
+            let (live, reload) = (self.shared.topology.clone(), self.reloading.watch());
+            server.add_service(TopologyService::new(file, live, reload));
         }
-        let ending = Arc::new(Ending {
+        if let Some(front) = &self.shared.tls {
+            let reload = self.reloading.watch();
+            server.add_service(CertificateService::new(front.clone(), reload));
+        }
+        let ending = Ending {
             stopped,
             draining,
             shared: Arc::clone(&self.shared),
-        });
+        };
         server.run(RunArgs {
-            shutdown_signal: Box::new(EndingWatch(Arc::clone(&ending))),
+            shutdown_signal: Box::new(ending),
         });
         let all_ended = threads.into_iter().all(|thread| thread.join().is_ok());
         if all_ended {
@@ -326,7 +352,7 @@ impl Proxy {
 /// A proxy that serves on a thread of this process.
 #[derive(Debug)]
 pub struct ProxyHandle {
-    client_address: SocketAddr,
+    client_address: Option<SocketAddr>,
     tls_address: Option<SocketAddr>,
     admin_address: Option<SocketAddr>,
     topology: LiveTopology,
@@ -335,9 +361,9 @@ pub struct ProxyHandle {
 }
 
 impl ProxyHandle {
-    /// Where clients connect.
+    /// Where clients connect without TLS.
     #[must_use]
-    pub fn client_address(&self) -> SocketAddr {
+    pub fn client_address(&self) -> Option<SocketAddr> {
         self.client_address
     }
 
@@ -410,7 +436,10 @@ fn frame_settings(config: &ProxyConfig) -> ServerConf {
         grace_period_seconds: Some(0),
         graceful_shutdown_timeout_seconds: Some(RUNTIME_SHUTDOWN_SECONDS),
         max_blocking_threads: Some(2),
-        upgrade_sock: format!("/tmp/switchyard-{}.sock", config.listen.port()),
+        upgrade_sock: format!(
+            "/tmp/switchyard-{}.sock",
+            config.listen.as_ref().map_or(0, Address::port)
+        ),
         ..ServerConf::default()
     }
 }
@@ -435,48 +464,4 @@ fn start_threads(
             })
     };
     orders.into_iter().enumerate().map(start).collect()
-}
-
-/// What happens between "stop" and the end of the frame.
-struct Ending {
-    stopped: watch::Receiver<bool>,
-    draining: watch::Sender<bool>,
-    shared: Arc<ProxyShared>,
-}
-
-impl Ending {
-    async fn wait_and_drain(&self) {
-        let mut stopped = self.stopped.clone();
-        // An error means that nobody can say stop any more: the same as stop.
-        stopped.wait_for(|is_stopped| *is_stopped).await.ok();
-        let clients = self.shared.clients.load(Ordering::Relaxed);
-        tracing::info!(clients, "stopping");
-        self.draining.send(true).ok();
-        let threads = self.shared.threads();
-        for thread in &threads {
-            thread.send(Order::Stop).await.ok();
-        }
-        self.shared.forget_threads();
-        let all_gone = async {
-            for thread in &threads {
-                thread.closed().await;
-            }
-        };
-        // Threads keep the same bound; this one only is a little more patient.
-        let patience = self.shared.config.shutdown_grace + Duration::from_secs(1);
-        if tokio::time::timeout(patience, all_gone).await.is_err() {
-            tracing::error!("a proxy thread does not stop");
-        }
-    }
-}
-
-/// pingora asks it when to stop.
-struct EndingWatch(Arc<Ending>);
-
-#[async_trait]
-impl ShutdownSignalWatch for EndingWatch {
-    async fn recv(&self) -> ShutdownSignal {
-        self.0.wait_and_drain().await;
-        ShutdownSignal::GracefulTerminate
-    }
 }

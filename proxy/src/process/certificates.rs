@@ -1,0 +1,94 @@
+//! The certificate in its files: looked at again and again, and shown to new clients once it has changed. Connections that are open keep theirs.
+//! Never: writes the files. Invariant: a pair that cannot be used is said once and changes nothing.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora_core::server::{ListenFds, ShutdownWatch};
+use pingora_core::services::Service;
+
+use crate::reload::ReloadWatch;
+use crate::tls::TlsFront;
+
+/// How often the files are read: two small ones, on a thread that has nothing else to do. Watching their folders would save little, and miss what some file
+/// systems and links to folders (as Kubernetes makes them) do not tell.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Shows the newest certificate.
+pub(super) struct CertificateService {
+    front: TlsFront,
+    reload: ReloadWatch,
+    /// What was wrong at the last look.
+    problem: Option<Problem>,
+}
+
+struct Problem {
+    text: String,
+    is_said: bool,
+}
+
+impl CertificateService {
+    pub(super) fn new(front: TlsFront, reload: ReloadWatch) -> Self {
+        Self {
+            front,
+            reload,
+            problem: None,
+        }
+    }
+
+    /// Looks at the files. Certificate and key are two files and change one after the other, so what is wrong is said when it is so twice.
+    fn look(&mut self) {
+        match self.front.refresh() {
+            Ok(is_new) => {
+                self.problem = None;
+                if is_new {
+                    tracing::info!("certificate read again; new clients are shown it");
+                }
+            }
+            Err(error) => {
+                let text = error.to_string();
+                match &mut self.problem {
+                    Some(problem) if problem.text == text => {
+                        if !problem.is_said {
+                            problem.is_said = true;
+                            tracing::warn!(problem = %text, "certificate not used; the one in use stays");
+                        }
+                    }
+                    other => {
+                        *other = Some(Problem {
+                            text,
+                            is_said: false,
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Service for CertificateService {
+    async fn start_service(
+        &mut self,
+        _fds: Option<ListenFds>,
+        mut shutdown: ShutdownWatch,
+        _listeners_per_fd: usize,
+    ) {
+        loop {
+            tokio::select! {
+                _ = shutdown.changed() => return,
+                () = self.reload.told() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            self.look();
+        }
+    }
+
+    fn name(&self) -> &str {
+        "certificates"
+    }
+
+    fn threads(&self) -> Option<usize> {
+        Some(1)
+    }
+}

@@ -1,0 +1,56 @@
+//! What happens between "stop" and the end of the frame: clients have their last replies, then threads end, then pingora hears of it.
+//! Never: waits longer than `shutdown-grace` and a second.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
+use tokio::sync::watch;
+
+use super::server::ProxyShared;
+use crate::thread::Order;
+
+/// How much more patient than the threads themselves, who keep the same bound.
+const PATIENCE_BEYOND_GRACE: Duration = Duration::from_secs(1);
+
+/// pingora asks it when to stop.
+pub(super) struct Ending {
+    pub(super) stopped: watch::Receiver<bool>,
+    pub(super) draining: watch::Sender<bool>,
+    pub(super) shared: Arc<ProxyShared>,
+}
+
+impl Ending {
+    async fn wait_and_drain(&self) {
+        let mut stopped = self.stopped.clone();
+        // An error means that nobody can say stop any more: the same as stop.
+        stopped.wait_for(|is_stopped| *is_stopped).await.ok();
+        let clients = self.shared.clients.load(Ordering::Relaxed);
+        tracing::info!(clients, "stopping");
+        self.draining.send(true).ok();
+        let threads = self.shared.threads();
+        for thread in &threads {
+            thread.send(Order::Stop).await.ok();
+        }
+        self.shared.forget_threads();
+        let all_gone = async {
+            for thread in &threads {
+                thread.closed().await;
+            }
+        };
+        let patience = self.shared.config.shutdown_grace + PATIENCE_BEYOND_GRACE;
+        if tokio::time::timeout(patience, all_gone).await.is_err() {
+            tracing::error!("a proxy thread does not stop");
+        }
+    }
+}
+
+#[async_trait]
+impl ShutdownSignalWatch for Ending {
+    async fn recv(&self) -> ShutdownSignal {
+        self.wait_and_drain().await;
+        ShutdownSignal::GracefulTerminate
+    }
+}
