@@ -146,7 +146,7 @@ impl KeySpec {
                 step: usize::try_from(step).map_err(|_| ())?,
             },
             FindKeys::Counted => {
-                let keys = args.get(first).and_then(count).ok_or(())?;
+                let keys = args.get(first).and_then(key_count).ok_or(())?;
                 let last = first.checked_add(keys).ok_or(())?;
                 KeyRange {
                     first: first + 1,
@@ -199,7 +199,7 @@ fn find_word(args: Args<'_>, word: &str, from: i16) -> Option<usize> {
 }
 
 /// A number of keys.
-fn count(digits: &[u8]) -> Option<usize> {
+fn key_count(digits: &[u8]) -> Option<usize> {
     usize::try_from(parse_integer(digits)?).ok()
 }
 

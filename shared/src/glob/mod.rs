@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 /// Longest pattern. Redis has no bound; reading one takes some ten times its length while it is used, and CONFIG GET takes hundreds of them at once.
 pub const LONGEST_PATTERN_BYTES: usize = 1 << 16;
 
-/// Most comparisons of one pattern with one name: a few milliseconds. A name of up to 4,096 bytes never needs more, whatever the pattern, for at most a
-/// quarter of the square of its length can be wanted.
+/// Most comparisons of one pattern with one name: a few milliseconds. A name of up to 4,095 bytes never needs more, whatever the pattern: of a piece of `p`
+/// bytes at most `p * (4096 - p)` are wanted.
 pub const MOST_STEPS: usize = 1 << 22;
 
 /// Why there is no answer.
@@ -169,7 +169,7 @@ impl Glob {
     /// Whether all of `name` matches.
     ///
     /// # Errors
-    /// It would take too many comparisons; never for a name of up to 4,096 bytes.
+    /// It would take too many comparisons; never for a name of up to 4,095 bytes.
     pub fn matches(&self, name: &[u8]) -> Result<bool, GlobError> {
         // As in Redis: any pattern but `*` needs a byte to begin with, so `**` does not match the empty name.
         if name.is_empty() {

@@ -126,8 +126,11 @@ fn an_order_that_is_refused_leaves_the_role_of_its_epoch_alone() {
 
 #[test]
 fn a_repeated_order_may_only_add() {
-    everywhere(|_, event, after, first| {
-        if !matches!(event, Event::Order(_)) || has_refusal(first) {
+    everywhere(|before, event, after, first| {
+        let Event::Order(order) = event else { return };
+        // A document whose epoch is higher is newer: there is one counter for all of it.
+        let is_possible = order.epoch <= before.seen_epoch || order.rev > before.seen_rev;
+        if !is_possible || has_refusal(first) {
             return;
         }
         let mut again = after;
