@@ -24,6 +24,10 @@ const PURE_FOLDERS: &[&str] = &[
     "shared/src/command",
     "shared/src/slot",
     "shared/src/topology",
+    "shared/src/session",
+    "shared/src/access",
+    "shared/src/glob",
+    "shared/protocol/src",
     "node/src/commands",
     "node/src/store",
     "node/src/client_state.rs",
@@ -148,7 +152,13 @@ fn everything() -> Vec<Source> {
 
 /// The product's own code: no tests, no benches, no vendored crate.
 fn product() -> Vec<Source> {
-    sources(&["src", "shared/src", "node/src", "proxy/src"])
+    sources(&[
+        "src",
+        "shared/src",
+        "shared/protocol/src",
+        "node/src",
+        "proxy/src",
+    ])
 }
 
 fn assert_none(what: &str, found: &[String]) {
@@ -183,6 +193,18 @@ fn dependencies_point_one_way() {
             &[
                 "node",
                 "proxy",
+                "protocol",
+                "switchyard-node",
+                "switchyard-proxy",
+                "switchyard-protocol",
+                "switchyard",
+            ],
+        ),
+        (
+            "shared/protocol/Cargo.toml",
+            &[
+                "node",
+                "proxy",
                 "switchyard-node",
                 "switchyard-proxy",
                 "switchyard",
@@ -209,7 +231,12 @@ fn dependencies_point_one_way() {
 
 #[test]
 fn only_the_proxy_waits_for_pingora() {
-    for manifest in ["Cargo.toml", "shared/Cargo.toml", "node/Cargo.toml"] {
+    for manifest in [
+        "Cargo.toml",
+        "shared/Cargo.toml",
+        "shared/protocol/Cargo.toml",
+        "node/Cargo.toml",
+    ] {
         let found = dependencies(manifest);
         let pingora = found.iter().find(|name| name.starts_with("pingora"));
         assert_eq!(pingora, None, "{manifest}");
@@ -427,4 +454,56 @@ fn words_and_literals_are_found() {
     assert!(!contains_word("#![deny(unsafe_code)]", "unsafe"));
     assert!(contains_word("use tokio::net;", "tokio"));
     assert_eq!(literals("\"get\" | b\"set\" if x"), ["get", "set"]);
+}
+
+#[test]
+fn every_error_has_a_use_and_a_text_of_its_own() {
+    const HOME: &str = "shared/src/resp/error_reply.rs";
+    let home = fs::read_to_string(root().join(HOME)).expect("the errors");
+    let (_, body) = home.split_once("pub enum ErrorReply {").expect("the enum");
+    let (body, _) = body.split_once("\n}\n").expect("its end");
+    let users: Vec<String> = product()
+        .into_iter()
+        .filter(|source| source.path != HOME)
+        .map(|source| source.text)
+        .collect();
+    let is_name =
+        |line: &&str| line.starts_with("    ") && line[4..].starts_with(char::is_uppercase);
+    let names: Vec<&str> = body
+        .lines()
+        .filter(is_name)
+        .filter_map(|line| line.trim().split([',', '(', ' ']).next())
+        .collect();
+    assert!(names.len() > 50, "{names:?}");
+    let is_used = |name: &&str| {
+        let (path, own) = (format!("ErrorReply::{name}"), format!("Self::{name}"));
+        let stands = |text: &str, word: &str| {
+            let followed = text.split(word).skip(1);
+            followed
+                .filter_map(|rest| rest.chars().next())
+                .any(|next| !next.is_alphanumeric())
+        };
+        users
+            .iter()
+            .any(|text| stands(text, &path) || stands(text, &own))
+    };
+    let unused: Vec<String> = names
+        .iter()
+        .filter(|name| !is_used(name))
+        .map(|name| (*name).to_owned())
+        .collect();
+    assert_none("errors that nobody gives", &unused);
+    let texts: Vec<&str> = body
+        .split("#[error(")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').nth(1))
+        .filter(|text| *text != "{0}")
+        .collect();
+    let doubled: Vec<String> = texts
+        .iter()
+        .enumerate()
+        .filter(|(at, text)| texts[..*at].contains(text))
+        .map(|(_, text)| (*text).to_owned())
+        .collect();
+    assert_none("errors with the text of another", &doubled);
 }

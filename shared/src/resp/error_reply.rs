@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::encode::blank_line_ends;
 use super::request::ProtocolError;
 use super::user_text::UserText;
+use crate::glob::GlobError;
 
 /// An error reply; `Display` gives the text without the leading `-` and without the line end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,9 +18,6 @@ pub enum ErrorReply {
     /// An argument should have been a 64-bit integer.
     #[error("ERR value is not an integer or out of range")]
     NotInteger,
-    /// The key holds another type.
-    #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
-    WrongType,
     /// `INCRBYFLOAT` and friends.
     #[error("ERR value is not a valid float")]
     NotFloat,
@@ -44,9 +42,6 @@ pub enum ErrorReply {
     /// COPY and SELECT: there is no such database.
     #[error("ERR DB index is out of range")]
     DbIndexOutOfRange,
-    /// MOVE: there is no such database.
-    #[error("ERR value is out of range")]
-    ValueOutOfRange,
     /// An argument should have been a 32-bit integer.
     #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
     NotInteger32,
@@ -181,18 +176,6 @@ pub enum ErrorReply {
     /// CONFIG REWRITE.
     #[error("ERR The server is running without a config file")]
     NoConfigFile,
-    /// COMMAND GETKEYS.
-    #[error("ERR The command has no key arguments")]
-    CommandWithoutKeys,
-    /// COMMAND GETKEYS.
-    #[error("ERR Invalid command specified")]
-    InvalidCommand,
-    /// COMMAND GETKEYS.
-    #[error("ERR Invalid number of arguments specified for command")]
-    InvalidCommandArity,
-    /// COMMAND GETKEYS.
-    #[error("ERR Invalid arguments specified for command")]
-    InvalidCommandArguments,
     /// DEBUG where it is not enabled.
     #[error(
         "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
@@ -207,30 +190,12 @@ pub enum ErrorReply {
     /// SHUTDOWN that could not save.
     #[error("ERR Errors trying to SHUTDOWN. Check logs.")]
     ShutdownFailed,
-    /// CLUSTER, READONLY, READWRITE, ASKING on a server that is no member of one.
-    #[error("ERR This instance has cluster support disabled")]
-    ClusterDisabled,
     /// SCRIPT FLUSH.
     #[error("ERR SCRIPT FLUSH only support SYNC|ASYNC option")]
     ScriptFlushOption,
     /// FUNCTION FLUSH.
     #[error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")]
     FunctionFlushOption,
-    /// EVALSHA.
-    #[error("NOSCRIPT No matching script. Please use EVAL.")]
-    NoScript,
-    /// RESTORE.
-    #[error("BUSYKEY Target key name already exists.")]
-    BusyKey,
-    /// EXEC.
-    #[error("ERR EXEC without MULTI")]
-    ExecWithoutMulti,
-    /// DISCARD.
-    #[error("ERR DISCARD without MULTI")]
-    DiscardWithoutMulti,
-    /// A write to a follower.
-    #[error("READONLY You can't write against a read only replica.")]
-    ReadOnly,
 
     // The proxy: what it could not do, and whether it may have been done.
     /// No node of the shard took the command.
@@ -253,12 +218,6 @@ pub enum ErrorReply {
         /// The shard's name.
         shard: Box<str>,
     },
-    /// A node has been told of a newer epoch than the sender's.
-    #[error("STALEEPOCH this node has seen epoch {seen}; the command was not applied")]
-    StaleEpoch {
-        /// The newest epoch that the node has seen.
-        seen: u64,
-    },
 
     // Any command.
     /// Wrong number of arguments for `name` (lower case, `container|sub` for subcommands).
@@ -267,13 +226,16 @@ pub enum ErrorReply {
     /// The connection cannot go on.
     #[error("ERR {0}")]
     Protocol(#[from] ProtocolError),
+    /// A pattern that is not compared with what it is to be compared with. Ours: Redis goes on for as long as it takes.
+    #[error("ERR {0}; use a shorter pattern")]
+    Pattern(#[from] GlobError),
     /// A text that quotes bytes of the client; see the constructors, such as [`Self::unknown_command`].
     #[error("{0}")]
     Quoting(UserText),
     /// COMMAND INFO, CONFIG GET and the like with so many names that the work or the reply would not end. Ours: Redis does it.
     #[error("ERR too many names in one request, ask for fewer at a time")]
     TooManyNames,
-    /// BITOP and BITFIELD with so many sources or operations that they would hold everybody up. Ours: Redis does it.
+    /// More arguments than a command takes that is carried out in one go, as it would hold everybody up. Ours: Redis does it.
     #[error("ERR too many arguments for one '{0}' command, give some of them to another")]
     TooManyArguments(&'static str),
     /// COMMAND GETKEYS of a command that nobody knows.

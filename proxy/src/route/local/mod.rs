@@ -107,7 +107,7 @@ pub(crate) fn answer(
         | Id::CommandGetkeys
         | Id::CommandGetkeysandflags
         | Id::CommandHelp => {
-            introspection::answer(args, spec, CommandSpec::is_served_by_proxy, reply)?
+            introspection::answer(args, spec, CommandSpec::is_served_by_proxy, reply)?;
         }
         Id::Readonly => {
             state.is_readonly = true;
