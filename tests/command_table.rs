@@ -3,15 +3,15 @@
 
 use std::io::BufReader;
 
-use shared::command::{self, CommandId, introspection};
+use shared::command::{self, introspection};
 use shared::resp::{ArgRange, Args, Protocol, ReplyWriter};
 
 use super::support::redis_server::{self, VERSION};
 use super::support::{Client, Reply};
 
 /// Some rows are of later versions, for clients and frameworks use them.
-fn is_in_redis(id: CommandId) -> bool {
-    command::docs(id).since < "7.1"
+fn is_in_redis(row: &command::CommandSpec) -> bool {
+    command::docs(row.id).since < "7.1"
 }
 
 /// What the table answers to a command: a reply, or the error it is refused with.
