@@ -8,8 +8,8 @@
 )]
 
 use node::store::{
-    DbIndex, EXPIRE_SLICE, EvictionPolicy, EvictionSettings, ExpectedEntries, ExpiryChange, Key,
-    KeyHash, Store,
+    DbIndex, EXPIRE_SLICE, Eviction, EvictionPolicy, EvictionSettings, ExpectedEntries,
+    ExpiryChange, Key, KeyHash, Store, StringEdit, Wording,
 };
 use rustix::time::{ClockId, clock_gettime};
 
@@ -114,14 +114,15 @@ fn put(store: &mut Store, number: u64, shape: Shape) {
     let written = match shape {
         Shape::Counter => {
             let count = i64::try_from(mix(number) % 100_000).unwrap();
-            store.set_integer(DB, key, count, ExpiryChange::Clear)
+            let string = StringEdit::of(store.slot(DB, key)).unwrap();
+            string.set_integer(count)
         }
-        Shape::Short => store.set(DB, key, &buffer[..32], ExpiryChange::Clear),
+        Shape::Short => StringEdit::put(store.slot(DB, key), &buffer[..32], ExpiryChange::Clear),
         Shape::ShortWithTtl => {
             let expiry = ExpiryChange::At(NOON + 100_000_000);
-            store.set(DB, key, &buffer[..32], expiry)
+            StringEdit::put(store.slot(DB, key), &buffer[..32], expiry)
         }
-        Shape::Long => store.set(DB, key, &buffer, ExpiryChange::Clear),
+        Shape::Long => StringEdit::put(store.slot(DB, key), &buffer, ExpiryChange::Clear),
     };
     written.unwrap();
 }
@@ -295,7 +296,7 @@ fn speed(keys: u64) {
             &mut |store, key, number| {
                 let mut buffer = [0; 32];
                 value(number + 1, &mut buffer);
-                store.set(DB, key, &buffer, ExpiryChange::Clear).unwrap();
+                StringEdit::put(store.slot(DB, key), &buffer, ExpiryChange::Clear).unwrap();
             },
         );
     }
@@ -431,7 +432,12 @@ fn pauses(keys: u64) {
         let name = name(number);
         let hash = store.hash(&name);
         let key = Key { bytes: &name, hash };
-        store.string_mut(DB, key, LARGE_BYTES).unwrap().fill(1);
+        let string = StringEdit::of(store.slot(DB, key)).unwrap();
+        let filled = string.edit_bytes(LARGE_BYTES, Wording::Words(&[]), |bytes| {
+            bytes.fill(1);
+            (true, ())
+        });
+        filled.unwrap();
         longest.time(|| {
             store.remove(DB, Key { bytes: &name, hash });
         });
@@ -452,7 +458,6 @@ fn evict(keys: u64) {
         });
         let limit = keys * 40;
         let mut longest = Longest::default();
-        let mut evicted = Vec::new();
         let mut buffer = [0; 200];
         let mut spent = 0;
         let mut most_resident = 0;
@@ -463,10 +468,10 @@ fn evict(keys: u64) {
             let len = usize::try_from(mix(number) % 200).unwrap();
             value(number, &mut buffer);
             let expiry = ExpiryChange::At(NOON + 100_000_000 + number);
-            store.set(DB, key, &buffer[..len], expiry).unwrap();
+            StringEdit::put(store.slot(DB, key), &buffer[..len], expiry).unwrap();
             while store.used_memory() > limit {
                 let start = cpu_ns();
-                longest.time(|| assert!(store.evict_one(&mut evicted).is_some()));
+                longest.time(|| assert_ne!(store.evict_one(), Eviction::Nothing));
                 spent += cpu_ns() - start;
             }
             if number.is_multiple_of(keys / 20 + 1) {
@@ -496,7 +501,9 @@ fn hot_slot(keys: u64) {
             bytes: name.as_bytes(),
             hash,
         };
-        longest.time(|| store.set(DB, key, b"a value", ExpiryChange::Clear).unwrap());
+        longest.time(|| {
+            StringEdit::put(store.slot(DB, key), b"a value", ExpiryChange::Clear).unwrap()
+        });
     }
     let each = (cpu_ns() - start) / keys;
     longest.print(&format!("one slot of {keys} keys, {each} ns each"));
@@ -520,9 +527,7 @@ fn churn(keys: u64) {
             hash: store.hash(&name),
         };
         let len = usize::try_from(8 + mix(draw) % 93).unwrap();
-        store
-            .set(DB, key, &buffer[..len], ExpiryChange::Clear)
-            .unwrap();
+        StringEdit::put(store.slot(DB, key), &buffer[..len], ExpiryChange::Clear).unwrap();
     }
     let each = (cpu_ns() - start) / keys;
     report("overwritten by 8 to 100 bytes", &store, before, each);

@@ -85,16 +85,7 @@ fn sweep_slice(shell: &Shell) -> bool {
         again = core.store.expire_step(SWEEP_ENTRIES).again;
         took_ns = watch.since_ns(start);
     }
-    let Core {
-        store,
-        node,
-        executor,
-    } = core;
-    if executor.effects.is_recording() {
-        let mark = executor.effects.mark();
-        executor.effects.insert_expired(mark, store);
-    }
-    node.stats.sweep_ns += took_ns;
+    core.node.stats.sweep_ns += took_ns;
     note_latency(core, "expire-cycle", now_ms, took_ns);
     again
 }
@@ -105,8 +96,7 @@ async fn evict(shell: &Shell) {
         let room = {
             let core = &mut *shell.core.borrow_mut();
             let watch = core.executor.watch().clone();
-            let effects = &mut core.executor.effects;
-            make_room(&mut core.store, &mut core.node, effects, &watch)
+            make_room(&mut core.store, &mut core.node, &watch)
         };
         if matches!(room, Room::Enough | Room::None) {
             return;
@@ -185,7 +175,7 @@ mod tests {
     use crate::node_state::NodeState;
     use crate::server::Start;
     use crate::shell::Shell;
-    use crate::store::{DbIndex, ExpiryChange, Key, Store};
+    use crate::store::{DbIndex, ExpiryChange, Key, Store, StringEdit};
     use shared::clock::{Clock, ManualClock};
     use shared::config::NodeConfig;
 
@@ -204,9 +194,8 @@ mod tests {
             bytes: name.as_bytes(),
             hash: store.hash(name.as_bytes()),
         };
-        store
-            .set(DbIndex(0), key, b"value", ExpiryChange::At(at_ms))
-            .expect("there is room");
+        let slot = store.slot(DbIndex(0), key);
+        StringEdit::put(slot, b"value", ExpiryChange::At(at_ms)).expect("there is room");
     }
 
     /// Dead keys are gone within the promise, whatever their number and however their moments lie, with nothing but ticks.

@@ -2,7 +2,7 @@
 //! Pure. Invariant: a number is accepted exactly when Redis accepts it, and refused with its text.
 
 use super::Call;
-use crate::store::{StringValue, Value};
+use crate::store::{StringRef, Value, WrongType};
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, ReplyWriter};
 pub(super) use shared::resp::{integer, integer_32, is_word};
@@ -40,47 +40,34 @@ pub(super) fn span(start: i64, end: i64, len: usize) -> Option<(usize, usize)> {
 
 /// The string that was looked up, if there is one and it is a string.
 #[inline]
-pub(super) fn string(value: Option<Value<'_>>) -> Result<Option<StringValue<'_>>, ErrorReply> {
-    match value {
-        None => Ok(None),
-        Some(Value::String(string)) => Ok(Some(string)),
-    }
+pub(super) fn string(value: Option<Value<'_>>) -> Result<Option<StringRef<'_>>, WrongType> {
+    value.map(StringRef::of).transpose()
 }
 
 /// Bytes of a string value, an integer printed into `buffer`.
-pub(super) fn bytes_of<'a>(value: StringValue<'a>, buffer: &'a mut itoa::Buffer) -> &'a [u8] {
+pub(super) fn bytes_of<'a>(value: StringRef<'a>, buffer: &'a mut itoa::Buffer) -> &'a [u8] {
     match value {
-        StringValue::Integer(number) => buffer.format(number).as_bytes(),
-        StringValue::Bytes(bytes) => bytes,
+        StringRef::Integer(number) => buffer.format(number).as_bytes(),
+        StringRef::Bytes(bytes) => bytes,
     }
-}
-
-/// How many bytes a string value has.
-pub(super) fn len_of(value: StringValue<'_>) -> usize {
-    bytes_of(value, &mut itoa::Buffer::new()).len()
 }
 
 /// A string value as a reply.
 #[inline]
-pub(super) fn reply_string(reply: &mut ReplyWriter<'_>, value: StringValue<'_>) {
+pub(super) fn reply_string(reply: &mut ReplyWriter<'_>, value: StringRef<'_>) {
     match value {
-        StringValue::Integer(number) => reply.bulk_integer(number),
-        StringValue::Bytes(bytes) => reply.bulk(bytes),
+        StringRef::Integer(number) => reply.bulk_integer(number),
+        StringRef::Bytes(bytes) => reply.bulk(bytes),
     }
 }
 
 /// A string value as a reply, or a null.
 #[inline]
-pub(super) fn reply_optional(reply: &mut ReplyWriter<'_>, value: Option<StringValue<'_>>) {
+pub(super) fn reply_optional(reply: &mut ReplyWriter<'_>, value: Option<StringRef<'_>>) {
     match value {
         Some(value) => reply_string(reply, value),
         None => reply.null(),
     }
-}
-
-/// A command's name as the first word of an effect.
-pub(super) fn word(command: CommandId) -> &'static [u8] {
-    command.name().as_bytes()
 }
 
 /// A length or a count as a reply.

@@ -1,5 +1,5 @@
 //! Command handlers, one file per group of the table, and which handler runs which command.
-//! Pure: a handler sees arguments, the store and the client's choices; it writes a reply, records effects and says what the shell should do.
+//! Pure: a handler sees arguments, the store and the client's choices; it writes a reply and says what the shell should do. What it changes the store's door writes down.
 //! Never: a socket, a file, a clock (time is [`Call::now_ms`]), a sleep.
 
 mod arguments;
@@ -17,7 +17,6 @@ pub(crate) mod testing;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
 
 use crate::client_state::ClientState;
-use crate::log::Effects;
 use crate::node_state::NodeState;
 use crate::store::{DbIndex, Key, KeyHash, Store};
 use shared::command::{CommandId, CommandSpec, introspection};
@@ -40,8 +39,6 @@ pub struct Call<'a> {
     pub node: &'a mut NodeState,
     /// Where the reply goes. On `Err` whatever was written is taken back.
     pub reply: ReplyWriter<'a>,
-    /// What the command changed.
-    pub effects: &'a mut Effects,
     /// Unix time in milliseconds, the same for a whole batch.
     pub now_ms: u64,
 }

@@ -16,7 +16,7 @@ pub(crate) struct TestNode {
     pub(crate) node: NodeState,
     /// The client that sends the commands.
     pub(crate) client: ClientState,
-    /// Gates and effects.
+    /// Gates and handlers.
     pub(crate) executor: Executor,
     /// Unix milliseconds.
     pub(crate) now_ms: u64,
@@ -88,7 +88,7 @@ impl TestNode {
     pub(crate) fn expect_effects(&mut self, script: &[(&str, &str)]) {
         for (line, expected) in script {
             self.send(line);
-            let effects = self.executor.effects.take();
+            let effects = self.store.take_effects();
             let effects = String::from_utf8_lossy(&effects).into_owned();
             // Every other line of a multibulk request is a length.
             let words: Vec<&str> = effects

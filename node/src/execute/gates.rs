@@ -2,9 +2,8 @@
 //! Pure. Never: runs a handler. Invariant: a command that is refused has changed nothing, but that keys may have been evicted to let it pass.
 
 use super::{Turn, strides};
-use crate::log::Effects;
 use crate::node_state::Hold;
-use crate::store::Store;
+use crate::store::{Eviction, Store};
 use shared::access;
 use shared::clock::Stopwatch;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
@@ -51,7 +50,6 @@ pub(super) fn check(
     turn: &mut Turn<'_>,
     spec: &CommandSpec,
     args: Args<'_>,
-    effects: &mut Effects,
     watch: &Stopwatch,
 ) -> Gate {
     // In Redis' order: a stranger is told that, too.
@@ -62,7 +60,7 @@ pub(super) fn check(
         return Gate::Refused(ErrorReply::NoAuth);
     }
     if turn.node.settings.hot.max_memory > 0 && spec.flags.contains(CommandFlags::DENY_OOM) {
-        match make_room(turn.store, turn.node, effects, watch) {
+        match make_room(turn.store, turn.node, watch) {
             Room::Enough | Room::Soon => {}
             Room::Later => return Gate::Evicting,
             Room::None => return Gate::Refused(ErrorReply::OutOfMemory),
@@ -122,7 +120,6 @@ fn may_debug(turn: &Turn<'_>) -> bool {
 pub(crate) fn make_room(
     store: &mut Store,
     node: &mut crate::node_state::NodeState,
-    effects: &mut Effects,
     watch: &Stopwatch,
 ) -> Room {
     let bound = node.settings.hot.max_memory;
@@ -131,15 +128,13 @@ pub(crate) fn make_room(
         return Room::Enough;
     }
     let start = watch.read();
-    let mut evicted_key = Vec::new();
     let mut room = Room::Soon;
     'slices: while watch.since_ns(start) < EVICTION_NS {
         for _ in 0..EVICTIONS_PER_READING {
-            let Some(db) = store.evict_one(&mut evicted_key) else {
+            if store.evict_one() == Eviction::Nothing {
                 room = Room::None;
                 break 'slices;
-            };
-            effects.deleted(db, &evicted_key);
+            }
             if store.used_memory() <= bound {
                 room = Room::Enough;
                 break 'slices;

@@ -1,4 +1,4 @@
-//! Commands through the gates: known, arity, authenticated, memory, pause, keys that are held → handler → counters and effects.
+//! Commands through the gates: known, arity, authenticated, memory, pause, keys that are held → handler → counters.
 //! Pure: bytes in, bytes out; time is what the shell read at the start of the turn, and a stopwatch for the counters.
 //! Never: a socket, a sleep. Invariant: each request appends exactly one reply (or none, if the client wants none), in order.
 
@@ -12,7 +12,6 @@ pub(crate) use strides::{LongCommand, LongEnd};
 
 use crate::client_state::ClientState;
 use crate::commands::{Action, Call, Handler, HandlerTable};
-use crate::log::Effects;
 use crate::node_state::{NodeState, SlowlogEntry, shortened};
 use crate::store::{KeyHash, Store};
 use gates::Gate;
@@ -70,8 +69,6 @@ pub struct Executor {
     handlers: HandlerTable,
     planned: Vec<Planned>,
     lookahead: Lookahead,
-    /// What the commands changed.
-    pub effects: Effects,
     timing: Timing,
 }
 
@@ -124,7 +121,6 @@ impl Executor {
             handlers: HandlerTable::new(),
             planned: Vec::with_capacity(BATCH_REQUESTS),
             lookahead: Lookahead::new(PREFETCHED_KEYS),
-            effects: Effects::default(),
             timing: Timing::new(watch),
         }
     }
@@ -277,7 +273,7 @@ impl Executor {
         let Some(handler) = self.handlers.get(spec.id) else {
             return Err(Refusal::Reply(command::unknown_command(args), None));
         };
-        match gates::check(turn, spec, args, &mut self.effects, self.timing.watch()) {
+        match gates::check(turn, spec, args, self.timing.watch()) {
             Gate::Open if strides::are_for(spec, args) => Err(Refusal::Later(BatchEnd::ManyKeys)),
             Gate::Open => Ok((spec, handler)),
             Gate::Wait => Err(Refusal::Later(BatchEnd::Paused)),
@@ -340,7 +336,6 @@ impl Executor {
         command: &Command<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Action, ErrorReply> {
-        let mark = self.effects.mark();
         let protocol = turn.client.protocol;
         let mut call = Call {
             spec,
@@ -350,14 +345,9 @@ impl Executor {
             client: turn.client,
             node: turn.node,
             reply: ReplyWriter::new(out, protocol),
-            effects: &mut self.effects,
             now_ms: turn.now_ms,
         };
-        let result = handler(&mut call);
-        if self.effects.is_recording() {
-            self.effects.insert_expired(mark, turn.store);
-        }
-        result
+        handler(&mut call)
     }
 }
 

@@ -1,5 +1,7 @@
-//! What commands changed, for the log and the followers.
+//! What commands changed, for the log and the followers. The store's door writes it down (`store/door`); here stands the law that it replays.
+//! Pure.
 
-mod effect;
+pub use crate::store::{Effects, Wording};
 
-pub use effect::{EffectMark, Effects};
+#[cfg(test)]
+mod tests;

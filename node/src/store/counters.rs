@@ -23,6 +23,8 @@ pub struct MemoryUse {
     pub entries: u64,
     /// Values and keys too long for a class, with the room kept for them to grow.
     pub extents: u64,
+    /// Large structures, and what of them waits to be freed.
+    pub objects: u64,
     /// The index: directory, records, leaves.
     pub index: u64,
     /// Named overhead: part-filled and spare pages, holes, tables of pages. Not counted against `maxmemory`, for it is bounded.
@@ -35,7 +37,7 @@ impl MemoryUse {
     /// What counts against `maxmemory`.
     #[must_use]
     pub fn used(&self) -> u64 {
-        self.entries + self.extents + self.index
+        self.entries + self.extents + self.objects + self.index
     }
 }
 

@@ -99,7 +99,7 @@ impl SweepBudget {
         }
     }
 
-    fn spend(&mut self, entries: usize) {
+    pub(super) fn spend(&mut self, entries: usize) {
         self.left = self.left.saturating_sub(entries);
     }
 }
@@ -233,7 +233,7 @@ fn visit(
     }
     let handle = database.slabs().place(class, position);
     let entry = database.entry(handle);
-    if entry.form().is_none() {
+    if entry.kind().is_none() {
         return;
     }
     let Some(at) = entry.expiry() else {
@@ -259,9 +259,11 @@ fn sample_ttl(database: &mut Database, class: ClassId, from: u32, now_ms: u64) {
     let slabs = database.slabs();
     let end = slabs.places(class).min(from + SAMPLE_TRIES);
     let mut entries = (from..end).map(|position| database.entry(slabs.place(class, position)));
-    let expiry = entries.find_map(|entry| entry.form().and(entry.expiry()));
+    let expiry = entries.find_map(|entry| entry.kind().and(entry.expiry()));
     if let Some(at) = expiry {
-        database.sweep.ttl_sum += at.saturating_sub(now_ms);
+        let sum = &mut database.sweep.ttl_sum;
+        // Some expiries are so late that two of them are beyond 64 bits.
+        *sum = sum.saturating_add(at.saturating_sub(now_ms));
         database.sweep.ttl_count += 1;
     }
 }
@@ -327,7 +329,7 @@ fn age_page(
     for position in from..end {
         let handle = database.slabs().place(class, position);
         let entry = database.entry(handle);
-        if entry.form().is_some() {
+        if entry.kind().is_some() {
             let mark = clock.aged(entry.mark());
             database.set_mark(handle, mark);
         }

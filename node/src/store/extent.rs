@@ -1,9 +1,9 @@
-//! Values (and keys) too long for a slab: one growing buffer each, known to entries by number.
+//! Values and keys too long for a slab: one growing buffer each, known to entries by number.
 //! Never: frees a large buffer itself; [`super::reclaim`] does that beside the keyspace's thread.
 
 use super::chunked::Chunked;
+use super::error::StoreFull;
 use super::reclaim::Reclaimer;
-use super::value::StoreFull;
 use std::sync::Arc;
 
 /// Names an extent in an entry.
@@ -19,14 +19,13 @@ enum Buffer {
     Adopted(Arc<Vec<u8>>),
 }
 
-/// A long key (empty when the key stands in the entry), and a value.
+/// A long key or a long value.
 #[derive(Debug)]
 pub(super) struct Extent {
     buffer: Buffer,
-    key_len: usize,
-    /// Where in the buffer the value begins: behind the key, or behind what was received before it.
-    value_at: usize,
-    value_len: usize,
+    /// Where in the buffer it begins: behind what was received before it.
+    at: usize,
+    len: usize,
 }
 
 /// Extents of one database.
@@ -64,40 +63,34 @@ impl Extent {
     /// Nothing.
     const EMPTY: Self = Self {
         buffer: Buffer::Own(Vec::new()),
-        key_len: 0,
-        value_at: 0,
-        value_len: 0,
+        at: 0,
+        len: 0,
     };
 
-    /// The long key.
-    pub(super) fn key(&self) -> &[u8] {
-        &self.buffer.bytes()[..self.key_len]
+    /// What it holds.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer.bytes()[self.at..][..self.len]
     }
 
-    /// The value.
-    pub(super) fn value(&self) -> &[u8] {
-        &self.buffer.bytes()[self.value_at..][..self.value_len]
+    /// The same, to be edited.
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        let at = self.at;
+        &mut self.own_buffer()[at..]
     }
 
-    /// The value, to be edited.
-    pub(super) fn value_mut(&mut self) -> &mut [u8] {
-        let at = self.value_at;
-        &mut self.own_bytes()[at..]
-    }
-
-    /// The buffer, from now on shared with nobody and ending with the value.
-    fn own_bytes(&mut self) -> &mut Vec<u8> {
+    /// The buffer, from now on shared with nobody and ending with what is held.
+    fn own_buffer(&mut self) -> &mut Vec<u8> {
         let bytes = match &mut self.buffer {
             Buffer::Own(bytes) => bytes,
             Buffer::Adopted(bytes) => Arc::make_mut(bytes),
         };
-        bytes.truncate(self.value_at + self.value_len);
+        bytes.truncate(self.at + self.len);
         bytes
     }
 
-    /// Bytes of key and value.
+    /// How many bytes it holds.
     pub(super) fn len(&self) -> u64 {
-        (self.key_len + self.value_len) as u64
+        self.len as u64
     }
 
     /// Bytes taken, room for growth included.
@@ -115,17 +108,15 @@ fn buffer(needed: usize) -> Result<Vec<u8>, StoreFull> {
     Ok(bytes)
 }
 
-/// A buffer of its own with copies of both; zeros up to `value_len` follow the value.
-fn copied(long_key: &[u8], value: &[u8], value_len: usize) -> Result<Extent, StoreFull> {
-    let mut bytes = buffer(long_key.len() + value_len)?;
-    bytes.extend_from_slice(long_key);
-    bytes.extend_from_slice(value);
-    bytes.resize(long_key.len() + value_len, 0);
+/// A buffer of its own with a copy; zeros up to `len` follow.
+fn copied(bytes: &[u8], len: usize) -> Result<Extent, StoreFull> {
+    let mut own = buffer(len)?;
+    own.extend_from_slice(bytes);
+    own.resize(len, 0);
     Ok(Extent {
-        buffer: Buffer::Own(bytes),
-        key_len: long_key.len(),
-        value_at: long_key.len(),
-        value_len,
+        buffer: Buffer::Own(own),
+        at: 0,
+        len,
     })
 }
 
@@ -160,29 +151,21 @@ impl Extents {
         let idle = buffer.capacity().checked_sub(value.len())?;
         (is_inside && idle <= value.len() / IDLE_SHARE).then(|| Extent {
             buffer: Buffer::Adopted(Arc::clone(buffer)),
-            key_len: 0,
-            value_at,
-            value_len: value.len(),
+            at: value_at,
+            len: value.len(),
         })
     }
 
-    /// Keeps a long key (or an empty slice) and a value one after the other; zeros up to `min_len` follow. Both are copied, but for a value in the buffer that is offered.
-    pub(super) fn add(
-        &mut self,
-        long_key: &[u8],
-        value: &[u8],
-        min_len: usize,
-    ) -> Result<ExtentId, StoreFull> {
-        let value_len = value.len().max(min_len);
-        let adopted = (long_key.is_empty() && value_len == value.len())
-            .then(|| self.adopt(value))
-            .flatten();
+    /// Keeps some bytes, with zeros behind them up to `min_len`. They are copied, unless they lie in the buffer that is offered.
+    pub(super) fn add(&mut self, bytes: &[u8], min_len: usize) -> Result<ExtentId, StoreFull> {
+        let len = bytes.len().max(min_len);
+        let adopted = (len == bytes.len()).then(|| self.adopt(bytes)).flatten();
         let extent = match adopted {
             Some(extent) => extent,
-            None => copied(long_key, value, value_len)?,
+            None => copied(bytes, len)?,
         };
         self.bytes += extent.cost();
-        // There are fewer than there are handles, so 32 bits of number are enough.
+        // There are at most two for a handle, and each has more than a KiB, so 32 bits of number are enough.
         Ok(ExtentId(self.slots.add(extent)))
     }
 
@@ -196,28 +179,25 @@ impl Extents {
         self.slots.get_mut(id.0)
     }
 
-    /// Lets the value be edited and have at least `min_len` bytes, new ones zero.
-    pub(super) fn grow(
+    /// Lets the bytes be edited and be `len` many; new ones are zeros.
+    pub(super) fn resize(
         &mut self,
         id: ExtentId,
-        min_len: usize,
+        len: usize,
         reclaimer: &mut Reclaimer,
     ) -> Result<(), StoreFull> {
         let extent = self.slots.get_mut(id.0);
         let before = extent.cost();
-        let (value_at, value_len) = (extent.value_at, extent.value_len);
-        let bytes = extent.own_bytes();
-        if min_len > value_len {
-            let wanted = value_at + min_len;
-            if wanted > bytes.capacity() {
-                let grown = wanted.max(bytes.len() + bytes.len() / GROWTH_SHARE);
-                let mut larger = buffer(grown)?;
-                larger.extend_from_slice(bytes);
-                reclaimer.drop_bytes(std::mem::replace(bytes, larger));
-            }
-            bytes.resize(wanted, 0);
-            extent.value_len = min_len;
+        let end = extent.at + len;
+        let bytes = extent.own_buffer();
+        if end > bytes.capacity() {
+            let grown = end.max(bytes.len() + bytes.len() / GROWTH_SHARE);
+            let mut larger = buffer(grown)?;
+            larger.extend_from_slice(bytes);
+            reclaimer.drop_bytes(std::mem::replace(bytes, larger));
         }
+        bytes.resize(end, 0);
+        extent.len = len;
         self.bytes = self.bytes + extent.cost() - before;
         Ok(())
     }

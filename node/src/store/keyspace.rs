@@ -1,17 +1,19 @@
-//! [`Store`]: reading and writing keys.
-//! Pure. Every way to a key goes through [`Store::live`] or [`Store::before_write`], which take an expired one away on sight.
+//! [`Store`]: finding and reading keys, removing them, their expiries.
+//! Pure. Every way to a key goes through [`Store::live`] or [`Store::slot`], which see to it that an expired one is not found.
 
 use super::access::AccessClock;
+use super::content::Value;
 use super::counters::StoreCounters;
-use super::database::{Database, Found, Marks, NewValue};
-use super::entry::{Entry, LATEST_EXPIRY};
+use super::database::{Database, Found};
+use super::door::{Change, Door, word};
+use super::error::StoreFull;
 use super::eviction::Evictor;
 use super::hash::{KeyHasher, splitmix};
 use super::key::{DbIndex, Key, KeyHash};
 use super::reclaim::Reclaimer;
 use super::slab::{Handle, MAX_PAGES};
-use super::value::{ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value};
-use shared::resp::parse_integer;
+use super::slot::Slot;
+use shared::command::CommandId;
 use std::sync::Arc;
 
 /// The keyspace of a node: its databases and their memory.
@@ -24,36 +26,43 @@ pub struct Store {
     pub(super) evictor: Evictor,
     pub(super) reclaimer: Reclaimer,
     pub(super) counters: StoreCounters,
-    pub(super) expired: ExpiredNames,
+    pub(super) door: Door,
+    /// Nothing goes by itself: keys whose time has come are not found, but stay.
+    pub(super) keeps_all: bool,
+    /// Reused for names of keys that go by themselves.
+    pub(super) name: Vec<u8>,
     pub(super) chance: u64,
     pub(super) page_limit: u32,
     /// The database that the sweep began with.
     pub(super) sweep_first: usize,
 }
 
-/// Names of expired keys that nobody has asked for yet: one buffer, no allocation per key.
-#[derive(Debug, Default)]
-pub(super) struct ExpiredNames {
-    pub(super) wanted: bool,
-    pub(super) bytes: Vec<u8>,
-    /// Database and end of each name.
-    pub(super) ends: Vec<(DbIndex, usize)>,
+/// What a write finds at its key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Before {
+    Nothing,
+    Dead(Found),
+    Alive(Found),
 }
 
-impl ExpiredNames {
-    pub(super) fn note(&mut self, db: DbIndex, key: &[u8]) {
-        if self.wanted {
-            self.bytes.extend_from_slice(key);
-            self.ends.push((db, self.bytes.len()));
+impl Before {
+    /// What is there as far as clients can see.
+    #[inline]
+    pub(super) fn alive(self) -> Option<Found> {
+        match self {
+            Self::Alive(found) => Some(found),
+            Self::Nothing | Self::Dead(_) => None,
         }
     }
 }
 
-/// What a write finds at its key.
-enum Before {
-    Nothing,
-    Dead(Found),
-    Alive(Found),
+/// What is known of how a key is used: what eviction goes by, and OBJECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Seconds since the last access (LRU policies), resolution as stored.
+    pub idle_seconds: u64,
+    /// Redis' logarithmic frequency counter (LFU policies).
+    pub frequency: u8,
 }
 
 /// Where the entries of some keys are, most likely: good for asking memory ahead, and for nothing else.
@@ -81,7 +90,9 @@ impl Store {
             evictor: Evictor::new(splitmix(&mut state)),
             reclaimer: Reclaimer::default(),
             counters: StoreCounters::default(),
-            expired: ExpiredNames::default(),
+            door: Door::default(),
+            keeps_all: false,
+            name: Vec::new(),
             chance: splitmix(&mut state),
             page_limit,
             sweep_first: 0,
@@ -159,42 +170,54 @@ impl Store {
 
     /// The live entry of a key; an expired one is removed.
     #[inline]
-    fn live(&mut self, db: DbIndex, key: Key<'_>) -> Option<Found> {
+    pub(super) fn live(&mut self, db: DbIndex, key: Key<'_>) -> Option<Found> {
         let database = self.database(db);
         let found = database.find(key)?;
         // Without expiries at all the entry need not be looked at.
         if database.expiring() > 0 && database.entry(found.handle).is_dead(self.now_ms) {
-            self.expire(db, found, key.bytes);
+            self.expire(db, found, key);
             return None;
         }
         Some(found)
     }
 
-    /// What is at a key that is to be written. An expired entry is reported as such and may be written over.
+    /// A key that is to be written, with what is there. An expired entry is there for nobody, and is written over.
     #[inline]
-    fn before_write(&mut self, db: DbIndex, key: Key<'_>) -> Before {
+    #[must_use]
+    pub fn slot<'a>(&'a mut self, db: DbIndex, key: Key<'a>) -> Slot<'a> {
         let database = self.database(db);
-        match database.find(key) {
+        let before = match database.find(key) {
             None => Before::Nothing,
             Some(found) if database.entry(found.handle).is_dead(self.now_ms) => Before::Dead(found),
             Some(found) => Before::Alive(found),
+        };
+        Slot {
+            store: self,
+            db,
+            key,
+            before,
         }
     }
 
     #[cold]
-    pub(super) fn expire(&mut self, db: DbIndex, found: Found, key: &[u8]) {
-        self.note_expired(db, key);
-        self.databases[usize::from(db.0)].remove(found, &mut self.reclaimer);
+    fn expire(&mut self, db: DbIndex, found: Found, key: Key<'_>) {
+        if !self.keeps_all {
+            self.note_expired(db, key);
+            self.databases[usize::from(db.0)].remove(found, &mut self.reclaimer);
+        }
     }
 
-    fn note_expired(&mut self, db: DbIndex, key: &[u8]) {
+    /// An expired key went.
+    pub(super) fn note_expired(&mut self, db: DbIndex, key: Key<'_>) {
         self.counters.expired_keys += 1;
-        self.expired.note(db, key);
+        if self.door.has_hearers() {
+            self.door.gone(db, key, Change::Expired);
+        }
     }
 
     /// Counts one more use of an entry.
     #[inline]
-    fn touch(&mut self, db: DbIndex, found: Found) {
+    pub(super) fn touch(&mut self, db: DbIndex, found: Found) {
         let database = &mut self.databases[usize::from(db.0)];
         let mark = database.entry(found.handle).mark();
         database.set_mark(found.handle, self.clock.used(mark));
@@ -224,163 +247,13 @@ impl Store {
         self.live(db, key).is_some()
     }
 
-    /// Creates or replaces a string; canonical integers are stored as such.
-    ///
-    /// # Errors
-    /// [`StoreFull`]; nothing was changed.
-    #[inline]
-    pub fn set(
-        &mut self,
-        db: DbIndex,
-        key: Key<'_>,
-        value: &[u8],
-        expiry: ExpiryChange,
-    ) -> Result<(), StoreFull> {
-        let value = match parse_integer(value) {
-            Some(number) => NewValue::Integer(number),
-            None => NewValue::Bytes(value),
-        };
-        self.put(db, key, value, expiry)
-    }
-
-    /// Creates or replaces a string that stays text even where it spells an integer, as OBJECT ENCODING shows (INCRBYFLOAT).
-    ///
-    /// # Errors
-    /// [`StoreFull`]; nothing was changed.
-    pub fn set_text(
-        &mut self,
-        db: DbIndex,
-        key: Key<'_>,
-        value: &[u8],
-        expiry: ExpiryChange,
-    ) -> Result<(), StoreFull> {
-        self.put(db, key, NewValue::Bytes(value), expiry)
-    }
-
-    /// Creates or replaces a string by an integer.
-    ///
-    /// # Errors
-    /// [`StoreFull`]; nothing was changed.
-    pub fn set_integer(
-        &mut self,
-        db: DbIndex,
-        key: Key<'_>,
-        value: i64,
-        expiry: ExpiryChange,
-    ) -> Result<(), StoreFull> {
-        self.put(db, key, NewValue::Integer(value), expiry)
-    }
-
-    #[inline]
-    fn put(
-        &mut self,
-        db: DbIndex,
-        key: Key<'_>,
-        value: NewValue<'_>,
-        expiry: ExpiryChange,
-    ) -> Result<(), StoreFull> {
-        let before = self.before_write(db, key);
-        let database = &mut self.databases[usize::from(db.0)];
-        let old = match &before {
-            Before::Alive(found) => Some(database.entry(found.handle)),
-            _ => None,
-        };
-        let expiry = match expiry {
-            ExpiryChange::Keep => old.and_then(Entry::expiry),
-            ExpiryChange::Clear => None,
-            ExpiryChange::At(at) => Some(at.min(LATEST_EXPIRY)),
-        };
-        match before {
-            Before::Nothing => {
-                let to_main = self.evictor.recall(key.hash);
-                let mark = self.clock.added(database.len(), to_main);
-                database.insert(key, value, Marks { expiry, mark })
-            }
-            Before::Alive(found) => {
-                // A write counts as a use, and does not make the key a new one.
-                let mark = self.clock.used(database.entry(found.handle).mark());
-                let marks = Marks { expiry, mark };
-                database.overwrite(found, key, value, marks, &mut self.reclaimer)
-            }
-            Before::Dead(found) => {
-                let mark = self.clock.added(database.len(), false);
-                let marks = Marks { expiry, mark };
-                database.overwrite(found, key, value, marks, &mut self.reclaimer)?;
-                self.note_expired(db, key.bytes);
-                Ok(())
-            }
-        }
-    }
-
-    /// Reads a value and puts an integer in its place: `change` sees what is there and says what shall be there. The expiry stays. Not counted as a read.
-    ///
-    /// # Errors
-    /// What `change` says, or [`StoreFull`]; nothing was changed.
-    pub fn update_integer<E: From<StoreFull>>(
-        &mut self,
-        db: DbIndex,
-        key: Key<'_>,
-        change: impl FnOnce(Option<Value<'_>>) -> Result<i64, E>,
-    ) -> Result<i64, E> {
-        let Some(found) = self.live(db, key) else {
-            let value = change(None)?;
-            self.set_integer(db, key, value, ExpiryChange::Clear)?;
-            return Ok(value);
-        };
-        let database = &mut self.databases[usize::from(db.0)];
-        let value = change(Some(database.value(found.handle)))?;
-        let old = database.entry(found.handle);
-        let marks = Marks {
-            expiry: old.expiry(),
-            mark: self.clock.used(old.mark()),
-        };
-        let new = NewValue::Integer(value);
-        database.overwrite(found, key, new, marks, &mut self.reclaimer)?;
-        Ok(value)
-    }
-
-    /// The bytes of a string, to be edited in place: created or grown with zeros to at least `min_len`, an integer made bytes, the encoding made `raw`; the expiry stays.
-    /// Amortised O(grown bytes): APPEND in a loop and SETBIT on a large bitmap do not copy the value each time.
-    ///
-    /// # Errors
-    /// [`StoreFull`]; nothing was changed.
-    pub fn string_mut(
-        &mut self,
-        db: DbIndex,
-        key: Key<'_>,
-        min_len: usize,
-    ) -> Result<&mut [u8], StoreFull> {
-        if let Some(found) = self.live(db, key) {
-            self.touch(db, found);
-            let database = &mut self.databases[usize::from(db.0)];
-            return database.edit(found, key, min_len, &mut self.reclaimer);
-        }
-        let to_main = self.evictor.recall(key.hash);
-        let database = &mut self.databases[usize::from(db.0)];
-        let marks = Marks {
-            expiry: None,
-            mark: self.clock.added(database.len(), to_main),
-        };
-        let zeros = NewValue::Edited {
-            bytes: &[],
-            len: min_len,
-        };
-        database.insert(key, zeros, marks)?;
-        database.editable(key).ok_or(StoreFull)
-    }
-
-    /// What OBJECT ENCODING says.
-    pub fn string_encoding(&mut self, db: DbIndex, key: Key<'_>) -> Option<StringEncoding> {
-        let found = self.live(db, key)?;
-        Some(self.database(db).encoding(found.handle))
-    }
-
     /// Removes a key; `true` when it was there and alive.
     pub fn remove(&mut self, db: DbIndex, key: Key<'_>) -> bool {
         let Some(found) = self.live(db, key) else {
             return false;
         };
         self.databases[usize::from(db.0)].remove(found, &mut self.reclaimer);
+        self.door.deleted(db, key);
         true
     }
 
@@ -391,7 +264,6 @@ impl Store {
     }
 
     /// Sets (`Some`, Unix milliseconds; a time gone by removes the key at its next access) or clears the expiry; `false` when there is no such key.
-    /// The year 10889 is the latest that can be kept.
     ///
     /// # Errors
     /// [`StoreFull`]; nothing was changed.
@@ -404,89 +276,18 @@ impl Store {
         let Some(found) = self.live(db, key) else {
             return Ok(false);
         };
-        let at_ms = at_ms.map(|at| at.min(LATEST_EXPIRY));
         let database = &mut self.databases[usize::from(db.0)];
-        database.set_expiry(found, key, at_ms, &mut self.reclaimer)?;
+        database.set_expiry(found, at_ms, &mut self.reclaimer)?;
+        self.door
+            .changed(db, key, Change::Written, |effects| match at_ms {
+                Some(at) => {
+                    let mut digits = itoa::Buffer::new();
+                    let at = digits.format(at).as_bytes();
+                    effects.append_words(db, &[word(CommandId::Pexpireat), key.bytes, at]);
+                }
+                None => effects.append_words(db, &[word(CommandId::Persist), key.bytes]),
+            });
         Ok(true)
-    }
-
-    /// Copies value and expiry over `to`, which is replaced; the access mark starts anew. `false` when `from` does not exist.
-    ///
-    /// # Errors
-    /// [`StoreFull`]; nothing was changed.
-    pub fn copy(
-        &mut self,
-        from_db: DbIndex,
-        from: Key<'_>,
-        to_db: DbIndex,
-        to: Key<'_>,
-    ) -> Result<bool, StoreFull> {
-        let Some(found) = self.live(from_db, from) else {
-            return Ok(false);
-        };
-        if from_db == to_db && from.bytes == to.bytes {
-            return Ok(true);
-        }
-        let database = self.database(from_db);
-        let entry = database.entry(found.handle);
-        let expiry = entry.expiry().map_or(ExpiryChange::Clear, ExpiryChange::At);
-        let edited = entry.is_edited();
-        let Value::String(string) = database.value(found.handle);
-        match string {
-            StringValue::Integer(number) => {
-                self.put(to_db, to, NewValue::Integer(number), expiry)?;
-            }
-            StringValue::Bytes(bytes) => {
-                let mut copy = Vec::new();
-                copy.try_reserve_exact(bytes.len()).map_err(|_| StoreFull)?;
-                copy.extend_from_slice(bytes);
-                let value = if edited {
-                    NewValue::Edited {
-                        bytes: &copy,
-                        len: copy.len(),
-                    }
-                } else {
-                    NewValue::Bytes(&copy)
-                };
-                let written = self.put(to_db, to, value, expiry);
-                self.reclaimer.drop_bytes(copy);
-                written?;
-            }
-        }
-        Ok(true)
-    }
-
-    /// Moves value and expiry to `to`, which is replaced; the access mark starts anew. `false` when `from` does not exist. The two places differ.
-    ///
-    /// # Errors
-    /// [`StoreFull`]; nothing was changed.
-    pub fn rename(
-        &mut self,
-        from_db: DbIndex,
-        from: Key<'_>,
-        to_db: DbIndex,
-        to: Key<'_>,
-    ) -> Result<bool, StoreFull> {
-        if from_db == to_db && self.rename_large(from_db, from, to)? {
-            return Ok(true);
-        }
-        let copied = self.copy(from_db, from, to_db, to)?;
-        if copied {
-            self.remove(from_db, from);
-        }
-        Ok(copied)
-    }
-
-    /// Renames without copying, where the value has an extent.
-    fn rename_large(&mut self, db: DbIndex, from: Key<'_>, to: Key<'_>) -> Result<bool, StoreFull> {
-        // Both looked at in this order: the second may take an expired entry away and so move the first.
-        if !self.exists(db, from) {
-            return Ok(false);
-        }
-        let there = self.live(db, to);
-        let database = &mut self.databases[usize::from(db.0)];
-        let mark = self.clock.added(database.len(), false);
-        database.rename_extent(from, to, there, mark, &mut self.reclaimer)
     }
 
     /// The access mark of a key; not counted as an access.

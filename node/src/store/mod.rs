@@ -4,20 +4,26 @@
 //! ```text
 //! Store ─┬─ Database ─┬─ index    hash → handle: a trie by slot over small hash tables of cache lines
 //!        │  (16)      ├─ slab     handle → entry: dense arrays of pages, one per size class; holes are filled from the end
-//!        │            └─ extent   number → value longer than 4 KiB
+//!        │            ├─ extent   number → key longer than 1 KiB, value longer than 4 KiB
+//!        │            └─ object   number → large structure
+//!        ├─ door      every change is told: to the log, and to who listens
 //!        ├─ access    16 bits in each entry: when or how often it was used
 //!        ├─ expiry    the sweep; on access every lookup looks for itself
 //!        └─ eviction  which key goes when memory is short
 //! ```
 //!
-//! - [`entry`]: an entry's bytes. [`hash`]: keys to numbers. [`keyspace`]: reading and writing keys. [`upkeep`]: all that happens to many keys at once.
+//! - From below: [`entry`] and places ([`slab`], [`extent`], [`object`]) → [`database`] → [`door`] → [`keyspace`], [`slot`], [`rename`], [`upkeep`] → [`value`], where the types are.
+//! - [`entry`]: an entry's bytes. [`hash`]: keys to numbers. [`keyspace`]: reading keys. [`slot`]: writing them. [`upkeep`]: all that happens to many keys at once.
 //! - A batch: [`Store::hash`] and [`Store::prefetch_path`] for all keys, [`Store::prefetch_line`] for all, [`Store::expect_entry`] for all (and [`Store::expect_stray`] where that says `false`), [`Store::prefetch_expected`], then the commands.
 
 mod access;
 mod chunked;
+mod content;
 mod counters;
 mod database;
+mod door;
 mod entry;
+mod error;
 mod eviction;
 mod expiry;
 mod extent;
@@ -25,21 +31,27 @@ mod hash;
 mod index;
 mod key;
 mod keyspace;
+mod object;
 #[cfg(test)]
 mod plain;
 mod reclaim;
+mod rename;
 mod slab;
+mod slot;
 mod upkeep;
 mod value;
 
-pub(crate) use entry::LATEST_EXPIRY;
-
+pub use content::Value;
 pub use counters::{ExpireStep, MemoryUse, StoreCounters};
+pub use door::{Change, Effects, Listener, TooManyInterests, Touch, Wording};
+pub use entry::Kind;
+pub use error::{StoreFull, WrongType};
 pub use eviction::{EvictionPolicy, EvictionSettings, UnknownPolicy};
 pub use key::{DbIndex, Key, KeyHash};
-pub use keyspace::{ExpectedEntries, Store};
-pub use upkeep::EXPIRE_SLICE;
-pub use value::{ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value};
+pub use keyspace::{ExpectedEntries, Store, Usage};
+pub use slot::{ExpiryChange, Slot};
+pub use upkeep::{EXPIRE_SLICE, Eviction};
+pub use value::{StringEdit, StringEncoding, StringRef};
 
 #[cfg(test)]
 mod tests;

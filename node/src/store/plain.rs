@@ -3,9 +3,7 @@
 
 use super::counters::{ExpireStep, StoreCounters};
 use super::key::{DbIndex, Key, KeyHash};
-use super::value::{
-    EMBEDDED_LIMIT_BYTES, ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value,
-};
+use super::{ExpiryChange, StringEncoding, StringRef, Usage};
 use shared::resp::parse_integer;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -24,11 +22,11 @@ struct PlainEntry {
 }
 
 impl PlainEntry {
-    fn show(&self) -> Value<'_> {
-        Value::String(match &self.value {
-            PlainValue::Integer(number) => StringValue::Integer(*number),
-            PlainValue::Bytes { bytes, .. } => StringValue::Bytes(bytes),
-        })
+    fn show(&self) -> StringRef<'_> {
+        match &self.value {
+            PlainValue::Integer(number) => StringRef::Integer(*number),
+            PlainValue::Bytes { bytes, .. } => StringRef::Bytes(bytes),
+        }
     }
 
     fn is_dead(&self, now_ms: u64) -> bool {
@@ -89,7 +87,7 @@ impl PlainStore {
         self.map(db).get_mut(&name)
     }
 
-    pub(super) fn get(&mut self, db: DbIndex, key: Key<'_>) -> Option<Value<'_>> {
+    pub(super) fn get(&mut self, db: DbIndex, key: Key<'_>) -> Option<StringRef<'_>> {
         let now_ms = self.now_ms;
         if self.live(db, key).is_none() {
             self.counters.keyspace_misses += 1;
@@ -101,7 +99,7 @@ impl PlainStore {
         Some(entry.show())
     }
 
-    pub(super) fn peek(&mut self, db: DbIndex, key: Key<'_>) -> Option<Value<'_>> {
+    pub(super) fn peek(&mut self, db: DbIndex, key: Key<'_>) -> Option<StringRef<'_>> {
         self.live(db, key).map(|entry| entry.show())
     }
 
@@ -123,13 +121,7 @@ impl PlainStore {
         );
     }
 
-    pub(super) fn set(
-        &mut self,
-        db: DbIndex,
-        key: Key<'_>,
-        value: &[u8],
-        expiry: ExpiryChange,
-    ) -> Result<(), StoreFull> {
+    pub(super) fn set(&mut self, db: DbIndex, key: Key<'_>, value: &[u8], expiry: ExpiryChange) {
         let value = match parse_integer(value) {
             Some(number) => PlainValue::Integer(number),
             None => PlainValue::Bytes {
@@ -138,7 +130,6 @@ impl PlainStore {
             },
         };
         self.put(db, key, value, expiry);
-        Ok(())
     }
 
     pub(super) fn set_text(
@@ -147,13 +138,12 @@ impl PlainStore {
         key: Key<'_>,
         value: &[u8],
         expiry: ExpiryChange,
-    ) -> Result<(), StoreFull> {
+    ) {
         let value = PlainValue::Bytes {
             bytes: value.to_vec(),
             raw: false,
         };
         self.put(db, key, value, expiry);
-        Ok(())
     }
 
     pub(super) fn set_integer(
@@ -162,9 +152,8 @@ impl PlainStore {
         key: Key<'_>,
         value: i64,
         expiry: ExpiryChange,
-    ) -> Result<(), StoreFull> {
+    ) {
         self.put(db, key, PlainValue::Integer(value), expiry);
-        Ok(())
     }
 
     pub(super) fn string_mut(
@@ -172,7 +161,7 @@ impl PlainStore {
         db: DbIndex,
         key: Key<'_>,
         min_len: usize,
-    ) -> Result<&mut [u8], StoreFull> {
+    ) -> Option<&mut [u8]> {
         if self.live(db, key).is_none() {
             let value = PlainValue::Bytes {
                 bytes: Vec::new(),
@@ -181,7 +170,7 @@ impl PlainStore {
             self.put(db, key, value, ExpiryChange::Clear);
         }
         let used_at_ms = self.now_ms;
-        let entry = self.live(db, key).ok_or(StoreFull)?;
+        let entry = self.live(db, key)?;
         entry.used_at_ms = used_at_ms;
         if let PlainValue::Integer(number) = entry.value {
             entry.value = PlainValue::Bytes {
@@ -195,16 +184,16 @@ impl PlainStore {
                 if bytes.len() < min_len {
                     bytes.resize(min_len, 0);
                 }
-                Ok(bytes)
+                Some(bytes)
             }
-            PlainValue::Integer(_) => Err(StoreFull),
+            PlainValue::Integer(_) => None,
         }
     }
 
     pub(super) fn string_encoding(&mut self, db: DbIndex, key: Key<'_>) -> Option<StringEncoding> {
         Some(match &self.live(db, key)?.value {
             PlainValue::Integer(_) => StringEncoding::Integer,
-            PlainValue::Bytes { bytes, raw: false } if bytes.len() <= EMBEDDED_LIMIT_BYTES => {
+            PlainValue::Bytes { bytes, raw: false } if bytes.len() <= 44 => {
                 StringEncoding::Embedded
             }
             PlainValue::Bytes { .. } => StringEncoding::Raw,
@@ -219,17 +208,12 @@ impl PlainStore {
         self.live(db, key).map(|entry| entry.expiry)
     }
 
-    pub(super) fn set_expiry(
-        &mut self,
-        db: DbIndex,
-        key: Key<'_>,
-        at_ms: Option<u64>,
-    ) -> Result<bool, StoreFull> {
+    pub(super) fn set_expiry(&mut self, db: DbIndex, key: Key<'_>, at_ms: Option<u64>) -> bool {
         let Some(entry) = self.live(db, key) else {
-            return Ok(false);
+            return false;
         };
         entry.expiry = at_ms;
-        Ok(true)
+        true
     }
 
     pub(super) fn copy(
@@ -238,14 +222,14 @@ impl PlainStore {
         from: Key<'_>,
         to_db: DbIndex,
         to: Key<'_>,
-    ) -> Result<bool, StoreFull> {
+    ) -> bool {
         let used_at_ms = self.now_ms;
         let Some(mut entry) = self.live(from_db, from).cloned() else {
-            return Ok(false);
+            return false;
         };
         entry.used_at_ms = used_at_ms;
         self.map(to_db).insert(plain_key(to), entry);
-        Ok(true)
+        true
     }
 
     pub(super) fn usage(&mut self, db: DbIndex, key: Key<'_>) -> Option<Usage> {
@@ -274,7 +258,7 @@ impl PlainStore {
         db: DbIndex,
         cursor: u64,
         count: usize,
-        visit: &mut dyn FnMut(&[u8], Value<'_>),
+        visit: &mut dyn FnMut(&[u8], StringRef<'_>),
     ) -> u64 {
         let now_ms = self.now_ms;
         let mut last = None;

@@ -34,7 +34,7 @@ impl Reclaimer {
 
     /// Frees a database.
     pub(super) fn drop_database(&mut self, database: Database) {
-        if database.len() >= LARGE_KEYS || database.extent_bytes() >= LARGE_BYTES as u64 {
+        if database.len() >= LARGE_KEYS || database.outside_bytes() >= LARGE_BYTES as u64 {
             self.send(Garbage::Database(Box::new(database)));
         }
     }

@@ -1,14 +1,16 @@
 //! [`Store`]: what concerns many keys at once: counting, walking, clearing, the sweep, eviction, memory.
 //! Pure. Every call's work is bounded.
 
+use super::content::Value;
 use super::counters::{ExpireStep, MemoryUse, StoreCounters};
 use super::database::Database;
+use super::door::{Change, Door, Effects, Listener, TooManyInterests, Touch};
 use super::eviction::{Draws, EvictionSettings};
 use super::expiry::{self, SweepBudget};
-use super::key::DbIndex;
+use super::key::{DbIndex, Key};
 use super::keyspace::Store;
+use super::reclaim::Reclaimer;
 use super::slab::Handle;
-use super::value::Value;
 
 /// A good budget for [`Store::expire_step`]: some 250 removals, 75 µs.
 pub const EXPIRE_SLICE: usize = 4096;
@@ -18,6 +20,52 @@ const RANDOM_TRIES: usize = 256;
 
 /// Entries that RANDOMKEY then looks at in order: as much again.
 const RANDOM_WALK: usize = 32 * 1024;
+
+/// What one attempt to make room did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eviction {
+    /// A key went.
+    Done,
+    /// None did so far, but may: call again.
+    NotYet,
+    /// No key may go.
+    Nothing,
+}
+
+/// What a key passes when it goes by itself.
+struct Leaving<'a> {
+    door: &'a mut Door,
+    name: &'a mut Vec<u8>,
+    reclaimer: &'a mut Reclaimer,
+}
+
+impl Leaving<'_> {
+    fn remove(&mut self, database: &mut Database, db: DbIndex, handle: Handle, change: Change) {
+        let Some(found) = database.found_at(handle) else {
+            debug_assert!(false, "a live place stands in the index");
+            return;
+        };
+        if self.door.has_hearers() {
+            self.name.clear();
+            self.name.extend_from_slice(database.key(handle));
+            let hash = database.hash_of(handle);
+            let bytes = self.name.as_slice();
+            self.door.gone(db, Key { bytes, hash }, change);
+        }
+        database.remove(found, self.reclaimer);
+    }
+}
+
+/// Frees what was removed and is large, as far as the budget allows; whether there is more.
+fn free_slices(database: &mut Database, budget: &mut SweepBudget) -> bool {
+    while budget.left > 0 && database.free_slice() {
+        budget.spend(SLICE_COST);
+    }
+    database.is_freeing()
+}
+
+/// What freeing a slice of an object costs, in entries looked at: some 20 µs against a few ns.
+const SLICE_COST: usize = 1024;
 
 impl Store {
     /// How many databases there are.
@@ -90,16 +138,27 @@ impl Store {
     }
 
     fn expire_at(&mut self, db: DbIndex, handle: Handle) {
-        let database = self.database(db);
-        let Some(found) = database.found_at(handle) else {
-            return;
+        if !self.keeps_all {
+            self.counters.expired_keys += 1;
+            self.take_away(db, handle, Change::Expired);
+        }
+    }
+
+    /// Removes a key that goes by itself.
+    fn take_away(&mut self, db: DbIndex, handle: Handle, change: Change) {
+        let Self {
+            databases,
+            reclaimer,
+            door,
+            name,
+            ..
+        } = self;
+        let mut leaving = Leaving {
+            door,
+            name,
+            reclaimer,
         };
-        let key = if self.expired.wanted {
-            database.key(handle).to_vec()
-        } else {
-            Vec::new()
-        };
-        self.expire(db, found, &key);
+        leaving.remove(&mut databases[usize::from(db.0)], db, handle, change);
     }
 
     /// One step of SCAN: visits about `count` live keys and returns the next cursor, 0 at the end. Any cursor is accepted.
@@ -120,20 +179,6 @@ impl Store {
         })
     }
 
-    /// Forgets all keys of `db` at once; returns how many there were. The memory goes back on a side thread when it is much.
-    pub fn clear(&mut self, db: DbIndex) -> usize {
-        let empty = Database::new(self.hasher, self.page_limit);
-        let old = std::mem::replace(self.database_mut(db), empty);
-        let keys = old.len();
-        self.reclaimer.drop_database(old);
-        keys
-    }
-
-    /// Exchanges two databases.
-    pub fn swap(&mut self, a: DbIndex, b: DbIndex) {
-        self.databases.swap(usize::from(a.0), usize::from(b.0));
-    }
-
     /// One slice of the sweep: looks at up to `budget_entries` entries and removes the dead ones; a removal counts as sixteen looks. [`EXPIRE_SLICE`] is a good budget.
     /// Call it ten times a second, and again after serving clients while it says so: then nothing dead stays for five seconds, and nobody waits for it longer than a slice.
     pub fn expire_step(&mut self, budget_entries: usize) -> ExpireStep {
@@ -147,23 +192,31 @@ impl Store {
             databases,
             reclaimer,
             counters,
-            expired,
+            door,
+            name,
             clock,
             sweep_first,
+            keeps_all,
             ..
         } = self;
         for step in 0..count {
             let at = (*sweep_first + step) % count;
             let db = DbIndex(u8::try_from(at).unwrap_or(u8::MAX));
-            let mut remove = |database: &mut Database, handle: Handle| {
-                if let Some(found) = database.found_at(handle) {
+            let database = &mut databases[at];
+            if !*keeps_all {
+                let mut leaving = Leaving {
+                    door,
+                    name,
+                    reclaimer,
+                };
+                let mut remove = |database: &mut Database, handle: Handle| {
                     counters.expired_keys += 1;
-                    expired.note(db, database.key(handle));
-                    database.remove(found, reclaimer);
-                }
-            };
-            again |= expiry::sweep(&mut databases[at], now_ms, &mut budget, &mut remove);
-            expiry::age(&mut databases[at], now_ms, clock, &mut budget);
+                    leaving.remove(database, db, handle, Change::Expired);
+                };
+                again |= expiry::sweep(database, now_ms, &mut budget, &mut remove);
+            }
+            expiry::age(database, now_ms, clock, &mut budget);
+            again |= free_slices(database, &mut budget);
         }
         let longest_stay_ms = &mut counters.expired_longest_stay_ms;
         *longest_stay_ms = budget.longest_stay_ms.max(*longest_stay_ms);
@@ -174,20 +227,49 @@ impl Store {
         }
     }
 
-    /// Whether names of expired keys are kept for [`Store::take_expired`]; off at first.
-    pub fn keep_expired(&mut self, keep: bool) {
-        self.expired.wanted = keep;
+    /// Whether nothing goes by itself: keys whose time has come are found by nobody, but stay, and none is evicted. So it is while clients are paused, for who pauses them wants the keyspace to stand still.
+    pub fn keep_all(&mut self, keeps_all: bool) {
+        self.keeps_all = keeps_all;
     }
 
-    /// Tells the names of the keys that expired since the last call, in order. Who keeps them takes them after every batch and every slice of the sweep.
-    pub fn take_expired(&mut self, visit: &mut dyn FnMut(DbIndex, &[u8])) {
-        let mut start = 0;
-        for &(db, end) in &self.expired.ends {
-            visit(db, &self.expired.bytes[start..end]);
-            start = end;
-        }
-        self.expired.ends.clear();
-        self.expired.bytes.clear();
+    /// What was changed so far: counted, and recorded since [`Store::start_recording`].
+    #[must_use]
+    #[inline]
+    pub fn effects(&self) -> &Effects {
+        self.door.effects()
+    }
+
+    /// From now on changes are kept as commands for a log.
+    pub fn start_recording(&mut self) {
+        self.door.start_recording();
+    }
+
+    /// What was recorded since the last call, as RESP commands (`SELECT` before the first of another database).
+    pub fn take_effects(&mut self) -> Vec<u8> {
+        self.door.take_effects()
+    }
+
+    /// `listener` is told of the next change of a key, once ([`Store::take_touched`]). It counts as a change of all that listen if another key of the same hash changes, which hardly ever happens.
+    ///
+    /// # Errors
+    /// [`TooManyInterests`]; it is not told then.
+    pub fn listen(
+        &mut self,
+        db: DbIndex,
+        key: Key<'_>,
+        listener: Listener,
+    ) -> Result<(), TooManyInterests> {
+        self.door.listen(db, key.hash, listener)
+    }
+
+    /// `listener` is no longer told of a key.
+    pub fn ignore(&mut self, db: DbIndex, key: Key<'_>, listener: Listener) {
+        self.door.ignore(db, key.hash, listener);
+    }
+
+    /// Who has to be told of which changes since the last call, in their order.
+    pub fn take_touched(&mut self) -> impl Iterator<Item = Touch> {
+        self.door.take_touched()
     }
 
     /// How access marks are kept and which key goes first.
@@ -204,19 +286,32 @@ impl Store {
         self.clock.settings()
     }
 
-    /// Removes the key that the policy likes least among those it looked at; its name is left in `evicted_key`. `None` when nothing may go.
+    /// Removes the key that the policy likes least among those it looked at.
     /// Work per call is bounded.
-    pub fn evict_one(&mut self, evicted_key: &mut Vec<u8>) -> Option<DbIndex> {
-        let (at, found) = self.evictor.choose(&mut self.databases, &self.clock)?;
-        let database = &mut self.databases[at];
-        evicted_key.clear();
-        evicted_key.extend_from_slice(database.key(found.handle));
-        database.remove(found, &mut self.reclaimer);
-        self.counters.evicted_keys += 1;
-        u8::try_from(at).ok().map(DbIndex)
+    pub fn evict_one(&mut self) -> Eviction {
+        if self.keeps_all {
+            return Eviction::NotYet;
+        }
+        if let Some(database) = self
+            .databases
+            .iter_mut()
+            .find(|database| database.is_freeing())
+        {
+            database.free_slice();
+            return Eviction::NotYet;
+        }
+        match self.evictor.choose(&mut self.databases, &self.clock) {
+            Some((at, found)) => {
+                let db = DbIndex(u8::try_from(at).unwrap_or(u8::MAX));
+                self.take_away(db, found.handle, Change::Evicted);
+                self.counters.evicted_keys += 1;
+                Eviction::Done
+            }
+            None => Eviction::Nothing,
+        }
     }
 
-    /// Bytes that count against `maxmemory`: live entries by class size, extents, index.
+    /// Bytes that count against `maxmemory`: see [`MemoryUse::used`].
     #[must_use]
     pub fn used_memory(&self) -> u64 {
         self.databases.iter().map(Database::used_memory).sum()
@@ -229,7 +324,7 @@ impl Store {
         for database in &self.databases {
             database.add_memory(&mut memory);
         }
-        memory.overhead += self.evictor.bytes() as u64;
+        memory.overhead += (self.evictor.bytes() + self.door.bytes()) as u64;
         memory
     }
 

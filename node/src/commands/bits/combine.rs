@@ -2,10 +2,9 @@
 //! Pure.
 
 use super::check_count;
-use crate::commands::arguments::{bytes_of, is_word, len_of, reply_count, string, word};
+use crate::commands::arguments::{bytes_of, is_word, reply_count, string};
 use crate::commands::{Action, Call};
-use crate::store::Key;
-use shared::command::CommandId;
+use crate::store::{StoreFull, StringEdit, StringRef, Wording};
 use shared::resp::ErrorReply;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ impl Operation {
     }
 }
 
-/// Results are made in pieces of this size, which stay in the first cache: a long result is never held twice, and may take the place of a source.
+/// Results are made in pieces of this size, which stay in the first cache. A long result is kept where it was made.
 const CHUNK_BYTES: usize = 8 * 1024;
 
 /// Index of the first source key.
@@ -48,44 +47,25 @@ pub(super) fn bitop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let mut len = 0;
     for index in FIRST_SOURCE..call.args.len() {
         let key = call.key(index);
-        len = string(call.store.get(db, key))?.map_or(0, len_of).max(len);
+        len = string(call.store.get(db, key))?
+            .map_or(0, StringRef::len)
+            .max(len);
     }
     if len == 0 {
-        if call.store.remove(db, destination) {
-            call.effects
-                .rewritten(db, &[word(CommandId::Del), destination.bytes]);
-        }
+        call.store.remove(db, destination);
         call.reply.integer(0);
         return Ok(Action::Continue);
     }
-    make_room(call, destination, len)?;
-    let mut chunk = vec![0_u8; len.min(CHUNK_BYTES)];
-    for start in (0..len).step_by(CHUNK_BYTES) {
-        let chunk = &mut chunk[..(len - start).min(CHUNK_BYTES)];
-        combine_sources(call, operation, start, chunk)?;
-        let room = call.store.string_mut(db, destination, len)?;
-        room[start..][..chunk.len()].copy_from_slice(chunk);
+    let mut result = Vec::new();
+    result.try_reserve_exact(len).map_err(|_| StoreFull)?;
+    result.resize(len, 0);
+    for (nth, chunk) in result.chunks_mut(CHUNK_BYTES).enumerate() {
+        combine_sources(call, operation, nth * CHUNK_BYTES, chunk)?;
     }
-    call.effects.verbatim(db, call.args);
+    let as_asked = Wording::Verbatim(call.args);
+    StringEdit::put_made(call.store.slot(db, destination), result, as_asked)?;
     reply_count(&mut call.reply, len);
     Ok(Action::Continue)
-}
-
-/// Makes the destination a string of `len` bytes that never expires. One that is a source as well keeps its bytes, and zeros follow.
-fn make_room(call: &mut Call<'_>, destination: Key<'_>, len: usize) -> Result<(), ErrorReply> {
-    let db = call.db();
-    let mut sources = call.args.iter_from(FIRST_SOURCE);
-    let is_source = sources.any(|source| source == destination.bytes);
-    let removed = !is_source && call.store.remove(db, destination);
-    if let Err(full) = call.store.string_mut(db, destination, len) {
-        if removed {
-            let words = [word(CommandId::Del), destination.bytes];
-            call.effects.rewritten(db, &words);
-        }
-        return Err(full.into());
-    }
-    call.store.set_expiry(db, destination, None)?;
-    Ok(())
 }
 
 /// Combines what the sources hold from byte `start` on into `chunk`.

@@ -2,8 +2,9 @@
 //! Pure. Invariant: all operations are read and checked before the first one runs.
 
 use super::{bit_offset, check_count, parse_bit_offset};
-use crate::commands::arguments::{bytes_of, integer, is_word, len_of, string, string_limit_bytes};
+use crate::commands::arguments::{bytes_of, integer, is_word, string, string_limit_bytes};
 use crate::commands::{Action, Call};
+use crate::store::{StringEdit, Wording};
 use shared::resp::parse_integer;
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 
@@ -107,18 +108,18 @@ fn run(
     end: usize,
 ) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
-    let old_len = string(call.store.peek(db, key))?.map(len_of);
-    let len = end.div_ceil(8);
+    let string = StringEdit::of(call.store.slot(db, key))?;
+    let as_asked = Wording::Verbatim(call.args);
+    let reply = &mut call.reply;
     // Made long enough even if all operations fail, as Redis does.
-    let bytes = call.store.string_mut(db, key, len)?;
-    let mut changed = old_len.is_none_or(|old_len| old_len < len);
-    call.reply.array(count);
-    for operation in operations.flatten() {
-        changed |= step(bytes, &operation, &mut call.reply);
-    }
-    if changed {
-        call.effects.verbatim(db, call.args);
-    }
+    string.edit_bytes(end.div_ceil(8), as_asked, |bytes| {
+        let mut is_changed = false;
+        reply.array(count);
+        for operation in operations.flatten() {
+            is_changed |= step(bytes, &operation, reply);
+        }
+        (is_changed, ())
+    })?;
     Ok(Action::Continue)
 }
 

@@ -2,8 +2,9 @@
 //! Pure.
 
 use super::parse_bit_offset;
-use crate::commands::arguments::{bytes_of, len_of, string, string_limit_bytes};
+use crate::commands::arguments::{bytes_of, string, string_limit_bytes};
 use crate::commands::{Action, Call};
+use crate::store::{StringEdit, Wording};
 use shared::resp::ErrorReply;
 
 /// SETBIT key offset value
@@ -16,15 +17,14 @@ pub(super) fn setbit(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         _ => return Err(ErrorReply::BitValue),
     };
     let (db, key) = (call.db(), call.key(1));
-    let old_len = string(call.store.peek(db, key))?.map(len_of);
-    let len = offset / 8 + 1;
-    let byte = &mut call.store.string_mut(db, key, len)?[offset / 8];
-    let old = *byte & mask;
-    *byte = *byte & !mask | wanted;
-    let grown = old_len.is_none_or(|old_len| old_len < len);
-    if grown || old != wanted {
-        call.effects.verbatim(db, call.args);
-    }
+    let string = StringEdit::of(call.store.slot(db, key))?;
+    let as_asked = Wording::Verbatim(call.args);
+    let old = string.edit_bytes(offset / 8 + 1, as_asked, |bytes| {
+        let byte = &mut bytes[offset / 8];
+        let old = *byte & mask;
+        *byte = *byte & !mask | wanted;
+        (old != wanted, old)
+    })?;
     call.reply.integer(i64::from(old != 0));
     Ok(Action::Continue)
 }

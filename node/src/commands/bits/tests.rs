@@ -268,7 +268,7 @@ fn wrong_fields_are_refused_before_anything_is_done() {
 #[test]
 fn effects_are_only_of_changes() {
     let mut node = TestNode::new();
-    node.executor.effects.start_recording();
+    node.store.start_recording();
     node.expect_effects(&[
         ("SETBIT k 1 0", "select 0 SETBIT k 1 0"),
         ("SETBIT k 1 0", ""),

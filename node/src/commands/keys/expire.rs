@@ -1,10 +1,8 @@
 //! Commands that say or change when a key ends: the EXPIRE and TTL families, PERSIST.
 //! Pure. Invariant: effects name Unix time in milliseconds, whatever the client said.
 
-use crate::commands::arguments::{DeadlineForm, integer, is_word, word};
+use crate::commands::arguments::{DeadlineForm, integer, is_word};
 use crate::commands::{Action, Call};
-use crate::store::LATEST_EXPIRY;
-use shared::command::CommandId;
 use shared::resp::ErrorReply;
 
 /// EXPIRE key seconds [NX | XX | GT | LT]
@@ -42,16 +40,10 @@ fn set_deadline(call: &mut Call<'_>, form: DeadlineForm) -> Result<Action, Error
         match u64::try_from(deadline) {
             Ok(at) if at > call.now_ms => {
                 call.store.set_expiry(db, key, Some(at))?;
-                let mut digits = itoa::Buffer::new();
-                let at = digits.format(at).as_bytes();
-                call.effects
-                    .rewritten(db, &[word(CommandId::Pexpireat), key.bytes, at]);
             }
             // Gone by already.
             _ => {
                 call.store.remove(db, key);
-                call.effects
-                    .rewritten(db, &[word(CommandId::Del), key.bytes]);
             }
         }
     }
@@ -94,10 +86,9 @@ impl Conditions {
         Ok(conditions)
     }
 
-    /// A key without a deadline lives for ever, which is later than anything. What is too late to be kept is as late as what was kept of such a one.
+    /// A key without a deadline lives for ever, which is later than anything.
     fn allow(self, deadline: i64, before: Option<u64>) -> bool {
-        let kept = |at: u64| i64::try_from(at).unwrap_or(i64::MAX);
-        let (deadline, before) = (deadline.min(kept(LATEST_EXPIRY)), before.map(kept));
+        let before = before.map(|at| i64::try_from(at).unwrap_or(i64::MAX));
         let later = before.is_some_and(|before| deadline > before);
         let earlier = before.is_none_or(|before| deadline < before);
         (!self.if_none || before.is_none())
@@ -158,7 +149,6 @@ pub(super) fn persist(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let had_expiry = call.store.expiry(db, key).flatten().is_some();
     if had_expiry {
         call.store.set_expiry(db, key, None)?;
-        call.effects.verbatim(db, call.args);
     }
     call.reply.integer(i64::from(had_expiry));
     Ok(Action::Continue)

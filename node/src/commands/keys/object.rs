@@ -3,7 +3,7 @@
 
 use crate::commands::arguments::string;
 use crate::commands::{Action, Call};
-use crate::store::{EvictionPolicy, StringEncoding, StringValue, Usage};
+use crate::store::{EvictionPolicy, StringEncoding, StringRef, Usage};
 use shared::resp::ErrorReply;
 
 /// What Redis answers for the small integers that its keys share.
@@ -14,7 +14,8 @@ const SHARED_INTEGERS: i64 = 10_000;
 /// OBJECT ENCODING key
 pub(super) fn encoding(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(2));
-    let encoding = call.store.string_encoding(db, key);
+    let value = call.store.peek(db, key);
+    let encoding = value.map(StringEncoding::of).transpose()?;
     call.store.count_lookup(encoding.is_some());
     match encoding {
         None => call.reply.null(),
@@ -30,7 +31,7 @@ pub(super) fn refcount(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(2));
     let shares = shares_integers(call);
     let references = string(call.store.peek(db, key))?.map(|value| match value {
-        StringValue::Integer(0..SHARED_INTEGERS) if shares => SHARED_REFERENCES,
+        StringRef::Integer(0..SHARED_INTEGERS) if shares => SHARED_REFERENCES,
         _ => 1,
     });
     call.store.count_lookup(references.is_some());

@@ -1,10 +1,9 @@
 //! Commands that put what a key holds under another name or into another database: RENAME, RENAMENX, COPY, MOVE.
 //! Pure.
 
-use crate::commands::arguments::{integer_32, is_word, word};
+use crate::commands::arguments::{integer_32, is_word};
 use crate::commands::{Action, Call};
 use crate::store::DbIndex;
-use shared::command::CommandId;
 use shared::resp::ErrorReply;
 
 /// RENAME key newkey
@@ -14,8 +13,7 @@ pub(super) fn rename(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return Err(ErrorReply::NoSuchKey);
     }
     if from.bytes != to.bytes {
-        call.store.rename(db, from, db, to)?;
-        call.effects.verbatim(db, call.args);
+        call.store.rename(db, from, to)?;
     }
     call.reply.ok();
     Ok(Action::Continue)
@@ -30,9 +28,7 @@ pub(super) fn renamenx(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     // A key is there when it is the same one.
     let free = !call.store.exists(db, to);
     if free {
-        call.store.rename(db, from, db, to)?;
-        call.effects
-            .rewritten(db, &[word(CommandId::Rename), from.bytes, to.bytes]);
+        call.store.rename(db, from, to)?;
     }
     call.reply.integer(i64::from(free));
     Ok(Action::Continue)
@@ -62,7 +58,6 @@ pub(super) fn copy(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let copied = found && (replace || !call.store.exists(to_db, to));
     if copied {
         call.store.copy(db, from, to_db, to)?;
-        call.effects.verbatim(db, call.args);
     }
     call.reply.integer(i64::from(copied));
     Ok(Action::Continue)
@@ -75,11 +70,7 @@ pub(super) fn move_key(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if db == to_db {
         return Err(ErrorReply::SameObject);
     }
-    let moved = call.store.exists(db, key) && !call.store.exists(to_db, key);
-    if moved {
-        call.store.rename(db, key, to_db, key)?;
-        call.effects.verbatim(db, call.args);
-    }
+    let moved = call.store.move_key(db, key, to_db)?;
     call.reply.integer(i64::from(moved));
     Ok(Action::Continue)
 }

@@ -4,7 +4,6 @@
 use crate::commands::arguments::reply_count;
 use crate::commands::key_by_key::{KeyByKey, Stride, at_once};
 use crate::commands::{Action, Call};
-use crate::store::Value;
 use shared::resp::ErrorReply;
 use std::ops::Range;
 
@@ -40,12 +39,9 @@ pub(super) fn touch(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 fn remove(call: &mut Call<'_>, keys: Range<usize>) -> Result<usize, ErrorReply> {
     let db = call.db();
     let mut removed = 0;
-    for index in keys.clone() {
+    for index in keys {
         let key = call.key(index);
         removed += usize::from(call.store.remove(db, key));
-    }
-    if removed > 0 {
-        call.effects.with_part(db, call.args.at(0), call.args, keys);
     }
     Ok(removed)
 }
@@ -75,15 +71,8 @@ fn touch_each(call: &mut Call<'_>, keys: Range<usize>) -> Result<usize, ErrorRep
 /// TYPE key
 pub(super) fn type_of(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
-    let name = call.store.peek(db, key).map(type_name);
+    let name = call.store.peek(db, key).map(|value| value.kind().name());
     call.store.count_lookup(name.is_some());
     call.reply.simple(name.unwrap_or("none"));
     Ok(Action::Continue)
-}
-
-/// What TYPE calls a value.
-pub(super) fn type_name(value: Value<'_>) -> &'static str {
-    match value {
-        Value::String(_) => "string",
-    }
 }

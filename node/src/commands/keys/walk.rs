@@ -1,7 +1,6 @@
 //! Commands that walk over the keys of a database: KEYS, SCAN, RANDOMKEY.
 //! Pure. Invariant: a key whose time has come is never shown.
 
-use super::presence::type_name;
 use crate::commands::arguments::{integer, is_word};
 use crate::commands::{Action, Call};
 use shared::glob::{Glob, GlobError};
@@ -51,7 +50,7 @@ pub(super) fn scan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             }
             if let Some(wanted) = options.type_name {
                 types_looked_up += 1;
-                if !is_word(wanted, type_name(value)) {
+                if !is_word(wanted, value.kind().name()) {
                     return;
                 }
             }

@@ -4,7 +4,6 @@
 use super::super::arguments::{integer_32, is_word};
 use super::super::connection::database;
 use super::{Action, Call};
-use crate::store::DbIndex;
 use shared::resp::ErrorReply;
 
 /// Whether the option is missing, `ASYNC` or `SYNC`.
@@ -31,7 +30,6 @@ pub(super) fn flush_one(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     check_options(call)?;
     let db = call.db();
     call.store.clear(db);
-    call.effects.verbatim(db, call.args);
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -39,10 +37,7 @@ pub(super) fn flush_one(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// FLUSHALL \[ASYNC | SYNC\]
 pub(super) fn flush_all(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     check_options(call)?;
-    for number in 0..call.store.databases() {
-        call.store.clear(DbIndex(number));
-    }
-    call.effects.verbatim(call.db(), call.args);
+    call.store.clear_all(call.db());
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -52,8 +47,7 @@ pub(super) fn swap(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let first = integer_32(call.args.at(1)).map_err(|_| ErrorReply::InvalidFirstDbIndex)?;
     let second = integer_32(call.args.at(2)).map_err(|_| ErrorReply::InvalidSecondDbIndex)?;
     let (first, second) = (database(call, first)?, database(call, second)?);
-    call.store.swap(first, second);
-    call.effects.verbatim(call.db(), call.args);
+    call.store.swap(call.db(), first, second);
     call.reply.ok();
     Ok(Action::Continue)
 }

@@ -104,7 +104,8 @@ fn sleep(call: &mut Call<'_>) -> Action {
 
 fn object(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(2));
-    let encoding = call.store.string_encoding(db, key);
+    let value = call.store.peek(db, key);
+    let encoding = value.map(StringEncoding::of).transpose()?;
     let encoding = match encoding.ok_or(ErrorReply::NoSuchKey)? {
         StringEncoding::Integer => "int",
         StringEncoding::Embedded => "embstr",

@@ -2,9 +2,10 @@
 //! Pure. Bound: Redis refuses a table of 4-byte cells beyond `proto-max-bulk-len`, and so do we; ours then takes a bit per cell, 16 MiB at most.
 
 use crate::commands::arguments::{
-    bytes_of, integer, is_word, len_of, reply_count, string, string_limit_bytes,
+    bytes_of, integer, is_word, reply_count, string, string_limit_bytes,
 };
 use crate::commands::{Action, Call};
+use crate::store::StringRef;
 use shared::resp::{ErrorReply, ReplyWriter};
 
 /// Bytes per cell of Redis' table; its limit is in these.
@@ -47,7 +48,7 @@ pub(super) fn lcs(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 fn looked_up_len(call: &mut Call<'_>, index: usize) -> Result<usize, ErrorReply> {
     let (db, key) = (call.db(), call.key(index));
     let value = string(call.store.get(db, key)).map_err(|_| ErrorReply::LcsNotStrings)?;
-    Ok(value.map_or(0, len_of))
+    Ok(value.map_or(0, StringRef::len))
 }
 
 /// The string at argument `index`; copied, for the store shows one value at a time.

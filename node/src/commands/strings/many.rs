@@ -1,11 +1,10 @@
 //! Commands of many strings at once: MGET, MSET, MSETNX.
 //! Pure.
 
-use crate::commands::arguments::{reply_optional, string, word};
+use crate::commands::arguments::{reply_optional, string};
 use crate::commands::key_by_key::{KeyByKey, at_once};
 use crate::commands::{Action, Call};
-use crate::store::ExpiryChange;
-use shared::command::CommandId;
+use crate::store::{ExpiryChange, StringEdit};
 use shared::resp::ErrorReply;
 use std::ops::Range;
 
@@ -87,18 +86,8 @@ fn set_pairs(call: &mut Call<'_>, pairs: Range<usize>) -> Result<usize, ErrorRep
     for index in pairs.clone().step_by(2) {
         let key = call.key(index);
         let value = call.args.at(index + 1);
-        if let Err(full) = call.store.set(db, key, value, ExpiryChange::Clear) {
-            // Not even Redis undoes the pairs before; their effects must not be lost.
-            for index in (pairs.start..index).step_by(2) {
-                let (key, value) = (call.args.at(index), call.args.at(index + 1));
-                call.effects
-                    .rewritten(db, &[word(CommandId::Set), key, value]);
-            }
-            return Err(full.into());
-        }
+        // Not even Redis undoes the pairs before one for which there is no room.
+        StringEdit::put(call.store.slot(db, key), value, ExpiryChange::Clear)?;
     }
-    // MSETNX as well: that the keys were absent has been seen to.
-    call.effects
-        .with_part(db, word(CommandId::Mset), call.args, pairs.clone());
     Ok(pairs.len() / 2)
 }

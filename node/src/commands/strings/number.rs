@@ -1,11 +1,10 @@
 //! Commands that take a string for a number and add to it: the INCR family.
 //! Pure.
 
-use crate::commands::arguments::{integer, string, word};
+use crate::commands::arguments::integer;
 use crate::commands::long_double::LongDouble;
 use crate::commands::{Action, Call};
-use crate::store::{ExpiryChange, StringValue};
-use shared::command::CommandId;
+use crate::store::{StringEdit, StringRef};
 use shared::resp::ErrorReply;
 
 /// INCR key
@@ -35,18 +34,17 @@ pub(super) fn decrby(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 fn add(call: &mut Call<'_>, increment: i64) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
-    let after = call.store.update_integer(db, key, |value| {
-        let before = match string(value)? {
-            None => 0,
-            Some(StringValue::Integer(number)) => number,
-            // Bytes that were edited in place may spell a number as well.
-            Some(StringValue::Bytes(bytes)) => integer(bytes)?,
-        };
-        before
-            .checked_add(increment)
-            .ok_or(ErrorReply::IncrementOverflow)
-    })?;
-    call.effects.verbatim(db, call.args);
+    let string = StringEdit::of(call.store.slot(db, key))?;
+    let before = match string.value()? {
+        None => 0,
+        Some(StringRef::Integer(number)) => number,
+        // Bytes that were edited in place may spell a number as well.
+        Some(StringRef::Bytes(bytes)) => integer(bytes)?,
+    };
+    let after = before
+        .checked_add(increment)
+        .ok_or(ErrorReply::IncrementOverflow)?;
+    string.set_integer(after)?;
     call.reply.integer(after);
     Ok(Action::Continue)
 }
@@ -54,10 +52,11 @@ fn add(call: &mut Call<'_>, increment: i64) -> Result<Action, ErrorReply> {
 /// INCRBYFLOAT key increment
 pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
-    let before = match string(call.store.peek(db, key))? {
+    let string = StringEdit::of(call.store.slot(db, key))?;
+    let before = match string.value()? {
         None => LongDouble::ZERO,
-        Some(StringValue::Integer(number)) => LongDouble::from_integer(number),
-        Some(StringValue::Bytes(bytes)) => LongDouble::parse(bytes).ok_or(ErrorReply::NotFloat)?,
+        Some(StringRef::Integer(number)) => LongDouble::from_integer(number),
+        Some(StringRef::Bytes(bytes)) => LongDouble::parse(bytes).ok_or(ErrorReply::NotFloat)?,
     };
     let increment = LongDouble::parse(call.args.at(2)).ok_or(ErrorReply::NotFloat)?;
     let after = before
@@ -65,9 +64,7 @@ pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         .ok_or(ErrorReply::IncrementNotFinite)?;
     let mut text = Vec::new();
     after.print(&mut text);
-    call.store.set_text(db, key, &text, ExpiryChange::Keep)?;
-    call.effects
-        .rewritten(db, &[word(CommandId::Set), key.bytes, &text, b"KEEPTTL"]);
+    string.set_text(&text)?;
     call.reply.bulk(&text);
     Ok(Action::Continue)
 }

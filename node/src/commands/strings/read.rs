@@ -2,11 +2,11 @@
 //! Pure.
 
 use crate::commands::arguments::{
-    DeadlineForm, bytes_of, forward_span, integer, is_word, len_of, reply_count, reply_optional,
-    reply_string, string, word,
+    DeadlineForm, bytes_of, forward_span, integer, is_word, reply_count, reply_optional,
+    reply_string, string,
 };
 use crate::commands::{Action, Call};
-use shared::command::CommandId;
+use crate::store::StringRef;
 use shared::resp::ErrorReply;
 
 /// GET key
@@ -20,7 +20,7 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// STRLEN key
 pub(super) fn strlen(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
-    let len = string(call.store.get(db, key))?.map_or(0, len_of);
+    let len = string(call.store.get(db, key))?.map_or(0, StringRef::len);
     reply_count(&mut call.reply, len);
     Ok(Action::Continue)
 }
@@ -48,8 +48,6 @@ pub(super) fn getdel(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     reply_optional(&mut call.reply, value);
     if value.is_some() {
         call.store.remove(db, key);
-        call.effects
-            .rewritten(db, &[word(CommandId::Del), key.bytes]);
     }
     Ok(Action::Continue)
 }
@@ -81,21 +79,13 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     match (option, deadline) {
         (ExpiryOption::Set(form, _), Some(at)) if form.is_absolute() && at <= call.now_ms => {
             call.store.remove(db, key);
-            call.effects
-                .rewritten(db, &[word(CommandId::Del), key.bytes]);
         }
         (_, Some(at)) => {
             call.store.set_expiry(db, key, Some(at))?;
-            let mut digits = itoa::Buffer::new();
-            let at = digits.format(at).as_bytes();
-            call.effects
-                .rewritten(db, &[word(CommandId::Pexpireat), key.bytes, at]);
         }
         (ExpiryOption::Remove, None) => {
             if call.store.expiry(db, key).flatten().is_some() {
                 call.store.set_expiry(db, key, None)?;
-                call.effects
-                    .rewritten(db, &[word(CommandId::Persist), key.bytes]);
             }
         }
         (_, None) => {}

@@ -1,10 +1,9 @@
 //! Commands that put a string in place of whatever was there: SET and its older forms.
 //! Pure.
 
-use crate::commands::arguments::{DeadlineForm, is_word, reply_optional, string, word};
+use crate::commands::arguments::{DeadlineForm, is_word, reply_optional, string};
 use crate::commands::{Action, Call};
-use crate::store::{DbIndex, ExpiryChange, Key};
-use shared::command::CommandId;
+use crate::store::{ExpiryChange, StringEdit};
 use shared::resp::ErrorReply;
 
 /// Whether SET depends on the key being there.
@@ -30,9 +29,8 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return set_with_options(call);
     }
     let (db, key) = (call.db(), call.key(1));
-    call.store
-        .set(db, key, call.args.at(2), ExpiryChange::Clear)?;
-    call.effects.verbatim(db, call.args);
+    let value = call.args.at(2);
+    StringEdit::put(call.store.slot(db, key), value, ExpiryChange::Clear)?;
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -64,38 +62,16 @@ fn set_with_options(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         }
         return Ok(Action::Continue);
     }
-    match deadline {
-        Some(at) => set_until(call, db, key, value, at)?,
-        None if options.keep_expiry => {
-            call.store.set(db, key, value, ExpiryChange::Keep)?;
-            call.effects
-                .rewritten(db, &[word(CommandId::Set), key.bytes, value, b"KEEPTTL"]);
-        }
-        None => {
-            call.store.set(db, key, value, ExpiryChange::Clear)?;
-            call.effects
-                .rewritten(db, &[word(CommandId::Set), key.bytes, value]);
-        }
-    }
+    let expiry = match deadline {
+        Some(at) => ExpiryChange::At(at),
+        None if options.keep_expiry => ExpiryChange::Keep,
+        None => ExpiryChange::Clear,
+    };
+    StringEdit::put(call.store.slot(db, key), value, expiry)?;
     if !options.answer_with_old {
         call.reply.ok();
     }
     Ok(Action::Continue)
-}
-
-fn set_until(
-    call: &mut Call<'_>,
-    db: DbIndex,
-    key: Key<'_>,
-    value: &[u8],
-    at: u64,
-) -> Result<(), ErrorReply> {
-    call.store.set(db, key, value, ExpiryChange::At(at))?;
-    let mut digits = itoa::Buffer::new();
-    let at = digits.format(at).as_bytes();
-    call.effects
-        .rewritten(db, &[word(CommandId::Set), key.bytes, value, b"PXAT", at]);
-    Ok(())
 }
 
 fn parse_options<'a>(call: &Call<'a>) -> Result<SetOptions<'a>, ErrorReply> {
@@ -135,9 +111,7 @@ pub(super) fn setnx(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key, value) = (call.db(), call.key(1), call.args.at(2));
     let free = !call.store.exists(db, key);
     if free {
-        call.store.set(db, key, value, ExpiryChange::Clear)?;
-        call.effects
-            .rewritten(db, &[word(CommandId::Set), key.bytes, value]);
+        StringEdit::put(call.store.slot(db, key), value, ExpiryChange::Clear)?;
     }
     call.reply.integer(i64::from(free));
     Ok(Action::Continue)
@@ -155,7 +129,8 @@ pub(super) fn psetex(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 fn set_for(call: &mut Call<'_>, form: DeadlineForm) -> Result<Action, ErrorReply> {
     let at = form.positive_deadline_ms(call.args.at(2), call.now_ms, call.spec.name)?;
-    set_until(call, call.db(), call.key(1), call.args.at(3), at)?;
+    let (db, key, value) = (call.db(), call.key(1), call.args.at(3));
+    StringEdit::put(call.store.slot(db, key), value, ExpiryChange::At(at))?;
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -165,8 +140,6 @@ pub(super) fn getset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key, value) = (call.db(), call.key(1), call.args.at(2));
     let old = string(call.store.get(db, key))?;
     reply_optional(&mut call.reply, old);
-    call.store.set(db, key, value, ExpiryChange::Clear)?;
-    call.effects
-        .rewritten(db, &[word(CommandId::Set), key.bytes, value]);
+    StringEdit::put(call.store.slot(db, key), value, ExpiryChange::Clear)?;
     Ok(Action::Continue)
 }

@@ -200,7 +200,6 @@ impl Executor {
     ) -> Result<(), ErrorReply> {
         let (spec, plan) = (strides.spec, strides.plan);
         self.look_ahead(turn, spec, stride_from(strides.next, spec, args), args);
-        let mark = self.effects.mark();
         let mut call = Call {
             spec,
             args,
@@ -209,7 +208,6 @@ impl Executor {
             reply: ReplyWriter::new(out, turn.client.protocol),
             client: turn.client,
             node: turn.node,
-            effects: &mut self.effects,
             now_ms: turn.now_ms,
         };
         if strides.stage == Stage::Beginning {
@@ -229,9 +227,6 @@ impl Executor {
             if strides.is_over() {
                 (plan.end)(&mut call, strides.counted);
             }
-        }
-        if self.effects.is_recording() {
-            self.effects.insert_expired(mark, turn.store);
         }
         counted.map(|_| ())
     }

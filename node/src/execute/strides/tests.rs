@@ -89,11 +89,11 @@ fn the_last_value_of_a_key_stands_and_a_missing_one_is_noticed_first() {
 #[test]
 fn a_command_is_counted_once_and_its_effects_make_the_same_keyspace() {
     let mut node = TestNode::new();
-    node.executor.effects.start_recording();
+    node.store.start_recording();
     let count = 3 * UNDIVIDED_ARGS;
     node.run(&words("MSETNX", (0..count).chain(0..9), Some("v")));
     node.run(&words("DEL", 0..count / 2, None));
-    let mut effects = node.executor.effects.take();
+    let mut effects = node.store.take_effects();
     let mut replayed = TestNode::new();
     replayed.run_stream(&mut effects);
     let all = words("MGET", 0..count, None);

@@ -2,19 +2,20 @@
 //! Knows nothing of time: what is expired is its caller's to say. Never: lets a handle out that it frees in the same call.
 //! Invariant: every live place of a slab stands exactly once in the index, under its key's hash.
 
+mod memory;
+mod resize;
 mod write;
 
-use crate::store::counters::MemoryUse;
-use crate::store::entry::{self, Entry, Form, LONGEST_INLINE_KEY};
+use crate::store::content::{Outside, Value};
+use crate::store::entry::{self, Entry, LONGEST_INLINE_KEY};
 use crate::store::expiry::SweepState;
-use crate::store::extent::Extents;
+use crate::store::extent::{ExtentId, Extents};
 use crate::store::hash::KeyHasher;
 use crate::store::index::{HashSource, Index, Place, Wanted};
 use crate::store::key::{Key, KeyHash};
+use crate::store::object::{ObjectId, Objects};
 use crate::store::reclaim::Reclaimer;
 use crate::store::slab::{ClassId, Handle, Slabs};
-use crate::store::value::{EMBEDDED_LIMIT_BYTES, StringEncoding, StringValue, Value};
-use shared::resp::parse_integer;
 use std::sync::Arc;
 
 /// Moves per filling of holes: as many as can be asked for ahead.
@@ -25,22 +26,6 @@ const FILL_BATCH: usize = 16;
 pub(in crate::store) struct Found {
     pub(in crate::store) place: Place,
     pub(in crate::store) handle: Handle,
-}
-
-/// A value to be written.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::store) enum NewValue<'a> {
-    /// An integer.
-    Integer(i64),
-    /// Other bytes.
-    Bytes(&'a [u8]),
-    /// Bytes edited in place: shown as `raw` whatever their length; zeros follow up to `len`.
-    Edited {
-        /// What it begins with.
-        bytes: &'a [u8],
-        /// No less than `bytes`.
-        len: usize,
-    },
 }
 
 /// What an entry says beside key and value.
@@ -56,11 +41,13 @@ pub(in crate::store) struct Database {
     hasher: KeyHasher,
     index: Index,
     slabs: Slabs,
-    extents: Extents,
+    outside: Outside,
     expiring: usize,
     dataset: u64,
     /// Reused for entries that are moved by way of a copy.
     scratch: Vec<u8>,
+    /// Reused for values that are moved by way of a copy.
+    kept: Vec<u8>,
     /// How far the sweep has come.
     pub(in crate::store) sweep: SweepState,
 }
@@ -75,10 +62,9 @@ impl HashSource for Keys<'_> {
     #[inline]
     fn hash_of(&self, handle: Handle) -> u64 {
         let entry = Entry::new(self.slabs.bytes(handle));
-        if entry.has_long_key() {
-            entry.long_key_hash()
-        } else {
-            self.hasher.hash(entry.key_part()).0
+        match entry.long_key() {
+            Some(long) => long.hash.0,
+            None => self.hasher.hash(entry.key_part()).0,
         }
     }
 
@@ -104,10 +90,9 @@ impl Wanted for WantedKey<'_> {
         if self.bytes.len() <= LONGEST_INLINE_KEY {
             return entry.has_short_key(self.bytes);
         }
-        let extent = entry.extent().map(|id| self.extents.get(id));
-        entry.has_long_key()
-            && entry.long_key_hash() == self.hash.0
-            && extent.is_some_and(|extent| extent.key() == self.bytes)
+        entry.long_key().is_some_and(|long| {
+            long.hash == self.hash && self.extents.get(long.extent).bytes() == self.bytes
+        })
     }
 }
 
@@ -124,32 +109,6 @@ impl Wanted for WantedHash<'_> {
     }
 }
 
-#[inline]
-fn value_of<'a>(entry: Entry<'a>, extents: &'a Extents) -> Value<'a> {
-    if entry.form() == Some(Form::Bytes) {
-        return Value::String(StringValue::Bytes(entry.value_part()));
-    }
-    other_value(entry, extents)
-}
-
-/// The value of an entry in any other form; apart, so that the common case stays small.
-#[inline(never)]
-fn other_value<'a>(entry: Entry<'a>, extents: &'a Extents) -> Value<'a> {
-    Value::String(match entry.form() {
-        Some(Form::Integer) => StringValue::Integer(entry.integer()),
-        Some(Form::Bytes) | None => StringValue::Bytes(entry.value_part()),
-        Some(Form::Extent) => StringValue::Bytes(extent_value(entry, extents)),
-        Some(Form::IntegerExtent) => {
-            let digits = extent_value(entry, extents);
-            StringValue::Integer(parse_integer(digits).unwrap_or(0))
-        }
-    })
-}
-
-fn extent_value<'a>(entry: Entry<'_>, extents: &'a Extents) -> &'a [u8] {
-    entry.extent().map_or(&[], |id| extents.get(id).value())
-}
-
 macro_rules! keys {
     ($database:ident) => {
         Keys {
@@ -161,6 +120,25 @@ macro_rules! keys {
 
 use keys;
 
+/// What of an entry lies outside of it.
+#[derive(Clone, Copy, Debug)]
+struct Belongings {
+    long_key: Option<ExtentId>,
+    extent: Option<ExtentId>,
+    object: Option<ObjectId>,
+}
+
+impl Belongings {
+    #[inline]
+    fn of(entry: Entry<'_>) -> Self {
+        Self {
+            long_key: entry.long_key().map(|long| long.extent),
+            extent: entry.extent(),
+            object: entry.object(),
+        }
+    }
+}
+
 impl Database {
     /// Without keys and almost without memory.
     pub(in crate::store) fn new(hasher: KeyHasher, page_limit: u32) -> Self {
@@ -168,10 +146,14 @@ impl Database {
             hasher,
             index: Index::new(),
             slabs: Slabs::new(page_limit),
-            extents: Extents::new(),
+            outside: Outside {
+                extents: Extents::new(),
+                objects: Objects::new(),
+            },
             expiring: 0,
             dataset: 0,
             scratch: Vec::new(),
+            kept: Vec::new(),
             sweep: SweepState::default(),
         }
     }
@@ -223,12 +205,12 @@ impl Database {
 
     /// See [`Extents::offer`].
     pub(in crate::store) fn offer(&mut self, buffer: Arc<Vec<u8>>) {
-        self.extents.offer(buffer);
+        self.outside.extents.offer(buffer);
     }
 
     /// Ends the offer.
     pub(in crate::store) fn withdraw(&mut self) {
-        self.extents.withdraw();
+        self.outside.extents.withdraw();
     }
 
     /// The entry of a key, expired or not.
@@ -236,7 +218,7 @@ impl Database {
     pub(in crate::store) fn find(&self, key: Key<'_>) -> Option<Found> {
         let wanted = WantedKey {
             slabs: &self.slabs,
-            extents: &self.extents,
+            extents: &self.outside.extents,
             bytes: key.bytes,
             hash: key.hash,
         };
@@ -274,18 +256,19 @@ impl Database {
     /// The key of a live entry.
     pub(in crate::store) fn key(&self, handle: Handle) -> &[u8] {
         let entry = self.entry(handle);
-        if entry.has_long_key()
-            && let Some(id) = entry.extent()
-        {
-            return self.extents.get(id).key();
+        match entry.long_key() {
+            Some(long) => self.outside.extents.get(long.extent).bytes(),
+            None => entry.key_part(),
         }
-        entry.key_part()
     }
 
     /// The value of a live entry.
     #[inline]
     pub(in crate::store) fn value(&self, handle: Handle) -> Value<'_> {
-        value_of(self.entry(handle), &self.extents)
+        Value {
+            entry: self.entry(handle),
+            outside: &self.outside,
+        }
     }
 
     /// The value of a live entry, whose mark is changed as `mark` says.
@@ -302,7 +285,10 @@ impl Database {
         if new != old {
             entry::set_mark(bytes, new);
         }
-        value_of(Entry::new(bytes), &self.extents)
+        Value {
+            entry: Entry::new(bytes),
+            outside: &self.outside,
+        }
     }
 
     #[inline]
@@ -313,27 +299,24 @@ impl Database {
         }
     }
 
-    /// What OBJECT ENCODING says.
-    pub(in crate::store) fn encoding(&self, handle: Handle) -> StringEncoding {
-        let entry = self.entry(handle);
-        let is_short = || extent_value(entry, &self.extents).len() <= EMBEDDED_LIMIT_BYTES;
-        // A short value has an extent when its key is long.
-        if entry.form() == Some(Form::Extent) && !entry.is_edited() && is_short() {
-            return StringEncoding::Embedded;
-        }
-        entry.encoding()
-    }
-
     /// Removes an entry and all that belongs to it.
     pub(in crate::store) fn remove(&mut self, found: Found, reclaimer: &mut Reclaimer) {
-        let extent = self.entry(found.handle).extent();
+        let outside = Belongings::of(self.entry(found.handle));
         self.remove_entry(found);
-        if let Some(id) = extent {
-            self.extents.remove(id, reclaimer);
+        self.drop_belongings(outside, reclaimer);
+    }
+
+    #[inline]
+    fn drop_belongings(&mut self, outside: Belongings, reclaimer: &mut Reclaimer) {
+        for id in [outside.long_key, outside.extent].into_iter().flatten() {
+            self.outside.extents.remove(id, reclaimer);
+        }
+        if let Some(id) = outside.object {
+            self.outside.objects.remove(id);
         }
     }
 
-    /// Removes an entry; its extent is the caller's.
+    /// Removes an entry; what lies outside is the caller's.
     fn remove_entry(&mut self, found: Found) {
         let class = self.entry(found.handle).class();
         self.account_removed(found.handle);
@@ -374,71 +357,6 @@ impl Database {
         }
     }
 
-    /// Bytes of key and value.
-    #[inline]
-    pub(in crate::store) fn payload(&self, entry: Entry<'_>) -> u64 {
-        let in_slab = match entry.extent() {
-            Some(id) => {
-                let key_in_slab = if entry.has_long_key() {
-                    0
-                } else {
-                    entry.key_part().len()
-                };
-                return self.extents.get(id).len() + key_in_slab as u64;
-            }
-            None => entry.key_part().len() + entry.value_part().len(),
-        };
-        in_slab as u64
-    }
-
-    #[inline]
-    fn account_added(&mut self, handle: Handle) {
-        let entry = self.entry(handle);
-        let expiry = entry.expiry();
-        self.dataset += self.payload(entry);
-        if let Some(at) = expiry {
-            self.expiring += 1;
-            self.slabs.note_expiry(handle, at);
-        }
-    }
-
-    #[inline]
-    fn account_removed(&mut self, handle: Handle) {
-        let entry = self.entry(handle);
-        let expires = entry.expiry().is_some();
-        self.dataset -= self.payload(entry);
-        self.expiring -= usize::from(expires);
-    }
-
-    /// Bytes that an entry costs: its place, its extent, its share of the index.
-    pub(in crate::store) fn cost(&self, handle: Handle) -> usize {
-        let entry = self.entry(handle);
-        let extent = entry.extent().map_or(0, |id| self.extents.get(id).cost());
-        let share = self.index.bytes() / (self.len() as u64).max(1);
-        entry.class().bytes()
-            + usize::try_from(extent + share.min(INDEX_SHARE_AT_MOST)).unwrap_or(usize::MAX)
-    }
-
-    /// Adds this database's memory to `memory`.
-    pub(in crate::store) fn add_memory(&self, memory: &mut MemoryUse) {
-        memory.entries += self.slabs.live_bytes();
-        memory.extents += self.extents.bytes();
-        memory.index += self.index.bytes();
-        memory.overhead +=
-            self.slabs.overhead_bytes() + self.extents.table_bytes() + self.index.overhead_bytes();
-        memory.dataset += self.dataset;
-    }
-
-    /// What counts against `maxmemory`.
-    pub(in crate::store) fn used_memory(&self) -> u64 {
-        self.slabs.live_bytes() + self.extents.bytes() + self.index.bytes()
-    }
-
-    /// Bytes of long values and keys.
-    pub(in crate::store) fn extent_bytes(&self) -> u64 {
-        self.extents.bytes()
-    }
-
     /// Entries in slabs, to be walked.
     pub(in crate::store) fn slabs(&self) -> &Slabs {
         &self.slabs
@@ -459,6 +377,3 @@ impl Database {
         self.index.scan(cursor, count, &keys!(self), visit)
     }
 }
-
-/// The index of a nearly empty database is not the cost of its only key.
-const INDEX_SHARE_AT_MOST: u64 = 16;

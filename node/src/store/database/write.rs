@@ -1,12 +1,13 @@
-//! Writing: new entries, other values, edits in place, expiries.
+//! Writing whole values: new entries, other contents, expiries, other keys.
 //! Invariant: whatever fails, fails before anything was changed.
 
-use super::{Database, Found, Keys, Marks, NewValue, keys};
-use crate::store::entry::{self, Draft, Entry, Form, IntegerBytes, LONGEST_INLINE_KEY};
+use super::{Belongings, Database, Found, Keys, Marks, keys};
+use crate::store::content::{Body, Content};
+use crate::store::entry::{self, Draft, Entry, Form, LONGEST_INLINE_KEY, LongKey, Place};
+use crate::store::error::StoreFull;
 use crate::store::key::Key;
 use crate::store::reclaim::Reclaimer;
 use crate::store::slab::{ClassId, Handle, MAX_ENTRY_BYTES};
-use crate::store::value::StoreFull;
 
 impl Database {
     /// Adds a key that is not there.
@@ -14,12 +15,35 @@ impl Database {
     pub(in crate::store) fn insert(
         &mut self,
         key: Key<'_>,
-        value: NewValue<'_>,
+        content: Content<'_>,
         marks: Marks,
     ) -> Result<(), StoreFull> {
-        self.with_draft(key, value, marks, |database, draft| {
+        if key.bytes.len() > LONGEST_INLINE_KEY {
+            return self.insert_long(key, content, marks);
+        }
+        self.with_draft(key.bytes, content, marks, |database, draft| {
             database.add(key, draft)
         })
+    }
+
+    #[inline(never)]
+    fn insert_long(
+        &mut self,
+        key: Key<'_>,
+        content: Content<'_>,
+        marks: Marks,
+    ) -> Result<(), StoreFull> {
+        let extent = self.outside.extents.add(key.bytes, 0)?;
+        let hash = key.hash;
+        let part = LongKey { hash, extent }.bytes();
+        let added = self.with_draft(&part, content, marks, |database, mut draft| {
+            draft.long_key = true;
+            database.add(key, draft)
+        });
+        if added.is_err() {
+            self.outside.extents.forget(extent);
+        }
+        added
     }
 
     #[inline]
@@ -34,34 +58,25 @@ impl Database {
         Ok(())
     }
 
-    /// Gives another value, expiry and mark to a key that is there.
+    /// Gives another content, expiry and mark to a key that is there.
     #[inline]
     pub(in crate::store) fn overwrite(
         &mut self,
         found: Found,
-        key: Key<'_>,
-        value: NewValue<'_>,
+        content: Content<'_>,
         marks: Marks,
         reclaimer: &mut Reclaimer,
     ) -> Result<(), StoreFull> {
-        let integer;
-        let (form, part) = match value {
-            NewValue::Integer(number) => {
-                integer = IntegerBytes::new(number);
-                (Form::Integer, integer.as_bytes())
-            }
-            NewValue::Bytes(bytes) => (Form::Bytes, bytes),
-            NewValue::Edited { .. } => {
-                return self.overwrite_elsewhere(found, key, value, marks, reclaimer);
-            }
-        };
-        if self.overwrite_in_place(found.handle, form, part, marks) {
+        if let Body::Bytes(bytes) = content.body
+            && self.overwrite_in_place(found.handle, content.form, bytes, marks)
+        {
             return Ok(());
         }
-        self.overwrite_elsewhere(found, key, value, marks, reclaimer)
+        self.overwrite_elsewhere(found, content, marks, reclaimer)
+            .map(|_| ())
     }
 
-    /// The common case: the entry has no extent and keeps its class, and has an expiry if it had one before. `false`, with nothing changed, in all others.
+    /// The common case: the value stands in the entry and the entry keeps its class, and its expiry has as many bytes as before. `false`, with nothing changed, in all others.
     #[inline]
     fn overwrite_in_place(
         &mut self,
@@ -73,176 +88,108 @@ impl Database {
         let old = self.entry(handle);
         let old_len = old.value_part().len();
         let len = old.len() - old_len + part.len();
-        let fits = old.is_whole()
+        let fits = old.place() == Place::Inline
             && old.expiry().is_some() == marks.expiry.is_some()
             && len <= MAX_ENTRY_BYTES
             && ClassId::of(len) == old.class();
         if !fits {
             return false;
         }
-        entry::replace_value(self.slabs.bytes_mut(handle), form, part, marks.mark);
+        let bytes = self.slabs.bytes_mut(handle);
         if let Some(at) = marks.expiry {
-            entry::set_expiry(self.slabs.bytes_mut(handle), at);
+            if !entry::set_expiry(bytes, at) {
+                return false;
+            }
+            entry::replace_value(bytes, form, part, marks.mark);
             self.slabs.note_expiry(handle, at);
+        } else {
+            entry::replace_value(bytes, form, part, marks.mark);
         }
         self.dataset = self.dataset + part.len() as u64 - old_len as u64;
         true
     }
 
-    fn overwrite_elsewhere(
+    /// The general case; says where the entry is then, in the same place of the index.
+    pub(super) fn overwrite_elsewhere(
         &mut self,
         found: Found,
-        key: Key<'_>,
-        value: NewValue<'_>,
+        content: Content<'_>,
         marks: Marks,
         reclaimer: &mut Reclaimer,
-    ) -> Result<(), StoreFull> {
-        let old_extent = self.entry(found.handle).extent();
-        self.with_draft(key, value, marks, |database, draft| {
-            database.rewrite(found, draft).map(|_| ())
-        })?;
-        if let Some(id) = old_extent {
-            self.extents.remove(id, reclaimer);
-        }
-        Ok(())
-    }
-
-    /// Gives the extent of `from` to the key `to`, over what is `there`, and removes `from`. `false`, with nothing changed, where that cannot be done: no extent, or a long key in it.
-    pub(in crate::store) fn rename_extent(
-        &mut self,
-        from: Key<'_>,
-        to: Key<'_>,
-        there: Option<Found>,
-        mark: u16,
-        reclaimer: &mut Reclaimer,
-    ) -> Result<bool, StoreFull> {
-        let Some(old) = self.find(from).map(|found| self.entry(found.handle)) else {
-            return Ok(false);
+    ) -> Result<Handle, StoreFull> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        let old = self.entry(found.handle);
+        let outside = Belongings::of(old);
+        let long_key = old.long_key().is_some();
+        scratch.extend_from_slice(old.key_part());
+        let written = self.with_draft(&scratch, content, marks, |database, mut draft| {
+            draft.long_key = long_key;
+            database.rewrite(found, draft)
+        });
+        self.scratch = scratch;
+        let handle = written?;
+        // The key stays.
+        let value = Belongings {
+            long_key: None,
+            ..outside
         };
-        let is_long = old.has_long_key() || to.bytes.len() > LONGEST_INLINE_KEY;
-        let Some(id) = old.extent().filter(|_| !is_long) else {
-            return Ok(false);
-        };
-        let number = id.0.to_le_bytes();
-        let draft = Draft {
-            form: Form::Extent,
-            edited: old.is_edited(),
-            long_key: false,
-            expiry: old.expiry(),
-            mark,
-            key_part: to.bytes,
-            value_part: &number,
-        };
-        match there {
-            Some(there) => {
-                let replaced = self.entry(there.handle).extent();
-                self.rewrite(there, draft)?;
-                if let Some(id) = replaced {
-                    self.extents.remove(id, reclaimer);
-                }
-            }
-            None => self.add(to, draft)?,
-        }
-        // Found anew, for entries may have moved.
-        if let Some(found) = self.find(from) {
-            self.remove_entry(found);
-        }
-        Ok(true)
+        self.drop_belongings(value, reclaimer);
+        Ok(handle)
     }
 
     /// Makes a draft, with an extent if it needs one, and lets `write` write it; the extent goes again if that fails.
     #[inline]
-    fn with_draft(
+    fn with_draft<R>(
         &mut self,
-        key: Key<'_>,
-        value: NewValue<'_>,
+        key_part: &[u8],
+        content: Content<'_>,
         marks: Marks,
-        write: impl FnOnce(&mut Self, Draft<'_>) -> Result<(), StoreFull>,
-    ) -> Result<(), StoreFull> {
+        write: impl FnOnce(&mut Self, Draft<'_>) -> Result<R, StoreFull>,
+    ) -> Result<R, StoreFull> {
         let mut draft = Draft {
-            form: Form::Bytes,
-            edited: false,
+            form: content.form,
+            place: Place::Inline,
             long_key: false,
             expiry: marks.expiry,
             mark: marks.mark,
-            key_part: key.bytes,
+            key_part,
             value_part: &[],
         };
-        let fits = |len| entry::fits_slab(key.bytes.len(), len, marks.expiry.is_some());
-        let padded;
-        let integer;
-        match value {
-            NewValue::Integer(number) if fits(size_of::<i64>()) => {
-                integer = IntegerBytes::new(number);
-                draft.form = Form::Integer;
-                draft.value_part = integer.as_bytes();
-                write(self, draft)
-            }
-            NewValue::Integer(number) => {
-                let digits = number.to_string();
-                draft.form = Form::IntegerExtent;
-                self.with_extent(key, draft, digits.as_bytes(), 0, write)
-            }
-            NewValue::Bytes(bytes) if fits(bytes.len()) => {
+        let fits = |len| entry::fits_slab(key_part.len(), len, marks.expiry);
+        let (bytes, len) = match content.body {
+            Body::Bytes(bytes) if fits(bytes.len()) => {
                 draft.value_part = bytes;
-                write(self, draft)
+                return write(self, draft);
             }
-            NewValue::Bytes(bytes) => {
-                draft.form = Form::Extent;
-                self.with_extent(key, draft, bytes, 0, write)
-            }
-            NewValue::Edited { bytes, len } => {
-                draft.edited = true;
-                if !fits(len) {
-                    draft.form = Form::Extent;
-                    return self.with_extent(key, draft, bytes, len, write);
-                }
-                padded = pad(bytes);
+            Body::Bytes(bytes) => (bytes, bytes.len()),
+            Body::Padded(bytes, len) if fits(len) => {
+                let padded = pad(bytes);
                 draft.value_part = &padded[..len];
-                write(self, draft)
+                return write(self, draft);
             }
-        }
-    }
-
-    /// The same for a draft in one of the extent forms.
-    fn with_extent(
-        &mut self,
-        key: Key<'_>,
-        draft: Draft<'_>,
-        value: &[u8],
-        min_len: usize,
-        write: impl FnOnce(&mut Self, Draft<'_>) -> Result<(), StoreFull>,
-    ) -> Result<(), StoreFull> {
-        let hash = key.hash.0.to_le_bytes();
-        let is_long = key.bytes.len() > LONGEST_INLINE_KEY;
-        let (long_key, key_part) = if is_long {
-            (key.bytes, &hash[..])
-        } else {
-            (&[][..], key.bytes)
+            Body::Padded(bytes, len) => (bytes, len),
+            Body::Object(id) => {
+                let number = id.0.to_le_bytes();
+                draft.place = Place::Object;
+                draft.value_part = &number;
+                return write(self, draft);
+            }
         };
-        let id = self.extents.add(long_key, value, min_len)?;
+        let id = self.outside.extents.add(bytes, len)?;
         let number = id.0.to_le_bytes();
-        let written = write(
-            self,
-            Draft {
-                form: draft.form,
-                edited: draft.edited,
-                long_key: is_long,
-                expiry: draft.expiry,
-                mark: draft.mark,
-                key_part,
-                value_part: &number,
-            },
-        );
+        draft.place = Place::Extent;
+        draft.value_part = &number;
+        let written = write(self, draft);
         if written.is_err() {
-            self.extents.forget(id);
+            self.outside.extents.forget(id);
         }
         written
     }
 
-    /// Writes a draft in the place of an entry, or elsewhere if its size changed; says where. The old extent is the caller's.
+    /// Writes a draft in the place of an entry, or elsewhere if its size changed; says where. What lay outside is the caller's.
     #[inline]
-    fn rewrite(&mut self, found: Found, draft: Draft<'_>) -> Result<Handle, StoreFull> {
+    pub(super) fn rewrite(&mut self, found: Found, draft: Draft<'_>) -> Result<Handle, StoreFull> {
         let old = self.entry(found.handle);
         let (old_class, old_payload) = (old.class(), self.payload(old));
         let expired = usize::from(old.expiry().is_some());
@@ -268,142 +215,144 @@ impl Database {
         Ok(handle)
     }
 
-    /// The bytes of a string that is there, made editable and at least `min_len` long.
-    pub(in crate::store) fn edit(
+    /// Gives what of `from` lies outside to the key `to`, over what is `there`, and removes `from`. `false`, with nothing changed, where the value stands in the entry.
+    pub(in crate::store) fn rename_outside(
         &mut self,
-        found: Found,
-        key: Key<'_>,
-        min_len: usize,
+        from: Key<'_>,
+        to: Key<'_>,
+        there: Option<Found>,
+        mark: u16,
         reclaimer: &mut Reclaimer,
-    ) -> Result<&mut [u8], StoreFull> {
-        let entry = self.entry(found.handle);
-        let marks = Marks {
-            expiry: entry.expiry(),
-            mark: entry.mark(),
+    ) -> Result<bool, StoreFull> {
+        let Some(old) = self.find(from).map(|found| self.entry(found.handle)) else {
+            return Ok(false);
         };
-        match (entry.form(), entry.extent()) {
-            (_, Some(id)) => {
-                let before = self.extents.get(id).len();
-                self.extents.grow(id, min_len, reclaimer)?;
-                self.dataset += self.extents.get(id).len() - before;
-                entry::set_edited_extent(self.slabs.bytes_mut(found.handle));
-                return Ok(self.extents.get_mut(id).value_mut());
-            }
-            (Some(Form::Integer), _) => {
-                let digits = entry.integer().to_string();
-                let value = NewValue::Edited {
-                    bytes: digits.as_bytes(),
-                    len: digits.len().max(min_len),
-                };
-                self.overwrite(found, key, value, marks, reclaimer)?;
-            }
-            _ if entry.value_part().len() >= min_len => {
-                let bytes = self.slabs.bytes_mut(found.handle);
-                entry::set_edited(bytes);
-                return Ok(entry::value_part_mut(bytes));
-            }
-            _ if self.grows_in_place(found.handle, min_len) => {
-                let before = entry.value_part().len();
-                self.dataset += (min_len - before) as u64;
-                let bytes = self.slabs.bytes_mut(found.handle);
-                entry::grow_value(bytes, min_len);
-                entry::set_edited(bytes);
-                return Ok(entry::value_part_mut(bytes));
-            }
-            _ => {
-                let mut scratch = std::mem::take(&mut self.scratch);
-                scratch.clear();
-                scratch.extend_from_slice(self.entry(found.handle).value_part());
-                let value = NewValue::Edited {
-                    bytes: &scratch,
-                    len: min_len,
-                };
-                let written = self.overwrite(found, key, value, marks, reclaimer);
-                self.scratch = scratch;
-                written?;
+        let (form, place, expiry) = (old.form(), old.place(), old.expiry());
+        if place == Place::Inline {
+            return Ok(false);
+        }
+        let mut number = [0; 4];
+        number.copy_from_slice(old.value_part());
+        let renamed = self.put_part(to, there, form, place, &number, Marks { expiry, mark });
+        let replaced = renamed?;
+        self.drop_belongings(replaced, reclaimer);
+        // Found anew, for entries may have moved.
+        if let Some(found) = self.find(from) {
+            let long_key = self.entry(found.handle).long_key();
+            self.remove_entry(found);
+            if let Some(long) = long_key {
+                self.outside.extents.remove(long.extent, reclaimer);
             }
         }
-        self.editable(key).ok_or(StoreFull)
+        Ok(true)
     }
 
-    /// Whether an entry in bytes form with a value of `len` bytes has the same class.
-    fn grows_in_place(&self, handle: Handle, len: usize) -> bool {
-        let entry = self.entry(handle);
-        let grown = entry.len() - entry.value_part().len() + len;
-        grown <= MAX_ENTRY_BYTES && ClassId::of(grown) == entry.class()
-    }
-
-    /// The bytes of a string that [`Database::edit`] or an insertion made editable.
-    pub(in crate::store) fn editable(&mut self, key: Key<'_>) -> Option<&mut [u8]> {
-        let found = self.find(key)?;
-        match self.entry(found.handle).extent() {
-            Some(id) => Some(self.extents.get_mut(id).value_mut()),
-            None => Some(entry::value_part_mut(self.slabs.bytes_mut(found.handle))),
+    /// Writes an entry of `to` whose value lies outside already; what the value there had outside is the caller's.
+    fn put_part(
+        &mut self,
+        to: Key<'_>,
+        there: Option<Found>,
+        form: Form,
+        place: Place,
+        number: &[u8],
+        marks: Marks,
+    ) -> Result<Belongings, StoreFull> {
+        let none = Belongings {
+            long_key: None,
+            extent: None,
+            object: None,
+        };
+        let mut draft = Draft {
+            form,
+            place,
+            long_key: false,
+            expiry: marks.expiry,
+            mark: marks.mark,
+            key_part: to.bytes,
+            value_part: number,
+        };
+        if let Some(there) = there {
+            let old = self.entry(there.handle);
+            let replaced = Belongings {
+                long_key: None,
+                ..Belongings::of(old)
+            };
+            // The key that is there stays as it is.
+            let mut key_part = [0; LONGEST_INLINE_KEY];
+            let key_part = &mut key_part[..old.key_part().len()];
+            key_part.copy_from_slice(old.key_part());
+            draft.long_key = old.long_key().is_some();
+            draft.key_part = key_part;
+            self.rewrite(there, draft)?;
+            return Ok(replaced);
         }
+        if to.bytes.len() <= LONGEST_INLINE_KEY {
+            self.add(to, draft)?;
+            return Ok(none);
+        }
+        let extent = self.outside.extents.add(to.bytes, 0)?;
+        let hash = to.hash;
+        let part = LongKey { hash, extent }.bytes();
+        draft.long_key = true;
+        draft.key_part = &part;
+        let added = self.add(to, draft);
+        if added.is_err() {
+            self.outside.extents.forget(extent);
+        }
+        added.map(|()| none)
     }
 
     /// Sets, changes or takes away the expiry of an entry.
     pub(in crate::store) fn set_expiry(
         &mut self,
         found: Found,
-        key: Key<'_>,
         expiry: Option<u64>,
         reclaimer: &mut Reclaimer,
     ) -> Result<(), StoreFull> {
         let old = self.entry(found.handle);
         match (old.expiry(), expiry) {
             (None, None) => return Ok(()),
-            (Some(_), Some(at)) => {
-                entry::set_expiry(self.slabs.bytes_mut(found.handle), at);
+            (Some(_), Some(at)) if entry::set_expiry(self.slabs.bytes_mut(found.handle), at) => {
                 self.slabs.note_expiry(found.handle, at);
                 return Ok(());
             }
             _ => {}
         }
-        let mark = old.mark();
-        let len = old.len();
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
-        scratch.extend_from_slice(&self.slabs.bytes(found.handle)[..len.max(8)]);
-        let written = self.rewrite_with_expiry(
-            found,
-            key,
-            Entry::new(&scratch),
-            Marks { expiry, mark },
-            reclaimer,
-        );
+        let old = self.entry(found.handle);
+        // A header is read as eight bytes.
+        scratch.extend_from_slice(&self.slabs.bytes(found.handle)[..old.len().max(8)]);
+        let old = Entry::new(&scratch);
+        let mark = old.mark();
+        let written = self.rewrite_with(found, old, Marks { expiry, mark }, reclaimer);
         self.scratch = scratch;
         written
     }
 
-    fn rewrite_with_expiry(
+    /// Writes an entry, of which `old` is a copy, with another expiry.
+    fn rewrite_with(
         &mut self,
         found: Found,
-        key: Key<'_>,
         old: Entry<'_>,
         marks: Marks,
         reclaimer: &mut Reclaimer,
     ) -> Result<(), StoreFull> {
         let (key_part, value_part) = (old.key_part(), old.value_part());
-        let Some(form) = old.form() else {
-            return Ok(());
-        };
-        if !entry::fits_slab(key_part.len(), value_part.len(), marks.expiry.is_some()) {
-            // Only bytes can be so long that six bytes more need an extent.
-            let value = if old.is_edited() {
-                NewValue::Edited {
-                    bytes: value_part,
-                    len: value_part.len(),
-                }
-            } else {
-                NewValue::Bytes(value_part)
+        if !entry::fits_slab(key_part.len(), value_part.len(), marks.expiry) {
+            // The value must have stood in the entry: a number always fits.
+            let content = Content {
+                form: old.form(),
+                body: Body::Bytes(value_part),
             };
-            return self.overwrite(found, key, value, marks, reclaimer);
+            return self
+                .overwrite_elsewhere(found, content, marks, reclaimer)
+                .map(|_| ());
         }
         let draft = Draft {
-            form,
-            edited: old.is_edited(),
-            long_key: old.has_long_key(),
+            form: old.form(),
+            place: old.place(),
+            long_key: old.long_key().is_some(),
             expiry: marks.expiry,
             mark: marks.mark,
             key_part,
@@ -431,6 +380,10 @@ impl Database {
             expiry: None,
             mark: 0,
         };
-        self.insert(key, NewValue::Bytes(b"value"), marks)
+        let content = Content {
+            form: Form::new(entry::Kind::String, 0),
+            body: Body::Bytes(b"value"),
+        };
+        self.insert(key, content, marks)
     }
 }

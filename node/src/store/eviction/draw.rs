@@ -121,7 +121,7 @@ fn expiring_in_page(
         .map(|step| slabs.place(class, from + (start + step) % len))
         .find(|&handle| {
             let entry = database.entry(handle);
-            entry.form().is_some() && entry.expiry().is_some()
+            entry.kind().is_some() && entry.expiry().is_some()
         })
 }
 

@@ -4,8 +4,8 @@
 use super::leaf::{LeafAt, LeafSize, POSITION_LIMIT};
 use super::line::Line;
 use super::trie::RecordId;
+use crate::store::error::StoreFull;
 use crate::store::slab::Regions;
-use crate::store::value::StoreFull;
 
 /// Leaves in a region: 3 or 4 MiB of address space.
 const LEAVES_PER_REGION: usize = 1024;

@@ -17,9 +17,9 @@ mod rebuild;
 mod scan;
 mod trie;
 
+use super::error::StoreFull;
 use super::key::KeyHash;
 use super::slab::{Handle, prefetch};
-use super::value::StoreFull;
 use leaf::{LeafAt, LeafSize};
 use line::{ELSEWHERE, IN_LIST, IN_NEIGHBOUR, IN_STASH, Line};
 use std::num::NonZeroU64;

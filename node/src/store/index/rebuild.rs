@@ -5,8 +5,8 @@ use super::HashSource;
 use super::directory::MAX_DEPTH;
 use super::leaf::{self, LeafAt, LeafSize};
 use super::trie::{LeafRecord, RecordId, Trie};
+use crate::store::error::StoreFull;
 use crate::store::slab::Handle;
-use crate::store::value::StoreFull;
 
 /// A leaf in which a key found no place is changed only if it holds more than this; else its lines are crowded by equal hashes, and no split parts those.
 const CROWDED: u16 = 320;

@@ -6,8 +6,8 @@ use super::directory::Directory;
 use super::leaf::{LeafAt, LeafSize};
 use super::line::{IN_LIST, Line};
 use crate::store::chunked::Chunked;
+use crate::store::error::StoreFull;
 use crate::store::slab::Handle;
-use crate::store::value::StoreFull;
 
 /// A handle that found no place in its leaf's lines.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@ pub(in crate::store) use class::{CLASS_COUNT, ClassId, MAX_ENTRY_BYTES};
 pub(in crate::store) use handle::{Handle, MAX_PAGES};
 pub(in crate::store) use regions::Regions;
 
-use super::value::StoreFull;
+use super::error::StoreFull;
 use class::PAGE_BYTES;
 use pages::Pages;
 

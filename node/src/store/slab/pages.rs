@@ -4,7 +4,7 @@
 use super::class::PAGE_BYTES;
 use super::handle::{Handle, PAGES_PER_REGION};
 use super::regions::Regions;
-use crate::store::value::StoreFull;
+use crate::store::error::StoreFull;
 
 /// Bytes asked of the system at once: address space, of which only touched pages become resident.
 const REGION_BYTES: usize = PAGE_BYTES * PAGES_PER_REGION;

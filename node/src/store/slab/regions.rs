@@ -1,7 +1,7 @@
 //! Memory from the system, in regions of one size: address space that costs nothing until it is written, and nothing again after it was discarded.
 //! Never: decides what lies where.
 
-use crate::store::value::StoreFull;
+use crate::store::error::StoreFull;
 use memmap2::{Advice, MmapMut, UncheckedAdvice};
 
 /// A growing array of regions.

@@ -1,8 +1,8 @@
 //! Slabs alone: places, holes, filling, pages.
 
 use super::{ClassId, HOLE, Handle, Slabs};
+use crate::store::error::StoreFull;
 use crate::store::hash::splitmix;
-use crate::store::value::StoreFull;
 use std::collections::HashMap;
 
 const LIVE: u8 = 1;

@@ -13,10 +13,25 @@ fn tick(store: &mut Store, now_ms: u64) -> usize {
     slices
 }
 
+/// Names of keys whose end was recorded since the last call.
+fn deleted(store: &mut Store) -> Vec<Vec<u8>> {
+    let effects = String::from_utf8(store.take_effects()).unwrap();
+    let mut words = effects
+        .split("\r\n")
+        .filter(|line| !line.starts_with(['*', '$']));
+    let mut names = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "del" {
+            names.extend(words.next().map(|name| name.as_bytes().to_vec()));
+        }
+    }
+    names
+}
+
 #[test]
 fn a_storm_of_keys_due_at_once_is_over_within_five_seconds() {
     let mut store = store(2);
-    store.keep_expired(true);
+    store.start_recording();
     for number in 0..200_000 {
         let len = usize::try_from(number % 300).unwrap();
         put_until(&mut store, &numbered(number), &vec![b'v'; len], NOON + 1000);
@@ -24,6 +39,7 @@ fn a_storm_of_keys_due_at_once_is_over_within_five_seconds() {
     for number in 200_000..250_000 {
         put(&mut store, &numbered(number), b"stays");
     }
+    store.take_effects();
     for now_ms in (NOON..NOON + 1000).step_by(100) {
         tick(&mut store, now_ms);
     }
@@ -32,10 +48,9 @@ fn a_storm_of_keys_due_at_once_is_over_within_five_seconds() {
     let mut names = HashSet::new();
     for now_ms in (NOON + 1000..NOON + 6000).step_by(100) {
         tick(&mut store, now_ms);
-        store.take_expired(&mut |db, name| {
-            assert_eq!(db, DB);
-            assert!(names.insert(name.to_vec()), "told once");
-        });
+        for name in deleted(&mut store) {
+            assert!(names.insert(name), "told once");
+        }
     }
     assert_eq!(store.len(DB), 50_000);
     assert_eq!(store.len_expiring(DB), 0);
@@ -117,7 +132,7 @@ fn an_expired_key_is_gone_for_every_way_of_asking() {
         |store, name| store.remove(DB, name),
         |store, name| store.expiry(DB, name).is_some(),
         |store, name| store.set_expiry(DB, name, None).unwrap(),
-        |store, name| store.string_encoding(DB, name).is_some(),
+        |store, name| encoding(store, DB, name).is_some(),
     ];
     for way in ways {
         let mut store = store(1);
@@ -130,19 +145,22 @@ fn an_expired_key_is_gone_for_every_way_of_asking() {
         assert_eq!(store.counters().expired_keys, 1);
     }
     let mut store = store(1);
-    store.keep_expired(true);
+    store.start_recording();
     put_until(&mut store, b"name", b"v", NOON + 5);
     store.set_now(NOON + 6);
     let name = key(&store, b"name");
-    store.set(DB, name, b"new", ExpiryChange::Keep).unwrap();
+    let _before = store.take_effects();
+    set(&mut store, DB, name, b"new", ExpiryChange::Keep).unwrap();
     assert_eq!(
         store.expiry(DB, name),
         Some(None),
         "an expired key's time is not kept"
     );
-    let mut told = Vec::new();
-    store.take_expired(&mut |_, name| told.push(name.to_vec()));
-    assert_eq!(told, [b"name".to_vec()]);
+    let told = String::from_utf8(store.take_effects()).unwrap();
+    assert_eq!(
+        told,
+        "*2\r\n$3\r\ndel\r\n$4\r\nname\r\n*4\r\n$3\r\nset\r\n$4\r\nname\r\n$3\r\nnew\r\n$7\r\nKEEPTTL\r\n"
+    );
 }
 
 #[test]

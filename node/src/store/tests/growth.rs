@@ -1,7 +1,6 @@
 //! Growth and its limits: hot slots, equal hashes, no handles left.
 
 use super::*;
-use crate::store::StoreFull;
 use std::sync::Arc;
 
 #[test]
@@ -68,7 +67,7 @@ fn a_keyspace_without_handles_refuses_and_changes_nothing() {
     let refused = loop {
         let name = numbered(stored);
         let name = key(&store, &name);
-        match store.set(DB, name, &value, ExpiryChange::Clear) {
+        match set(&mut store, DB, name, &value, ExpiryChange::Clear) {
             Ok(()) => stored += 1,
             Err(refused) => break refused,
         }
@@ -78,17 +77,17 @@ fn a_keyspace_without_handles_refuses_and_changes_nothing() {
     let first = numbered(0);
     let first = key(&store, &first);
     assert_eq!(
-        store.set(DB, first, &[b'w'; 200], ExpiryChange::Clear),
+        set(&mut store, DB, first, &[b'w'; 200], ExpiryChange::Clear),
         Err(StoreFull)
     );
     assert_eq!(store.set_expiry(DB, first, Some(NOON + 1)), Err(StoreFull));
-    assert_eq!(store.string_mut(DB, first, 5000).err(), Some(StoreFull));
+    assert_eq!(edit(&mut store, DB, first, 5000, |_| ()), Err(StoreFull));
     assert_eq!(
-        store.peek(DB, first),
-        Some(Value::String(StringValue::Bytes(&value)))
+        string(store.peek(DB, first)),
+        Some(StringRef::Bytes(&value))
     );
     assert_eq!(
-        store.set(DB, first, &[b'w'; 80], ExpiryChange::Keep),
+        set(&mut store, DB, first, &[b'w'; 80], ExpiryChange::Keep),
         Ok(())
     );
     check_books(&store);
@@ -134,10 +133,10 @@ fn appending_byte_by_byte_reaches_a_long_value_without_copying_it_each_time() {
     let mut store = store(1);
     let name = key(&store, b"log");
     for len in 1..=300_000_usize {
-        let bytes = store.string_mut(DB, name, len).unwrap();
-        bytes[len - 1] = len.to_le_bytes()[0];
+        let last = len.to_le_bytes()[0];
+        edit(&mut store, DB, name, len, |bytes| bytes[len - 1] = last).unwrap();
     }
-    let Some(Value::String(StringValue::Bytes(bytes))) = store.peek(DB, name) else {
+    let Some(StringRef::Bytes(bytes)) = string(store.peek(DB, name)) else {
         panic!("a string of bytes");
     };
     assert!((1..=300_000_usize).all(|len| bytes[len - 1] == len.to_le_bytes()[0]));
@@ -157,13 +156,13 @@ fn a_value_in_an_offered_buffer_is_kept_where_it_is() {
         buffer.reserve_exact(capacity - buffer.len());
         let buffer = Arc::new(buffer);
         store.offer(DB, Arc::clone(&buffer));
-        let set = store.set(DB, name, &buffer[6..100_006], ExpiryChange::Clear);
+        let set = set(store, DB, name, &buffer[6..100_006], ExpiryChange::Clear);
         store.withdraw(DB);
         set.unwrap();
         buffer
     };
-    let value = |store: &mut Store| match store.peek(DB, name) {
-        Some(Value::String(StringValue::Bytes(bytes))) => (bytes.as_ptr().addr(), bytes.to_vec()),
+    let value = |store: &mut Store| match string(store.peek(DB, name)) {
+        Some(StringRef::Bytes(bytes)) => (bytes.as_ptr().addr(), bytes.to_vec()),
         other => panic!("a string of bytes: {other:?}"),
     };
     for (capacity, is_kept) in [(100_008, true), (200_000, false)] {
@@ -175,12 +174,11 @@ fn a_value_in_an_offered_buffer_is_kept_where_it_is() {
     }
     // Edited while somebody else still holds the buffer, and afterwards.
     let buffer = offer(&mut store, 100_008);
-    store.string_mut(DB, name, 100_000).unwrap()[0] = b'w';
+    edit(&mut store, DB, name, 100_000, |bytes| bytes[0] = b'w').unwrap();
     assert_eq!(buffer[6], b'v');
     drop(buffer);
     drop(offer(&mut store, 100_008));
-    let longer = store.string_mut(DB, name, 150_000).unwrap();
-    longer[0] = b'w';
+    edit(&mut store, DB, name, 150_000, |bytes| bytes[0] = b'w').unwrap();
     let (_, bytes) = value(&mut store);
     assert_eq!(bytes[..3], *b"wvv");
     assert_eq!(bytes[99_998..100_003], *b"vv\0\0\0");
@@ -201,11 +199,11 @@ fn a_value_from_elsewhere_is_copied_while_a_buffer_is_offered() {
         let buffer = Arc::new(values[offered].clone());
         for value in &values {
             store.offer(DB, Arc::clone(&buffer));
-            let set = store.set(DB, name, value, ExpiryChange::Clear);
+            let set = set(&mut store, DB, name, value, ExpiryChange::Clear);
             store.withdraw(DB);
             set.unwrap();
             assert_eq!(Arc::strong_count(&buffer), 1, "nothing of it is kept");
-            assert_eq!(owned(store.peek(DB, name).unwrap()), *value);
+            assert_eq!(owned(string(store.peek(DB, name)).unwrap()), *value);
         }
     }
     check_books(&store);

@@ -3,13 +3,18 @@
 use super::hash::splitmix;
 use super::plain::PlainStore;
 use super::slab::ClassId;
-use super::{DbIndex, EXPIRE_SLICE, ExpiryChange, Key, KeyHash, Store, StringValue, Value};
+use super::{
+    DbIndex, EXPIRE_SLICE, Eviction, ExpiryChange, Key, KeyHash, Store, StoreFull, StringEdit,
+    StringEncoding, StringRef, Value, Wording,
+};
 use std::collections::{HashMap, HashSet};
 
+mod door;
 mod eviction;
 mod expiry;
 mod growth;
 mod model;
+mod object;
 mod scan;
 
 /// A Friday noon.
@@ -30,15 +35,48 @@ fn store(databases: u8) -> Store {
     store
 }
 
+fn set(
+    store: &mut Store,
+    db: DbIndex,
+    name: Key<'_>,
+    value: &[u8],
+    expiry: ExpiryChange,
+) -> Result<(), StoreFull> {
+    StringEdit::put(store.slot(db, name), value, expiry)
+}
+
 fn put(store: &mut Store, name: &[u8], value: &[u8]) {
     let name = key(store, name);
-    store.set(DB, name, value, ExpiryChange::Clear).unwrap();
+    set(store, DB, name, value, ExpiryChange::Clear).unwrap();
 }
 
 fn put_until(store: &mut Store, name: &[u8], value: &[u8], at_ms: u64) {
     let name = key(store, name);
-    let expiry = ExpiryChange::At(at_ms);
-    store.set(DB, name, value, expiry).unwrap();
+    set(store, DB, name, value, ExpiryChange::At(at_ms)).unwrap();
+}
+
+/// Lets `change` edit a string where it lies, with at least `min_len` bytes.
+fn edit<R>(
+    store: &mut Store,
+    db: DbIndex,
+    name: Key<'_>,
+    min_len: usize,
+    change: impl FnOnce(&mut [u8]) -> R,
+) -> Result<R, StoreFull> {
+    let string = StringEdit::of(store.slot(db, name)).expect("a string");
+    let words: [&[u8]; 2] = [b"edited", name.bytes];
+    string.edit_bytes(min_len, Wording::Words(&words), |bytes| {
+        (true, change(bytes))
+    })
+}
+
+fn string(value: Option<Value<'_>>) -> Option<StringRef<'_>> {
+    value.map(|value| StringRef::of(value).expect("a string"))
+}
+
+fn encoding(store: &mut Store, db: DbIndex, name: Key<'_>) -> Option<StringEncoding> {
+    let value = store.peek(db, name)?;
+    Some(StringEncoding::of(value).expect("a string"))
 }
 
 fn numbered(number: u64) -> Vec<u8> {
@@ -92,9 +130,9 @@ fn check_books(store: &Store) {
     }
 }
 
-fn owned(value: Value<'_>) -> Vec<u8> {
+fn owned(value: StringRef<'_>) -> Vec<u8> {
     match value {
-        Value::String(StringValue::Integer(number)) => number.to_string().into_bytes(),
-        Value::String(StringValue::Bytes(bytes)) => bytes.to_vec(),
+        StringRef::Integer(number) => number.to_string().into_bytes(),
+        StringRef::Bytes(bytes) => bytes.to_vec(),
     }
 }

@@ -39,7 +39,7 @@ impl Pair {
     fn name(&mut self, keys: u64) -> Vec<u8> {
         let number = self.draw(keys);
         match number % 50 {
-            0 => vec![b'l'; 2000 + usize::try_from(number % 200).unwrap()],
+            0 => vec![b'l'; 1000 + usize::try_from(number % 200).unwrap()],
             1..=5 => format!("{{tag}}{number}").into_bytes(),
             6 => format!("{number}{}", "x".repeat(200)).into_bytes(),
             _ => numbered(number),
@@ -90,41 +90,40 @@ impl Pair {
         };
         if self.draw(10) < writes {
             let (value, expiry) = (self.value(), self.expiry());
-            self.real.set(db, ours, &value, expiry).unwrap();
-            self.plain.set(db, theirs, &value, expiry).unwrap();
+            set(&mut self.real, db, ours, &value, expiry).unwrap();
+            self.plain.set(db, theirs, &value, expiry);
         }
         match self.draw(26) {
             0..=3 => {
                 assert_eq!(self.real.remove(db, ours), self.plain.remove(db, theirs));
             }
             4..=8 => {
-                assert_eq!(self.real.get(db, ours), self.plain.get(db, theirs));
+                assert_eq!(string(self.real.get(db, ours)), self.plain.get(db, theirs));
             }
             9 => {
                 let at = (self.draw(2) == 0).then(|| self.now_ms + self.draw(20_000));
-                assert_eq!(
+                let (one, other) = (
                     self.real.set_expiry(db, ours, at),
-                    self.plain.set_expiry(db, theirs, at)
+                    self.plain.set_expiry(db, theirs, at),
                 );
+                assert_eq!(one, Ok(other));
             }
             10 => assert_eq!(self.real.expiry(db, ours), self.plain.expiry(db, theirs)),
             11 | 12 => self.edit(db, ours, theirs),
             13 => self.copy(db, ours, theirs, keys),
             14 => {
                 let number = splitmix(&mut self.chance).cast_signed();
-                let expiry = self.expiry();
-                self.real.set_integer(db, ours, number, expiry).unwrap();
-                self.plain.set_integer(db, theirs, number, expiry).unwrap();
+                let string = StringEdit::of(self.real.slot(db, ours)).unwrap();
+                string.set_integer(number).unwrap();
+                self.plain
+                    .set_integer(db, theirs, number, ExpiryChange::Keep);
             }
-            20 if name.len() < 2000 => {
+            20 => {
                 let text = self.draw(1000).to_string();
                 let expiry = self.expiry();
-                self.real
-                    .set_text(db, ours, text.as_bytes(), expiry)
-                    .unwrap();
-                self.plain
-                    .set_text(db, theirs, text.as_bytes(), expiry)
-                    .unwrap();
+                let slot = self.real.slot(db, ours);
+                StringEdit::put_text(slot, text.as_bytes(), expiry).unwrap();
+                self.plain.set_text(db, theirs, text.as_bytes(), expiry);
             }
             21 => self.rename(db, ours, theirs, keys),
             15 => self.pass(20),
@@ -135,7 +134,7 @@ impl Pair {
             17 => {
                 let other = self.db();
                 if self.draw(50) == 0 {
-                    self.real.swap(db, other);
+                    self.real.swap(DB, db, other);
                     self.plain.swap(db, other);
                 }
             }
@@ -147,7 +146,7 @@ impl Pair {
             19 => self.random_key(db),
             _ => {
                 assert_eq!(
-                    self.real.string_encoding(db, ours),
+                    encoding(&mut self.real, db, ours),
                     self.plain.string_encoding(db, theirs)
                 );
             }
@@ -159,7 +158,10 @@ impl Pair {
             self.real.expect_stray(db, ours.hash, &mut expected);
         }
         self.real.prefetch_expected(db, &mut expected);
-        assert_eq!(self.real.peek(db, ours), self.plain.peek(db, theirs));
+        assert_eq!(
+            string(self.real.peek(db, ours)),
+            self.plain.peek(db, theirs)
+        );
         assert_eq!(
             self.real.usage(db, ours).map(|usage| usage.idle_seconds),
             self.plain.usage(db, theirs).map(|usage| usage.idle_seconds)
@@ -173,15 +175,15 @@ impl Pair {
             _ => self.draw(200),
         };
         let len = usize::try_from(len).unwrap();
-        let (one, other) = (
-            self.real.string_mut(db, ours, len).unwrap(),
-            self.plain.string_mut(db, theirs, len).unwrap(),
-        );
-        assert_eq!(one, other);
-        if let Some(at) = len.checked_sub(1) {
-            one[at] = b'e';
-            other[at] = b'e';
-        }
+        let other = self.plain.string_mut(db, theirs, len).unwrap();
+        let edited = edit(&mut self.real, db, ours, len, |one| {
+            assert_eq!(one, other);
+            if let Some(at) = len.checked_sub(1) {
+                one[at] = b'e';
+                other[at] = b'e';
+            }
+        });
+        edited.unwrap();
     }
 
     fn copy(&mut self, db: DbIndex, ours: Key<'_>, theirs: Key<'_>, keys: u64) {
@@ -204,34 +206,40 @@ impl Pair {
                 hash: their_hash,
             };
             let other = self.plain.copy(db, theirs, to_db, to);
-            assert_eq!(one, other);
+            assert_eq!(one, Ok(other));
         }
     }
 
     fn rename(&mut self, db: DbIndex, ours: Key<'_>, theirs: Key<'_>, keys: u64) {
         let (to_db, to) = (self.db(), self.name(keys));
-        if db == to_db && to == ours.bytes {
+        let moves = db != to_db;
+        let to = if moves { ours.bytes } else { &to };
+        if !moves && to == ours.bytes {
             return;
         }
-        let (our_hash, their_hash) = (self.real.hash(&to), self.plain.hash(&to));
         let (our_to, their_to) = (
             Key {
-                bytes: &to,
-                hash: our_hash,
+                bytes: to,
+                hash: self.real.hash(to),
             },
             Key {
-                bytes: &to,
-                hash: their_hash,
+                bytes: to,
+                hash: self.plain.hash(to),
             },
         );
-        let one = self.real.rename(db, ours, to_db, our_to);
-        let other = self.plain.copy(db, theirs, to_db, their_to);
-        if other == Ok(true) {
+        let one = if moves {
+            self.real.move_key(db, ours, to_db)
+        } else {
+            self.real.rename(db, ours, our_to)
+        };
+        let is_taken = moves && self.plain.peek(to_db, their_to).is_some();
+        let other = !is_taken && self.plain.copy(db, theirs, to_db, their_to);
+        if other {
             self.plain.remove(db, theirs);
         }
-        assert_eq!(one, other);
+        assert_eq!(one, Ok(other));
         assert_eq!(
-            self.real.peek(to_db, our_to),
+            string(self.real.peek(to_db, our_to)),
             self.plain.peek(to_db, their_to)
         );
     }
@@ -283,7 +291,7 @@ impl Pair {
             let mut cursor = 0;
             loop {
                 cursor = self.real.scan(db, cursor, 10, &mut |name, value| {
-                    let twice = ours.insert(name.to_vec(), owned(value));
+                    let twice = ours.insert(name.to_vec(), owned(StringRef::of(value).unwrap()));
                     assert_eq!(twice, None, "nothing moves, so nothing is seen twice");
                 });
                 if cursor == 0 {

@@ -180,7 +180,10 @@ pub(super) fn persistence(call: &Call<'_>, text: &mut String) {
             ("current_fork_perc", &"0.00"),
             ("current_save_keys_processed", &0),
             ("current_save_keys_total", &0),
-            ("rdb_changes_since_last_save", &call.effects.changes()),
+            (
+                "rdb_changes_since_last_save",
+                &call.store.effects().changes(),
+            ),
             ("rdb_bgsave_in_progress", &0),
             ("rdb_last_save_time", &started_seconds),
             ("rdb_last_bgsave_status", &"ok"),

@@ -1,24 +1,9 @@
-//! Effects as bytes, and the law that they replay.
+//! The law that effects replay.
 
-use super::Effects;
 use crate::commands::testing::TestNode;
-use crate::store::{DbIndex, StringValue, Value};
+use crate::store::{DbIndex, StringRef};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-
-#[test]
-fn a_select_stands_before_the_first_command_of_another_database() {
-    let mut effects = Effects::default();
-    effects.rewritten(DbIndex(0), &[b"a"]);
-    assert_eq!((effects.changes(), effects.take().len()), (1, 0));
-    effects.start_recording();
-    effects.rewritten(DbIndex(3), &[b"a", b""]);
-    effects.rewritten(DbIndex(3), &[b"b"]);
-    effects.rewritten(DbIndex(0), &[b"c"]);
-    let expected = "*2\r\n$6\r\nselect\r\n$1\r\n3\r\n*2\r\n$1\r\na\r\n$0\r\n\r\n*1\r\n$1\r\nb\r\n\
-                    *2\r\n$6\r\nselect\r\n$1\r\n0\r\n*1\r\n$1\r\nc\r\n";
-    assert_eq!(effects.take(), expected.as_bytes());
-}
 
 /// A history's next line: a command, or time going by.
 fn line() -> impl Strategy<Value = String> {
@@ -69,10 +54,9 @@ fn everything(node: &mut TestNode) -> Keyspace {
         let mut cursor = 0;
         loop {
             cursor = node.store.scan(db, cursor, 100, &mut |key, value| {
-                let Value::String(value) = value;
-                let value = match value {
-                    StringValue::Integer(number) => number.to_string().into_bytes(),
-                    StringValue::Bytes(bytes) => bytes.to_vec(),
+                let value = match StringRef::of(value).expect("a string") {
+                    StringRef::Integer(number) => number.to_string().into_bytes(),
+                    StringRef::Bytes(bytes) => bytes.to_vec(),
                 };
                 keys.push((key.to_vec(), value));
             });
@@ -99,8 +83,7 @@ proptest! {
     ) {
         let mut node = TestNode::new();
         let start_ms = node.now_ms;
-        node.executor.effects.start_recording();
-        node.store.keep_expired(true);
+        node.store.start_recording();
         for line in &history {
             match line.strip_prefix('+') {
                 Some(ms) => node.advance_ms(ms.parse().expect("a number")),
@@ -108,7 +91,7 @@ proptest! {
             }
         }
         // Whoever replays does not let keys expire by itself: it waits to be told. So its clock stands.
-        let mut log = node.executor.effects.take();
+        let mut log = node.store.take_effects();
         let mut replayed = TestNode::new();
         prop_assert_eq!(replayed.now_ms, start_ms);
         let replies = replayed.run_stream(&mut log);

@@ -1,0 +1,82 @@
+//! Values without their types: [`Value`] to be read, [`Content`] to be written. What they mean is for the faces of their kinds to say (`value/<type>/`).
+//! Pure.
+
+use super::entry::{Entry, Form, Kind, Place};
+use super::extent::Extents;
+use super::object::{Large, ObjectId, Objects};
+
+/// What does not fit into entries.
+#[derive(Debug)]
+pub(super) struct Outside {
+    pub(super) extents: Extents,
+    pub(super) objects: Objects,
+}
+
+/// A value as it is stored, of any kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a> {
+    pub(super) entry: Entry<'a>,
+    pub(super) outside: &'a Outside,
+}
+
+impl<'a> Value<'a> {
+    /// Its kind. Only entries of keys are shown as values, so there always is one.
+    #[must_use]
+    #[inline]
+    pub fn kind(self) -> Kind {
+        self.entry.kind().unwrap_or(Kind::String)
+    }
+
+    /// Kind and flavour.
+    #[inline]
+    pub(super) fn form(self) -> Form {
+        self.entry.form()
+    }
+
+    /// Whether its bytes stand in the entry itself and it has this form, but for the flavour's bits in `loose`: one comparison.
+    #[inline]
+    pub(super) fn is_inline(self, form: Form, loose: u8) -> bool {
+        self.entry.is_inline(form, loose)
+    }
+
+    /// Its bytes where they stand in the entry, as [`Value::is_inline`] said.
+    #[inline]
+    pub(super) fn inline_bytes(self) -> &'a [u8] {
+        self.entry.value_part()
+    }
+
+    /// Its bytes, in the entry or in an extent; none of an object.
+    pub(super) fn bytes(self) -> &'a [u8] {
+        match self.entry.place() {
+            Place::Inline => self.entry.value_part(),
+            Place::Extent => {
+                let extent = self.entry.extent();
+                extent.map_or(&[], |id| self.outside.extents.get(id).bytes())
+            }
+            Place::Object => &[],
+        }
+    }
+
+    /// The object that holds it, where one does.
+    pub(super) fn object(self) -> Option<&'a dyn Large> {
+        self.entry.object().map(|id| self.outside.objects.get(id))
+    }
+}
+
+/// A value to be written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Content<'a> {
+    pub(super) form: Form,
+    pub(super) body: Body<'a>,
+}
+
+/// Where a value to be written comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Body<'a> {
+    /// These bytes: in the entry where they fit, else in an extent.
+    Bytes(&'a [u8]),
+    /// The same, with zeros behind them up to a length that is no less.
+    Padded(&'a [u8], usize),
+    /// An object that is there already.
+    Object(ObjectId),
+}

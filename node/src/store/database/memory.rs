@@ -1,0 +1,87 @@
+//! What a database takes: in all, and by key.
+//! Invariant: what is counted is what a walk over all entries finds.
+
+use super::{Database, Handle};
+use crate::store::counters::MemoryUse;
+use crate::store::entry::Entry;
+
+/// The index of a nearly empty database is not the cost of its only key.
+const INDEX_SHARE_AT_MOST: u64 = 16;
+
+impl Database {
+    /// Bytes of key and value, as clients gave them.
+    #[inline]
+    pub(in crate::store) fn payload(&self, entry: Entry<'_>) -> u64 {
+        let extents = &self.outside.extents;
+        let key = match entry.long_key() {
+            Some(long) => extents.get(long.extent).len(),
+            None => entry.key_part().len() as u64,
+        };
+        let value = match (entry.extent(), entry.object()) {
+            (Some(id), _) => extents.get(id).len(),
+            (_, Some(id)) => self.outside.objects.get(id).payload(),
+            (None, None) => entry.value_part().len() as u64,
+        };
+        key + value
+    }
+
+    #[inline]
+    pub(super) fn account_added(&mut self, handle: Handle) {
+        let entry = self.entry(handle);
+        let expiry = entry.expiry();
+        self.dataset += self.payload(entry);
+        if let Some(at) = expiry {
+            self.expiring += 1;
+            self.slabs.note_expiry(handle, at);
+        }
+    }
+
+    #[inline]
+    pub(super) fn account_removed(&mut self, handle: Handle) {
+        let entry = self.entry(handle);
+        let expires = entry.expiry().is_some();
+        self.dataset -= self.payload(entry);
+        self.expiring -= usize::from(expires);
+    }
+
+    /// Bytes that an entry costs: its place, what of it lies outside, its share of the index.
+    pub(in crate::store) fn cost(&self, handle: Handle) -> usize {
+        let entry = self.entry(handle);
+        let extents = &self.outside.extents;
+        let cost_of = |id| extents.get(id).cost();
+        let key = entry.long_key().map_or(0, |long| cost_of(long.extent));
+        let value = entry.extent().map_or(0, cost_of);
+        let object = entry.object();
+        let object = object.map_or(0, |id| self.outside.objects.get(id).bytes());
+        let share = self.index.bytes() / (self.len() as u64).max(1);
+        let outside = key + value + object + share.min(INDEX_SHARE_AT_MOST);
+        entry.class().bytes() + usize::try_from(outside).unwrap_or(usize::MAX)
+    }
+
+    /// Adds this database's memory to `memory`.
+    pub(in crate::store) fn add_memory(&self, memory: &mut MemoryUse) {
+        let Self {
+            slabs,
+            index,
+            outside,
+            ..
+        } = self;
+        memory.entries += slabs.live_bytes();
+        memory.extents += outside.extents.bytes();
+        memory.objects += outside.objects.bytes();
+        memory.index += index.bytes();
+        memory.overhead += slabs.overhead_bytes() + index.overhead_bytes();
+        memory.overhead += outside.extents.table_bytes() + outside.objects.table_bytes();
+        memory.dataset += self.dataset;
+    }
+
+    /// What counts against `maxmemory`.
+    pub(in crate::store) fn used_memory(&self) -> u64 {
+        self.slabs.live_bytes() + self.outside_bytes() + self.index.bytes()
+    }
+
+    /// Bytes of what does not fit into entries.
+    pub(in crate::store) fn outside_bytes(&self) -> u64 {
+        self.outside.extents.bytes() + self.outside.objects.bytes()
+    }
+}

@@ -1,0 +1,104 @@
+//! What changed, as deterministic commands: not what was asked (`EXPIRE` → `PEXPIREAT`, `INCRBYFLOAT` → `SET`).
+//! Pure. Invariant: replaying the effects of a history on an empty store gives the same keyspace.
+
+use crate::store::key::DbIndex;
+use shared::command::CommandId;
+use shared::resp::{Args, encode_request};
+
+/// Collects the effects of one batch; reused, so that recording does not allocate.
+#[derive(Debug, Default)]
+pub struct Effects {
+    changes: u64,
+    recording: bool,
+    bytes: Vec<u8>,
+    /// The database of the last command in the log; nobody knows before the first.
+    selected: Option<DbIndex>,
+}
+
+/// How the effects tell of a change that a value's face made.
+#[derive(Clone, Copy, Debug)]
+pub enum Wording<'a> {
+    /// As the client's own command: running it again as it stands changes the keyspace in the same way.
+    Verbatim(Args<'a>),
+    /// As these words.
+    Words(&'a [&'a [u8]]),
+}
+
+impl Effects {
+    /// A change that was told as `wording`.
+    pub(in crate::store) fn append_worded(&mut self, db: DbIndex, wording: Wording<'_>) {
+        match wording {
+            Wording::Verbatim(args) => self.append(db, &mut args.iter_from(0)),
+            Wording::Words(words) => self.append_words(db, words),
+        }
+    }
+
+    /// A change that `words` would make.
+    pub(in crate::store) fn append_words(&mut self, db: DbIndex, words: &[&[u8]]) {
+        self.append(db, &mut words.iter().copied());
+    }
+
+    /// One more change that somebody asked for, recorded or not.
+    #[inline]
+    pub(super) fn count(&mut self, changes: u64) {
+        self.changes += changes;
+    }
+
+    /// Changes since the start, recorded or not (`rdb_changes_since_last_save`).
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    pub(super) fn start_recording(&mut self) {
+        self.recording = true;
+    }
+
+    /// Whether effects are kept.
+    #[must_use]
+    #[inline]
+    pub fn is_recording(&self) -> bool {
+        self.recording
+    }
+
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    fn append(&mut self, db: DbIndex, words: &mut dyn ExactSizeIterator<Item = &[u8]>) {
+        if self.recording {
+            self.select(db);
+            encode_request(&mut self.bytes, words);
+        }
+    }
+
+    fn select(&mut self, db: DbIndex) {
+        if self.selected == Some(db) {
+            return;
+        }
+        self.selected = Some(db);
+        let name = CommandId::Select.name().as_bytes();
+        let number = db.0.to_string();
+        encode_request(&mut self.bytes, [name, number.as_bytes()]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Effects;
+    use crate::store::DbIndex;
+
+    #[test]
+    fn a_select_stands_before_the_first_command_of_another_database() {
+        let mut effects = Effects::default();
+        effects.append_words(DbIndex(0), &[b"a"]);
+        assert_eq!(effects.take().len(), 0);
+        effects.start_recording();
+        effects.append_words(DbIndex(3), &[b"a", b""]);
+        effects.append_words(DbIndex(3), &[b"b"]);
+        effects.append_words(DbIndex(0), &[b"c"]);
+        let expected = "*2\r\n$6\r\nselect\r\n$1\r\n3\r\n*2\r\n$1\r\na\r\n$0\r\n\r\n*1\r\n$1\r\nb\r\n\
+                        *2\r\n$6\r\nselect\r\n$1\r\n0\r\n*1\r\n$1\r\nc\r\n";
+        assert_eq!(effects.take(), expected.as_bytes());
+    }
+}

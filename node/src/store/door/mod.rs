@@ -1,0 +1,156 @@
+//! The door: every change of a key passes here, once, when it has been made, and all who must know of it are told: the effects for the log and the followers, and whoever listens to the key.
+//! Pure. Never: changes a key itself. Invariants: effects stand in the order of the changes, so the end of an expired or evicted key stands where it happened; while nobody records and nobody listens, a change costs one branch.
+
+mod effects;
+mod listeners;
+
+pub use effects::{Effects, Wording};
+pub use listeners::{Change, Listener, TooManyInterests, Touch};
+
+use super::key::{DbIndex, Key, KeyHash};
+use listeners::Listeners;
+use shared::command::CommandId;
+
+/// Where changes are told.
+#[derive(Debug, Default)]
+pub(super) struct Door {
+    effects: Effects,
+    listeners: Listeners,
+    /// Whether anybody records or listens.
+    has_hearers: bool,
+}
+
+/// A command's name as the first word of an effect.
+pub(super) fn word(command: CommandId) -> &'static [u8] {
+    command.name().as_bytes()
+}
+
+impl Door {
+    /// What was recorded and counted.
+    #[inline]
+    pub(super) fn effects(&self) -> &Effects {
+        &self.effects
+    }
+
+    /// From now on effects are kept.
+    pub(super) fn start_recording(&mut self) {
+        self.effects.start_recording();
+        self.has_hearers = true;
+    }
+
+    /// See [`Effects`].
+    pub(super) fn take_effects(&mut self) -> Vec<u8> {
+        self.effects.take()
+    }
+
+    /// Whether a change need not even be described.
+    #[inline]
+    pub(super) fn has_hearers(&self) -> bool {
+        self.has_hearers
+    }
+
+    /// Somebody changed a key as `change` says; `tell` says how to the effects.
+    #[inline]
+    pub(super) fn changed(
+        &mut self,
+        db: DbIndex,
+        key: Key<'_>,
+        change: Change,
+        tell: impl FnOnce(&mut Effects),
+    ) {
+        self.effects.count(1);
+        if self.has_hearers {
+            self.tell(db, key.hash, change, tell);
+        }
+    }
+
+    /// A key went because somebody wanted it to.
+    #[inline]
+    pub(super) fn deleted(&mut self, db: DbIndex, key: Key<'_>) {
+        self.effects.count(1);
+        if self.has_hearers {
+            self.gone(db, key, Change::Deleted);
+        }
+    }
+
+    /// A key went by itself, as `change` says: not one of the changes that clients asked for.
+    #[cold]
+    pub(super) fn gone(&mut self, db: DbIndex, key: Key<'_>, change: Change) {
+        self.tell(db, key.hash, change, |effects| {
+            effects.append_words(db, &[word(CommandId::Del), key.bytes]);
+        });
+    }
+
+    /// A key's value stands under another name now, which may have been taken.
+    pub(super) fn renamed(
+        &mut self,
+        db: DbIndex,
+        from: (DbIndex, Key<'_>),
+        to: Key<'_>,
+        tell: impl FnOnce(&mut Effects),
+    ) {
+        let (from_db, from) = from;
+        self.effects.count(1);
+        if self.has_hearers {
+            self.tell(from_db, from.hash, Change::Deleted, tell);
+            self.listeners.touch(db, to.hash, Change::Written);
+        }
+    }
+
+    #[inline(never)]
+    fn tell(
+        &mut self,
+        db: DbIndex,
+        hash: KeyHash,
+        change: Change,
+        tell: impl FnOnce(&mut Effects),
+    ) {
+        tell(&mut self.effects);
+        self.listeners.touch(db, hash, change);
+    }
+
+    /// `removed` keys went at once, and `tell` says how; what listeners hear of it [`Door::settle`] is told.
+    pub(super) fn swept_out(&mut self, removed: usize, tell: impl FnOnce(&mut Effects)) {
+        self.effects.count(removed as u64);
+        tell(&mut self.effects);
+    }
+
+    /// A whole database became another one: `became` says what that means for a key of this hash, `None` when it neither was nor is there.
+    pub(super) fn settle(&mut self, db: DbIndex, became: impl Fn(KeyHash) -> Option<Change>) {
+        self.listeners.touch_all(db, became);
+        self.note_hearers();
+    }
+
+    /// See [`super::Store::listen`].
+    pub(super) fn listen(
+        &mut self,
+        db: DbIndex,
+        hash: KeyHash,
+        listener: Listener,
+    ) -> Result<(), TooManyInterests> {
+        self.listeners.listen(db, hash, listener)?;
+        self.has_hearers = true;
+        Ok(())
+    }
+
+    /// See [`super::Store::ignore`].
+    pub(super) fn ignore(&mut self, db: DbIndex, hash: KeyHash, listener: Listener) {
+        self.listeners.ignore(db, hash, listener);
+        self.note_hearers();
+    }
+
+    /// See [`super::Store::take_touched`].
+    pub(super) fn take_touched(&mut self) -> std::vec::Drain<'_, Touch> {
+        self.note_hearers();
+        self.listeners.take_touched()
+    }
+
+    fn note_hearers(&mut self) {
+        self.has_hearers = self.effects.is_recording() || !self.listeners.is_empty();
+    }
+
+    /// Bytes that listeners take.
+    pub(super) fn bytes(&self) -> usize {
+        self.listeners.bytes()
+    }
+}

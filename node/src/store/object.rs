@@ -1,0 +1,130 @@
+//! Values that own memory of their own: large structures, known to entries by number.
+//! Pure. Invariants: what they take is counted to the byte, also while they go; none is freed in one piece.
+
+use super::chunked::Chunked;
+use super::error::StoreFull;
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt::Debug;
+
+/// Names an object in an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ObjectId(pub(super) u32);
+
+/// A large structure: what the store must know of it. Everything else is between it and the faces of its kind.
+pub(super) trait Large: Any + Debug + Send {
+    /// Bytes that it takes, exactly; asked before and after every change, so it counts as it goes.
+    fn bytes(&self) -> u64;
+
+    /// Bytes of what clients gave it.
+    fn payload(&self) -> u64;
+
+    /// Another one that holds the same (COPY).
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    fn copied(&self) -> Result<Box<dyn Large>, StoreFull>;
+
+    /// Frees a part of it, some 20 µs' worth; `true` when nothing is left. From the first call on nobody reads it.
+    fn free_slice(&mut self) -> bool;
+}
+
+/// Objects of one database.
+#[derive(Debug)]
+pub(super) struct Objects {
+    slots: Chunked<Option<Box<dyn Large>>>,
+    /// No entry names them any more; freed a slice at a time. As many as were removed faster than slices came: their bytes count as used until then.
+    going: VecDeque<Box<dyn Large>>,
+    bytes: u64,
+}
+
+impl Objects {
+    /// None.
+    pub(super) fn new() -> Self {
+        Self {
+            slots: Chunked::new(),
+            going: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Keeps an object.
+    pub(super) fn add(&mut self, object: Box<dyn Large>) -> ObjectId {
+        self.bytes += object.bytes();
+        ObjectId(self.slots.add(Some(object)))
+    }
+
+    /// The object of this number.
+    ///
+    /// # Panics
+    /// When there is none: an entry named what was removed, our mistake.
+    pub(super) fn get(&self, id: ObjectId) -> &dyn Large {
+        let object = self.slots.get(id.0).as_ref();
+        object.expect("an entry's object is there").as_ref()
+    }
+
+    /// Lets an object be changed, and counts anew what it takes; says as well what its payload was and is.
+    ///
+    /// # Panics
+    /// As [`Objects::get`].
+    pub(super) fn edit<R>(
+        &mut self,
+        id: ObjectId,
+        change: impl FnOnce(&mut dyn Large) -> R,
+    ) -> (R, [u64; 2]) {
+        let object = self.slots.get_mut(id.0).as_mut();
+        let object = object.expect("an entry's object is there").as_mut();
+        let (bytes, payload) = (object.bytes(), object.payload());
+        let result = change(object);
+        self.bytes = self.bytes + object.bytes() - bytes;
+        (result, [payload, object.payload()])
+    }
+
+    /// Takes an object out, for another database.
+    pub(super) fn take(&mut self, id: ObjectId) -> Option<Box<dyn Large>> {
+        let object = self.slots.get_mut(id.0).take()?;
+        self.slots.release(id.0);
+        self.bytes -= object.bytes();
+        Some(object)
+    }
+
+    /// The entry that named it is gone: it will be freed slice by slice.
+    pub(super) fn remove(&mut self, id: ObjectId) {
+        if let Some(object) = self.slots.get_mut(id.0).take() {
+            self.slots.release(id.0);
+            self.going.push_back(object);
+        }
+    }
+
+    /// Frees a slice of what is going; `false` when nothing is.
+    pub(super) fn free_slice(&mut self) -> bool {
+        let Some(object) = self.going.front_mut() else {
+            return false;
+        };
+        let before = object.bytes();
+        let is_gone = object.free_slice();
+        self.bytes -= before;
+        if is_gone {
+            self.going.pop_front();
+        } else {
+            self.bytes += object.bytes();
+        }
+        true
+    }
+
+    /// Whether anything waits to be freed.
+    pub(super) fn is_freeing(&self) -> bool {
+        !self.going.is_empty()
+    }
+
+    /// Bytes taken, those that are going included.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Bytes of the table of objects.
+    pub(super) fn table_bytes(&self) -> u64 {
+        let going = self.going.capacity() * size_of::<Box<dyn Large>>();
+        (self.slots.bytes() + going) as u64
+    }
+}

@@ -1,0 +1,259 @@
+//! [`Store`]: values under other names and in other databases; whole databases cleared and exchanged.
+//! Pure. Invariant: what is copied or moved keeps its value and its expiry; its access mark starts anew.
+
+use super::content::{Body, Content};
+use super::database::Database;
+use super::door::{Change, Effects, word};
+use super::entry::Place;
+use super::error::StoreFull;
+use super::key::{DbIndex, Key, KeyHash};
+use super::keyspace::{Before, Store};
+use shared::command::CommandId;
+
+impl Store {
+    /// Copies value and expiry over `to`, which is replaced. `false` when `from` does not exist.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn copy(
+        &mut self,
+        from_db: DbIndex,
+        from: Key<'_>,
+        to_db: DbIndex,
+        to: Key<'_>,
+    ) -> Result<bool, StoreFull> {
+        if from_db == to_db && from.bytes == to.bytes {
+            return Ok(self.exists(from_db, from));
+        }
+        let copied = self.copy_value(from_db, from, to_db, to)?;
+        if copied {
+            self.door.changed(to_db, to, Change::Written, |effects| {
+                let number = to_db.0.to_string();
+                let words = [
+                    word(CommandId::Copy),
+                    from.bytes,
+                    to.bytes,
+                    b"DB",
+                    number.as_bytes(),
+                    b"REPLACE",
+                ];
+                effects.append_words(from_db, &words);
+            });
+        }
+        Ok(copied)
+    }
+
+    /// Gives what a key holds to another one of the same database, which is replaced. `false` when `from` does not exist. The two differ.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn rename(&mut self, db: DbIndex, from: Key<'_>, to: Key<'_>) -> Result<bool, StoreFull> {
+        let renamed = self.rename_outside(db, from, to)? || self.move_value(db, from, db, to)?;
+        if renamed {
+            self.door.renamed(db, (db, from), to, |effects| {
+                let words = [word(CommandId::Rename), from.bytes, to.bytes];
+                effects.append_words(db, &words);
+            });
+        }
+        Ok(renamed)
+    }
+
+    /// Moves a key to another database. `false` when it does not exist, or exists there.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn move_key(
+        &mut self,
+        from_db: DbIndex,
+        key: Key<'_>,
+        to_db: DbIndex,
+    ) -> Result<bool, StoreFull> {
+        if !self.exists(from_db, key) || self.exists(to_db, key) {
+            return Ok(false);
+        }
+        let moved =
+            self.move_object(from_db, key, to_db)? || self.move_value(from_db, key, to_db, key)?;
+        if moved {
+            self.door.renamed(to_db, (from_db, key), key, |effects| {
+                let number = to_db.0.to_string();
+                let words = [word(CommandId::Move), key.bytes, number.as_bytes()];
+                effects.append_words(from_db, &words);
+            });
+        }
+        Ok(moved)
+    }
+
+    /// By way of a copy.
+    fn move_value(
+        &mut self,
+        from_db: DbIndex,
+        from: Key<'_>,
+        to_db: DbIndex,
+        to: Key<'_>,
+    ) -> Result<bool, StoreFull> {
+        let copied = self.copy_value(from_db, from, to_db, to)?;
+        // Found anew, for entries may have moved.
+        if copied && let Some(found) = self.live(from_db, from) {
+            self.databases[usize::from(from_db.0)].remove(found, &mut self.reclaimer);
+        }
+        Ok(copied)
+    }
+
+    fn copy_value(
+        &mut self,
+        from_db: DbIndex,
+        from: Key<'_>,
+        to_db: DbIndex,
+        to: Key<'_>,
+    ) -> Result<bool, StoreFull> {
+        let Some(found) = self.live(from_db, from) else {
+            return Ok(false);
+        };
+        let value = self.database(from_db).value(found.handle);
+        let (form, expiry) = (value.form(), value.entry.expiry());
+        if value.entry.place() == Place::Object {
+            let object = value.object().ok_or(StoreFull)?.copied()?;
+            let id = self.database_mut(to_db).add_object(object);
+            let body = Body::Object(id);
+            let written = self.write_over(to_db, to, Content { form, body }, expiry);
+            if written.is_err() {
+                self.database_mut(to_db).forget_object(id);
+            }
+            return written.map(|()| true);
+        }
+        let bytes = value.bytes();
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(bytes.len()).map_err(|_| StoreFull)?;
+        copy.extend_from_slice(bytes);
+        let body = Body::Bytes(&copy);
+        let written = self.write_over(to_db, to, Content { form, body }, expiry);
+        self.reclaimer.drop_bytes(copy);
+        written.map(|()| true)
+    }
+
+    /// Writes over whatever is at a key, as a new one.
+    fn write_over(
+        &mut self,
+        db: DbIndex,
+        key: Key<'_>,
+        content: Content<'_>,
+        expiry: Option<u64>,
+    ) -> Result<(), StoreFull> {
+        let before = self.slot(db, key).before;
+        self.write(db, key, before, content, expiry)
+    }
+
+    /// Renames without copying, where the value lies outside of its entry.
+    fn rename_outside(
+        &mut self,
+        db: DbIndex,
+        from: Key<'_>,
+        to: Key<'_>,
+    ) -> Result<bool, StoreFull> {
+        if !self.exists(db, from) {
+            return Ok(false);
+        }
+        let before = self.slot(db, to).before;
+        let there = match before {
+            Before::Nothing => None,
+            Before::Alive(found) | Before::Dead(found) => Some(found),
+        };
+        let database = &mut self.databases[usize::from(db.0)];
+        let mark = self.clock.added(database.len(), false);
+        let renamed = database.rename_outside(from, to, there, mark, &mut self.reclaimer)?;
+        if renamed && matches!(before, Before::Dead(_)) {
+            self.note_expired(db, to);
+        }
+        Ok(renamed)
+    }
+
+    /// Moves an object as it is. `false`, with nothing changed, where the value is none.
+    fn move_object(
+        &mut self,
+        from_db: DbIndex,
+        key: Key<'_>,
+        to_db: DbIndex,
+    ) -> Result<bool, StoreFull> {
+        let Some(found) = self.live(from_db, key) else {
+            return Ok(false);
+        };
+        let value = self.database(from_db).value(found.handle);
+        if value.entry.place() != Place::Object {
+            return Ok(false);
+        }
+        let (form, expiry) = (value.form(), value.entry.expiry());
+        // An entry is made first, for that may fail; the object follows.
+        let body = Body::Bytes(&[]);
+        self.write_over(to_db, key, Content { form, body }, expiry)?;
+        let from = &mut self.databases[usize::from(from_db.0)];
+        let object = from.take_object(found, &mut self.reclaimer);
+        let Some(object) = object else {
+            return Ok(false);
+        };
+        let id = self.database_mut(to_db).add_object(object);
+        let body = Body::Object(id);
+        self.write_over(to_db, key, Content { form, body }, expiry)?;
+        Ok(true)
+    }
+
+    /// Forgets all keys of `db` at once; returns how many there were. The memory goes back on a side thread when it is much.
+    pub fn clear(&mut self, db: DbIndex) -> usize {
+        let keys = self.forget(db);
+        self.door.swept_out(keys, |effects| {
+            effects.append_words(db, &[word(CommandId::Flushdb)]);
+        });
+        keys
+    }
+
+    /// The same for all databases; `db` is where the asker stands.
+    pub fn clear_all(&mut self, db: DbIndex) -> usize {
+        let databases = (0..self.databases()).map(DbIndex);
+        let keys = databases.map(|each| self.forget(each)).sum();
+        self.door.swept_out(keys, |effects| {
+            effects.append_words(db, &[word(CommandId::Flushall)]);
+        });
+        keys
+    }
+
+    fn forget(&mut self, db: DbIndex) -> usize {
+        let empty = Database::new(self.hasher, self.page_limit);
+        let old = std::mem::replace(self.database_mut(db), empty);
+        let keys = old.len();
+        if self.door.has_hearers() {
+            let was_there = |hash| old.find_hash(hash).is_some();
+            self.door
+                .settle(db, |hash| was_there(hash).then_some(Change::Deleted));
+        }
+        self.reclaimer.drop_database(old);
+        keys
+    }
+
+    /// Exchanges two databases; `db` is where the asker stands.
+    pub fn swap(&mut self, db: DbIndex, one: DbIndex, other: DbIndex) {
+        self.databases
+            .swap(usize::from(one.0), usize::from(other.0));
+        let tell = |effects: &mut Effects| {
+            let (one, other) = (one.0.to_string(), other.0.to_string());
+            let words = [word(CommandId::Swapdb), one.as_bytes(), other.as_bytes()];
+            effects.append_words(db, &words);
+        };
+        self.door.swept_out(1, tell);
+        if !self.door.has_hearers() || one == other {
+            return;
+        }
+        let databases = &self.databases;
+        let is_in = |db: DbIndex, hash: KeyHash| {
+            let database = &databases[usize::from(db.0)];
+            database.find_hash(hash).is_some()
+        };
+        for (now, before) in [(one, other), (other, one)] {
+            self.door.settle(now, |hash| {
+                if is_in(now, hash) {
+                    Some(Change::Written)
+                } else {
+                    is_in(before, hash).then_some(Change::Deleted)
+                }
+            });
+        }
+    }
+}

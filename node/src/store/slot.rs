@@ -1,0 +1,305 @@
+//! [`Slot`]: a key that is to be written, with what is there now. The write faces of all kinds work on it, and it tells the door.
+//! Pure. Never: knows what a kind's bytes mean. Invariant: no change without a word to the door.
+
+use super::content::{Body, Content, Value};
+use super::database::{Found, Marks};
+use super::door::{Change, Effects, Wording};
+use super::entry::{Form, Kind};
+use super::error::StoreFull;
+use super::key::{DbIndex, Key};
+use super::keyspace::{Before, Store};
+use super::object::Large;
+use std::ops::Range;
+
+/// What becomes of a key's expiry when its value is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpiryChange {
+    /// It stays.
+    Keep,
+    /// There is none afterwards.
+    Clear,
+    /// Unix time in milliseconds.
+    At(u64),
+}
+
+/// A key that is to be written. A write face is made of it (`StringEdit::of`).
+#[derive(Debug)]
+pub struct Slot<'a> {
+    pub(super) store: &'a mut Store,
+    pub(super) db: DbIndex,
+    pub(super) key: Key<'a>,
+    pub(super) before: Before,
+}
+
+/// Whether an edit changed anything, and what it found.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Edited<R> {
+    /// It did; the door is told.
+    Changed(R),
+    /// It did not.
+    Same(R),
+}
+
+impl Slot<'_> {
+    /// The kind of what is there; `None` when nothing is, or only what has expired.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        self.value().map(Value::kind)
+    }
+
+    /// What is there.
+    #[inline]
+    pub(super) fn value(&self) -> Option<Value<'_>> {
+        let found = self.before.alive()?;
+        Some(self.store.database(self.db).value(found.handle))
+    }
+
+    /// Puts a value in the place of whatever is there. `tell` says so to the effects.
+    #[inline]
+    pub(super) fn put(
+        self,
+        content: Content<'_>,
+        expiry: ExpiryChange,
+        tell: impl FnOnce(&mut Effects, DbIndex, &[u8]),
+    ) -> Result<(), StoreFull> {
+        let Self {
+            store,
+            db,
+            key,
+            before,
+        } = self;
+        let expiry = match expiry {
+            ExpiryChange::Keep => before
+                .alive()
+                .and_then(|found| store.database(db).entry(found.handle).expiry()),
+            ExpiryChange::Clear => None,
+            ExpiryChange::At(at) => Some(at),
+        };
+        store.write(db, key, before, content, expiry)?;
+        let tell = |effects: &mut Effects| tell(effects, db, key.bytes);
+        store.door.changed(db, key, Change::Written, tell);
+        Ok(())
+    }
+
+    /// Lets `edit` change what is there or make something where nothing is, and tells the door, as `wording` says, if it did. Counts as a use of the key.
+    ///
+    /// # Errors
+    /// What `edit` says; it must have changed nothing then.
+    #[inline]
+    pub(super) fn change<R, E>(
+        self,
+        wording: Wording<'_>,
+        edit: impl FnOnce(&mut Editing<'_>) -> Result<Edited<R>, E>,
+    ) -> Result<R, E> {
+        let mut editing = Editing {
+            store: self.store,
+            db: self.db,
+            key: self.key,
+            before: self.before,
+        };
+        if let Some(found) = editing.before.alive() {
+            editing.store.touch(editing.db, found);
+        }
+        let edited = edit(&mut editing)?;
+        let Editing {
+            store,
+            db,
+            key,
+            before,
+        } = editing;
+        match edited {
+            Edited::Changed(result) => {
+                let change = match before.alive() {
+                    Some(_) => Change::Written,
+                    None => Change::Deleted,
+                };
+                let tell = |effects: &mut Effects| effects.append_worded(db, wording);
+                store.door.changed(db, key, change, tell);
+                Ok(result)
+            }
+            Edited::Same(result) => Ok(result),
+        }
+    }
+}
+
+/// A value while it is changed, between the two words to the door.
+#[derive(Debug)]
+pub(super) struct Editing<'a> {
+    store: &'a mut Store,
+    db: DbIndex,
+    key: Key<'a>,
+    before: Before,
+}
+
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "strings need less than the packed forms of collections"
+    )
+)]
+impl Editing<'_> {
+    /// What is there.
+    pub(super) fn value(&self) -> Option<Value<'_>> {
+        let found = self.before.alive()?;
+        Some(self.store.database(self.db).value(found.handle))
+    }
+
+    /// Makes a value where nothing is; it never expires.
+    pub(super) fn create(&mut self, content: Content<'_>) -> Result<(), StoreFull> {
+        debug_assert!(self.before.alive().is_none(), "nothing is there");
+        self.put(content, None)
+    }
+
+    /// Puts other content in the place of what is there; the expiry stays.
+    pub(super) fn replace(&mut self, content: Content<'_>) -> Result<(), StoreFull> {
+        let expiry = self.before.alive().and_then(|found| {
+            let entry = self.store.database(self.db).entry(found.handle);
+            entry.expiry()
+        });
+        self.put(content, expiry)
+    }
+
+    fn put(&mut self, content: Content<'_>, expiry: Option<u64>) -> Result<(), StoreFull> {
+        self.store
+            .write(self.db, self.key, self.before, content, expiry)?;
+        let found = self.store.database(self.db).find(self.key);
+        self.before = found.map_or(Before::Nothing, Before::Alive);
+        Ok(())
+    }
+
+    /// The bytes of what is there, in the entry or an extent; none where nothing is.
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        match self.before.alive() {
+            Some(found) => self.store.database_mut(self.db).bytes_mut(found),
+            None => &mut [],
+        }
+    }
+
+    /// Gives another flavour to what is there.
+    pub(super) fn set_form(&mut self, form: Form) {
+        if let Some(found) = self.before.alive() {
+            self.store.database_mut(self.db).set_form(found, form);
+        }
+    }
+
+    /// Lets what is there be `len` bytes long: zeros follow what was there, or its end is lost.
+    pub(super) fn resize(&mut self, len: usize) -> Result<(), StoreFull> {
+        let found = self.there()?;
+        let Store {
+            databases,
+            reclaimer,
+            ..
+        } = &mut *self.store;
+        let database = &mut databases[usize::from(self.db.0)];
+        self.before = Before::Alive(database.resize(found, len, reclaimer)?);
+        Ok(())
+    }
+
+    /// Puts `with` in the place of some bytes of what is there.
+    pub(super) fn splice(&mut self, range: Range<usize>, with: &[u8]) -> Result<(), StoreFull> {
+        let old_len = self.bytes_mut().len();
+        let new_len = old_len - range.len() + with.len();
+        let behind = range.start + with.len();
+        if new_len > old_len {
+            self.resize(new_len)?;
+        }
+        let bytes = self.bytes_mut();
+        bytes.copy_within(range.end..old_len, behind);
+        bytes[range.start..behind].copy_from_slice(with);
+        if new_len < old_len {
+            self.resize(new_len)?;
+        }
+        Ok(())
+    }
+
+    /// Whether what is there would still stand in its entry with so many bytes.
+    pub(super) fn fits_inline(&self, len: usize) -> bool {
+        let database = self.store.database(self.db);
+        let found = self.before.alive();
+        found.is_some_and(|found| database.fits_inline(found, len))
+    }
+
+    /// Puts an object in the place of the bytes that are there; the expiry stays.
+    pub(super) fn become_object(
+        &mut self,
+        form: Form,
+        object: Box<dyn Large>,
+    ) -> Result<(), StoreFull> {
+        let id = self.store.database_mut(self.db).add_object(object);
+        let body = Body::Object(id);
+        let replaced = self.replace(Content { form, body });
+        if replaced.is_err() {
+            self.store.database_mut(self.db).forget_object(id);
+        }
+        replaced
+    }
+
+    /// Lets the object that is there be changed; `None` when what is there is none.
+    pub(super) fn edit_object<R>(&mut self, change: impl FnOnce(&mut dyn Large) -> R) -> Option<R> {
+        let found = self.before.alive()?;
+        let database = self.store.database_mut(self.db);
+        database.edit_object(found, change)
+    }
+
+    /// Removes the key, for nothing is left of its value. The wording of the change says so as well: whoever replays it comes to the same end.
+    pub(super) fn remove(&mut self) {
+        if let Some(found) = self.before.alive() {
+            let Store {
+                databases,
+                reclaimer,
+                ..
+            } = &mut *self.store;
+            databases[usize::from(self.db.0)].remove(found, reclaimer);
+            self.before = Before::Nothing;
+        }
+    }
+
+    fn there(&self) -> Result<Found, StoreFull> {
+        debug_assert!(self.before.alive().is_some(), "something is there");
+        self.before.alive().ok_or(StoreFull)
+    }
+}
+
+impl Store {
+    /// The access mark and expiry for a value that is written now.
+    fn marks(&mut self, db: DbIndex, key: Key<'_>, before: Before, expiry: Option<u64>) -> Marks {
+        let len = self.database(db).len();
+        let mark = match before {
+            Before::Nothing => {
+                let to_main = self.evictor.recall(key.hash);
+                self.clock.added(len, to_main)
+            }
+            // A write counts as a use, and does not make the key a new one.
+            Before::Alive(found) => {
+                let mark = self.database(db).entry(found.handle).mark();
+                self.clock.used(mark)
+            }
+            Before::Dead(_) => self.clock.added(len, false),
+        };
+        Marks { expiry, mark }
+    }
+
+    /// Writes a whole value; the door is not told of that, but of the end of an expired one that was there.
+    #[inline]
+    pub(super) fn write(
+        &mut self,
+        db: DbIndex,
+        key: Key<'_>,
+        before: Before,
+        content: Content<'_>,
+        expiry: Option<u64>,
+    ) -> Result<(), StoreFull> {
+        let marks = self.marks(db, key, before, expiry);
+        let database = &mut self.databases[usize::from(db.0)];
+        match before {
+            Before::Nothing => database.insert(key, content, marks),
+            Before::Alive(found) => database.overwrite(found, content, marks, &mut self.reclaimer),
+            Before::Dead(found) => {
+                database.overwrite(found, content, marks, &mut self.reclaimer)?;
+                self.note_expired(db, key);
+                Ok(())
+            }
+        }
+    }
+}
