@@ -178,6 +178,7 @@ impl Store {
             self.expire(db, found, key);
             return None;
         }
+        self.database_mut(db).freshen(found.handle);
         Some(found)
     }
 
@@ -189,7 +190,10 @@ impl Store {
         let before = match database.find(key) {
             None => Before::Nothing,
             Some(found) if database.entry(found.handle).is_dead(self.now_ms) => Before::Dead(found),
-            Some(found) => Before::Alive(found),
+            Some(found) => {
+                self.database_mut(db).freshen(found.handle);
+                Before::Alive(found)
+            }
         };
         Slot {
             store: self,
