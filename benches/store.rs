@@ -502,7 +502,7 @@ fn hot_slot(keys: u64) {
             hash,
         };
         longest.time(|| {
-            StringEdit::put(store.slot(DB, key), b"a value", ExpiryChange::Clear).unwrap()
+            StringEdit::put(store.slot(DB, key), b"a value", ExpiryChange::Clear).unwrap();
         });
     }
     let each = (cpu_ns() - start) / keys;

@@ -31,7 +31,7 @@ const PURE_FOLDERS: &[&str] = &[
     "node/src/commands",
     "node/src/store",
     "node/src/client_state.rs",
-    "node/src/log/effect",
+    "node/src/log",
     "proxy/src/route",
     "proxy/src/pipe/in_flight.rs",
     "proxy/src/client/reply_queue",

@@ -19,7 +19,7 @@ fn limited_node(policy: &str) -> Server {
     start_node(&["--maxmemory", "32mb", "--maxmemory-policy", policy])
 }
 
-/// What counts against the limit: all that is used but the overhead and the clients' buffers, which INFO tells apart.
+/// What counts against the limit: all that is used but the clients' buffers, which INFO tells apart.
 fn used_memory(client: &mut Client) -> u64 {
     let info = client.call_words("INFO memory").text();
     let number = |name: &str| -> u64 {

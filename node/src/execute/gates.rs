@@ -123,7 +123,7 @@ pub(crate) fn make_room(
     watch: &Stopwatch,
 ) -> Room {
     let bound = node.settings.hot.max_memory;
-    if bound == 0 || store.used_memory() <= bound {
+    if bound == 0 || store.keeps_all() || store.used_memory() <= bound {
         node.memory_ceiling.within(bound);
         return Room::Enough;
     }

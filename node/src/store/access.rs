@@ -72,7 +72,9 @@ impl AccessClock {
         self.settings
     }
 
-    pub(super) fn set_settings(&mut self, settings: EvictionSettings) {
+    /// Other settings; `false` when marks that were made under the old ones mean something else now.
+    pub(super) fn set_settings(&mut self, settings: EvictionSettings) -> bool {
+        let before = (self.kind, self.settings.lfu_decay_minutes);
         self.settings = settings;
         self.kind = match settings.policy {
             EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu => MarkKind::Frequency,
@@ -81,6 +83,13 @@ impl AccessClock {
             | EvictionPolicy::AllKeysSieve => MarkKind::Queue,
             _ => MarkKind::Time,
         };
+        let is_same_period = before.1 == settings.lfu_decay_minutes;
+        self.kind == before.0 && (self.kind != MarkKind::Frequency || is_same_period)
+    }
+
+    /// The mark of all keys when marks come to mean something else: as if they were used now, for the last time or the first, and no newcomers.
+    pub(super) fn restarted(&mut self, len: usize) -> u16 {
+        self.added(len, true)
     }
 
     /// How queue marks count.

@@ -27,7 +27,11 @@ pub struct MemoryUse {
     pub objects: u64,
     /// The index: directory, records, leaves.
     pub index: u64,
-    /// Named overhead: part-filled and spare pages, holes, tables of pages. Not counted against `maxmemory`, for it is bounded.
+    /// Room for as many holes as classes may have: a fixed share of the entries, whether it is taken or not, so that what is in use rises and falls with each key.
+    pub holes: u64,
+    /// What an eviction policy remembers of keys that went.
+    pub ghosts: u64,
+    /// Named overhead: part-filled and spare pages, what holes take beyond their room, tables of pages. Not counted against `maxmemory`, for it is bounded by classes and not by keys.
     pub overhead: u64,
     /// Bytes of keys and values alone, as clients gave them.
     pub dataset: u64,
@@ -37,7 +41,7 @@ impl MemoryUse {
     /// What counts against `maxmemory`.
     #[must_use]
     pub fn used(&self) -> u64 {
-        self.entries + self.extents + self.objects + self.index
+        self.entries + self.holes + self.extents + self.objects + self.index + self.ghosts
     }
 }
 

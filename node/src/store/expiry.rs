@@ -328,6 +328,7 @@ fn age_page(
     let end = (from + class.per_page()).min(database.slabs().places(class));
     for position in from..end {
         let handle = database.slabs().place(class, position);
+        database.slabs_mut().freshen(handle, class);
         let entry = database.entry(handle);
         if entry.kind().is_some() {
             let mark = clock.aged(entry.mark());

@@ -1,5 +1,5 @@
 //! [`Store`]: finding and reading keys, removing them, their expiries.
-//! Pure. Every way to a key goes through [`Store::live`] or [`Store::slot`], which see to it that an expired one is not found.
+//! Pure. Every way to a key goes through [`Store::live`] or, for writing, `Store::slot`, which see to it that an expired one is not found.
 
 use super::access::AccessClock;
 use super::content::Value;
@@ -12,7 +12,6 @@ use super::hash::{KeyHasher, splitmix};
 use super::key::{DbIndex, Key, KeyHash};
 use super::reclaim::Reclaimer;
 use super::slab::{Handle, MAX_PAGES};
-use super::slot::Slot;
 use shared::command::CommandId;
 use std::sync::Arc;
 
@@ -178,25 +177,8 @@ impl Store {
             self.expire(db, found, key);
             return None;
         }
+        self.database_mut(db).freshen(found.handle);
         Some(found)
-    }
-
-    /// A key that is to be written, with what is there. An expired entry is there for nobody, and is written over.
-    #[inline]
-    #[must_use]
-    pub fn slot<'a>(&'a mut self, db: DbIndex, key: Key<'a>) -> Slot<'a> {
-        let database = self.database(db);
-        let before = match database.find(key) {
-            None => Before::Nothing,
-            Some(found) if database.entry(found.handle).is_dead(self.now_ms) => Before::Dead(found),
-            Some(found) => Before::Alive(found),
-        };
-        Slot {
-            store: self,
-            db,
-            key,
-            before,
-        }
     }
 
     #[cold]

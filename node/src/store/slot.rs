@@ -262,6 +262,27 @@ impl Editing<'_> {
 }
 
 impl Store {
+    /// A key that is to be written, with what is there. An expired entry is there for nobody, and is written over.
+    #[inline]
+    #[must_use]
+    pub fn slot<'a>(&'a mut self, db: DbIndex, key: Key<'a>) -> Slot<'a> {
+        let database = self.database(db);
+        let before = match database.find(key) {
+            None => Before::Nothing,
+            Some(found) if database.entry(found.handle).is_dead(self.now_ms) => Before::Dead(found),
+            Some(found) => {
+                self.database_mut(db).freshen(found.handle);
+                Before::Alive(found)
+            }
+        };
+        Slot {
+            store: self,
+            db,
+            key,
+            before,
+        }
+    }
+
     /// The access mark and expiry for a value that is written now.
     fn marks(&mut self, db: DbIndex, key: Key<'_>, before: Before, expiry: Option<u64>) -> Marks {
         let len = self.database(db).len();

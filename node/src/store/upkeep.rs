@@ -5,7 +5,7 @@ use super::content::Value;
 use super::counters::{ExpireStep, MemoryUse, StoreCounters};
 use super::database::Database;
 use super::door::{Change, Door, Effects, Listener, TooManyInterests, Touch};
-use super::eviction::{Draws, EvictionSettings};
+use super::eviction::{Draws, EvictionPolicy, EvictionSettings};
 use super::expiry::{self, SweepBudget};
 use super::key::{DbIndex, Key};
 use super::keyspace::Store;
@@ -277,7 +277,13 @@ impl Store {
         if settings.policy != self.eviction().policy {
             self.evictor.reset();
         }
-        self.clock.set_settings(settings);
+        let mean_the_same = self.clock.set_settings(settings);
+        if !mean_the_same {
+            for database in &mut self.databases {
+                let mark = self.clock.restarted(database.len());
+                database.restart_marks(mark);
+            }
+        }
     }
 
     /// The settings in force.
@@ -307,14 +313,36 @@ impl Store {
                 self.counters.evicted_keys += 1;
                 Eviction::Done
             }
+            // Few keys among many may take more looks than one call has.
+            None if self.may_evict() => Eviction::NotYet,
             None => Eviction::Nothing,
         }
+    }
+
+    /// Whether there is any key that the policy lets go.
+    fn may_evict(&self) -> bool {
+        let policy = self.eviction().policy;
+        policy != EvictionPolicy::NoEviction
+            && self.databases.iter().any(|database| {
+                if policy.is_volatile() {
+                    database.expiring() > 0
+                } else {
+                    database.len() > 0
+                }
+            })
+    }
+
+    /// Whether keys stay although their time has come or memory is short: see [`Store::keep_all`].
+    #[must_use]
+    pub fn keeps_all(&self) -> bool {
+        self.keeps_all
     }
 
     /// Bytes that count against `maxmemory`: see [`MemoryUse::used`].
     #[must_use]
     pub fn used_memory(&self) -> u64 {
-        self.databases.iter().map(Database::used_memory).sum()
+        let databases: u64 = self.databases.iter().map(Database::used_memory).sum();
+        databases + self.evictor.bytes() as u64
     }
 
     /// Where the memory is.
@@ -324,7 +352,8 @@ impl Store {
         for database in &self.databases {
             database.add_memory(&mut memory);
         }
-        memory.overhead += (self.evictor.bytes() + self.door.bytes()) as u64;
+        memory.ghosts = self.evictor.bytes() as u64;
+        memory.overhead += self.door.bytes() as u64;
         memory
     }
 

@@ -56,11 +56,11 @@ pub(super) fn stats(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let memory = call.store.memory();
     let clients = clients_bytes(call);
     let keys = all_keys(call.store);
-    let total = memory.used() + memory.overhead + clients;
-    let overhead = memory.index + memory.overhead + clients;
+    let total = memory.used() + clients;
+    let dataset = memory.entries + memory.extents + memory.objects;
+    let overhead = total - dataset;
     let peak = call.node.stats.peak_memory.max(total);
     let resident = call.node.stats.resident_bytes;
-    let dataset = memory.entries + memory.extents;
     let counts = [
         ("peak.allocated", peak),
         ("total.allocated", total),
@@ -83,7 +83,7 @@ pub(super) fn stats(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     ];
     let last = [
         ("allocator.allocated", total),
-        ("allocator.active", total),
+        ("allocator.active", total + memory.overhead),
         ("allocator.resident", resident),
     ];
     let head = call.reply.map_later();
@@ -92,10 +92,13 @@ pub(super) fn stats(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.reply
             .integer(i64::try_from(*count).unwrap_or(i64::MAX));
     }
-    // What is allocated is all in use; what the system holds beyond that is one figure.
     let wasted = resident.saturating_sub(total);
     let fragmentation = [
-        ("allocator-fragmentation", 1.0, 0),
+        (
+            "allocator-fragmentation",
+            ratio(total + memory.overhead, total),
+            memory.overhead,
+        ),
         ("allocator-rss", ratio(resident, total), wasted),
         ("rss-overhead", 1.0, 0),
     ];
@@ -179,8 +182,11 @@ pub(super) fn malloc_stats(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let mut text = String::new();
     for (name, bytes) in [
         ("entries", memory.entries),
+        ("holes", memory.holes),
         ("extents", memory.extents),
+        ("objects", memory.objects),
         ("index", memory.index),
+        ("ghosts", memory.ghosts),
         ("overhead", memory.overhead),
         ("keys and values as given", memory.dataset),
         ("clients", clients_bytes(call)),

@@ -4,9 +4,15 @@
 use super::{Database, Handle};
 use crate::store::counters::MemoryUse;
 use crate::store::entry::Entry;
+use crate::store::slab::HOLE_SHARE;
 
 /// The index of a nearly empty database is not the cost of its only key.
 const INDEX_SHARE_AT_MOST: u64 = 16;
+
+/// What holes among so many bytes of entries may take.
+fn hole_room(live_bytes: u64) -> u64 {
+    live_bytes / u64::from(HOLE_SHARE)
+}
 
 impl Database {
     /// Bytes of key and value, as clients gave them.
@@ -70,14 +76,17 @@ impl Database {
         memory.extents += outside.extents.bytes();
         memory.objects += outside.objects.bytes();
         memory.index += index.bytes();
-        memory.overhead += slabs.overhead_bytes() + index.overhead_bytes();
+        let holes = hole_room(slabs.live_bytes());
+        memory.holes += holes;
+        memory.overhead += slabs.overhead_bytes().saturating_sub(holes) + index.overhead_bytes();
         memory.overhead += outside.extents.table_bytes() + outside.objects.table_bytes();
         memory.dataset += self.dataset;
     }
 
     /// What counts against `maxmemory`.
     pub(in crate::store) fn used_memory(&self) -> u64 {
-        self.slabs.live_bytes() + self.outside_bytes() + self.index.bytes()
+        let live = self.slabs.live_bytes();
+        live + hole_room(live) + self.outside_bytes() + self.index.bytes()
     }
 
     /// Bytes of what does not fit into entries.

@@ -299,6 +299,20 @@ impl Database {
         }
     }
 
+    /// Marks mean something else from now on: see [`Slabs::restart_marks`].
+    pub(in crate::store) fn restart_marks(&mut self, mark: u16) {
+        self.slabs.restart_marks(mark);
+    }
+
+    /// Sees to it that the mark of an entry is of the present meaning. Whoever found or drew an entry calls this before its mark is read.
+    #[inline]
+    pub(in crate::store) fn freshen(&mut self, handle: Handle) {
+        if self.slabs.has_stale_marks() {
+            let class = self.entry(handle).class();
+            self.slabs.freshen(handle, class);
+        }
+    }
+
     /// Removes an entry and all that belongs to it.
     pub(in crate::store) fn remove(&mut self, found: Found, reclaimer: &mut Reclaimer) {
         let outside = Belongings::of(self.entry(found.handle));

@@ -146,8 +146,9 @@ impl Evictor {
             let draws = Draws::new(&databases[at])?;
             handles.extend((0..samples).filter_map(|_| draws.draw(&mut self.chance)));
         }
-        let database = &databases[at];
+        let database = &mut databases[at];
         for &handle in &handles {
+            database.freshen(handle);
             self.pool.offer(Candidate {
                 database: u8::try_from(at).unwrap_or(u8::MAX),
                 hash: database.hash_of(handle),
@@ -165,17 +166,18 @@ impl Evictor {
         clock: &AccessClock,
     ) -> Option<(usize, Found)> {
         let mut last = None;
+        let keys = databases.iter().map(Database::len).sum();
         for _ in 0..ROUNDS {
             let at = self.draw_database(databases, false)?;
             let database = &mut databases[at];
             let draws = Draws::new(database)?;
             self.handles.clear();
             self.marks.clear();
-            for _ in 0..s3fifo::SAMPLES {
-                if let Some(handle) = draws.draw(&mut self.chance) {
-                    self.handles.push(handle);
-                    self.marks.push(database.entry(handle).mark());
-                }
+            let drawn = (0..s3fifo::SAMPLES).filter_map(|_| draws.draw(&mut self.chance));
+            self.handles.extend(drawn);
+            for &handle in &self.handles {
+                database.freshen(handle);
+                self.marks.push(database.entry(handle).mark());
             }
             let Some(chosen) = s3fifo::choose(&self.marks, clock.ticks()) else {
                 continue;
@@ -183,7 +185,8 @@ impl Evictor {
             let handle = self.handles[chosen];
             match s3fifo::judge(self.marks[chosen], clock.ticks()) {
                 Verdict::EvictSmall => {
-                    self.ghosts.remember(database.hash_of(handle));
+                    let hash = database.hash_of(handle);
+                    self.ghosts.remember(hash, keys);
                     return Some((at, database.found_at(handle)?));
                 }
                 Verdict::EvictMain => return Some((at, database.found_at(handle)?)),

@@ -16,46 +16,74 @@ pub(super) const SAMPLES: u32 = 32;
 /// A key used more than once in the small queue goes to the main one.
 const USES_TO_STAY: u16 = 2;
 
-/// Keys that are remembered after they went: half a MiB.
-const GHOSTS: usize = 1 << 18;
+/// Tags in a chunk of the memory of keys that went: 128 KiB, the step in which it grows.
+const CHUNK: usize = 1 << 16;
 
-/// Tags of keys that were evicted from the small queue, each at its hash's place; a newer one takes the place of an older.
+/// Chunks at most: with 67 million keys that went, older ones are forgotten sooner than the paper says. 128 MiB.
+const MOST_CHUNKS: usize = 1 << 10;
+
+/// Tags of keys that were evicted from the small queue, each at its hash's place; a newer one takes the place of an older. There are as many places as there are keys in the store (the paper's length of the ghost queue).
 #[derive(Debug, Default)]
 pub(super) struct Ghosts {
-    tags: Vec<u16>,
+    /// Grown by linear hashing: a new chunk begins as a copy of the one whose places it shares.
+    chunks: Vec<Box<[u16]>>,
 }
 
-fn place_and_tag(hash: KeyHash) -> (usize, u16) {
-    let [tag_low, tag_high, ..] = hash.0.to_le_bytes();
-    let place = usize::try_from(hash.0 >> 16).unwrap_or(0) % GHOSTS;
-    (place, u16::from_le_bytes([tag_low, tag_high]) | 1)
+fn tag(hash: KeyHash) -> u16 {
+    let [low, high, ..] = hash.0.to_le_bytes();
+    u16::from_le_bytes([low, high]) | 1
 }
 
 impl Ghosts {
-    /// Remembers a key.
-    pub(super) fn remember(&mut self, hash: KeyHash) {
-        if self.tags.is_empty() {
-            self.tags = vec![0; GHOSTS];
+    /// Remembers a key; the store has `keys` others.
+    pub(super) fn remember(&mut self, hash: KeyHash, keys: usize) {
+        self.fit(keys.div_ceil(CHUNK).clamp(1, MOST_CHUNKS));
+        if let Some(place) = self.place(hash) {
+            *place = tag(hash);
         }
-        let (place, tag) = place_and_tag(hash);
-        self.tags[place] = tag;
     }
 
     /// Whether a key that is added now was evicted not long ago; it is forgotten then.
     pub(super) fn recall(&mut self, hash: KeyHash) -> bool {
-        let (place, tag) = place_and_tag(hash);
-        match self.tags.get_mut(place) {
-            Some(kept) if *kept == tag => {
-                *kept = 0;
-                true
-            }
-            _ => false,
+        let Some(place) = self.place(hash) else {
+            return false;
+        };
+        let is_known = *place == tag(hash);
+        if is_known {
+            *place = 0;
         }
+        is_known
+    }
+
+    /// Grows or shrinks towards so many chunks, by one at a time.
+    fn fit(&mut self, wanted: usize) {
+        let count = self.chunks.len();
+        if count == 0 {
+            self.chunks.push(vec![0; CHUNK].into_boxed_slice());
+        } else if count < wanted {
+            let shared = count - (1 << count.ilog2());
+            self.chunks.push(self.chunks[shared].clone());
+        } else if count > wanted + 1 {
+            self.chunks.pop();
+        }
+    }
+
+    fn place(&mut self, hash: KeyHash) -> Option<&mut u16> {
+        let count = self.chunks.len();
+        let mask = count.next_power_of_two() - 1;
+        let bits = usize::try_from(hash.0 >> 16).unwrap_or(0);
+        let wide = (bits / CHUNK) & mask;
+        let chunk = if wide < count {
+            wide
+        } else {
+            wide & (mask >> 1)
+        };
+        self.chunks.get_mut(chunk)?.get_mut(bits % CHUNK)
     }
 
     /// Bytes taken.
     pub(super) fn bytes(&self) -> usize {
-        self.tags.capacity() * size_of::<u16>()
+        self.chunks.len() * CHUNK * size_of::<u16>()
     }
 }
 
@@ -99,6 +127,7 @@ pub(super) fn judge(mark: u16, ticks: Ticks) -> Verdict {
 mod tests {
     use super::{Ghosts, Verdict, choose, judge};
     use crate::store::eviction::{Ticks, queue_mark};
+    use crate::store::hash::splitmix;
     use crate::store::key::KeyHash;
 
     #[test]
@@ -118,8 +147,37 @@ mod tests {
 
         let mut ghosts = Ghosts::default();
         assert!(!ghosts.recall(KeyHash(77)));
-        ghosts.remember(KeyHash(77));
+        ghosts.remember(KeyHash(77), 1000);
         assert!(ghosts.recall(KeyHash(77)));
         assert!(!ghosts.recall(KeyHash(77)));
+    }
+
+    #[test]
+    fn as_many_keys_are_remembered_as_there_are() {
+        let mut chance = 3;
+        let mut ghosts = Ghosts::default();
+        let hashes: Vec<KeyHash> = (0..600_000)
+            .map(|_| KeyHash(splitmix(&mut chance)))
+            .collect();
+        for &hash in &hashes {
+            ghosts.remember(hash, 1_000_000);
+        }
+        assert_eq!(ghosts.bytes(), 2 << 20);
+        let known = hashes.iter().filter(|&&hash| ghosts.recall(hash)).count();
+        assert!(known > 400_000, "{known}");
+        // Few keys, few ghosts.
+        for &hash in &hashes[..100] {
+            ghosts.remember(hash, 1000);
+        }
+        assert!(ghosts.bytes() <= 256 << 10);
+        // What was remembered before it grew is still known.
+        for &hash in &hashes[..10_000] {
+            ghosts.remember(hash, 1000);
+        }
+        for &hash in &hashes[500_000..500_100] {
+            ghosts.remember(hash, 5_000_000);
+        }
+        let known = hashes[..10_000].iter().filter(|&&hash| ghosts.recall(hash));
+        assert!(known.count() > 8_500);
     }
 }

@@ -1,5 +1,5 @@
 //! Entries in dense arrays of pages, one array per size class; a [`Handle`] says where one lies.
-//! Knows of an entry only its class, and that its first byte is not [`HOLE`]. Never: searches for free space.
+//! Knows of an entry only its class, that its first byte is not [`HOLE`], and where its mark stands. Never: searches for free space.
 //! Invariant: all places of a class below its length hold an entry or a hole; holes are linked both ways. Whoever frees must fill holes when told ([`Slabs::needs_filling`]), with the class's last entries: so pages empty from the end and go back, and memory follows the number of entries without compaction runs.
 #![expect(
     unsafe_code,
@@ -22,12 +22,15 @@ use pages::Pages;
 /// First byte of a hole; entries begin otherwise.
 pub(in crate::store) const HOLE: u8 = 0;
 
+/// Where an entry keeps its access mark, two bytes.
+const MARK: usize = 2;
+
 /// Where a hole keeps the handles of its neighbours in the list.
 const NEXT: usize = 4;
 const PREVIOUS: usize = 8;
 
 /// Up to this share of a class may be holes (one in …), so memory is at most 3 % above what lives.
-const HOLE_SHARE: u32 = 32;
+pub(in crate::store) const HOLE_SHARE: u32 = 32;
 
 /// With fewer holes than this a class is left alone: a batch worth of moves is cheaper than single ones.
 const HOLES_AT_LEAST: u32 = 8;
@@ -51,6 +54,8 @@ pub(in crate::store) struct Slabs {
     pages: Pages,
     classes: Vec<Class>,
     live_bytes: u64,
+    /// What marks of an earlier meaning are replaced by.
+    restart_mark: u16,
 }
 
 impl Slabs {
@@ -60,6 +65,7 @@ impl Slabs {
             pages: Pages::new(page_limit.min(MAX_PAGES)),
             classes: Vec::new(),
             live_bytes: 0,
+            restart_mark: 0,
         }
     }
 
@@ -78,6 +84,7 @@ impl Slabs {
         if hole != Handle::NONE {
             self.unlink(class, hole);
             self.live_bytes += class.bytes() as u64;
+            self.freshen(hole, class);
             return Ok(hole);
         }
         let list = &mut self.classes[class.number()];
@@ -87,7 +94,9 @@ impl Slabs {
         }
         list.len += 1;
         self.live_bytes += class.bytes() as u64;
-        Ok(self.place(class, position))
+        let handle = self.place(class, position);
+        self.freshen(handle, class);
+        Ok(handle)
     }
 
     /// Frees the place of an entry of `class`.
@@ -153,6 +162,8 @@ impl Slabs {
     /// Moves the entry at `from` into the hole `to`, as [`Slabs::next_fill`] named them.
     pub(in crate::store) fn fill(&mut self, class: ClassId, from: Handle, to: Handle) {
         let bytes = class.bytes();
+        self.freshen(from, class);
+        self.freshen(to, class);
         self.unlink(class, to);
         let mut entry = [0; MAX_ENTRY_BYTES];
         let entry = &mut entry[..bytes];
@@ -260,6 +271,43 @@ impl Slabs {
     pub(in crate::store) fn forget_expiries(&mut self, class: ClassId, nth: u32) {
         self.pages
             .forget_expiries(self.classes[class.number()].pages[nth as usize]);
+    }
+
+    /// From now on marks mean something else; all that are there become `mark`, each page's when it is next looked at ([`Slabs::freshen`]).
+    pub(in crate::store) fn restart_marks(&mut self, mark: u16) {
+        self.restart_mark = mark;
+        let pages = self.classes.iter().flat_map(|class| &class.pages);
+        for &page in pages {
+            self.pages.make_stale(page);
+        }
+    }
+
+    /// Whether any mark is of an earlier meaning.
+    #[inline]
+    pub(in crate::store) fn has_stale_marks(&self) -> bool {
+        self.pages.has_stale()
+    }
+
+    /// Sees to it that the mark of an entry is of the present meaning, with those of its whole page: at most 4096, some 10 µs.
+    #[inline]
+    pub(in crate::store) fn freshen(&mut self, handle: Handle, class: ClassId) {
+        if self.pages.has_stale() {
+            self.freshen_page(handle, class);
+        }
+    }
+
+    #[cold]
+    fn freshen_page(&mut self, handle: Handle, class: ClassId) {
+        if !self.pages.forget_stale(handle.page()) {
+            return;
+        }
+        let mark = self.restart_mark.to_le_bytes();
+        let page = self.pages.bytes_mut(Handle::new(handle.page(), 0));
+        // Holes and places never used keep nothing where an entry keeps its mark.
+        let places = page.chunks_exact_mut(class.bytes());
+        for place in places.take(class.per_page() as usize) {
+            place[MARK..MARK + 2].copy_from_slice(&mark);
+        }
     }
 
     /// Live entries, rounded up to their classes.

@@ -18,6 +18,9 @@ pub(super) struct Pages {
     regions: Regions,
     /// For every page a lower bound of its entries' expiries; `u64::MAX` when none expires.
     earliest: Vec<u64>,
+    /// For every page whether its entries' marks are of an earlier meaning; how many pages there are of these.
+    stale: Vec<bool>,
+    stale_pages: usize,
     /// Free and resident.
     spare: Vec<u32>,
     /// Free and given back to the system.
@@ -32,6 +35,8 @@ impl Pages {
         Self {
             regions: Regions::new(REGION_BYTES),
             earliest: Vec::new(),
+            stale: Vec::new(),
+            stale_pages: 0,
             spare: Vec::new(),
             returned: Vec::new(),
             limit,
@@ -58,11 +63,13 @@ impl Pages {
             self.regions.add()?;
         }
         self.earliest.push(u64::MAX);
+        self.stale.push(false);
         Ok(page)
     }
 
     /// Takes back a page that holds nothing any more.
     pub(super) fn give_back(&mut self, page: u32) {
+        self.forget_stale(page);
         self.earliest[page as usize] = u64::MAX;
         if self.spare.len() < SPARE_PAGES {
             self.spare.push(page);
@@ -115,6 +122,26 @@ impl Pages {
         self.earliest[page as usize] = u64::MAX;
     }
 
+    /// The marks in a page are of an earlier meaning.
+    pub(super) fn make_stale(&mut self, page: u32) {
+        let stale = &mut self.stale[page as usize];
+        self.stale_pages += usize::from(!*stale);
+        *stale = true;
+    }
+
+    /// They no longer are; `false` when they were not.
+    pub(super) fn forget_stale(&mut self, page: u32) -> bool {
+        let was_stale = std::mem::take(&mut self.stale[page as usize]);
+        self.stale_pages -= usize::from(was_stale);
+        was_stale
+    }
+
+    /// Whether there is any such page.
+    #[inline]
+    pub(super) fn has_stale(&self) -> bool {
+        self.stale_pages > 0
+    }
+
     /// Resident bytes of free pages.
     pub(super) fn spare_bytes(&self) -> usize {
         self.spare.len() * PAGE_BYTES
@@ -124,6 +151,7 @@ impl Pages {
     pub(super) fn table_bytes(&self) -> usize {
         self.regions.table_bytes()
             + self.earliest.capacity() * size_of::<u64>()
+            + self.stale.capacity()
             + (self.spare.capacity() + self.returned.capacity()) * size_of::<u32>()
     }
 }

@@ -153,3 +153,117 @@ fn volatile_ttl_takes_the_soonest() {
         .count();
     assert!(late < 20, "{late} of the later half went");
 }
+
+#[test]
+fn the_last_two_volatile_keys_are_found_among_many_that_no_longer_are() {
+    for policy in EvictionPolicy::all().filter(|policy| policy.is_volatile()) {
+        let mut store = with_policy(policy);
+        for number in 0..150_000 {
+            put_until(&mut store, &numbered(number), b"v", NOON + 100_000);
+        }
+        for number in (0..150_000).filter(|number| number % 75_000 != 7) {
+            put(&mut store, &numbered(number), b"v");
+        }
+        evict(&mut store);
+        evict(&mut store);
+        assert_eq!(store.len_expiring(DB), 0);
+        assert_eq!(store.evict_one(), Eviction::Nothing);
+    }
+}
+
+fn switch(store: &mut Store, policy: EvictionPolicy) {
+    let settings = store.eviction();
+    store.set_eviction(EvictionSettings { policy, ..settings });
+}
+
+#[test]
+fn marks_begin_anew_when_a_policy_reads_them_otherwise() {
+    use EvictionPolicy::{AllKeysFifo, AllKeysLfu, AllKeysLru, VolatileTtl};
+    let mut store = with_policy(AllKeysLru);
+    let usage = |store: &mut Store, number| {
+        let name = numbered(number);
+        let name = key(store, &name);
+        let usage = store.usage(DB, name).expect("it is there");
+        (usage.idle_seconds, usage.frequency)
+    };
+    for number in 0..5000 {
+        put(&mut store, &numbered(number), b"value");
+    }
+    let mut now_ms = NOON + 3_000_000;
+    store.set_now(now_ms);
+    // Another reading of the same marks loses nothing.
+    switch(&mut store, VolatileTtl);
+    assert_eq!(usage(&mut store, 7), (3000, 5));
+    switch(&mut store, AllKeysLfu);
+    // Neither removals nor new keys mix old marks and new ones.
+    for number in 0..1000 {
+        let name = numbered(number * 3);
+        let name = key(&store, &name);
+        store.remove(DB, name);
+        put(&mut store, &numbered(10_000 + number), b"value");
+    }
+    for number in (1..5000).filter(|number| number % 3 != 0) {
+        assert_eq!(usage(&mut store, number), (0, 5), "{number}");
+    }
+    let hot = numbered(1);
+    let hot = key(&store, &hot);
+    for _ in 0..1000 {
+        store.get(DB, hot);
+    }
+    assert!(usage(&mut store, 1).1 > 8);
+    now_ms += 60_000;
+    store.set_now(now_ms);
+    switch(&mut store, AllKeysFifo);
+    switch(&mut store, AllKeysLru);
+    now_ms += 5_000;
+    store.set_now(now_ms);
+    for number in (1..5000).filter(|number| number % 3 != 0) {
+        assert_eq!(usage(&mut store, number), (5, 5), "{number}");
+    }
+    // Another length of the decay's period reads counters otherwise as well.
+    switch(&mut store, AllKeysLfu);
+    store.set_eviction(EvictionSettings {
+        lfu_decay_minutes: 7,
+        ..store.eviction()
+    });
+    assert_eq!(usage(&mut store, 1).1, 5);
+}
+
+#[test]
+fn nothing_goes_by_itself_while_all_is_kept() {
+    let mut store = with_policy(EvictionPolicy::AllKeysRandom);
+    put_until(&mut store, b"dead", b"v", NOON + 5);
+    store.keep_all(true);
+    store.set_now(NOON + 10_000);
+    let dead = key(&store, b"dead");
+    assert!(store.get(DB, dead).is_none() && store.peek(DB, dead).is_none());
+    assert!(!store.exists(DB, dead) && !store.remove(DB, dead));
+    assert_eq!(store.expiry(DB, dead), None);
+    assert!(!store.random_key(DB, &mut Vec::new()));
+    store.scan(DB, 0, 100, &mut |_, _| panic!("it is not seen"));
+    for now_ms in (NOON + 10_000..NOON + 20_000).step_by(100) {
+        store.set_now(now_ms);
+        while store.expire_step(EXPIRE_SLICE).again {}
+    }
+    assert_eq!(store.evict_one(), Eviction::NotYet);
+    assert_eq!(store.len(DB), 1);
+    assert_eq!(store.counters().expired_keys, 0);
+    store.keep_all(false);
+    assert!(store.get(DB, dead).is_none());
+    assert_eq!(store.len(DB), 0);
+    assert_eq!(store.counters().expired_keys, 1);
+}
+
+#[test]
+fn a_call_passes_a_bounded_number_of_used_keys() {
+    let mut store = with_policy(EvictionPolicy::AllKeysSieve);
+    for number in 0..5000 {
+        put(&mut store, &numbered(number), b"v");
+        let name = numbered(number);
+        let name = key(&store, &name);
+        store.get(DB, name);
+    }
+    let calls = (0..100).take_while(|_| store.evict_one() == Eviction::NotYet);
+    // 5000 in steps of 512: the hand comes round once, then all are unused.
+    assert_eq!(calls.count(), 9);
+}

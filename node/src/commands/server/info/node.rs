@@ -83,10 +83,11 @@ pub(super) fn clients(call: &Call<'_>, text: &mut String) {
 pub(super) fn memory(call: &Call<'_>, text: &mut String) {
     let memory = call.store.memory();
     let clients = clients_bytes(call);
-    let used = memory.used() + memory.overhead + clients;
+    let used = memory.used() + clients;
+    let active = used + memory.overhead;
     let peak = call.node.stats.peak_memory.max(used);
-    let overhead = memory.index + memory.overhead + clients;
-    let dataset = memory.entries + memory.extents;
+    let dataset = memory.entries + memory.extents + memory.objects;
+    let overhead = used - dataset;
     let resident = call.node.stats.resident_bytes;
     let system = call.node.identity.system_memory_bytes;
     let hot = &call.node.settings.hot;
@@ -107,7 +108,7 @@ pub(super) fn memory(call: &Call<'_>, text: &mut String) {
             ("used_memory_dataset", &dataset),
             ("used_memory_dataset_perc", &percent(dataset, used)),
             ("allocator_allocated", &used),
-            ("allocator_active", &used),
+            ("allocator_active", &active),
             ("allocator_resident", &resident),
             ("total_system_memory", &system),
             ("total_system_memory_human", &human(system)),
@@ -139,8 +140,8 @@ pub(super) fn memory(call: &Call<'_>, text: &mut String) {
             ("maxmemory", &hot.max_memory),
             ("maxmemory_human", &human(hot.max_memory)),
             ("maxmemory_policy", &hot.eviction.policy.name()),
-            ("allocator_frag_ratio", &two_decimals(1.0)),
-            ("allocator_frag_bytes", &0),
+            ("allocator_frag_ratio", &two_decimals(ratio(active, used))),
+            ("allocator_frag_bytes", &memory.overhead),
             ("allocator_rss_ratio", &two_decimals(ratio(resident, used))),
             ("allocator_rss_bytes", &wasted),
             ("rss_overhead_ratio", &two_decimals(1.0)),
@@ -151,7 +152,7 @@ pub(super) fn memory(call: &Call<'_>, text: &mut String) {
             ),
             ("mem_fragmentation_bytes", &wasted),
             // What does not count against maxmemory.
-            ("mem_not_counted_for_evict", &(memory.overhead + clients)),
+            ("mem_not_counted_for_evict", &clients),
             ("mem_replication_backlog", &0),
             ("mem_total_replication_buffers", &0),
             ("mem_clients_slaves", &0),
