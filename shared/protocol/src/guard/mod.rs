@@ -179,7 +179,6 @@ impl Guard {
             OrderKind::Fence | OrderKind::Promote | OrderKind::ToPrimary => RoleKind::Primary,
         };
         let may_take = match (order.kind, self.role.map(|role| role.kind)) {
-            (OrderKind::Fence | OrderKind::ToPrimary, _) => false,
             (OrderKind::Promote | OrderKind::Follow(_), None) => true,
             // Another leader at the same epoch, by a newer document.
             (OrderKind::Follow(_), Some(RoleKind::Follower(_))) => is_newer_rev,
