@@ -3,15 +3,15 @@
 
 use std::io::BufReader;
 
-use shared::command::{self, CommandId, introspection};
+use shared::command::{self, CommandSpec, introspection};
 use shared::resp::{ArgRange, Args, Protocol, ReplyWriter};
 
 use super::support::redis_server::{self, VERSION};
 use super::support::{Client, Reply};
 
 /// Some rows are of later versions, for clients and frameworks use them.
-fn is_in_redis(id: CommandId) -> bool {
-    command::docs(id).since < "7.1"
+fn is_in_redis(row: &CommandSpec) -> bool {
+    command::docs(row.id).since < "7.1"
 }
 
 /// What the table answers to a command: a reply, or the error it is refused with.
@@ -108,7 +108,7 @@ fn assert_none(differences: &[String]) {
 
 fn names() -> impl Iterator<Item = &'static str> {
     command::all()
-        .filter(|row| is_in_redis(row.id))
+        .filter(|row| is_in_redis(row))
         .map(|row| row.name)
 }
 
@@ -141,7 +141,7 @@ fn rows_have_the_same_order_of_words_in_both_protocols() {
     let mut differences = Vec::new();
     // Redis gives subcommands in the chance order of a hash table; notes are prose.
     let plain = command::all().filter(|row| {
-        is_in_redis(row.id) && !row.is_container() && row.keys.iter().all(|key| key.note.is_none())
+        is_in_redis(row) && !row.is_container() && row.keys.iter().all(|key| key.note.is_none())
     });
     for row in plain {
         differences.extend(difference(
@@ -222,7 +222,7 @@ fn commands_that_are_called_wrongly_get_the_same_errors() {
     };
     let mut redis = server.connect();
     let mut differences = Vec::new();
-    for row in command::all().filter(|row| is_in_redis(row.id)) {
+    for row in command::all().filter(|row| is_in_redis(row)) {
         let parts: Vec<&str> = row.name.split('|').collect();
         if !row.accepts(parts.len()) {
             differences.extend(difference(&mut redis, &parts, Protocol::Resp2));

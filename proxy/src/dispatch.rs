@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use shared::clock::{Clock, Reading};
-use shared::command::{self, CommandFlags, CommandId, CommandSpec, Route};
+use shared::command::{self, CommandFlags, CommandId, CommandSpec, Quiet, Route};
 use shared::resp::{Args, ErrorReply, Request, RequestBatch, encode_request};
 use shared::topology::ShardIndex;
 
@@ -284,7 +284,7 @@ impl Dispatcher<'_> {
         };
         if self.is_plain_sailing
             && spec.route == Route::ByKey
-            && !route::leaves_its_database(spec.id)
+            && spec.quiet == Quiet::Never
             && let Ok(shard) = route::shard_of(spec, args, self.snapshot)
         {
             return self.forward(shard, spec, buffer, request, args, run);
@@ -461,10 +461,9 @@ impl Dispatcher<'_> {
             client.is_alone = false;
         }
         let is_held = self.holds_writes && spec.flags.contains(CommandFlags::WRITE);
-        if is_held || (route::needs_quiet(spec.id) && client.queue.missing() > 0) {
+        if is_held || (spec.quiet != Quiet::Never && client.queue.missing() > 0) {
             return Step::Wait;
         }
-        let leaves_database = route::leaves_its_database(spec.id);
         let mut run = Run::none();
         let step = match spec.route {
             Route::ByKey => match route::shard_of(spec, args, self.snapshot) {
@@ -479,7 +478,7 @@ impl Dispatcher<'_> {
                 Some(error) => self.answer_error(&error),
                 None => self.every_shard(spec, args, route::plan(spec)),
             },
-            Route::Local => self.local(spec, buffer, request, args, &mut run),
+            Route::Local => self.local(spec, args),
             Route::Walked => self.walk(spec, args),
             Route::Refused => self.answer_error(&route::refused(spec)),
             Route::ByChannel
@@ -489,7 +488,7 @@ impl Dispatcher<'_> {
             | Route::Subscribed => self.answer_error(&command::unknown_command(args)),
         };
         self.finish_run(buffer, &mut run);
-        if leaves_database
+        if spec.quiet == Quiet::Around
             && matches!(step, Step::Next)
             && let Some(client) = self.receivers.clients.get_mut(self.key)
         {

@@ -5,11 +5,10 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use shared::command::CommandSpec;
-use shared::resp::{Args, Protocol, ReplyWriter, Request};
+use shared::resp::{Args, Protocol, ReplyWriter};
 use tokio::sync::oneshot;
 
-use crate::dispatch::{Dispatcher, Run, Step};
-use crate::route;
+use crate::dispatch::{Dispatcher, Step};
 use crate::route::info::ProxyFacts;
 use crate::route::local::{self, After, ClientOrder, ClientVerdict, Desk};
 use crate::route::merge::{Change, Part, Plan};
@@ -26,14 +25,7 @@ pub(crate) struct Question {
 
 impl Dispatcher<'_> {
     /// A command whose row says that the proxy answers it.
-    pub(crate) fn local(
-        &mut self,
-        spec: &'static CommandSpec,
-        buffer: &[u8],
-        request: &Request,
-        args: Args<'_>,
-        run: &mut Run,
-    ) -> Step {
+    pub(crate) fn local(&mut self, spec: &'static CommandSpec, args: Args<'_>) -> Step {
         let Some(client) = self.receivers.clients.get_mut(self.key) else {
             return Step::End;
         };
@@ -62,18 +54,10 @@ impl Dispatcher<'_> {
             });
         }
         self.receivers.buffers.give_back(text);
-        self.then(after, spec, buffer, request, args, run)
+        self.then(after, spec, args)
     }
 
-    fn then(
-        &mut self,
-        after: After,
-        spec: &'static CommandSpec,
-        buffer: &[u8],
-        request: &Request,
-        args: Args<'_>,
-        run: &mut Run,
-    ) -> Step {
+    fn then(&mut self, after: After, spec: &'static CommandSpec, args: Args<'_>) -> Step {
         match after {
             After::Done => Step::Next,
             After::Close => Step::End,
@@ -86,7 +70,6 @@ impl Dispatcher<'_> {
                 Step::Next
             }
             After::AskAll(plan) => self.every_shard(spec, args, plan),
-            After::AskAny => self.forward(route::any_shard(), spec, buffer, request, args, run),
             After::Info => {
                 let facts = self.facts(args);
                 self.every_shard(spec, args, Plan::Info(Box::new(facts)))

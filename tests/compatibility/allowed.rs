@@ -189,11 +189,7 @@ fn is_beyond_comparison(request: &Request, unit_ms: i64, ours: &Reply, redis: &R
 
 /// Whether COMMAND counts and lists the row.
 fn is_listed(row: &CommandSpec) -> bool {
-    command::is_served(row.id)
-        || row
-            .subcommands()
-            .iter()
-            .any(|sub| command::is_served(sub.id))
+    row.is_served_by_node() || row.subcommands().iter().any(CommandSpec::is_served_by_node)
 }
 
 /// Whether the keys of a command were asked for that is in the table, but not served.
@@ -201,7 +197,7 @@ fn are_keys_unknown(request: &Request, ours: &Reply) -> bool {
     let word = |index: usize| request.get(index).map(Vec::as_slice).unwrap_or_default();
     let row = command::lookup(word(2));
     let called = row.map(|row| row.subcommand(word(3)).unwrap_or(row));
-    called.is_some_and(|row| !command::is_served(row.id))
+    called.is_some_and(|row| !row.is_served_by_node())
         && *ours == Reply::Error(b"ERR Invalid command specified".to_vec())
 }
 

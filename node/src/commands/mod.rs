@@ -113,15 +113,10 @@ fn handler(id: CommandId) -> Option<Handler> {
     GROUPS.iter().find_map(|group| group(id))
 }
 
-/// Whether this node serves `id`.
-fn is_served(id: CommandId) -> bool {
-    handler(id).is_some()
-}
-
 /// HELP of a container: what is served of it.
 fn help(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if let Some(container) = call.spec.container() {
-        introspection::help(container, is_served, &mut call.reply);
+        introspection::help(container, CommandSpec::is_served_by_node, &mut call.reply);
     }
     Ok(Action::Continue)
 }
@@ -152,5 +147,24 @@ impl HandlerTable {
     #[inline]
     pub fn get(&self, id: CommandId) -> Option<Handler> {
         self.by_id[id as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_what_the_table_calls_served_has_a_handler() {
+        for row in shared::command::all() {
+            assert_eq!(
+                handler(row.id).is_some(),
+                row.is_served_by_node(),
+                "{}: handler and row differ",
+                row.name
+            );
+            let groups = GROUPS.iter().filter(|group| group(row.id).is_some());
+            assert!(groups.count() <= 1, "{}: two groups have it", row.name);
+        }
     }
 }

@@ -93,8 +93,8 @@ fn is_held(hold: &Hold, store: &Store, spec: &CommandSpec, args: Args<'_>) -> bo
     if !hold.concerns(writes) || !(writes || spec.flags.contains(CommandFlags::READ)) {
         return false;
     }
-    // One is enough, and one without keys means all of them.
-    let mut is_held = !spec.has_keys() || args.len() > MOST_ARGS_BESIDE;
+    // One key is enough.
+    let mut is_held = spec.is_whole_node || args.len() > MOST_ARGS_BESIDE;
     spec.for_each_key(args, |index| {
         is_held = is_held || hold.holds(store.hash(args.at(index)));
     });

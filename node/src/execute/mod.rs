@@ -148,7 +148,7 @@ impl Executor {
                 None | Some([]) => break,
                 // Alone, with one key, there is nothing to overlap with: the handler hashes, the processor looks ahead.
                 Some([only]) if only.arg_count <= SHORT_REQUEST_ARGS => {
-                    let row = command::resolve_served(work.args(), command::is_served);
+                    let row = command::resolve_served(work.args(), CommandSpec::is_served_by_node);
                     self.run_next(turn, work, row, &[], output)
                 }
                 Some(rest) => self.run_window(turn, work, rest.len().min(BATCH_REQUESTS), output),
@@ -195,7 +195,7 @@ impl Executor {
         let db = turn.client.db;
         for request in &work.batch.requests()[work.next..work.next + count] {
             let args = work.batch.args(work.buffer, request);
-            let row = command::resolve_served(args, command::is_served);
+            let row = command::resolve_served(args, CommandSpec::is_served_by_node);
             let first_key = lookahead.len();
             // With more, they are asked for stride by stride.
             if let Ok(spec) = row
@@ -292,7 +292,7 @@ impl Executor {
         output: &mut Output<'_>,
     ) -> BatchEnd {
         let start = output.bytes.len();
-        let alone = !timing::is_quick(spec) || command.request_bytes > timing::LARGE_BYTES;
+        let alone = !spec.is_quick || command.request_bytes > timing::LARGE_BYTES;
         if alone {
             self.timing.before_alone(turn.node);
         }

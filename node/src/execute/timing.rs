@@ -5,7 +5,7 @@
 
 use crate::node_state::NodeState;
 use shared::clock::{Reading, Stopwatch};
-use shared::command::{CommandFlags, CommandId, CommandSpec};
+use shared::command::CommandId;
 
 /// Most commands that share a reading: at 10 ns a reading, more would not be noticed.
 const GROUP: usize = 8;
@@ -15,17 +15,6 @@ const FINE_SLOWLOG_US: i64 = 1_000;
 pub(super) const LARGE_BYTES: usize = 4_096;
 /// What a command that shared a reading with a large one is charged at most: the rest of the time is the large one's.
 const QUICK_NS: u64 = 1_000;
-
-/// Whether a command takes well under a microsecond when its request and its reply are small.
-#[inline]
-pub(super) fn is_quick(spec: &CommandSpec) -> bool {
-    // Redis does not call these fast because freeing an old value may take long; here that is done aside.
-    let writes_one = matches!(
-        spec.id,
-        CommandId::Set | CommandId::Setex | CommandId::Psetex
-    );
-    writes_one || spec.flags.contains(CommandFlags::FAST)
-}
 
 /// Times the commands of a batch.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ pub(crate) mod split;
 
 pub(crate) use split::Split;
 
-use shared::command::{self, CommandFlags, CommandId, CommandSpec};
+use shared::command::{self, CommandSpec};
 use shared::resp::{Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner};
 use shared::slot::SlotId;
 use shared::topology::ShardIndex;
@@ -28,7 +28,7 @@ use crate::topology::Snapshot;
 /// The row of a command that is served.
 #[inline]
 pub(crate) fn resolve(args: Args<'_>) -> Result<&'static CommandSpec, ErrorReply> {
-    command::resolve_served(args, local::is_served)
+    command::resolve_served(args, CommandSpec::is_served_by_proxy)
 }
 
 /// Whether these are lines of an HTTP request, which a browser may be tricked into sending; as Redis, the proxy hangs up before the body comes.
@@ -40,20 +40,6 @@ pub(crate) fn is_http(args: Args<'_>) -> bool {
         .any(|line| name.eq_ignore_ascii_case(line))
 }
 
-/// Whether it changes what other databases hold: commands on other pipes must be over before it begins, and must not begin before it is over.
-#[inline]
-pub(crate) fn leaves_its_database(id: CommandId) -> bool {
-    matches!(
-        id,
-        CommandId::Flushall | CommandId::Swapdb | CommandId::Move | CommandId::Copy
-    )
-}
-
-/// Whether all earlier commands of the client must be over: later ones may go over other pipes.
-pub(crate) fn needs_quiet(id: CommandId) -> bool {
-    leaves_its_database(id) || matches!(id, CommandId::Hello | CommandId::Reset)
-}
-
 /// The shard of commands for which every shard would do.
 pub(crate) fn any_shard() -> ShardIndex {
     ShardIndex::new(0).expect("0 is below the number of shards that a topology may have")
@@ -63,11 +49,7 @@ pub(crate) fn any_shard() -> ShardIndex {
 pub(crate) fn plan(spec: &CommandSpec) -> merge::Plan {
     merge::Plan::Table {
         rule: spec.merge,
-        change: if spec.flags.contains(CommandFlags::ADMIN) {
-            merge::Change::Share
-        } else {
-            merge::Change::of(spec)
-        },
+        change: merge::Change::of(spec),
     }
 }
 

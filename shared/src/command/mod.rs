@@ -8,14 +8,12 @@ pub mod introspection;
 mod keys;
 mod names;
 mod route;
-mod served;
 mod table;
 
 pub use flags::{AclCategories, CommandFlags, KeyFlags};
 pub use id::CommandId;
 pub use keys::{BeginSearch, FindKeys, KeySpec};
-pub use route::{Merge, Retry, Route};
-pub use served::is_served;
+pub use route::{Merge, Quiet, Retry, Route, Served};
 
 use crate::resp::{Args, ErrorReply};
 
@@ -41,6 +39,14 @@ pub struct CommandSpec {
     pub merge: Merge,
     /// May a proxy send it again when no reply came?
     pub retry: Retry,
+    /// Who has a handler for it.
+    pub served: Served,
+    /// Which of the client's other commands must be over.
+    pub quiet: Quiet,
+    /// It takes well under a microsecond when its request and its reply are small.
+    pub is_quick: bool,
+    /// It looks at every key of a node, or changes them all.
+    pub is_whole_node: bool,
     /// Redis' hints for clients.
     pub tips: &'static [&'static str],
     /// How many rows behind this one are its subcommands.
@@ -112,10 +118,10 @@ pub fn resolve(args: Args<'_>) -> Result<&'static CommandSpec, ErrorReply> {
 #[inline]
 pub fn resolve_served(
     args: Args<'_>,
-    is_served: impl Fn(CommandId) -> bool,
+    is_served: impl Fn(&CommandSpec) -> bool,
 ) -> Result<&'static CommandSpec, ErrorReply> {
     match resolve(args) {
-        Ok(spec) if is_served(spec.id) => Ok(spec),
+        Ok(spec) if is_served(spec) => Ok(spec),
         found => Err(refusal(args, found.err(), &is_served)),
     }
 }
@@ -125,20 +131,15 @@ pub fn resolve_served(
 fn refusal(
     args: Args<'_>,
     error: Option<ErrorReply>,
-    is_served: &dyn Fn(CommandId) -> bool,
+    is_served: &dyn Fn(&CommandSpec) -> bool,
 ) -> ErrorReply {
     let named = args.get(0).and_then(lookup);
-    let is_known = |row: &&CommandSpec| {
-        is_served(row.id) || row.subcommands().iter().any(|sub| is_served(sub.id))
-    };
+    let is_known = |row: &&CommandSpec| is_served(row) || row.subcommands().iter().any(is_served);
     let Some(spec) = named.filter(is_known) else {
         return unknown_command(args);
     };
     match args.get(1) {
-        Some(word)
-            if spec.is_container()
-                && !spec.subcommand(word).is_some_and(|sub| is_served(sub.id)) =>
-        {
+        Some(word) if spec.is_container() && !spec.subcommand(word).is_some_and(is_served) => {
             unknown_subcommand(spec, word)
         }
         _ => error.unwrap_or_else(|| unknown_command(args)),
@@ -176,6 +177,20 @@ impl CommandSpec {
     pub fn subcommands(&self) -> &'static [Self] {
         let first = self.id as usize + 1;
         &table::TABLE[first..first + usize::from(self.subcommand_count)]
+    }
+
+    /// Whether a node has a handler for it.
+    #[inline]
+    #[must_use]
+    pub fn is_served_by_node(&self) -> bool {
+        self.served == Served::Everywhere
+    }
+
+    /// Whether a proxy sends it on, or answers it.
+    #[inline]
+    #[must_use]
+    pub fn is_served_by_proxy(&self) -> bool {
+        self.served != Served::Nowhere
     }
 
     /// The command whose subcommand it is.

@@ -1,4 +1,5 @@
-//! The proxy's columns of the table: where a command goes, how several replies become one, whether it may be sent twice.
+//! The table's columns on where a command runs: who serves it, where a proxy sends it, how several replies become one, whether it may be sent twice, what must
+//! be over before it.
 //! Pure.
 
 /// Where a proxy sends a command.
@@ -56,8 +57,30 @@ pub enum Merge {
 /// May a proxy send the command again when its connection broke before a reply came?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// Reads: again, without a word.
+    /// It changes nothing: again, without a word.
     Safe,
     /// It may have been applied: the client is told so.
     Never,
+}
+
+/// Who has a handler for a command today. To the others it is unknown. A container is served through its subcommands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Nobody yet.
+    Nowhere,
+    /// A node, and so a proxy, which sends it on or answers it.
+    Everywhere,
+    /// A proxy alone, of what it is itself.
+    ByProxy,
+}
+
+/// Which of a client's other commands must be over, because they may go over other pipes and none must overtake the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quiet {
+    /// None: pipes keep the order that matters.
+    Never,
+    /// Earlier ones, before it begins: later ones may go over other pipes.
+    Before,
+    /// Earlier ones before it begins, and later ones begin when it is over: it changes what other databases hold.
+    Around,
 }

@@ -102,6 +102,17 @@ fn rows_are_whole() {
         if row.flags.contains(CommandFlags::WRITE) {
             assert_eq!(row.retry, Retry::Never, "{}", row.name);
         }
+        let is_over_all = matches!(row.route, Route::EveryShard | Route::Walked);
+        let is_of_keys = row.acl.contains(AclCategories::KEYSPACE);
+        assert_eq!(
+            row.is_whole_node,
+            is_over_all && is_of_keys,
+            "{}: what is about keys and goes to every shard concerns every key of a node",
+            row.name
+        );
+        if row.is_container() && row.id != CommandId::Command {
+            assert_eq!(row.served, Served::Nowhere, "{}", row.name);
+        }
         for key in row.keys {
             if let (BeginSearch::Index(at), false) = (key.begin, row.arity < 0) {
                 assert!(at < row.arity, "{}: a key beyond its arguments", row.name);
@@ -172,7 +183,7 @@ fn commands_are_resolved_or_refused_in_redis_words() {
 
 #[test]
 fn what_is_not_served_is_unknown_before_its_arguments_are_counted() {
-    let is_served = |id| matches!(id, CommandId::Get | CommandId::ConfigGet);
+    let is_served = |row: &CommandSpec| matches!(row.id, CommandId::Get | CommandId::ConfigGet);
     let check = |line: &str, expected: Result<&str, &str>| {
         let found = with_args(line, |args| {
             resolve_served(args, is_served)

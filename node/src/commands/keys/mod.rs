@@ -40,7 +40,7 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::ObjectFreq => object::freq,
         CommandId::ObjectIdletime => object::idletime,
         CommandId::ObjectRefcount => object::refcount,
-        CommandId::ObjectHelp => object::help,
+        CommandId::ObjectHelp => super::help,
         _ => return None,
     })
 }

@@ -4,7 +4,6 @@
 use crate::commands::arguments::string;
 use crate::commands::{Action, Call};
 use crate::store::{EvictionPolicy, StringEncoding, StringValue, Usage};
-use shared::command::{CommandId, introspection};
 use shared::resp::ErrorReply;
 
 /// What Redis answers for the small integers that its keys share.
@@ -85,12 +84,5 @@ fn reply_usage(
             call.reply.integer(i64::try_from(shown).unwrap_or(i64::MAX));
         }
     }
-    Ok(Action::Continue)
-}
-
-/// OBJECT HELP
-pub(super) fn help(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let is_served = |id| super::handler(id).is_some();
-    introspection::help(CommandId::Object, is_served, &mut call.reply);
     Ok(Action::Continue)
 }

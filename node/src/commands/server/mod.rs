@@ -12,7 +12,7 @@ mod stop;
 
 use super::arguments::{integer, is_word};
 use super::{Action, Call, Handler};
-use shared::command::{CommandId, introspection};
+use shared::command::{CommandId, CommandSpec, introspection};
 use shared::resp::{ErrorReply, REDIS_VERSION};
 
 /// The handler of a command of this group.
@@ -65,7 +65,12 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
 
 /// COMMAND and its subcommands: everything is in the table.
 fn describe_commands(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    introspection::answer(call.args, call.spec, super::is_served, &mut call.reply)?;
+    introspection::answer(
+        call.args,
+        call.spec,
+        CommandSpec::is_served_by_node,
+        &mut call.reply,
+    )?;
     Ok(Action::Continue)
 }
 

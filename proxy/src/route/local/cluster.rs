@@ -8,27 +8,6 @@ use shared::slot::{SLOT_COUNT, SlotId};
 use super::{After, Desk};
 use crate::client::ClientState;
 
-/// The rows that a proxy serves beside those that nodes serve.
-pub(super) fn is_served(id: CommandId) -> bool {
-    matches!(
-        id,
-        CommandId::Asking
-            | CommandId::Readonly
-            | CommandId::Readwrite
-            | CommandId::ClusterCountFailureReports
-            | CommandId::ClusterHelp
-            | CommandId::ClusterInfo
-            | CommandId::ClusterKeyslot
-            | CommandId::ClusterLinks
-            | CommandId::ClusterMyid
-            | CommandId::ClusterNodes
-            | CommandId::ClusterReplicas
-            | CommandId::ClusterShards
-            | CommandId::ClusterSlaves
-            | CommandId::ClusterSlots
-    )
-}
-
 pub(super) fn answer(
     id: CommandId,
     args: Args<'_>,

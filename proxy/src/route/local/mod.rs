@@ -7,11 +7,11 @@ mod connection;
 
 pub(crate) use client::{ClientOrder, ClientVerdict, describe};
 
-use shared::command::{self, CommandId, CommandSpec, Merge, introspection};
+use shared::command::{CommandId, CommandSpec, introspection};
 use shared::config::{ProxyConfig, Settings as _};
 use shared::resp::{Args, ErrorReply, ReplyWriter, integer};
 
-use super::merge::{Change, Plan};
+use super::merge::Plan;
 use crate::client::ClientState;
 
 /// What a local answer may need to know.
@@ -42,8 +42,6 @@ pub(crate) enum After {
     Moved,
     /// Every shard is asked, with this plan for their replies.
     AskAll(Plan),
-    /// Any shard is asked.
-    AskAny,
     /// INFO: every shard is asked, and the proxy has facts of its own.
     Info,
     /// The threads are asked about their clients.
@@ -62,14 +60,9 @@ impl After {
     pub(crate) fn is_answered(&self) -> bool {
         match self {
             Self::Done | Self::Close | Self::Moved | Self::Pause { .. } => true,
-            Self::AskAll(_) | Self::AskAny | Self::Info | Self::AskClients(_) => false,
+            Self::AskAll(_) | Self::Info | Self::AskClients(_) => false,
         }
     }
-}
-
-/// Whether this row is served by a proxy.
-pub(crate) fn is_served(id: CommandId) -> bool {
-    command::is_served(id) || cluster::is_served(id)
 }
 
 /// Answers a command whose row says so.
@@ -105,16 +98,6 @@ pub(crate) fn answer(
             };
             return Ok(After::AskAll(Plan::SlowlogGet(most)));
         }
-        Id::SlowlogLen | Id::LatencyReset => return Ok(ask_all(Merge::Sum)),
-        Id::SlowlogReset => return Ok(ask_all(Merge::AllOk)),
-        Id::LatencyLatest | Id::LatencyHistory => return Ok(ask_all(Merge::Concat)),
-        Id::LatencyDoctor
-        | Id::LatencyGraph
-        | Id::LatencyHistogram
-        | Id::MemoryDoctor
-        | Id::MemoryStats
-        | Id::MemoryMallocStats
-        | Id::Lolwut => return Ok(After::AskAny),
         Id::Command
         | Id::CommandCount
         | Id::CommandInfo
@@ -122,7 +105,9 @@ pub(crate) fn answer(
         | Id::CommandList
         | Id::CommandGetkeys
         | Id::CommandGetkeysandflags
-        | Id::CommandHelp => introspection::answer(args, spec, is_served, reply)?,
+        | Id::CommandHelp => {
+            introspection::answer(args, spec, CommandSpec::is_served_by_proxy, reply)?;
+        }
         Id::Readonly => {
             state.is_readonly = true;
             reply.ok();
@@ -136,7 +121,7 @@ pub(crate) fn answer(
             let container = spec.container();
             match container {
                 Some(container) if spec.name.ends_with("|help") => {
-                    introspection::help(container, is_served, reply);
+                    introspection::help(container, CommandSpec::is_served_by_proxy, reply);
                 }
                 Some(Id::Client) => return client::answer(id, args, desk, state, reply),
                 Some(Id::Cluster) => return cluster::answer(id, args, desk, state, reply),
@@ -145,13 +130,6 @@ pub(crate) fn answer(
         }
     }
     Ok(After::Done)
-}
-
-fn ask_all(rule: Merge) -> After {
-    After::AskAll(Plan::Table {
-        rule,
-        change: Change::None,
-    })
 }
 
 /// Parameters that concern the proxy, not its nodes.

@@ -1,7 +1,7 @@
 //! The replies of several shards → the one reply that the client gets.
 //! Pure. Invariant: one failed part fails the whole, and the error says which shard, and what may have happened.
 
-use shared::command::{CommandFlags, CommandSpec, Merge};
+use shared::command::{CommandSpec, Merge, Retry};
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 
 use super::info::{self, ProxyFacts};
@@ -55,10 +55,9 @@ pub(crate) enum Change {
 impl Change {
     /// Of a command's first round.
     pub(crate) fn of(spec: &CommandSpec) -> Self {
-        if spec.flags.contains(CommandFlags::WRITE) {
-            Self::Share
-        } else {
-            Self::None
+        match spec.retry {
+            Retry::Never => Self::Share,
+            Retry::Safe => Self::None,
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn row(row: &CommandSpec, is_served: IsServed<'_>, reply: &mut ReplyW
     row.tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
     reply.set(row.keys.len());
     row.keys.iter().for_each(|spec| key_spec(spec, reply));
-    let served = || row.subcommands().iter().filter(|sub| is_served(sub.id));
+    let served = || row.subcommands().iter().filter(|sub| is_served(sub));
     // Redis' shapes: an empty set, or an array.
     match served().count() {
         0 => reply.set(0),

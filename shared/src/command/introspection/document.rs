@@ -9,7 +9,7 @@ use crate::resp::ReplyWriter;
 /// Writes the name and the page, which are one pair of a map.
 pub(super) fn page(row: &CommandSpec, is_served: IsServed<'_>, reply: &mut ReplyWriter<'_>) {
     let page = docs(row.id);
-    let served = || row.subcommands().iter().filter(|sub| is_served(sub.id));
+    let served = || row.subcommands().iter().filter(|sub| is_served(sub));
     let subcommands = served().count();
     reply.bulk(row.name.as_bytes());
     reply.map(pairs(page) + usize::from(subcommands > 0));

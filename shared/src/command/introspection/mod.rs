@@ -20,7 +20,7 @@ const MOST_NAMES: usize = 1024;
 const MOST_KEYS: usize = 16 * 1024;
 
 /// Whether the row's command is served here.
-type IsServed<'a> = &'a dyn Fn(CommandId) -> bool;
+type IsServed<'a> = &'a dyn Fn(&CommandSpec) -> bool;
 
 /// Writes the answer of `COMMAND` or of the subcommand whose row is `spec`; arity has been checked.
 ///
@@ -30,7 +30,7 @@ type IsServed<'a> = &'a dyn Fn(CommandId) -> bool;
 pub fn answer(
     args: Args<'_>,
     spec: &CommandSpec,
-    is_served: impl Fn(CommandId) -> bool,
+    is_served: impl Fn(&CommandSpec) -> bool,
     reply: &mut ReplyWriter<'_>,
 ) -> Result<(), ErrorReply> {
     let is_served: IsServed<'_> = &is_served;
@@ -51,13 +51,13 @@ pub fn answer(
 /// Writes the HELP of a container: the syntax and the purpose of each subcommand that is served.
 pub fn help(
     container: CommandId,
-    is_served: impl Fn(CommandId) -> bool,
+    is_served: impl Fn(&CommandSpec) -> bool,
     reply: &mut ReplyWriter<'_>,
 ) {
     let row = super::spec(container);
     let own_name = row.name.to_ascii_uppercase();
     let title = format!("{own_name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-    let served = |sub: &&CommandSpec| is_served(sub.id);
+    let served = |sub: &&CommandSpec| is_served(sub);
     reply.array(1 + 2 * row.subcommands().iter().filter(served).count());
     reply.simple(&title);
     for sub in row.subcommands().iter().filter(served) {
@@ -74,7 +74,7 @@ pub fn help(
 
 /// A container is listed with its subcommands: when any of them is served.
 fn is_listed(row: &CommandSpec, is_served: IsServed<'_>) -> bool {
-    is_served(row.id) || row.subcommands().iter().any(|sub| is_served(sub.id))
+    is_served(row) || row.subcommands().iter().any(is_served)
 }
 
 fn listed(is_served: IsServed<'_>) -> impl Iterator<Item = &'static CommandSpec> {

@@ -3,9 +3,9 @@ use crate::command::resolve;
 use crate::resp::{ArgRange, Protocol};
 
 /// Serves GET, COMMAND COUNT and CONFIG GET, and nothing else.
-fn some(id: CommandId) -> bool {
+fn some(row: &CommandSpec) -> bool {
     matches!(
-        id,
+        row.id,
         CommandId::Get | CommandId::CommandCount | CommandId::ConfigGet | CommandId::ConfigHelp
     )
 }

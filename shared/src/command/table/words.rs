@@ -4,9 +4,10 @@
 pub(super) use super::super::CommandId as Id;
 pub(super) use super::super::CommandSpec;
 pub(super) use super::super::Merge::*;
+pub(super) use super::super::Quiet::{Around, Before};
 pub(super) use super::super::Route::*;
 use super::super::keys::{BeginSearch, FindKeys, KeyShape, KeySpec};
-use super::super::{AclCategories, CommandFlags, KeyFlags, Merge, Retry, Route};
+use super::super::{AclCategories, CommandFlags, KeyFlags, Merge, Quiet, Retry, Route, Served};
 
 /// Plain numbers instead of the sets, for `|` works on them at compile time.
 macro_rules! bits {
@@ -26,7 +27,7 @@ bits!(AclCategories u64: KEYSPACE = KEYSPACE, SET = SET, SORTED_SET = SORTED_SET
 bits!(KeyFlags u16: RO = RO, RW = RW, OW = OW, RM = RM, ACCESS = ACCESS, UPDATE = UPDATE, INSERT = INSERT, DELETE = DELETE,
     NOT_KEY = NOT_KEY, INCOMPLETE = INCOMPLETE, VARIABLE = VARIABLE);
 
-/// A row of which identity and arity are known; no flags, no keys, answered anywhere.
+/// A row of which identity and arity are known; no flags, no keys, answered anywhere, served by nobody yet.
 pub(super) const fn row(id: Id, arity: i16) -> CommandSpec {
     CommandSpec {
         name: id.name(),
@@ -40,6 +41,10 @@ pub(super) const fn row(id: Id, arity: i16) -> CommandSpec {
         route: ByKey,
         merge: Single,
         retry: Retry::Never,
+        served: Served::Nowhere,
+        quiet: Quiet::Never,
+        is_quick: false,
+        is_whole_node: false,
         tips: &[],
         subcommand_count: 0,
         container: None,
@@ -53,6 +58,9 @@ impl CommandSpec {
         self.acl = AclCategories(0).implied(self.flags);
         if self.flags.contains(CommandFlags::READ) {
             self.retry = Retry::Safe;
+        }
+        if self.flags.contains(CommandFlags::FAST) {
+            self.is_quick = true;
         }
         self
     }
@@ -84,6 +92,40 @@ impl CommandSpec {
 
     pub(super) const fn merge(mut self, merge: Merge) -> Self {
         self.merge = merge;
+        self
+    }
+
+    /// Node and proxy have a handler for it.
+    pub(super) const fn served(mut self) -> Self {
+        self.served = Served::Everywhere;
+        self
+    }
+
+    /// A proxy answers it, a node does not know it.
+    pub(super) const fn served_by_proxy(mut self) -> Self {
+        self.served = Served::ByProxy;
+        self
+    }
+
+    /// It changes nothing, though it reads no keys.
+    pub(super) const fn repeatable(mut self) -> Self {
+        self.retry = Retry::Safe;
+        self
+    }
+
+    /// Redis does not call it fast because freeing an old value may take long; here that is done aside.
+    pub(super) const fn quick(mut self) -> Self {
+        self.is_quick = true;
+        self
+    }
+
+    pub(super) const fn whole_node(mut self) -> Self {
+        self.is_whole_node = true;
+        self
+    }
+
+    pub(super) const fn quiet(mut self, quiet: Quiet) -> Self {
+        self.quiet = quiet;
         self
     }
 
