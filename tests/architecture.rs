@@ -428,3 +428,55 @@ fn words_and_literals_are_found() {
     assert!(contains_word("use tokio::net;", "tokio"));
     assert_eq!(literals("\"get\" | b\"set\" if x"), ["get", "set"]);
 }
+
+#[test]
+fn every_error_has_a_use_and_a_text_of_its_own() {
+    const HOME: &str = "shared/src/resp/error_reply.rs";
+    let home = fs::read_to_string(root().join(HOME)).expect("the errors");
+    let (_, body) = home.split_once("pub enum ErrorReply {").expect("the enum");
+    let (body, _) = body.split_once("\n}\n").expect("its end");
+    let users: Vec<String> = product()
+        .into_iter()
+        .filter(|source| source.path != HOME)
+        .map(|source| source.text)
+        .collect();
+    let is_name =
+        |line: &&str| line.starts_with("    ") && line[4..].starts_with(char::is_uppercase);
+    let names: Vec<&str> = body
+        .lines()
+        .filter(is_name)
+        .filter_map(|line| line.trim().split([',', '(', ' ']).next())
+        .collect();
+    assert!(names.len() > 50, "{names:?}");
+    let is_used = |name: &&str| {
+        let (path, own) = (format!("ErrorReply::{name}"), format!("Self::{name}"));
+        let stands = |text: &str, word: &str| {
+            let followed = text.split(word).skip(1);
+            followed
+                .filter_map(|rest| rest.chars().next())
+                .any(|next| !next.is_alphanumeric())
+        };
+        users
+            .iter()
+            .any(|text| stands(text, &path) || stands(text, &own))
+    };
+    let unused: Vec<String> = names
+        .iter()
+        .filter(|name| !is_used(name))
+        .map(|name| (*name).to_owned())
+        .collect();
+    assert_none("errors that nobody gives", &unused);
+    let texts: Vec<&str> = body
+        .split("#[error(")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').nth(1))
+        .filter(|text| *text != "{0}")
+        .collect();
+    let doubled: Vec<String> = texts
+        .iter()
+        .enumerate()
+        .filter(|(at, text)| texts[..*at].contains(text))
+        .map(|(_, text)| (*text).to_owned())
+        .collect();
+    assert_none("errors with the text of another", &doubled);
+}

@@ -17,9 +17,6 @@ pub enum ErrorReply {
     /// An argument should have been a 64-bit integer.
     #[error("ERR value is not an integer or out of range")]
     NotInteger,
-    /// The key holds another type.
-    #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
-    WrongType,
     /// `INCRBYFLOAT` and friends.
     #[error("ERR value is not a valid float")]
     NotFloat,
@@ -44,9 +41,6 @@ pub enum ErrorReply {
     /// COPY and SELECT: there is no such database.
     #[error("ERR DB index is out of range")]
     DbIndexOutOfRange,
-    /// MOVE: there is no such database.
-    #[error("ERR value is out of range")]
-    ValueOutOfRange,
     /// An argument should have been a 32-bit integer.
     #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
     NotInteger32,
@@ -181,18 +175,6 @@ pub enum ErrorReply {
     /// CONFIG REWRITE.
     #[error("ERR The server is running without a config file")]
     NoConfigFile,
-    /// COMMAND GETKEYS.
-    #[error("ERR The command has no key arguments")]
-    CommandWithoutKeys,
-    /// COMMAND GETKEYS.
-    #[error("ERR Invalid command specified")]
-    InvalidCommand,
-    /// COMMAND GETKEYS.
-    #[error("ERR Invalid number of arguments specified for command")]
-    InvalidCommandArity,
-    /// COMMAND GETKEYS.
-    #[error("ERR Invalid arguments specified for command")]
-    InvalidCommandArguments,
     /// DEBUG where it is not enabled.
     #[error(
         "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
@@ -207,30 +189,12 @@ pub enum ErrorReply {
     /// SHUTDOWN that could not save.
     #[error("ERR Errors trying to SHUTDOWN. Check logs.")]
     ShutdownFailed,
-    /// CLUSTER, READONLY, READWRITE, ASKING on a server that is no member of one.
-    #[error("ERR This instance has cluster support disabled")]
-    ClusterDisabled,
     /// SCRIPT FLUSH.
     #[error("ERR SCRIPT FLUSH only support SYNC|ASYNC option")]
     ScriptFlushOption,
     /// FUNCTION FLUSH.
     #[error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")]
     FunctionFlushOption,
-    /// EVALSHA.
-    #[error("NOSCRIPT No matching script. Please use EVAL.")]
-    NoScript,
-    /// RESTORE.
-    #[error("BUSYKEY Target key name already exists.")]
-    BusyKey,
-    /// EXEC.
-    #[error("ERR EXEC without MULTI")]
-    ExecWithoutMulti,
-    /// DISCARD.
-    #[error("ERR DISCARD without MULTI")]
-    DiscardWithoutMulti,
-    /// A write to a follower.
-    #[error("READONLY You can't write against a read only replica.")]
-    ReadOnly,
 
     // The proxy: what it could not do, and whether it may have been done.
     /// No node of the shard took the command.
@@ -253,12 +217,6 @@ pub enum ErrorReply {
         /// The shard's name.
         shard: Box<str>,
     },
-    /// A node has been told of a newer epoch than the sender's.
-    #[error("STALEEPOCH this node has seen epoch {seen}; the command was not applied")]
-    StaleEpoch {
-        /// The newest epoch that the node has seen.
-        seen: u64,
-    },
 
     // Any command.
     /// Wrong number of arguments for `name` (lower case, `container|sub` for subcommands).
@@ -273,7 +231,7 @@ pub enum ErrorReply {
     /// COMMAND INFO, CONFIG GET and the like with so many names that the work or the reply would not end. Ours: Redis does it.
     #[error("ERR too many names in one request, ask for fewer at a time")]
     TooManyNames,
-    /// BITOP and BITFIELD with so many sources or operations that they would hold everybody up. Ours: Redis does it.
+    /// More arguments than a command takes that is carried out in one go, as it would hold everybody up. Ours: Redis does it.
     #[error("ERR too many arguments for one '{0}' command, give some of them to another")]
     TooManyArguments(&'static str),
     /// COMMAND GETKEYS of a command that nobody knows.
