@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::encode::blank_line_ends;
 use super::request::ProtocolError;
 use super::user_text::UserText;
+use crate::glob::GlobError;
 
 /// An error reply; `Display` gives the text without the leading `-` and without the line end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -225,6 +226,9 @@ pub enum ErrorReply {
     /// The connection cannot go on.
     #[error("ERR {0}")]
     Protocol(#[from] ProtocolError),
+    /// A pattern that is not compared with what it is to be compared with. Ours: Redis goes on for as long as it takes.
+    #[error("ERR {0}; use a shorter pattern")]
+    Pattern(#[from] GlobError),
     /// A text that quotes bytes of the client; see the constructors, such as [`Self::unknown_command`].
     #[error("{0}")]
     Quoting(UserText),

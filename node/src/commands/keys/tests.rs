@@ -359,3 +359,35 @@ fn lookups_are_counted_as_redis_counts_them() {
     let counters = node.store.counters();
     assert_eq!((counters.keyspace_hits, counters.keyspace_misses), (7, 3));
 }
+
+#[test]
+fn a_pattern_holds_nobody_up_whatever_the_key() {
+    let mut node = TestNode::new();
+    let key = "a".repeat(60_000);
+    assert_eq!(node.send(&format!("SET {key} 1")), "+OK\r\n");
+    let class = format!("*[{}]", "b".repeat(60_000));
+    assert_eq!(
+        node.send(&format!("SCAN 0 MATCH {class}")),
+        "*2\r\n$1\r\n0\r\n*0\r\n"
+    );
+    assert_eq!(node.send(&format!("KEYS {class}")), "*0\r\n");
+    // Where there is no answer in time there is none, and not a wrong one.
+    let pieces = format!("*{}b*", "a".repeat(30_000));
+    let alike = "-ERR pattern and name are too long and too alike to be compared; use a shorter pattern\r\n";
+    assert_eq!(node.send(&format!("KEYS {pieces}")), alike);
+    assert_eq!(node.send(&format!("SCAN 0 MATCH {pieces}")), alike);
+    let long = "?".repeat(70_000);
+    let too_long = "-ERR the pattern has more than 65536 bytes; use a shorter pattern\r\n";
+    for command in [
+        "KEYS",
+        "SCAN 0 MATCH",
+        "CONFIG GET",
+        "COMMAND LIST FILTERBY PATTERN",
+    ] {
+        assert_eq!(
+            node.send(&format!("{command} {long}")),
+            too_long,
+            "{command}"
+        );
+    }
+}

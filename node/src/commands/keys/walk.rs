@@ -4,7 +4,7 @@
 use super::presence::type_name;
 use crate::commands::arguments::{integer, is_word};
 use crate::commands::{Action, Call};
-use shared::glob;
+use shared::glob::{Glob, GlobError};
 use shared::resp::{ErrorReply, parse_cursor};
 
 /// How many keys SCAN looks at when not told.
@@ -13,13 +13,14 @@ const SCAN_COUNT_DEFAULT: usize = 10;
 /// KEYS pattern
 pub(super) fn keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let db = call.db();
-    let pattern = Pattern::new(call.args.at(1));
+    let pattern = Pattern::new(call.args.at(1))?;
+    let mut fault = None;
     let head = call.reply.array_later();
     let mut count = 0;
     let mut cursor = 0;
     loop {
         cursor = call.store.scan(db, cursor, usize::MAX, &mut |key, _| {
-            if pattern.matches(key) {
+            if pattern.matches(key, &mut fault) {
                 call.reply.bulk(key);
                 count += 1;
             }
@@ -28,6 +29,7 @@ pub(super) fn keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             break;
         }
     }
+    fault.map_or(Ok(()), Err)?;
     call.reply.finish(head, count);
     Ok(Action::Continue)
 }
@@ -40,10 +42,11 @@ pub(super) fn scan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let start = call.reply.position();
     let mut found = 0;
     let mut types_looked_up = 0;
+    let mut fault = None;
     let next = call
         .store
         .scan(db, cursor, options.count, &mut |key, value| {
-            if !options.pattern.matches(key) {
+            if !options.pattern.matches(key, &mut fault) {
                 return;
             }
             if let Some(wanted) = options.type_name {
@@ -55,6 +58,7 @@ pub(super) fn scan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             call.reply.bulk(key);
             found += 1;
         });
+    fault.map_or(Ok(()), Err)?;
     // Redis looks each key up again to see its type.
     (0..types_looked_up).for_each(|_| call.store.count_lookup(true));
     // The cursor stands before the keys, but is known only after them.
@@ -78,33 +82,42 @@ pub(super) fn randomkey(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 }
 
 /// A glob, or none where it would match everything.
-#[derive(Clone, Copy, Debug)]
-struct Pattern<'a> {
-    glob: Option<&'a [u8]>,
+#[derive(Debug)]
+struct Pattern {
+    glob: Option<Glob>,
 }
 
-impl<'a> Pattern<'a> {
-    fn new(glob: &'a [u8]) -> Self {
-        Self {
-            glob: (glob != b"*").then_some(glob),
-        }
+impl Pattern {
+    fn new(glob: &[u8]) -> Result<Self, ErrorReply> {
+        let glob = (glob != b"*").then(|| Glob::new(glob)).transpose()?;
+        Ok(Self { glob })
     }
 
-    fn matches(self, key: &[u8]) -> bool {
-        self.glob.is_none_or(|glob| glob::matches(glob, key))
+    /// Whether the key is shown. Nothing more is compared once there is a `fault`: the command has failed then.
+    fn matches(&self, key: &[u8], fault: &mut Option<GlobError>) -> bool {
+        let Some(glob) = &self.glob else {
+            return true;
+        };
+        if fault.is_some() {
+            return false;
+        }
+        glob.matches(key).unwrap_or_else(|error| {
+            *fault = Some(error);
+            false
+        })
     }
 }
 
 #[derive(Debug)]
 struct ScanOptions<'a> {
-    pattern: Pattern<'a>,
+    pattern: Pattern,
     count: usize,
     type_name: Option<&'a [u8]>,
 }
 
 fn parse_options<'a>(call: &Call<'a>) -> Result<ScanOptions<'a>, ErrorReply> {
     let mut options = ScanOptions {
-        pattern: Pattern::new(b"*"),
+        pattern: Pattern { glob: None },
         count: SCAN_COUNT_DEFAULT,
         type_name: None,
     };
@@ -117,7 +130,7 @@ fn parse_options<'a>(call: &Call<'a>) -> Result<ScanOptions<'a>, ErrorReply> {
                 .filter(|count| *count > 0)
                 .ok_or(ErrorReply::Syntax)?;
         } else if is_word(word, "MATCH") {
-            options.pattern = Pattern::new(argument);
+            options.pattern = Pattern::new(argument)?;
         } else if is_word(word, "TYPE") {
             options.type_name = Some(argument);
         } else {

@@ -3,7 +3,7 @@
 
 use super::{Action, Call};
 use crate::settings::{Kind, PARAMETERS};
-use shared::glob;
+use shared::glob::{Glob, GlobError};
 use shared::resp::ErrorReply;
 
 /// Patterns of one CONFIG GET, each of which is held against every name: more than there are names, and done in a few milliseconds.
@@ -15,15 +15,18 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if patterns.len() > MOST_PATTERNS + 2 {
         return Err(ErrorReply::TooManyNames);
     }
+    let patterns = patterns.iter_from(2);
+    let patterns = patterns.map(|pattern| Ok((pattern, Glob::any_case(pattern)?)));
+    let patterns: Vec<(&[u8], Glob)> = patterns.collect::<Result<_, GlobError>>()?;
     // A whole name is given back in the letters in which it was asked for, as Redis does.
     let asked = |name: &str| {
         patterns
-            .iter_from(2)
-            .find(|pattern| glob::matches_any_case(pattern, name.as_bytes()))
-            .map(|pattern| {
+            .iter()
+            .find(|(_, glob)| glob.matches(name.as_bytes()) == Ok(true))
+            .map(|(pattern, _)| {
                 pattern
                     .eq_ignore_ascii_case(name.as_bytes())
-                    .then_some(pattern)
+                    .then_some(*pattern)
             })
     };
     let settings = &call.node.settings;

@@ -4,7 +4,7 @@
 use super::super::arguments::{integer, is_word};
 use super::{Action, Call};
 use crate::store::StringEncoding;
-use shared::glob;
+use shared::glob::Glob;
 use shared::resp::ErrorReply;
 
 /// Longest DEBUG SLEEP; a typing error should not need a kill.
@@ -122,7 +122,7 @@ fn object(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 fn match_long(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let len = integer(call.args.at(2))?.clamp(0, LONGEST_MATCHED);
     let text = vec![b'a'; usize::try_from(len).unwrap_or_default()];
-    let matches = glob::matches(call.args.at(3), &text);
+    let matches = Glob::new(call.args.at(3))?.matches(&text)?;
     call.reply.integer(i64::from(matches));
     Ok(Action::Continue)
 }

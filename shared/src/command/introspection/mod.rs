@@ -7,7 +7,7 @@ mod document;
 
 use super::docs::write_syntax;
 use super::{AclCategories, CommandId, CommandSpec, all, docs, lookup, lookup_full_name};
-use crate::glob;
+use crate::glob::Glob;
 use crate::resp::{Args, ErrorReply, ReplyWriter, is_word};
 
 /// Longest reply, bytes: many times all rows and pages together. A million names in one request would otherwise ask for gigabytes.
@@ -185,7 +185,8 @@ fn list(
             |row: &&CommandSpec| category.is_some_and(|category| row.acl.contains(category));
         names(reply, || listed(is_served).filter(in_category));
     } else if says(3, "pattern") {
-        let matches = |row: &&CommandSpec| glob::matches_any_case(wanted, row.name.as_bytes());
+        let glob = Glob::any_case(wanted)?;
+        let matches = |row: &&CommandSpec| glob.matches(row.name.as_bytes()) == Ok(true);
         names(reply, || listed(is_served).filter(matches));
     } else {
         return Err(ErrorReply::Syntax);
