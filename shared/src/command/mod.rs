@@ -17,6 +17,9 @@ pub use route::{Merge, Quiet, Retry, Route, Served};
 
 use crate::resp::{Args, ErrorReply};
 
+/// Most arguments of a command that is not carried out some keys at a time: reading more would hold everybody up.
+const MOST_UNDIVIDED_ARGS: usize = 1024 * 1024;
+
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandSpec {
@@ -104,10 +107,12 @@ pub fn resolve(args: Args<'_>) -> Result<&'static CommandSpec, ErrorReply> {
         };
         spec = row;
     }
-    if spec.accepts(args.len()) {
-        Ok(spec)
-    } else {
+    if !spec.accepts(args.len()) {
         Err(ErrorReply::Arity(spec.name.into()))
+    } else if args.len() > MOST_UNDIVIDED_ARGS && spec.route != Route::Split {
+        Err(ErrorReply::TooManyArguments(spec.name))
+    } else {
+        Ok(spec)
     }
 }
 

@@ -232,6 +232,27 @@ fn what_is_not_served_is_unknown_before_its_arguments_are_counted() {
 }
 
 #[test]
+fn only_commands_that_can_be_divided_take_millions_of_arguments() {
+    let check = |name: &str, arguments: usize, expected: Result<&str, &str>| {
+        let mut words = vec![&b"1"[..]; arguments];
+        words[0] = name.as_bytes();
+        let found = with_words(&words, |args| {
+            resolve(args)
+                .map(|row| row.name)
+                .map_err(|error| error.to_string())
+        });
+        assert_eq!(found, expected.map_err(str::to_owned), "{name} {arguments}");
+    };
+    check("MGET", MOST_UNDIVIDED_ARGS + 1, Ok("mget"));
+    check("MSETNX", MOST_UNDIVIDED_ARGS, Ok("msetnx"));
+    check(
+        "MSETNX",
+        MOST_UNDIVIDED_ARGS + 1,
+        Err("ERR too many arguments for one 'msetnx' command, give some of them to another"),
+    );
+}
+
+#[test]
 fn keys_stand_where_redis_finds_them() {
     let check = |line: &str, expected: &[usize]| {
         with_args(line, |args| {

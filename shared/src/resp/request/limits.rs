@@ -15,10 +15,11 @@ pub struct RequestLimits {
 }
 
 impl RequestLimits {
-    /// For everybody who may run commands. Redis itself takes up to 2^31 arguments; ours are bounded because each costs a range before it costs the client a value.
+    /// For everybody who may run commands. Arguments are as many as Redis takes: what bounds them is the bytes that they come in, six at least, for nothing is
+    /// taken for those that are only announced.
     pub const AUTHENTICATED: Self = Self {
         bulk_bytes: 512 * 1024 * 1024,
-        args: 1024 * 1024,
+        args: i32::MAX as u32,
         inline_bytes: 64 * 1024,
         before_auth: false,
     };

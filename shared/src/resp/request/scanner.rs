@@ -160,6 +160,12 @@ impl RequestScanner {
         self.args_left > 0
     }
 
+    /// Ranges for which there is room while a request is under way.
+    #[cfg(test)]
+    pub(super) fn partial_capacity(&self) -> usize {
+        self.partial.capacity()
+    }
+
     fn next_request(
         &mut self,
         buffer: &mut [u8],

@@ -126,7 +126,7 @@ fn headers_that_are_no_numbers_get_redis_own_words() {
         "*-0",
         "*1\n",
         "*2147483648",
-        "*1048577",
+        "*4294967297",
     ] {
         check_fault(
             format!("{header}\r\n").as_bytes(),
@@ -159,12 +159,29 @@ fn headers_that_are_no_numbers_get_redis_own_words() {
 }
 
 #[test]
+fn nothing_is_taken_for_arguments_that_are_only_announced() {
+    let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);
+    let mut batch = RequestBatch::default();
+    let mut input = b"*2147483647\r\n$4\r\nMGET\r\n$1\r\nk\r\n".to_vec();
+    for _ in 0..100 {
+        assert!(scanner.scan(&mut input, &mut batch, 1).is_ok());
+        assert!(batch.requests().is_empty() && scanner.is_within_request());
+        input.extend_from_slice(b"$1\r\nk\r\n");
+    }
+    assert!(scanner.partial_capacity() < 10_000);
+}
+
+#[test]
 fn strangers_may_send_little() {
     let check = |input: &[u8], fault| {
         check_within(RequestLimits::UNAUTHENTICATED, input, &[], b"", Some(fault));
     };
     check(b"*11\r\n", ProtocolError::UnauthenticatedMultibulkLength);
-    check(b"*1048577\r\n", ProtocolError::InvalidMultibulkLength);
+    check(
+        b"*1048577\r\n",
+        ProtocolError::UnauthenticatedMultibulkLength,
+    );
+    check(b"*2147483648\r\n", ProtocolError::InvalidMultibulkLength);
     check(
         b"*1\r\n$16385\r\n",
         ProtocolError::UnauthenticatedBulkLength,
