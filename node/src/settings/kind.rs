@@ -118,8 +118,8 @@ fn choice(value: &[u8], words: &[&str]) -> Result<Vec<u8>, Complaint> {
 }
 
 fn number(value: &[u8], least: i64, most: i64) -> Result<Vec<u8>, Complaint> {
-    let number = crate::store::canonical_integer(value)
-        .ok_or("argument couldn't be parsed into an integer")?;
+    let number =
+        shared::resp::parse_integer(value).ok_or("argument couldn't be parsed into an integer")?;
     if !(least..=most).contains(&number) {
         return Err(format!("argument must be between {least} and {most} inclusive").into());
     }
@@ -137,7 +137,7 @@ fn size(value: &[u8], least: u64, most: u64) -> Result<Vec<u8>, Complaint> {
 fn size_or_percent(value: &[u8]) -> Result<Vec<u8>, Complaint> {
     let wrong = || Complaint::from("argument must be a memory or percent value");
     if let Some(digits) = value.strip_suffix(b"%") {
-        let percent = crate::store::canonical_integer(digits)
+        let percent = shared::resp::parse_integer(digits)
             .filter(|percent| *percent >= 0)
             .ok_or_else(wrong)?;
         if percent > 100 {

@@ -12,9 +12,9 @@ pub use special::OutputLimit;
 pub(crate) use special::short_decimal;
 pub use table::{PARAMETERS, Parameter};
 
-use crate::store::{EvictionSettings, canonical_integer};
+use crate::store::EvictionSettings;
 use shared::config::{DebugCommand, Secret};
-use shared::resp::ErrorReply;
+use shared::resp::{ErrorReply, parse_integer};
 
 /// Most keys that eviction looks at for one that goes; more would not choose better.
 const MOST_SAMPLES: u32 = 64;
@@ -215,7 +215,7 @@ impl<'a> Values<'a> {
     }
 
     fn integer(&self, name: &str) -> i64 {
-        canonical_integer(self.text(name)).unwrap_or_default()
+        parse_integer(self.text(name)).unwrap_or_default()
     }
 
     fn unsigned(&self, name: &str) -> u64 {

@@ -2,7 +2,7 @@
 //! Pure. The texts are those of Redis 7.0, word for word.
 
 use super::kind::{Complaint, parse_size};
-use crate::store::canonical_integer;
+use shared::resp::parse_integer;
 
 /// The classes of `client-output-buffer-limit`, in the order in which it is shown.
 const CLIENT_CLASSES: [&[&[u8]]; 3] = [&[b"normal"], &[b"slave", b"replica"], &[b"pubsub"]];
@@ -81,7 +81,7 @@ pub(super) fn output_limits(current: &[u8], value: &[u8]) -> Result<Vec<u8>, Com
         limits[class] = OutputLimit {
             hard_bytes: parse_size(four[1]).ok_or(wrong)?,
             soft_bytes: parse_size(four[2]).ok_or(wrong)?,
-            soft_seconds: canonical_integer(four[3])
+            soft_seconds: parse_integer(four[3])
                 .and_then(|seconds| u64::try_from(seconds).ok())
                 .ok_or(wrong)?,
         };
@@ -130,7 +130,7 @@ pub(super) fn oom_scores(value: &[u8]) -> Result<Vec<u8>, Complaint> {
         return Err("wrong number of arguments".into());
     }
     for word in &given {
-        if !canonical_integer(word).is_some_and(|score| (-2000..=2000).contains(&score)) {
+        if !parse_integer(word).is_some_and(|score| (-2000..=2000).contains(&score)) {
             return Err(
                 "Invalid oom-score-adj-values, elements must be between -2000 and 2000.".into(),
             );
@@ -143,8 +143,8 @@ pub(super) fn save_points(value: &[u8]) -> Result<Vec<u8>, Complaint> {
     let given = words(value);
     let valid = given.len().is_multiple_of(2)
         && given.chunks_exact(2).all(|pair| {
-            canonical_integer(pair[0]).is_some_and(|seconds| seconds >= 1)
-                && canonical_integer(pair[1]).is_some_and(|changes| changes >= 0)
+            parse_integer(pair[0]).is_some_and(|seconds| seconds >= 1)
+                && parse_integer(pair[1]).is_some_and(|changes| changes >= 0)
         });
     if valid {
         Ok(given.join(&b' '))

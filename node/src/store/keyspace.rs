@@ -10,9 +10,8 @@ use super::hash::{KeyHasher, splitmix};
 use super::key::{DbIndex, Key, KeyHash};
 use super::reclaim::Reclaimer;
 use super::slab::{Handle, MAX_PAGES};
-use super::value::{
-    ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value, canonical_integer,
-};
+use super::value::{ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value};
+use shared::resp::parse_integer;
 use std::sync::Arc;
 
 /// The keyspace of a node: its databases and their memory.
@@ -237,7 +236,7 @@ impl Store {
         value: &[u8],
         expiry: ExpiryChange,
     ) -> Result<(), StoreFull> {
-        let value = match canonical_integer(value) {
+        let value = match parse_integer(value) {
             Some(number) => NewValue::Integer(number),
             None => NewValue::Bytes(value),
         };

@@ -39,9 +39,7 @@ pub use eviction::{EvictionPolicy, EvictionSettings, UnknownPolicy};
 pub use key::{DbIndex, Key, KeyHash};
 pub use keyspace::{ExpectedEntries, Store};
 pub use upkeep::EXPIRE_SLICE;
-pub use value::{
-    ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value, canonical_integer,
-};
+pub use value::{ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value};
 
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,8 @@ use super::counters::{ExpireStep, StoreCounters};
 use super::key::{DbIndex, Key, KeyHash};
 use super::value::{
     EMBEDDED_LIMIT_BYTES, ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value,
-    canonical_integer,
 };
+use shared::resp::parse_integer;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
@@ -130,7 +130,7 @@ impl PlainStore {
         value: &[u8],
         expiry: ExpiryChange,
     ) -> Result<(), StoreFull> {
-        let value = match canonical_integer(value) {
+        let value = match parse_integer(value) {
             Some(number) => PlainValue::Integer(number),
             None => PlainValue::Bytes {
                 bytes: value.to_vec(),

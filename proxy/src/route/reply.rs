@@ -1,7 +1,7 @@
 //! The few things that must be read out of a node's reply: is it an error, an integer, which elements has it.
 //! Pure. Reads only replies that [`ReplyScanner`] has found to be complete.
 
-use shared::resp::ReplyScanner;
+use shared::resp::{ReplyScanner, parse_integer};
 
 /// Whether it is an error.
 #[inline]
@@ -16,8 +16,7 @@ pub(crate) fn is_null(reply: &[u8]) -> bool {
 
 /// The value of an integer.
 pub(crate) fn integer(reply: &[u8]) -> Option<i64> {
-    let line = reply.strip_prefix(b":")?.strip_suffix(b"\r\n")?;
-    std::str::from_utf8(line).ok()?.parse().ok()
+    parse_integer(reply.strip_prefix(b":")?.strip_suffix(b"\r\n")?)
 }
 
 /// An unsigned number without a sign, as cursors are written.

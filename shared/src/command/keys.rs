@@ -2,7 +2,7 @@
 //! Pure. No argument can make it panic, overflow or visit an index beyond the arguments.
 
 use super::{CommandId, CommandSpec, KeyFlags};
-use crate::resp::Args;
+use crate::resp::{Args, parse_integer};
 
 /// Where keys begin, how far they go, and what is done with them.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +146,7 @@ impl KeySpec {
                 step: usize::try_from(step).map_err(|_| ())?,
             },
             FindKeys::Counted => {
-                let keys = args.get(first).and_then(decimal).ok_or(())?;
+                let keys = args.get(first).and_then(key_count).ok_or(())?;
                 let last = first.checked_add(keys).ok_or(())?;
                 KeyRange {
                     first: first + 1,
@@ -198,15 +198,9 @@ fn find_word(args: Args<'_>, word: &str, from: i16) -> Option<usize> {
     }
 }
 
-/// A number of keys as Redis reads integers: no sign but `-`, no leading zero, no blank.
-fn decimal(digits: &[u8]) -> Option<usize> {
-    if digits.is_empty() || digits.len() > 19 || (digits[0] == b'0' && digits.len() > 1) {
-        return None;
-    }
-    digits.iter().try_fold(0_usize, |value, digit| {
-        let digit = digit.is_ascii_digit().then(|| usize::from(digit - b'0'))?;
-        value.checked_mul(10)?.checked_add(digit)
-    })
+/// A number of keys.
+fn key_count(digits: &[u8]) -> Option<usize> {
+    usize::try_from(parse_integer(digits)?).ok()
 }
 
 impl CommandSpec {

@@ -4,7 +4,7 @@
 use super::{bit_offset, check_count, parse_bit_offset};
 use crate::commands::arguments::{bytes_of, integer, is_word, len_of, string, string_limit_bytes};
 use crate::commands::{Action, Call};
-use crate::store::canonical_integer;
+use shared::resp::parse_integer;
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 
 /// `i1` … `i64`, `u1` … `u63`.
@@ -160,7 +160,7 @@ impl IntegerType {
         };
         // The type is a C string: a NUL byte ends it.
         let digits = digits.split(|byte| *byte == 0).next().unwrap_or_default();
-        let bits = canonical_integer(digits)
+        let bits = parse_integer(digits)
             .filter(|bits| (1..=most).contains(bits))
             .and_then(|bits| u32::try_from(bits).ok())
             .ok_or(ErrorReply::BitFieldType)?;
@@ -323,7 +323,7 @@ impl<'a> Operations<'a> {
         let offset = match self.args.at(at + 2) {
             // Counted in fields of this width.
             [b'#', digits @ ..] => {
-                let number = canonical_integer(digits).ok_or(ErrorReply::BitOffset)?;
+                let number = parse_integer(digits).ok_or(ErrorReply::BitOffset)?;
                 let number = number.wrapping_mul(i64::from(field.bits));
                 bit_offset(number, self.string_limit_bytes)?
             }

@@ -11,9 +11,9 @@ mod tests;
 
 use super::{Call, Handler};
 use crate::commands::arguments::is_word;
-use crate::store::canonical_integer;
 use shared::command::CommandId;
 use shared::resp::ErrorReply;
+use shared::resp::parse_integer;
 
 /// The handler of a command of this group.
 pub(super) fn handler(id: CommandId) -> Option<Handler> {
@@ -49,7 +49,7 @@ fn bit_offset(number: i64, string_limit_bytes: usize) -> Result<usize, ErrorRepl
 
 /// Reads the number of a bit.
 fn parse_bit_offset(argument: &[u8], string_limit_bytes: usize) -> Result<usize, ErrorReply> {
-    let number = canonical_integer(argument).ok_or(ErrorReply::BitOffset)?;
+    let number = parse_integer(argument).ok_or(ErrorReply::BitOffset)?;
     bit_offset(number, string_limit_bytes)
 }
 

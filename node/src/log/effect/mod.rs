@@ -3,8 +3,7 @@
 
 use crate::store::{DbIndex, Store};
 use shared::command::CommandId;
-use shared::resp::Args;
-use std::io::Write;
+use shared::resp::{Args, encode_request};
 use std::ops::Range;
 
 /// Collects the effects of one batch; reused, so that recording does not allocate.
@@ -122,7 +121,7 @@ impl Effects {
 
     fn append(&mut self, db: DbIndex, words: &mut dyn ExactSizeIterator<Item = &[u8]>) {
         self.select(db);
-        write_command(&mut self.bytes, words);
+        encode_request(&mut self.bytes, words);
     }
 
     fn select(&mut self, db: DbIndex) {
@@ -132,27 +131,8 @@ impl Effects {
         self.selected = Some(db);
         let name = CommandId::Select.name().as_bytes();
         let number = db.0.to_string();
-        let mut words = [name, number.as_bytes()].into_iter();
-        write_command(&mut self.bytes, &mut words);
+        encode_request(&mut self.bytes, [name, number.as_bytes()]);
     }
-}
-
-fn write_command(out: &mut Vec<u8>, words: &mut dyn ExactSizeIterator<Item = &[u8]>) {
-    write_head(out, b'*', words.len());
-    for word in words {
-        write_head(out, b'$', word.len());
-        out.extend_from_slice(word);
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-#[expect(
-    clippy::let_underscore_must_use,
-    reason = "writing to memory cannot fail"
-)]
-fn write_head(out: &mut Vec<u8>, kind: u8, count: usize) {
-    out.push(kind);
-    let _ = write!(out, "{count}\r\n");
 }
 
 #[cfg(test)]

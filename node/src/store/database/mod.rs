@@ -13,9 +13,8 @@ use crate::store::index::{HashSource, Index, Place, Wanted};
 use crate::store::key::{Key, KeyHash};
 use crate::store::reclaim::Reclaimer;
 use crate::store::slab::{ClassId, Handle, Slabs};
-use crate::store::value::{
-    EMBEDDED_LIMIT_BYTES, StringEncoding, StringValue, Value, canonical_integer,
-};
+use crate::store::value::{EMBEDDED_LIMIT_BYTES, StringEncoding, StringValue, Value};
+use shared::resp::parse_integer;
 use std::sync::Arc;
 
 /// Moves per filling of holes: as many as can be asked for ahead.
@@ -142,7 +141,7 @@ fn other_value<'a>(entry: Entry<'a>, extents: &'a Extents) -> Value<'a> {
         Some(Form::Extent) => StringValue::Bytes(extent_value(entry, extents)),
         Some(Form::IntegerExtent) => {
             let digits = extent_value(entry, extents);
-            StringValue::Integer(canonical_integer(digits).unwrap_or(0))
+            StringValue::Integer(parse_integer(digits).unwrap_or(0))
         }
     })
 }
