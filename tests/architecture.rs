@@ -24,6 +24,10 @@ const PURE_FOLDERS: &[&str] = &[
     "shared/src/command",
     "shared/src/slot",
     "shared/src/topology",
+    "shared/src/session",
+    "shared/src/access",
+    "shared/src/glob",
+    "shared/protocol/src",
     "node/src/commands",
     "node/src/store",
     "node/src/client_state.rs",
@@ -148,7 +152,13 @@ fn everything() -> Vec<Source> {
 
 /// The product's own code: no tests, no benches, no vendored crate.
 fn product() -> Vec<Source> {
-    sources(&["src", "shared/src", "node/src", "proxy/src"])
+    sources(&[
+        "src",
+        "shared/src",
+        "shared/protocol/src",
+        "node/src",
+        "proxy/src",
+    ])
 }
 
 fn assert_none(what: &str, found: &[String]) {
@@ -183,6 +193,18 @@ fn dependencies_point_one_way() {
             &[
                 "node",
                 "proxy",
+                "protocol",
+                "switchyard-node",
+                "switchyard-proxy",
+                "switchyard-protocol",
+                "switchyard",
+            ],
+        ),
+        (
+            "shared/protocol/Cargo.toml",
+            &[
+                "node",
+                "proxy",
                 "switchyard-node",
                 "switchyard-proxy",
                 "switchyard",
@@ -209,7 +231,12 @@ fn dependencies_point_one_way() {
 
 #[test]
 fn only_the_proxy_waits_for_pingora() {
-    for manifest in ["Cargo.toml", "shared/Cargo.toml", "node/Cargo.toml"] {
+    for manifest in [
+        "Cargo.toml",
+        "shared/Cargo.toml",
+        "shared/protocol/Cargo.toml",
+        "node/Cargo.toml",
+    ] {
         let found = dependencies(manifest);
         let pingora = found.iter().find(|name| name.starts_with("pingora"));
         assert_eq!(pingora, None, "{manifest}");
