@@ -209,3 +209,47 @@ fn a_password_is_asked_for() {
     let hello = third.call(&["HELLO", "3", "AUTH", "default", "open sesame"]);
     assert!(matches!(hello, Reply::Map(_)), "{hello:?}");
 }
+
+#[test]
+fn whatever_answers_a_command_its_reply_is_heard_or_not() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        // Answered here, by one shard, by every shard, by any shard, by the threads.
+        for unheard in [
+            "PING",
+            "GET none",
+            "DBSIZE",
+            "INFO",
+            "CONFIG GET maxmemory",
+            "SLOWLOG GET",
+            "SLOWLOG LEN",
+            "LATENCY LATEST",
+            "MEMORY DOCTOR",
+            "LOLWUT",
+            "CLIENT LIST",
+            "CLIENT REPLY SKIP",
+            "CLIENT REPLY zork",
+            "ZORK",
+        ] {
+            let mut lines = format!("CLIENT REPLY SKIP\r\n{unheard}\r\n");
+            if unheard == "CLIENT REPLY SKIP" {
+                lines.push_str("GET none\r\n");
+            }
+            lines.push_str("ECHO heard\r\n");
+            client.send(lines.as_bytes()).expect("sent");
+            assert_eq!(
+                client.receive().expect("a reply"),
+                Reply::bulk("heard"),
+                "{unheard}"
+            );
+        }
+        client
+            .send(b"CLIENT REPLY OFF\r\nINFO\r\nPING\r\nCLIENT REPLY ON\r\nECHO heard\r\n")
+            .expect("sent");
+        assert_eq!(
+            client.receive().expect("a reply"),
+            Reply::Simple(b"OK".to_vec())
+        );
+        assert_eq!(client.receive().expect("a reply"), Reply::bulk("heard"));
+    });
+}
