@@ -26,7 +26,7 @@ const PURE_FOLDERS: &[&str] = &[
     "shared/src/topology",
     "node/src/commands",
     "node/src/store",
-    "node/src/client_state.rs",
+    "node/src/client",
     "node/src/log/effect",
     "proxy/src/route",
     "proxy/src/pipe/in_flight.rs",

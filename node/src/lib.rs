@@ -3,10 +3,11 @@
 //! Data's path: socket → [`shared::resp::RequestScanner`] → [`execute`] (gates: known, arity, auth, memory, held keys) → [`commands`] → [`store`] → [`shared::resp::ReplyWriter`] → socket, one write per batch.
 //! Never imports the proxy; they meet on the wire.
 
-pub mod client_state;
+pub mod client;
 pub mod commands;
 mod connection;
 mod departures;
+mod errand;
 pub mod execute;
 pub mod log;
 pub mod node_state;
@@ -18,4 +19,5 @@ pub mod stats;
 pub mod store;
 mod tick;
 
-pub use server::{NodeError, NodeExit, Start, run, serve};
+pub use server::{NodeError, NodeExit, run, serve};
+pub use settings::Start;

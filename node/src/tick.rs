@@ -102,7 +102,12 @@ fn sweep_slice(shell: &Shell) -> bool {
 async fn evict(shell: &Shell) {
     for _ in 0..SLICES_PER_TICK {
         let room = {
+            let now_ms = shell.clock.wall_ms();
             let core = &mut *shell.core.borrow_mut();
+            if core.node.pause.is_on(now_ms) {
+                // The keyspace stays as it is.
+                return;
+            }
             let watch = core.executor.watch().clone();
             let effects = &mut core.executor.effects;
             make_room(&mut core.store, &mut core.node, effects, &watch)
@@ -156,19 +161,23 @@ fn condemned(core: &mut Core, now_ms: u64) -> Vec<u64> {
     let stall_ms = limit.soft_seconds.saturating_mul(1_000);
     let mut condemned = Vec::new();
     for client in core.node.clients.iter() {
-        let silent_ms = now_ms.saturating_sub(client.last_active_ms);
-        if idle_ms > 0 && silent_ms > idle_ms && client.output_bytes == 0 {
-            debug!(client = client.id, silent_ms, "closed: timeout");
-            condemned.push(client.id);
+        let (id, traffic) = (client.identity.id, &client.traffic);
+        let silent_ms = now_ms.saturating_sub(traffic.last_active_ms);
+        // Who waits for the node is not idle.
+        let is_idle = client.outbox.is_empty() && traffic.waits.is_none();
+        if idle_ms > 0 && silent_ms > idle_ms && is_idle {
+            debug!(client = id, silent_ms, "closed: timeout");
+            condemned.push(id);
             continue;
         }
-        let blocked_ms = now_ms.saturating_sub(client.output_progress_ms);
-        let over = limit.soft_bytes > 0 && client.output_bytes as u64 > limit.soft_bytes;
-        if over && stall_ms > 0 && blocked_ms > stall_ms {
-            let waiting_bytes = client.output_bytes;
-            warn!(client = client.id, waiting_bytes, "cut: reads no replies");
+        // What may not be written yet is not the client's to read.
+        let unread_bytes = client.outbox.ready().len();
+        let blocked_ms = now_ms.saturating_sub(traffic.progress_ms);
+        let over = limit.soft_bytes > 0 && unread_bytes as u64 > limit.soft_bytes;
+        if over && traffic.is_unread && stall_ms > 0 && blocked_ms > stall_ms {
+            warn!(client = id, unread_bytes, "cut: reads no replies");
             core.node.stats.output_limit_disconnections += 1;
-            condemned.push(client.id);
+            condemned.push(id);
         }
     }
     condemned
@@ -178,7 +187,7 @@ fn condemned(core: &mut Core, now_ms: u64) -> Vec<u64> {
 mod tests {
     use super::{Tick, jobs};
     use crate::node_state::NodeState;
-    use crate::server::Start;
+    use crate::settings::Start;
     use crate::shell::Shell;
     use crate::store::{DbIndex, ExpiryChange, Key, Store};
     use shared::clock::{Clock, ManualClock};

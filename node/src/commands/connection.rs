@@ -3,7 +3,7 @@
 
 use super::arguments::{integer_32, is_word};
 use super::{Action, Call, Handler};
-use crate::client_state::ClientState;
+use crate::client::MOST_NAME_BYTES;
 use crate::node_state::NodeState;
 use crate::store::DbIndex;
 use shared::command::CommandId;
@@ -43,33 +43,41 @@ fn echo(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 }
 
 /// HELLO \[version \[AUTH user password\] \[SETNAME name\]\]
+///
+/// Nothing takes effect unless all of it is right.
 fn hello(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let args = call.args;
     let wanted = args.get(1).map(protocol).transpose()?;
+    let (mut credentials, mut name) = (None, None);
     let mut index = 2;
     while let Some(option) = args.get(index) {
         let more = args.len() - index - 1;
         if is_word(option, "auth") && more >= 2 {
-            call.client.secret_args |= 0b11 << (index + 1).min(62);
-            let (user, password) = (args.at(index + 1), args.at(index + 2));
-            log_in(call.node, call.client, user, password)?;
+            call.session.secret_args |= 0b11 << (index + 1).min(62);
+            credentials = Some((args.at(index + 1), args.at(index + 2)));
             index += 3;
         } else if is_word(option, "setname") && more >= 1 {
-            set_name(call.client, args.at(index + 1))?;
+            name = Some(checked_name(args.at(index + 1))?);
             index += 2;
         } else {
             return Err(ErrorReply::hello_option(option));
         }
     }
-    if !call.client.authenticated {
-        return Err(ErrorReply::HelloNoAuth);
+    match credentials {
+        Some((user, password)) => check_password(call.node, user, password)?,
+        None if !call.session.authenticated => return Err(ErrorReply::HelloNoAuth),
+        None => {}
+    }
+    call.session.authenticated = true;
+    if let Some(name) = name {
+        call.session.name = name.to_vec();
     }
     if let Some(protocol) = wanted {
-        call.client.protocol = protocol;
+        call.session.protocol = protocol;
         call.reply.set_protocol(protocol);
     }
-    greet(&mut call.reply, call.client.protocol, call.client.id);
-    Ok(Action::Continue)
+    greet(&mut call.reply, call.session.protocol, call.identity.id);
+    Ok(Action::NewLimits)
 }
 
 fn protocol(version: &[u8]) -> Result<Protocol, ErrorReply> {
@@ -84,45 +92,47 @@ fn protocol(version: &[u8]) -> Result<Protocol, ErrorReply> {
 /// AUTH \[user\] password
 fn auth(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let args = call.args;
-    call.client.secret_args |= 0b110;
+    call.session.secret_args |= 0b110;
     let (user, password) = match args.len() {
         2 if !call.node.needs_password() => return Err(ErrorReply::NoPasswordSet),
         2 => (DEFAULT_USER, args.at(1)),
         3 => (args.at(1), args.at(2)),
         _ => return Err(ErrorReply::Syntax),
     };
-    log_in(call.node, call.client, user, password)?;
+    check_password(call.node, user, password)?;
+    call.session.authenticated = true;
     call.reply.ok();
-    Ok(Action::Continue)
+    Ok(Action::NewLimits)
 }
 
 /// Where no password is set, the default user's is any.
-fn log_in(
-    node: &NodeState,
-    client: &mut ClientState,
-    user: &[u8],
-    password: &[u8],
-) -> Result<(), ErrorReply> {
+fn check_password(node: &NodeState, user: &[u8], password: &[u8]) -> Result<(), ErrorReply> {
     let right = !node.needs_password() || node.settings.hot.password.matches(password);
     if user != DEFAULT_USER || !right {
         return Err(ErrorReply::WrongPassword);
     }
-    client.authenticated = true;
     Ok(())
 }
 
-/// Names are printable ASCII without blanks; an empty one takes the name away.
-pub(super) fn set_name(client: &mut ClientState, name: &[u8]) -> Result<(), ErrorReply> {
+/// Names are printable ASCII without blanks, and not too long; an empty one takes the name away.
+pub(super) fn checked_name(name: &[u8]) -> Result<&[u8], ErrorReply> {
     if !name.iter().all(u8::is_ascii_graphic) {
         return Err(ErrorReply::ClientName);
     }
-    client.name = name.to_vec();
-    Ok(())
+    if name.len() > MOST_NAME_BYTES {
+        return Err(name_too_long("Client names"));
+    }
+    Ok(name)
+}
+
+/// What somebody with too long a name is told.
+pub(super) fn name_too_long(names: &str) -> ErrorReply {
+    ErrorReply::Text(format!("ERR {names} have at most {MOST_NAME_BYTES} bytes.").into())
 }
 
 /// SELECT index
 fn select(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.db = database(call, integer_32(call.args.at(1))?)?;
+    call.session.db = database(call, integer_32(call.args.at(1))?)?;
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -144,16 +154,16 @@ fn quit(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// RESET
 fn reset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.reset(call.node.needs_password());
-    call.reply.set_protocol(call.client.protocol);
+    call.session.reset(call.node.needs_password());
+    call.reply.set_protocol(call.session.protocol);
     call.reply.simple("RESET");
-    Ok(Action::Continue)
+    Ok(Action::NewLimits)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::TestNode;
-    use crate::execute::BatchEnd;
+    use crate::execute::Stop;
 
     fn check(node: &mut TestNode, line: &str, reply: &str) {
         assert_eq!(node.send(line), reply, "{line}");
@@ -163,7 +173,7 @@ mod tests {
     fn a_password_locks_everything_but_auth_hello_quit_and_reset() {
         let mut node = TestNode::new();
         node.node.settings.preset("requirepass", "secret");
-        node.client.authenticated = false;
+        node.session.authenticated = false;
         let locked = "-NOAUTH Authentication required.\r\n";
         let wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
         check(&mut node, "PING", locked);
@@ -183,7 +193,7 @@ mod tests {
         );
         check(&mut node, "CLIENT GETNAME", "$2\r\nme\r\n");
         check(&mut node, "QUIT", "+OK\r\n");
-        assert_eq!(node.end, BatchEnd::Close);
+        assert_eq!(node.stop, Stop::Close);
     }
 
     #[test]
@@ -212,7 +222,7 @@ mod tests {
     fn select_takes_what_is_there() {
         let mut node = TestNode::new();
         check(&mut node, "SELECT 15", "+OK\r\n");
-        assert_eq!(node.client.db.0, 15);
+        assert_eq!(node.session.db.0, 15);
         check(&mut node, "SELECT 16", "-ERR DB index is out of range\r\n");
         check(&mut node, "SELECT -1", "-ERR DB index is out of range\r\n");
         check(

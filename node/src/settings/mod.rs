@@ -10,6 +10,7 @@ mod table;
 pub use kind::{Complaint, Kind, parse_size};
 pub use special::OutputLimit;
 pub(crate) use special::short_decimal;
+pub use start::Start;
 pub use table::{PARAMETERS, Parameter};
 
 use crate::store::{EvictionSettings, canonical_integer};

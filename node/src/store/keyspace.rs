@@ -21,6 +21,8 @@ pub struct Store {
     pub(super) databases: Vec<Database>,
     pub(super) hasher: KeyHasher,
     pub(super) now_ms: u64,
+    /// Before that nobody takes an expired key away, though nobody finds one either.
+    pub(super) keep_expired_until_ms: u64,
     pub(super) clock: AccessClock,
     pub(super) evictor: Evictor,
     pub(super) reclaimer: Reclaimer,
@@ -78,6 +80,7 @@ impl Store {
                 .collect(),
             hasher,
             now_ms: 0,
+            keep_expired_until_ms: 0,
             clock: AccessClock::new(splitmix(&mut state)),
             evictor: Evictor::new(splitmix(&mut state)),
             reclaimer: Reclaimer::default(),
@@ -94,6 +97,11 @@ impl Store {
     pub fn set_now(&mut self, now_ms: u64) {
         self.now_ms = now_ms;
         self.clock.set_now(now_ms);
+    }
+
+    /// Until then (Unix milliseconds) expired keys stay where they are, unseen: while clients are paused, the keyspace does not change.
+    pub fn keep_expired_until(&mut self, until_ms: u64) {
+        self.keep_expired_until_ms = until_ms;
     }
 
     /// The hash of a key.
@@ -184,6 +192,9 @@ impl Store {
 
     #[cold]
     pub(super) fn expire(&mut self, db: DbIndex, found: Found, key: &[u8]) {
+        if self.now_ms < self.keep_expired_until_ms {
+            return;
+        }
         self.note_expired(db, key);
         self.databases[usize::from(db.0)].remove(found, &mut self.reclaimer);
     }

@@ -4,7 +4,7 @@
 use super::super::arguments::{integer, is_word};
 use super::super::connection::DEFAULT_USER;
 use super::{Action, Call, ClientType};
-use crate::client_state::ClientState;
+use crate::client::Identity;
 use shared::resp::{Args, ErrorReply, yes_or_no};
 
 /// Whom to kill; a client must pass all that are given.
@@ -53,7 +53,7 @@ impl<'a> Filter<'a> {
         Ok(filter)
     }
 
-    fn accepts(&self, client: &ClientState) -> bool {
+    fn accepts(&self, client: &Identity) -> bool {
         let is = |wanted: Option<&[u8]>, found: &str| {
             wanted.is_none_or(|wanted| wanted == found.as_bytes())
         };
@@ -83,10 +83,11 @@ pub(super) fn kill(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         .node
         .clients
         .iter()
-        .filter(|client| filter.accepts(client))
+        .map(|client| &*client.identity)
+        .filter(|client| client.id != call.identity.id && filter.accepts(client))
         .map(|client| client.id)
         .collect();
-    let kills_itself = !filter.skip_me && filter.accepts(call.client);
+    let kills_itself = !filter.skip_me && filter.accepts(call.identity);
     let killed = ids.len() + usize::from(kills_itself);
     if by_address {
         if killed == 0 {
@@ -111,16 +112,16 @@ pub(super) fn kill(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::TestNode;
-    use crate::client_state::ClientState;
-    use crate::execute::BatchEnd;
+    use crate::client::{Identity, Session};
+    use crate::execute::Stop;
 
     #[test]
     fn filters_choose_and_the_caller_is_spared_unless_it_says_otherwise() {
         let mut node = TestNode::new();
         for id in [2, 3] {
-            let mut client = Box::new(ClientState::new(id, node.now_ms));
-            client.address = format!("10.0.0.{id}:1");
-            node.node.clients.enter(client);
+            let mut identity = Identity::new(id, node.now_ms);
+            identity.address = format!("10.0.0.{id}:1");
+            node.node.clients.enter(identity, Session::default());
         }
         let check = |node: &mut TestNode, line: &str, reply: &str, condemned: &[u64]| {
             assert_eq!(node.send(line), reply, "{line}");
@@ -136,9 +137,9 @@ mod tests {
         check(&mut node, "CLIENT KILL ID 3", ":1\r\n", &[3]);
         check(&mut node, "CLIENT KILL ID 3 ADDR 10.0.0.2:1", ":0\r\n", &[]);
         check(&mut node, "CLIENT KILL TYPE normal", ":2\r\n", &[2, 3]);
-        assert_eq!(node.end, BatchEnd::Done);
+        assert_eq!(node.stop, Stop::Done);
         check(&mut node, "CLIENT KILL ID 1 SKIPME no", ":1\r\n", &[]);
-        assert_eq!(node.end, BatchEnd::Close);
+        assert_eq!(node.stop, Stop::Close);
         check(
             &mut node,
             "CLIENT KILL ID 0",

@@ -5,12 +5,11 @@ mod describe;
 mod kill;
 
 use super::arguments::{integer, is_word};
-use super::connection::set_name;
+use super::connection::{checked_name, name_too_long};
 use super::{Action, Call, Handler};
-use crate::client_state::{ClientState, Replies};
+use crate::client::{Client, MOST_NAME_BYTES, Replies, Session};
 use crate::node_state::PauseKind;
 use describe::describe;
-pub(super) use describe::memory_bytes;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, on_or_off};
 
@@ -59,7 +58,7 @@ impl ClientType {
 
 /// CLIENT ID
 fn id_of(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let id = i64::try_from(call.client.id).unwrap_or(i64::MAX);
+    let id = i64::try_from(call.identity.id).unwrap_or(i64::MAX);
     call.reply.integer(id);
     Ok(Action::Continue)
 }
@@ -67,10 +66,21 @@ fn id_of(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// CLIENT INFO
 fn info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let mut text = String::new();
-    describe(&mut text, call.client, call.now_ms);
+    let id = call.identity.id;
+    if let Some(client) = call
+        .node
+        .clients
+        .iter()
+        .find(|client| client.identity.id == id)
+    {
+        describe(&mut text, client, call.session, call.now_ms);
+    }
     call.reply.verbatim("txt", text.as_bytes());
     Ok(Action::Continue)
 }
+
+/// Numbers of one CLIENT LIST ID: several times as many as clients can be connected, and looked through in a few milliseconds.
+const MOST_IDS: usize = 64 * 1024;
 
 /// CLIENT LIST \[TYPE type\] | \[ID id …\]
 fn list(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
@@ -83,25 +93,34 @@ fn list(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             wanted_type = ClientType::parse(args.at(3))?;
         }
         Some(option) if is_word(option, "id") && args.len() > 3 => {
+            if args.len() - 3 > MOST_IDS {
+                return Err(ErrorReply::TooManyNames);
+            }
             let ids: Result<Vec<i64>, ErrorReply> = args
                 .iter_from(3)
                 .map(|id| integer(id).map_err(|_| ErrorReply::InvalidClientId))
                 .collect();
-            wanted_ids = Some(ids?);
+            let mut ids = ids?;
+            ids.sort_unstable();
+            wanted_ids = Some(ids);
         }
         Some(_) => return Err(ErrorReply::Syntax),
     }
-    let mut clients: Vec<&ClientState> = call.node.clients.iter().collect();
-    clients.push(call.client);
-    clients.sort_unstable_by_key(|client| client.id);
+    let is_asked_for = |client: &Client| {
+        let id = i64::try_from(client.identity.id).unwrap_or(i64::MAX);
+        let is_wanted = |ids: &Vec<i64>| ids.binary_search(&id).is_ok();
+        wanted_type == ClientType::Normal && wanted_ids.as_ref().is_none_or(is_wanted)
+    };
+    let mut clients: Vec<(&Client, &Session)> = call
+        .node
+        .clients
+        .with_sessions(call.session)
+        .filter(|(client, _)| is_asked_for(client))
+        .collect();
+    clients.sort_unstable_by_key(|(client, _)| client.identity.id);
     let mut text = String::new();
-    for client in clients {
-        let asked_for = wanted_ids
-            .as_ref()
-            .is_none_or(|ids| ids.iter().any(|id| u64::try_from(*id) == Ok(client.id)));
-        if wanted_type == ClientType::Normal && asked_for {
-            describe(&mut text, client, call.now_ms);
-        }
+    for (client, session) in clients {
+        describe(&mut text, client, session, call.now_ms);
     }
     call.reply.verbatim("txt", text.as_bytes());
     Ok(Action::Continue)
@@ -109,17 +128,17 @@ fn list(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// CLIENT GETNAME
 fn get_name(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    if call.client.name.is_empty() {
+    if call.session.name.is_empty() {
         call.reply.null();
     } else {
-        call.reply.bulk(&call.client.name);
+        call.reply.bulk(&call.session.name);
     }
     Ok(Action::Continue)
 }
 
 /// CLIENT SETNAME name
 fn set_own_name(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    set_name(call.client, call.args.at(2))?;
+    call.session.name = checked_name(call.args.at(2))?.to_vec();
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -128,9 +147,9 @@ fn set_own_name(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 fn set_info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (attribute, value) = (call.args.at(2), call.args.at(3));
     let (word, place) = if is_word(attribute, "lib-name") {
-        ("lib-name", &mut call.client.library_name)
+        ("lib-name", &mut call.session.library_name)
     } else if is_word(attribute, "lib-ver") {
-        ("lib-ver", &mut call.client.library_version)
+        ("lib-ver", &mut call.session.library_version)
     } else {
         return Err(ErrorReply::unrecognized_option(attribute));
     };
@@ -138,6 +157,9 @@ fn set_info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return Err(ErrorReply::Text(
             format!("ERR {word} cannot contain spaces, newlines or special characters.").into(),
         ));
+    }
+    if value.len() > MOST_NAME_BYTES {
+        return Err(name_too_long(word));
     }
     *place = value.to_vec();
     call.reply.ok();
@@ -148,28 +170,28 @@ fn set_info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 fn reply(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let word = call.args.at(2);
     if is_word(word, "on") {
-        call.client.replies = Replies::On;
+        call.session.replies = Replies::On;
         call.reply.ok();
     } else if is_word(word, "off") {
-        call.client.replies = Replies::Off;
+        call.session.replies = Replies::Off;
     } else if !is_word(word, "skip") {
         return Err(ErrorReply::Syntax);
-    } else if call.client.replies != Replies::Off {
-        call.client.replies = Replies::SkipNext;
+    } else if call.session.replies != Replies::Off {
+        call.session.replies = Replies::SkipNext;
     }
     Ok(Action::Continue)
 }
 
 /// CLIENT NO-EVICT ON | OFF
 fn no_evict(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.no_evict = on_or_off(call.args.at(2))?;
+    call.session.no_evict = on_or_off(call.args.at(2))?;
     call.reply.ok();
     Ok(Action::Continue)
 }
 
 /// CLIENT NO-TOUCH ON | OFF
 fn no_touch(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.no_touch = on_or_off(call.args.at(2))?;
+    call.session.no_touch = on_or_off(call.args.at(2))?;
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -190,6 +212,8 @@ fn pause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let duration_ms = u64::try_from(duration_ms).map_err(|_| ErrorReply::TimeoutNegative)?;
     let until_ms = call.now_ms.saturating_add(duration_ms);
     call.node.pause.begin(kind, until_ms, call.now_ms);
+    let until_ms = call.node.pause.until_ms();
+    call.store.keep_expired_until(until_ms);
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -197,6 +221,7 @@ fn pause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// CLIENT UNPAUSE
 fn unpause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     call.node.pause.end();
+    call.store.keep_expired_until(0);
     call.reply.ok();
     Ok(Action::Continue)
 }

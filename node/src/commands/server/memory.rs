@@ -2,7 +2,6 @@
 //! Pure: the store and the registry say; what only the system knows was noted by the tick.
 
 use super::super::arguments::{integer, is_word};
-use super::super::client::memory_bytes;
 use super::{Action, Call};
 use crate::store::{DbIndex, Store};
 use shared::resp::ErrorReply;
@@ -17,8 +16,9 @@ const DOCTOR_OVERHEAD_PERCENT: u64 = 40;
 
 /// Bytes of client buffers and state.
 pub(super) fn clients_bytes(call: &Call<'_>) -> u64 {
-    let others = call.node.clients.iter().map(memory_bytes).sum::<usize>();
-    (others + memory_bytes(call.client)) as u64
+    let clients = call.node.clients.with_sessions(call.session);
+    let bytes = clients.map(|(client, session)| client.memory_bytes(session));
+    bytes.sum::<usize>() as u64
 }
 
 /// Keys of all databases.

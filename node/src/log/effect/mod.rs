@@ -63,6 +63,21 @@ impl Effects {
         }
     }
 
+    /// What follows, until [`Self::end_unit`], is one: whoever replays it shows all of it at once. Other clients' effects in between belong to it, for
+    /// order is kept; a reply that waits for one of them to be safe waits for the end.
+    pub fn begin_unit(&mut self) {
+        if self.recording {
+            write_command(&mut self.bytes, &mut [word(CommandId::Multi)].into_iter());
+        }
+    }
+
+    /// The end of what [`Self::begin_unit`] began.
+    pub fn end_unit(&mut self) {
+        if self.recording {
+            write_command(&mut self.bytes, &mut [word(CommandId::Exec)].into_iter());
+        }
+    }
+
     /// Changes since the start, recorded or not (`rdb_changes_since_last_save`).
     #[must_use]
     pub fn changes(&self) -> u64 {
@@ -135,6 +150,10 @@ impl Effects {
         let mut words = [name, number.as_bytes()].into_iter();
         write_command(&mut self.bytes, &mut words);
     }
+}
+
+fn word(command: CommandId) -> &'static [u8] {
+    command.name().as_bytes()
 }
 
 fn write_command(out: &mut Vec<u8>, words: &mut dyn ExactSizeIterator<Item = &[u8]>) {
