@@ -18,6 +18,7 @@
 //! - [`admin`]: health, readiness, metrics.
 //! - [`configuration`]: CONFIG REWRITE and the file behind it.
 //! - [`local_cluster`]: `switchyard up`: what it says, and what it does when a child crashes.
+//! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
 //!
 //! `SWITCHYARD_SEED` repeats a run; every test that draws from it prints it.
@@ -42,3 +43,4 @@ mod shutdown;
 mod support;
 mod tls;
 mod topology_swap;
+mod waiting;

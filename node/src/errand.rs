@@ -49,7 +49,7 @@ pub(crate) async fn carry_out(
     }
     if let Some(ticket) = wanted {
         node.stats.output_bytes += reply.len() as u64;
-        client.outbox.answer(ticket, &reply);
+        client.outbox.answer(ticket, reply);
     }
 }
 

@@ -197,6 +197,36 @@ mod tests {
     }
 
     #[test]
+    fn a_hello_takes_effect_as_a_whole_or_not_at_all() {
+        let mut node = TestNode::new();
+        node.node.settings.preset("requirepass", "pw");
+        node.session.authenticated = false;
+        for (line, start) in [
+            (
+                "HELLO 3 AUTH default pw BAD",
+                "-ERR Syntax error in HELLO option 'BAD'",
+            ),
+            (
+                "HELLO 3 AUTH default pw SETNAME a\nb",
+                "-ERR Client names cannot",
+            ),
+            ("HELLO 3 SETNAME me AUTH default wrong", "-WRONGPASS "),
+            ("HELLO 9 AUTH default pw", "-NOPROTO "),
+        ] {
+            let reply = node.send(line);
+            assert!(reply.starts_with(start), "{line}: {reply}");
+            check(&mut node, "PING", "-NOAUTH Authentication required.\r\n");
+        }
+        assert!(node.session.name.is_empty());
+        assert_eq!(node.session.protocol, shared::resp::Protocol::Resp2);
+        assert!(
+            node.send("HELLO 3 SETNAME me AUTH default pw")
+                .starts_with('%')
+        );
+        check(&mut node, "CLIENT GETNAME", "$2\r\nme\r\n");
+    }
+
+    #[test]
     fn hello_says_what_is_wrong_with_it() {
         let mut node = TestNode::new();
         check(

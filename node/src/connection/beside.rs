@@ -119,7 +119,7 @@ async fn carry_out(
     if let Some(ticket) = asker.reply {
         let node = &mut shell.core.borrow_mut().node;
         node.stats.output_bytes += reply.len() as u64;
-        node.clients.answer(asker.client, ticket, &reply);
+        node.clients.answer(asker.client, ticket, reply);
     }
     shell.unheld.notify_waiters();
     requests

@@ -162,7 +162,7 @@ impl Connection {
         }
         let (received, in_scratch) = poll_fn(|context| self.poll_exchange(context)).await?;
         if received == 0 {
-            return Err(Ending::Gone);
+            return Err(Ending::Orderly);
         }
         if in_scratch {
             Ok(self.run_scratch(received))
@@ -244,3 +244,6 @@ pub(crate) fn limits(hot: &Hot, authenticated: bool) -> RequestLimits {
         ..RequestLimits::AUTHENTICATED
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,14 @@ impl Received<'_> {
         }
     }
 
+    /// Room behind them that is the client's own.
+    fn spare_bytes(&self) -> usize {
+        match self {
+            Self::Shared(_) => 0,
+            Self::Own(bytes) => bytes.capacity() - bytes.len(),
+        }
+    }
+
     fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
             Self::Shared(bytes) => bytes,
@@ -116,10 +124,11 @@ impl Connection {
         let (stop, condemned, pause_changed) = shell.with_client(client, |executor, turn| {
             turn.node.stats.reads += u64::from(received > 0);
             turn.node.stats.input_bytes += received as u64;
-            let waiting_bytes = bytes.bytes().len() - self.scanner.finished_bytes();
+            let waiting_bytes = self.waiting_bytes(bytes.bytes().len());
             let in_registry = turn.node.clients.at(client);
             in_registry.traffic.last_active_ms = turn.now_ms;
             in_registry.traffic.input_bytes = waiting_bytes;
+            in_registry.traffic.input_spare_bytes = bytes.spare_bytes();
             let mut replies = in_registry.outbox.lend(&mut scratch.output);
             let before = replies.len();
             let mut output = Output {
@@ -130,9 +139,12 @@ impl Connection {
                 self.run_batches(&mut bytes, &mut scratch.batch, executor, turn, &mut output);
             turn.node.stats.output_bytes += (replies.len() - before) as u64;
             turn.node.stats.writes += u64::from(replies.len() > before);
-            let waiting_bytes = bytes.bytes().len() - self.scanner.finished_bytes();
+            let waiting_bytes = self.waiting_bytes(bytes.bytes().len());
             let in_registry = turn.node.clients.at(client);
             in_registry.traffic.input_bytes = waiting_bytes;
+            if waiting_bytes == 0 {
+                in_registry.traffic.input_spare_bytes = 0;
+            }
             in_registry.outbox.take_back(replies);
             let condemned = turn.node.clients.take_condemned();
             (stop, condemned, turn.node.pause.take_changed())
@@ -143,6 +155,14 @@ impl Connection {
             shell.pause_changed.notify_waiters();
         }
         stop
+    }
+
+    /// Of so many bytes, those that have not been executed.
+    fn waiting_bytes(&self, bytes: usize) -> usize {
+        match &self.left {
+            Some(left) => bytes - left.batch.requests()[left.next].start as usize,
+            None => bytes - self.scanner.finished_bytes(),
+        }
     }
 
     fn run_batches(
@@ -172,6 +192,8 @@ impl Connection {
                         break over;
                     }
                 }
+                // Somebody else may have changed a setting.
+                self.set_limits(turn, &mut left);
                 // What follows an AUTH is under other limits.
                 let most = if self.limits.before_auth {
                     1
@@ -250,7 +272,6 @@ impl Connection {
     }
 
     /// The client may have authenticated, or have been set back, or a setting is another one: its next request is held against that, found or not.
-    #[cold]
     fn set_limits(&mut self, turn: &Turn<'_>, left: &mut Left) {
         let limits = limits(&turn.node.settings.hot, turn.session.authenticated);
         if limits != self.limits {

@@ -126,6 +126,16 @@ impl Clients {
             .map(move |client| (client, client.session.as_deref().unwrap_or(own)))
     }
 
+    /// Bytes that all of them cost; of a client whose commands run, without its names.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let own = Session::default();
+        let clients = self.with_sessions(&own);
+        clients
+            .map(|(client, session)| client.memory_bytes(session) as u64)
+            .sum()
+    }
+
     /// How many wait with a command that may not run yet.
     #[must_use]
     pub fn blocked(&self) -> usize {
@@ -165,7 +175,7 @@ impl Clients {
     }
 
     /// The errand of a client is done; its reply, if the client is still there.
-    pub fn answer(&mut self, key: ClientKey, errand: ErrandTicket, reply: &[u8]) {
+    pub fn answer(&mut self, key: ClientKey, errand: ErrandTicket, reply: Vec<u8>) {
         if let Some(client) = self.get_mut(key) {
             client.outbox.answer(errand, reply);
         }

@@ -162,17 +162,26 @@ impl Outbox {
     }
 
     /// The errand is done, and this is its reply. Of an errand that nobody waits for any more the reply is dropped.
-    pub fn answer(&mut self, errand: ErrandTicket, reply: &[u8]) {
+    pub fn answer(&mut self, errand: ErrandTicket, reply: Vec<u8>) {
         let is_its = |hold: &Hold| hold.until == Until::Errand(errand);
         let Some(index) = self.holds.iter().position(is_its) else {
             return;
         };
         debug_assert!(!self.is_lent, "its client waits meanwhile");
-        if let Some(hold) = self.holds.remove(index) {
-            self.bytes.splice(hold.at..hold.at, reply.iter().copied());
-            for later in self.holds.range_mut(index..) {
-                later.at += reply.len();
-            }
+        let Some(hold) = self.holds.remove(index) else {
+            return;
+        };
+        let length = reply.len();
+        if self.written == self.bytes.len() {
+            // Nothing else is here, so that a large one need not be copied.
+            self.bytes = reply;
+            self.written = 0;
+            self.holds.iter_mut().for_each(|other| other.at = 0);
+        } else {
+            self.bytes.splice(hold.at..hold.at, reply);
+        }
+        for later in self.holds.range_mut(index..) {
+            later.at += length;
         }
         self.wake();
     }

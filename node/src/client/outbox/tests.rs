@@ -53,12 +53,12 @@ fn the_reply_of_an_errand_stands_where_it_was_asked_for() {
     turn(&mut outbox, b"b ");
     let second = outbox.hold_for_errand();
     turn(&mut outbox, b"c ");
-    outbox.answer(second, b"second ");
+    outbox.answer(second, b"second ".to_vec());
     assert_eq!(write_all(&mut outbox), "a ");
     assert!(outbox.awaits(first) && !outbox.awaits(second));
-    outbox.answer(first, b"first ");
+    outbox.answer(first, b"first ".to_vec());
     assert_eq!(write_all(&mut outbox), "first b second c ");
-    outbox.answer(first, b"again");
+    outbox.answer(first, b"again".to_vec());
     assert!(outbox.is_empty(), "an errand is done once");
 }
 
@@ -75,7 +75,7 @@ fn a_message_stands_between_whole_replies_and_before_those_to_come() {
     let errand = outbox.hold_for_errand();
     outbox.push(b"early ");
     assert_eq!(write_all(&mut outbox), "early ");
-    outbox.answer(errand, b"reply ");
+    outbox.answer(errand, b"reply ".to_vec());
     outbox.push(b"late");
     assert_eq!(write_all(&mut outbox), "reply late");
 }
@@ -101,7 +101,7 @@ fn whoever_may_write_more_is_woken() {
     check(1, &|outbox| outbox.reached(Offset(5)));
     check(1, &|outbox| {
         let errand = outbox.hold_for_errand();
-        outbox.answer(errand, b"");
+        outbox.answer(errand, Vec::new());
     });
 }
 
@@ -225,7 +225,7 @@ proptest! {
                 Event::Answer(which) => {
                     if let Some(ticket) = model.waiting_errands().get(which).copied() {
                         let reply = model.piece();
-                        outbox.answer(ticket, reply.as_bytes());
+                        outbox.answer(ticket, reply.clone().into_bytes());
                         let gate = Piece::Gate(Until::Errand(ticket));
                         let place = model.pieces.iter().position(|piece| *piece == gate);
                         model.pieces[place.unwrap()] = Piece::Bytes(reply);

@@ -276,6 +276,70 @@ mod tests {
     }
 
     #[test]
+    fn expired_keys_stay_unseen_while_clients_are_paused() {
+        let mut node = TestNode::new();
+        node.expect(&[("SET a 1 PX 10", "+OK"), ("CLIENT PAUSE 1000 WRITE", "+OK")]);
+        node.advance_ms(500);
+        node.expect(&[("GET a", "$-1"), ("EXISTS a", ":0"), ("DBSIZE", ":1")]);
+        node.advance_ms(500);
+        node.expect(&[("GET a", "$-1"), ("DBSIZE", ":0")]);
+        node.expect(&[("SET a 1 PX 10", "+OK"), ("CLIENT PAUSE 1000 WRITE", "+OK")]);
+        node.advance_ms(500);
+        node.expect(&[
+            ("CLIENT UNPAUSE", "+OK"),
+            ("GET a", "$-1"),
+            ("DBSIZE", ":0"),
+        ]);
+    }
+
+    #[test]
+    fn names_are_bounded_counted_and_shortened_in_the_slow_log() {
+        let mut node = TestNode::new();
+        let memory = |node: &mut TestNode| -> usize {
+            let line = node.send("CLIENT INFO");
+            let bytes = line
+                .split(' ')
+                .find_map(|word| word.strip_prefix("tot-mem="));
+            bytes.and_then(|bytes| bytes.parse().ok()).expect("told")
+        };
+        let before = memory(&mut node);
+        let (longest, longer) = ("n".repeat(1_024), "n".repeat(1_025));
+        node.send("CONFIG SET slowlog-log-slower-than 0");
+        for (set, names) in [
+            ("CLIENT SETNAME", "Client names"),
+            ("CLIENT SETINFO LIB-NAME", "lib-name"),
+            ("CLIENT SETINFO lib-ver", "lib-ver"),
+            ("HELLO 2 SETNAME", "Client names"),
+        ] {
+            let refused = format!("-ERR {names} have at most 1024 bytes.\r\n");
+            assert_eq!(node.send(&format!("{set} {longer}")), refused);
+            assert!(
+                !node.send(&format!("{set} {longest}")).starts_with('-'),
+                "{set}"
+            );
+        }
+        assert_eq!(memory(&mut node), before + 3 * 1_024);
+        let log = node.send("SLOWLOG GET 1");
+        assert!(
+            !log.contains(&longest) && log.contains("... (896 more bytes)"),
+            "{log}"
+        );
+    }
+
+    #[test]
+    fn a_list_looks_for_a_bounded_number_of_clients() {
+        let mut node = TestNode::new();
+        let list = |count: usize| format!("CLIENT LIST ID{} 1", " 7".repeat(count - 1));
+        assert!(node.send(&list(64 * 1024)).contains("id=1 "));
+        let refused = "-ERR too many names in one request, ask for fewer at a time\r\n";
+        assert_eq!(node.send(&list(64 * 1024 + 1)), refused);
+        assert_eq!(
+            node.send("CLIENT LIST ID 1 x"),
+            "-ERR Invalid client ID\r\n"
+        );
+    }
+
+    #[test]
     fn lists_can_be_narrowed() {
         let mut node = TestNode::new();
         let all = node.send("CLIENT LIST");

@@ -46,6 +46,7 @@ fn remove(call: &mut Call<'_>, keys: Range<usize>) -> Result<usize, ErrorReply> 
     }
     if removed > 0 {
         call.effects.with_part(db, call.args.at(0), call.args, keys);
+        call.effects.latest_changed(removed);
     }
     Ok(removed)
 }

@@ -30,8 +30,10 @@ pub(super) fn size(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 pub(super) fn flush_one(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     check_options(call)?;
     let db = call.db();
+    let keys = call.store.len(db);
     call.store.clear(db);
     call.effects.verbatim(db, call.args);
+    call.effects.latest_changed(keys);
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -39,10 +41,13 @@ pub(super) fn flush_one(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// FLUSHALL \[ASYNC | SYNC\]
 pub(super) fn flush_all(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     check_options(call)?;
+    let mut keys = 0;
     for number in 0..call.store.databases() {
+        keys += call.store.len(DbIndex(number));
         call.store.clear(DbIndex(number));
     }
     call.effects.verbatim(call.db(), call.args);
+    call.effects.latest_changed(keys);
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -61,6 +66,31 @@ pub(super) fn swap(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::TestNode;
+
+    #[test]
+    fn changes_are_counted_by_keys_as_redis_does() {
+        let mut node = TestNode::new();
+        let mut counted = 0;
+        for (line, changes) in [
+            ("SET a 1", 1),
+            ("MSET a 1 b 2 c 3", 3),
+            ("MSETNX d 4 e 5", 2),
+            ("MSETNX e 4 f 5", 0),
+            ("DEL a b zork", 2),
+            ("UNLINK zork", 0),
+            ("GET c", 0),
+            ("BITOP AND f c d", 1),
+            ("RENAME f g", 1),
+            ("FLUSHDB", 4),
+            ("FLUSHALL", 0),
+        ] {
+            node.send(line);
+            counted += changes;
+            let text = node.send("INFO persistence");
+            let told = format!("rdb_changes_since_last_save:{counted}\r\n");
+            assert!(text.contains(&told), "{line}: {text}");
+        }
+    }
 
     #[test]
     fn databases_are_counted_flushed_and_swapped() {

@@ -100,5 +100,6 @@ fn set_pairs(call: &mut Call<'_>, pairs: Range<usize>) -> Result<usize, ErrorRep
     // MSETNX as well: that the keys were absent has been seen to.
     call.effects
         .with_part(db, word(CommandId::Mset), call.args, pairs.clone());
+    call.effects.latest_changed(pairs.len() / 2);
     Ok(pairs.len() / 2)
 }

@@ -63,6 +63,11 @@ impl Effects {
         }
     }
 
+    /// The latest effect changed so many keys, and not one: changes are counted as Redis does.
+    pub fn latest_changed(&mut self, keys: usize) {
+        self.changes = self.changes - 1 + keys as u64;
+    }
+
     /// What follows, until [`Self::end_unit`], is one: whoever replays it shows all of it at once. Other clients' effects in between belong to it, for
     /// order is kept; a reply that waits for one of them to be safe waits for the end.
     pub fn begin_unit(&mut self) {

@@ -81,7 +81,7 @@ pub(super) fn memory(call: &Call<'_>, text: &mut String) {
     let memory = call.store.memory();
     let clients = clients_bytes(call);
     let used = memory.used() + memory.overhead + clients;
-    let peak = call.node.stats.peak_memory.max(used);
+    let peak = call.node.stats.peak_memory;
     let overhead = memory.index + memory.overhead + clients;
     let dataset = memory.entries + memory.extents;
     let resident = call.node.stats.resident_bytes;
