@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::support::eventually::eventually;
+use crate::support::eventually::{eventually, pause};
 use crate::support::servers::start_node;
 use crate::support::{Client, Reply, encode};
 
@@ -32,6 +32,35 @@ fn a_client_may_write_a_large_value_before_it_reads_large_ones() {
     assert_eq!(client.receive().expect("a reply"), Reply::ok());
     let length = i64::try_from(larger.len()).expect("small");
     assert_eq!(client.call_words("STRLEN larger").integer(), length);
+}
+
+#[test]
+fn the_stall_clock_stands_still_while_a_client_sends() {
+    let node = start_node(&[
+        "--client-output-soft-limit",
+        "1mb",
+        "--client-output-stall",
+        "1s",
+    ]);
+    let mut client = node.connect();
+    let value = "v".repeat(10_000_000);
+    assert_eq!(client.call(&["SET", "large", &value]), Reply::ok());
+    client
+        .send(&encode(&["GET", "large"]).repeat(2))
+        .expect("sent");
+    // Much longer than a client may stand still.
+    const ROUNDS: usize = 20;
+    for _ in 0..ROUNDS {
+        client.send(&encode(&["PING"])).expect("sent");
+        pause(Duration::from_millis(200));
+    }
+    for _ in 0..2 {
+        assert_eq!(client.receive().expect("a reply").text().len(), value.len());
+    }
+    for _ in 0..ROUNDS {
+        let pong = Reply::Simple(b"PONG".to_vec());
+        assert_eq!(client.receive().expect("a reply"), pong);
+    }
 }
 
 #[test]

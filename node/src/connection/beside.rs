@@ -47,7 +47,7 @@ impl Connection {
         let (identity, session, is_heard) = {
             let clients = &mut self.shell.core.borrow_mut().node.clients;
             let client = clients.at(self.client);
-            let session = client.session.as_mut()?;
+            let session = client.session.as_mut().expect("between two turns");
             let asking = Session::clone(session);
             (Rc::clone(&client.identity), asking, session.hears_reply())
         };

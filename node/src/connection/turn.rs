@@ -159,10 +159,11 @@ impl Connection {
 
     /// Of so many bytes, those that have not been executed.
     fn waiting_bytes(&self, bytes: usize) -> usize {
-        match &self.left {
-            Some(left) => bytes - left.batch.requests()[left.next].start as usize,
-            None => bytes - self.scanner.finished_bytes(),
-        }
+        let next = self
+            .left
+            .as_ref()
+            .and_then(|left| left.batch.requests().get(left.next));
+        bytes - next.map_or(self.scanner.finished_bytes(), |next| next.start as usize)
     }
 
     fn run_batches(
