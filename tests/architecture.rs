@@ -30,7 +30,7 @@ const PURE_FOLDERS: &[&str] = &[
     "shared/protocol/src",
     "node/src/commands",
     "node/src/store",
-    "node/src/client_state.rs",
+    "node/src/client",
     "node/src/log",
     "proxy/src/route",
     "proxy/src/pipe/in_flight.rs",

@@ -19,6 +19,7 @@
 //! - [`configuration`]: CONFIG REWRITE and the file behind it.
 //! - [`local_cluster`]: `switchyard up`: what it says, and what it does when a child crashes.
 //! - [`deployment`]: docker-compose.yml and all that belongs to it, held to the code and run on loopback.
+//! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
 //!
 //! `SWITCHYARD_SEED` repeats a run; every test that draws from it prints it.
@@ -44,3 +45,4 @@ mod shutdown;
 mod support;
 mod tls;
 mod topology_swap;
+mod waiting;

@@ -2,7 +2,6 @@
 //! Decides nothing. Invariant: no turn closes more than [`CLOSES_PER_TURN`], so nobody waits for a crowd that leaves; what waits is bounded by
 //! [`MOST_WAITING`].
 
-use crate::shell::Shell;
 use shared::drop_queue::DropQueue;
 use std::rc::Rc;
 use tokio::net::TcpStream;
@@ -38,10 +37,10 @@ impl Departures {
 }
 
 /// Closes what is to be closed, for ever.
-pub(crate) async fn close_all(shell: Rc<Shell>) {
+pub(crate) async fn close_all(departures: Rc<Departures>) {
     loop {
-        shell.departures.news.notified().await;
-        while shell.departures.sockets.drop_some() {
+        departures.news.notified().await;
+        while departures.sockets.drop_some() {
             tokio::task::yield_now().await;
         }
     }

@@ -1,12 +1,68 @@
-//! A cache node: one thread owns one compact keyspace and executes every command on it.
+//! A cache node: one thread owns one compact keyspace and executes every command on it. Never imports the proxy; they meet on the wire.
 //!
-//! Data's path: socket → [`shared::resp::RequestScanner`] → [`execute`] (gates: known, arity, auth, memory, held keys) → [`commands`] → [`store`] → [`shared::resp::ReplyWriter`] → socket, one write per batch.
-//! Never imports the proxy; they meet on the wire.
+//! # Floors
+//!
+//! ```text
+//!  server            accepts, admits, stops                                   process
+//!  connection  tick  sockets: read, write, wait; periodic jobs in slices      tasks of one thread
+//!  errand            what only the shell can do for a command
+//!  shell             one value behind a `RefCell`, borrowed for one turn      [departures, processor beside it]
+//!  ─────────────────────────────────────────────────────────────────────────  nothing below opens a socket or a file, or reads a clock
+//!  execute ◇         perform(origin): gates → handler; batches, strides
+//!  commands ◇        handlers: a reply or an error, and what is to come later
+//!  node_state ◇      settings, stats, clients in their registry, slow log, pause, held keys
+//!  client ◇  log ◇   identity, session, traffic, outbox                       what changed, as commands
+//!  store ◇           the keyspace; `unsafe` in its index and slabs alone
+//! ```
+//!
+//! Imports go down. A handler does not know who asked for it beyond identity and session; `execute` does not know sockets; the store does not know commands.
+//!
+//! # The path of a request
+//!
+//! ```text
+//!  client ──read──► scratch ─► RequestScanner ─► batch of 128 ─► table row ─► keys hashed, lines and entries asked for ahead   [connection::turn, execute::batch]
+//!                                                                  │
+//!              gates: DEBUG, password, pause, memory, keys at work, so much to do ◄┘                                          [execute::gates]
+//!                  │ open                      │ not yet                      │ refused
+//!               handler ─► store            the connection waits           an error is the reply
+//!                  │        └► effects       [connection::wait]                                                               [commands, store, log]
+//!               reply, encoded straight into the client's own buffer
+//!                  │
+//!  client ◄─one write per turn── outbox ◄──┤ (what is held stays, with all that is behind it)                                 [client::outbox]
+//!                                          └── messages of other clients, replies of errands and of long commands
+//! ```
+//!
+//! Nothing is decoded, locked or allocated per request on this path: the buffers belong to the shell and are lent for a turn. A large value stays in the buffer
+//! in which it came (`Store::offer`).
+//!
+//! # States
+//!
+//! ```text
+//!  a client    stranger ─► authenticated ─► reads, runs ⇄ waits (pause, keys, an errand, its own replies) ─► last replies ─► gone
+//!  a command   found ─► admitted ─► run ─► replied        run in strides, others between, keys held ─► replied through the outbox
+//!                └ not yet ┘          └ an errand of the shell ─► replied through the outbox
+//!  a reply     lent buffer ─► outbox ─► ready ─► written      held until an offset of the log, or until an errand is done ─► ready
+//! ```
+//!
+//! # What must hold, and where
+//!
+//! - Replies in request order, each exactly once; a message of somebody else only between whole replies: `client::outbox` (property test).
+//! - A command happens at one moment: everything on one thread, and what takes strides keeps others from its keys (`execute::strides`); in the effects it is a unit.
+//! - Replaying the effects of any history makes the same keyspace: `log`, `execute::perform` with `Origin::Log` (property test).
+//! - While clients are paused the keyspace stays as it is: no write (`gates`), no expiry, no eviction (`tick`, `Store::keep_all_until`).
+//! - Whoever waits is registered with what it waits for, is woken by it at that moment, is not taken for idle, and is read meanwhile: `connection::wait`.
+//! - Nobody holds the thread: a turn ends by commands (1,024), time (0.5 ms) and replies (256 KiB) (`connection::turn`); keys by the thousand and strings by the
+//!   megabyte are treated in strides (`execute::strides`); jobs go in slices of 0.2 ms (`tick`); sockets are closed 32 at a time (`departures`); files are written
+//!   beside the thread (`errand`).
+//! - What a client holds back is bounded: requests by `client-query-buffer-limit`, replies by `client-output-buffer-limit` (above the soft limit none of its
+//!   commands runs; above the hard one it is cut; so is one in whose traffic nothing moves), names by `client::MOST_NAME_BYTES`, arguments and bytes of a request
+//!   by `RequestLimits`, which follow the client's state from request to request.
 
-pub mod client_state;
+pub mod client;
 pub mod commands;
 mod connection;
 mod departures;
+mod errand;
 pub mod execute;
 pub mod log;
 pub mod node_state;
@@ -18,4 +74,5 @@ pub mod stats;
 pub mod store;
 mod tick;
 
-pub use server::{NodeError, NodeExit, Start, run, serve};
+pub use server::{NodeError, NodeExit, run, serve};
+pub use settings::Start;

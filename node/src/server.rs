@@ -1,15 +1,14 @@
 //! The node's frame: takes connections in, keeps their number bounded, stops gracefully.
 //! Never: reads a request. Invariant: when [`serve`] returns, every connection has been closed.
 
-use crate::client_state::ClientState;
+use crate::client::{Identity as ClientIdentity, Session};
 use crate::connection::Connection;
 use crate::node_state::{Hold, Identity, NodeState};
-use crate::settings::Settings;
+use crate::settings::{Settings, Start};
 use crate::shell::Shell;
 use crate::store::Store;
 use crate::{departures, processor, tick};
 use shared::clock::Clock;
-use shared::config::NodeConfig;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use shared::socket::{PAUSE_AFTER_FAILED_ACCEPT, prepare_accepted};
 use shared::throttle::Throttle;
@@ -18,7 +17,6 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -29,24 +27,6 @@ use tracing::{debug, info, warn};
 const ACCEPTS_PER_TURN: usize = 16;
 /// How long the replies already written may take to leave before the process goes, when `shutdown-timeout` allows less.
 const LEAST_GRACE: Duration = Duration::from_millis(50);
-
-/// With what a node starts. A [`NodeConfig`] alone will do.
-#[derive(Clone, Debug)]
-pub struct Start {
-    /// The settings.
-    pub config: NodeConfig,
-    /// The file they came from, for CONFIG REWRITE.
-    pub config_file: Option<PathBuf>,
-}
-
-impl From<NodeConfig> for Start {
-    fn from(config: NodeConfig) -> Self {
-        Self {
-            config,
-            config_file: None,
-        }
-    }
-}
 
 /// Why a node has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +80,7 @@ pub async fn serve(
     let grace = start.config.shutdown_grace.max(LEAST_GRACE);
     let shell = Rc::new(new_shell(start, listener.local_addr()?, Clock::system())?);
     let ticking = tokio::task::spawn_local(tick::run(Rc::clone(&shell)));
-    let closing = tokio::task::spawn_local(departures::close_all(Rc::clone(&shell)));
+    let closing = tokio::task::spawn_local(departures::close_all(Rc::clone(&shell.departures)));
     info!(address = %listener.local_addr()?, "node serves clients");
     let exit = tokio::select! {
         () = shutdown => NodeExit::Told,
@@ -197,18 +177,23 @@ fn admit(shell: &Rc<Shell>, stream: TcpStream, peer: SocketAddr) {
         return;
     }
     let id = node.clients.next_id();
-    let mut client = Box::new(ClientState::new(id, now_ms));
-    client.address = peer.to_string();
-    client.local_address = stream
-        .local_addr()
-        .map(|address| address.to_string())
-        .unwrap_or_default();
-    client.socket_number = i64::from(stream.as_raw_fd());
-    client.authenticated = !node.access().needs_password();
-    let authenticated = client.authenticated;
-    let place = node.clients.enter(client);
-    let bulk_limits = crate::connection::limits(&node.settings.hot, authenticated);
-    let connection = Connection::new(Rc::clone(shell), stream, (id, place), bulk_limits);
+    let identity = ClientIdentity {
+        id,
+        address: peer.to_string(),
+        local_address: stream
+            .local_addr()
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
+        socket_number: i64::from(stream.as_raw_fd()),
+        connected_ms: now_ms,
+    };
+    let session = Session {
+        authenticated: !node.access().needs_password(),
+        ..Session::default()
+    };
+    let limits = crate::connection::limits(&node.settings.hot, session.authenticated);
+    let key = node.clients.enter(identity, session);
+    let connection = Connection::new(Rc::clone(shell), stream, key, limits);
     let task = tokio::task::spawn_local(connection.serve());
     shell.register(id, task.abort_handle());
 }
@@ -229,8 +214,9 @@ async fn close_all(shell: &Shell, grace: Duration) {
         let core = shell.core.borrow();
         let busy = core.node.hold.as_ref().map(Hold::client_id);
         let clients = core.node.clients.iter();
-        let idle = clients.filter(|client| client.output_bytes == 0 && Some(client.id) != busy);
-        idle.map(|client| client.id).collect()
+        let idle =
+            clients.filter(|client| client.outbox.is_empty() && Some(client.identity.id) != busy);
+        idle.map(|client| client.identity.id).collect()
     };
     shell.cut(&idle);
     let everybody_left = async {
@@ -241,7 +227,8 @@ async fn close_all(shell: &Shell, grace: Duration) {
     if tokio::time::timeout(grace, everybody_left).await.is_err() {
         let late: Vec<u64> = {
             let core = shell.core.borrow();
-            core.node.clients.iter().map(|client| client.id).collect()
+            let clients = core.node.clients.iter();
+            clients.map(|client| client.identity.id).collect()
         };
         warn!(clients = late.len(), "closed before they read all replies");
         shell.cut(&late);

@@ -1,22 +1,19 @@
 //! What all tasks of a node share: the keyspace, the state, the buffers that every turn uses anew.
 //! One thread, so `RefCell`s and no locks. Invariant: nothing here stays borrowed across an await.
 
-use crate::client_state::ClientState;
+use crate::client::{Identity, Session};
 use crate::departures::Departures;
 use crate::execute::{Executor, Turn};
-use crate::node_state::{ClientPlace, NodeState};
-use crate::server::Start;
+use crate::node_state::{ClientKey, NodeState};
+use crate::settings::Start;
 use crate::store::Store;
 use shared::clock::{Clock, Stopwatch};
-use shared::config::{FileError, read_file, replace_file};
-use shared::resp::{ErrorReply, RequestBatch};
+use shared::resp::RequestBatch;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::error::Error as _;
-use std::time::Duration;
-use tokio::sync::Notify;
+use std::rc::Rc;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::AbortHandle;
-use tracing::warn;
 
 /// Bytes that one read may bring: a deep pipeline fits, and so does the second cache.
 pub(crate) const SCRATCH_BYTES: usize = 64 * 1024;
@@ -51,10 +48,13 @@ impl Scratch {
         }
     }
 
-    /// Empties the replies and gives back what a large one took.
-    pub(crate) fn clear_output(&mut self) {
-        self.output.clear();
-        self.output.shrink_to(KEPT_OUTPUT_BYTES);
+    /// Keeps a buffer of replies that have been written for the next ones; of a large one, a part.
+    pub(crate) fn keep_output(&mut self, mut buffer: Vec<u8>) {
+        if self.output.capacity() == 0 {
+            buffer.clear();
+            buffer.shrink_to(KEPT_OUTPUT_BYTES);
+            self.output = buffer;
+        }
     }
 }
 
@@ -65,19 +65,22 @@ pub(crate) struct Shell {
     pub(crate) scratch: RefCell<Scratch>,
     pub(crate) clock: Clock,
     /// Sockets to be closed.
-    pub(crate) departures: Departures,
+    pub(crate) departures: Rc<Departures>,
     /// Connections by the numbers of their clients, to cut them.
     tasks: RefCell<HashMap<u64, AbortHandle>>,
     /// A connection has ended.
     pub(crate) left: Notify,
-    /// The pause may be over.
-    pub(crate) unpaused: Notify,
+    /// The pause is another one, or over.
+    pub(crate) pause_changed: Notify,
     /// A command over many keys is over.
     pub(crate) unheld: Notify,
     /// SHUTDOWN was called.
     pub(crate) shutdown: Notify,
+    /// Held while the settings are written to their file.
+    pub(crate) rewriting: Mutex<()>,
     stopping: Cell<bool>,
-    start: Start,
+    /// With what the node started.
+    pub(crate) start: Start,
 }
 
 impl Shell {
@@ -90,12 +93,13 @@ impl Shell {
             }),
             scratch: RefCell::new(Scratch::new()),
             clock,
-            departures: Departures::new(),
+            departures: Rc::new(Departures::new()),
             tasks: RefCell::new(HashMap::new()),
             left: Notify::new(),
-            unpaused: Notify::new(),
+            pause_changed: Notify::new(),
             unheld: Notify::new(),
             shutdown: Notify::new(),
+            rewriting: Mutex::new(()),
             stopping: Cell::new(false),
             start,
         }
@@ -107,9 +111,9 @@ impl Shell {
     }
 
     /// A client has gone.
-    pub(crate) fn leave(&self, client_id: u64, place: ClientPlace) {
-        self.tasks.borrow_mut().remove(&client_id);
-        self.core.borrow_mut().node.clients.leave(place);
+    pub(crate) fn leave(&self, key: ClientKey) {
+        self.tasks.borrow_mut().remove(&key.id());
+        self.core.borrow_mut().node.clients.leave(key);
         self.left.notify_one();
     }
 
@@ -121,22 +125,27 @@ impl Shell {
         }
     }
 
-    /// Runs `work` on a client's state, which is out of the registry meanwhile.
+    /// Runs `work` with a client's session, which is out of the registry meanwhile.
     pub(crate) fn with_client<T>(
         &self,
-        place: ClientPlace,
+        key: ClientKey,
         work: impl FnOnce(&mut Executor, &mut Turn<'_>) -> T,
     ) -> T {
-        let mut client = self.core.borrow_mut().node.clients.take(place);
-        let result = self.with_turn(&mut client, work);
-        self.core.borrow_mut().node.clients.put_back(place, client);
+        let (identity, mut session) = {
+            let clients = &mut self.core.borrow_mut().node.clients;
+            let identity = Rc::clone(&clients.at(key).identity);
+            (identity, clients.take_session(key))
+        };
+        let result = self.with_turn(&identity, &mut session, work);
+        self.core.borrow_mut().node.clients.put_back(key, session);
         result
     }
 
-    /// Runs `work` for a client whose state is not in the registry.
+    /// Runs `work` with a session that is not in the registry.
     pub(crate) fn with_turn<T>(
         &self,
-        client: &mut ClientState,
+        identity: &Identity,
+        session: &mut Session,
         work: impl FnOnce(&mut Executor, &mut Turn<'_>) -> T,
     ) -> T {
         let core = &mut *self.core.borrow_mut();
@@ -146,38 +155,11 @@ impl Shell {
         let mut turn = Turn {
             store: &mut core.store,
             node: &mut core.node,
-            client,
+            identity,
+            session,
             now_ms,
         };
         work(&mut core.executor, &mut turn)
-    }
-
-    /// Holds up the whole node, as DEBUG SLEEP is meant to.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "stalling everybody is the purpose of the command"
-    )]
-    pub(crate) fn stall(&self, time: Duration) {
-        std::thread::sleep(time);
-    }
-
-    /// CONFIG REWRITE. Blocks for as long as a small file takes, as in Redis.
-    pub(crate) fn rewrite_config(&self, node: &NodeState) -> Result<(), ErrorReply> {
-        let Some(path) = &self.start.config_file else {
-            return Err(ErrorReply::NoConfigFile);
-        };
-        let in_words = |error: FileError| match error.source() {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        };
-        let result = read_file(path)
-            .map_err(in_words)
-            .and_then(|text| node.settings.rewritten(path, &text, &self.start.config))
-            .and_then(|text| replace_file(path, &text).map_err(in_words));
-        result.map_err(|reason| {
-            warn!(%reason, "settings were not written");
-            ErrorReply::Text(format!("ERR Rewriting config file: {reason}").into())
-        })
     }
 
     /// From now on connections end once their replies are written.

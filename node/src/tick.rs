@@ -94,7 +94,12 @@ fn sweep_slice(shell: &Shell) -> bool {
 async fn evict(shell: &Shell) {
     for _ in 0..SLICES_PER_TICK {
         let room = {
+            let now_ms = shell.clock.wall_ms();
             let core = &mut *shell.core.borrow_mut();
+            if core.node.pause.is_on(now_ms) {
+                // The keyspace stays as it is.
+                return;
+            }
             let watch = core.executor.watch().clone();
             make_room(&mut core.store, &mut core.node, &watch)
         };
@@ -125,13 +130,17 @@ impl Tick {
             stats.command_rate.sample(stats.commands, monotonic_ms);
             stats.input_rate.sample(stats.input_bytes, monotonic_ms);
             stats.output_rate.sample(stats.output_bytes, monotonic_ms);
-            stats.peak_memory = stats.peak_memory.max(core.store.used_memory());
+            let memory = core.store.memory();
+            let used = memory.used() + memory.overhead + stats.client_bytes;
+            stats.peak_memory = stats.peak_memory.max(used);
+            // As often as Redis does: some microseconds.
+            stats.resident_bytes = processor::resident_bytes();
             if monotonic_ms < self.clients_seen_ms + CLIENTS_EVERY_MS {
                 Vec::new()
             } else {
                 self.clients_seen_ms = monotonic_ms;
-                stats.resident_bytes = processor::resident_bytes();
                 stats.processor = processor::time();
+                stats.client_bytes = core.node.clients.memory_bytes();
                 condemned(core, now_ms)
             }
         };
@@ -147,23 +156,27 @@ fn condemned(core: &mut Core, now_ms: u64) -> Vec<u64> {
     let stall_ms = limit.soft_seconds.saturating_mul(1_000);
     let mut condemned = Vec::new();
     for client in core.node.clients.iter() {
-        let silent_ms = now_ms.saturating_sub(client.last_active_ms);
-        if idle_ms > 0 && silent_ms > idle_ms && client.output_bytes == 0 {
-            debug!(client = client.id, silent_ms, "closed: timeout");
-            condemned.push(client.id);
+        let (id, traffic) = (client.identity.id, &client.traffic);
+        let silent_ms = now_ms.saturating_sub(traffic.last_active_ms);
+        // Who waits for the node is not idle.
+        let is_idle = client.outbox.is_empty() && traffic.waits.is_none();
+        if idle_ms > 0 && silent_ms > idle_ms && is_idle {
+            debug!(client = id, silent_ms, "closed: timeout");
+            condemned.push(id);
             continue;
         }
-        let blocked_ms = now_ms.saturating_sub(client.output_progress_ms);
-        let over = limit.soft_bytes > 0 && client.output_bytes as u64 > limit.soft_bytes;
-        if over && stall_ms > 0 && blocked_ms > stall_ms {
+        // What may not be written yet is not the client's to read.
+        let unread_bytes = client.outbox.ready().len();
+        let blocked_ms = now_ms.saturating_sub(traffic.progress_ms);
+        let over = limit.soft_bytes > 0 && unread_bytes as u64 > limit.soft_bytes;
+        if over && traffic.is_unread && stall_ms > 0 && blocked_ms > stall_ms {
             static READS_NOTHING: Throttle = Throttle::new();
-            let waiting_bytes = client.output_bytes;
             if let Some(left_out) = READS_NOTHING.admit(now_ms) {
-                let peer = &client.address;
-                warn!(peer, waiting_bytes, left_out, "cut: reads no replies");
+                let peer = &client.identity.address;
+                warn!(peer, unread_bytes, left_out, "cut: reads no replies");
             }
             core.node.stats.output_limit_disconnections += 1;
-            condemned.push(client.id);
+            condemned.push(id);
         }
     }
     condemned
@@ -171,13 +184,16 @@ fn condemned(core: &mut Core, now_ms: u64) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tick, jobs};
+    use super::{Tick, condemned, jobs};
+    use crate::client::{Identity, Session, WaitsFor};
     use crate::node_state::NodeState;
-    use crate::server::Start;
+    use crate::settings::Start;
     use crate::shell::Shell;
     use crate::store::{DbIndex, ExpiryChange, Key, Store, StringEdit};
     use shared::clock::{Clock, ManualClock};
     use shared::config::NodeConfig;
+    use shared::session::PauseKind;
+    use std::time::Duration;
 
     /// 2026-01-01 00:00:00 UTC.
     const NOON_MS: u64 = 1_767_225_600_000;
@@ -196,6 +212,65 @@ mod tests {
         };
         let slot = store.slot(DbIndex(0), key);
         StringEdit::put(slot, b"value", ExpiryChange::At(at_ms)).expect("there is room");
+    }
+
+    fn shell_at(clock: &ManualClock) -> Shell {
+        let start = Start::from(NodeConfig::default());
+        let (store, node) = (Store::new(16, 7), NodeState::default());
+        Shell::new(start, store, node, Clock::from(clock.clone()))
+    }
+
+    fn block_on(work: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.expect("a runtime").block_on(work);
+    }
+
+    #[test]
+    fn resident_memory_is_noted_with_every_tick() {
+        let clock = ManualClock::at(NOON_MS);
+        let shell = shell_at(&clock);
+        let mut tick = Tick::default();
+        for _ in 0..3 {
+            block_on(jobs(&shell, &mut tick));
+            let stats = &mut shell.core.borrow_mut().node.stats;
+            assert!(std::mem::take(&mut stats.resident_bytes) > 0);
+            clock.advance(Duration::from_millis(100));
+        }
+    }
+
+    #[test]
+    fn nothing_goes_during_a_pause_and_who_waits_is_not_idle() {
+        let clock = ManualClock::at(NOON_MS);
+        let shell = shell_at(&clock);
+        shell.core.borrow_mut().store.set_now(NOON_MS);
+        put(&shell, "dies", NOON_MS + 1);
+        put(&shell, "stays", NOON_MS + 1_000_000);
+        let keys = {
+            let core = &mut *shell.core.borrow_mut();
+            core.node
+                .pause
+                .begin(PauseKind::All, NOON_MS + 60_000, NOON_MS);
+            core.node.settings.preset("timeout", "1");
+            core.node.settings.preset("maxmemory", "1");
+            core.node.settings.preset("maxmemory-policy", "allkeys-lru");
+            core.store.set_eviction(core.node.settings.hot.eviction);
+            let clients = &mut core.node.clients;
+            [1, 2].map(|id| clients.enter(Identity::new(id, NOON_MS), Session::default()))
+        };
+        let clients_at = |key| {
+            let core = &mut *shell.core.borrow_mut();
+            core.node.clients.at(key).traffic.waits = Some(WaitsFor::Pause);
+        };
+        clients_at(keys[0]);
+        clock.set_wall_ms(NOON_MS + 30_000);
+        block_on(jobs(&shell, &mut Tick::default()));
+        let core = &mut *shell.core.borrow_mut();
+        assert_eq!(core.store.len(DbIndex(0)), 2);
+        assert_eq!(
+            condemned(core, NOON_MS + 30_000),
+            [2],
+            "the other one waits"
+        );
     }
 
     /// Dead keys are gone within the promise, whatever their number and however their moments lie, with nothing but ticks.

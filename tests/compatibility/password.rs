@@ -68,13 +68,11 @@ const SCRIPTS: &[&[&str]] = &[
         "HELLO 3 SETNAME name AUTH default wrong",
         "PING",
     ],
+    // What a wrong HELLO leaves behind is not compared: until 7.2 Redis authenticates before it sees that the rest is wrong; a HELLO of ours, as one
+    // of 7.2, takes effect as a whole or not at all.
+    &["HELLO 3 AUTH default secret SETNAME name BOGUS"],
     &[
-        "HELLO 3 AUTH default secret SETNAME name BOGUS",
-        "GET nothing",
-        "CLIENT GETNAME",
-    ],
-    &[
-        "HELLO 3 AUTH default secret SETNAME name x",
+        "HELLO 3 AUTH default secret SETNAME name",
         "CLIENT GETNAME",
         "RESET",
         "CLIENT GETNAME",

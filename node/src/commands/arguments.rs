@@ -3,7 +3,6 @@
 
 use super::Call;
 use crate::store::{StringRef, Value, WrongType};
-use shared::command::CommandId;
 use shared::resp::{ErrorReply, ReplyWriter};
 pub(super) use shared::resp::{integer, integer_32, is_word};
 

@@ -38,33 +38,35 @@ fn echo(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 }
 
 /// HELLO \[version \[AUTH user password\] \[SETNAME name\]\]
+///
+/// Nothing takes effect unless all of it is right.
 fn hello(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.secret_args |= session::secret_args(call.spec.id, call.args);
-    let hello = Hello::read(call.args, call.node.access(), call.client.authenticated)?;
-    call.client.authenticated |= hello.logs_in;
+    call.session.secret_args |= session::secret_args(call.spec.id, call.args);
+    let hello = Hello::read(call.args, call.node.access(), call.session.authenticated)?;
+    call.session.authenticated |= hello.logs_in;
     if let Some(name) = hello.name {
-        call.client.name = name.as_bytes().to_vec();
+        call.session.name = name.as_bytes().to_vec();
     }
     if let Some(protocol) = hello.protocol {
-        call.client.protocol = protocol;
+        call.session.protocol = protocol;
         call.reply.set_protocol(protocol);
     }
-    greet(&mut call.reply, call.client.protocol, call.client.id);
-    Ok(Action::Continue)
+    greet(&mut call.reply, call.session.protocol, call.identity.id);
+    Ok(Action::NewLimits)
 }
 
 /// AUTH \[user\] password
 fn auth(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.secret_args |= session::secret_args(call.spec.id, call.args);
+    call.session.secret_args |= session::secret_args(call.spec.id, call.args);
     session::read_auth(call.args, call.node.access())?;
-    call.client.authenticated = true;
+    call.session.authenticated = true;
     call.reply.ok();
-    Ok(Action::Continue)
+    Ok(Action::NewLimits)
 }
 
 /// SELECT index
 fn select(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.db = DbIndex(session::read_database(call.args, call.store.databases())?);
+    call.session.db = DbIndex(session::read_database(call.args, call.store.databases())?);
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -86,16 +88,16 @@ fn quit(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// RESET
 fn reset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.reset(call.node.access().needs_password());
-    call.reply.set_protocol(call.client.protocol);
+    call.session.reset(call.node.access().needs_password());
+    call.reply.set_protocol(call.session.protocol);
     call.reply.simple("RESET");
-    Ok(Action::Continue)
+    Ok(Action::NewLimits)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::TestNode;
-    use crate::execute::BatchEnd;
+    use crate::execute::Stop;
 
     fn check(node: &mut TestNode, line: &str, reply: &str) {
         assert_eq!(node.send(line), reply, "{line}");
@@ -105,7 +107,7 @@ mod tests {
     fn a_password_locks_everything_but_auth_hello_quit_and_reset() {
         let mut node = TestNode::new();
         node.node.settings.preset("requirepass", "secret");
-        node.client.authenticated = false;
+        node.session.authenticated = false;
         let locked = "-NOAUTH Authentication required.\r\n";
         let wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
         check(&mut node, "PING", locked);
@@ -125,40 +127,37 @@ mod tests {
         );
         check(&mut node, "CLIENT GETNAME", "$2\r\nme\r\n");
         check(&mut node, "QUIT", "+OK\r\n");
-        assert_eq!(node.end, BatchEnd::Close);
+        assert_eq!(node.stop, Stop::Close);
     }
 
     #[test]
-    fn a_hello_that_is_refused_changes_nothing() {
+    fn a_hello_takes_effect_as_a_whole_or_not_at_all() {
         let mut node = TestNode::new();
         node.node.settings.preset("requirepass", "pw");
-        node.client.authenticated = false;
-        for line in [
-            "HELLO 3 AUTH default pw BAD",
-            "HELLO 3 AUTH default pw SETNAME",
-            "HELLO 3 AUTH default pw SETNAME me BAD",
+        node.session.authenticated = false;
+        for (line, start) in [
+            (
+                "HELLO 3 AUTH default pw BAD",
+                "-ERR Syntax error in HELLO option 'BAD'",
+            ),
+            (
+                "HELLO 3 AUTH default pw SETNAME a\nb",
+                "-ERR Client names cannot",
+            ),
+            ("HELLO 3 SETNAME me AUTH default wrong", "-WRONGPASS "),
+            ("HELLO 9 AUTH default pw", "-NOPROTO "),
         ] {
-            assert!(node.send(line).starts_with("-ERR Syntax error in HELLO"));
-            assert!(!node.client.authenticated, "{line}");
-            assert_eq!(node.client.name, b"", "{line}");
+            let reply = node.send(line);
+            assert!(reply.starts_with(start), "{line}: {reply}");
+            check(&mut node, "PING", "-NOAUTH Authentication required.\r\n");
         }
-        check(&mut node, "PING", "-NOAUTH Authentication required.\r\n");
-    }
-
-    #[test]
-    fn names_are_bounded() {
-        let mut node = TestNode::new();
-        let long = "x".repeat(shared::session::LONGEST_NAME_BYTES + 1);
-        for line in [
-            format!("CLIENT SETNAME {long}"),
-            format!("HELLO 2 SETNAME {long}"),
-            format!("CLIENT SETINFO LIB-NAME {long}"),
-            format!("CLIENT SETINFO LIB-VER {long}"),
-        ] {
-            let reply = node.send(&line);
-            assert!(reply.starts_with("-ERR names of clients"), "{reply}");
-        }
-        check(&mut node, "CLIENT GETNAME", "$-1\r\n");
+        assert!(node.session.name.is_empty());
+        assert_eq!(node.session.protocol, shared::resp::Protocol::Resp2);
+        assert!(
+            node.send("HELLO 3 SETNAME me AUTH default pw")
+                .starts_with('%')
+        );
+        check(&mut node, "CLIENT GETNAME", "$2\r\nme\r\n");
     }
 
     #[test]
@@ -187,7 +186,7 @@ mod tests {
     fn select_takes_what_is_there() {
         let mut node = TestNode::new();
         check(&mut node, "SELECT 15", "+OK\r\n");
-        assert_eq!(node.client.db.0, 15);
+        assert_eq!(node.session.db.0, 15);
         check(&mut node, "SELECT 16", "-ERR DB index is out of range\r\n");
         check(&mut node, "SELECT -1", "-ERR DB index is out of range\r\n");
         check(

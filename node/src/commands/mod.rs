@@ -14,9 +14,10 @@ mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use bits::Combination;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
 
-use crate::client_state::ClientState;
+use crate::client::{Identity, Session};
 use crate::node_state::NodeState;
 use crate::store::{DbIndex, Key, KeyHash, Store};
 use shared::command::{CommandId, CommandSpec, introspection};
@@ -34,7 +35,9 @@ pub struct Call<'a> {
     /// The keyspace.
     pub store: &'a mut Store,
     /// Who asks.
-    pub client: &'a mut ClientState,
+    pub identity: &'a Identity,
+    /// What it has chosen.
+    pub session: &'a mut Session,
     /// Settings, counters, other clients.
     pub node: &'a mut NodeState,
     /// Where the reply goes. On `Err` whatever was written is taken back.
@@ -47,7 +50,7 @@ impl<'a> Call<'a> {
     /// The client's database.
     #[must_use]
     pub fn db(&self) -> DbIndex {
-        self.client.db
+        self.session.db
     }
 
     /// Argument `index` as a key, with its hash (the prefetched one where there is one).
@@ -69,20 +72,28 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What the shell does after the reply was written.
+/// What is to come after the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub enum Action {
-    /// Nothing.
+    /// Nothing: the reply is there.
     #[default]
     Continue,
-    /// Sends the replies and closes this connection.
+    /// The same, and what the client may send is limited in another way from its next request on.
+    NewLimits,
+    /// The replies are sent, then this connection is closed.
     Close,
-    /// Stops the node; the asking connection is closed without a reply.
-    Shutdown,
-    /// Writes the settings to the file they came from; the reply `OK`, already written, becomes an error when that fails.
+    /// The reply comes from the shell, when it has done this; the client's next command waits for it.
+    Errand(Errand),
+}
+
+/// What only the shell can do, in whose `carry_out` each has its one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// Write the settings to the file they came from.
     RewriteConfig,
-    /// Holds up the whole node for this long (DEBUG SLEEP), then sends the reply.
+    /// Stop the node; the asking connection is closed without a reply.
+    Shutdown,
+    /// Hold up the whole node for this long (DEBUG SLEEP).
     Stall {
         /// Microseconds, bounded by the handler.
         us: u64,

@@ -1,7 +1,7 @@
 //! A node without sockets for the tests of handlers: commands go through the gates, time stands until it is moved.
 
-use crate::client_state::ClientState;
-use crate::execute::{BatchEnd, Executor, LongCommand, LongEnd, Output, Turn, Work};
+use crate::client::{Identity, Session};
+use crate::execute::{Executor, LongEnd, Output, Stop, Turn, Wait, Work};
 use crate::node_state::NodeState;
 use crate::store::Store;
 use shared::clock::Stopwatch;
@@ -15,13 +15,15 @@ pub(crate) struct TestNode {
     /// Settings, counters, other clients.
     pub(crate) node: NodeState,
     /// The client that sends the commands.
-    pub(crate) client: ClientState,
-    /// Gates and handlers.
+    pub(crate) identity: Identity,
+    /// What it has chosen.
+    pub(crate) session: Box<Session>,
+    /// Gates and effects.
     pub(crate) executor: Executor,
     /// Unix milliseconds.
     pub(crate) now_ms: u64,
     /// How the latest command ended.
-    pub(crate) end: BatchEnd,
+    pub(crate) stop: Stop,
 }
 
 impl TestNode {
@@ -30,20 +32,24 @@ impl TestNode {
         let now_ms = 1_767_225_600_000;
         let mut store = Store::new(16, 7);
         store.set_now(now_ms);
+        let mut node = NodeState::default();
+        let identity = Identity::new(node.clients.next_id(), now_ms);
+        let key = node.clients.enter(identity.clone(), Session::default());
         Self {
             store,
-            node: NodeState::default(),
-            client: ClientState::new(1, now_ms),
+            session: node.clients.take_session(key),
+            node,
+            identity,
             executor: Executor::new(Stopwatch::new()),
             now_ms,
-            end: BatchEnd::Done,
+            stop: Stop::Done,
         }
     }
 
     /// The same with a client that speaks RESP3.
     pub(crate) fn new_resp3() -> Self {
         let mut node = Self::new();
-        node.client.protocol = Protocol::Resp3;
+        node.session.protocol = Protocol::Resp3;
         node
     }
 
@@ -112,7 +118,8 @@ impl TestNode {
         let mut turn = Turn {
             store: &mut self.store,
             node: &mut self.node,
-            client: &mut self.client,
+            identity: &self.identity,
+            session: &mut self.session,
             now_ms: self.now_ms,
         };
         let mut work = Work {
@@ -124,13 +131,13 @@ impl TestNode {
             bytes: &mut replies,
             bound: usize::MAX,
         };
-        self.end = loop {
+        self.stop = loop {
             // How long commands take depends on the machine.
             match self.executor.run(&mut turn, &mut work, &mut output) {
-                BatchEnd::Long => {}
-                BatchEnd::ManyKeys => {
+                Stop::Long | Stop::NewLimits => {}
+                Stop::NotYet(Wait::OthersTurns) => {
                     let args = batch.args(requests, &batch.requests()[work.next]);
-                    let mut long = LongCommand::begin(&mut turn, args);
+                    let mut long = self.executor.begin(&mut turn, args);
                     let reply = loop {
                         match self.executor.go_on(&mut turn, long, args) {
                             LongEnd::NotYet(rest) => long = rest,

@@ -1,33 +1,42 @@
-//! A command over very many keys, carried out beside its connection: other clients have their turns in between, and whatever becomes of the connection,
-//! the command comes to its end.
-//! Never: touches the socket. Invariant: [`LongCommand::begin`] and the start of its task lie in one turn, so what was begun is always ended.
+//! What is carried out beside a connection: a command over very much, for which others do not wait, and errands of the shell. Whatever becomes of the
+//! connection, it comes to its end, and its reply goes through the client's outbox.
+//! Never: touches the socket. Invariant: `Executor::begin` and the start of its task lie in one turn, so what was begun is always ended.
 
 use super::{Connection, Ending, Left};
-use crate::client_state::ClientState;
-use crate::execute::{LongCommand, LongEnd, take_back_unheard};
+use crate::client::{ErrandTicket, Identity, Session, WaitsFor};
+use crate::commands::Errand;
+use crate::errand;
+use crate::execute::{LongCommand, LongEnd};
+use crate::node_state::ClientKey;
 use crate::shell::Shell;
 use shared::resp::RequestBatch;
 use std::rc::Rc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_local};
 
 /// Requests that were found, one of which is carried out; the connection has none of its own meanwhile.
 #[derive(Debug)]
-struct Requests {
+pub(super) struct Requests {
     input: Vec<u8>,
     batch: RequestBatch,
     at: usize,
 }
 
-/// What comes back: the requests, and the reply to that one.
-#[derive(Debug)]
-pub(super) struct Done {
-    requests: Requests,
-    reply: Vec<u8>,
+/// For whom a command is carried out.
+struct Asker {
+    client: ClientKey,
+    identity: Rc<Identity>,
+    /// As it was when the command began; the one in the registry stays with the connection.
+    session: Session,
+    /// The place of the reply, if that is wanted.
+    reply: Option<ErrandTicket>,
 }
+
+/// What the client waits for; the requests come back from a command that had them.
+type Beside = JoinHandle<Option<Requests>>;
 
 impl Connection {
     /// Starts the command that the turn has begun.
-    pub(super) fn start_beside(&mut self) -> Option<JoinHandle<Done>> {
+    pub(super) fn start_long(&mut self) -> Option<Beside> {
         let long = self.long.take()?;
         let Left { batch, next } = self.left.take()?;
         let requests = Requests {
@@ -35,54 +44,70 @@ impl Connection {
             batch,
             at: next,
         };
-        // The state in the registry goes with the connection.
-        let client = self
-            .shell
-            .core
-            .borrow_mut()
-            .node
-            .clients
-            .at(self.place)
-            .clone();
-        let work = carry_out(Rc::clone(&self.shell), client, *long, requests);
-        Some(tokio::task::spawn_local(work))
+        let (identity, session, is_heard) = {
+            let clients = &mut self.shell.core.borrow_mut().node.clients;
+            let client = clients.at(self.client);
+            let session = client.session.as_mut().expect("between two turns");
+            let asking = Session::clone(session);
+            (Rc::clone(&client.identity), asking, session.hears_reply())
+        };
+        let asker = Asker {
+            client: self.client,
+            identity,
+            session,
+            reply: is_heard.then(|| self.keep_place()),
+        };
+        let shell = Rc::clone(&self.shell);
+        Some(spawn_local(async move {
+            Some(carry_out(shell, asker, *long, requests).await)
+        }))
     }
 
-    /// Waits for its end; what was found behind it is next.
-    pub(super) async fn finish_beside(&mut self, work: JoinHandle<Done>) -> Result<(), Ending> {
-        let Ok(Done { requests, reply }) = work.await else {
+    /// Starts an errand of the shell.
+    pub(super) fn start_errand(&mut self, errand: Errand, is_heard: bool) -> Beside {
+        let reply = is_heard.then(|| self.keep_place());
+        let work = errand::carry_out(Rc::clone(&self.shell), errand, self.client, reply);
+        spawn_local(async move {
+            work.await;
+            None
+        })
+    }
+
+    /// The place of a reply that comes later.
+    fn keep_place(&self) -> ErrandTicket {
+        let clients = &mut self.shell.core.borrow_mut().node.clients;
+        clients.at(self.client).outbox.hold_for_errand()
+    }
+
+    /// Waits for its end; what was found behind it is next, and what has come meanwhile.
+    pub(super) async fn finish_beside(&mut self, work: Beside) -> Result<(), Ending> {
+        let Ok(done) = self.wait(WaitsFor::Work, work).await? else {
             return Err(Ending::Cut);
         };
-        self.input = requests.input;
-        self.left = Some(Left {
-            batch: requests.batch,
-            next: requests.at + 1,
-        });
-        let before = self.output.len();
-        if before == 0 {
-            self.output = reply;
-        } else {
-            self.output.extend_from_slice(&reply);
+        if let Some(requests) = done {
+            let came_meanwhile = std::mem::replace(&mut self.input, requests.input);
+            self.input.extend_from_slice(&came_meanwhile);
+            self.left = Some(Left {
+                batch: requests.batch,
+                next: requests.at + 1,
+            });
+            // A row of such commands would pass the turn to and fro before anybody else is read.
+            tokio::task::yield_now().await;
         }
-        let output = &mut self.output;
-        self.shell.with_client(self.place, |_, turn| {
-            take_back_unheard(turn.client, before, output);
-            turn.node.stats.output_bytes += (output.len() - before) as u64;
-        });
         Ok(())
     }
 }
 
 async fn carry_out(
     shell: Rc<Shell>,
-    mut client: ClientState,
+    mut asker: Asker,
     mut long: LongCommand,
     requests: Requests,
-) -> Done {
+) -> Requests {
     let reply = loop {
         let request = &requests.batch.requests()[requests.at];
         let args = requests.batch.args(&requests.input, request);
-        let go_on = shell.with_turn(&mut client, |executor, turn| {
+        let go_on = shell.with_turn(&asker.identity, &mut asker.session, |executor, turn| {
             executor.go_on(turn, long, args)
         });
         long = match go_on {
@@ -91,6 +116,11 @@ async fn carry_out(
         };
         tokio::task::yield_now().await;
     };
+    if let Some(ticket) = asker.reply {
+        let node = &mut shell.core.borrow_mut().node;
+        node.stats.output_bytes += reply.len() as u64;
+        node.clients.answer(asker.client, ticket, reply);
+    }
     shell.unheld.notify_waiters();
-    Done { requests, reply }
+    requests
 }

@@ -1,17 +1,19 @@
 //! One socket: read what is there, execute it as one batch, write the replies once.
 //! Owns no state of the keyspace; borrows the shell only between awaits. Never: decides what a command does.
-//! Invariants: replies leave in the order of the requests; an idle connection holds no buffer; what waits for the client stays below the bounds named here.
+//! Invariants: replies leave in the order of the requests; an idle connection holds no buffer; whatever the next command waits for, replies that are ready are
+//! written meanwhile and what the client sends is taken in, so that it may send all before it reads; what waits stays below the bounds named here.
 
 mod beside;
 mod transfer;
 mod turn;
+mod wait;
 
-use crate::execute::LongCommand;
-use crate::node_state::ClientPlace;
+use crate::execute::{LongCommand, Stop, Wait};
+use crate::node_state::ClientKey;
 use crate::settings::Hot;
 use crate::shell::{SCRATCH_BYTES, Shell};
 use shared::clock::Reading;
-use shared::resp::{RequestBatch, RequestLimits, RequestScanner};
+use shared::resp::{READ_AT_ONCE_BYTES, RequestBatch, RequestLimits, RequestScanner};
 use shared::throttle::Throttle;
 use std::future::poll_fn;
 use std::io;
@@ -22,9 +24,9 @@ use tracing::{debug, warn};
 
 /// A buffer of its own grows by at least this much.
 const INPUT_STEP_BYTES: usize = 64 * 1024;
-/// Requests are found by 32-bit offsets; whatever `client-query-buffer-limit` says, no buffer grows beyond.
-const INPUT_MOST_BYTES: usize = u32::MAX as usize - SCRATCH_BYTES;
-/// Longest time for the last replies of a connection that is being closed.
+/// Requests are found by 32-bit offsets; whatever `client-query-buffer-limit` says, no buffer grows beyond, with one more read at its end.
+const INPUT_MOST_BYTES: usize = u32::MAX as usize - SCRATCH_BYTES - READ_AT_ONCE_BYTES;
+/// Longest time in which nothing moves of the last replies of a connection that is being closed.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
 
 /// Why a connection ends.
@@ -45,29 +47,6 @@ impl From<io::Error> for Ending {
     }
 }
 
-/// What to do when a turn is over.
-#[derive(Debug, PartialEq, Eq)]
-enum TurnEnd {
-    /// Wait for more bytes.
-    NeedInput,
-    /// Write, then go on.
-    Write,
-    /// Let the others run, then go on.
-    Yield,
-    /// Wait for the end of the pause, then go on.
-    Paused,
-    /// Wait until another command is done with the keys of the next one, then go on.
-    Held,
-    /// Carry out the next command beside this connection, then go on.
-    Long,
-    /// Write, stall the node, go on.
-    Stall(Duration),
-    /// Write and close.
-    Close,
-    /// Stop the node; no reply.
-    Shutdown,
-}
-
 /// Requests that were found but not executed when a turn ended; their bytes are in `Connection::input`.
 #[derive(Debug)]
 struct Left {
@@ -80,12 +59,12 @@ struct Left {
 pub(crate) struct Connection {
     shell: Rc<Shell>,
     stream: TcpStream,
-    client_id: u64,
-    place: ClientPlace,
+    client: ClientKey,
     /// Takes the client out of the registry.
     _presence: Presence,
     scanner: RequestScanner,
-    authenticated: bool,
+    /// What the scanner was told last.
+    limits: RequestLimits,
     /// Bytes received and not executed; empty when the client is idle.
     input: Vec<u8>,
     left: Option<Left>,
@@ -93,10 +72,8 @@ pub(crate) struct Connection {
     long: Option<Box<LongCommand>>,
     /// The last turn ended before all of `input` had been looked at.
     unfinished: bool,
-    /// Replies not written yet; empty when the client reads them.
-    output: Vec<u8>,
-    /// How much of `output` has been written.
-    written: usize,
+    /// Nothing more will come from the client.
+    has_hung_up: bool,
     /// Commands run since the others had a chance.
     commands: usize,
     /// When the first of them began.
@@ -107,13 +84,12 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 struct Presence {
     shell: Rc<Shell>,
-    client_id: u64,
-    place: ClientPlace,
+    client: ClientKey,
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.shell.leave(self.client_id, self.place);
+        self.shell.leave(self.client);
     }
 }
 
@@ -121,27 +97,24 @@ impl Connection {
     pub(crate) fn new(
         shell: Rc<Shell>,
         stream: TcpStream,
-        (client_id, place): (u64, ClientPlace),
+        client: ClientKey,
         limits: RequestLimits,
     ) -> Self {
         Self {
             _presence: Presence {
                 shell: Rc::clone(&shell),
-                client_id,
-                place,
+                client,
             },
             shell,
             stream,
-            client_id,
-            place,
-            authenticated: !limits.before_auth,
+            client,
             scanner: RequestScanner::new(limits),
+            limits,
             input: Vec::new(),
             left: None,
             long: None,
             unfinished: false,
-            output: Vec::new(),
-            written: 0,
+            has_hung_up: false,
             commands: 0,
             turn_began: None,
         }
@@ -159,9 +132,8 @@ impl Connection {
             Ending::Gone | Ending::Cut => {}
             Ending::Orderly => {
                 // A client that does not read its last replies has had its time.
-                let last = tokio::time::timeout(CLOSING_TIME, self.write_all());
-                if last.await.is_err() {
-                    debug!(client = self.client_id, "last replies were not read");
+                if !self.write_last_replies(CLOSING_TIME).await {
+                    debug!(client = self.client.id(), "last replies were not read");
                 }
             }
         }
@@ -170,26 +142,28 @@ impl Connection {
 
     async fn serve_until_end(&mut self) -> Ending {
         loop {
-            let end = match self.next_turn().await {
-                Ok(end) => end,
+            let stop = match self.next_turn().await {
+                Ok(stop) => stop,
                 Err(ending) => return ending,
             };
-            if let Err(ending) = self.after_turn(end).await {
+            if let Err(ending) = self.after_turn(stop).await {
                 return ending;
             }
         }
     }
 
-    async fn next_turn(&mut self) -> Result<TurnEnd, Ending> {
+    async fn next_turn(&mut self) -> Result<Stop, Ending> {
+        // No more replies are made than are taken.
+        self.wait_for_output().await?;
         if self.unfinished {
             return Ok(self.run_input(0));
         }
-        if self.shell.is_stopping() {
+        if self.has_hung_up || self.shell.is_stopping() {
             return Err(Ending::Orderly);
         }
         let (received, in_scratch) = poll_fn(|context| self.poll_exchange(context)).await?;
         if received == 0 {
-            return Err(Ending::Gone);
+            return Err(Ending::Orderly);
         }
         if in_scratch {
             Ok(self.run_scratch(received))
@@ -198,60 +172,56 @@ impl Connection {
         }
     }
 
-    async fn after_turn(&mut self, end: TurnEnd) -> Result<(), Ending> {
-        if end == TurnEnd::Shutdown {
-            self.shell.shutdown.notify_one();
-            return Err(Ending::Gone);
-        }
-        if let TurnEnd::Stall(time) = end {
-            self.shell.stall(time);
-        }
-        let beside = self.start_beside();
+    async fn after_turn(&mut self, stop: Stop) -> Result<(), Ending> {
+        // Begun before anything else can happen.
+        let beside = match stop {
+            Stop::NotYet(Wait::OthersTurns) => self.start_long(),
+            Stop::Errand { errand, is_heard } => Some(self.start_errand(errand, is_heard)),
+            _ => None,
+        };
         self.write_what_goes()?;
-        self.check_bounds()?;
-        match end {
-            TurnEnd::NeedInput | TurnEnd::Stall(_) => {}
-            TurnEnd::Write => self.write_below_soft_bound().await?,
-            TurnEnd::Yield => {
-                self.write_below_soft_bound().await?;
+        self.check_bounds(stop)?;
+        match stop {
+            Stop::Done | Stop::NewLimits | Stop::OutputFull => {}
+            Stop::Long | Stop::NotYet(Wait::Memory) => {
+                self.wait_for_output().await?;
                 self.others_run();
                 tokio::task::yield_now().await;
             }
-            TurnEnd::Paused => {
-                self.others_run();
-                self.wait_for_pause().await;
-            }
-            TurnEnd::Held => {
-                self.others_run();
-                self.wait_for_keys().await;
-            }
-            TurnEnd::Long => {
-                self.others_run();
+            Stop::NotYet(Wait::Pause) => self.wait_for_pause().await?,
+            Stop::NotYet(Wait::Keys) => self.wait_for_keys().await?,
+            Stop::NotYet(Wait::OthersTurns) | Stop::Errand { .. } => {
                 if let Some(beside) = beside {
                     self.finish_beside(beside).await?;
-                    // A row of such commands would pass the turn to and fro before anybody else is read.
-                    tokio::task::yield_now().await;
                 }
             }
-            TurnEnd::Close | TurnEnd::Shutdown => return Err(Ending::Orderly),
+            Stop::Close => return Err(Ending::Orderly),
         }
         Ok(())
     }
 
     /// Cuts the client when it has left too much unread or sent too much unfinished.
-    fn check_bounds(&mut self) -> Result<(), Ending> {
+    fn check_bounds(&mut self, stop: Stop) -> Result<(), Ending> {
         static INPUT_LINES: Throttle = Throttle::new();
         static OUTPUT_LINES: Throttle = Throttle::new();
-        if self.input.is_empty() && self.output.is_empty() {
+        let now_ms = self.shell.clock.wall_ms();
+        let core = &mut *self.shell.core.borrow_mut();
+        let client = core.node.clients.at(self.client);
+        let output_bytes = client.outbox.len();
+        if self.input.is_empty() && output_bytes == 0 {
             return Ok(());
         }
-        let (input_bytes, output_bytes) = (self.input.len(), self.unwritten());
-        let core = &mut *self.shell.core.borrow_mut();
+        // Whole requests that wait are no fault of the client's.
+        let input_bytes = match stop {
+            Stop::Done => self.input.len() - self.scanner.finished_bytes(),
+            _ => 0,
+        };
+        let identity = Rc::clone(&client.identity);
         let (hot, stats) = (&core.node.settings.hot, &mut core.node.stats);
-        if input_bytes > hot.input_limit_bytes.min(INPUT_MOST_BYTES) {
+        if input_bytes > most_input_bytes(hot) {
             stats.input_limit_disconnections += 1;
-            if let Some(left_out) = INPUT_LINES.admit(self.shell.clock.wall_ms()) {
-                let peer = self.peer();
+            if let Some(left_out) = INPUT_LINES.admit(now_ms) {
+                let peer = &identity.address;
                 warn!(
                     peer,
                     input_bytes, left_out, "cut: client-query-buffer-limit"
@@ -262,8 +232,8 @@ impl Connection {
         let hard_bytes = hot.output_limit.hard_bytes;
         if hard_bytes > 0 && output_bytes as u64 > hard_bytes {
             stats.output_limit_disconnections += 1;
-            if let Some(left_out) = OUTPUT_LINES.admit(self.shell.clock.wall_ms()) {
-                let peer = self.peer();
+            if let Some(left_out) = OUTPUT_LINES.admit(now_ms) {
+                let peer = &identity.address;
                 warn!(
                     peer,
                     output_bytes, left_out, "cut: client-output-buffer-limit"
@@ -273,38 +243,11 @@ impl Connection {
         }
         Ok(())
     }
+}
 
-    /// Where the client connects from, for the log.
-    fn peer(&self) -> String {
-        let peer = self.stream.peer_addr();
-        peer.map_or_else(|_| String::new(), |address| address.to_string())
-    }
-
-    /// Another client's command is at work on keys of the next one.
-    async fn wait_for_keys(&mut self) {
-        let unheld = self.shell.unheld.notified();
-        if self.shell.core.borrow().node.hold.is_some() {
-            unheld.await;
-        }
-    }
-
-    /// CLIENT PAUSE holds up this client.
-    async fn wait_for_pause(&mut self) {
-        /// Timers have a reach; after this long the pause is looked at again.
-        const LOOK_AGAIN_MS: u64 = 60_000;
-        loop {
-            let unpaused = self.shell.unpaused.notified();
-            let until_ms = self.shell.core.borrow().node.pause.until_ms();
-            let left_ms = until_ms.saturating_sub(self.shell.clock.wall_ms());
-            if left_ms == 0 {
-                return;
-            }
-            let nap = Duration::from_millis(left_ms.min(LOOK_AGAIN_MS));
-            if tokio::time::timeout(nap, unpaused).await.is_ok() {
-                return;
-            }
-        }
-    }
+/// Bytes from a client that may wait to be executed.
+fn most_input_bytes(hot: &Hot) -> usize {
+    hot.input_limit_bytes.min(INPUT_MOST_BYTES)
 }
 
 /// What a client may send.
@@ -318,3 +261,6 @@ pub(crate) fn limits(hot: &Hot, authenticated: bool) -> RequestLimits {
         ..RequestLimits::AUTHENTICATED
     }
 }
+
+#[cfg(test)]
+mod tests;

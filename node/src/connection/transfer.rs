@@ -1,7 +1,7 @@
 //! Bytes in and out of a connection's socket, without waiting for both at once.
-//! Never: looks into them. Invariants: reading stops above the soft bound of waiting replies; buffers go back when they are empty.
+//! Never: looks into them. Invariants: what a client sends while its commands wait is taken in up to a bound; buffers go back when they are empty.
 
-use super::{Connection, Ending, INPUT_STEP_BYTES};
+use super::{Connection, Ending, INPUT_STEP_BYTES, most_input_bytes};
 use crate::shell::SCRATCH_BYTES;
 use bytes::BufMut as _;
 use shared::resp::{READ_AT_ONCE_BYTES, make_room};
@@ -9,28 +9,22 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-/// Waiting replies from which on nothing is read, where `client-output-buffer-limit` names no soft limit.
+/// Waiting replies from which on no command runs, where `client-output-buffer-limit` names no soft limit.
 const DEFAULT_SOFT_BYTES: usize = 1024 * 1024;
 /// An incomplete request up to this length is kept apart and copied back into the shared buffer for the next read; a longer one gets a buffer of its own.
 const COPIED_TAIL_BYTES: usize = SCRATCH_BYTES / 4;
 
 impl Connection {
     /// Writes waiting replies as far as they go and reads what has come, whichever is possible first; resolves when something was read.
-    /// Above the soft bound nothing is read.
     pub(super) fn poll_exchange(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Result<(usize, bool), Ending>> {
-        if self.unwritten() > 0 {
-            if let Poll::Ready(Err(error)) = self.poll_write(context) {
-                return Poll::Ready(Err(error.into()));
-            }
-            self.note_output();
-            if self.unwritten() > self.soft_bytes() {
-                return Poll::Pending;
-            }
+        if let Poll::Ready(Err(error)) = self.poll_write(context) {
+            return Poll::Ready(Err(error.into()));
         }
         let received = ready!(self.poll_read(context));
         Poll::Ready(received)
@@ -47,6 +41,11 @@ impl Connection {
             let polled = Pin::new(&mut self.stream).poll_read(context, &mut room);
             polled.map_ok(|()| room.filled().len())
         } else {
+            make_room(
+                &mut self.input,
+                self.scanner.expected_bytes(),
+                INPUT_STEP_BYTES,
+            );
             self.poll_read_input(context)
         };
         if polled.is_pending() {
@@ -59,102 +58,148 @@ impl Connection {
     }
 
     fn poll_read_input(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        make_room(
-            &mut self.input,
-            self.scanner.expected_bytes(),
-            INPUT_STEP_BYTES,
-        );
         let mut room = (&mut self.input).limit(READ_AT_ONCE_BYTES);
         pin!(self.stream.read_buf(&mut room)).poll(context)
     }
 
-    pub(super) fn unwritten(&self) -> usize {
-        self.output.len() - self.written
+    /// While no command of the client may run: writes what is ready, and takes in what it sends, up to `client-query-buffer-limit`. Asks to be polled again.
+    pub(super) fn exchange_meanwhile(&mut self, context: &mut Context<'_>) -> Result<(), Ending> {
+        if let Poll::Ready(Err(error)) = self.poll_write(context) {
+            return Err(error.into());
+        }
+        let most_bytes = most_input_bytes(&self.shell.core.borrow().node.settings.hot);
+        if self.has_hung_up || self.input.len() >= most_bytes {
+            return Ok(());
+        }
+        let length = self.input.len();
+        if self.input.capacity() - length < INPUT_STEP_BYTES
+            && self.input.try_reserve(INPUT_STEP_BYTES).is_err()
+        {
+            // No memory: it waits in the socket.
+            return Ok(());
+        }
+        match self.poll_read_input(context)? {
+            Poll::Pending => {}
+            Poll::Ready(0) => self.has_hung_up = true,
+            Poll::Ready(received) => {
+                self.note_input_meanwhile(received);
+                // Others have their turn, then there may be more.
+                context.waker().wake_by_ref();
+            }
+        }
+        Ok(())
     }
 
-    /// Waiting replies from which on nothing is read.
-    fn soft_bytes(&self) -> usize {
-        let core = self.shell.core.borrow();
-        match core.node.settings.hot.output_limit.soft_bytes {
+    fn note_input_meanwhile(&mut self, received: usize) {
+        let now_ms = self.shell.clock.wall_ms();
+        let node = &mut self.shell.core.borrow_mut().node;
+        node.stats.reads += 1;
+        node.stats.input_bytes += received as u64;
+        let traffic = &mut node.clients.at(self.client).traffic;
+        traffic.last_active_ms = now_ms;
+        // Whoever sends before it reads is not stuck.
+        traffic.progress_ms = now_ms;
+        traffic.input_bytes += received;
+        traffic.input_spare_bytes = self.input.capacity() - self.input.len();
+    }
+
+    /// Whether so little waits that more commands may run.
+    pub(super) fn output_is_below_soft_bound(&self) -> bool {
+        let node = &mut self.shell.core.borrow_mut().node;
+        let waiting = node.clients.at(self.client).outbox.len();
+        if waiting == 0 {
+            return true;
+        }
+        let soft_bytes = match node.settings.hot.output_limit.soft_bytes {
             0 => DEFAULT_SOFT_BYTES,
             bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
-        }
+        };
+        waiting <= soft_bytes
     }
 
     /// Writes without waiting.
-    pub(super) fn write_what_goes(&mut self) -> Result<(), Ending> {
-        let waited = self.written > 0;
-        while self.unwritten() > 0 {
-            match self.stream.try_write(&self.output[self.written..]) {
-                Ok(written) => self.written += written,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.note_output();
-                    return Ok(());
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if waited {
-            self.note_output();
-        }
-        self.give_back_output();
-        Ok(())
-    }
-
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.unwritten() > 0 {
-            let rest = &self.output[self.written..];
-            self.written += ready!(Pin::new(&mut self.stream).poll_write(context, rest))?;
-        }
-        self.give_back_output();
-        Poll::Ready(Ok(()))
-    }
-
-    pub(super) async fn write_all(&mut self) -> io::Result<()> {
-        poll_fn(|context| self.poll_write(context)).await
-    }
-
-    /// Waits until the client has read so much that only what the soft bound allows is left.
-    pub(super) async fn write_below_soft_bound(&mut self) -> Result<(), Ending> {
-        let soft_bytes = self.soft_bytes();
-        poll_fn(|context| {
-            let polled = self.poll_write(context);
-            self.note_output();
-            match polled {
-                Poll::Pending if self.unwritten() <= soft_bytes => Poll::Ready(Ok(())),
-                polled => polled,
-            }
+    pub(super) fn write_what_goes(&mut self) -> io::Result<()> {
+        self.write_with(|stream, bytes| match stream.try_write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            done => Poll::Ready(done),
         })
-        .await?;
+    }
+
+    /// Writes as far as it goes; ready when nothing is left that may be written. Whatever is put into the outbox later wakes this task.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write_with(|stream, bytes| Pin::new(stream).poll_write(context, bytes))?;
+        let clients = &mut self.shell.core.borrow_mut().node.clients;
+        let outbox = &mut clients.at(self.client).outbox;
+        outbox.wake_with(context.waker());
+        if outbox.ready().is_empty() {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn write_with(
+        &mut self,
+        mut write: impl FnMut(&mut tokio::net::TcpStream, &[u8]) -> Poll<io::Result<usize>>,
+    ) -> io::Result<()> {
+        let core = &mut *self.shell.core.borrow_mut();
+        let client = core.node.clients.at(self.client);
+        let mut has_moved = false;
+        loop {
+            let ready = client.outbox.ready();
+            if ready.is_empty() {
+                break;
+            }
+            match write(&mut self.stream, ready) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(written)) => {
+                    client.outbox.wrote(written);
+                    has_moved = true;
+                }
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        let traffic = &mut client.traffic;
+        if client.outbox.ready().is_empty() {
+            traffic.is_unread = false;
+        } else if has_moved || !traffic.is_unread {
+            traffic.is_unread = true;
+            traffic.progress_ms = self.shell.clock.wall_ms();
+        }
+        // The buffer goes back to whoever writes next.
+        match client.outbox.give_buffer() {
+            Some(buffer) if buffer.capacity() > 0 => {
+                self.shell.scratch.borrow_mut().keep_output(buffer);
+            }
+            Some(_) => {}
+            None => client.outbox.compact(),
+        }
         Ok(())
     }
 
-    /// The buffer goes back to whoever writes next.
-    fn give_back_output(&mut self) {
-        self.written = 0;
-        let output = std::mem::take(&mut self.output);
-        let scratch = &mut *self.shell.scratch.borrow_mut();
-        if scratch.output.capacity() == 0 {
-            scratch.output = output;
-            scratch.clear_output();
+    /// Writes what is left, as long as some of it moves every `patience`; whether all has gone.
+    pub(super) async fn write_last_replies(&mut self, patience: Duration) -> bool {
+        loop {
+            let before = self.output_bytes();
+            let some = poll_fn(|context| match self.poll_write(context) {
+                Poll::Pending if self.output_bytes() == before => Poll::Pending,
+                // What is held may still come.
+                Poll::Ready(Ok(())) if self.output_bytes() == before && before > 0 => Poll::Pending,
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                _ => Poll::Ready(Ok(())),
+            });
+            match tokio::time::timeout(patience, some).await {
+                Ok(Ok(())) if self.output_bytes() == 0 => return true,
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return false,
+            }
         }
     }
 
-    /// Tells the registry how much waits, and that some of it has moved.
-    fn note_output(&mut self) {
-        if self.written > self.unwritten() {
-            // Bytes are moved at most once each.
-            self.output.drain(..self.written);
-            self.written = 0;
-        }
-        let now_ms = self.shell.clock.wall_ms();
-        let core = &mut *self.shell.core.borrow_mut();
-        let client = core.node.clients.at(self.place);
-        let waiting = self.output.len() - self.written;
-        if waiting < client.output_bytes || client.output_bytes == 0 {
-            client.output_progress_ms = now_ms;
-        }
-        client.output_bytes = waiting;
+    fn output_bytes(&self) -> usize {
+        let clients = &mut self.shell.core.borrow_mut().node.clients;
+        clients.at(self.client).outbox.len()
     }
 }

@@ -1,13 +1,12 @@
 //! One turn of a connection: scan what has come, execute it, keep what is incomplete.
 //! Never: touches the socket. Invariants: a turn is bounded in commands, time and replies; requests run in order, each once, also when a turn ends in the middle of a batch.
 
-use super::{Connection, INPUT_STEP_BYTES, Left, TurnEnd, limits};
-use crate::execute::{BATCH_REQUESTS, BatchEnd, Executor, LongCommand, Output, Turn, Work};
+use super::{Connection, INPUT_STEP_BYTES, Left, limits};
+use crate::execute::{BATCH_REQUESTS, Executor, Output, Stop, Turn, Wait, Work};
 use crate::shell::Scratch;
 use shared::resp::{ErrorReply, ReplyWriter, RequestBatch};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Commands of one client between two chances for the others: at a quarter of a microsecond each, they wait a quarter of a millisecond.
 const COMMANDS_PER_TURN: usize = 1_024;
@@ -15,9 +14,6 @@ const COMMANDS_PER_TURN: usize = 1_024;
 const TURN_NS: u64 = 500_000;
 /// Replies are written when so many bytes have gathered, also in the middle of a batch.
 const WRITE_BYTES: usize = 256 * 1024;
-/// What CONFIG REWRITE has replied before anybody knows whether it works.
-const OK: &[u8] = b"+OK\r\n";
-
 /// A buffer with one request of at least so many bytes is offered to the store: its value may stay where it is.
 const OFFERED_BYTES: usize = 256 * 1024;
 
@@ -34,6 +30,14 @@ impl Received<'_> {
         match self {
             Self::Shared(bytes) => bytes,
             Self::Own(bytes) => bytes,
+        }
+    }
+
+    /// Room behind them that is the client's own.
+    fn spare_bytes(&self) -> usize {
+        match self {
+            Self::Shared(_) => 0,
+            Self::Own(bytes) => bytes.capacity() - bytes.len(),
         }
     }
 
@@ -57,7 +61,7 @@ impl Received<'_> {
 
 impl Connection {
     /// Runs what was read into the shared buffer, behind the bytes of `input` that were copied there.
-    pub(super) fn run_scratch(&mut self, received: usize) -> TurnEnd {
+    pub(super) fn run_scratch(&mut self, received: usize) -> Stop {
         let shell = Rc::clone(&self.shell);
         let scratch = &mut *shell.scratch.borrow_mut();
         let filled = self.input.len() + received;
@@ -76,22 +80,26 @@ impl Connection {
     }
 
     /// Runs what is in the connection's own buffer, of which the last `received` bytes are new.
-    pub(super) fn run_input(&mut self, received: usize) -> TurnEnd {
+    pub(super) fn run_input(&mut self, received: usize) -> Stop {
         let shell = Rc::clone(&self.shell);
         let scratch = &mut *shell.scratch.borrow_mut();
         let mut bytes = Arc::new(std::mem::take(&mut self.input));
-        let end = self.run_bytes(Received::Own(&mut bytes), received, scratch);
-        let finished = self.drop_finished();
-        if finished < bytes.len() {
-            // What is finished as a whole may have been kept by the store.
-            let mut bytes = Arc::unwrap_or_clone(bytes);
-            if finished > 0 {
-                bytes.drain(..finished);
-                bytes.shrink_to(2 * bytes.len() + INPUT_STEP_BYTES);
-            }
-            self.input = bytes;
+        let stop = self.run_bytes(Received::Own(&mut bytes), received, scratch);
+        let is_finished = self.left.is_none() && self.scanner.finished_bytes() == bytes.len();
+        if is_finished {
+            // It may have been kept by the store.
+            self.drop_finished();
+            return stop;
         }
-        end
+        let mut bytes = Arc::unwrap_or_clone(bytes);
+        // Moved when less is left than goes: a long row of requests that has been taken in is not moved once a turn.
+        if self.scanner.finished_bytes() > bytes.len() / 2 {
+            let finished = self.drop_finished();
+            bytes.drain(..finished);
+            bytes.shrink_to(2 * bytes.len() + INPUT_STEP_BYTES);
+        }
+        self.input = bytes;
+        stop
     }
 
     /// Tells the scanner which bytes at the front will not be there next time. Requests left over need all bytes, for they are found by offsets.
@@ -110,36 +118,52 @@ impl Connection {
         mut bytes: Received<'_>,
         received: usize,
         scratch: &mut Scratch,
-    ) -> TurnEnd {
-        if self.output.is_empty() {
-            // Lent until everything is written; only a client that does not read keeps it.
-            self.output = std::mem::take(&mut scratch.output);
-        }
-        let mut replies = std::mem::take(&mut self.output);
-        let before = replies.len();
+    ) -> Stop {
         let shell = Rc::clone(&self.shell);
-        let (end, condemned, pause_ended) = shell.with_client(self.place, |executor, turn| {
-            turn.client.last_active_ms = turn.now_ms;
+        let client = self.client;
+        let (stop, condemned, pause_changed) = shell.with_client(client, |executor, turn| {
             turn.node.stats.reads += u64::from(received > 0);
             turn.node.stats.input_bytes += received as u64;
+            let waiting_bytes = self.waiting_bytes(bytes.bytes().len());
+            let in_registry = turn.node.clients.at(client);
+            in_registry.traffic.last_active_ms = turn.now_ms;
+            in_registry.traffic.input_bytes = waiting_bytes;
+            in_registry.traffic.input_spare_bytes = bytes.spare_bytes();
+            let mut replies = in_registry.outbox.lend(&mut scratch.output);
+            let before = replies.len();
             let mut output = Output {
                 bound: before + WRITE_BYTES,
                 bytes: &mut replies,
             };
-            let end = self.run_batches(&mut bytes, &mut scratch.batch, executor, turn, &mut output);
-            turn.client.input_bytes = bytes.bytes().len() - self.scanner.finished_bytes();
+            let stop =
+                self.run_batches(&mut bytes, &mut scratch.batch, executor, turn, &mut output);
             turn.node.stats.output_bytes += (replies.len() - before) as u64;
             turn.node.stats.writes += u64::from(replies.len() > before);
+            let waiting_bytes = self.waiting_bytes(bytes.bytes().len());
+            let in_registry = turn.node.clients.at(client);
+            in_registry.traffic.input_bytes = waiting_bytes;
+            if waiting_bytes == 0 {
+                in_registry.traffic.input_spare_bytes = 0;
+            }
+            in_registry.outbox.take_back(replies);
             let condemned = turn.node.clients.take_condemned();
-            (end, condemned, turn.node.pause.take_ended())
+            (stop, condemned, turn.node.pause.take_changed())
         });
-        self.output = replies;
-        self.unfinished = end != TurnEnd::NeedInput;
+        self.unfinished = stop != Stop::Done;
         shell.cut(&condemned);
-        if pause_ended {
-            shell.unpaused.notify_waiters();
+        if pause_changed {
+            shell.pause_changed.notify_waiters();
         }
-        end
+        stop
+    }
+
+    /// Of so many bytes, those that have not been executed.
+    fn waiting_bytes(&self, bytes: usize) -> usize {
+        let next = self
+            .left
+            .as_ref()
+            .and_then(|left| left.batch.requests().get(left.next));
+        bytes - next.map_or(self.scanner.finished_bytes(), |next| next.start as usize)
     }
 
     fn run_batches(
@@ -149,7 +173,7 @@ impl Connection {
         executor: &mut Executor,
         turn: &mut Turn<'_>,
         output: &mut Output<'_>,
-    ) -> TurnEnd {
+    ) -> Stop {
         self.turn_began
             .get_or_insert_with(|| executor.watch().read());
         let mut left = self.left.take().unwrap_or_else(|| Left {
@@ -161,18 +185,21 @@ impl Connection {
                 left.batch.clear();
                 left.next = 0;
                 if self.scanner.finished_bytes() == bytes.bytes().len() {
-                    break self.turn_is_over(executor, TurnEnd::NeedInput);
+                    break self.turn_is_over(executor, Stop::Done);
                 }
                 if self.commands > 0 {
-                    let over = self.turn_is_over(executor, TurnEnd::NeedInput);
-                    if over == TurnEnd::Yield {
+                    let over = self.turn_is_over(executor, Stop::Done);
+                    if over == Stop::Long {
                         break over;
                     }
                 }
-                let most = if self.authenticated {
-                    BATCH_REQUESTS
-                } else {
+                // Somebody else may have changed a setting.
+                self.set_limits(turn, &mut left);
+                // What follows an AUTH is under other limits.
+                let most = if self.limits.before_auth {
                     1
+                } else {
+                    BATCH_REQUESTS
                 };
                 let scanned = self.scanner.scan(bytes.bytes_mut(), &mut left.batch, most);
                 if left.batch.requests().is_empty() {
@@ -181,13 +208,13 @@ impl Connection {
                     };
                     // Requests before the fault have been executed: this is the place of its reply.
                     refuse(turn, &ErrorReply::Protocol(fault), output);
-                    break TurnEnd::Close;
+                    break Stop::Close;
                 }
             }
             if let Some(end) = self.run_batch(bytes, &mut left, executor, turn, output) {
                 // Writing gives nobody a chance as long as the client takes what it gets.
                 break match end {
-                    TurnEnd::Write => self.turn_is_over(executor, end),
+                    Stop::OutputFull => self.turn_is_over(executor, end),
                     end => end,
                 };
             }
@@ -210,8 +237,8 @@ impl Connection {
         executor: &mut Executor,
         turn: &mut Turn<'_>,
         output: &mut Output<'_>,
-    ) -> Option<TurnEnd> {
-        let db = turn.client.db;
+    ) -> Option<Stop> {
+        let db = turn.session.db;
         let offered = bytes.to_offer(left).map(Arc::clone);
         let is_offered = offered.is_some();
         if let Some(buffer) = offered {
@@ -222,65 +249,55 @@ impl Connection {
             batch: &left.batch,
             next: left.next,
         };
-        let end = executor.run(turn, &mut work, output);
+        let stop = executor.run(turn, &mut work, output);
         if is_offered {
             turn.store.withdraw(db);
         }
         self.commands += work.next - left.next;
         left.next = work.next;
-        if self.authenticated != turn.client.authenticated {
-            self.authenticated = turn.client.authenticated;
-            self.scanner
-                .set_limits(limits(&turn.node.settings.hot, self.authenticated));
-        }
-        if turn.client.closing {
-            return Some(TurnEnd::Close);
-        }
-        match end {
-            BatchEnd::OutputFull => Some(TurnEnd::Write),
-            BatchEnd::Long if self.time_is_up(executor) => Some(TurnEnd::Yield),
-            BatchEnd::Done | BatchEnd::Long => None,
-            BatchEnd::Evicting => Some(TurnEnd::Yield),
-            BatchEnd::Paused => Some(TurnEnd::Paused),
-            BatchEnd::Held => Some(TurnEnd::Held),
-            BatchEnd::ManyKeys => {
-                let request = &left.batch.requests()[left.next];
-                let args = left.batch.args(bytes.bytes(), request);
-                self.long = Some(Box::new(LongCommand::begin(turn, args)));
-                Some(TurnEnd::Long)
-            }
-            BatchEnd::Close => Some(TurnEnd::Close),
-            BatchEnd::RewriteConfig => {
-                if let Err(error) = self.shell.rewrite_config(turn.node) {
-                    // Whoever wants no reply has no `OK` there.
-                    if output.bytes.ends_with(OK) {
-                        output.bytes.truncate(output.bytes.len() - OK.len());
-                        refuse(turn, &error, output);
-                    }
-                }
+        match stop {
+            Stop::Done => None,
+            Stop::Long => self.time_is_up(executor).then_some(Stop::Long),
+            Stop::NewLimits => {
+                self.set_limits(turn, left);
                 None
             }
-            BatchEnd::Shutdown => Some(TurnEnd::Shutdown),
-            BatchEnd::Stall { us } => Some(TurnEnd::Stall(Duration::from_micros(us))),
+            Stop::NotYet(Wait::OthersTurns) => {
+                let request = &left.batch.requests()[left.next];
+                let args = left.batch.args(bytes.bytes(), request);
+                self.long = Some(Box::new(executor.begin(turn, args)));
+                Some(stop)
+            }
+            _ => Some(stop),
         }
     }
 
-    /// `Yield` when it is the others' turn, else `otherwise`.
-    fn turn_is_over(&self, executor: &Executor, otherwise: TurnEnd) -> TurnEnd {
+    /// The client may have authenticated, or have been set back, or a setting is another one: its next request is held against that, found or not.
+    fn set_limits(&mut self, turn: &Turn<'_>, left: &mut Left) {
+        let limits = limits(&turn.node.settings.hot, turn.session.authenticated);
+        if limits != self.limits {
+            self.limits = limits;
+            self.scanner
+                .set_limits_behind(limits, &mut left.batch, left.next);
+        }
+    }
+
+    /// [`Stop::Long`] when it is the others' turn, else `otherwise`.
+    fn turn_is_over(&self, executor: &Executor, otherwise: Stop) -> Stop {
         // A client that waits for each reply never gets so far, and needs no reading.
         let many = self.commands >= COMMANDS_PER_TURN;
         if many || (self.commands > 1 && self.time_is_up(executor)) {
-            TurnEnd::Yield
+            Stop::Long
         } else {
             otherwise
         }
     }
 
     /// There is no whole request. One that arrives in many parts may take more than a turn to be looked at.
-    fn beginning_of_a_request(&self, bytes: &Received<'_>, executor: &Executor) -> TurnEnd {
+    fn beginning_of_a_request(&self, bytes: &Received<'_>, executor: &Executor) -> Stop {
         match bytes {
-            Received::Own(_) if self.time_is_up(executor) => TurnEnd::Yield,
-            _ => TurnEnd::NeedInput,
+            Received::Own(_) if self.time_is_up(executor) => Stop::Long,
+            _ => Stop::Done,
         }
     }
 
@@ -292,6 +309,6 @@ impl Connection {
 
 fn refuse(turn: &mut Turn<'_>, error: &ErrorReply, output: &mut Output<'_>) {
     let start = output.bytes.len();
-    ReplyWriter::new(output.bytes, turn.client.protocol).error(error);
+    ReplyWriter::new(output.bytes, turn.session.protocol).error(error);
     turn.node.stats.error_replied(&output.bytes[start..]);
 }

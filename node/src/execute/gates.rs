@@ -1,19 +1,15 @@
-//! What stands between a known command and its handler: password, machine, memory, pause, and another command at work on its keys.
+//! What stands between a known command and its handler, as a list: machine, password, pause, memory, keys at work, and how much there is to do.
 //! Pure. Never: runs a handler. Invariant: a command that is refused has changed nothing, but that keys may have been evicted to let it pass.
 
-use super::{Turn, strides};
+use super::room::{Room, make_room};
+use super::{Origin, Turn, Wait, strides};
 use crate::node_state::Hold;
-use crate::store::{Eviction, Store};
+use crate::store::Store;
 use shared::access;
 use shared::clock::Stopwatch;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
 use shared::config::DebugCommand;
 use shared::resp::{Args, ErrorReply};
-
-/// Longest time that one command spends on making room, ns: what is then still too much is left to the next command and the tick. (Redis' default tenacity.)
-const EVICTION_NS: u64 = 500_000;
-/// Keys evicted between two looks at the stopwatch.
-const EVICTIONS_PER_READING: usize = 16;
 
 /// A command with more arguments waits for the end of one that is carried out in strides, whatever its keys.
 const MOST_ARGS_BESIDE: usize = 1_024;
@@ -25,57 +21,134 @@ pub(super) enum Gate {
     Open,
     /// No; this is the reply.
     Refused(ErrorReply),
-    /// Not before the pause ends.
-    Wait,
-    /// Not before a command over some of its keys is over.
-    Held,
-    /// Not before more keys have gone.
-    Evicting,
+    /// Not before this.
+    Wait(Wait),
 }
 
-/// Room that was made for a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Room {
-    /// Memory is within its bound.
-    Enough,
-    /// It is not, but keys are going, and no more is in use than a while ago.
-    Soon,
-    /// It is not, and more is in use than a while ago: keys are going, but nothing may be added meanwhile.
-    Later,
-    /// It is not, and no key may go.
-    None,
+/// What a gate may look at.
+struct Look<'a, 'b> {
+    turn: &'a mut Turn<'b>,
+    spec: &'static CommandSpec,
+    args: Args<'a>,
+    watch: &'a Stopwatch,
 }
 
-pub(super) fn check(
+/// One condition.
+type Check = fn(&mut Look<'_, '_>) -> Gate;
+
+/// What a client's command has to pass. In Redis' order: a stranger is told first that DEBUG is not for it, and during a pause nobody is told that memory is full.
+const OF_CLIENTS: [Check; 6] = [
+    debugging,
+    password,
+    pause,
+    memory,
+    keys_at_work,
+    others_turns,
+];
+/// What the log tells has been admitted once.
+const OF_THE_LOG: [Check; 0] = [];
+
+/// The first gate that is not open.
+#[inline]
+pub(super) fn pass(
+    origin: Origin,
     turn: &mut Turn<'_>,
-    spec: &CommandSpec,
+    spec: &'static CommandSpec,
     args: Args<'_>,
     watch: &Stopwatch,
 ) -> Gate {
-    // In Redis' order: a stranger is told that, too.
-    if spec.id == CommandId::Debug && !may_debug(turn) {
-        return Gate::Refused(ErrorReply::DebugNotAllowed);
+    let mut look = Look {
+        turn,
+        spec,
+        args,
+        watch,
+    };
+    match origin {
+        Origin::Client => first_closed(OF_CLIENTS, &mut look),
+        Origin::Log => first_closed(OF_THE_LOG, &mut look),
     }
-    if !access::may_run(turn.client.authenticated, spec) {
-        return Gate::Refused(ErrorReply::NoAuth);
-    }
-    if turn.node.settings.hot.max_memory > 0 && spec.flags.contains(CommandFlags::DENY_OOM) {
-        match make_room(turn.store, turn.node, watch) {
-            Room::Enough | Room::Soon => {}
-            Room::Later => return Gate::Evicting,
-            Room::None => return Gate::Refused(ErrorReply::OutOfMemory),
+}
+
+/// A constant list of known length: the compiler makes one straight line of it.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "a call per gate and request would be felt"
+)]
+fn first_closed<const CHECKS: usize>(checks: [Check; CHECKS], look: &mut Look<'_, '_>) -> Gate {
+    for check in checks {
+        match check(look) {
+            Gate::Open => {}
+            closed => return closed,
         }
     }
+    Gate::Open
+}
+
+/// DEBUG is for those whom `enable-debug-command` means.
+#[inline]
+fn debugging(look: &mut Look<'_, '_>) -> Gate {
+    if look.spec.id == CommandId::Debug && !may_debug(look.turn) {
+        return Gate::Refused(ErrorReply::DebugNotAllowed);
+    }
+    Gate::Open
+}
+
+fn may_debug(turn: &Turn<'_>) -> bool {
+    match turn.node.settings.hot.debug_command {
+        DebugCommand::Yes => true,
+        DebugCommand::Local => turn.identity.is_of_this_machine(),
+        DebugCommand::No => false,
+    }
+}
+
+/// A stranger authenticates first.
+#[inline]
+fn password(look: &mut Look<'_, '_>) -> Gate {
+    if !access::may_run(look.turn.session.authenticated, look.spec) {
+        return Gate::Refused(ErrorReply::NoAuth);
+    }
+    Gate::Open
+}
+
+/// CLIENT PAUSE.
+#[inline]
+fn pause(look: &mut Look<'_, '_>) -> Gate {
+    let (turn, spec) = (&look.turn, look.spec);
     if turn.node.pause.is_on(turn.now_ms) {
         let writes = spec.flags.contains(CommandFlags::WRITE);
         if turn.node.pause.holds(writes, turn.now_ms) {
-            return Gate::Wait;
+            return Gate::Wait(Wait::Pause);
         }
     }
-    if let Some(hold) = &turn.node.hold
-        && is_held(hold, turn.store, spec, args)
+    Gate::Open
+}
+
+/// `maxmemory`.
+#[inline]
+fn memory(look: &mut Look<'_, '_>) -> Gate {
+    let turn = &mut *look.turn;
+    if turn.node.settings.hot.max_memory == 0 || !look.spec.flags.contains(CommandFlags::DENY_OOM) {
+        return Gate::Open;
+    }
+    match make_room(turn.store, turn.node, look.watch) {
+        Room::Enough | Room::Soon => Gate::Open,
+        Room::Later => Gate::Wait(Wait::Memory),
+        Room::None => Gate::Refused(ErrorReply::OutOfMemory),
+    }
+}
+
+/// Another command over some of its keys.
+#[inline]
+fn keys_at_work(look: &mut Look<'_, '_>) -> Gate {
+    // One at a time.
+    if look.turn.node.hold.is_some() && strides::are_for(look.turn, look.spec, look.args) {
+        return Gate::Wait(Wait::Keys);
+    }
+    if let Some(hold) = &look.turn.node.hold
+        && is_held(hold, look.turn.store, look.spec, look.args)
     {
-        return Gate::Held;
+        return Gate::Wait(Wait::Keys);
     }
     Gate::Open
 }
@@ -83,20 +156,25 @@ pub(super) fn check(
 /// Whether a command could see what another has done by half, or could change what that one has still to see.
 #[cold]
 fn is_held(hold: &Hold, store: &Store, spec: &CommandSpec, args: Args<'_>) -> bool {
-    // One at a time.
-    if strides::are_for(spec, args) {
-        return true;
-    }
     let writes = spec.flags.contains(CommandFlags::WRITE);
     if !hold.concerns(writes) || !(writes || spec.flags.contains(CommandFlags::READ)) {
         return false;
     }
-    // One key is enough.
-    let mut is_held = spec.is_whole_node || args.len() > MOST_ARGS_BESIDE;
+    // One is enough, and one without keys means all of them.
+    let mut is_held = !spec.has_keys() || args.len() > MOST_ARGS_BESIDE;
     spec.for_each_key(args, |index| {
         is_held = is_held || hold.holds(store.hash(args.at(index)));
     });
     is_held
+}
+
+/// So much to do that others should have their turns meanwhile.
+#[inline]
+fn others_turns(look: &mut Look<'_, '_>) -> Gate {
+    if strides::are_for(look.turn, look.spec, look.args) {
+        return Gate::Wait(Wait::OthersTurns);
+    }
+    Gate::Open
 }
 
 /// Whether these are lines of an HTTP request, which a browser may be tricked into sending here; as Redis, the node hangs up before the body comes.
@@ -106,44 +184,4 @@ pub(super) fn is_http(args: Args<'_>) -> bool {
     [&b"post"[..], b"host:"]
         .iter()
         .any(|line| name.eq_ignore_ascii_case(line))
-}
-
-fn may_debug(turn: &Turn<'_>) -> bool {
-    match turn.node.settings.hot.debug_command {
-        DebugCommand::Yes => true,
-        DebugCommand::Local => turn.client.is_of_this_machine(),
-        DebugCommand::No => false,
-    }
-}
-
-/// Evicts keys until memory is within `maxmemory`, or time is up.
-pub(crate) fn make_room(
-    store: &mut Store,
-    node: &mut crate::node_state::NodeState,
-    watch: &Stopwatch,
-) -> Room {
-    let bound = node.settings.hot.max_memory;
-    if bound == 0 || store.keeps_all() || store.used_memory() <= bound {
-        node.memory_ceiling.within(bound);
-        return Room::Enough;
-    }
-    let start = watch.read();
-    let mut room = Room::Soon;
-    'slices: while watch.since_ns(start) < EVICTION_NS {
-        for _ in 0..EVICTIONS_PER_READING {
-            if store.evict_one() == Eviction::Nothing {
-                room = Room::None;
-                break 'slices;
-            }
-            if store.used_memory() <= bound {
-                room = Room::Enough;
-                break 'slices;
-            }
-        }
-    }
-    node.stats.over_memory_ns += watch.since_ns(start);
-    match room {
-        Room::Soon if !node.memory_ceiling.allows(store.used_memory(), bound) => Room::Later,
-        room => room,
-    }
 }

@@ -6,6 +6,9 @@
 
 use crate::store::{DbIndex, ExpectedEntries, KeyHash, Store};
 
+/// Most keys prefetched at once, however many commands they belong to: their lines and entries, three cache lines each, are at home in the second cache.
+pub(super) const PREFETCHED_KEYS: usize = 1024;
+
 /// The keys of a window, in order. Its vectors are reused.
 #[derive(Debug, Default)]
 pub(super) struct Lookahead {

@@ -1,27 +1,35 @@
-//! The clients' registry: who is connected, and whom to cut.
+//! The clients' registry: who is connected, what is on its way to each, and whom to cut.
 //! Pure: the shell puts clients in and takes them out; a handler that kills one only leaves its number here.
-//! Invariant: a client whose commands run right now is out of its place; everybody else is in.
+//! Invariant: everybody who is connected is in; of a client whose commands run right now only its session is out.
 
-use crate::client_state::ClientState;
+use crate::client::{Client, ErrandTicket, Identity, Offset, Session};
+use std::collections::VecDeque;
 
-/// A client's place in the registry; free to be given away again after [`Clients::leave`].
+/// Names a connected client for as long as it is connected, and nobody afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientPlace(usize);
+pub struct ClientKey {
+    place: usize,
+    id: u64,
+}
+
+impl ClientKey {
+    /// The client's number.
+    #[must_use]
+    pub fn id(self) -> u64 {
+        self.id
+    }
+}
 
 /// All connected clients.
 #[derive(Debug, Default)]
 pub struct Clients {
-    places: Vec<Place>,
+    places: Vec<Option<Box<Client>>>,
     free: Vec<usize>,
     connected: usize,
     last_id: u64,
     condemned: Vec<u64>,
-}
-
-#[derive(Debug, Default)]
-struct Place {
-    taken: bool,
-    client: Option<Box<ClientState>>,
+    /// Whose replies wait for the log, and until when: offsets grow.
+    held: VecDeque<(Offset, ClientKey)>,
 }
 
 impl Clients {
@@ -31,58 +39,64 @@ impl Clients {
         self.last_id
     }
 
-    /// Gives a new client its place.
-    pub fn enter(&mut self, client: Box<ClientState>) -> ClientPlace {
+    /// Takes a new client in.
+    pub fn enter(&mut self, identity: Identity, session: Session) -> ClientKey {
         self.connected += 1;
-        let place = Place {
-            taken: true,
-            client: Some(client),
+        let id = identity.id;
+        let client = Some(Box::new(Client::new(identity, session)));
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.places[place] = client;
+                place
+            }
+            None => {
+                self.places.push(client);
+                self.places.len() - 1
+            }
         };
-        if let Some(index) = self.free.pop() {
-            self.places[index] = place;
-            ClientPlace(index)
-        } else {
-            self.places.push(place);
-            ClientPlace(self.places.len() - 1)
-        }
+        ClientKey { place, id }
     }
 
-    /// Takes a client out while its commands run.
+    /// The client, if it is still connected.
+    #[must_use]
+    pub fn get_mut(&mut self, key: ClientKey) -> Option<&mut Client> {
+        let client = self.places.get_mut(key.place)?.as_deref_mut()?;
+        (client.identity.id == key.id).then_some(client)
+    }
+
+    /// The client.
+    ///
+    /// # Panics
+    /// When it has gone: whoever asks keeps it here.
+    #[must_use]
+    pub fn at(&mut self, key: ClientKey) -> &mut Client {
+        self.get_mut(key).expect("a connected client")
+    }
+
+    /// Takes the session of a client out while its commands run.
     ///
     /// # Panics
     /// When it is out already: two turns of one client at once are a mistake of the shell.
-    pub fn take(&mut self, place: ClientPlace) -> Box<ClientState> {
-        self.places[place.0]
-            .client
-            .take()
-            .expect("a client runs one batch at a time")
+    pub fn take_session(&mut self, key: ClientKey) -> Box<Session> {
+        let session = self.at(key).session.take();
+        session.expect("a client runs one batch at a time")
     }
 
     /// Puts it back.
-    pub fn put_back(&mut self, place: ClientPlace, client: Box<ClientState>) {
-        debug_assert!(self.places[place.0].taken && self.places[place.0].client.is_none());
-        self.places[place.0].client = Some(client);
-    }
-
-    /// The client at `place`, between its turns.
-    ///
-    /// # Panics
-    /// When it is out: its turn is not over.
-    pub fn at(&mut self, place: ClientPlace) -> &mut ClientState {
-        self.places[place.0]
-            .client
-            .as_deref_mut()
-            .expect("a client is in between its turns")
+    pub fn put_back(&mut self, key: ClientKey, session: Box<Session>) {
+        let place = &mut self.at(key).session;
+        debug_assert!(place.is_none(), "it was taken out");
+        *place = Some(session);
     }
 
     /// The client has gone.
     ///
     /// # Panics
     /// When it had gone already: a mistake of the shell.
-    pub fn leave(&mut self, place: ClientPlace) {
-        assert!(self.places[place.0].taken, "a client leaves once");
-        self.places[place.0] = Place::default();
-        self.free.push(place.0);
+    pub fn leave(&mut self, key: ClientKey) {
+        assert!(self.get_mut(key).is_some(), "a client leaves once");
+        self.places[key.place] = None;
+        self.free.push(key.place);
         self.connected -= 1;
     }
 
@@ -98,18 +112,73 @@ impl Clients {
         self.connected == 0
     }
 
-    /// All clients that are in, in no order; the one whose command runs is not among them.
-    pub fn iter(&self) -> impl Iterator<Item = &ClientState> {
-        self.places
-            .iter()
-            .filter_map(|place| place.client.as_deref())
+    /// All clients, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.places.iter().filter_map(Option::as_deref)
     }
 
-    /// The same, to be changed.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut ClientState> {
-        self.places
-            .iter_mut()
-            .filter_map(|place| place.client.as_deref_mut())
+    /// All clients with what they have chosen, in no order; `own` is the session that is out, for its turn is the present one.
+    pub fn with_sessions<'a>(
+        &'a self,
+        own: &'a Session,
+    ) -> impl Iterator<Item = (&'a Client, &'a Session)> {
+        self.iter()
+            .map(move |client| (client, client.session.as_deref().unwrap_or(own)))
+    }
+
+    /// Bytes that all of them cost; of a client whose commands run, without its names.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let own = Session::default();
+        let clients = self.with_sessions(&own);
+        clients
+            .map(|(client, session)| client.memory_bytes(session) as u64)
+            .sum()
+    }
+
+    /// How many wait with a command that may not run yet.
+    #[must_use]
+    pub fn blocked(&self) -> usize {
+        let is_blocked = |client: &&Client| client.traffic.is_blocked();
+        self.iter().filter(is_blocked).count()
+    }
+
+    /// A whole message for a client, put between whole replies; one whose waiting output is then beyond `most_bytes` is to be cut. `false` when it has gone.
+    pub fn push(&mut self, key: ClientKey, message: &[u8], most_bytes: usize) -> bool {
+        let Some(client) = self.get_mut(key) else {
+            return false;
+        };
+        client.outbox.push(message);
+        if client.outbox.len() > most_bytes {
+            self.condemn(key.id);
+        }
+        true
+    }
+
+    /// What the client is told from now on waits until the log has come to `offset`. Offsets never go back.
+    pub fn hold_until(&mut self, key: ClientKey, offset: Offset) {
+        debug_assert!(self.held.back().is_none_or(|(last, _)| *last <= offset));
+        self.at(key).outbox.hold_until(offset);
+        self.held.push_back((offset, key));
+    }
+
+    /// The log has come to `offset`: replies that waited for it may go. Costs nothing when none did.
+    pub fn reached(&mut self, offset: Offset) {
+        while let Some((wanted, key)) = self.held.front().copied()
+            && wanted <= offset
+        {
+            self.held.pop_front();
+            if let Some(client) = self.get_mut(key) {
+                client.outbox.reached(offset);
+            }
+        }
+    }
+
+    /// The errand of a client is done; its reply, if the client is still there.
+    pub fn answer(&mut self, key: ClientKey, errand: ErrandTicket, reply: Vec<u8>) {
+        if let Some(client) = self.get_mut(key) {
+            client.outbox.answer(errand, reply);
+        }
     }
 
     /// The connection of client `id` is to be cut; the shell does it after the present batch.
@@ -121,35 +190,51 @@ impl Clients {
     pub fn take_condemned(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.condemned)
     }
-
-    /// Whether there is anybody to cut.
-    #[must_use]
-    pub fn has_condemned(&self) -> bool {
-        !self.condemned.is_empty()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Clients;
-    use crate::client_state::ClientState;
+    use crate::client::{Identity, Offset, Session};
 
     #[test]
-    fn places_are_given_again_and_the_running_client_is_out() {
+    fn a_key_means_one_client_and_nobody_after_it() {
         let mut clients = Clients::default();
-        let first_id = clients.next_id();
-        let first = clients.enter(Box::new(ClientState::new(first_id, 0)));
-        let second_id = clients.next_id();
-        let second = clients.enter(Box::new(ClientState::new(second_id, 0)));
-        assert_eq!((first_id, second_id, clients.len()), (1, 2, 2));
-        let running = clients.take(first);
-        assert_eq!(
-            clients.iter().map(|client| client.id).collect::<Vec<_>>(),
-            [2]
-        );
-        clients.put_back(first, running);
+        let enter = |clients: &mut Clients| {
+            let id = clients.next_id();
+            clients.enter(Identity::new(id, 0), Session::default())
+        };
+        let first = enter(&mut clients);
+        let second = enter(&mut clients);
+        assert_eq!((first.id(), second.id(), clients.len()), (1, 2, 2));
+        let session = clients.take_session(first);
+        assert_eq!(clients.with_sessions(&session).count(), 2);
+        clients.put_back(first, session);
         clients.leave(second);
-        let third = clients.enter(Box::new(ClientState::new(9, 0)));
-        assert_eq!((third, clients.len()), (second, 2));
+        let third = enter(&mut clients);
+        assert_eq!((third.place, clients.len()), (second.place, 2));
+        assert!(clients.get_mut(second).is_none());
+        assert!(!clients.push(second, b"message", 100));
+        assert!(clients.at(third).outbox.is_empty());
+    }
+
+    #[test]
+    fn replies_go_when_the_log_is_there_and_who_takes_no_messages_is_cut() {
+        let mut clients = Clients::default();
+        let keys = [1, 2].map(|id| clients.enter(Identity::new(id, 0), Session::default()));
+        for (key, offset) in keys.into_iter().zip([5, 7]) {
+            clients.hold_until(key, Offset(offset));
+            assert!(clients.push(key, b"message", 10));
+        }
+        let ready = |clients: &mut Clients| keys.map(|key| clients.at(key).outbox.ready().len());
+        assert_eq!(ready(&mut clients), [0, 0]);
+        clients.reached(Offset(6));
+        assert_eq!(ready(&mut clients), [7, 0]);
+        clients.leave(keys[0]);
+        clients.reached(Offset(7));
+        assert_eq!(clients.at(keys[1]).outbox.ready(), b"message");
+        assert!(clients.take_condemned().is_empty());
+        assert!(clients.push(keys[1], b"more", 10));
+        assert_eq!(clients.take_condemned(), [2]);
     }
 }

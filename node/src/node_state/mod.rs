@@ -8,12 +8,12 @@ mod memory_ceiling;
 mod pause;
 mod slowlog;
 
-pub use clients::{ClientPlace, Clients};
+pub use clients::{ClientKey, Clients};
 pub use hold::Hold;
 pub use latency::{Event, Latency, Spike};
 pub use memory_ceiling::MemoryCeiling;
 pub use pause::Pause;
-pub use slowlog::{Slowlog, SlowlogEntry, shortened};
+pub use slowlog::{Slowlog, SlowlogEntry};
 
 use crate::settings::Settings;
 use crate::stats::Stats;

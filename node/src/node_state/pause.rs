@@ -1,5 +1,5 @@
 //! CLIENT PAUSE: which commands wait, and until when.
-//! Pure: waiting is done by the shell.
+//! Pure: waiting is done by the shell, which is told of every change.
 
 use shared::session::PauseKind;
 
@@ -8,7 +8,7 @@ use shared::session::PauseKind;
 pub struct Pause {
     until_ms: u64,
     all: bool,
-    ended: bool,
+    changed: bool,
 }
 
 impl Pause {
@@ -19,19 +19,20 @@ impl Pause {
         }
         self.until_ms = self.until_ms.max(until_ms);
         self.all |= kind == PauseKind::All;
+        self.changed = true;
     }
 
     /// CLIENT UNPAUSE.
     pub fn end(&mut self) {
         *self = Self {
-            ended: true,
+            changed: true,
             ..Self::default()
         };
     }
 
-    /// Whether [`Self::end`] was called since the last time; the shell then wakes those who wait.
-    pub fn take_ended(&mut self) -> bool {
-        std::mem::take(&mut self.ended)
+    /// Whether it is another one than the last time; the shell then lets those who wait look again.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// Whether anything waits.
@@ -69,5 +70,17 @@ mod tests {
         assert!(pause.holds(true, 250) && !pause.holds(false, 250));
         pause.end();
         assert!(!pause.is_on(250));
+    }
+
+    #[test]
+    fn every_change_is_told_also_one_that_follows_an_end() {
+        let mut pause = Pause::default();
+        assert!(!pause.take_changed());
+        pause.begin(PauseKind::All, 60_000, 0);
+        assert!(pause.take_changed() && !pause.take_changed());
+        // Those who wait for the old end must learn of the new one.
+        pause.end();
+        pause.begin(PauseKind::All, 10, 0);
+        assert!(pause.take_changed() && !pause.take_changed());
     }
 }

@@ -21,8 +21,27 @@ pub struct SlowlogEntry {
     pub args: Vec<Vec<u8>>,
     /// `ip:port` of the client.
     pub client_address: String,
-    /// The client's name.
+    /// The client's name, shortened.
     pub client_name: Vec<u8>,
+}
+
+impl SlowlogEntry {
+    /// A command that began at `at_seconds` and took `duration_us`, its arguments (those in `secret`, bit by index, are not shown), and its client's
+    /// address and name.
+    pub fn new<'a>(
+        (at_seconds, duration_us): (u64, u64),
+        (args, secret): (impl ExactSizeIterator<Item = &'a [u8]>, u64),
+        (client_address, client_name): (&str, &[u8]),
+    ) -> Self {
+        Self {
+            id: 0,
+            at_seconds,
+            duration_us,
+            args: shortened(args, secret),
+            client_address: client_address.to_owned(),
+            client_name: shortened_arg(client_name),
+        }
+    }
 }
 
 /// The latest slow commands, newest first.
@@ -58,7 +77,7 @@ impl Slowlog {
 }
 
 /// The arguments of a command as the log keeps them; those in `secret` (bit by index) are not shown.
-pub fn shortened<'a>(args: impl ExactSizeIterator<Item = &'a [u8]>, secret: u64) -> Vec<Vec<u8>> {
+fn shortened<'a>(args: impl ExactSizeIterator<Item = &'a [u8]>, secret: u64) -> Vec<Vec<u8>> {
     let total = args.len();
     let shown = if total > ENTRY_ARGS {
         ENTRY_ARGS - 1
@@ -97,14 +116,7 @@ mod tests {
     use super::{Slowlog, SlowlogEntry, shortened};
 
     fn entry() -> SlowlogEntry {
-        SlowlogEntry {
-            id: 0,
-            at_seconds: 0,
-            duration_us: 1,
-            args: Vec::new(),
-            client_address: String::new(),
-            client_name: Vec::new(),
-        }
+        SlowlogEntry::new((0, 1), (std::iter::empty(), 0), ("", &[b'n'; 200]))
     }
 
     #[test]
@@ -117,6 +129,12 @@ mod tests {
         log.clear();
         log.push(entry(), 2);
         assert_eq!(log.iter().map(|entry| entry.id).collect::<Vec<_>>(), [5]);
+        let names = log.iter().map(|entry| &entry.client_name);
+        assert!(
+            names
+                .into_iter()
+                .all(|name| name.ends_with(b"... (72 more bytes)"))
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod table;
 pub use kind::{Complaint, Kind, parse_size};
 pub use special::OutputLimit;
 pub(crate) use special::short_decimal;
+pub use start::Start;
 pub use table::{PARAMETERS, Parameter};
 
 use crate::store::EvictionSettings;
@@ -166,14 +167,14 @@ impl Settings {
         }
         let mut values = self.values.clone();
         for ((index, _), (name, value)) in rows.into_iter().zip(pairs) {
-            values[index] = PARAMETERS[index]
-                .kind
-                .parse(&values[index], value)
-                .map_err(|complaint| SetError::Failed {
-                    // As the table spells it, unlike the refusals above: so does Redis.
-                    name: PARAMETERS[index].name_for(name).as_bytes().to_vec(),
-                    complaint,
-                })?;
+            values[index] =
+                PARAMETERS[index]
+                    .parse(&values[index], value)
+                    .map_err(|complaint| SetError::Failed {
+                        // As the table spells it, unlike the refusals above: so does Redis.
+                        name: PARAMETERS[index].name_for(name).as_bytes().to_vec(),
+                        complaint,
+                    })?;
         }
         self.hot = Hot::of(&Values(&values));
         self.values = values;
@@ -354,6 +355,51 @@ mod tests {
         let both = [("slave-priority", "1"), ("replica-priority", "2")];
         assert_eq!(set(&mut settings, &both), Ok(()));
         assert_eq!(settings.get("replica-priority"), Some(&b"2"[..]));
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_not_promised() {
+        let mut settings = Settings::default();
+        for (name, value, end) in [
+            (
+                "appendonly",
+                "yes",
+                "append-only file yet: this node keeps nothing on disk",
+            ),
+            (
+                "save",
+                "3600 1",
+                "snapshots yet: this node keeps nothing on disk",
+            ),
+            ("notify-keyspace-events", "KEA", "keyspace events yet"),
+            ("min-replicas-to-write", "1", "replicas yet"),
+            ("min-slaves-to-write", "1", "replicas yet"),
+            ("maxmemory-clients", "5%", "bound each of them"),
+            ("tls-port", "6380", "TLS ends at the proxy"),
+        ] {
+            let before = settings.get(name).map(<[u8]>::to_vec);
+            let refused = set(&mut settings, &[("hz", "20"), (name, value)]);
+            let text = refused.expect_err(name);
+            assert!(
+                text.contains(&format!("'{name}'")) && text.ends_with(end),
+                "{text}"
+            );
+            assert_eq!(settings.get(name).map(<[u8]>::to_vec), before);
+        }
+        assert_eq!(settings.get("hz"), Some(&b"10"[..]));
+        for (name, value) in [
+            ("appendonly", "NO"),
+            ("save", ""),
+            ("notify-keyspace-events", ""),
+            ("min-replicas-to-write", "0"),
+            ("maxmemory-clients", "0"),
+            ("tls-port", "0"),
+        ] {
+            assert_eq!(set(&mut settings, &[(name, value)]), Ok(()), "{name}");
+        }
+        // What is wrong in Redis' eyes is told in its words.
+        let wrong = set(&mut settings, &[("appendonly", "perhaps")]);
+        assert!(wrong.is_err_and(|text| text.ends_with("argument must be 'yes' or 'no'")));
     }
 
     #[test]

@@ -3,7 +3,26 @@
 
 use super::Settings;
 use shared::config::NodeConfig;
+use std::path::PathBuf;
 use std::time::Duration;
+
+/// With what a node starts. A [`NodeConfig`] alone will do.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The settings.
+    pub config: NodeConfig,
+    /// The file they came from, for CONFIG REWRITE.
+    pub config_file: Option<PathBuf>,
+}
+
+impl From<NodeConfig> for Start {
+    fn from(config: NodeConfig) -> Self {
+        Self {
+            config,
+            config_file: None,
+        }
+    }
+}
 
 impl Settings {
     /// The defaults of Redis, then what `config` says.

@@ -1,7 +1,7 @@
 //! Every parameter of CONFIG, one row each: the names, defaults and ranges of Redis 7.0.
 //! Pure data. What a value does here is in [`super::Hot`]; a parameter that is not named there is validated, remembered and given back.
 
-use super::kind::Kind;
+use super::kind::{Complaint, Kind};
 
 /// One parameter.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,8 @@ pub struct Parameter {
     pub default: &'static str,
     /// What it may be.
     pub kind: Kind,
+    /// Where the node does not have yet what another value than the default would ask for: what is said then, behind the ` - ` of the error.
+    pub missing: Option<&'static str>,
 }
 
 /// Largest value of Redis' 64-bit parameters.
@@ -46,12 +48,22 @@ const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it r
 /// TLS ends at the proxy.
 const NO_TLS: &str = "Unable to update TLS configuration. Check server logs.";
 
+/// What is not there yet; said instead of accepted, for somebody may rely on it.
+const NO_APPEND_ONLY_FILE: &str =
+    "there is no append-only file yet: this node keeps nothing on disk";
+const NO_SNAPSHOTS: &str = "there are no snapshots yet: this node keeps nothing on disk";
+const NO_EVENTS: &str = "there are no keyspace events yet";
+const NO_REPLICAS: &str = "there are no replicas yet";
+const NO_CLIENT_EVICTION: &str = "clients are not evicted yet: client-output-buffer-limit and client-query-buffer-limit bound each of them";
+const NO_TLS_PORT: &str = "a node has no TLS port: TLS ends at the proxy";
+
 const fn parameter(name: &'static str, default: &'static str, kind: Kind) -> Parameter {
     Parameter {
         name,
         alias: None,
         default,
         kind,
+        missing: None,
     }
 }
 
@@ -102,6 +114,23 @@ impl Parameter {
         self
     }
 
+    const fn missing(mut self, complaint: &'static str) -> Self {
+        self.missing = Some(complaint);
+        self
+    }
+
+    /// `value` as CONFIG GET will show it, given that it shows `current` now.
+    ///
+    /// # Errors
+    /// Redis' complaint, or that there is no such thing yet.
+    pub fn parse(&self, current: &[u8], value: &[u8]) -> Result<Vec<u8>, Complaint> {
+        let value = self.kind.parse(current, value)?;
+        match self.missing {
+            Some(complaint) if value != self.default.as_bytes() => Err(complaint.into()),
+            _ => Ok(value),
+        }
+    }
+
     /// Whether `name` means this one, in any letter case.
     #[must_use]
     pub fn is_called(&self, name: &[u8]) -> bool {
@@ -143,7 +172,7 @@ pub const PARAMETERS: &[Parameter] = &[
     fixed("appenddirname", "appendonlydir"),
     fixed("appendfilename", "appendonly.aof"),
     choice("appendfsync", "everysec", &["everysec", "always", "no"]),
-    switch("appendonly", "no"),
+    switch("appendonly", "no").missing(NO_APPEND_ONLY_FILE),
     memory("auto-aof-rewrite-min-size", "67108864", 0, MOST),
     number("auto-aof-rewrite-percentage", "100", 0, MOST_INT),
     fixed("bgsave_cpulist", ""),
@@ -208,14 +237,14 @@ pub const PARAMETERS: &[Parameter] = &[
     secret("masteruser", ""),
     number("maxclients", "10000", 1, 4294967295),
     memory("maxmemory", "0", 0, -1),
-    parameter("maxmemory-clients", "0", Kind::MemoryOrPercent),
+    parameter("maxmemory-clients", "0", Kind::MemoryOrPercent).missing(NO_CLIENT_EVICTION),
     number("maxmemory-eviction-tenacity", "10", 0, 100),
     choice("maxmemory-policy", "noeviction", POLICIES),
     number("maxmemory-samples", "5", 1, MOST_INT),
     number("min-replicas-max-lag", "10", 0, MOST_INT).also("min-slaves-max-lag"),
-    number("min-replicas-to-write", "0", 0, MOST_INT).also("min-slaves-to-write"),
+    number("min-replicas-to-write", "0", 0, MOST_INT).also("min-slaves-to-write").missing(NO_REPLICAS),
     switch("no-appendfsync-on-rewrite", "no"),
-    parameter("notify-keyspace-events", "", Kind::KeyspaceEvents),
+    parameter("notify-keyspace-events", "", Kind::KeyspaceEvents).missing(NO_EVENTS),
     choice("oom-score-adj", "no", &["no", "yes", "relative", "absolute"]),
     parameter("oom-score-adj-values", "0 200 800", Kind::OomScores),
     fixed("pidfile", ""),
@@ -249,7 +278,7 @@ pub const PARAMETERS: &[Parameter] = &[
     fixed("replicaof", "").also("slaveof"),
     secret("requirepass", ""),
     choice("sanitize-dump-payload", "no", &["no", "yes", "clients"]),
-    parameter("save", "", Kind::SavePoints),
+    parameter("save", "", Kind::SavePoints).missing(NO_SNAPSHOTS),
     fixed("server_cpulist", ""),
     number("set-max-intset-entries", "512", 0, MOST),
     fixed("set-proc-title", "yes"),
@@ -282,7 +311,7 @@ pub const PARAMETERS: &[Parameter] = &[
     text("tls-dh-params-file", ""),
     text("tls-key-file", ""),
     secret("tls-key-file-pass", ""),
-    number("tls-port", "0", 0, 65535),
+    number("tls-port", "0", 0, 65535).missing(NO_TLS_PORT),
     switch("tls-prefer-server-ciphers", "no"),
     text("tls-protocols", ""),
     parameter("tls-replication", "no", Kind::AlwaysOff(NO_TLS)),
@@ -310,9 +339,7 @@ mod tests {
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
         assert_eq!(names.len(), 192, "as many as a Redis 7.0 has");
         for row in PARAMETERS {
-            let parsed = row
-                .kind
-                .parse(row.default.as_bytes(), row.default.as_bytes());
+            let parsed = row.parse(row.default.as_bytes(), row.default.as_bytes());
             if let Ok(canonical) = parsed {
                 assert_eq!(canonical, row.default.as_bytes(), "{}", row.name);
             } else {

@@ -67,8 +67,10 @@ pub struct Stats {
     pub sweep_cut: u64,
     /// Nanoseconds during which memory was beyond `maxmemory`, in all.
     pub over_memory_ns: u64,
-    /// Largest memory use seen by a tick.
+    /// Largest `used_memory` that was ever told or seen by a tick.
     pub peak_memory: u64,
+    /// Bytes that clients cost, noted by the tick.
+    pub client_bytes: u64,
     /// Resident bytes of the process, noted by the tick.
     pub resident_bytes: u64,
     /// Processor time, noted by the tick.
@@ -119,6 +121,7 @@ impl Stats {
             sweep_cut: 0,
             over_memory_ns: 0,
             peak_memory: 0,
+            client_bytes: 0,
             resident_bytes: 0,
             processor: ProcessorTime::default(),
         }
@@ -187,6 +190,7 @@ impl Stats {
         *self = Self {
             track_latency: self.track_latency,
             peak_memory: self.peak_memory,
+            client_bytes: self.client_bytes,
             resident_bytes: self.resident_bytes,
             processor: self.processor,
             ..Self::new()

@@ -27,7 +27,7 @@ pub struct Store {
     pub(super) counters: StoreCounters,
     pub(super) door: Door,
     /// Nothing goes by itself: keys whose time has come are not found, but stay.
-    pub(super) keeps_all: bool,
+    pub(super) keep_all_until_ms: u64,
     /// Reused for names of keys that go by themselves.
     pub(super) name: Vec<u8>,
     pub(super) chance: u64,
@@ -90,7 +90,7 @@ impl Store {
             reclaimer: Reclaimer::default(),
             counters: StoreCounters::default(),
             door: Door::default(),
-            keeps_all: false,
+            keep_all_until_ms: 0,
             name: Vec::new(),
             chance: splitmix(&mut state),
             page_limit,
@@ -183,7 +183,7 @@ impl Store {
 
     #[cold]
     fn expire(&mut self, db: DbIndex, found: Found, key: Key<'_>) {
-        if !self.keeps_all {
+        if !self.keeps_all() {
             self.note_expired(db, key);
             self.databases[usize::from(db.0)].remove(found, &mut self.reclaimer);
         }

@@ -138,7 +138,7 @@ impl Store {
     }
 
     fn expire_at(&mut self, db: DbIndex, handle: Handle) {
-        if !self.keeps_all {
+        if !self.keeps_all() {
             self.counters.expired_keys += 1;
             self.take_away(db, handle, Change::Expired);
         }
@@ -184,6 +184,7 @@ impl Store {
     pub fn expire_step(&mut self, budget_entries: usize) -> ExpireStep {
         let mut budget = SweepBudget::new(budget_entries);
         let now_ms = self.now_ms;
+        let keeps_all = self.keeps_all();
         let mut again = false;
         let count = self.databases.len();
         // Each call begins with the next database, so that a busy one does not keep the others waiting.
@@ -196,14 +197,13 @@ impl Store {
             name,
             clock,
             sweep_first,
-            keeps_all,
             ..
         } = self;
         for step in 0..count {
             let at = (*sweep_first + step) % count;
             let db = DbIndex(u8::try_from(at).unwrap_or(u8::MAX));
             let database = &mut databases[at];
-            if !*keeps_all {
+            if !keeps_all {
                 let mut leaving = Leaving {
                     door,
                     name,
@@ -227,9 +227,9 @@ impl Store {
         }
     }
 
-    /// Whether nothing goes by itself: keys whose time has come are found by nobody, but stay, and none is evicted. So it is while clients are paused, for who pauses them wants the keyspace to stand still.
-    pub fn keep_all(&mut self, keeps_all: bool) {
-        self.keeps_all = keeps_all;
+    /// Until then (Unix milliseconds) nothing goes by itself: keys whose time has come are found by nobody, but stay, and none is evicted. So it is while clients are paused, for who pauses them wants the keyspace to stand still.
+    pub fn keep_all_until(&mut self, until_ms: u64) {
+        self.keep_all_until_ms = until_ms;
     }
 
     /// What was changed so far: counted, and recorded since [`Store::start_recording`].
@@ -247,6 +247,16 @@ impl Store {
     /// What was recorded since the last call, as RESP commands (`SELECT` before the first of another database).
     pub fn take_effects(&mut self) -> Vec<u8> {
         self.door.take_effects()
+    }
+
+    /// What follows, until [`Store::end_unit`], is one: a log's reader shows all of it at once, or nothing. Other clients' changes in between belong to it.
+    pub fn begin_unit(&mut self) {
+        self.door.begin_unit();
+    }
+
+    /// The end of what [`Store::begin_unit`] began.
+    pub fn end_unit(&mut self) {
+        self.door.end_unit();
     }
 
     /// `listener` is told of the next change of a key, once ([`Store::take_touched`]). It counts as a change of all that listen if another key of the same hash changes, which hardly ever happens.
@@ -295,7 +305,7 @@ impl Store {
     /// Removes the key that the policy likes least among those it looked at.
     /// Work per call is bounded.
     pub fn evict_one(&mut self) -> Eviction {
-        if self.keeps_all {
+        if self.keeps_all() {
             return Eviction::NotYet;
         }
         if let Some(database) = self
@@ -332,10 +342,10 @@ impl Store {
             })
     }
 
-    /// Whether keys stay although their time has come or memory is short: see [`Store::keep_all`].
+    /// Whether keys stay although their time has come or memory is short: see [`Store::keep_all_until`].
     #[must_use]
     pub fn keeps_all(&self) -> bool {
-        self.keeps_all
+        self.now_ms < self.keep_all_until_ms
     }
 
     /// Bytes that count against `maxmemory`: see [`MemoryUse::used`].

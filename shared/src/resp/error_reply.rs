@@ -12,6 +12,9 @@ use crate::glob::GlobError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorReply {
+    /// The key holds a value of another type.
+    #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
+    WrongType,
     /// A subcommand or option is not where it may be.
     #[error("ERR syntax error")]
     Syntax,

@@ -35,6 +35,8 @@ pub struct ClientLine<'a, A> {
     pub database: u16,
     /// Bytes of its requests that are kept.
     pub input_bytes: usize,
+    /// Room of its input buffer beyond that.
+    pub input_spare_bytes: usize,
     /// Bytes of its replies that are kept.
     pub output_bytes: usize,
     /// Its latest command.
@@ -43,10 +45,10 @@ pub struct ClientLine<'a, A> {
     pub protocol: Protocol,
 }
 
-/// What a client costs that keeps so many bytes of requests and of replies.
+/// What a client costs that keeps so many bytes of requests, of replies and of names.
 #[must_use]
-pub fn client_bytes(input_bytes: usize, output_bytes: usize) -> usize {
-    CLIENT_BYTES + input_bytes + output_bytes
+pub fn client_bytes(input_bytes: usize, output_bytes: usize, name_bytes: usize) -> usize {
+    CLIENT_BYTES + input_bytes + output_bytes + name_bytes
 }
 
 impl<A: Display> ClientLine<'_, A> {
@@ -61,6 +63,7 @@ impl<A: Display> ClientLine<'_, A> {
             Protocol::Resp3 => 3,
         };
         let has_replies = self.output_bytes > 0;
+        let names = self.name.len() + self.library_name.len() + self.library_version.len();
         let _ = write!(
             text,
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 ",
@@ -80,11 +83,12 @@ impl<A: Display> ClientLine<'_, A> {
         );
         let _ = write!(
             text,
-            "qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events={} ",
+            "qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events={} ",
             self.input_bytes,
+            self.input_spare_bytes,
             usize::from(has_replies),
             self.output_bytes,
-            client_bytes(self.input_bytes, self.output_bytes),
+            client_bytes(self.input_bytes, self.output_bytes, names),
             if has_replies { "rw" } else { "r" },
         );
         let _ = writeln!(
@@ -117,6 +121,7 @@ mod tests {
             flags: "",
             database: 3,
             input_bytes: 10,
+            input_spare_bytes: 0,
             output_bytes: 0,
             last_command: Some("client|list"),
             protocol: Protocol::Resp3,
@@ -132,10 +137,10 @@ mod tests {
         assert_eq!(
             text,
             "id=7 addr=10.0.0.1:5 laddr=10.0.0.2:6379 fd=9 name=me age=65 idle=1 flags=N db=3 sub=0 psub=0 ssub=0 multi=-1 \
-             qbuf=10 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=1546 events=r \
+             qbuf=10 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=1552 events=r \
              cmd=client|list user=default redir=-1 resp=3 lib-name=lib lib-ver=1\n\
              id=7 addr=10.0.0.1:5 laddr=10.0.0.2:6379 fd=9 name=me age=65 idle=1 flags=re db=3 sub=0 psub=0 ssub=0 multi=-1 \
-             qbuf=10 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=1 omem=5 tot-mem=1551 events=rw \
+             qbuf=10 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=1 omem=5 tot-mem=1557 events=rw \
              cmd=NULL user=default redir=-1 resp=3 lib-name=lib lib-ver=1\n"
         );
     }

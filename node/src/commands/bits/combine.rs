@@ -1,11 +1,11 @@
-//! BITOP: strings combined bit by bit into another one.
-//! Pure.
+//! BITOP: strings combined bit by bit into another one, at once or, when they are long, a piece at a time with other clients' commands between.
+//! Pure. Invariant: the result is that of one moment: should a source go meanwhile (nobody else may change one), the work begins anew.
 
-use super::check_count;
+use super::{MOST_ARGUMENTS, check_count};
 use crate::commands::arguments::{bytes_of, is_word, reply_count, string};
 use crate::commands::{Action, Call};
-use crate::store::{StoreFull, StringEdit, StringRef, Wording};
-use shared::resp::ErrorReply;
+use crate::store::{DbIndex, Key, Store, StoreFull, StringEdit, StringRef, Wording};
+use shared::resp::{Args, ErrorReply};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
@@ -30,7 +30,7 @@ impl Operation {
     }
 }
 
-/// Results are made in pieces of this size, which stay in the first cache. A long result is kept where it was made.
+/// Results are made in pieces of this size, which stay in the first cache: a long result is never held twice, and may take the place of a source.
 const CHUNK_BYTES: usize = 8 * 1024;
 
 /// Index of the first source key.
@@ -38,12 +38,8 @@ const FIRST_SOURCE: usize = 3;
 
 /// BITOP AND | OR | XOR | NOT destination key …
 pub(super) fn bitop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    check_count(call)?;
-    let operation = Operation::parse(call.args.at(1))?;
-    if operation == Operation::Not && call.args.len() != FIRST_SOURCE + 1 {
-        return Err(ErrorReply::BitNotOfMany);
-    }
-    let (db, destination) = (call.db(), call.key(2));
+    let operation = operation(call)?;
+    let db = call.db();
     let mut len = 0;
     for index in FIRST_SOURCE..call.args.len() {
         let key = call.key(index);
@@ -51,48 +47,174 @@ pub(super) fn bitop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             .map_or(0, StringRef::len)
             .max(len);
     }
-    if len == 0 {
-        call.store.remove(db, destination);
-        call.reply.integer(0);
-        return Ok(Action::Continue);
-    }
-    let mut result = Vec::new();
-    result.try_reserve_exact(len).map_err(|_| StoreFull)?;
-    result.resize(len, 0);
+    let mut result = zeros(len)?;
     for (nth, chunk) in result.chunks_mut(CHUNK_BYTES).enumerate() {
-        combine_sources(call, operation, nth * CHUNK_BYTES, chunk)?;
+        for index in FIRST_SOURCE..call.args.len() {
+            let mut source = source(call, index)?;
+            combine_source(operation, index, source.from(nth * CHUNK_BYTES), chunk);
+        }
     }
-    let as_asked = Wording::Verbatim(call.args);
-    StringEdit::put_made(call.store.slot(db, destination), result, as_asked)?;
-    reply_count(&mut call.reply, len);
+    put_result(call, result)?;
     Ok(Action::Continue)
 }
 
-/// Combines what the sources hold from byte `start` on into `chunk`.
-fn combine_sources(
-    call: &mut Call<'_>,
-    operation: Operation,
-    start: usize,
-    chunk: &mut [u8],
-) -> Result<(), ErrorReply> {
-    let db = call.db();
-    for index in FIRST_SOURCE..call.args.len() {
-        let key = call.key(index);
-        let mut buffer = itoa::Buffer::new();
-        let value = string(call.store.peek(db, key))?;
-        let source = value.map_or(&b""[..], |value| bytes_of(value, &mut buffer));
-        let source = source.get(start..).unwrap_or_default();
-        let source = &source[..source.len().min(chunk.len())];
-        if index == FIRST_SOURCE {
-            chunk[..source.len()].copy_from_slice(source);
-            chunk[source.len()..].fill(0);
-        } else {
-            combine(chunk, source, operation);
-        }
+/// So many zeros; those that nobody has written are no memory yet.
+fn zeros(len: usize) -> Result<Vec<u8>, StoreFull> {
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(len).map_err(|_| StoreFull)?;
+    zeros.resize(len, 0);
+    Ok(zeros)
+}
+
+/// What is to be done, if the arguments are what they should be.
+fn operation(call: &Call<'_>) -> Result<Operation, ErrorReply> {
+    check_count(call)?;
+    let operation = Operation::parse(call.args.at(1))?;
+    if operation == Operation::Not && call.args.len() != FIRST_SOURCE + 1 {
+        return Err(ErrorReply::BitNotOfMany);
     }
+    Ok(operation)
+}
+
+/// A source as bytes.
+struct Source<'a> {
+    value: Option<StringRef<'a>>,
+    digits: itoa::Buffer,
+}
+
+impl Source<'_> {
+    fn from(&mut self, start: usize) -> &[u8] {
+        let bytes = match self.value {
+            Some(value) => bytes_of(value, &mut self.digits),
+            None => &[],
+        };
+        bytes.get(start..).unwrap_or_default()
+    }
+}
+
+fn source<'a>(call: &'a mut Call<'_>, index: usize) -> Result<Source<'a>, ErrorReply> {
+    let (db, key) = (call.db(), call.key(index));
+    Ok(Source {
+        value: string(call.store.peek(db, key))?,
+        digits: itoa::Buffer::new(),
+    })
+}
+
+/// Combines what argument `index` has here into the chunk.
+fn combine_source(operation: Operation, index: usize, source: &[u8], chunk: &mut [u8]) {
+    let source = &source[..source.len().min(chunk.len())];
+    if index > FIRST_SOURCE {
+        return combine(chunk, source, operation);
+    }
+    chunk[..source.len()].copy_from_slice(source);
+    chunk[source.len()..].fill(0);
     if operation == Operation::Not {
         chunk.iter_mut().for_each(|byte| *byte = !*byte);
     }
+}
+
+/// With more bytes of sources than these, others have their turns in between: below, BITOP takes a millisecond.
+const UNDIVIDED_BYTES: usize = 4 * 1024 * 1024;
+/// Sources combined between two looks at the stopwatch, a chunk of each.
+const SOURCES_PER_STEP: usize = 64;
+
+/// A long BITOP under way. The result is made aside, and takes the place of the destination at the end.
+#[derive(Debug)]
+pub(crate) struct Combination {
+    operation: Operation,
+    /// How long the sources were when the work began.
+    source_lens: Vec<usize>,
+    result: Vec<u8>,
+    /// Where the present chunk begins.
+    start: usize,
+    /// The argument that is next for it.
+    index: usize,
+}
+
+impl Combination {
+    /// Whether this BITOP has so much to do.
+    pub(crate) fn is_long(store: &mut Store, db: DbIndex, args: Args<'_>) -> bool {
+        if args.len() > MOST_ARGUMENTS {
+            return false;
+        }
+        let mut bytes = 0;
+        for source in args.iter_from(FIRST_SOURCE) {
+            let key = Key {
+                bytes: source,
+                hash: store.hash(source),
+            };
+            bytes += string(store.peek(db, key)).map_or(0, |value| value.map_or(0, StringRef::len));
+        }
+        bytes > UNDIVIDED_BYTES
+    }
+
+    /// A step of the work; whether it was the last.
+    pub(crate) fn go_on(work: &mut Option<Self>, call: &mut Call<'_>) -> Result<bool, ErrorReply> {
+        match work {
+            None => *work = Some(Self::begin(call)?),
+            Some(combination) if combination.start < combination.result.len() => {
+                if !combination.combine_some(call)? {
+                    *work = None;
+                }
+            }
+            Some(combination) => {
+                let result = std::mem::take(&mut combination.result);
+                put_result(call, result)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn begin(call: &mut Call<'_>) -> Result<Self, ErrorReply> {
+        let operation = operation(call)?;
+        let db = call.db();
+        let mut source_lens = Vec::with_capacity(call.args.len() - FIRST_SOURCE);
+        for index in FIRST_SOURCE..call.args.len() {
+            let key = call.key(index);
+            source_lens.push(string(call.store.get(db, key))?.map_or(0, StringRef::len));
+        }
+        let len = source_lens.iter().copied().max().unwrap_or(0);
+        Ok(Self {
+            operation,
+            source_lens,
+            result: zeros(len)?,
+            start: 0,
+            index: FIRST_SOURCE,
+        })
+    }
+
+    /// `false` when a source is no longer what it was.
+    fn combine_some(&mut self, call: &mut Call<'_>) -> Result<bool, ErrorReply> {
+        let (start, end) = (self.start, self.result.len().min(self.start + CHUNK_BYTES));
+        for _ in 0..SOURCES_PER_STEP {
+            if self.index == call.args.len() {
+                self.start = end;
+                self.index = FIRST_SOURCE;
+                break;
+            }
+            let mut source = source(call, self.index)?;
+            if source.from(0).len() != self.source_lens[self.index - FIRST_SOURCE] {
+                return Ok(false);
+            }
+            let chunk = &mut self.result[start..end];
+            combine_source(self.operation, self.index, source.from(start), chunk);
+            self.index += 1;
+        }
+        Ok(true)
+    }
+}
+
+/// The result becomes the destination's value, in the buffer where it is; without bytes there is no value.
+fn put_result(call: &mut Call<'_>, result: Vec<u8>) -> Result<(), ErrorReply> {
+    let (db, destination, len) = (call.db(), call.key(2), result.len());
+    if len == 0 {
+        call.store.remove(db, destination);
+    } else {
+        let as_asked = Wording::Verbatim(call.args);
+        StringEdit::put_made(call.store.slot(db, destination), result, as_asked)?;
+    }
+    reply_count(&mut call.reply, len);
     Ok(())
 }
 

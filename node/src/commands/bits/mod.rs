@@ -9,6 +9,8 @@ mod single;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use combine::Combination;
+
 use super::{Call, Handler};
 use crate::commands::arguments::is_word;
 use shared::command::CommandId;

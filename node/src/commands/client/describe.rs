@@ -1,41 +1,38 @@
 //! One client as a line of CLIENT LIST.
 //! Pure.
 
-use crate::client_state::ClientState;
-use shared::session::{ClientLine, client_bytes};
-
-/// What a client costs, buffers included.
-pub(in crate::commands) fn memory_bytes(client: &ClientState) -> usize {
-    client_bytes(client.input_bytes, client.output_bytes)
-}
+use crate::client::{Client, Session};
+use shared::session::ClientLine;
 
 /// Appends the line of `client`, line end included.
-pub(super) fn describe(text: &mut String, client: &ClientState, now_ms: u64) {
+pub(super) fn describe(text: &mut String, client: &Client, session: &Session, now_ms: u64) {
+    let (identity, traffic) = (&client.identity, &client.traffic);
     let line = ClientLine {
-        id: client.id,
-        address: client.address.as_str(),
-        local_address: client.local_address.as_str(),
-        socket_number: client.socket_number,
-        name: &client.name,
-        library_name: &client.library_name,
-        library_version: &client.library_version,
-        age_ms: now_ms.saturating_sub(client.connected_ms),
-        idle_ms: now_ms.saturating_sub(client.last_active_ms),
-        flags: &flags(client),
-        database: client.db.0.into(),
-        input_bytes: client.input_bytes,
-        output_bytes: client.output_bytes,
-        last_command: client.last_command.map(|spec| spec.name),
-        protocol: client.protocol,
+        id: identity.id,
+        address: identity.address.as_str(),
+        local_address: identity.local_address.as_str(),
+        socket_number: identity.socket_number,
+        name: &session.name,
+        library_name: &session.library_name,
+        library_version: &session.library_version,
+        age_ms: now_ms.saturating_sub(identity.connected_ms),
+        idle_ms: now_ms.saturating_sub(traffic.last_active_ms),
+        flags: &flags(client, session),
+        database: session.db.0.into(),
+        input_bytes: traffic.input_bytes,
+        input_spare_bytes: traffic.input_spare_bytes,
+        output_bytes: client.outbox.len(),
+        last_command: session.last_command.map(|spec| spec.name),
+        protocol: session.protocol,
     };
     line.write(text);
 }
 
-fn flags(client: &ClientState) -> String {
+fn flags(client: &Client, session: &Session) -> String {
     let flags = [
-        (client.closing, 'c'),
-        (client.no_evict, 'e'),
-        (client.no_touch, 'T'),
+        (client.traffic.is_blocked(), 'b'),
+        (session.no_evict, 'e'),
+        (session.no_touch, 'T'),
     ];
     let set = flags.into_iter().filter(|(is_set, _)| *is_set);
     set.map(|(_, letter)| letter).collect()

@@ -7,13 +7,14 @@ use shared::session::KillFilter;
 
 /// CLIENT KILL address | \[ID id\] \[TYPE type\] \[ADDR address\] \[LADDR address\] \[USER name\] \[SKIPME yes | no\]
 pub(super) fn kill(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let filter = KillFilter::read(call.args, call.client.id)?;
-    let others = call.node.clients.iter();
-    let ids: Vec<u64> = others
-        .filter(|client| filter.accepts(*client))
+    let filter = KillFilter::read(call.args, call.identity.id)?;
+    let own = call.identity.id;
+    let all = call.node.clients.iter().map(|client| &*client.identity);
+    let ids: Vec<u64> = all
+        .filter(|client| client.id != own && filter.accepts(*client))
         .map(|client| client.id)
         .collect();
-    let kills_itself = filter.accepts(call.client);
+    let kills_itself = filter.accepts(call.identity);
     filter.reply(ids.len() + usize::from(kills_itself), &mut call.reply)?;
     for id in ids {
         call.node.clients.condemn(id);
@@ -29,16 +30,16 @@ pub(super) fn kill(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::TestNode;
-    use crate::client_state::ClientState;
-    use crate::execute::BatchEnd;
+    use crate::client::{Identity, Session};
+    use crate::execute::Stop;
 
     #[test]
     fn filters_choose_and_the_caller_is_spared_unless_it_says_otherwise() {
         let mut node = TestNode::new();
         for id in [2, 3] {
-            let mut client = Box::new(ClientState::new(id, node.now_ms));
-            client.address = format!("10.0.0.{id}:1");
-            node.node.clients.enter(client);
+            let mut identity = Identity::new(id, node.now_ms);
+            identity.address = format!("10.0.0.{id}:1");
+            node.node.clients.enter(identity, Session::default());
         }
         let check = |node: &mut TestNode, line: &str, reply: &str, condemned: &[u64]| {
             assert_eq!(node.send(line), reply, "{line}");
@@ -54,9 +55,9 @@ mod tests {
         check(&mut node, "CLIENT KILL ID 3", ":1\r\n", &[3]);
         check(&mut node, "CLIENT KILL ID 3 ADDR 10.0.0.2:1", ":0\r\n", &[]);
         check(&mut node, "CLIENT KILL TYPE normal", ":2\r\n", &[2, 3]);
-        assert_eq!(node.end, BatchEnd::Done);
+        assert_eq!(node.stop, Stop::Done);
         check(&mut node, "CLIENT KILL ID 1 SKIPME no", ":1\r\n", &[]);
-        assert_eq!(node.end, BatchEnd::Close);
+        assert_eq!(node.stop, Stop::Close);
         check(
             &mut node,
             "CLIENT KILL ID 0",

@@ -5,9 +5,8 @@ mod describe;
 mod kill;
 
 use super::{Action, Call, Handler};
-use crate::client_state::ClientState;
+use crate::client::{Client, Session};
 use describe::describe;
-pub(super) use describe::memory_bytes;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, on_or_off};
 use shared::session::{ClientName, LibraryFact, ListFilter, Pause, ReplyWish, Unblock};
@@ -35,7 +34,7 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
 
 /// CLIENT ID
 fn id_of(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let id = i64::try_from(call.client.id).unwrap_or(i64::MAX);
+    let id = i64::try_from(call.identity.id).unwrap_or(i64::MAX);
     call.reply.integer(id);
     Ok(Action::Continue)
 }
@@ -43,7 +42,15 @@ fn id_of(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// CLIENT INFO
 fn info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let mut text = String::new();
-    describe(&mut text, call.client, call.now_ms);
+    let id = call.identity.id;
+    if let Some(client) = call
+        .node
+        .clients
+        .iter()
+        .find(|client| client.identity.id == id)
+    {
+        describe(&mut text, client, call.session, call.now_ms);
+    }
     call.reply.verbatim("txt", text.as_bytes());
     Ok(Action::Continue)
 }
@@ -51,13 +58,14 @@ fn info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// CLIENT LIST \[TYPE type\] | \[ID id …\]
 fn list(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let filter = ListFilter::read(call.args)?;
-    let mut clients: Vec<&ClientState> = call.node.clients.iter().collect();
-    clients.push(call.client);
-    clients.retain(|client| filter.accepts(*client));
-    clients.sort_unstable_by_key(|client| client.id);
+    let all = call.node.clients.with_sessions(call.session);
+    let mut clients: Vec<(&Client, &Session)> = all
+        .filter(|(client, _)| filter.accepts(&*client.identity))
+        .collect();
+    clients.sort_unstable_by_key(|(client, _)| client.identity.id);
     let mut text = String::new();
-    for client in clients {
-        describe(&mut text, client, call.now_ms);
+    for (client, session) in clients {
+        describe(&mut text, client, session, call.now_ms);
     }
     call.reply.verbatim("txt", text.as_bytes());
     Ok(Action::Continue)
@@ -65,17 +73,17 @@ fn list(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// CLIENT GETNAME
 fn get_name(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    if call.client.name.is_empty() {
+    if call.session.name.is_empty() {
         call.reply.null();
     } else {
-        call.reply.bulk(&call.client.name);
+        call.reply.bulk(&call.session.name);
     }
     Ok(Action::Continue)
 }
 
 /// CLIENT SETNAME name
 fn set_own_name(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.name = ClientName::read(call.args.at(2))?.as_bytes().to_vec();
+    call.session.name = ClientName::read(call.args.at(2))?.as_bytes().to_vec();
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -83,8 +91,8 @@ fn set_own_name(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// CLIENT SETINFO LIB-NAME name | LIB-VER version
 fn set_info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     match LibraryFact::read(call.args)? {
-        LibraryFact::Name(name) => call.client.library_name = name.as_bytes().to_vec(),
-        LibraryFact::Version(version) => call.client.library_version = version.as_bytes().to_vec(),
+        LibraryFact::Name(name) => call.session.library_name = name.as_bytes().to_vec(),
+        LibraryFact::Version(version) => call.session.library_version = version.as_bytes().to_vec(),
     }
     call.reply.ok();
     Ok(Action::Continue)
@@ -93,7 +101,7 @@ fn set_info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// CLIENT REPLY ON | OFF | SKIP
 fn reply(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let wish = ReplyWish::read(call.args)?;
-    call.client.replies.choose(wish);
+    call.session.replies.choose(wish);
     if wish == ReplyWish::On {
         call.reply.ok();
     }
@@ -102,14 +110,14 @@ fn reply(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// CLIENT NO-EVICT ON | OFF
 fn no_evict(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.no_evict = on_or_off(call.args.at(2))?;
+    call.session.no_evict = on_or_off(call.args.at(2))?;
     call.reply.ok();
     Ok(Action::Continue)
 }
 
 /// CLIENT NO-TOUCH ON | OFF
 fn no_touch(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    call.client.no_touch = on_or_off(call.args.at(2))?;
+    call.session.no_touch = on_or_off(call.args.at(2))?;
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -119,6 +127,7 @@ fn pause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let pause = Pause::read(call.args)?;
     let until_ms = call.now_ms.saturating_add(pause.for_ms);
     call.node.pause.begin(pause.kind, until_ms, call.now_ms);
+    call.store.keep_all_until(call.node.pause.until_ms());
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -126,6 +135,7 @@ fn pause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// CLIENT UNPAUSE
 fn unpause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     call.node.pause.end();
+    call.store.keep_all_until(0);
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -141,6 +151,7 @@ fn unblock(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::TestNode;
+    use shared::session::LONGEST_NAME_BYTES;
 
     #[test]
     fn replies_are_left_out_as_the_client_wishes() {
@@ -168,6 +179,70 @@ mod tests {
         assert_eq!(node.send("PING"), "");
         node.advance_ms(100);
         assert_eq!(node.send("PING"), "+PONG\r\n");
+    }
+
+    #[test]
+    fn expired_keys_stay_unseen_while_clients_are_paused() {
+        let mut node = TestNode::new();
+        node.expect(&[("SET a 1 PX 10", "+OK"), ("CLIENT PAUSE 1000 WRITE", "+OK")]);
+        node.advance_ms(500);
+        node.expect(&[("GET a", "$-1"), ("EXISTS a", ":0"), ("DBSIZE", ":1")]);
+        node.advance_ms(500);
+        node.expect(&[("GET a", "$-1"), ("DBSIZE", ":0")]);
+        node.expect(&[("SET a 1 PX 10", "+OK"), ("CLIENT PAUSE 1000 WRITE", "+OK")]);
+        node.advance_ms(500);
+        node.expect(&[
+            ("CLIENT UNPAUSE", "+OK"),
+            ("GET a", "$-1"),
+            ("DBSIZE", ":0"),
+        ]);
+    }
+
+    #[test]
+    fn names_are_bounded_counted_and_shortened_in_the_slow_log() {
+        let mut node = TestNode::new();
+        let memory = |node: &mut TestNode| -> usize {
+            let line = node.send("CLIENT INFO");
+            let bytes = line
+                .split(' ')
+                .find_map(|word| word.strip_prefix("tot-mem="));
+            bytes.and_then(|bytes| bytes.parse().ok()).expect("told")
+        };
+        let before = memory(&mut node);
+        let (longest, longer) = ("n".repeat(LONGEST_NAME_BYTES), "n".repeat(513));
+        node.send("CONFIG SET slowlog-log-slower-than 0");
+        for set in [
+            "CLIENT SETNAME",
+            "CLIENT SETINFO LIB-NAME",
+            "CLIENT SETINFO lib-ver",
+            "HELLO 2 SETNAME",
+        ] {
+            let refused = node.send(&format!("{set} {longer}"));
+            assert!(refused.starts_with("-ERR names of clients"), "{refused}");
+            assert!(
+                !node.send(&format!("{set} {longest}")).starts_with('-'),
+                "{set}"
+            );
+        }
+        assert_eq!(memory(&mut node), before + 3 * LONGEST_NAME_BYTES);
+        let log = node.send("SLOWLOG GET 1");
+        assert!(
+            !log.contains(&longest) && log.contains("... (384 more bytes)"),
+            "{log}"
+        );
+    }
+
+    #[test]
+    fn a_list_looks_for_a_bounded_number_of_clients() {
+        let mut node = TestNode::new();
+        let list = |count: usize| format!("CLIENT LIST ID{} 1", " 7".repeat(count - 1));
+        assert!(node.send(&list(16 * 1024)).contains("id=1 "));
+        let refused = "-ERR too many names in one request, ask for fewer at a time\r\n";
+        assert_eq!(node.send(&list(16 * 1024 + 1)), refused);
+        assert_eq!(
+            node.send("CLIENT LIST ID 1 x"),
+            "-ERR Invalid client ID\r\n"
+        );
     }
 
     #[test]

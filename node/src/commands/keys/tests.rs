@@ -215,7 +215,7 @@ fn keys_are_copied_and_moved() {
         ("MOVE b 1", ":1"),
         ("EXISTS b", ":0"),
     ]);
-    node.client.db = DbIndex(1);
+    node.session.db = DbIndex(1);
     node.expect(&[("MGET a b", "*2 $1 w $1 w")]);
 }
 

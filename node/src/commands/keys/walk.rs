@@ -72,7 +72,7 @@ pub(super) fn scan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// RANDOMKEY
 pub(super) fn randomkey(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let mut key = Vec::new();
-    if call.store.random_key(call.client.db, &mut key) {
+    if call.store.random_key(call.session.db, &mut key) {
         call.reply.bulk(&key);
     } else {
         call.reply.null();

@@ -1,7 +1,7 @@
 //! CONFIG GET, SET, RESETSTAT, REWRITE.
 //! Pure: a change takes effect through `Settings::hot`, and here in the store and the counters.
 
-use super::{Action, Call};
+use super::{Action, Call, Errand};
 use crate::settings::{Kind, PARAMETERS};
 use shared::glob::{Glob, GlobError};
 use shared::resp::ErrorReply;
@@ -57,13 +57,13 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let watched = pairs.clone().take(u64::BITS as usize / 2 - 1);
     for (place, (name, _)) in watched.enumerate() {
         if is_secret(name) {
-            call.client.secret_args |= 1 << (2 * place + 3);
+            call.session.secret_args |= 1 << (2 * place + 3);
         }
     }
     call.node.settings.set(pairs)?;
     take_effect(call);
     call.reply.ok();
-    Ok(Action::Continue)
+    Ok(Action::NewLimits)
 }
 
 fn is_secret(name: &[u8]) -> bool {
@@ -97,8 +97,7 @@ pub(super) fn rewrite(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if call.node.identity.config_file.is_empty() {
         return Err(ErrorReply::NoConfigFile);
     }
-    call.reply.ok();
-    Ok(Action::RewriteConfig)
+    Ok(Action::Errand(Errand::RewriteConfig))
 }
 
 #[cfg(test)]

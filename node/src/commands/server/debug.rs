@@ -1,8 +1,8 @@
 //! DEBUG: for tests and for people who look for trouble; allowed as `enable-debug-command` says.
-//! Pure: a sleep is an [`Action`]. What Redis can do to itself and this node cannot is an unknown subcommand.
+//! Pure: a sleep is an [`Errand`]. What Redis can do to itself and this node cannot is an unknown subcommand.
 
 use super::super::arguments::{integer, is_word};
-use super::{Action, Call};
+use super::{Action, Call, Errand};
 use crate::store::StringEncoding;
 use shared::glob::Glob;
 use shared::resp::ErrorReply;
@@ -24,7 +24,7 @@ pub(super) fn debug(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let word = args.at(1);
     let is = |name: &str, arguments: usize| is_word(word, name) && args.len() == 2 + arguments;
     if is("sleep", 1) {
-        return Ok(sleep(call));
+        return Ok(Action::Errand(sleep(call)));
     }
     if is("object", 1) {
         return object(call);
@@ -86,18 +86,17 @@ const HELP: [&str; 19] = [
 ];
 
 /// What is no number counts as 0, as in Redis.
-fn sleep(call: &mut Call<'_>) -> Action {
+fn sleep(call: &Call<'_>) -> Errand {
     let seconds: f64 = std::str::from_utf8(call.args.at(2))
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(0.0);
-    call.reply.ok();
     #[expect(
         clippy::cast_possible_truncation,
         reason = "casting saturates, and the bound is far below"
     )]
     let us = (seconds.max(0.0) * 1e6) as u64;
-    Action::Stall {
+    Errand::Stall {
         us: us.min(LONGEST_SLEEP_US),
     }
 }
@@ -188,7 +187,9 @@ fn protocol(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::TestNode;
-    use crate::execute::BatchEnd;
+    use crate::client::Identity;
+    use crate::commands::Errand;
+    use crate::execute::Stop;
 
     #[test]
     fn it_is_allowed_as_the_setting_says() {
@@ -197,22 +198,30 @@ mod tests {
             node.send("DEBUG SLEEP 0")
                 .starts_with("-ERR DEBUG command not allowed.")
         );
-        node.client.authenticated = false;
+        node.session.authenticated = false;
         assert!(
             node.send("DEBUG SLEEP 0")
                 .starts_with("-ERR DEBUG command not allowed.")
         );
-        node.client.authenticated = true;
+        node.session.authenticated = true;
         node.node.settings.preset("enable-debug-command", "local");
         assert!(
             node.send("DEBUG SLEEP 0")
                 .starts_with("-ERR DEBUG command not allowed.")
         );
-        node.client.address = "127.0.0.1:5000".into();
-        assert_eq!(node.send("DEBUG SLEEP 0.5"), "+OK\r\n");
-        assert_eq!(node.end, BatchEnd::Stall { us: 500_000 });
+        let at = |address: &str| Identity {
+            address: address.into(),
+            ..Identity::new(1, 0)
+        };
+        node.identity = at("127.0.0.1:5000");
+        assert_eq!(node.send("DEBUG SLEEP 0.5"), "");
+        let stall = Stop::Errand {
+            errand: Errand::Stall { us: 500_000 },
+            is_heard: true,
+        };
+        assert_eq!(node.stop, stall);
         node.node.settings.preset("enable-debug-command", "yes");
-        node.client.address = "10.0.0.1:5000".into();
+        node.identity = at("10.0.0.1:5000");
         assert_eq!(node.send("DEBUG SET-ACTIVE-EXPIRE 0"), "+OK\r\n");
         assert!(!node.node.active_expire);
         assert_eq!(node.send("DEBUG OBJECT zork"), "-ERR no such key\r\n");

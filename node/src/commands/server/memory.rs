@@ -2,7 +2,6 @@
 //! Pure: the store and the registry say; what only the system knows was noted by the tick.
 
 use super::super::arguments::{integer, is_word};
-use super::super::client::memory_bytes;
 use super::{Action, Call};
 use crate::store::{DbIndex, Store};
 use shared::resp::ErrorReply;
@@ -17,8 +16,16 @@ const DOCTOR_OVERHEAD_PERCENT: u64 = 40;
 
 /// Bytes of client buffers and state.
 pub(super) fn clients_bytes(call: &Call<'_>) -> u64 {
-    let others = call.node.clients.iter().map(memory_bytes).sum::<usize>();
-    (others + memory_bytes(call.client)) as u64
+    let clients = call.node.clients.with_sessions(call.session);
+    let bytes = clients.map(|(client, session)| client.memory_bytes(session));
+    bytes.sum::<usize>() as u64
+}
+
+/// `used_memory`: everything that keys and clients cost. No peak is ever told that is lower than one told before.
+pub(super) fn note_peak(call: &mut Call<'_>) {
+    let used = call.store.used_memory() + clients_bytes(call);
+    let peak = &mut call.node.stats.peak_memory;
+    *peak = (*peak).max(used);
 }
 
 /// Keys of all databases.
@@ -53,13 +60,14 @@ pub(super) fn usage(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// MEMORY STATS
 pub(super) fn stats(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    note_peak(call);
     let memory = call.store.memory();
     let clients = clients_bytes(call);
     let keys = all_keys(call.store);
     let total = memory.used() + clients;
     let dataset = memory.entries + memory.extents + memory.objects;
     let overhead = total - dataset;
-    let peak = call.node.stats.peak_memory.max(total);
+    let peak = call.node.stats.peak_memory;
     let resident = call.node.stats.resident_bytes;
     let counts = [
         ("peak.allocated", peak),
@@ -207,6 +215,31 @@ pub(super) fn purge(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::TestNode;
+
+    #[test]
+    fn the_peak_never_falls() {
+        let mut node = TestNode::new();
+        let peak = |node: &mut TestNode| -> u64 {
+            let text = node.send("INFO memory");
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix("used_memory_peak:"));
+            line.and_then(|number| number.parse().ok()).expect("told")
+        };
+        let empty = peak(&mut node);
+        node.run(&["SET", "a", &"v".repeat(1_000_000)]);
+        let full = peak(&mut node);
+        assert!(full >= empty + 1_000_000);
+        node.send("FLUSHALL");
+        assert_eq!(peak(&mut node), full);
+        node.send("CONFIG RESETSTAT");
+        assert_eq!(peak(&mut node), full);
+        let stats = node.send("MEMORY STATS");
+        assert!(
+            stats.contains(&format!("peak.allocated\r\n:{full}\r\n")),
+            "{stats}"
+        );
+    }
 
     #[test]
     fn usage_counts_bytes_of_keys_that_are_there() {

@@ -1,5 +1,5 @@
 //! Commands on the node as a whole: settings, counters, logs of slowness, memory, whole databases, its end.
-//! Pure: what only the shell can do is an [`Action`].
+//! Pure: what only the shell can do is an [`Errand`].
 
 mod config;
 mod databases;
@@ -11,7 +11,7 @@ mod slowlog;
 mod stop;
 
 use super::arguments::{integer, is_word};
-use super::{Action, Call, Handler};
+use super::{Action, Call, Errand, Handler};
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::resp::{ErrorReply, REDIS_VERSION};
 

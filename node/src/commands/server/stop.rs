@@ -2,7 +2,7 @@
 //! Pure: the shell ends it.
 
 use super::super::arguments::is_word;
-use super::{Action, Call};
+use super::{Action, Call, Errand};
 use shared::resp::ErrorReply;
 
 /// SHUTDOWN \[NOSAVE | SAVE\] \[NOW\] \[FORCE\] \[ABORT\]
@@ -32,13 +32,14 @@ pub(super) fn shutdown(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if save && !force {
         return Err(ErrorReply::ShutdownFailed);
     }
-    Ok(Action::Shutdown)
+    Ok(Action::Errand(Errand::Shutdown))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::TestNode;
-    use crate::execute::BatchEnd;
+    use crate::commands::Errand;
+    use crate::execute::Stop;
 
     #[test]
     fn only_a_clear_order_stops_the_node() {
@@ -54,9 +55,13 @@ mod tests {
             ),
         ] {
             assert_eq!(node.send(line), reply, "{line}");
-            assert_eq!(node.end, BatchEnd::Done, "{line}");
+            assert_eq!(node.stop, Stop::Done, "{line}");
         }
         assert_eq!(node.send("SHUTDOWN NOSAVE NOW FORCE"), "");
-        assert_eq!(node.end, BatchEnd::Shutdown);
+        let shutdown = Stop::Errand {
+            errand: Errand::Shutdown,
+            is_heard: true,
+        };
+        assert_eq!(node.stop, shutdown);
     }
 }

@@ -1,11 +1,15 @@
 //! Commands over many keys, a stride at a time: each stride's keys are asked for ahead, and with very many keys other clients' commands run between strides.
-//! Pure. Never: waits. Invariant: to other clients such a command happens at one moment, for whoever would touch its keys meanwhile is held up ([`Hold`]);
+//! Pure. Never: waits. Invariant: to other clients such a command happens at one moment, for whoever would touch its keys meanwhile is held up (`Hold`);
 //! only what nobody asked for, expiry and eviction, goes on.
 
-use super::{Executor, PREFETCHED_KEYS, Turn, watch_slowness, write_error};
-use crate::commands::{Action, Call, FIRST_KEY, KeyByKey, key_by_key};
-use crate::node_state::Hold;
-use shared::command::{self, CommandFlags, CommandSpec};
+mod long;
+
+pub(crate) use long::{LongCommand, LongEnd};
+
+use super::lookahead::PREFETCHED_KEYS;
+use super::{Executor, Turn};
+use crate::commands::{Action, Call, Combination, FIRST_KEY, KeyByKey, key_by_key};
+use shared::command::{CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 use std::ops::Range;
 
@@ -13,12 +17,15 @@ use std::ops::Range;
 const STRIDE_KEYS: usize = PREFETCHED_KEYS;
 /// With more arguments than these, others have their turns in between: below, a command takes half a millisecond.
 const UNDIVIDED_ARGS: usize = 8 * STRIDE_KEYS;
-/// How long a command goes on before others have their turn, ns.
-const GO_ON_NS: u64 = 500_000;
 
-/// Whether a command has so many keys that it should not be carried out in one go.
+/// Whether a command has so many keys, or so many bytes to combine, that it should not be carried out in one go.
 #[inline]
-pub(super) fn are_for(spec: &CommandSpec, args: Args<'_>) -> bool {
+pub(super) fn are_for(turn: &mut Turn<'_>, spec: &CommandSpec, args: Args<'_>) -> bool {
+    have_many_keys(spec, args)
+        || (spec.id == CommandId::Bitop && Combination::is_long(turn.store, turn.session.db, args))
+}
+
+fn have_many_keys(spec: &CommandSpec, args: Args<'_>) -> bool {
     args.len() > UNDIVIDED_ARGS && key_by_key(spec.id).is_some()
 }
 
@@ -96,87 +103,7 @@ fn stride_from(from: usize, spec: &CommandSpec, args: Args<'_>) -> Range<usize> 
     from..args.len().min(from + arguments)
 }
 
-/// A command under way for which others do not wait.
-#[derive(Debug)]
-pub(crate) struct LongCommand {
-    strides: Strides,
-    /// The argument up to which its keys are marked.
-    marked: usize,
-    took_ns: u64,
-    /// What it has replied so far.
-    reply: Vec<u8>,
-}
-
-/// How far a [`LongCommand`] has come.
-#[derive(Debug)]
-pub(crate) enum LongEnd {
-    /// It goes on after the others' turn.
-    NotYet(LongCommand),
-    /// It is over; its reply.
-    Over(Vec<u8>),
-}
-
-impl LongCommand {
-    /// A command that was just found to be one for [`super::BatchEnd::ManyKeys`]. From now on others are kept from its keys, until it is over.
-    ///
-    /// # Panics
-    /// When it was not: our mistake.
-    pub(crate) fn begin(turn: &mut Turn<'_>, args: Args<'_>) -> Self {
-        let strides = command::resolve(args)
-            .ok()
-            .and_then(|spec| Strides::of(spec, args));
-        let strides = strides.expect("a command with many keys");
-        let spec = strides.spec;
-        assert!(turn.node.hold.is_none(), "one at a time");
-        let writes = spec.flags.contains(CommandFlags::WRITE);
-        let keys = args.len() / spec.key_step();
-        turn.node.hold = Some(Hold::new(turn.client.id, writes, keys));
-        turn.client.last_command = Some(spec);
-        Self {
-            strides,
-            marked: FIRST_KEY,
-            took_ns: 0,
-            reply: Vec::new(),
-        }
-    }
-}
-
 impl Executor {
-    /// Goes on with a long command for a while.
-    pub(crate) fn go_on(
-        &mut self,
-        turn: &mut Turn<'_>,
-        mut long: LongCommand,
-        args: Args<'_>,
-    ) -> LongEnd {
-        let began = self.watch().read();
-        let result = loop {
-            if long.marked < args.len() {
-                long.marked = mark(turn, long.strides.spec, long.marked, args);
-            } else {
-                let done = self.stride(turn, &mut long.strides, args, &mut long.reply);
-                if done.is_err() || long.strides.is_over() {
-                    break done;
-                }
-            }
-            if self.watch().since_ns(began) > GO_ON_NS {
-                long.took_ns += self.watch().since_ns(began);
-                return LongEnd::NotYet(long);
-            }
-        };
-        turn.node.hold = None;
-        let spec = long.strides.spec;
-        if let Err(error) = result {
-            turn.node.stats.command_failed(spec.id);
-            long.reply.clear();
-            write_error(turn, &error, 0, &mut long.reply);
-        }
-        let took_ns = long.took_ns + self.watch().since_ns(began);
-        turn.node.stats.command_took(spec.id, took_ns);
-        watch_slowness(turn, spec, args, took_ns);
-        LongEnd::Over(long.reply)
-    }
-
     /// All strides of a command in one go. On `Err` the reply is for the caller to take back.
     pub(super) fn stride_through(
         &mut self,
@@ -205,8 +132,9 @@ impl Executor {
             args,
             hashes: self.lookahead.keys(0, self.lookahead.len()),
             store: turn.store,
-            reply: ReplyWriter::new(out, turn.client.protocol),
-            client: turn.client,
+            reply: ReplyWriter::new(out, turn.session.protocol),
+            identity: turn.identity,
+            session: turn.session,
             node: turn.node,
             now_ms: turn.now_ms,
         };
@@ -244,25 +172,13 @@ impl Executor {
         args: Args<'_>,
     ) {
         self.lookahead.clear();
-        let db = turn.client.db;
+        let db = turn.session.db;
         for index in part.step_by(spec.key_step()) {
             let hash = turn.store.hash(args.at(index));
             self.lookahead.push(turn.store, db, index as u32, hash);
         }
         self.lookahead.ask(turn.store, db);
     }
-}
-
-/// Marks the keys of one stride; where the next begins.
-fn mark(turn: &mut Turn<'_>, spec: &CommandSpec, from: usize, args: Args<'_>) -> usize {
-    let part = stride_from(from, spec, args);
-    let end = part.end;
-    if let Some(hold) = &mut turn.node.hold {
-        for index in part.step_by(spec.key_step()) {
-            hold.mark(turn.store.hash(args.at(index)));
-        }
-    }
-    end
 }
 
 #[cfg(test)]

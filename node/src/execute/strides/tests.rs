@@ -1,7 +1,7 @@
-use super::{LongCommand, LongEnd, STRIDE_KEYS, UNDIVIDED_ARGS};
-use crate::client_state::ClientState;
+use super::{LongEnd, STRIDE_KEYS, UNDIVIDED_ARGS};
+use crate::client::{Identity, Session};
 use crate::commands::testing::TestNode;
-use crate::execute::{BatchEnd, Turn};
+use crate::execute::{Stop, Turn, Wait};
 use shared::resp::{RequestBatch, RequestLimits, RequestScanner, encode_request};
 
 /// Numbers of keys around those at which something changes.
@@ -136,17 +136,18 @@ fn with_others(node: &mut TestNode, command: &[String], mut meanwhile: impl FnMu
         .scan(&mut bytes, &mut batch, 1)
         .unwrap();
     let args = batch.args(&bytes, &batch.requests()[0]);
-    let mut client = ClientState::new(2, node.now_ms);
+    let (identity, mut session) = (Identity::new(2, node.now_ms), Session::default());
     let mut long = None;
     loop {
         let mut turn = Turn {
             store: &mut node.store,
             node: &mut node.node,
-            client: &mut client,
+            identity: &identity,
+            session: &mut session,
             now_ms: node.now_ms,
         };
         let begun = long.take();
-        let begun = begun.unwrap_or_else(|| LongCommand::begin(&mut turn, args));
+        let begun = begun.unwrap_or_else(|| node.executor.begin(&mut turn, args));
         // The first keys are marked by now, if no more; then others come.
         match node.executor.go_on(&mut turn, begun, args) {
             LongEnd::NotYet(rest) => long = Some(rest),
@@ -163,8 +164,12 @@ fn others_are_served_meanwhile_and_kept_from_its_keys() {
     node.run(&["MSET", "beside", "1", "key:0", "old"]);
     let is_held = |node: &mut TestNode, line: &str| {
         let reply = node.send(line);
-        assert_eq!(reply.is_empty(), node.end == BatchEnd::Held, "{line}");
-        node.end == BatchEnd::Held
+        assert_eq!(
+            reply.is_empty(),
+            node.stop == Stop::NotYet(Wait::Keys),
+            "{line}"
+        );
+        node.stop == Stop::NotYet(Wait::Keys)
     };
     let mut turns = 0;
     with_others(&mut node, &words("MSET", 0..count, Some("new")), |node| {
@@ -218,7 +223,7 @@ fn others_are_served_meanwhile_and_kept_from_its_keys() {
     with_others(&mut node, &words("EXISTS", 0..count, None), |node| {
         let another = words("EXISTS", count..2 * count, None);
         assert_eq!(node.run(&another), "");
-        assert_eq!(node.end, BatchEnd::Held);
+        assert_eq!(node.stop, Stop::NotYet(Wait::Keys));
     });
     assert!(!is_held(&mut node, "SET key:0 x"));
 }

@@ -1,6 +1,7 @@
 //! What changed, as deterministic commands: not what was asked (`EXPIRE` → `PEXPIREAT`, `INCRBYFLOAT` → `SET`).
 //! Pure. Invariant: replaying the effects of a history on an empty store gives the same keyspace.
 
+use super::word;
 use crate::store::key::DbIndex;
 use shared::command::CommandId;
 use shared::resp::{Args, encode_request};
@@ -36,6 +37,21 @@ impl Effects {
     /// A change that `words` would make.
     pub(in crate::store) fn append_words(&mut self, db: DbIndex, words: &[&[u8]]) {
         self.append(db, &mut words.iter().copied());
+    }
+
+    /// What follows, until [`Self::end_unit`], is one: whoever replays it shows all of it at once. Other clients' effects in between belong to it, for
+    /// order is kept; a reply that waits for one of them to be safe waits for the end.
+    pub(super) fn begin_unit(&mut self) {
+        if self.recording {
+            encode_request(&mut self.bytes, [word(CommandId::Multi)]);
+        }
+    }
+
+    /// The end of what [`Self::begin_unit`] began.
+    pub(super) fn end_unit(&mut self) {
+        if self.recording {
+            encode_request(&mut self.bytes, [word(CommandId::Exec)]);
+        }
     }
 
     /// One more change that somebody asked for, recorded or not.
@@ -77,9 +93,11 @@ impl Effects {
             return;
         }
         self.selected = Some(db);
-        let name = CommandId::Select.name().as_bytes();
         let number = db.0.to_string();
-        encode_request(&mut self.bytes, [name, number.as_bytes()]);
+        encode_request(
+            &mut self.bytes,
+            [word(CommandId::Select), number.as_bytes()],
+        );
     }
 }
 

@@ -43,6 +43,16 @@ impl Door {
         self.effects.take()
     }
 
+    /// See [`super::Store::begin_unit`].
+    pub(super) fn begin_unit(&mut self) {
+        self.effects.begin_unit();
+    }
+
+    /// See [`super::Store::end_unit`].
+    pub(super) fn end_unit(&mut self) {
+        self.effects.end_unit();
+    }
+
     /// Whether a change need not even be described.
     #[inline]
     pub(super) fn has_hearers(&self) -> bool {

@@ -233,7 +233,7 @@ fn marks_begin_anew_when_a_policy_reads_them_otherwise() {
 fn nothing_goes_by_itself_while_all_is_kept() {
     let mut store = with_policy(EvictionPolicy::AllKeysRandom);
     put_until(&mut store, b"dead", b"v", NOON + 5);
-    store.keep_all(true);
+    store.keep_all_until(u64::MAX);
     store.set_now(NOON + 10_000);
     let dead = key(&store, b"dead");
     assert!(store.get(DB, dead).is_none() && store.peek(DB, dead).is_none());
@@ -248,7 +248,7 @@ fn nothing_goes_by_itself_while_all_is_kept() {
     assert_eq!(store.evict_one(), Eviction::NotYet);
     assert_eq!(store.len(DB), 1);
     assert_eq!(store.counters().expired_keys, 0);
-    store.keep_all(false);
+    store.keep_all_until(0);
     assert!(store.get(DB, dead).is_none());
     assert_eq!(store.len(DB), 0);
     assert_eq!(store.counters().expired_keys, 1);

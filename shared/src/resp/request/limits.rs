@@ -1,6 +1,8 @@
 //! How large a request may be, and what a client is told when it is larger.
 //! Pure. The texts are those of Redis 7.0, word for word.
 
+use super::ArgRange;
+
 /// Redis' limits on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestLimits {
@@ -31,6 +33,16 @@ impl RequestLimits {
         inline_bytes: 64 * 1024,
         before_auth: true,
     };
+
+    /// What is wrong with a request of `args` arguments, which are as long as `ranges`.
+    pub(super) fn fault(self, args: usize, ranges: &[ArgRange]) -> Option<ProtocolError> {
+        if args > self.args as usize {
+            let args = i64::try_from(args).unwrap_or(i64::MAX);
+            return Some(self.too_many_args(args));
+        }
+        let longest = ranges.iter().map(|range| range.len).max()?;
+        (longest > self.bulk_bytes).then(|| self.too_long_bulk(i64::from(longest)))
+    }
 
     /// What `value` arguments are told when there may not be so many.
     pub(super) fn too_many_args(self, value: i64) -> ProtocolError {

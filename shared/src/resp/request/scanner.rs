@@ -80,6 +80,37 @@ impl RequestScanner {
         self.limits = limits;
     }
 
+    /// Other limits from request `next` of `batch` on, which were all found by this scanner: from the first of them that is now too large on, none is left,
+    /// and the next scan says why. The request under way is held against the new limits as well, and so is one that was too large before.
+    pub fn set_limits_behind(
+        &mut self,
+        limits: RequestLimits,
+        batch: &mut RequestBatch,
+        next: usize,
+    ) {
+        self.limits = limits;
+        let rest = batch.requests.iter().enumerate().skip(next);
+        let beyond = rest
+            .filter(|(_, request)| !request.inline)
+            .find_map(|(index, request)| {
+                let ranges =
+                    &batch.args[request.first_arg as usize..][..request.arg_count as usize];
+                Some((index, limits.fault(request.arg_count as usize, ranges)?))
+            });
+        if let Some((index, fault)) = beyond {
+            batch.requests.truncate(index);
+            self.fault = Some(fault);
+            return;
+        }
+        // From its first byte; what was found of it would be found again.
+        self.fault = None;
+        self.position = self.finished;
+        self.searched = self.finished;
+        self.args_left = 0;
+        self.bulk = None;
+        self.partial.clear();
+    }
+
     /// Appends the complete requests in `buffer` to `batch`, at most `max_requests`; empty lines and `*0` are skipped as Redis does.
     /// Inline arguments are unquoted in place. Requests before a fault are in `batch` when the error is returned.
     ///

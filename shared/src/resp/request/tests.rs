@@ -205,6 +205,47 @@ fn what_follows_an_auth_is_under_the_new_limits() {
 }
 
 #[test]
+fn what_was_found_is_held_against_limits_that_changed_before_it() {
+    let long = [
+        b"*2\r\n$3\r\nGET\r\n$20000\r\n".as_slice(),
+        &[b'k'; 20_000],
+        b"\r\n",
+    ]
+    .concat();
+    let mut buffer = [
+        b"*1\r\n$5\r\nRESET\r\n*1\r\n$4\r\nPING\r\n",
+        long.as_slice(),
+    ]
+    .concat();
+    let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);
+    let mut batch = RequestBatch::default();
+    assert_eq!(scanner.scan(&mut buffer, &mut batch, 9), Ok(()));
+    assert_eq!(batch.requests().len(), 3);
+    scanner.set_limits_behind(RequestLimits::UNAUTHENTICATED, &mut batch, 1);
+    assert_eq!(batch.requests().len(), 2);
+    let fault = Err(ProtocolError::UnauthenticatedBulkLength);
+    assert_eq!(scanner.scan(&mut buffer, &mut batch, 9), fault);
+    // What had been executed before is not judged, and one under way is looked at anew, whichever way the limits go.
+    let begun = b"*1\r\n$5\r\nRESET\r\n*12\r\n$1\r\na\r\n";
+    let within = [(RequestLimits::AUTHENTICATED, Ok(()))];
+    let beyond = (
+        RequestLimits::UNAUTHENTICATED,
+        Err(ProtocolError::UnauthenticatedMultibulkLength),
+    );
+    for (limits, expected) in within.into_iter().chain([beyond]) {
+        for before in [RequestLimits::AUTHENTICATED, RequestLimits::UNAUTHENTICATED] {
+            let mut buffer = begun.to_vec();
+            let mut scanner = RequestScanner::new(before);
+            batch.clear();
+            scanner.scan(&mut buffer, &mut batch, 9).ok();
+            assert_eq!(batch.requests().len(), 1);
+            scanner.set_limits_behind(limits, &mut batch, 1);
+            assert_eq!(scanner.scan(&mut buffer, &mut batch, 9), expected);
+        }
+    }
+}
+
+#[test]
 fn lines_without_end_are_refused_at_64_kilobytes() {
     let filler = vec![b'1'; 64 * 1024 + 1];
     for (start, fault) in [

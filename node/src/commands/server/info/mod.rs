@@ -50,6 +50,7 @@ pub(super) fn info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let asked_for = |name: &str| args.iter_from(1).any(|word| is_word(word, name));
     let default = args.len() == 1 || asked_for("default");
     let all = asked_for("all") || asked_for("everything");
+    super::memory::note_peak(call);
     let mut text = String::new();
     for section in SECTIONS {
         if all || (default && section.is_default) || asked_for(section.name) {

@@ -53,27 +53,24 @@ pub(super) fn server(call: &Call<'_>, text: &mut String) {
 
 pub(super) fn clients(call: &Call<'_>, text: &mut String) {
     let clients = &call.node.clients;
-    let all = || clients.iter().chain([&*call.client]);
-    let longest_input = all().map(|client| client.input_bytes).max();
-    let longest_output = all().map(|client| client.output_bytes).max();
-    // Within a test there is a client that never connected.
-    let connected = clients.len().max(1);
+    let longest_input = clients.iter().map(|client| client.traffic.input_bytes);
+    let longest_output = clients.iter().map(|client| client.outbox.len());
     lines(
         text,
         "Clients",
         &[
-            ("connected_clients", &connected),
+            ("connected_clients", &clients.len()),
             ("cluster_connections", &0),
             ("maxclients", &call.node.settings.hot.max_clients),
             (
                 "client_recent_max_input_buffer",
-                &longest_input.unwrap_or(0),
+                &longest_input.max().unwrap_or(0),
             ),
             (
                 "client_recent_max_output_buffer",
-                &longest_output.unwrap_or(0),
+                &longest_output.max().unwrap_or(0),
             ),
-            ("blocked_clients", &0),
+            ("blocked_clients", &clients.blocked()),
             ("tracking_clients", &0),
             ("clients_in_timeout_table", &0),
         ],
@@ -85,7 +82,7 @@ pub(super) fn memory(call: &Call<'_>, text: &mut String) {
     let clients = clients_bytes(call);
     let used = memory.used() + clients;
     let active = used + memory.overhead;
-    let peak = call.node.stats.peak_memory.max(used);
+    let peak = call.node.stats.peak_memory;
     let dataset = memory.entries + memory.extents + memory.objects;
     let overhead = used - dataset;
     let resident = call.node.stats.resident_bytes;

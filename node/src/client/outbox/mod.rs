@@ -1,0 +1,225 @@
+//! What is on its way to a client: replies in the order of its requests, and messages that others send it between whole replies. A stretch may have to wait,
+//! and everything behind it waits with it: until the log has come to an offset, or until an errand of the shell is done, which then says what the reply is.
+//! Pure: the connection writes what is ready, and is woken when there is more. Never: drops or reorders a byte.
+//! Invariants: replies are written in the order in which they were put in; a message stands between whole replies, never within one; what is held is not ready.
+//! Bounds: the connection and [`crate::node_state::Clients::push`] cut a client whose outbox grows beyond `client-output-buffer-limit`.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+/// A place in the log: so many bytes since its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Offset(pub u64);
+
+/// Names one errand that a reply waits for; unique within its outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrandTicket(u64);
+
+/// What a stretch waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// The log has come to this offset. The replies are there.
+    Offset(Offset),
+    /// The errand is done. The reply is not there before.
+    Errand(ErrandTicket),
+}
+
+/// From byte `at` of the waiting ones on, nothing goes out before `until`.
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    at: usize,
+    until: Until,
+}
+
+/// One client's waiting output. Without holds, which is nearly always, it is a buffer and how much of it has been written.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    /// How much of `bytes` has been written.
+    written: usize,
+    /// In the order of their places.
+    holds: VecDeque<Hold>,
+    /// The bytes are with a turn of the client's commands.
+    is_lent: bool,
+    /// Messages that came meanwhile.
+    late_messages: Vec<u8>,
+    errands: u64,
+    waker: Option<Waker>,
+}
+
+impl Outbox {
+    /// Bytes that have not been written, held or not.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.written + self.late_messages.len()
+    }
+
+    /// Whether all has been written. A reply that is still to come does not count.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What may be written now.
+    #[must_use]
+    pub fn ready(&self) -> &[u8] {
+        let end = self.holds.front().map_or(self.bytes.len(), |hold| hold.at);
+        &self.bytes[self.written..end]
+    }
+
+    /// Whether the reply of an errand is still to come.
+    #[must_use]
+    pub fn awaits(&self, errand: ErrandTicket) -> bool {
+        let until = Until::Errand(errand);
+        self.holds.iter().any(|hold| hold.until == until)
+    }
+
+    /// So many of the bytes that were ready are on their way.
+    ///
+    /// # Panics
+    /// When there were not so many: a mistake of the connection.
+    pub fn wrote(&mut self, bytes: usize) {
+        assert!(bytes <= self.ready().len(), "what is held stays here");
+        self.written += bytes;
+    }
+
+    /// Drops what has been written, when that is more than what is left: bytes are moved at most once each.
+    pub fn compact(&mut self) {
+        if self.written > self.bytes.len() - self.written {
+            self.bytes.drain(..self.written);
+            for hold in &mut self.holds {
+                hold.at -= self.written;
+            }
+            self.written = 0;
+        }
+    }
+
+    /// Lends the bytes to a turn of the client's commands, which appends its replies; when there are none, the buffer is `spare`.
+    pub fn lend(&mut self, spare: &mut Vec<u8>) -> Vec<u8> {
+        debug_assert!(!self.is_lent, "one turn at a time");
+        self.is_lent = true;
+        if self.bytes.is_empty() {
+            self.bytes = std::mem::take(spare);
+        }
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// The turn is over: its replies stand behind the others, and messages that came meanwhile behind them.
+    pub fn take_back(&mut self, bytes: Vec<u8>) {
+        self.is_lent = false;
+        self.bytes = bytes;
+        if !self.late_messages.is_empty() {
+            let messages = std::mem::take(&mut self.late_messages);
+            self.append_message(&messages);
+        }
+    }
+
+    /// When all is written: the buffer, for whoever writes next.
+    #[must_use]
+    pub fn give_buffer(&mut self) -> Option<Vec<u8>> {
+        if self.is_lent || !self.is_empty() {
+            return None;
+        }
+        self.written = 0;
+        // Whatever is still to come stands at the beginning.
+        for hold in &mut self.holds {
+            hold.at = 0;
+        }
+        Some(std::mem::take(&mut self.bytes))
+    }
+
+    /// What is put in from now on waits until the log has come to `offset`.
+    pub fn hold_until(&mut self, offset: Offset) {
+        self.hold(Until::Offset(offset));
+    }
+
+    /// Keeps the place of a reply that an errand will give; what is put in from now on comes behind it.
+    #[must_use]
+    pub fn hold_for_errand(&mut self) -> ErrandTicket {
+        self.errands += 1;
+        let ticket = ErrandTicket(self.errands);
+        self.hold(Until::Errand(ticket));
+        ticket
+    }
+
+    fn hold(&mut self, until: Until) {
+        debug_assert!(!self.is_lent, "places are known between turns");
+        let at = self.bytes.len();
+        self.holds.push_back(Hold { at, until });
+    }
+
+    /// The log has come to `offset`.
+    pub fn reached(&mut self, offset: Offset) {
+        let before = self.holds.len();
+        let waits = |hold: &Hold| match hold.until {
+            Until::Offset(wanted) => wanted > offset,
+            Until::Errand(_) => true,
+        };
+        self.holds.retain(waits);
+        if self.holds.len() < before {
+            self.wake();
+        }
+    }
+
+    /// The errand is done, and this is its reply. Of an errand that nobody waits for any more the reply is dropped.
+    pub fn answer(&mut self, errand: ErrandTicket, reply: Vec<u8>) {
+        let is_its = |hold: &Hold| hold.until == Until::Errand(errand);
+        let Some(index) = self.holds.iter().position(is_its) else {
+            return;
+        };
+        debug_assert!(!self.is_lent, "its client waits meanwhile");
+        let Some(hold) = self.holds.remove(index) else {
+            return;
+        };
+        let length = reply.len();
+        if self.written == self.bytes.len() {
+            // Nothing else is here, so that a large one need not be copied.
+            self.bytes = reply;
+            self.written = 0;
+            self.holds.iter_mut().for_each(|other| other.at = 0);
+        } else {
+            self.bytes.splice(hold.at..hold.at, reply);
+        }
+        for later in self.holds.range_mut(index..) {
+            later.at += length;
+        }
+        self.wake();
+    }
+
+    /// A whole message of somebody else, such as a RESP3 push: behind all replies that are there, before those that are still to come.
+    pub fn push(&mut self, message: &[u8]) {
+        if self.is_lent {
+            self.late_messages.extend_from_slice(message);
+        } else {
+            self.append_message(message);
+        }
+        self.wake();
+    }
+
+    fn append_message(&mut self, message: &[u8]) {
+        let end = self.bytes.len();
+        self.bytes.extend_from_slice(message);
+        // A reply that is not there yet will tell of a later moment than the message does.
+        let still_to_come =
+            |hold: &&mut Hold| hold.at == end && matches!(hold.until, Until::Errand(_));
+        let last = self.holds.iter_mut().rev().take_while(still_to_come);
+        last.for_each(|hold| hold.at += message.len());
+    }
+
+    /// Whom to wake when more may be written than before.
+    pub fn wake_with(&mut self, waker: &Waker) {
+        match &mut self.waker {
+            Some(known) => known.clone_from(waker),
+            None => self.waker = Some(waker.clone()),
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

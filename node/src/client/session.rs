@@ -1,0 +1,77 @@
+//! What a client has chosen: protocol, database, names, which replies it wants, and whether it has authenticated.
+//! Pure. Never: a socket, a clock, another client.
+//! Invariant: it is all of a client that a command on keys may look at, so that it can be run for one that has gone.
+
+use crate::store::DbIndex;
+use shared::command::CommandSpec;
+use shared::resp::Protocol;
+use shared::session::Replies;
+
+/// One client's choices.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Chosen with HELLO.
+    pub protocol: Protocol,
+    /// Chosen with SELECT.
+    pub db: DbIndex,
+    /// Chosen with CLIENT SETNAME, HELLO or by nobody; empty when there is none. At most [`MOST_NAME_BYTES`], as the next two.
+    pub name: Vec<u8>,
+    /// Given with CLIENT SETINFO.
+    pub library_name: Vec<u8>,
+    /// Given with CLIENT SETINFO.
+    pub library_version: Vec<u8>,
+    /// Whether commands other than AUTH and the like may run. True from the start where no password is set.
+    pub authenticated: bool,
+    /// CLIENT REPLY.
+    pub replies: Replies,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH: reads do not count as accesses.
+    pub no_touch: bool,
+    /// Its latest command.
+    pub last_command: Option<&'static CommandSpec>,
+    /// Arguments of the present command that no log may show: bit by index.
+    pub secret_args: u64,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::Resp2,
+            db: DbIndex::default(),
+            name: Vec::new(),
+            library_name: Vec::new(),
+            library_version: Vec::new(),
+            authenticated: true,
+            replies: Replies::On,
+            no_evict: false,
+            no_touch: false,
+            last_command: None,
+            secret_args: 0,
+        }
+    }
+}
+
+impl Session {
+    /// Bytes of its names.
+    #[must_use]
+    pub fn name_bytes(&self) -> usize {
+        self.name.len() + self.library_name.len() + self.library_version.len()
+    }
+
+    /// Whether the reply to the present command is wanted; what follows is the next one.
+    pub fn hears_reply(&mut self) -> bool {
+        self.replies.hear()
+    }
+
+    /// Back to how it was when the client connected (RESET). What CLIENT SETINFO told stays.
+    pub fn reset(&mut self, needs_password: bool) {
+        self.protocol = Protocol::Resp2;
+        self.db = DbIndex::default();
+        self.name.clear();
+        self.authenticated = !needs_password;
+        self.replies = Replies::On;
+        self.no_evict = false;
+        self.no_touch = false;
+    }
+}

@@ -1,0 +1,49 @@
+//! What goes to and fro between a client and the node, and whether the client waits: what CLIENT LIST shows of it, and what the tick judges it by.
+//! Pure: the connection notes it.
+
+/// One client's traffic.
+#[derive(Clone, Copy, Debug)]
+pub struct Traffic {
+    /// When it last sent something, Unix milliseconds.
+    pub last_active_ms: u64,
+    /// Bytes received and not yet executed; those of the present turn count until it ends.
+    pub input_bytes: usize,
+    /// Room of its input buffer beyond that.
+    pub input_spare_bytes: usize,
+    /// Replies that might be written were not taken when they last were.
+    pub is_unread: bool,
+    /// When replies last moved, or bytes came from it while replies waited, or it began not to read; Unix milliseconds.
+    pub progress_ms: u64,
+    /// What its next command waits for.
+    pub waits: Option<WaitsFor>,
+}
+
+/// Why the next command of a client does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// The end of CLIENT PAUSE.
+    Pause,
+    /// Work of the node: a command over some of its keys, an errand of its own.
+    Work,
+}
+
+impl Traffic {
+    /// A client that has just connected.
+    #[must_use]
+    pub fn new(now_ms: u64) -> Self {
+        Self {
+            last_active_ms: now_ms,
+            input_bytes: 0,
+            input_spare_bytes: 0,
+            is_unread: false,
+            progress_ms: now_ms,
+            waits: None,
+        }
+    }
+
+    /// Whether Redis would call the client blocked.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.waits == Some(WaitsFor::Pause)
+    }
+}

@@ -1,0 +1,92 @@
+//! A connection whose next command waits: what is ready is written and what comes is taken in meanwhile, and it goes on at the very moment when it may.
+//! Never: runs a command. Invariant: whoever waits is registered with what it waits for (in `Traffic`, for CLIENT LIST and the tick), and costs nothing meanwhile.
+
+use super::{Connection, Ending};
+use crate::client::WaitsFor;
+use crate::shell::Shell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Timers have a reach; after this long a pause is looked at again.
+const LOOK_AGAIN_MS: u64 = 60_000;
+
+impl Connection {
+    /// CLIENT PAUSE holds up this client.
+    pub(super) async fn wait_for_pause(&mut self) -> Result<(), Ending> {
+        let over = pause_is_over(Rc::clone(&self.shell));
+        self.wait(WaitsFor::Pause, over).await
+    }
+
+    /// Another client's command is at work on keys of the next one.
+    pub(super) async fn wait_for_keys(&mut self) -> Result<(), Ending> {
+        let shell = Rc::clone(&self.shell);
+        let free = async move {
+            let unheld = shell.unheld.notified();
+            if shell.core.borrow().node.hold.is_some() {
+                unheld.await;
+            }
+        };
+        self.wait(WaitsFor::Work, free).await
+    }
+
+    /// Waits until `over` resolves.
+    pub(super) async fn wait<T>(
+        &mut self,
+        waits: WaitsFor,
+        over: impl Future<Output = T>,
+    ) -> Result<T, Ending> {
+        self.others_run();
+        self.note_wait(Some(waits));
+        let mut over = pin!(over);
+        let result = poll_fn(|context| {
+            if let Poll::Ready(result) = over.as_mut().poll(context) {
+                return Poll::Ready(Ok(result));
+            }
+            match self.exchange_meanwhile(context) {
+                Ok(()) => Poll::Pending,
+                Err(ending) => Poll::Ready(Err(ending)),
+            }
+        })
+        .await;
+        self.note_wait(None);
+        result
+    }
+
+    fn note_wait(&self, waits: Option<WaitsFor>) {
+        let clients = &mut self.shell.core.borrow_mut().node.clients;
+        clients.at(self.client).traffic.waits = waits;
+    }
+
+    /// Waits until the client has taken so much that only what the soft bound allows is left.
+    pub(super) async fn wait_for_output(&mut self) -> Result<(), Ending> {
+        if self.output_is_below_soft_bound() {
+            return Ok(());
+        }
+        poll_fn(|context| match self.exchange_meanwhile(context) {
+            Ok(()) if self.output_is_below_soft_bound() => Poll::Ready(Ok(())),
+            Ok(()) => Poll::Pending,
+            Err(ending) => Poll::Ready(Err(ending)),
+        })
+        .await
+    }
+}
+
+/// Resolves when nothing is paused, or what is paused may have become less.
+async fn pause_is_over(shell: Rc<Shell>) {
+    loop {
+        let changed = shell.pause_changed.notified();
+        let until_ms = shell.core.borrow().node.pause.until_ms();
+        let left_ms = until_ms.saturating_sub(shell.clock.wall_ms());
+        if left_ms == 0 {
+            return;
+        }
+        let nap = Duration::from_millis(left_ms.min(LOOK_AGAIN_MS));
+        // Another pause may be of another kind: the command looks for itself.
+        if tokio::time::timeout(nap, changed).await.is_ok() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What only the shell can do for a command, each in its one place: files, the node's end, a sleep. The reply goes into the client's outbox when it is done.
+//! Decides nothing about keys. Invariant: an errand comes to its end whoever leaves meanwhile, and those of one client run one after the other.
+
+use crate::client::ErrandTicket;
+use crate::commands::Errand;
+use crate::node_state::ClientKey;
+use crate::settings::{Settings, Start};
+use crate::shell::Shell;
+use shared::config::{FileError, read_file, replace_file};
+use shared::resp::{ErrorReply, ReplyWriter};
+use std::error::Error as _;
+use std::future::pending;
+use std::rc::Rc;
+use std::time::Duration;
+use tracing::warn;
+
+/// What an errand comes to.
+type Outcome = Result<(), ErrorReply>;
+
+/// Does what a client's command asked for, and answers, if that is wanted. To be spawned as a task of its own.
+pub(crate) async fn carry_out(
+    shell: Rc<Shell>,
+    errand: Errand,
+    client: ClientKey,
+    wanted: Option<ErrandTicket>,
+) {
+    let outcome = match errand {
+        Errand::RewriteConfig => rewrite_config(&shell).await,
+        Errand::Shutdown => {
+            shell.shutdown.notify_one();
+            // Nobody is answered; the connection ends with the node.
+            pending().await
+        }
+        Errand::Stall { us } => stall(Duration::from_micros(us)),
+    };
+    let node = &mut shell.core.borrow_mut().node;
+    let Some(client) = node.clients.get_mut(client) else {
+        return;
+    };
+    let protocol = client.session.as_ref().map(|session| session.protocol);
+    let mut reply = Vec::new();
+    let mut writer = ReplyWriter::new(&mut reply, protocol.unwrap_or_default());
+    match outcome {
+        Ok(()) => writer.ok(),
+        Err(error) => {
+            writer.error(&error);
+            node.stats.error_replied(&reply);
+        }
+    }
+    if let Some(ticket) = wanted {
+        node.stats.output_bytes += reply.len() as u64;
+        client.outbox.answer(ticket, reply);
+    }
+}
+
+/// Holds up the whole node, as DEBUG SLEEP is meant to.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "stalling everybody is the purpose of the command"
+)]
+fn stall(time: Duration) -> Outcome {
+    std::thread::sleep(time);
+    Ok(())
+}
+
+/// CONFIG REWRITE: the settings of this moment, written beside the thread that serves.
+async fn rewrite_config(shell: &Shell) -> Outcome {
+    let settings = shell.core.borrow().node.settings.clone();
+    let start = shell.start.clone();
+    let _one_at_a_time = shell.rewriting.lock().await;
+    let written = tokio::task::spawn_blocking(move || write_settings(&settings, &start)).await;
+    match written {
+        Ok(outcome) => outcome,
+        Err(error) => Err(rewrite_failed(&error.to_string())),
+    }
+}
+
+fn write_settings(settings: &Settings, start: &Start) -> Outcome {
+    let Some(path) = &start.config_file else {
+        return Err(ErrorReply::NoConfigFile);
+    };
+    let in_words = |error: FileError| match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    };
+    let result = read_file(path)
+        .map_err(in_words)
+        .and_then(|text| settings.rewritten(path, &text, &start.config))
+        .and_then(|text| replace_file(path, &text).map_err(in_words));
+    result.map_err(|reason| rewrite_failed(&reason))
+}
+
+fn rewrite_failed(reason: &str) -> ErrorReply {
+    warn!(%reason, "settings were not written");
+    ErrorReply::Text(format!("ERR Rewriting config file: {reason}").into())
+}

@@ -1,0 +1,175 @@
+//! Requests of one client, executed in windows: the index lines and entries that a window's keys need are asked for ahead.
+//! Pure. Invariant: a request that did not run is the next one to run, whatever ended the batch.
+
+use super::lookahead::PREFETCHED_KEYS;
+use super::{Asked, Executor, Origin, Stop, Turn};
+use crate::client::Session;
+use crate::store::KeyHash;
+use shared::command::{self, CommandSpec};
+use shared::resp::{Args, ErrorReply, RequestBatch};
+
+/// Most commands that are planned together: enough for prefetching to hide memory's latency, few enough to stay in the first cache.
+pub const BATCH_REQUESTS: usize = 128;
+/// With so many arguments a request has one key, or two at most.
+const SHORT_REQUEST_ARGS: u32 = 3;
+
+/// A request whose row has been found and whose keys have been hashed.
+#[derive(Debug)]
+pub(super) struct Planned {
+    row: Result<&'static CommandSpec, ErrorReply>,
+    first_key: u32,
+    keys: u32,
+}
+
+/// Requests of one client and how far they have been executed.
+#[derive(Debug)]
+pub struct Work<'a> {
+    /// The bytes that were scanned.
+    pub buffer: &'a [u8],
+    /// The requests found in them.
+    pub batch: &'a RequestBatch,
+    /// Number of the first one that was not executed yet.
+    pub next: usize,
+}
+
+/// Where replies go.
+#[derive(Debug)]
+pub struct Output<'a> {
+    /// They are appended here.
+    pub bytes: &'a mut Vec<u8>,
+    /// When there are more bytes than this, they should be written before the next command runs.
+    pub bound: usize,
+}
+
+impl<'a> Work<'a> {
+    /// The arguments of the next request.
+    fn args(&self) -> Args<'a> {
+        self.batch
+            .args(self.buffer, &self.batch.requests()[self.next])
+    }
+}
+
+impl Executor {
+    /// Executes the requests of `work` from `work.next` on, and moves that behind the last one executed.
+    pub fn run(
+        &mut self,
+        turn: &mut Turn<'_>,
+        work: &mut Work<'_>,
+        output: &mut Output<'_>,
+    ) -> Stop {
+        self.timing.start(turn.node);
+        let mut end = Stop::Done;
+        while end == Stop::Done {
+            end = match work.batch.requests().get(work.next..) {
+                None | Some([]) => break,
+                // Alone, with one key, there is nothing to overlap with: the handler hashes, the processor looks ahead.
+                Some([only]) if only.arg_count <= SHORT_REQUEST_ARGS => {
+                    let row = command::resolve_served(work.args(), CommandSpec::is_served_by_node);
+                    self.run_next(turn, work, row, &[], output)
+                }
+                Some(rest) => self.run_window(turn, work, rest.len().min(BATCH_REQUESTS), output),
+            };
+        }
+        self.timing.close(turn.node);
+        end
+    }
+
+    /// Runs `count` requests with their index lines and entries asked for ahead.
+    fn run_window(
+        &mut self,
+        turn: &mut Turn<'_>,
+        work: &mut Work<'_>,
+        count: usize,
+        output: &mut Output<'_>,
+    ) -> Stop {
+        self.plan(turn, work, count);
+        let mut planned = std::mem::take(&mut self.planned);
+        let lookahead = std::mem::take(&mut self.lookahead);
+        let mut end = Stop::Done;
+        for plan in planned.drain(..) {
+            let (first, keys) = (plan.first_key as usize, plan.keys as usize);
+            let known = lookahead.keys(first, keys);
+            end = self.run_next(turn, work, plan.row, known, output);
+            if end != Stop::Done {
+                break;
+            }
+        }
+        self.planned = planned;
+        self.lookahead = lookahead;
+        end
+    }
+
+    /// Finds the rows, hashes the keys, asks for what they need.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "requests and arguments are counted in 32 bits where they are scanned"
+    )]
+    fn plan(&mut self, turn: &mut Turn<'_>, work: &Work<'_>, count: usize) {
+        self.planned.clear();
+        self.lookahead.clear();
+        let lookahead = &mut self.lookahead;
+        let db = turn.session.db;
+        for request in &work.batch.requests()[work.next..work.next + count] {
+            let args = work.batch.args(work.buffer, request);
+            let row = command::resolve_served(args, CommandSpec::is_served_by_node);
+            let first_key = lookahead.len();
+            // With more, they are asked for stride by stride.
+            if let Ok(spec) = row
+                && args.len() <= PREFETCHED_KEYS
+            {
+                spec.for_each_key(args, |index| {
+                    if lookahead.len() < PREFETCHED_KEYS {
+                        let hash = turn.store.hash(args.at(index));
+                        lookahead.push(turn.store, db, index as u32, hash);
+                    }
+                });
+            }
+            self.planned.push(Planned {
+                row,
+                first_key: first_key as u32,
+                keys: (lookahead.len() - first_key) as u32,
+            });
+        }
+        lookahead.ask(turn.store, db);
+    }
+
+    /// Runs the request at `work.next`.
+    fn run_next(
+        &mut self,
+        turn: &mut Turn<'_>,
+        work: &mut Work<'_>,
+        row: Result<&'static CommandSpec, ErrorReply>,
+        hashes: &[(u32, KeyHash)],
+        output: &mut Output<'_>,
+    ) -> Stop {
+        let request = work.batch.requests()[work.next];
+        let asked = Asked {
+            args: work.batch.args(work.buffer, &request),
+            hashes,
+            request_bytes: (request.end - request.start) as usize,
+        };
+        let start = output.bytes.len();
+        let mut stop = self.perform(turn, Origin::Client, row, asked, output.bytes);
+        if matches!(stop, Stop::NotYet(_)) {
+            return stop;
+        }
+        work.next += 1;
+        if let Stop::Errand { is_heard, .. } = &mut stop {
+            *is_heard = turn.session.hears_reply();
+        } else {
+            take_back_unheard(turn.session, start, output.bytes);
+        }
+        if matches!(stop, Stop::Done | Stop::Long) && output.bytes.len() > output.bound {
+            return Stop::OutputFull;
+        }
+        stop
+    }
+}
+
+/// Takes the reply from `start` on back when the client does not want to hear it.
+#[inline]
+fn take_back_unheard(session: &mut Session, start: usize, out: &mut Vec<u8>) {
+    if !session.replies.are_all_heard() && !session.hears_reply() {
+        out.truncate(start);
+    }
+}

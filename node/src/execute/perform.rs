@@ -1,0 +1,230 @@
+//! [`Executor::perform`]: one command, from its name to its reply.
+//! Pure. Invariant: a command that does not run has changed nothing, but that keys may have been evicted to let it pass.
+
+use super::gates::{self, Gate};
+use super::strides::Strides;
+use super::{Executor, Stop, Turn, Wait, timing};
+use crate::commands::{Action, Call, Handler};
+use crate::node_state::SlowlogEntry;
+use crate::store::KeyHash;
+use shared::command::{self, CommandFlags, CommandSpec};
+use shared::resp::{Args, ErrorReply, ReplyWriter};
+use shared::throttle::Throttle;
+use tracing::warn;
+
+/// A command that took so long is reported, so that others need not wait for those behind it as well, ns.
+const LONG_NS: u64 = 100_000;
+
+/// Who wants a command run, which says what it has to pass before. More join with what they come from: transactions, scripts, a primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A client, by a request of its own.
+    Client,
+    /// The log: it has happened before, and happens again whatever the settings say now.
+    Log,
+}
+
+/// One command that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Its name and arguments.
+    pub args: Args<'a>,
+    /// Hashes of its first keys, where they are known.
+    pub hashes: &'a [(u32, KeyHash)],
+    /// Length of the request.
+    pub request_bytes: usize,
+}
+
+/// Why a command does not run now.
+#[derive(Debug)]
+enum Refusal {
+    /// It may run later; nothing of it has been done.
+    Later(Wait),
+    /// It gets this reply, and is counted for this row.
+    Reply(ErrorReply, Option<&'static CommandSpec>),
+}
+
+impl Executor {
+    /// Runs one command of which `row` is what the table says, unless something stands in its way. Its reply is appended to `out`, whoever wants to hear it.
+    #[inline]
+    pub fn perform(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        row: Result<&'static CommandSpec, ErrorReply>,
+        asked: Asked<'_>,
+        out: &mut Vec<u8>,
+    ) -> Stop {
+        match self.admit(turn, origin, row, asked.args) {
+            Ok((spec, handler)) => self.run_admitted(turn, spec, handler, asked, out),
+            Err(Refusal::Later(wait)) => Stop::NotYet(wait),
+            Err(Refusal::Reply(error, spec)) => refuse(turn, &error, spec, asked.args, out),
+        }
+    }
+
+    /// The row and the handler of a command that may run.
+    #[inline]
+    fn admit(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        row: Result<&'static CommandSpec, ErrorReply>,
+        args: Args<'_>,
+    ) -> Result<(&'static CommandSpec, Handler), Refusal> {
+        let spec = row.map_err(|error| {
+            let refused = match &error {
+                ErrorReply::Arity(name) => command::lookup_full_name(name.as_bytes()),
+                _ => None,
+            };
+            Refusal::Reply(error, refused)
+        })?;
+        let Some(handler) = self.handlers.get(spec.id) else {
+            return Err(Refusal::Reply(command::unknown_command(args), None));
+        };
+        match gates::pass(origin, turn, spec, args, self.timing.watch()) {
+            Gate::Open => Ok((spec, handler)),
+            Gate::Wait(wait) => Err(Refusal::Later(wait)),
+            Gate::Refused(error) => Err(Refusal::Reply(error, Some(spec))),
+        }
+    }
+
+    fn run_admitted(
+        &mut self,
+        turn: &mut Turn<'_>,
+        spec: &'static CommandSpec,
+        handler: Handler,
+        asked: Asked<'_>,
+        out: &mut Vec<u8>,
+    ) -> Stop {
+        let start = out.len();
+        let alone = !spec.is_quick || asked.request_bytes > timing::LARGE_BYTES;
+        if alone {
+            self.timing.before_alone(turn.node);
+        }
+        turn.session.last_command = Some(spec);
+        let result = if alone && let Some(strides) = Strides::of(spec, asked.args) {
+            self.stride_through(turn, strides, asked.args, out)
+        } else {
+            self.handle(turn, spec, handler, &asked, out)
+        };
+        let action = result.unwrap_or_else(|error| {
+            turn.node.stats.command_failed(spec.id);
+            out.truncate(start);
+            write_error(turn, &error, start, out);
+            Action::Continue
+        });
+        let large = alone || out.len() - start > timing::LARGE_BYTES;
+        let mut is_long = false;
+        if let Some(took_ns) = self.timing.after(spec.id, large, turn.node) {
+            watch_slowness(turn, spec, asked.args, took_ns);
+            is_long = took_ns > LONG_NS;
+        }
+        if turn.session.secret_args != 0 {
+            turn.session.secret_args = 0;
+        }
+        match action {
+            Action::Continue if is_long => Stop::Long,
+            Action::Continue => Stop::Done,
+            Action::NewLimits => Stop::NewLimits,
+            Action::Close => Stop::Close,
+            Action::Errand(errand) => Stop::Errand {
+                errand,
+                is_heard: true,
+            },
+        }
+    }
+
+    #[inline]
+    fn handle(
+        &mut self,
+        turn: &mut Turn<'_>,
+        spec: &'static CommandSpec,
+        handler: Handler,
+        asked: &Asked<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Action, ErrorReply> {
+        let protocol = turn.session.protocol;
+        let mut call = Call {
+            spec,
+            args: asked.args,
+            hashes: asked.hashes,
+            store: turn.store,
+            identity: turn.identity,
+            session: turn.session,
+            node: turn.node,
+            reply: ReplyWriter::new(out, protocol),
+            now_ms: turn.now_ms,
+        };
+        handler(&mut call)
+    }
+}
+
+/// A command that does not run gets an error.
+#[cold]
+fn refuse(
+    turn: &mut Turn<'_>,
+    error: &ErrorReply,
+    spec: Option<&'static CommandSpec>,
+    args: Args<'_>,
+    out: &mut Vec<u8>,
+) -> Stop {
+    match spec {
+        Some(spec) => turn.node.stats.command_rejected(spec.id),
+        None if gates::is_http(args) => {
+            static SPEAKS_HTTP: Throttle = Throttle::new();
+            if let Some(left_out) = SPEAKS_HTTP.admit(turn.now_ms) {
+                warn!(
+                    peer = turn.identity.address,
+                    left_out, "closed: speaks HTTP"
+                );
+            }
+            return Stop::Close;
+        }
+        None => {}
+    }
+    let start = out.len();
+    write_error(turn, error, start, out);
+    Stop::Done
+}
+
+#[cold]
+pub(super) fn write_error(
+    turn: &mut Turn<'_>,
+    error: &ErrorReply,
+    start: usize,
+    out: &mut Vec<u8>,
+) {
+    ReplyWriter::new(out, turn.session.protocol).error(error);
+    turn.node.stats.error_replied(&out[start..]);
+}
+
+/// Tells the slow log and the latency monitor of a command that was timed alone.
+pub(super) fn watch_slowness(
+    turn: &mut Turn<'_>,
+    spec: &CommandSpec,
+    args: Args<'_>,
+    took_ns: u64,
+) {
+    let (took_us, took_ms) = (took_ns / 1_000, took_ns / 1_000_000);
+    let hot = &turn.node.settings.hot;
+    let latency_ms = hot.latency_threshold_ms;
+    if latency_ms > 0 && took_ms >= latency_ms {
+        let event = if spec.flags.contains(CommandFlags::FAST) {
+            "fast-command"
+        } else {
+            "command"
+        };
+        turn.node.latency.add(event, turn.now_ms / 1_000, took_ms);
+    }
+    let threshold = u64::try_from(hot.slowlog_threshold_us);
+    if threshold.is_ok_and(|threshold_us| took_us >= threshold_us)
+        && !spec.flags.contains(CommandFlags::SKIP_SLOWLOG)
+    {
+        let entry = SlowlogEntry::new(
+            (turn.now_ms / 1_000, took_us),
+            (args.iter_from(0), turn.session.secret_args),
+            (&turn.identity.address, &turn.session.name),
+        );
+        turn.node.slowlog.push(entry, hot.slowlog_max_len);
+    }
+}

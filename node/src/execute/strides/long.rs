@@ -1,0 +1,152 @@
+//! Commands over very many keys, or very many bytes, for which others do not wait: a while of work, then the others' turns, until it is over.
+//! Pure. Never: waits. Invariant: from [`LongCommand::begin`] to its end its keys are held; what it changes is one unit of the effects.
+
+use super::{Strides, stride_from};
+use crate::commands::{Call, Combination, FIRST_KEY};
+use crate::execute::perform::{watch_slowness, write_error};
+use crate::execute::{Executor, Turn};
+use crate::node_state::Hold;
+use shared::command::{self, CommandFlags, CommandSpec};
+use shared::resp::{Args, ErrorReply, ReplyWriter};
+
+/// How long a command goes on before others have their turn, ns.
+const GO_ON_NS: u64 = 500_000;
+
+/// A command under way for which others do not wait.
+#[derive(Debug)]
+pub(crate) struct LongCommand {
+    spec: &'static CommandSpec,
+    work: Work,
+    /// The argument up to which its keys are marked.
+    marked: usize,
+    took_ns: u64,
+    /// What it has replied so far.
+    reply: Vec<u8>,
+}
+
+/// What there is so much of.
+#[derive(Debug)]
+enum Work {
+    /// Keys.
+    Keys(Strides),
+    /// Bytes of strings that are combined; nothing before the first step.
+    Bytes(Option<Combination>),
+}
+
+/// How far a [`LongCommand`] has come.
+#[derive(Debug)]
+pub(crate) enum LongEnd {
+    /// It goes on after the others' turn.
+    NotYet(LongCommand),
+    /// It is over; its reply.
+    Over(Vec<u8>),
+}
+
+impl Executor {
+    /// A command that was just found to be one for [`crate::execute::Wait::OthersTurns`]. From now on others are kept from its keys, until it is over.
+    ///
+    /// # Panics
+    /// When it was not: our mistake.
+    pub(crate) fn begin(&mut self, turn: &mut Turn<'_>, args: Args<'_>) -> LongCommand {
+        let spec = command::resolve(args).expect("a command that passed the gates");
+        assert!(turn.node.hold.is_none(), "one at a time");
+        let writes = spec.flags.contains(CommandFlags::WRITE);
+        let keys = args.len() / spec.key_step();
+        turn.node.hold = Some(Hold::new(turn.identity.id, writes, keys));
+        if writes {
+            turn.store.begin_unit();
+        }
+        turn.session.last_command = Some(spec);
+        let work = match Strides::of(spec, args) {
+            Some(strides) => Work::Keys(strides),
+            None => Work::Bytes(None),
+        };
+        LongCommand {
+            spec,
+            work,
+            marked: FIRST_KEY,
+            took_ns: 0,
+            reply: Vec::new(),
+        }
+    }
+
+    /// Goes on with a long command for a while.
+    pub(crate) fn go_on(
+        &mut self,
+        turn: &mut Turn<'_>,
+        mut long: LongCommand,
+        args: Args<'_>,
+    ) -> LongEnd {
+        let began = self.watch().read();
+        let result = loop {
+            match self.step(turn, &mut long, args) {
+                Ok(false) => {}
+                Ok(true) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+            if self.watch().since_ns(began) > GO_ON_NS {
+                long.took_ns += self.watch().since_ns(began);
+                return LongEnd::NotYet(long);
+            }
+        };
+        turn.node.hold = None;
+        let spec = long.spec;
+        if spec.flags.contains(CommandFlags::WRITE) {
+            turn.store.end_unit();
+        }
+        if let Err(error) = result {
+            turn.node.stats.command_failed(spec.id);
+            long.reply.clear();
+            write_error(turn, &error, 0, &mut long.reply);
+        }
+        let took_ns = long.took_ns + self.watch().since_ns(began);
+        turn.node.stats.command_took(spec.id, took_ns);
+        watch_slowness(turn, spec, args, took_ns);
+        LongEnd::Over(long.reply)
+    }
+
+    /// A small part of the work; whether it was the last.
+    fn step(
+        &mut self,
+        turn: &mut Turn<'_>,
+        long: &mut LongCommand,
+        args: Args<'_>,
+    ) -> Result<bool, ErrorReply> {
+        if long.marked < args.len() {
+            long.marked = mark(turn, long.spec, long.marked, args);
+            return Ok(false);
+        }
+        match &mut long.work {
+            Work::Keys(strides) => {
+                self.stride(turn, strides, args, &mut long.reply)?;
+                Ok(strides.is_over())
+            }
+            Work::Bytes(combination) => {
+                let mut call = Call {
+                    spec: long.spec,
+                    args,
+                    hashes: &[],
+                    store: turn.store,
+                    reply: ReplyWriter::new(&mut long.reply, turn.session.protocol),
+                    identity: turn.identity,
+                    session: turn.session,
+                    node: turn.node,
+                    now_ms: turn.now_ms,
+                };
+                Combination::go_on(combination, &mut call)
+            }
+        }
+    }
+}
+
+/// Marks the keys of one stride; where the next begins. Of a command that is not one for strides, words that are no keys are marked too: nobody minds.
+fn mark(turn: &mut Turn<'_>, spec: &CommandSpec, from: usize, args: Args<'_>) -> usize {
+    let part = stride_from(from, spec, args);
+    let end = part.end;
+    if let Some(hold) = &mut turn.node.hold {
+        for index in part.step_by(spec.key_step()) {
+            hold.mark(turn.store.hash(args.at(index)));
+        }
+    }
+    end
+}
