@@ -40,6 +40,10 @@ pub use key::{DbIndex, Key, KeyHash};
 pub use keyspace::{ExpectedEntries, Store};
 pub use upkeep::EXPIRE_SLICE;
 pub use value::{
+    AddRule, Added, Bound, Comparison, Existence, Hash, HashRef, Leaves, Limits, List, ListRef,
+    Position, Put, Set, SetEncoding, SetRef, SortedSet, SortedSetRef,
+};
+pub use value::{
     ExpiryChange, StoreFull, StringEncoding, StringValue, Usage, Value, canonical_integer,
 };
 

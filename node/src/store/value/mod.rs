@@ -1,5 +1,37 @@
-//! What a key may hold, and how it is shown to commands.
+//! What a key may hold, and how it is shown to commands; below, the structures that hold collections.
 //! Pure.
+//!
+//! ```text
+//! hash, set ─ table ─ linear ┐
+//! sorted_set ┬ tree          ├─ leaves (blocks by number, long strings) ─ slabs, extents
+//!            └ member_index ─┤
+//! list ─ tree                ┘   block, codes, frame, packed: how elements lie in a block
+//! ```
+
+mod block;
+mod chance;
+mod codes;
+mod elements;
+mod frame;
+mod hash;
+mod leaves;
+mod limits;
+mod linear;
+mod list;
+mod member_index;
+mod packed;
+mod set;
+mod sorted_set;
+mod table;
+mod tree;
+
+pub use elements::Position;
+pub use hash::{Hash, HashRef, Put};
+pub use leaves::Leaves;
+pub use limits::Limits;
+pub use list::{List, ListRef};
+pub use set::{Set, SetEncoding, SetRef};
+pub use sorted_set::{AddRule, Added, Bound, Comparison, Existence, SortedSet, SortedSetRef};
 
 /// A value as it is stored. More types join with later issues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
