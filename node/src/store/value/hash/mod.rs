@@ -1,9 +1,9 @@
 //! [`Hash`]: fields and their values.
 //! Pure.
 
-use super::Limits;
 use super::elements::{Elements, ElementsRef, Position, free_blob};
 use super::leaves::Leaves;
+use super::limits::{FREED_AT_ONCE, Limits};
 use crate::store::{StoreFull, StringValue};
 
 /// A hash to be changed.
@@ -26,9 +26,6 @@ pub enum Put {
     /// It had another value.
     Replaced,
 }
-
-/// Leaves that are freed in one step: some 10 µs.
-pub(in crate::store::value) const FREED_AT_ONCE: usize = 16;
 
 impl Default for Hash {
     fn default() -> Self {

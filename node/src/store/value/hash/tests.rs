@@ -275,3 +275,66 @@ fn leaves_of_long_values_stay_within_their_bound() {
     free_all(&mut hash, &mut leaves);
     assert_eq!(leaves.live_bytes(), 0);
 }
+
+#[test]
+fn a_leaf_that_is_too_long_keeps_its_longest_strings_elsewhere() {
+    let mut leaves = Leaves::new(1);
+    let mut hash = Hash::default();
+    // Names that no split of the first ten bits parts.
+    let together = |leaves: &Leaves, name: &[u8]| leaves.sought(name).hash & 0x3ff == 5;
+    let names: Vec<Vec<u8>> = (0..200_000_u32)
+        .map(|number| format!("{number:0>100}").into_bytes())
+        .filter(|name| together(&leaves, name))
+        .take(60)
+        .collect();
+    assert_eq!(names.len(), 60);
+    let value = |round: usize| vec![b'a' + u8::try_from(round).unwrap(); 100 + round];
+    for number in 0..1000 {
+        let field = format!("f{number}");
+        hash.set(&mut leaves, field.as_bytes(), b"1", &LIMITS)
+            .unwrap();
+    }
+    for round in 0..3 {
+        for name in &names {
+            hash.set(&mut leaves, name, &value(round), &LIMITS).unwrap();
+        }
+        for name in &names {
+            let found = hash.view().get(&leaves, name).map(owned);
+            assert_eq!(found, Some(value(round)));
+        }
+        let own = hash.view().bytes(&leaves) - leaves.live_bytes();
+        assert!(own < 8000, "directory and counters: {own}");
+    }
+    // More than a leaf could hold, so some are elsewhere; all come back and all is given back.
+    assert_eq!(contents(&hash, &leaves, 9).len(), 1060);
+    for name in &names {
+        assert!(hash.remove(&mut leaves, name));
+        assert_eq!(hash.view().get(&leaves, name), None);
+    }
+    free_all(&mut hash, &mut leaves);
+    assert_eq!(leaves.live_bytes(), 0);
+}
+
+#[test]
+fn a_full_store_refuses_a_field_and_keeps_what_there_is() {
+    let mut leaves = Leaves::with_limit(1, 120);
+    let mut hash = Hash::default();
+    let mut plain = HashMap::new();
+    let mut number = 0;
+    loop {
+        let field = text(number * 23 + 7);
+        let value = vec![b'v'; 300 + usize::try_from(number % 100).unwrap()];
+        match hash.set(&mut leaves, &field, &value, &LIMITS) {
+            Ok(_) => plain.insert(field, value),
+            Err(StoreFull) => break,
+        };
+        number += 1;
+    }
+    assert!(plain.len() > 500);
+    assert_eq!(contents(&hash, &leaves, 50), plain);
+    for field in plain.keys() {
+        assert!(hash.remove(&mut leaves, field));
+    }
+    free_all(&mut hash, &mut leaves);
+    assert_eq!(leaves.live_bytes(), 0);
+}

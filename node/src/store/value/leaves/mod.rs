@@ -1,30 +1,29 @@
 //! [`Leaves`]: the memory of all collections of a database, blocks of up to 4 KiB that are known by number, and the long strings of their elements.
-//! Pure. Never: knows what a block holds.
+//! May touch: the side thread that frees what is large. Never: knows what a block holds.
 //! Invariant: who may grow something calls [`Leaves::reserve`] first, where alone a full store is told; what follows cannot fail halfway.
 //!
-//! A block begins with six bytes: its class (7 bits above a one, so that it is no hole), its length (12), its number (28).
 //! Blocks move when a hole is filled, so nobody keeps a place: numbers lead to places through a table that the mover keeps true.
 
+mod header;
+mod sought;
+
+pub(super) use sought::{Sought, fingerprint, low_half};
+
 use super::block::Block;
-use super::codes::{ELSEWHERE, Elsewhere, Encoded, Stored};
+use super::codes::{Elsewhere, Encoded, Stored};
 use crate::store::extent::{ExtentId, Extents};
 use crate::store::hash::KeyHasher;
 use crate::store::reclaim::Reclaimer;
 use crate::store::slab::{ClassId, Handle, MAX_ENTRY_BYTES, MAX_PAGES, Slabs};
 use crate::store::{StoreFull, StringValue};
+use header::{HEADER_BYTES, Header, ID_BITS, class_of};
 
 /// Names a block for as long as it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LeafId(pub(super) u32);
 
-/// Bytes of a block's own header.
-const HEADER_BYTES: usize = 6;
-
 /// What the longest block holds.
 pub(super) const MAX_LEAF_BYTES: usize = MAX_ENTRY_BYTES - HEADER_BYTES;
-
-/// Bits of a number: 268 million blocks, which are 32 GiB, all that handles reach, at 120 bytes each.
-const ID_BITS: u32 = 28;
 
 /// Places in one piece of the table: 4 KiB, so the table grows without a pause.
 const CHUNK: usize = 1024;
@@ -40,97 +39,6 @@ const IDS_AT_ONCE: u32 = 1024;
 
 /// Moves after a block was freed: two, so that holes become fewer than are made.
 const FILLS: u32 = 2;
-
-/// The header of a block.
-#[derive(Clone, Copy, Debug)]
-struct Header {
-    class: ClassId,
-    len: usize,
-    id: u32,
-}
-
-impl Header {
-    #[expect(clippy::cast_possible_truncation, reason = "masked to their bits")]
-    #[inline]
-    fn read(bytes: &[u8]) -> Self {
-        let word = bytes
-            .first_chunk::<8>()
-            .map_or(0, |chunk| u64::from_le_bytes(*chunk));
-        let class = ClassId::new((word >> 1 & 0x7f) as usize);
-        Self {
-            class: class.expect("a block's class is one of ours"),
-            len: (word >> 8 & 0xfff) as usize,
-            id: (word >> 20) as u32 & ((1 << ID_BITS) - 1),
-        }
-    }
-
-    #[inline]
-    fn write(self, bytes: &mut [u8]) {
-        let word = 1
-            | (self.class.number() as u64) << 1
-            | (self.len as u64) << 8
-            | u64::from(self.id) << 20;
-        bytes[..HEADER_BYTES].copy_from_slice(&word.to_le_bytes()[..HEADER_BYTES]);
-    }
-}
-
-/// The class of a block of so many bytes: every other one above 256, for blocks that grow and shrink change their class half as often.
-#[inline]
-fn class_of(bytes: usize) -> ClassId {
-    if bytes <= 256 {
-        return ClassId::of(bytes);
-    }
-    let step = 1 << ((bytes - 1).ilog2() - 3);
-    ClassId::of(bytes.next_multiple_of(step))
-}
-
-/// What is looked for: an element's text, how it would be written, its hash.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sought<'a> {
-    pub(super) text: &'a [u8],
-    /// `None` for a string that lies elsewhere.
-    pub(super) inline: Option<Encoded<'a>>,
-    pub(super) hash: u64,
-}
-
-impl Sought<'_> {
-    /// Eight bits that are kept beside an element, apart from those that choose its leaf.
-    #[inline]
-    pub(super) fn fingerprint(&self) -> u8 {
-        fingerprint(self.hash)
-    }
-
-    /// The code it would be written with.
-    #[inline]
-    pub(super) fn code(&self) -> u8 {
-        self.inline.map_or(ELSEWHERE, |encoded| encoded.code)
-    }
-
-    /// Whether this is the stored element. A short one may have been moved elsewhere too.
-    #[inline]
-    pub(super) fn is(&self, leaves: &Leaves, stored: Stored<'_>) -> bool {
-        if let Some(place) = stored.elsewhere() {
-            return place.hash == low_half(self.hash)
-                && place.len as usize == self.text.len()
-                && leaves.long(place) == self.text;
-        }
-        self.inline
-            .is_some_and(|encoded| encoded.code == stored.code && encoded.bytes() == stored.bytes)
-    }
-}
-
-/// See [`Sought::fingerprint`].
-#[inline]
-pub(super) fn fingerprint(hash: u64) -> u8 {
-    hash.to_be_bytes()[0]
-}
-
-/// The half of a hash that chooses a leaf.
-#[expect(clippy::cast_possible_truncation, reason = "the half that is wanted")]
-#[inline]
-pub(super) fn low_half(hash: u64) -> u32 {
-    hash as u32
-}
 
 /// Blocks by number; long strings.
 #[derive(Debug)]
@@ -220,7 +128,7 @@ impl Leaves {
     #[inline]
     pub(super) fn bytes(&self, id: LeafId) -> &[u8] {
         let block = self.slabs.bytes(self.place(id));
-        let len = Header::read(block).len;
+        let len = Header::len(block);
         &block[HEADER_BYTES..HEADER_BYTES + len]
     }
 
@@ -228,7 +136,7 @@ impl Leaves {
     #[inline]
     pub(super) fn bytes_mut(&mut self, id: LeafId) -> &mut [u8] {
         let block = self.slabs.bytes_mut(self.place(id));
-        let len = Header::read(block).len;
+        let len = Header::len(block);
         &mut block[HEADER_BYTES..HEADER_BYTES + len]
     }
 

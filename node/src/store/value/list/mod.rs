@@ -7,8 +7,8 @@ mod leaf;
 use super::Limits;
 use super::block::{count, index};
 use super::codes::Stored;
-use super::hash::FREED_AT_ONCE;
 use super::leaves::Leaves;
+use super::limits::FREED_AT_ONCE;
 use crate::store::{StoreFull, StringValue};
 use large::Large;
 

@@ -7,8 +7,8 @@ mod integers;
 use super::block::{FIRST_FLAG, count, count32, has_flag, index};
 use super::chance::below;
 use super::elements::{Elements, ElementsRef, Position, free_blob};
-use super::hash::FREED_AT_ONCE;
 use super::leaves::Leaves;
+use super::limits::FREED_AT_ONCE;
 use super::{Limits, canonical_integer};
 use crate::store::{StoreFull, StringValue};
 

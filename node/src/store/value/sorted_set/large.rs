@@ -2,10 +2,10 @@
 //! Pure. Never: takes a step whose size depends on how many members there are, but for a scan among equal scores.
 
 use super::leaf::{self, Parts, View};
-use crate::store::value::block::{count, count32, index};
+use crate::store::value::block::{count, count32};
 use crate::store::value::codes::{Encoded, Stored};
 use crate::store::value::leaves::{LeafId, Leaves, MAX_LEAF_BYTES, Sought};
-use crate::store::value::member_index::{MemberIndex, Spot, Trace};
+use crate::store::value::member_index::{MemberIndex, Spot};
 use crate::store::value::tree::{Key, Path, Separator, Tree};
 use crate::store::{StoreFull, StringValue};
 
@@ -13,14 +13,14 @@ use crate::store::{StoreFull, StringValue};
 const TARGET: usize = 768;
 
 /// Cache lines asked for before a leaf is searched.
-const PREFETCHED_LINES: usize = 12;
+pub(super) const PREFETCHED_LINES: usize = 12;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Large {
-    tree: Tree,
-    index: MemberIndex,
-    count: u64,
+    pub(super) tree: Tree,
+    pub(super) index: MemberIndex,
+    pub(super) count: u64,
     /// Of leaves, nodes and long strings.
     bytes: u64,
     pub(super) large_by_name: bool,
@@ -32,6 +32,13 @@ pub(super) struct Found {
     spot: Spot,
     path: Path,
     nth: usize,
+}
+
+/// Where a member will stand, in a leaf that has room for it.
+struct Room {
+    path: Path,
+    nth: usize,
+    was_split: bool,
 }
 
 impl Found {
@@ -70,7 +77,7 @@ impl Large {
             index,
             count: view.count as u64,
             bytes: longs + leaves.live_bytes() - before,
-            large_by_name: count(blob) > 0 && leaf::is_large_by_name(blob),
+            large_by_name: leaf::is_large_by_name(blob),
         })
     }
 
@@ -156,9 +163,9 @@ impl Large {
         sought: &Sought<'_>,
         member: &Encoded<'_>,
     ) -> Result<(), StoreFull> {
-        self.make_room(leaves, score, sought, member)?;
+        let room = self.make_room(leaves, score, sought, member)?;
         self.index.insert(leaves, sought.hash, score)?;
-        self.insert(leaves, score, sought, member);
+        self.insert(leaves, &room.path, room.nth, score, member);
         self.count += 1;
         Ok(())
     }
@@ -178,14 +185,18 @@ impl Large {
             (Some(place), _) => Encoded::elsewhere(place),
             (None, None) => return Err(StoreFull),
         };
-        self.make_room(leaves, score, sought, &member)?;
-        // Making room may have moved it.
-        let (path, place) = self.place(leaves, found.spot.score, sought);
-        if let Ok(nth) = place {
-            self.take_out(leaves, &path, nth);
+        let room = self.make_room(leaves, score, sought, &member)?;
+        let (mut path, mut nth) = (found.path, found.nth);
+        if room.was_split {
+            let (moved, place) = self.place(leaves, found.spot.score, sought);
+            let (Ok(new_nth) | Err(new_nth)) = place;
+            (path, nth) = (moved, new_nth);
         }
+        self.take_out(leaves, &path, nth);
         self.index.update(leaves, found.spot, score);
-        self.insert(leaves, score, sought, &member);
+        let (path, place) = self.place(leaves, score, sought);
+        let (Ok(nth) | Err(nth)) = place;
+        self.insert(leaves, &path, nth, score, &member);
         self.bytes = (self.bytes + leaves.live_bytes()).saturating_sub(before);
         Ok(())
     }
@@ -197,15 +208,22 @@ impl Large {
         score: u64,
         sought: &Sought<'_>,
         member: &Encoded<'_>,
-    ) -> Result<(), StoreFull> {
+    ) -> Result<Room, StoreFull> {
+        let mut was_split = false;
         loop {
-            let (path, _) = self.place(leaves, score, sought);
+            let (path, place) = self.place(leaves, score, sought);
             let view = View::new(leaves.bytes(path.leaf()));
             if view.len_with(score, member) <= MAX_LEAF_BYTES || view.count < 2 {
-                return Ok(());
+                let (Ok(nth) | Err(nth)) = place;
+                return Ok(Room {
+                    path,
+                    nth,
+                    was_split,
+                });
             }
             let half = view.count / 2;
             self.split(leaves, &path, half)?;
+            was_split = true;
             leaves.reserve()?;
         }
     }
@@ -213,24 +231,23 @@ impl Large {
     fn insert(
         &mut self,
         leaves: &mut Leaves,
+        path: &Path,
+        nth: usize,
         score: u64,
-        sought: &Sought<'_>,
         member: &Encoded<'_>,
     ) {
-        let (path, place) = self.place(leaves, score, sought);
-        let (Ok(nth) | Err(nth)) = place;
         let id = path.leaf();
         leaf::insert(&mut leaves.block(id), nth, 0, score, member);
-        self.tree.add(leaves, &path, 1);
+        self.tree.add(leaves, path, 1);
         let bytes = leaves.bytes(id);
         let members = count(bytes);
         if bytes.len() > TARGET && members > 1 {
-            let is_last = nth + 1 == members && self.tree.is_last(leaves, &path);
+            let is_last = nth + 1 == members && self.tree.is_last(leaves, path);
             let at = if is_last { nth } else { members / 2 };
             // Without memory for it the leaf stays long until the next insertion.
             leaves
                 .reserve()
-                .and_then(|()| self.split(leaves, &path, at))
+                .and_then(|()| self.split(leaves, path, at))
                 .unwrap_or(());
         }
     }
@@ -321,110 +338,6 @@ impl Large {
             at.is_some()
         })?;
         Some(Found { spot, path, nth })
-    }
-
-    /// Shows members from a rank on, forwards; up to `limit`.
-    pub(super) fn walk<'a>(
-        &self,
-        leaves: &'a Leaves,
-        from: u64,
-        limit: u64,
-        show: &mut dyn FnMut(Stored<'a>, u64),
-    ) {
-        let mut left = limit.min(self.count.saturating_sub(from));
-        if left == 0 {
-            return;
-        }
-        let (mut path, mut nth) = self.tree.find_rank(leaves, from);
-        loop {
-            let view = View::new(leaves.bytes(path.leaf()));
-            let end = view.count.min(nth.saturating_add(index(left)));
-            for (member, score) in view.members(nth, end) {
-                show(member, score);
-            }
-            left -= (end - nth) as u64;
-            nth = 0;
-            if left == 0 || !self.tree.next(leaves, &mut path) {
-                return;
-            }
-            leaves.prefetch(path.leaf(), PREFETCHED_LINES);
-        }
-    }
-
-    /// Shows members from a rank on, backwards; up to `limit`.
-    pub(super) fn walk_back<'a>(
-        &self,
-        leaves: &'a Leaves,
-        from: u64,
-        limit: u64,
-        show: &mut dyn FnMut(Stored<'a>, u64),
-    ) {
-        let from = from.min(self.count.saturating_sub(1));
-        let mut left = limit.min(from + 1).min(self.count);
-        if left == 0 {
-            return;
-        }
-        let (mut path, nth) = self.tree.find_rank(leaves, from);
-        let mut end = nth + 1;
-        loop {
-            let view = View::new(leaves.bytes(path.leaf()));
-            let begin = end.saturating_sub(index(left));
-            for (member, score) in view.members_reversed(begin, end) {
-                show(member, score);
-            }
-            left -= (end - begin) as u64;
-            if left == 0 || !self.tree.previous(leaves, &mut path) {
-                return;
-            }
-            leaves.prefetch(path.leaf(), PREFETCHED_LINES);
-            end = count(leaves.bytes(path.leaf()));
-        }
-    }
-
-    /// A step of a scan in the order of hashes. The members are looked up by their scores: among equal ones each is asked whether it is meant.
-    pub(super) fn scan(
-        &self,
-        leaves: &Leaves,
-        cursor: u32,
-        show: &mut dyn FnMut(Stored<'_>, u64),
-    ) -> u32 {
-        let mut traces = Vec::new();
-        let next = self.index.scan(leaves, cursor, &mut traces);
-        for equal in traces.chunk_by(|one, other| one.score == other.score) {
-            self.show_traces(leaves, equal, show);
-        }
-        next
-    }
-
-    /// Shows the members that these traces, of one score, are of.
-    fn show_traces(
-        &self,
-        leaves: &Leaves,
-        traces: &[Trace],
-        show: &mut dyn FnMut(Stored<'_>, u64),
-    ) {
-        let score = traces[0].score;
-        let mut path = self.tree.find(leaves, Key { score, text: b"" });
-        let first = View::new(leaves.bytes(path.leaf()));
-        let mut nth = first.before(leaves, Key { score, text: b"" });
-        let mut left = traces.len();
-        loop {
-            let view = View::new(leaves.bytes(path.leaf()));
-            for (member, own) in view.members(nth, view.count) {
-                if own != score || left == 0 {
-                    return;
-                }
-                let hash = leaves.hash_of(member);
-                if traces.iter().any(|trace| trace.is(hash)) {
-                    show(member, score);
-                    left -= 1;
-                }
-            }
-            nth = 0;
-            if !self.tree.next(leaves, &mut path) {
-                return;
-            }
-        }
     }
 
     /// Frees up to `limit` leaves; says whether any is left.

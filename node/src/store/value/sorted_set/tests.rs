@@ -1,6 +1,7 @@
 //! Sorted sets against an ordered set and a map, small and large.
 
 use super::*;
+use crate::store::value::chance::below;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 const LIMITS: Limits = Limits {
@@ -325,4 +326,35 @@ fn names_follow_the_limits_and_survive_as_a_blob() {
         shown(&copy, &leaves, 0, 1000),
         shown(&set, &leaves, 0, 1000)
     );
+}
+
+#[test]
+fn a_full_store_refuses_members_and_keeps_what_there_is() {
+    let mut leaves = Leaves::with_limit(1, 120);
+    let mut set = SortedSet::default();
+    let mut plain: HashMap<Vec<u8>, u64> = HashMap::new();
+    let (mut chance, mut refused) = (8, 0);
+    let mut number = 0;
+    while refused < 300 {
+        let member = if refused > 0 && refused % 2 == 0 {
+            text(below(&mut chance, number))
+        } else {
+            number += 1;
+            text(number - 1)
+        };
+        let new = score(3, &mut chance);
+        match set.add(&mut leaves, new, &member, AddRule::default(), &LIMITS) {
+            Ok(_) => drop(plain.insert(member, ordered(new))),
+            Err(StoreFull) => refused += 1,
+        }
+    }
+    assert!(plain.len() > 200);
+    let found = shown(&set, &leaves, 0, u64::MAX);
+    assert_eq!(found.len(), plain.len());
+    assert!(found.iter().all(|(score, member)| plain[member] == *score));
+    for member in plain.keys() {
+        assert!(set.remove(&mut leaves, member).is_some());
+    }
+    while set.free_some(&mut leaves) {}
+    assert_eq!(leaves.live_bytes(), 0);
 }

@@ -124,8 +124,8 @@ impl Layout {
 
 /// The text of a separator.
 #[inline]
-fn text<'a>(leaves: &'a Leaves, bytes: &'a [u8], nth: usize) -> &'a [u8] {
-    let (begin, end, is_elsewhere) = layout(bytes).text(bytes, nth);
+fn text<'a>(leaves: &'a Leaves, bytes: &'a [u8], layout: Layout, nth: usize) -> &'a [u8] {
+    let (begin, end, is_elsewhere) = layout.text(bytes, nth);
     let text = &bytes[begin..end];
     if is_elsewhere {
         leaves.long(Elsewhere::read(text))
@@ -164,9 +164,10 @@ pub(super) fn child_of_key(leaves: &Leaves, bytes: &[u8], key: Key<'_>) -> usize
             0 => 1,
             score => not_above(scores, score - 1).max(1),
         };
+        let layout = layout(bytes);
         while low < high {
             let middle = low.midpoint(high);
-            if text(leaves, bytes, middle).cmp(key.text) == Ordering::Greater {
+            if text(leaves, bytes, layout, middle).cmp(key.text) == Ordering::Greater {
                 high = middle;
             } else {
                 low = middle + 1;
