@@ -66,8 +66,9 @@ impl KeyHasher {
         KeyHash(slot << SEEDED_BITS | self.seeded(key) >> (64 - SEEDED_BITS))
     }
 
+    /// Sixty-four seeded bits, without a slot: for what lies inside of a key.
     #[inline]
-    fn seeded(&self, key: &[u8]) -> u64 {
+    pub(super) fn seeded(&self, key: &[u8]) -> u64 {
         let [first, second, third] = self.secrets;
         let len = key.len();
         let mut sum = first;

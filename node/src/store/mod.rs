@@ -51,6 +51,10 @@ pub use key::{DbIndex, Key, KeyHash};
 pub use keyspace::{ExpectedEntries, Store, Usage};
 pub use slot::{ExpiryChange, Slot};
 pub use upkeep::{EXPIRE_SLICE, Eviction};
+pub use value::{
+    AddRule, Added, Bound, Comparison, Existence, Hash, HashRef, Leaves, Limits, List, ListRef,
+    Position, Put, Set, SetEncoding, SetRef, SortedSet, SortedSetRef,
+};
 pub use value::{StringEdit, StringEncoding, StringRef};
 
 #[cfg(test)]

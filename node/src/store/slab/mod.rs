@@ -173,6 +173,16 @@ impl Slabs {
         self.trim(class);
     }
 
+    /// Copies the first `bytes` of the place `from` to the place `to`, another one.
+    pub(in crate::store) fn copy(&mut self, from: Handle, to: Handle, bytes: usize) {
+        self.pages.copy(from, to, bytes);
+    }
+
+    /// Makes sure that so many pages can be had without a refusal.
+    pub(in crate::store) fn reserve(&mut self, pages: usize) -> Result<(), StoreFull> {
+        self.pages.reserve(pages)
+    }
+
     /// Drops holes at the end of a class, and pages that hold nothing then.
     fn trim(&mut self, class: ClassId) {
         for _ in 0..TRIM_LIMIT {
@@ -236,6 +246,16 @@ impl Slabs {
         if let Some(address) = self.pages.address(handle) {
             prefetch(address);
             prefetch(address.wrapping_add(64));
+        }
+    }
+
+    /// Asks for that many cache lines from `handle` on; any handle may be given.
+    #[inline]
+    pub(in crate::store) fn prefetch_lines(&self, handle: Handle, lines: usize) {
+        if let Some(address) = self.pages.address(handle) {
+            for line in 0..lines {
+                prefetch(address.wrapping_add(line * 64));
+            }
         }
     }
 

@@ -67,6 +67,19 @@ impl Pages {
         Ok(page)
     }
 
+    /// Makes sure that [`Pages::take`] will succeed so many times.
+    pub(super) fn reserve(&mut self, pages: usize) -> Result<(), StoreFull> {
+        let free = self.spare.len() + self.returned.len();
+        let wanted = self.earliest.len() + pages.saturating_sub(free);
+        if wanted > self.limit as usize {
+            return Err(StoreFull);
+        }
+        while wanted > self.regions.len() * PAGES_PER_REGION {
+            self.regions.add()?;
+        }
+        Ok(())
+    }
+
     /// Takes back a page that holds nothing any more.
     pub(super) fn give_back(&mut self, page: u32) {
         self.forget_stale(page);
@@ -95,6 +108,15 @@ impl Pages {
         let region = self.regions.bytes_mut(handle.region()).first_chunk_mut();
         let region: &mut [u8; REGION_BYTES] = region.expect("regions are of one size");
         &mut region[handle.offset_in_region()..]
+    }
+
+    /// Copies bytes from one place to another; the two do not overlap.
+    pub(super) fn copy(&mut self, from: Handle, to: Handle, bytes: usize) {
+        self.regions.copy(
+            (from.region(), from.offset_in_region()),
+            (to.region(), to.offset_in_region()),
+            bytes,
+        );
     }
 
     /// An address to prefetch; `None` for a handle that points nowhere.

@@ -47,6 +47,22 @@ impl Regions {
         &mut self.regions[region]
     }
 
+    /// Copies bytes from one (region, offset) to another.
+    pub(in crate::store) fn copy(
+        &mut self,
+        from: (usize, usize),
+        to: (usize, usize),
+        bytes: usize,
+    ) {
+        if from.0 == to.0 {
+            self.regions[from.0].copy_within(from.1..from.1 + bytes, to.1);
+            return;
+        }
+        let both = self.regions.get_disjoint_mut([from.0, to.0]);
+        let [source, target] = both.expect("both regions are there");
+        target[to.1..to.1 + bytes].copy_from_slice(&source[from.1..from.1 + bytes]);
+    }
+
     /// Where a region begins, to prefetch from; `None` when there is no such region.
     #[inline]
     pub(in crate::store) fn address(&self, region: usize) -> Option<*const u8> {

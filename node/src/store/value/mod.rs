@@ -10,7 +10,39 @@
 //! 4. The large form implements [`Large`](super::object::Large): its bytes to the byte, a copy, and how a slice of it is freed. The store then counts it, moves it between databases and frees it.
 //! 5. Handlers: `HashRef::of(call.store.get(db, key))`, `HashEdit::of(call.store.slot(db, key))?.set(field, value)`. They never write effects.
 //! 6. The plain keyspace of the tests (`store/plain.rs`) learns the type as well, and the model test compares the two.
+//!
+//! The structures that large collections are made of:
+//!
+//! ```text
+//! hash, set ─ table ─ linear ┐
+//! sorted_set ┬ tree          ├─ leaves (blocks by number, long strings) ─ slabs, extents
+//!            └ member_index ─┤
+//! list ─ tree                ┘   block, codes, frame, packed: how elements lie in a block
+//! ```
 
+mod block;
+mod chance;
+mod codes;
+mod elements;
+mod frame;
+mod hash;
+mod leaves;
+mod limits;
+mod linear;
+mod list;
+mod member_index;
+mod packed;
+mod set;
+mod sorted_set;
 mod string;
+mod table;
+mod tree;
 
+pub use elements::Position;
+pub use hash::{Hash, HashRef, Put};
+pub use leaves::Leaves;
+pub use limits::Limits;
+pub use list::{List, ListRef};
+pub use set::{Set, SetEncoding, SetRef};
+pub use sorted_set::{AddRule, Added, Bound, Comparison, Existence, SortedSet, SortedSetRef};
 pub use string::{StringEdit, StringEncoding, StringRef};

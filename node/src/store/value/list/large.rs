@@ -1,0 +1,321 @@
+//! A large list: leaves in a tree by rank.
+//! Pure. Never: takes a step whose size depends on how many elements there are.
+
+use super::leaf;
+use crate::store::StoreFull;
+use crate::store::value::block::{Block, count, count32, index};
+use crate::store::value::codes::{Encoded, Stored};
+use crate::store::value::leaves::{LeafId, Leaves, MAX_LEAF_BYTES};
+use crate::store::value::tree::{Path, Separator, Tree};
+
+/// Bytes beyond which a leaf takes no more elements.
+const TARGET: usize = 2048;
+
+/// Cache lines asked for of the next leaf of a walk.
+const PREFETCHED_LINES: usize = 32;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Large {
+    tree: Tree,
+    count: u64,
+    /// Of leaves, nodes and long strings.
+    bytes: u64,
+}
+
+impl Large {
+    /// The elements of a small one, which becomes the first leaf as it is. Room is reserved.
+    pub(super) fn from_blob(leaves: &mut Leaves, blob: &[u8]) -> Self {
+        let before = leaves.live_bytes();
+        let first = leaves.alloc(blob.len());
+        leaves.bytes_mut(first).copy_from_slice(blob);
+        let longs: u64 = leaf::elements(blob, 0, count(blob))
+            .filter_map(Stored::elsewhere)
+            .map(|place| leaves.long_cost(place))
+            .sum();
+        Self {
+            tree: Tree::by_rank(first),
+            count: count(blob) as u64,
+            bytes: longs + leaves.live_bytes() - before,
+        }
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// All bytes taken.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes + size_of::<Self>() as u64
+    }
+
+    /// The element of a rank.
+    pub(super) fn get<'a>(&self, leaves: &'a Leaves, rank: u64) -> Option<Stored<'a>> {
+        if rank >= self.count {
+            return None;
+        }
+        let (path, nth) = self.tree.find_rank(leaves, rank);
+        Some(leaf::element(leaves.bytes(path.leaf()), nth))
+    }
+
+    /// Puts an element before the one of this rank, or behind all. Room is reserved.
+    pub(super) fn insert(
+        &mut self,
+        leaves: &mut Leaves,
+        rank: u64,
+        text: &[u8],
+    ) -> Result<(), StoreFull> {
+        let before = leaves.live_bytes();
+        let element = leaves.encode(text)?;
+        let inserted = self.insert_kept(leaves, rank, &element);
+        if inserted.is_err() {
+            leaves.discard(Stored {
+                code: element.code,
+                bytes: element.bytes(),
+            });
+        }
+        self.bytes = (self.bytes + leaves.live_bytes()).saturating_sub(before);
+        inserted
+    }
+
+    fn insert_kept(
+        &mut self,
+        leaves: &mut Leaves,
+        rank: u64,
+        element: &Encoded<'_>,
+    ) -> Result<(), StoreFull> {
+        loop {
+            let (path, nth) = self.tree.find_rank(leaves, rank);
+            let id = path.leaf();
+            let bytes = leaves.bytes(id);
+            let elements = count(bytes);
+            if elements == 0 || bytes.len() + leaf::cost(element) <= TARGET {
+                leaf::insert(&mut leaves.block(id), nth, element);
+                self.tree.add(leaves, &path, 1);
+            } else if rank == self.count || rank == 0 {
+                self.tree.add(leaves, &path, 1);
+                self.add_leaf(leaves, &path, rank == 0, element);
+            } else {
+                self.halve(leaves, &path);
+                leaves.reserve()?;
+                continue;
+            }
+            self.count += 1;
+            return Ok(());
+        }
+    }
+
+    /// A new leaf for an element at an outer end.
+    fn add_leaf(
+        &mut self,
+        leaves: &mut Leaves,
+        path: &Path,
+        is_front: bool,
+        element: &Encoded<'_>,
+    ) {
+        let id = path.leaf();
+        let elements = count32(count(leaves.bytes(id)));
+        let right = leaves.alloc(leaf::EMPTY.len());
+        leaves.bytes_mut(right).copy_from_slice(&leaf::EMPTY);
+        let (single, sizes) = if is_front {
+            // The old elements move on to the new leaf, for that stands behind.
+            move_all(leaves, id, right);
+            (id, (1, elements))
+        } else {
+            (right, (elements, 1))
+        };
+        leaf::insert(&mut leaves.block(single), 0, element);
+        self.tree
+            .split_leaf(leaves, path, right, sizes, Separator::LEAST);
+    }
+
+    /// Parts a leaf of two elements or more.
+    fn halve(&mut self, leaves: &mut Leaves, path: &Path) {
+        let id = path.leaf();
+        let elements = count(leaves.bytes(id));
+        let half = elements / 2;
+        let mut scratch = leaves.borrow_scratch();
+        scratch.extend_from_slice(leaves.bytes(id));
+        let right = leaves.alloc(leaf::EMPTY.len());
+        leaves.bytes_mut(right).copy_from_slice(&leaf::EMPTY);
+        leaf::append(&mut leaves.block(right), &scratch, half);
+        leaves.return_scratch(scratch);
+        leaf::remove(&mut leaves.block(id), half, elements);
+        let sizes = (count32(half), count32(elements - half));
+        self.tree
+            .split_leaf(leaves, path, right, sizes, Separator::LEAST);
+    }
+
+    /// Writes another element at a rank that there is. Room is reserved.
+    pub(super) fn set(
+        &mut self,
+        leaves: &mut Leaves,
+        rank: u64,
+        text: &[u8],
+    ) -> Result<(), StoreFull> {
+        let before = leaves.live_bytes();
+        let element = leaves.encode(text)?;
+        let (mut path, mut nth) = self.tree.find_rank(leaves, rank);
+        if leaves.bytes(path.leaf()).len() + leaf::cost(&element) > MAX_LEAF_BYTES {
+            self.halve(leaves, &path);
+            (path, nth) = self.tree.find_rank(leaves, rank);
+        }
+        let id = path.leaf();
+        let old = leaf::element(leaves.bytes(id), nth).elsewhere();
+        leaf::replace(&mut leaves.block(id), nth, &element);
+        if let Some(place) = old {
+            leaves.discard_long(place);
+        }
+        self.bytes = (self.bytes + leaves.live_bytes()).saturating_sub(before);
+        Ok(())
+    }
+
+    /// Takes up to `limit` elements out of the leaf of this rank, from it on; how many there were.
+    pub(super) fn remove_some(&mut self, leaves: &mut Leaves, rank: u64, limit: u64) -> u64 {
+        if rank >= self.count || limit == 0 {
+            return 0;
+        }
+        let before = leaves.live_bytes();
+        let (path, nth) = self.tree.find_rank(leaves, rank);
+        let id = path.leaf();
+        let elements = count(leaves.bytes(id));
+        let end = elements.min(nth.saturating_add(index(limit)));
+        self.discard(leaves, id, nth, end);
+        leaf::remove(&mut leaves.block(id), nth, end);
+        let gone = (end - nth) as u64;
+        self.tree
+            .add(leaves, &path, -count32(end - nth).cast_signed());
+        self.count -= gone;
+        if end - nth == elements {
+            if self.tree.remove_leaf(leaves, &path) {
+                leaves.free(id);
+            }
+        } else if rank > 0 && rank < self.count {
+            // Leaves at the ends are left alone: what is pushed there next would part them again.
+            self.merge(leaves, &path);
+        }
+        self.bytes = (self.bytes + leaves.live_bytes()).saturating_sub(before);
+        gone
+    }
+
+    /// Gives up what elements keep elsewhere.
+    fn discard(&self, leaves: &mut Leaves, id: LeafId, from: usize, end: usize) {
+        let longs: Vec<_> = leaf::elements(leaves.bytes(id), from, end)
+            .filter_map(Stored::elsewhere)
+            .collect();
+        for place in longs {
+            leaves.discard_long(place);
+        }
+    }
+
+    /// Merges a short leaf with the one to its right when both are.
+    fn merge(&mut self, leaves: &mut Leaves, path: &Path) {
+        let id = path.leaf();
+        let len = leaves.bytes(id).len();
+        if len >= TARGET * 2 / 5 {
+            return;
+        }
+        let Some(sibling) = self.tree.sibling(leaves, path) else {
+            return;
+        };
+        let right = sibling.leaf();
+        if len + leaves.bytes(right).len() > TARGET * 7 / 10 || leaves.reserve().is_err() {
+            return;
+        }
+        let moved = count32(count(leaves.bytes(right))).cast_signed();
+        move_all(leaves, right, id);
+        self.tree.add(leaves, &sibling, -moved);
+        self.tree.add(leaves, path, moved);
+        leaves.free(right);
+        self.tree.remove_leaf(leaves, &sibling);
+    }
+
+    /// Shows elements from a rank on; up to `limit`.
+    pub(super) fn walk<'a>(
+        &self,
+        leaves: &'a Leaves,
+        from: u64,
+        limit: u64,
+        show: &mut dyn FnMut(Stored<'a>),
+    ) {
+        let mut left = limit.min(self.count.saturating_sub(from));
+        if left == 0 {
+            return;
+        }
+        let (mut path, mut nth) = self.tree.find_rank(leaves, from);
+        loop {
+            let bytes = leaves.bytes(path.leaf());
+            let end = count(bytes).min(nth.saturating_add(index(left)));
+            leaf::elements(bytes, nth, end).for_each(&mut *show);
+            left -= (end - nth) as u64;
+            nth = 0;
+            if left == 0 || !self.tree.next(leaves, &mut path) {
+                return;
+            }
+            leaves.prefetch(path.leaf(), PREFETCHED_LINES);
+        }
+    }
+
+    /// Shows elements from a rank on downwards; up to `limit`.
+    pub(super) fn walk_back<'a>(
+        &self,
+        leaves: &'a Leaves,
+        from: u64,
+        limit: u64,
+        show: &mut dyn FnMut(Stored<'a>),
+    ) {
+        let from = from.min(self.count.saturating_sub(1));
+        let mut left = limit.min(from + 1).min(self.count);
+        if left == 0 {
+            return;
+        }
+        let (mut path, nth) = self.tree.find_rank(leaves, from);
+        let mut end = nth + 1;
+        loop {
+            let bytes = leaves.bytes(path.leaf());
+            let begin = end.saturating_sub(index(left));
+            leaf::elements_reversed(bytes, begin, end).for_each(&mut *show);
+            left -= (end - begin) as u64;
+            if left == 0 || !self.tree.previous(leaves, &mut path) {
+                return;
+            }
+            leaves.prefetch(path.leaf(), PREFETCHED_LINES);
+            end = count(leaves.bytes(path.leaf()));
+        }
+    }
+
+    /// Frees up to `limit` leaves; says whether any is left.
+    pub(super) fn free(&mut self, leaves: &mut Leaves, limit: usize) -> bool {
+        let before = leaves.live_bytes();
+        let mut is_left = true;
+        for _ in 0..limit {
+            let (id, is_more) = self.tree.pop_last(leaves);
+            let elements = count(leaves.bytes(id));
+            self.discard(leaves, id, 0, elements);
+            leaves.free(id);
+            is_left = is_more;
+            if !is_left {
+                break;
+            }
+        }
+        self.bytes = (self.bytes + leaves.live_bytes()).saturating_sub(before);
+        is_left
+    }
+
+    #[cfg(test)]
+    pub(super) fn check(&self, leaves: &Leaves) {
+        let elements = self.tree.check(leaves, &|bytes| count(bytes) as u64);
+        assert_eq!(elements, self.count);
+    }
+}
+
+/// Appends all elements of one leaf to another, and leaves it with none.
+fn move_all(leaves: &mut Leaves, from: LeafId, to: LeafId) {
+    let mut scratch = leaves.borrow_scratch();
+    scratch.extend_from_slice(leaves.bytes(from));
+    leaf::append(&mut leaves.block(to), &scratch, 0);
+    leaves.return_scratch(scratch);
+    let mut block = leaves.block(from);
+    block.resize(leaf::EMPTY.len());
+    block.bytes_mut().copy_from_slice(&leaf::EMPTY);
+}
