@@ -28,6 +28,8 @@ const PURE_FOLDERS: &[&str] = &[
     "node/src/store",
     "node/src/client",
     "node/src/log/effect",
+    "node/src/node_state",
+    "node/src/execute",
     "proxy/src/route",
     "proxy/src/pipe/in_flight.rs",
     "proxy/src/client/reply_queue",
