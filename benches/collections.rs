@@ -7,7 +7,7 @@
 )]
 
 use node::store::{
-    AddRule, Bound, Hash, Leaves, Limits, List, Position, Set, SortedSet, StringValue,
+    AddRule, Bound, Hash, Leaves, Limits, List, Position, Set, SortedSet, StringRef,
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
@@ -461,7 +461,7 @@ fn lists(count: u64, bytes: usize) {
     changes("push front", |_| {
         list.push_front(&mut leaves, push, &LIMITS).unwrap();
     });
-    let mut look = |value: StringValue<'_>| {
+    let mut look = |value: StringRef<'_>| {
         black_box(value);
     };
     changes("pop front", |_| {

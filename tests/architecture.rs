@@ -32,6 +32,8 @@ const PURE_FOLDERS: &[&str] = &[
     "node/src/store",
     "node/src/client",
     "node/src/log",
+    "node/src/node_state",
+    "node/src/execute",
     "proxy/src/route",
     "proxy/src/pipe/in_flight.rs",
     "proxy/src/client/reply_queue",

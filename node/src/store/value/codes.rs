@@ -9,8 +9,8 @@
 //! Where element `i` begins is the sum of the lengths before it: no table of offsets. Arrays of codes are read eight at a time.
 
 use super::block::{put_u32, u32_at};
-use super::canonical_integer;
-use crate::store::StringValue;
+use crate::store::StringRef;
+use shared::resp::parse_integer;
 
 /// The longest string that stands in a block itself, and what is subtracted from a greater code for its length.
 const SPECIAL: u8 = 239;
@@ -71,7 +71,7 @@ impl<'a> Encoded<'a> {
     #[inline]
     pub(super) fn inline(text: &'a [u8]) -> Option<Self> {
         let mut small = [0; 12];
-        if let Some(number) = canonical_integer(text) {
+        if let Some(number) = parse_integer(text) {
             let code = Self::integer(number, &mut small);
             return Some(Self { code, small, text });
         }
@@ -140,11 +140,11 @@ impl<'a> Stored<'a> {
 
     /// The integer or string that stands here; meaningless for one that lies elsewhere.
     #[inline]
-    pub(super) fn here(self) -> StringValue<'a> {
+    pub(super) fn here(self) -> StringRef<'a> {
         if self.code <= SPECIAL {
-            return StringValue::Bytes(self.bytes);
+            return StringRef::Bytes(self.bytes);
         }
-        StringValue::Integer(integer(self.bytes))
+        StringRef::Integer(integer(self.bytes))
     }
 }
 
@@ -240,7 +240,7 @@ impl Iterator for Places<'_> {
 #[cfg(test)]
 mod tests {
     use super::{ELSEWHERE, Elsewhere, Encoded, Stored, code_len, places_of, sum_of_lengths};
-    use crate::store::StringValue;
+    use crate::store::StringRef;
     use crate::store::hash::splitmix;
 
     fn stored<'a>(encoded: &'a Encoded<'_>) -> Stored<'a> {
@@ -264,7 +264,7 @@ mod tests {
             let encoded = Encoded::inline(text.as_bytes()).unwrap();
             let bytes = encoded.bytes();
             assert_eq!(bytes.len(), code_len(encoded.code));
-            assert_eq!(stored(&encoded).here(), StringValue::Integer(number));
+            assert_eq!(stored(&encoded).here(), StringRef::Integer(number));
             let narrow = 8 * u32::try_from(bytes.len()).unwrap() - 8;
             let fits = narrow > 0 && (number << (64 - narrow)) >> (64 - narrow) == number;
             assert!(!fits, "{number} in {} bytes", bytes.len());
@@ -275,7 +275,7 @@ mod tests {
     fn strings_stay_what_they_are() {
         for text in [&b""[..], b"\0", b"-0", b"01", b"abc", &[b'x'; 239]] {
             let encoded = Encoded::inline(text).unwrap();
-            assert_eq!(stored(&encoded).here(), StringValue::Bytes(text));
+            assert_eq!(stored(&encoded).here(), StringRef::Bytes(text));
         }
         assert!(Encoded::inline(&[b'x'; 240]).is_none());
         let place = Elsewhere {

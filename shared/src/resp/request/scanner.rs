@@ -97,13 +97,14 @@ impl RequestScanner {
                     &batch.args[request.first_arg as usize..][..request.arg_count as usize];
                 Some((index, limits.fault(request.arg_count as usize, ranges)?))
             });
+        self.fault = None;
         if let Some((index, fault)) = beyond {
-            batch.requests.truncate(index);
+            // It is still to be answered for.
+            self.finished = batch.requests[index].start as usize;
             self.fault = Some(fault);
-            return;
+            batch.requests.truncate(index);
         }
         // From its first byte; what was found of it would be found again.
-        self.fault = None;
         self.position = self.finished;
         self.searched = self.finished;
         self.args_left = 0;

@@ -223,6 +223,7 @@ fn what_was_found_is_held_against_limits_that_changed_before_it() {
     assert_eq!(batch.requests().len(), 3);
     scanner.set_limits_behind(RequestLimits::UNAUTHENTICATED, &mut batch, 1);
     assert_eq!(batch.requests().len(), 2);
+    assert_eq!(scanner.finished_bytes(), buffer.len() - long.len());
     let fault = Err(ProtocolError::UnauthenticatedBulkLength);
     assert_eq!(scanner.scan(&mut buffer, &mut batch, 9), fault);
     // What had been executed before is not judged, and one under way is looked at anew, whichever way the limits go.

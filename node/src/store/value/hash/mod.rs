@@ -4,7 +4,7 @@
 use super::elements::{Elements, ElementsRef, Position, free_blob};
 use super::leaves::Leaves;
 use super::limits::{FREED_AT_ONCE, Limits};
-use crate::store::{StoreFull, StringValue};
+use crate::store::{StoreFull, StringRef};
 
 /// A hash to be changed.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl<'a> HashRef<'a> {
     /// A field's value.
     #[inline]
     #[must_use]
-    pub fn get(self, leaves: &'a Leaves, field: &[u8]) -> Option<StringValue<'a>> {
+    pub fn get(self, leaves: &'a Leaves, field: &[u8]) -> Option<StringRef<'a>> {
         let value = self.elements.get(leaves, &leaves.sought(field))?;
         Some(leaves.show(value))
     }
@@ -148,7 +148,7 @@ impl<'a> HashRef<'a> {
         self,
         leaves: &Leaves,
         cursor: u32,
-        mut show: impl FnMut(StringValue<'_>, StringValue<'_>),
+        mut show: impl FnMut(StringRef<'_>, StringRef<'_>),
     ) -> u32 {
         self.elements.scan(leaves, cursor, |pair| {
             show(leaves.show(pair.key), leaves.show(pair.value));
@@ -160,7 +160,7 @@ impl<'a> HashRef<'a> {
         self,
         leaves: &'a Leaves,
         chance: &mut u64,
-    ) -> Option<(StringValue<'a>, StringValue<'a>)> {
+    ) -> Option<(StringRef<'a>, StringRef<'a>)> {
         let pair = self.elements.random(leaves, chance)?;
         Some((leaves.show(pair.key), leaves.show(pair.value)))
     }
@@ -171,7 +171,7 @@ impl<'a> HashRef<'a> {
         leaves: &'a Leaves,
         from: Position,
         limit: usize,
-        mut show: impl FnMut(StringValue<'a>, StringValue<'a>),
+        mut show: impl FnMut(StringRef<'a>, StringRef<'a>),
     ) -> Option<Position> {
         self.elements.walk(leaves, from, limit, |pair| {
             show(leaves.show(pair.key), leaves.show(pair.value));

@@ -15,7 +15,7 @@ use crate::store::extent::{ExtentId, Extents};
 use crate::store::hash::KeyHasher;
 use crate::store::reclaim::Reclaimer;
 use crate::store::slab::{ClassId, Handle, MAX_ENTRY_BYTES, MAX_PAGES, Slabs};
-use crate::store::{StoreFull, StringValue};
+use crate::store::{StoreFull, StringRef};
 use header::{HEADER_BYTES, Header, ID_BITS, class_of};
 
 /// Names a block for as long as it lives.
@@ -270,7 +270,7 @@ impl Leaves {
             self.bytes_mut(id).copy_from_slice(text);
             id.0
         } else {
-            self.extents.add(&[], text, 0)?.0
+            self.extents.add(text, 0)?.0
         };
         let len = u32::try_from(text.len()).map_err(|_| StoreFull)?;
         Ok(Encoded::elsewhere(Elsewhere { number, len, hash }))
@@ -282,7 +282,7 @@ impl Leaves {
         if place.len as usize <= MAX_LEAF_BYTES {
             self.bytes(LeafId(place.number))
         } else {
-            self.extents.get(ExtentId(place.number)).value()
+            self.extents.get(ExtentId(place.number)).bytes()
         }
     }
 
@@ -306,9 +306,9 @@ impl Leaves {
 
     /// What an element is.
     #[inline]
-    pub(super) fn show<'a>(&'a self, element: Stored<'a>) -> StringValue<'a> {
+    pub(super) fn show<'a>(&'a self, element: Stored<'a>) -> StringRef<'a> {
         match element.elsewhere() {
-            Some(place) => StringValue::Bytes(self.long(place)),
+            Some(place) => StringRef::Bytes(self.long(place)),
             None => element.here(),
         }
     }

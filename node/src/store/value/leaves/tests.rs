@@ -76,7 +76,7 @@ fn long_strings_lie_in_blocks_or_extents_and_come_back() {
             code: encoded.code,
             bytes: encoded.bytes(),
         };
-        assert_eq!(leaves.show(stored), StringValue::Bytes(&text));
+        assert_eq!(leaves.show(stored), StringRef::Bytes(&text));
         let sought = leaves.sought(&text);
         assert_eq!(sought.code(), encoded.code);
         assert!(sought.is(&leaves, stored));

@@ -9,7 +9,7 @@ use super::block::{count, index};
 use super::codes::Stored;
 use super::leaves::Leaves;
 use super::limits::FREED_AT_ONCE;
-use crate::store::{StoreFull, StringValue};
+use crate::store::{StoreFull, StringRef};
 use large::Large;
 
 /// A list to be changed.
@@ -173,13 +173,13 @@ impl List {
     }
 
     /// Shows the first element and removes it; `false` when there is none.
-    pub fn pop_front(&mut self, leaves: &mut Leaves, show: impl FnMut(StringValue<'_>)) -> bool {
+    pub fn pop_front(&mut self, leaves: &mut Leaves, show: impl FnMut(StringRef<'_>)) -> bool {
         self.view().walk(leaves, 0, 1, show);
         self.remove_from(leaves, 0, 1) == 1
     }
 
     /// Shows the last element and removes it; `false` when there is none.
-    pub fn pop_back(&mut self, leaves: &mut Leaves, show: impl FnMut(StringValue<'_>)) -> bool {
+    pub fn pop_back(&mut self, leaves: &mut Leaves, show: impl FnMut(StringRef<'_>)) -> bool {
         let Some(last) = self.view().len().checked_sub(1) else {
             return false;
         };
@@ -259,7 +259,7 @@ impl<'a> ListRef<'a> {
 
     /// The element at a position.
     #[must_use]
-    pub fn get(self, leaves: &'a Leaves, position: u64) -> Option<StringValue<'a>> {
+    pub fn get(self, leaves: &'a Leaves, position: u64) -> Option<StringRef<'a>> {
         let element = match self.form {
             FormRef::Packed(blob) => {
                 let is_there = position < count(blob) as u64;
@@ -276,7 +276,7 @@ impl<'a> ListRef<'a> {
         leaves: &'a Leaves,
         from: u64,
         limit: u64,
-        mut show: impl FnMut(StringValue<'a>),
+        mut show: impl FnMut(StringRef<'a>),
     ) {
         self.walk_stored(leaves, from, limit, &mut |element| {
             show(leaves.show(element));
@@ -289,7 +289,7 @@ impl<'a> ListRef<'a> {
         leaves: &'a Leaves,
         from: u64,
         limit: u64,
-        mut show: impl FnMut(StringValue<'a>),
+        mut show: impl FnMut(StringRef<'a>),
     ) {
         self.walk_back_stored(leaves, from, limit, &mut |element| {
             show(leaves.show(element));

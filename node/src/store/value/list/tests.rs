@@ -25,10 +25,10 @@ fn text(number: u64) -> Vec<u8> {
     }
 }
 
-fn owned(value: StringValue<'_>) -> Vec<u8> {
+fn owned(value: StringRef<'_>) -> Vec<u8> {
     match value {
-        StringValue::Integer(number) => number.to_string().into_bytes(),
-        StringValue::Bytes(bytes) => bytes.to_vec(),
+        StringRef::Integer(number) => number.to_string().into_bytes(),
+        StringRef::Bytes(bytes) => bytes.to_vec(),
     }
 }
 

@@ -4,13 +4,14 @@
 
 mod integers;
 
+use super::Limits;
 use super::block::{FIRST_FLAG, count, count32, has_flag, index};
 use super::chance::below;
 use super::elements::{Elements, ElementsRef, Position, free_blob};
 use super::leaves::Leaves;
 use super::limits::FREED_AT_ONCE;
-use super::{Limits, canonical_integer};
-use crate::store::{StoreFull, StringValue};
+use crate::store::{StoreFull, StringRef};
+use shared::resp::parse_integer;
 
 /// Set in a blob of integers.
 const INTEGERS: u16 = FIRST_FLAG;
@@ -102,7 +103,7 @@ impl Set {
         member: &[u8],
         limits: &Limits,
     ) -> Result<bool, StoreFull> {
-        let number = canonical_integer(member);
+        let number = parse_integer(member);
         if let Form::Integers(blob) = &mut self.form {
             if let Some(number) = number {
                 if integers::find(blob, number).is_ok() {
@@ -148,7 +149,7 @@ impl Set {
     pub fn remove(&mut self, leaves: &mut Leaves, member: &[u8]) -> bool {
         match &mut self.form {
             Form::Integers(blob) => {
-                canonical_integer(member).is_some_and(|number| integers::remove(blob, number))
+                parse_integer(member).is_some_and(|number| integers::remove(blob, number))
             }
             Form::Elements(elements) => {
                 let sought = leaves.sought(member);
@@ -162,8 +163,8 @@ impl Set {
         let at = taken.len();
         match self.view().random(leaves, chance) {
             None => return false,
-            Some(StringValue::Bytes(bytes)) => taken.extend_from_slice(bytes),
-            Some(StringValue::Integer(number)) => {
+            Some(StringRef::Bytes(bytes)) => taken.extend_from_slice(bytes),
+            Some(StringRef::Integer(number)) => {
                 taken.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
             }
         }
@@ -229,7 +230,7 @@ impl<'a> SetRef<'a> {
     pub fn contains(self, leaves: &'a Leaves, member: &[u8]) -> bool {
         match self.form {
             FormRef::Integers(blob) => {
-                canonical_integer(member).is_some_and(|number| integers::find(blob, number).is_ok())
+                parse_integer(member).is_some_and(|number| integers::find(blob, number).is_ok())
             }
             FormRef::Elements(elements) => elements.get(leaves, &leaves.sought(member)).is_some(),
         }
@@ -244,11 +245,11 @@ impl<'a> SetRef<'a> {
     }
 
     /// SSCAN's step: shows some members, says the next cursor, 0 at the end. A member that is there from the first call to the last is shown at least once.
-    pub fn scan(self, leaves: &Leaves, cursor: u32, mut show: impl FnMut(StringValue<'_>)) -> u32 {
+    pub fn scan(self, leaves: &Leaves, cursor: u32, mut show: impl FnMut(StringRef<'_>)) -> u32 {
         match self.form {
             FormRef::Integers(blob) => {
                 for nth in 0..count(blob) {
-                    show(StringValue::Integer(integers::get(blob, nth)));
+                    show(StringRef::Integer(integers::get(blob, nth)));
                 }
                 0
             }
@@ -259,11 +260,11 @@ impl<'a> SetRef<'a> {
     }
 
     /// A member, each as likely.
-    pub fn random(self, leaves: &'a Leaves, chance: &mut u64) -> Option<StringValue<'a>> {
+    pub fn random(self, leaves: &'a Leaves, chance: &mut u64) -> Option<StringRef<'a>> {
         match self.form {
             FormRef::Integers(blob) => {
                 let nth = below(chance, count(blob) as u64);
-                (count(blob) > 0).then(|| StringValue::Integer(integers::get(blob, index(nth))))
+                (count(blob) > 0).then(|| StringRef::Integer(integers::get(blob, index(nth))))
             }
             FormRef::Elements(elements) => {
                 let pair = elements.random(leaves, chance)?;
@@ -278,13 +279,13 @@ impl<'a> SetRef<'a> {
         leaves: &'a Leaves,
         from: Position,
         limit: usize,
-        mut show: impl FnMut(StringValue<'a>),
+        mut show: impl FnMut(StringRef<'a>),
     ) -> Option<Position> {
         match self.form {
             FormRef::Integers(blob) => {
                 let end = (from.nth as usize).saturating_add(limit).min(count(blob));
                 for nth in from.nth as usize..end {
-                    show(StringValue::Integer(integers::get(blob, nth)));
+                    show(StringRef::Integer(integers::get(blob, nth)));
                 }
                 (end < count(blob)).then(|| Position {
                     leaf: 0,

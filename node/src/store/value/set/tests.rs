@@ -9,10 +9,10 @@ const LIMITS: Limits = Limits {
     blob_bytes: 3000,
 };
 
-fn owned(value: StringValue<'_>) -> Vec<u8> {
+fn owned(value: StringRef<'_>) -> Vec<u8> {
     match value {
-        StringValue::Integer(number) => number.to_string().into_bytes(),
-        StringValue::Bytes(bytes) => bytes.to_vec(),
+        StringRef::Integer(number) => number.to_string().into_bytes(),
+        StringRef::Bytes(bytes) => bytes.to_vec(),
     }
 }
 
@@ -116,7 +116,7 @@ fn integers_stay_sorted_and_named_so_until_there_are_too_many_or_others() {
     let shown = members(&set, &leaves);
     let numbers: Vec<i64> = shown
         .iter()
-        .map(|text| canonical_integer(text).unwrap())
+        .map(|text| parse_integer(text).unwrap())
         .collect();
     assert!(numbers.is_sorted());
     assert!(set.view().bytes(&leaves) <= 512 * 5 + 3, "five bytes each");

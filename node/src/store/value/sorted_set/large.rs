@@ -7,7 +7,7 @@ use crate::store::value::codes::{Encoded, Stored};
 use crate::store::value::leaves::{LeafId, Leaves, MAX_LEAF_BYTES, Sought};
 use crate::store::value::member_index::{MemberIndex, Spot};
 use crate::store::value::tree::{Key, Path, Separator, Tree};
-use crate::store::{StoreFull, StringValue};
+use crate::store::{StoreFull, StringRef};
 
 /// Bytes at which a leaf is split.
 const TARGET: usize = 768;
@@ -378,8 +378,8 @@ impl Large {
                 assert!(order.is_lt(), "in order, each once");
             }
             let text = match leaves.show(member) {
-                StringValue::Bytes(bytes) => bytes.to_vec(),
-                StringValue::Integer(number) => number.to_string().into_bytes(),
+                StringRef::Bytes(bytes) => bytes.to_vec(),
+                StringRef::Integer(number) => number.to_string().into_bytes(),
             };
             last = Some((score, text));
         });
@@ -404,7 +404,7 @@ fn separator(leaves: &mut Leaves, id: LeafId, at: usize) -> Result<Separator, St
 
 fn shown<'a>(leaves: &'a Leaves, member: Stored<'a>, digits: &'a mut itoa::Buffer) -> &'a [u8] {
     match leaves.show(member) {
-        StringValue::Bytes(bytes) => bytes,
-        StringValue::Integer(number) => digits.format(number).as_bytes(),
+        StringRef::Bytes(bytes) => bytes,
+        StringRef::Integer(number) => digits.format(number).as_bytes(),
     }
 }

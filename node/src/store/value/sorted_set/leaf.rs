@@ -5,7 +5,7 @@
 //! count 2 (flag: has fingerprints) | frame | fingerprints n | scores n × width | codes n | members
 //! ```
 
-use crate::store::StringValue;
+use crate::store::StringRef;
 use crate::store::value::block::{
     Block, COUNT_BYTES, FIRST_FLAG, SECOND_FLAG, close, count, has_flag, open, put_u16, set_count,
     u16_at,
@@ -231,9 +231,9 @@ impl<'a> View<'a> {
 #[inline]
 pub(super) fn compare(leaves: &Leaves, member: Stored<'_>, text: &[u8]) -> Ordering {
     match leaves.show(member) {
-        StringValue::Bytes(bytes) => bytes.cmp(text),
+        StringRef::Bytes(bytes) => bytes.cmp(text),
         // The order is that of the digits.
-        StringValue::Integer(number) => itoa::Buffer::new().format(number).as_bytes().cmp(text),
+        StringRef::Integer(number) => itoa::Buffer::new().format(number).as_bytes().cmp(text),
     }
 }
 

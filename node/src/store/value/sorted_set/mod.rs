@@ -15,7 +15,7 @@ use super::codes::Encoded;
 use super::frame::{ordered, score_of};
 use super::leaves::{Leaves, Sought};
 use super::limits::{FREED_AT_ONCE, Limits};
-use crate::store::{StoreFull, StringValue};
+use crate::store::{StoreFull, StringRef};
 use large::Large;
 use leaf::View;
 use rule::decide;
@@ -174,7 +174,7 @@ impl SortedSet {
         leaves: &mut Leaves,
         rank: u64,
         limit: u64,
-        mut show: impl FnMut(StringValue<'_>, f64),
+        mut show: impl FnMut(StringRef<'_>, f64),
     ) -> u64 {
         let mut removed = 0;
         while removed < limit {

@@ -19,10 +19,10 @@ const AT_ONCE_LARGE: Limits = Limits {
 /// In the order of a sorted set.
 type Plain = BTreeSet<(u64, Vec<u8>)>;
 
-fn owned(value: StringValue<'_>) -> Vec<u8> {
+fn owned(value: StringRef<'_>) -> Vec<u8> {
     match value {
-        StringValue::Integer(number) => number.to_string().into_bytes(),
-        StringValue::Bytes(bytes) => bytes.to_vec(),
+        StringRef::Integer(number) => number.to_string().into_bytes(),
+        StringRef::Bytes(bytes) => bytes.to_vec(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::large::{self, Large};
 use super::leaf::{self, View};
-use crate::store::StringValue;
+use crate::store::StringRef;
 use crate::store::value::block::{count, index};
 use crate::store::value::chance::below;
 use crate::store::value::codes::Stored;
@@ -179,7 +179,7 @@ impl<'a> SortedSetRef<'a> {
         leaves: &'a Leaves,
         from: u64,
         limit: u64,
-        mut show: impl FnMut(StringValue<'a>, f64),
+        mut show: impl FnMut(StringRef<'a>, f64),
     ) {
         let mut show = |member: Stored<'a>, score| show(leaves.show(member), score_of(score));
         match self.form {
@@ -201,7 +201,7 @@ impl<'a> SortedSetRef<'a> {
         leaves: &'a Leaves,
         from: u64,
         limit: u64,
-        mut show: impl FnMut(StringValue<'a>, f64),
+        mut show: impl FnMut(StringRef<'a>, f64),
     ) {
         let mut show = |member: Stored<'a>, score| show(leaves.show(member), score_of(score));
         match self.form {
@@ -222,7 +222,7 @@ impl<'a> SortedSetRef<'a> {
         self,
         leaves: &Leaves,
         cursor: u32,
-        mut show: impl FnMut(StringValue<'_>, f64),
+        mut show: impl FnMut(StringRef<'_>, f64),
     ) -> u32 {
         match self.form {
             FormRef::Packed(blob) => {
@@ -239,7 +239,7 @@ impl<'a> SortedSetRef<'a> {
     }
 
     /// A member and its score, each member as likely.
-    pub fn random(self, leaves: &'a Leaves, chance: &mut u64) -> Option<(StringValue<'a>, f64)> {
+    pub fn random(self, leaves: &'a Leaves, chance: &mut u64) -> Option<(StringRef<'a>, f64)> {
         let mut drawn = None;
         let rank = below(chance, self.len());
         self.walk(leaves, rank, 1, |member, score| {
