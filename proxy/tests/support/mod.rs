@@ -22,7 +22,7 @@ use node::FakeNode;
 /// Settings with short deadlines.
 pub(crate) fn settings() -> ProxyConfig {
     ProxyConfig {
-        listen: Address::loopback(0),
+        listen: Some(Address::loopback(0)),
         admin: None,
         threads: 2,
         connect_timeout: Duration::from_millis(300),
