@@ -55,7 +55,6 @@ impl Events {
     }
 
     /// What says [`Event::Reload`].
-    #[must_use]
     pub fn reloader(&self) -> impl Fn() + Send + 'static {
         let (is_waiting, sender) = (Arc::clone(&self.is_reload_waiting), self.sender());
         move || {

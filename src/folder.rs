@@ -77,7 +77,7 @@ fn remove_left_behind(own: &Path) -> io::Result<()> {
             match fs::remove_dir_all(&path) {
                 Ok(()) => info!(folder = %path.display(), "removed: its process was killed"),
                 Err(error) => {
-                    warn!(folder = %path.display(), %error, "left behind by a process that was killed")
+                    warn!(folder = %path.display(), %error, "left behind by a process that was killed");
                 }
             }
         }

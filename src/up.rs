@@ -165,7 +165,7 @@ impl LocalCluster {
 /// `127.0.0.1:6379, TLS at 127.0.0.1:6380, metrics at http://127.0.0.1:9121/metrics`; with TLS alone it begins `127.0.0.1:6380 with TLS`.
 #[must_use]
 pub fn served_at(proxy: &Proxy) -> String {
-    let mut text = match (proxy.client_address(), proxy.tls_address()) {
+    let mut text = match (proxy.plain_address(), proxy.tls_address()) {
         (Some(plain), Some(tls)) => format!("{plain}, TLS at {tls}"),
         (Some(plain), None) => plain.to_string(),
         (None, Some(tls)) => format!("{tls} with TLS"),

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crate::idle::affordable_clients;
-use crate::support::Reply;
-use crate::support::eventually::{PATIENCE, eventually};
+use crate::support::eventually::{PATIENCE, Stopwatch, eventually};
 use crate::support::servers::{Server, free_address, start_node, start_proxy};
+use crate::support::{Client, Reply};
 
 /// Status code and body of `GET path`.
 fn get(address: SocketAddr, path: &str) -> (u16, String) {
@@ -242,5 +242,37 @@ fn every_metric_says_what_it_counts_and_in_what_unit() {
             rest.is_some_and(|rest| parts.contains(&rest))
         };
         assert!(name.is_empty() || types.iter().any(of), "{line}");
+    }
+}
+
+#[test]
+fn strangers_write_one_line_a_second_into_the_log_with_an_address() {
+    const STRANGERS: usize = 300;
+    let node = start_node(&[]);
+    let (proxy, _) = with_admin(&[node.address]);
+    for server in [&node, &proxy] {
+        let watch = Stopwatch::start();
+        for _ in 0..STRANGERS {
+            let mut client = Client::connect(server.address);
+            client
+                .send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                .expect("sent");
+            assert!(client.is_closed_by_server());
+        }
+        let most = watch.elapsed().as_secs() + 2;
+        let log = server.output();
+        let lines: Vec<&str> = log
+            .lines()
+            .filter(|line| line.contains("speaks HTTP"))
+            .collect();
+        let count = u64::try_from(lines.len()).expect("few");
+        assert!((1..=most).contains(&count), "{count} lines: {log}");
+        for line in lines {
+            assert!(
+                line.contains("peer=") && line.contains("127.0.0.1:"),
+                "{line}"
+            );
+            assert!(line.contains("left_out="), "{line}");
+        }
     }
 }

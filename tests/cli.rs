@@ -26,6 +26,9 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("text")
 }
 
+#[path = "cli/wrong.rs"]
+mod wrong;
+
 /// Runs to the end; the exit code and what stands on standard error must be as expected.
 fn check(line: &str, code: i32, error: &str) {
     let output = run(line);
@@ -203,12 +206,17 @@ fn a_taken_port_is_one_line_and_69() {
     let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = holder.local_addr().expect("an address");
     let message = format!(
-        "switchyard: cannot listen on {address}: another process listens there; stop it or choose another port: Address already in use (os error 98)\n"
+        "switchyard: cannot listen on {address}: another process listens there; stop it or choose another port with --listen: Address already in use (os error 98)\n"
     );
     check(&format!("--log off node --listen {address}"), 69, &message);
     let up = format!("--log off up --admin off --listen {address}");
     check(&up, 69, &message);
     check(&format!("{up} --processes"), 69, &message);
+    let message = format!(
+        "switchyard: cannot listen on {address}: another process listens there; stop it or choose another port with --admin, or none with --admin off: Address already in use (os error 98)\n"
+    );
+    let up = format!("--log off up --listen 127.0.0.1:0 --admin {address}");
+    check(&up, 69, &message);
 }
 
 #[test]
@@ -223,6 +231,16 @@ fn what_is_wrong_with_a_certificate_or_its_key_is_told_apart() {
     fs::write(path("cert.pem"), own.cert.pem()).expect("written");
     fs::write(path("other.pem"), other.signing_key.serialize_pem()).expect("written");
     fs::write(path("empty.pem"), "").expect("written");
+    fs::write(
+        path("locked.pem"),
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    )
+    .expect("written");
+    fs::write(
+        path("older.pem"),
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nMIIB\n-----END RSA PRIVATE KEY-----\n",
+    )
+    .expect("written");
     run(&format!(
         "topology init --node 127.0.0.1:1 --output {}",
         path("topology.toml")
@@ -268,6 +286,17 @@ fn what_is_wrong_with_a_certificate_or_its_key_is_told_apart() {
         78,
         "FOLDER/empty.pem: holds no private key in PEM form; it is what tls-key-file names",
     );
+    for file in ["locked.pem", "older.pem"] {
+        let name = path(file);
+        proxy(
+            "cert.pem",
+            file,
+            78,
+            &format!(
+                "{name}: the private key is encrypted, and nobody is there to type its password; write it without one, readable for this user alone: (umask 077; openssl pkey -in {name} -out plain-key.pem)"
+            ),
+        );
+    }
     proxy(
         "cert.pem",
         "other.pem",
@@ -521,8 +550,8 @@ fn a_node_is_ready_serves_and_ends_with_0_at_sigterm_and_sigint() {
     }
 }
 
-#[test]
-fn a_second_signal_ends_at_once() {
+/// A node that is told to give up one client only after ten minutes, and a client with a reply of 32 MB of which it has read the beginning.
+fn node_with_a_reply_under_way() -> (Server, TcpStream) {
     let node = Server::start(command("node --listen 127.0.0.1:0 --shutdown-grace 10m"));
     let mut greedy = TcpStream::connect(node.address()).expect("it listens");
     // More than sockets hold: the node has replies left that nobody reads.
@@ -536,10 +565,70 @@ fn a_second_signal_ends_at_once() {
     write!(greedy, "GET k\r\n").expect("it reads");
     let mut first = [0; 5];
     greedy.read_exact(&mut first).expect("it answers");
+    (node, greedy)
+}
+
+#[test]
+fn a_second_signal_ends_at_once_if_it_comes_a_second_later() {
+    let (node, _greedy) = node_with_a_reply_under_way();
     node.signal(Signal::SIGTERM);
-    node.signal(Signal::SIGINT);
+    let hurried = (0..1_000).any(|_| {
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+        node.signal(Signal::SIGINT);
+        let id = i32::try_from(node.child.id()).expect("a process id");
+        // It has ended, and waits for us to look at how.
+        fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+    });
+    assert!(hurried, "it goes on after many signals");
     let (code, _) = node.end();
-    assert!(matches!(code, Some(130 | 143)), "{code:?}");
+    assert_eq!(code, Some(130));
+}
+
+#[test]
+fn a_signal_that_comes_twice_at_once_cuts_no_reply() {
+    let (node, mut greedy) = node_with_a_reply_under_way();
+    for _ in 0..3 {
+        node.signal(Signal::SIGTERM);
+    }
+    let mut rest = Vec::new();
+    greedy.read_to_end(&mut rest).expect("the whole reply");
+    // `+OK` and the header of the value: five bytes were read.
+    assert_eq!(rest.len(), "$33554432\r\n".len() + (32 << 20) + 2);
+    assert_eq!(node.end(), (Some(0), String::new()));
+}
+
+#[test]
+fn a_proxy_may_offer_tls_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let names = vec!["localhost".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    fs::write(path("cert.pem"), made.cert.pem()).expect("written");
+    fs::write(path("key.pem"), made.signing_key.serialize_pem()).expect("written");
+    let up = Server::start(command(&format!(
+        "up --listen off --threads 1 --admin off --proxy tls-listen=127.0.0.1:0 --proxy tls-cert-file={} --proxy tls-key-file={}",
+        path("cert.pem"),
+        path("key.pem")
+    )));
+    let address = up.address().strip_suffix(" with TLS").expect("TLS alone");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).expect("a certificate");
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let settings = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().expect("a name");
+    let session = rustls::ClientConnection::new(std::sync::Arc::new(settings), name);
+    let socket = TcpStream::connect(address).expect("it listens");
+    let mut client = rustls::StreamOwned::new(session.expect("a session"), socket);
+    client.write_all(b"PING\r\n").expect("sent");
+    let mut pong = [0; 7];
+    client.read_exact(&mut pong).expect("it answers");
+    assert_eq!(&pong, b"+PONG\r\n");
+    up.signal(Signal::SIGTERM);
+    assert_eq!(up.end(), (Some(0), String::new()));
 }
 
 #[test]

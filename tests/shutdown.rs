@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::eventually::eventually;
 use crate::support::servers::{Cluster, SWITCHYARD, Server, start_node};
 use crate::support::{Client, Reply, encode};
 
@@ -78,4 +82,77 @@ fn the_command_stops_a_node_as_the_signal_does() {
     client.send(&encode(&["SHUTDOWN", "NOSAVE"])).expect("sent");
     assert!(client.is_closed_by_server());
     ends_well(&mut node);
+}
+
+/// Processes that `up` has started, by what it printed.
+fn children(up: &Server) -> Vec<Pid> {
+    let output = up.output();
+    let ids = output.lines().filter_map(|line| {
+        let (_, rest) = line.split_once(": process ")?;
+        rest.split(',').next()?.parse().ok()
+    });
+    ids.map(Pid::from_raw).collect()
+}
+
+#[test]
+fn a_signal_to_every_process_of_a_cluster_cuts_no_reply() {
+    const VALUE_BYTES: usize = 4 << 20;
+    const GETS: usize = 16;
+    let mut up = Server::start(SWITCHYARD, |address, _| {
+        let line = format!("up --listen {address} --shards 2 --admin off --processes");
+        line.split(' ').map(str::to_owned).collect()
+    });
+    let mut client = up.connect();
+    let value = "v".repeat(VALUE_BYTES);
+    assert_eq!(client.call(&["SET", "k", &value]), Reply::ok());
+    client
+        .send(&encode(&["GET", "k"]).repeat(GETS))
+        .expect("sent");
+    // The first shows that the proxy is at them; more than sockets hold is still to come.
+    assert!(client.receive().expect("a reply") == Reply::Bulk(value.clone().into_bytes()));
+    let children = children(&up);
+    assert_eq!(children.len(), 3);
+    // As systemd does, and a parent that passes it on.
+    for _ in 0..2 {
+        for child in &children {
+            kill(*child, Signal::SIGTERM).expect("a child of our child");
+        }
+        up.ask_to_stop();
+    }
+    let mut whole = 1;
+    while let Ok(reply) = client.receive() {
+        assert!(reply == Reply::Bulk(value.clone().into_bytes()));
+        whole += 1;
+    }
+    assert!(whole > 1, "{whole}");
+    ends_well(&mut up);
+}
+
+#[test]
+fn a_hangup_ends_nobody() {
+    let line = |words: &str| -> Vec<String> { words.split(' ').map(str::to_owned).collect() };
+    let mut cluster = Cluster::start(1);
+    let mut ups = ["", " --processes"].map(|further| {
+        Server::start(SWITCHYARD, |address, _| {
+            line(&format!("up --listen {address} --admin off{further}"))
+        })
+    });
+    let again = "topology and certificates are read again";
+    let [threads, processes] = &mut ups;
+    // The node last: the proxy needs it.
+    let servers = [
+        (&mut cluster.proxy, again),
+        (threads, again),
+        (processes, again),
+        (&mut cluster.nodes[0], "a node reads no file again"),
+    ];
+    for (server, words) in servers {
+        for _ in 0..3 {
+            server.hang_up();
+        }
+        eventually("it says what it does", || server.output().contains(words));
+        assert_eq!(server.connect().call_words("SET k v"), Reply::ok());
+        server.ask_to_stop();
+        ends_well(server);
+    }
 }

@@ -1,14 +1,19 @@
 //! TLS on the proxy's client listener: the same answers, in the same order, as without.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+};
 
-use crate::support::eventually::PATIENCE;
+use crate::support::eventually::{PATIENCE, eventually};
 use crate::support::servers::{SWITCHYARD, Server, free_address, start_node, start_proxy};
 use crate::support::{Client, Reply, encode};
 
@@ -20,42 +25,61 @@ struct TlsProxy {
     certificate: CertificateDer<'static>,
 }
 
-fn start() -> TlsProxy {
+/// A certificate for localhost, written with its key into `folder`.
+fn write_certificate(folder: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).expect("written");
+    fs::write(folder.join("certificate.pem"), made.cert.pem()).expect("written");
+    made.cert.der().clone()
+}
+
+fn start() -> TlsProxy {
+    start_with(&[])
+}
+
+fn start_with(further: &[&str]) -> TlsProxy {
     let files = tempfile::TempDir::with_prefix("switchyard-test-").expect("a temporary folder");
-    let certificate_file = files.path().join("certificate.pem");
-    let key_file = files.path().join("key.pem");
-    fs::write(&certificate_file, made.cert.pem()).expect("written");
-    fs::write(&key_file, made.signing_key.serialize_pem()).expect("written");
+    let certificate = write_certificate(files.path());
+    let file = |name: &str| files.path().join(name).display().to_string();
     let node = start_node(&[]);
     let tls_address = free_address();
-    let proxy = start_proxy(
-        &[node.address],
-        &[
-            "--tls-listen",
-            &tls_address.to_string(),
-            "--tls-cert-file",
-            &certificate_file.display().to_string(),
-            "--tls-key-file",
-            &key_file.display().to_string(),
-        ],
-    );
+    let (listen, certificate_file) = (tls_address.to_string(), file("certificate.pem"));
+    let key_file = file("key.pem");
+    let mut arguments = vec!["--tls-listen", &listen];
+    arguments.extend(["--tls-cert-file", &certificate_file]);
+    arguments.extend(["--tls-key-file", &key_file]);
+    arguments.extend(further);
+    let proxy = start_proxy(&[node.address], &arguments);
     TlsProxy {
         _node: node,
         proxy,
         files,
         tls_address,
-        certificate: made.cert.der().clone(),
+        certificate,
     }
 }
 
+type TlsSocket = StreamOwned<ClientConnection, TcpStream>;
+
+/// Both that there are.
+const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
+
 impl TlsProxy {
-    fn connect(&self) -> Client<StreamOwned<ClientConnection, TcpStream>> {
+    fn connect(&self) -> Client<TlsSocket> {
+        Client::over(self.socket(&self.certificate, &VERSIONS))
+    }
+
+    /// A connection that trusts this certificate alone; the handshake comes with the first bytes.
+    fn socket(
+        &self,
+        certificate: &CertificateDer<'static>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> TlsSocket {
         let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).expect("a certificate");
+        roots.add(certificate.clone()).expect("a certificate");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let settings = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
@@ -64,8 +88,24 @@ impl TlsProxy {
         let socket = TcpStream::connect(self.tls_address).expect("the TLS listener");
         socket.set_read_timeout(Some(PATIENCE)).expect("a deadline");
         socket.set_nodelay(true).expect("a socket");
-        Client::over(StreamOwned::new(session, socket))
+        StreamOwned::new(session, socket)
     }
+
+    /// Whether a new client that trusts `certificate` alone is served.
+    fn shows(&self, certificate: &CertificateDer<'static>) -> bool {
+        let mut socket = self.socket(certificate, &VERSIONS);
+        let mut pong = [0; 7];
+        socket.write_all(b"PING\r\n").is_ok() && socket.read_exact(&mut pong).is_ok()
+    }
+}
+
+/// All that comes until the end, which must be TLS' own: without close_notify reading fails.
+fn read_to_goodbye(socket: &mut TlsSocket) -> String {
+    let mut text = String::new();
+    socket
+        .read_to_string(&mut text)
+        .expect("the other side says goodbye");
+    text
 }
 
 #[test]
@@ -140,4 +180,99 @@ fn many_tls_clients_are_served_at_once() {
         let number = number.to_string();
         assert_eq!(client.call(&["GET", &number]), Reply::bulk(&number));
     }
+}
+
+#[test]
+fn whatever_ends_a_client_tls_says_goodbye() {
+    for version in VERSIONS {
+        let mut system = start_with(&["--timeout", "2s"]);
+        let open = || {
+            let mut socket = system.socket(&system.certificate, &[version]);
+            socket.write_all(b"CLIENT ID\r\n").expect("sent");
+            let mut id = Vec::new();
+            while !id.ends_with(b"\n") {
+                let mut byte = [0];
+                socket.read_exact(&mut byte).expect("a reply");
+                id.push(byte[0]);
+            }
+            let id = String::from_utf8(id).expect("text");
+            (socket, id.trim().trim_start_matches(':').to_owned())
+        };
+        let (mut silent, _) = open();
+        let (mut polite, _) = open();
+        polite.write_all(b"QUIT\r\n").expect("sent");
+        assert_eq!(read_to_goodbye(&mut polite), "+OK\r\n");
+        let (mut wrong, _) = open();
+        wrong.write_all(b"*1\r\n:3\r\n").expect("sent");
+        let error = read_to_goodbye(&mut wrong);
+        assert!(error.starts_with("-ERR Protocol error"), "{error}");
+        let (mut killed, id) = open();
+        let verdict = system.proxy.connect().call(&["CLIENT", "KILL", "ID", &id]);
+        assert_eq!(verdict, Reply::Integer(1));
+        assert_eq!(read_to_goodbye(&mut killed), "");
+        assert_eq!(read_to_goodbye(&mut silent), "", "the timeout");
+        let (mut last, _) = open();
+        system.proxy.ask_to_stop();
+        assert_eq!(read_to_goodbye(&mut last), "", "the end of the proxy");
+        system.proxy.wait_for_exit(Duration::from_secs(30));
+    }
+}
+
+#[test]
+fn who_is_not_taken_in_hears_it_over_tls() {
+    for version in VERSIONS {
+        let system = start_with(&["--maxclients", "1"]);
+        let mut only = None;
+        // The harness' own connection may not be gone yet.
+        eventually("one client is taken in", || {
+            let mut client = system.connect();
+            let pong = client.try_call(&["PING"]);
+            let is_in = pong.is_ok_and(|reply| reply == Reply::Simple(b"PONG".to_vec()));
+            only = Some(client);
+            is_in
+        });
+        let mut refused = system.socket(&system.certificate, &[version]);
+        // What it says before it knows takes nothing from what it hears.
+        refused.write_all(b"PING\r\n").expect("sent");
+        assert_eq!(
+            read_to_goodbye(&mut refused),
+            "-ERR max number of clients reached\r\n"
+        );
+        drop(only);
+    }
+}
+
+#[test]
+fn a_certificate_that_changes_is_shown_and_a_bad_one_is_not() {
+    let system = start();
+    let mut old_client = system.connect();
+    assert_eq!(old_client.call_words("SET k v"), Reply::ok());
+    assert!(system.shows(&system.certificate));
+
+    let second = write_certificate(system.files.path());
+    eventually("new clients are shown the new one", || {
+        system.shows(&second)
+    });
+    assert!(!system.shows(&system.certificate));
+    assert_eq!(old_client.call_words("GET k"), Reply::bulk("v"));
+
+    let key = system.files.path().join("key.pem");
+    let good_key = fs::read_to_string(&key).expect("read");
+    fs::write(&key, "-----BEGIN ENCRYPTED PRIVATE KEY-----\n").expect("written");
+    eventually("the log says what is wrong", || {
+        let log = system.proxy.output();
+        log.contains("certificate not used; the one in use stays")
+            && log.contains("the private key is encrypted")
+    });
+    assert!(system.shows(&second));
+    fs::write(&key, good_key).expect("written");
+
+    let third = write_certificate(system.files.path());
+    system.proxy.hang_up();
+    eventually("SIGHUP has it read", || system.shows(&third));
+    let log = system.proxy.output();
+    assert!(
+        log.contains("SIGHUP: topology and certificates are read again"),
+        "{log}"
+    );
 }

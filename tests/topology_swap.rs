@@ -7,7 +7,9 @@ use std::thread::{self, ScopedJoinHandle};
 use shared::slot::SlotId;
 
 use crate::support::eventually::eventually;
-use crate::support::servers::{Cluster, even_slots, topology_path, write_topology};
+use crate::support::servers::{
+    Cluster, even_slots, topology_path, write_topology, write_topology_that_loses_keys,
+};
 use crate::support::{Client, Reply, encode};
 
 /// Clients at full load; each has keys of its own.
@@ -284,7 +286,7 @@ fn no_reply_is_lost_doubled_or_out_of_order_while_topology_and_nodes_change() {
     let (load, counters) = under_load(&mut cluster, |cluster, load| {
         for change in 1..=CHANGES {
             let version = 1 + change;
-            write_topology(&topology, version, &nodes, &slots_after(change));
+            write_topology_that_loses_keys(&topology, version, &nodes, &slots_after(change));
             eventually("the version is in use", || {
                 version_in_use(&mut asker) == version
             });
@@ -333,7 +335,7 @@ fn the_last_topology_rules(cluster: &Cluster, nodes: &[SocketAddr], version: u64
     let topology = topology_path(cluster.proxy.folder());
     // Everything to the last shard: seen at once by looking at the nodes.
     let slots = ["".to_owned(), "".to_owned(), "0-16383".to_owned()];
-    write_topology(&topology, version + 1, nodes, &slots);
+    write_topology_that_loses_keys(&topology, version + 1, nodes, &slots);
     eventually("the newest topology rules", || {
         let mut client = cluster.connect();
         client.call_words("FLUSHALL");
@@ -402,7 +404,7 @@ fn a_broken_or_older_topology_file_is_refused_and_the_old_one_stays() {
         let mut node = cluster.nodes[shard].connect();
         node.call(&["GET", "wanderer"]) == Reply::bulk(value)
     };
-    write_topology(&topology, 5, &nodes, &everything_on(1));
+    write_topology_that_loses_keys(&topology, 5, &nodes, &everything_on(1));
     eventually("version 5 is taken", || arrives_at(&cluster, 1, "five"));
     let look = || std::fs::write(&topology, "version = 9\n[[node").expect("written");
     let refused: [(&str, &dyn Fn()); 3] = [
@@ -426,9 +428,58 @@ fn a_broken_or_older_topology_file_is_refused_and_the_old_one_stays() {
             "a file that is {what} was taken"
         );
     }
-    write_topology(&topology, 10, &nodes, &everything_on(0));
+    write_topology_that_loses_keys(&topology, 10, &nodes, &everything_on(0));
     eventually("a good file is taken again", || {
         arrives_at(&cluster, 0, "ten")
     });
     assert!(cluster.proxy.is_alive());
+}
+
+#[test]
+fn slots_leave_their_keys_behind_only_where_the_file_says_so() {
+    let cluster = Cluster::start(2);
+    let nodes = addresses(&cluster);
+    let topology = topology_path(cluster.proxy.folder());
+    let mut client = cluster.connect();
+    let key = &cluster.keys_on(0, 1)[0];
+    client.call(&["SET", key, "here"]);
+    let everything_on_the_second = ["".to_owned(), "0-16383".to_owned()];
+
+    write_topology(&topology, 2, &nodes, &everything_on_the_second);
+    let refusal = "version 1 → 2: 8192 slots change hands, and their keys do not travel: they would stay behind, out of reach; where this is meant, write key-loss-accepted-at-version = 2 above the first table of the file";
+    eventually("the log says what would be lost, and what to write", || {
+        cluster.proxy.output().contains(refusal)
+    });
+    assert_eq!(client.call(&["GET", key]), Reply::bulk("here"));
+    assert_eq!(version_in_use(&mut client), 1);
+
+    // What was meant for one version is not meant for a later one by proxies that have made that step.
+    write_topology_that_loses_keys(&topology, 3, &nodes, &even_slots(2));
+    eventually("a version that loses nothing is taken", || {
+        version_in_use(&mut client) == 3
+    });
+    let stale = std::fs::read_to_string(&topology).expect("read");
+    write_topology(&topology, 4, &nodes, &everything_on_the_second);
+    let moved = std::fs::read_to_string(&topology).expect("read");
+    let acceptance = stale.lines().nth(1).expect("the acceptance of version 3");
+    let text = moved.replace("version = 4\n", &format!("version = 4\n{acceptance}\n"));
+    std::fs::write(&topology, text).expect("written");
+    eventually("the old word does not count", || {
+        cluster
+            .proxy
+            .output()
+            .contains("version 3 → 4: 8192 slots change hands")
+    });
+    assert_eq!(client.call(&["GET", key]), Reply::bulk("here"));
+
+    write_topology_that_loses_keys(&topology, 5, &nodes, &everything_on_the_second);
+    eventually("the file says so", || version_in_use(&mut client) == 5);
+    assert!(client.call(&["GET", key]).is_null());
+    let log = cluster.proxy.output();
+    assert!(
+        log.contains(
+            "slots change hands, and their keys stay behind, out of reach version=5 slots=8192"
+        ),
+        "{log}"
+    );
 }

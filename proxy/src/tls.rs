@@ -2,7 +2,7 @@
 //! Reaches: the two files of certificate and key. Never: listens, accepts. Invariant: what is shown is always a pair that fits.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -134,23 +134,23 @@ struct Pair {
 
 impl Pair {
     /// Reads both files; the library would not say which of the two it cannot use.
-    fn read(certificate: &PathBuf, key: &PathBuf) -> Result<Self, TlsError> {
+    fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let certificate_text = read_file(certificate)?;
         if !certificate_text.contains(CERTIFICATE_BEGINS) {
-            return Err(TlsError::NoCertificate(certificate.clone()));
+            return Err(TlsError::NoCertificate(certificate.to_path_buf()));
         }
         let key_text = read_file(key)?;
         if ENCRYPTED_KEYS.iter().any(|mark| key_text.contains(mark)) {
-            return Err(TlsError::EncryptedKey(key.clone()));
+            return Err(TlsError::EncryptedKey(key.to_path_buf()));
         }
         if !key_text.contains(KEY_BEGINS) {
-            return Err(TlsError::NoKey(key.clone()));
+            return Err(TlsError::NoKey(key.to_path_buf()));
         }
         let mut hasher = DefaultHasher::new();
         (certificate_text, key_text).hash(&mut hasher);
         Ok(Self {
-            certificate: certificate.clone(),
-            key: key.clone(),
+            certificate: certificate.to_path_buf(),
+            key: key.to_path_buf(),
             fingerprint: hasher.finish(),
         })
     }

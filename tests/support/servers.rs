@@ -130,6 +130,11 @@ impl Server {
         self.signal(Signal::SIGCONT);
     }
 
+    /// SIGHUP; returns at once.
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::SIGHUP);
+    }
+
     /// SIGTERM; returns at once.
     pub(crate) fn ask_to_stop(&self) {
         self.signal(Signal::SIGTERM);
@@ -264,7 +269,22 @@ pub(crate) fn even_slots(shards: usize) -> Vec<String> {
 
 /// Puts a topology in place at once, as an operator's tools do: shard `i` has node `i` and the slots `slots[i]`.
 pub(crate) fn write_topology(path: &Path, version: u64, nodes: &[SocketAddr], slots: &[String]) {
-    let mut text = format!("version = {version}\n");
+    publish(path, version, "", nodes, slots);
+}
+
+/// The same for a version that gives slots to other shards and says that their keys may stay behind.
+pub(crate) fn write_topology_that_loses_keys(
+    path: &Path,
+    version: u64,
+    nodes: &[SocketAddr],
+    slots: &[String],
+) {
+    let acceptance = format!("key-loss-accepted-at-version = {version}\n");
+    publish(path, version, &acceptance, nodes, slots);
+}
+
+fn publish(path: &Path, version: u64, more: &str, nodes: &[SocketAddr], slots: &[String]) {
+    let mut text = format!("version = {version}\n{more}");
     for (number, address) in nodes.iter().enumerate() {
         text += &format!("\n[[node]]\nid = \"n{number}\"\naddress = \"{address}\"\n");
     }

@@ -247,9 +247,15 @@ impl Proxy {
         })
     }
 
+    /// Where clients connect: without TLS, or where nobody can, with it.
+    #[must_use]
+    pub fn client_address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
     /// Where clients connect without TLS.
     #[must_use]
-    pub fn client_address(&self) -> Option<SocketAddr> {
+    pub fn plain_address(&self) -> Option<SocketAddr> {
         let listener = self.listeners.plain.as_ref();
         listener.map(|listener| listener.address)
     }
@@ -352,7 +358,7 @@ impl Proxy {
 /// A proxy that serves on a thread of this process.
 #[derive(Debug)]
 pub struct ProxyHandle {
-    client_address: Option<SocketAddr>,
+    client_address: SocketAddr,
     tls_address: Option<SocketAddr>,
     admin_address: Option<SocketAddr>,
     topology: LiveTopology,
@@ -361,9 +367,9 @@ pub struct ProxyHandle {
 }
 
 impl ProxyHandle {
-    /// Where clients connect without TLS.
+    /// Where clients connect: without TLS, or where nobody can, with it.
     #[must_use]
-    pub fn client_address(&self) -> Option<SocketAddr> {
+    pub fn client_address(&self) -> SocketAddr {
         self.client_address
     }
 

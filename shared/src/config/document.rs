@@ -84,10 +84,24 @@ impl<'a, 't> TableReader<'a, 't> {
 
     /// Every key that is not one of `known` becomes a problem.
     pub(crate) fn refuse_unknown(&self, known: &[&str], problems: &mut Problems) {
+        self.refuse_unknown_with(
+            known,
+            |name| did_you_mean(name, known.iter().copied()),
+            problems,
+        );
+    }
+
+    /// The same, `hint` saying of each what may help.
+    pub(crate) fn refuse_unknown_with(
+        &self,
+        known: &[&str],
+        hint: impl Fn(&str) -> String,
+        problems: &mut Problems,
+    ) {
         for key in self.table.keys() {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
-                let hint = did_you_mean(name, known.iter().copied());
+                let hint = hint(name);
                 problems.add(
                     self.lines.origin(&key.span()),
                     format!("unknown key \"{name}\" in {}{hint}", self.label),

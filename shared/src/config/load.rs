@@ -130,7 +130,11 @@ impl<C: Settings> Layers<C> {
     fn add_file(&mut self, path: &Path, text: &str, readers: Readers) {
         let (table, lines) = document::parse(path, text, &mut self.problems);
         let top = TableReader::root(&table, &lines);
-        top.refuse_unknown(SECTIONS, &mut self.problems);
+        let hint = |name: &str| match C::find(name) {
+            Some(_) => format!("; write [{}] on a line above it", C::SECTION),
+            None => did_you_mean(name, SECTIONS.iter().copied()),
+        };
+        top.refuse_unknown_with(SECTIONS, hint, &mut self.problems);
         let Some(section) = top.table(C::SECTION, &mut self.problems) else {
             let other = SECTIONS.iter().find(|other| top.has(other));
             if let (Readers::One, Some(other)) = (readers, other) {

@@ -41,7 +41,7 @@ pub fn key_loss(old: &Topology, new: &Topology) -> Option<KeyLoss> {
         })
     });
     let slots: SlotSet = lost.collect();
-    (!slots.is_empty()).then(|| KeyLoss {
+    (!slots.is_empty()).then_some(KeyLoss {
         from: old.version,
         to: new.version,
         slots,

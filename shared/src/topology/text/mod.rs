@@ -61,8 +61,8 @@ pub fn read(path: &Path, text: &str) -> Result<Document, Problems> {
     let accepted = read_acceptance(accepted, version, &mut problems);
     let node_tables = top.tables("node", &mut problems);
     let shard_tables = top.tables("shard", &mut problems);
-    let (nodes, node_places) = read_all(&node_tables, read_node, &mut problems);
-    let (shards, shard_places) = read_all(&shard_tables, read_shard, &mut problems);
+    let (nodes, node_places) = read_all(&node_tables, NODE_KEYS, read_node, &mut problems);
+    let (shards, shard_places) = read_all(&shard_tables, SHARD_KEYS, read_shard, &mut problems);
     let is_unread = (
         nodes.len() < node_tables.len() || !problems.is_empty() && node_tables.is_empty(),
         shards.len() < shard_tables.len() || !problems.is_empty() && shard_tables.is_empty(),
@@ -106,14 +106,16 @@ pub fn read(path: &Path, text: &str) -> Result<Document, Problems> {
     })
 }
 
-/// What could be read of `tables` without a problem, each with the place of its table. What has one could make others look wrong.
+/// What could be read of `tables`, each with the place of its table. What was read in part could make others look wrong.
 fn read_all<'a, 't, T>(
     tables: &[TableReader<'a, 't>],
+    keys: &[&str],
     read: impl Fn(&TableReader<'a, 't>, &mut Problems) -> Option<T>,
     problems: &mut Problems,
 ) -> (Vec<T>, Vec<usize>) {
     let mut found = (Vec::new(), Vec::new());
     for (place, table) in tables.iter().enumerate() {
+        table.refuse_unknown(keys, problems);
         let mut own = Problems::new();
         if let Some(value) = read(table, &mut own)
             && own.is_empty()
@@ -143,7 +145,6 @@ fn read_acceptance(
 }
 
 fn read_node(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Node> {
-    table.refuse_unknown(NODE_KEYS, problems);
     let id = parsed(table.required("id", problems), problems);
     let address = parsed(table.required("address", problems), problems);
     let kind = table.scalar("kind", problems);
@@ -160,7 +161,6 @@ fn read_node(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Nod
 }
 
 fn read_shard(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Shard> {
-    table.refuse_unknown(SHARD_KEYS, problems);
     let id = parsed(table.required("id", problems), problems);
     let epoch = number(table.scalar("epoch", problems), problems).map(Epoch);
     let weight = table.scalar("weight", problems);

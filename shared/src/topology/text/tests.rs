@@ -90,6 +90,41 @@ fn broken_rules_are_reported_with_the_line_of_their_table() {
 }
 
 #[test]
+fn what_cannot_be_read_hides_no_other_finding_and_makes_none_up() {
+    let text = GOOD.replace("id = \"s1\"", "id = \"s1\"\nepoch = -1")
+        + "[[node]]\nid = \"n1\"\naddress = \"127.0.0.1:0\"\n";
+    check(
+        &text,
+        &[
+            "t.toml:9: \"-1\" is not a count",
+            "t.toml:12: two nodes are called n1; give each a name of its own",
+            "t.toml:12: node n1 has port 0, which nobody can connect to",
+        ],
+    );
+}
+
+#[test]
+fn the_word_that_keys_may_stay_behind_counts_at_the_step_over_its_version() {
+    let accepts = |accepted: &str, from: u64, to: u64| {
+        let text = GOOD.replace("version = 7", &format!("version = {to}\n{accepted}"));
+        let document = read(Path::new("t.toml"), &text).unwrap();
+        document.accepts(&KeyLoss {
+            from: Version(from),
+            to: Version(to),
+            slots: SlotSet::full(),
+        })
+    };
+    let at_seven = "key-loss-accepted-at-version = 7";
+    assert!(accepts(at_seven, 6, 7) && accepts(at_seven, 3, 7) && accepts(at_seven, 6, 9));
+    assert!(!accepts(at_seven, 7, 9) && !accepts("", 6, 7));
+    let ahead = GOOD.replace(
+        "version = 7",
+        "version = 6\nkey-loss-accepted-at-version = 7",
+    );
+    assert!(read(Path::new("t.toml"), &ahead).is_err());
+}
+
+#[test]
 fn what_is_no_toml_is_said_without_showing_the_line() {
     let text = "version = 1\nthis is = = no toml\n";
     let problems = parse(Path::new("t.toml"), text).unwrap_err().to_string();
