@@ -28,10 +28,13 @@ const PURE_FOLDERS: &[&str] = &[
     "node/src/store",
     "node/src/client_state.rs",
     "node/src/log/effect",
+    "proxy/src/here",
     "proxy/src/route",
     "proxy/src/pipe/in_flight.rs",
     "proxy/src/client/reply_queue",
+    "proxy/src/gather.rs",
     "proxy/src/hold.rs",
+    "proxy/src/metrics/readiness.rs",
     "proxy/src/retry.rs",
 ];
 

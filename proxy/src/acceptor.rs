@@ -158,7 +158,7 @@ impl Acceptor {
             && config.requirepass.is_empty()
             && !peer.ip().to_canonical().is_loopback()
         {
-            return refuse(stream, &ErrorReply::Protected);
+            return refuse(stream, &ErrorReply::ProtectedProxy);
         }
         let before = self.shared.clients.fetch_add(1, Ordering::Relaxed);
         if before >= config.maxclients as usize {

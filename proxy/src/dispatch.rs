@@ -464,6 +464,9 @@ impl Dispatcher<'_> {
         if is_held || (route::needs_quiet(spec.id) && client.queue.missing() > 0) {
             return Step::Wait;
         }
+        if let Some(step) = self.own_part(spec, args) {
+            return step;
+        }
         let leaves_database = route::leaves_its_database(spec.id);
         let mut run = Run::none();
         let step = match spec.route {
@@ -475,10 +478,7 @@ impl Dispatcher<'_> {
                 self.forward(route::any_shard(), spec, buffer, request, args, &mut run)
             }
             Route::Split => self.split(spec, buffer, request, args, &mut run),
-            Route::EveryShard => match route::local::objection(spec, args) {
-                Some(error) => self.answer_error(&error),
-                None => self.every_shard(spec, args, route::plan(spec)),
-            },
+            Route::EveryShard => self.every_shard(spec, args, route::plan(spec)),
             Route::Local => self.local(spec, buffer, request, args, &mut run),
             Route::Walked => self.walk(spec, args),
             Route::Refused => self.answer_error(&route::refused(spec)),

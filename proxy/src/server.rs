@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::acceptor::{Acceptor, Listeners};
 use crate::admin::AdminService;
+use crate::metrics::Baseline;
 use crate::thread::{Order, run_thread};
 use crate::tls::{TlsError, TlsFront};
 use crate::topology::{LiveTopology, StaleTopology, TopologyWatch, load_topology};
@@ -90,6 +91,8 @@ pub(crate) struct ProxyShared {
     pub(crate) rejected: AtomicU64,
     /// Commands finished, by all threads, as of their last tick.
     pub(crate) commands: AtomicU64,
+    /// What INFO does not count any more.
+    pub(crate) baseline: Baseline,
     /// The id of the next client.
     pub(crate) next_client: AtomicU64,
     /// CLIENT PAUSE: until when, monotonic milliseconds of this machine.
@@ -218,6 +221,7 @@ impl Proxy {
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             commands: AtomicU64::new(0),
+            baseline: Baseline::default(),
             next_client: AtomicU64::new(1),
             held_until_ms: AtomicU64::new(0),
             holds_all: AtomicBool::new(false),

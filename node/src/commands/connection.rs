@@ -68,7 +68,8 @@ fn hello(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.client.protocol = protocol;
         call.reply.set_protocol(protocol);
     }
-    greet(&mut call.reply, call.client.protocol, call.client.id);
+    let (protocol, id) = (call.client.protocol, call.client.id);
+    greet(&mut call.reply, protocol, id, "standalone");
     Ok(Action::Continue)
 }
 

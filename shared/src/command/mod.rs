@@ -14,7 +14,7 @@ mod table;
 pub use flags::{AclCategories, CommandFlags, KeyFlags};
 pub use id::CommandId;
 pub use keys::{BeginSearch, FindKeys, KeySpec};
-pub use route::{Merge, Retry, Route};
+pub use route::{Merge, MissingShard, Retry, Route};
 pub use served::is_served;
 
 use crate::resp::{Args, ErrorReply};
@@ -39,6 +39,8 @@ pub struct CommandSpec {
     pub route: Route,
     /// How a proxy makes one reply of several.
     pub merge: Merge,
+    /// What becomes of it when a shard is missing that it is for?
+    pub missing_shard: MissingShard,
     /// May a proxy send it again when no reply came?
     pub retry: Retry,
     /// Redis' hints for clients.

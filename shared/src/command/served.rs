@@ -25,7 +25,7 @@ const SERVED: &[Id] = &[
     Id::MemoryDoctor, Id::MemoryHelp, Id::MemoryMallocStats, Id::MemoryPurge, Id::MemoryStats, Id::MemoryUsage, Id::Shutdown,
     Id::SlowlogGet, Id::SlowlogHelp, Id::SlowlogLen, Id::SlowlogReset, Id::Swapdb, Id::Time,
 
-    Id::FunctionFlush, Id::ScriptFlush,
+    Id::FunctionFlush, Id::FunctionHelp, Id::ScriptFlush, Id::ScriptHelp,
 ];
 
 static IS_SERVED: [bool; Id::COUNT] = {

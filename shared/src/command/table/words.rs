@@ -4,9 +4,10 @@
 pub(super) use super::super::CommandId as Id;
 pub(super) use super::super::CommandSpec;
 pub(super) use super::super::Merge::*;
+pub(super) use super::super::MissingShard::*;
 pub(super) use super::super::Route::*;
 use super::super::keys::{BeginSearch, FindKeys, KeyShape, KeySpec};
-use super::super::{AclCategories, CommandFlags, KeyFlags, Merge, Retry, Route};
+use super::super::{AclCategories, CommandFlags, KeyFlags, Merge, MissingShard, Retry, Route};
 
 /// Plain numbers instead of the sets, for `|` works on them at compile time.
 macro_rules! bits {
@@ -39,6 +40,7 @@ pub(super) const fn row(id: Id, arity: i16) -> CommandSpec {
         acl: AclCategories(0).implied(CommandFlags(0)),
         route: ByKey,
         merge: Single,
+        missing_shard: Fails,
         retry: Retry::Never,
         tips: &[],
         subcommand_count: 0,
@@ -84,6 +86,12 @@ impl CommandSpec {
 
     pub(super) const fn merge(mut self, merge: Merge) -> Self {
         self.merge = merge;
+        self
+    }
+
+    /// What becomes of a command for every shard, or any, without one of them.
+    pub(super) const fn missing_shard(mut self, missing_shard: MissingShard) -> Self {
+        self.missing_shard = missing_shard;
         self
     }
 

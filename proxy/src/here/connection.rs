@@ -5,7 +5,7 @@ use shared::command::{self, CommandId, CommandSpec};
 use shared::config::ProxyConfig;
 use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, greet, is_word, parse_integer};
 
-use super::{After, Desk};
+use super::{After, Desk, presentation};
 use crate::client::ClientState;
 
 /// The only user there is.
@@ -85,7 +85,8 @@ fn hello(
         state.protocol = protocol;
         reply.set_protocol(protocol);
     }
-    greet(reply, state.protocol, state.id);
+    let mode = presentation::mode(desk.config.present_as);
+    greet(reply, state.protocol, state.id, mode);
     Ok(After::Moved)
 }
 
