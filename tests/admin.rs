@@ -54,6 +54,86 @@ fn a_proxy_tells_its_health_and_whether_it_is_ready() {
 }
 
 #[test]
+fn a_proxy_that_reaches_no_shard_is_not_ready() {
+    let (mut node, other) = (start_node(&[]), start_node(&[]));
+    let (_proxy, admin) = with_admin(&[node.address, other.address]);
+    eventually("ready", || get(admin, "/readyz").0 == 200);
+    drop(other);
+    eventually("one shard is lost", || {
+        get(admin, "/readyz")
+            == (
+                200,
+                "ok: 1 of 2 shards can be reached; out of reach: s1\n".to_owned(),
+            )
+    });
+    node.kill();
+    eventually("not ready", || get(admin, "/readyz").0 == 503);
+    node.restart();
+    eventually("ready again", || get(admin, "/readyz").0 == 200);
+}
+
+#[test]
+fn a_wrong_password_is_called_one() {
+    let node = start_node(&["--requirepass", "right"]);
+    let admin = free_address();
+    let admin_text = admin.to_string();
+    let further = [
+        "--admin",
+        &admin_text,
+        "--node-password",
+        "wrong",
+        "--node-deadline",
+        "50ms",
+    ];
+    let proxy = start_proxy(&[node.address], &further);
+    let mut client = proxy.connect();
+    for command in ["GET a", "DBSIZE"] {
+        eventually("the client is told why", || {
+            let error = client.call_words(command).error_text().expect("an error");
+            error.starts_with("CLUSTERDOWN the node of shard s0 refuses the proxy's password")
+        });
+    }
+    let (status, text) = get(admin, "/readyz");
+    assert_eq!(status, 503);
+    assert!(text.contains("refuses the proxy's password"), "{text}");
+    assert!(proxy.output().contains("set node-password"));
+}
+
+#[test]
+fn what_is_refused_is_counted() {
+    let (node, mut other) = (start_node(&[]), start_node(&[]));
+    let (proxy, admin) = with_admin(&[node.address, other.address]);
+    let mut client = proxy.connect();
+    other.kill();
+    eventually("lost", || get(admin, "/readyz").1.contains("out of reach"));
+    eventually("it fails at once", || {
+        client.call_words("DBSIZE").error_text().is_some()
+    });
+    let refused = || {
+        let (_, metrics) = get(admin, "/metrics");
+        sum(&metrics, &["switchyard_proxy_refused_requests_total"])
+    };
+    let mut before = refused();
+    for command in [
+        "NOSUCH a",
+        "GET",
+        "SELECT 9999",
+        "HELLO 9",
+        "RENAME a b",
+        "SHUTDOWN",
+        "CONFIG SET port 1",
+        "DBSIZE",
+    ] {
+        assert!(
+            client.call_words(command).error_text().is_some(),
+            "{command}"
+        );
+        eventually(command, || refused() >= before + 1.0);
+        before = refused();
+    }
+}
+
+#[test]
 fn metrics_count_what_was_served() {
     let node = start_node(&[]);
     let (proxy, admin) = with_admin(&[node.address]);

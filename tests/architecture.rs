@@ -37,7 +37,9 @@ const PURE_FOLDERS: &[&str] = &[
     "proxy/src/route",
     "proxy/src/pipe/in_flight.rs",
     "proxy/src/client/reply_queue",
+    "proxy/src/gather.rs",
     "proxy/src/hold.rs",
+    "proxy/src/metrics/readiness.rs",
     "proxy/src/retry.rs",
 ];
 

@@ -1,10 +1,13 @@
 //! Commands that concern several shards: split and merged, sent to every shard, walked. One answer, as from one server.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::thread;
 
+use crate::support::eventually::{PATIENCE, eventually};
 use crate::support::servers::Cluster;
-use crate::support::{Client, Reply};
+use crate::support::{Client, Reply, encode};
 
 /// `name` with `count` keys, each followed by what `more` gives.
 fn with_keys(name: &str, count: usize, more: impl Fn(usize) -> Option<String>) -> Vec<String> {
@@ -33,6 +36,9 @@ fn walk(client: &mut Client, options: &[&str]) -> Vec<String> {
         };
         keys.extend(found.elements().iter().map(Reply::text));
         cursor = next.text();
+        // Clients that read it as a floating-point number must get it back as it was.
+        let number: u64 = cursor.parse().expect("a number");
+        assert!(number < 1 << 53, "{cursor} is not exact as a float");
         if cursor == "0" {
             return keys;
         }
@@ -165,8 +171,15 @@ fn commands_for_every_shard_are_answered_as_by_one_server() {
 fn a_setting_reaches_every_node() {
     let cluster = Cluster::start(3);
     let mut client = cluster.connect();
-    let set = client.call_words("CONFIG SET maxmemory-policy allkeys-lru maxmemory 1gb");
+    // Clients see one server: a limit of all data is dealt out to the nodes.
+    let set = client.call_words("CONFIG SET maxmemory-policy allkeys-lru maxmemory 3gb");
     assert_eq!(set, Reply::ok());
+    let limit = client.call_words("CONFIG GET maxmemory");
+    assert_eq!(limit.elements()[1], Reply::bulk("3221225472"));
+    let info = client.call_words("INFO memory").text();
+    for line in ["maxmemory:3221225472\r\n", "maxmemory_human:3.00G\r\n"] {
+        assert!(info.contains(line), "{info}");
+    }
     for node in &cluster.nodes {
         let mut direct = node.connect();
         let policy = direct.call_words("CONFIG GET maxmemory-policy");
@@ -174,6 +187,149 @@ fn a_setting_reaches_every_node() {
         let limit = direct.call_words("CONFIG GET maxmemory");
         assert_eq!(limit.elements()[1], Reply::bulk("1073741824"));
     }
+}
+
+#[test]
+fn counters_of_the_proxy_begin_anew_with_those_of_the_nodes() {
+    let cluster = Cluster::start(2);
+    let mut client = cluster.connect();
+    for _ in 0..5 {
+        cluster.connect().call_words("PING");
+    }
+    let received = |client: &mut Client| -> u64 {
+        let info = client.call_words("INFO stats").text();
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("total_connections_received:"));
+        line.expect("a field").trim().parse().expect("a number")
+    };
+    assert!(received(&mut client) >= 6);
+    assert_eq!(client.call_words("CONFIG RESETSTAT"), Reply::ok());
+    assert_eq!(received(&mut client), 0);
+    cluster.connect().call_words("PING");
+    assert_eq!(received(&mut client), 1);
+}
+
+#[test]
+fn settings_of_the_proxy_are_not_set_at_its_nodes() {
+    let cluster = Cluster::start(2);
+    let mut client = cluster.connect();
+    for command in [
+        "CONFIG SET proto-max-bulk-len 2mb",
+        "CONFIG SET port 1",
+        "CONFIG SET bind 0.0.0.0",
+    ] {
+        let error = client.call_words(command).error_text().expect("refused");
+        assert!(error.contains("it belongs to the proxy"), "{error}");
+    }
+    // What it is already may be set.
+    let port = cluster.proxy.address.port();
+    assert_eq!(
+        client.call_words(&format!("CONFIG SET port {port} hz 11")),
+        Reply::ok()
+    );
+    let hz = cluster.nodes[1].connect().call_words("CONFIG GET hz");
+    assert_eq!(hz.elements()[1], Reply::bulk("11"));
+    // A value beyond the limit that was refused still goes through.
+    let value = "v".repeat(3 << 20);
+    assert_eq!(client.call(&["SET", "large", &value]), Reply::ok());
+    assert_eq!(client.call_words("GET large"), Reply::bulk(value));
+    assert!(client.call_words("SCRIPT HELP").elements().len() > 3);
+}
+
+#[test]
+fn a_report_does_without_a_shard_that_is_lost() {
+    let mut cluster = Cluster::start_with(3, &[], &["--node-deadline", "50ms"]);
+    let mut client = cluster.connect();
+    client.call_words("CONFIG SET slowlog-log-slower-than 0");
+    client.call_words("GET a");
+    // The first one, which is asked where any would do.
+    cluster.nodes[0].kill();
+    eventually("lost", || {
+        client.call_words("DBSIZE").error_text().is_some()
+    });
+    for command in [
+        "INFO",
+        "CONFIG GET hz",
+        "SLOWLOG GET",
+        "SLOWLOG LEN",
+        "LATENCY LATEST",
+        "LATENCY HISTORY command",
+        "LATENCY DOCTOR",
+        "MEMORY DOCTOR",
+        "MEMORY STATS",
+        "LOLWUT",
+    ] {
+        let error = client.call_words(command).error_text();
+        assert_eq!(error, None, "{command}");
+    }
+    for command in [
+        "DBSIZE",
+        "KEYS *",
+        "RANDOMKEY",
+        "SLOWLOG RESET",
+        "CONFIG SET hz 10",
+    ] {
+        let error = client.call_words(command).error_text().expect("an error");
+        assert!(error.contains("s0"), "{command}: {error}");
+    }
+}
+
+#[test]
+fn keys_are_drawn_as_often_from_small_shards_as_from_large_ones() {
+    let cluster = Cluster::start(2);
+    let mut client = cluster.connect();
+    // One shard has ten keys, the other ninety.
+    for (shard, count) in [(0, 10), (1, 90)] {
+        for key in cluster.keys_on(shard, count) {
+            client.call(&["SET", &format!("{{{key}}}{shard}"), "v"]);
+        }
+    }
+    const DRAWS: u32 = 2_000;
+    let mut of_small = 0;
+    for _ in 0..DRAWS {
+        let key = client.call_words("RANDOMKEY").text();
+        of_small += u32::from(key.ends_with("}0"));
+    }
+    // Of 2,000 draws 200 are expected, with a deviation of 13.4; shards drawn evenly gave 1,000.
+    assert!((120..280).contains(&of_small), "{of_small} of {DRAWS}");
+}
+
+#[test]
+fn large_values_of_several_shards_flow_and_take_little_memory() {
+    const VALUE: usize = 256 << 10;
+    const TIMES: usize = 500;
+    let cluster = Cluster::start(2);
+    let mut bystander = cluster.connect();
+    let value = "v".repeat(VALUE);
+    let keys: Vec<String> = (0..2).flat_map(|shard| cluster.keys_on(shard, 1)).collect();
+    for key in &keys {
+        assert_eq!(bystander.call(&["SET", key, &value]), Reply::ok());
+    }
+    let before = cluster.proxy.resident_bytes();
+    let mut command = vec!["MGET".to_owned()];
+    (0..TIMES).for_each(|_| command.extend(keys.iter().cloned()));
+    let socket = TcpStream::connect(cluster.proxy.address).expect("the proxy");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    let mut stream = BufReader::new(socket);
+    stream.get_mut().write_all(&encode(&command)).expect("sent");
+    let mut most = 0;
+    let mut line = String::new();
+    stream.read_line(&mut line).expect("a header");
+    assert_eq!(line, "*1000\r\n");
+    let expected = format!("${VALUE}\r\n{value}\r\n").into_bytes();
+    let mut element = vec![0; expected.len()];
+    for number in 0..2 * TIMES {
+        stream.read_exact(&mut element).expect("a value");
+        assert!(element == expected, "value {number}");
+        if number % 20 == 0 {
+            bystander.call_words("PING");
+            most = most.max(cluster.proxy.resident_bytes());
+        }
+    }
+    // 256 MB went through. What is held at a time is the first round, 32 MB, in buffers that double.
+    let growth = most.saturating_sub(before);
+    assert!(growth < 128 << 20, "grew by {growth}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::support::eventually::eventually;
 use crate::support::servers::Cluster;
 use crate::support::{Client, Reply};
 
@@ -126,8 +127,38 @@ fn selecting_within_a_pipeline_holds_for_the_commands_behind_it() {
 }
 
 #[test]
-fn a_cluster_client_sees_one_node_that_owns_all_slots() {
+fn one_server_is_no_cluster_in_anything_it_says() {
     let cluster = Cluster::start(3);
+    let mut client = cluster.connect();
+    // What Redis 7.0 says with cluster support disabled.
+    for command in [
+        "CLUSTER SLOTS",
+        "CLUSTER INFO",
+        "CLUSTER HELP",
+        "CLUSTER MEET 127.0.0.1 7000",
+        "READONLY",
+        "READWRITE",
+        "ASKING",
+    ] {
+        let error = client.call_words(command).error_text();
+        assert_eq!(
+            error.as_deref(),
+            Some("ERR This instance has cluster support disabled"),
+            "{command}"
+        );
+    }
+    let info = client.call_words("INFO everything").text();
+    assert!(info.contains("redis_mode:standalone\r\n") && info.contains("cluster_enabled:0\r\n"));
+    let hello = client.call_words("HELLO 2");
+    assert!(hello.elements().contains(&Reply::bulk("standalone")));
+    let setting = client.call_words("CONFIG GET cluster-enabled");
+    assert_eq!(setting.elements()[1], Reply::bulk("no"));
+    assert_eq!(client.call_words("SELECT 3"), Reply::ok());
+}
+
+#[test]
+fn a_cluster_client_sees_one_node_that_owns_all_slots() {
+    let cluster = Cluster::start_with(3, &[], &["--present-as", "cluster"]);
     let mut client = cluster.connect();
     let port = i64::from(cluster.proxy.address.port());
     let slots = client.call_words("CLUSTER SLOTS");
@@ -144,4 +175,42 @@ fn a_cluster_client_sees_one_node_that_owns_all_slots() {
         client.call_words("CLUSTER KEYSLOT 123456789"),
         Reply::Integer(12_739)
     );
+    let info = client.call_words("INFO everything").text();
+    assert!(info.contains("redis_mode:cluster\r\n") && info.contains("cluster_enabled:1\r\n"));
+    let hello = client.call_words("HELLO 3");
+    assert!(format!("{hello:?}").contains("cluster"), "{hello:?}");
+    let setting = client.call_words("CONFIG GET cluster-enabled");
+    assert!(format!("{setting:?}").contains("yes"), "{setting:?}");
+    for (command, expected) in [
+        ("SELECT 1", "ERR SELECT is not allowed in cluster mode"),
+        ("SWAPDB 0 1", "ERR SWAPDB is not allowed in cluster mode"),
+        ("MOVE a 1", "ERR MOVE is not allowed in cluster mode"),
+        (
+            "COPY {a}1 {a}2 DB 1",
+            "ERR Copying to another database is not allowed in cluster mode",
+        ),
+        (
+            "CLUSTER MEET 127.0.0.1 7000",
+            "ERR 'cluster meet' is not possible through a proxy",
+        ),
+        (
+            "CLUSTER COUNTKEYSINSLOT 1",
+            "ERR 'cluster countkeysinslot' is not possible through a proxy",
+        ),
+    ] {
+        let error = client.call_words(command).error_text();
+        assert_eq!(error.as_deref(), Some(expected), "{command}");
+    }
+    for command in ["SELECT 0", "READONLY", "READWRITE", "ASKING"] {
+        assert_eq!(client.call_words(command), Reply::ok(), "{command}");
+    }
+    let state = client.call_words("CLUSTER INFO").text();
+    assert!(state.contains("cluster_state:ok\r\n"), "{state}");
+    for mut node in cluster.nodes {
+        node.kill();
+    }
+    eventually("all slots fail", || {
+        let state = client.call_words("CLUSTER INFO").text();
+        state.contains("cluster_state:fail\r\n") && state.contains("cluster_slots_ok:0\r\n")
+    });
 }

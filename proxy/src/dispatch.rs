@@ -475,6 +475,9 @@ impl Dispatcher<'_> {
         if is_held || (spec.quiet != Quiet::Never && client.queue.missing() > 0) {
             return Step::Wait;
         }
+        if let Some(step) = self.own_part(spec, args) {
+            return step;
+        }
         let mut run = Run::none();
         let step = match spec.route {
             Route::ByKey => match route::shard_of(spec, args, self.snapshot) {
@@ -482,13 +485,11 @@ impl Dispatcher<'_> {
                 Err(error) => self.answer_error(&error),
             },
             Route::AnyShard => {
-                self.forward(route::any_shard(), spec, buffer, request, args, &mut run)
+                let shard = self.any_shard_for(spec);
+                self.forward(shard, spec, buffer, request, args, &mut run)
             }
             Route::Split => self.split(spec, buffer, request, args, &mut run),
-            Route::EveryShard => match route::local::objection(spec, args) {
-                Some(error) => self.answer_error(&error),
-                None => self.every_shard(spec, args, route::plan(spec)),
-            },
+            Route::EveryShard => self.every_shard(spec, args, route::plan(spec)),
             Route::Local => self.local(spec, args),
             Route::Walked => self.walk(spec, args),
             Route::Refused => self.answer_error(&route::refused(spec)),

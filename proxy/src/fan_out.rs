@@ -1,7 +1,7 @@
 //! Commands that several shards answer: parts are appended to their pipes, all of them or none, and collected.
 //! Reaches: the pipes' lines, the collectors. Never: decides which part goes where ([`crate::route::split`] does), or what the replies come to.
 
-use shared::command::CommandSpec;
+use shared::command::{self, CommandId, CommandSpec};
 use shared::resp::{
     Args, ErrorReply, Protocol, ReplyWriter, Request, encode_request, parse_cursor,
 };
@@ -10,6 +10,7 @@ use shared::topology::ShardIndex;
 use crate::client::Source;
 use crate::dispatch::{Dispatcher, Run, Step};
 use crate::gather::Gather;
+use crate::here::settings;
 use crate::pipe::set::{Admission, PipeNumber};
 use crate::pipe::{Target, Waiter};
 use crate::receivers::Failure;
@@ -177,7 +178,7 @@ impl Dispatcher<'_> {
         *self.split = split;
     }
 
-    /// The same command to every shard.
+    /// The same command to every shard, and what else must be known of each.
     pub(crate) fn every_shard(
         &mut self,
         spec: &'static CommandSpec,
@@ -190,6 +191,7 @@ impl Dispatcher<'_> {
         let Some(mut lines) = self.admit_all(route::all_shards(self.snapshot)) else {
             return Step::Wait;
         };
+        let plan = plan.with_missing(spec.missing_shard);
         if plan.does_without_the_lost() {
             for (shard, line) in &mut lines {
                 if self.pipes.primary(*shard).reach.is_lost() {
@@ -197,13 +199,48 @@ impl Dispatcher<'_> {
                 }
             }
         }
+        let shards = lines.len();
+        let companion = plan.companion();
+        if companion.is_some() {
+            lines.extend_from_within(..);
+        }
         let gather = self.gather(plan, &lines);
-        for (part, (shard, line)) in (0..).zip(lines) {
-            self.send_part(gather, part, spec, shard, line, |out| {
-                encode_request(out, args.iter_from(0));
-            });
+        let is_dealt_out = spec.id == CommandId::ConfigSet;
+        for (part, (shard, line)) in (0_u16..).zip(lines) {
+            match companion {
+                Some(companion) if usize::from(part) >= shards => {
+                    let spec = command::spec(companion.id);
+                    self.send_part(gather, part, spec, shard, line, |out| {
+                        encode_request(out, companion.words);
+                    });
+                }
+                _ if is_dealt_out => self.send_settings(gather, part, spec, args, (shard, line)),
+                _ => self.send_part(gather, part, spec, shard, line, |out| {
+                    encode_request(out, args.iter_from(0));
+                }),
+            }
         }
         Step::Next
+    }
+
+    /// A shard's share of a CONFIG SET.
+    fn send_settings(
+        &mut self,
+        gather: Key,
+        part: u16,
+        spec: &CommandSpec,
+        args: Args<'_>,
+        (shard, line): (ShardIndex, Option<PipeNumber>),
+    ) {
+        let shards = &self.snapshot.topology.shards;
+        let weights: Vec<u64> = shards
+            .iter()
+            .map(|shard| shard.weight.get().into())
+            .collect();
+        let config = &self.proxy.config;
+        self.send_part(gather, part, spec, shard, line, |out| {
+            settings::encode_share(args, config, &weights, shard.as_usize(), out);
+        });
     }
 
     /// The pipe of each shard, or that it is down; `None` when one of them is full, and nothing may be appended to any.
@@ -260,6 +297,7 @@ impl Dispatcher<'_> {
             plan,
             sources,
             chance,
+            self.proxy.config.client_output_hard_limit.as_usize(),
         );
         self.receivers.gathers.insert(gather)
     }
@@ -287,8 +325,9 @@ impl Dispatcher<'_> {
                 .append_with(pipe, waiter, &mut self.receivers.buffers, write),
             None => {
                 let node = self.pipes.primary(shard);
+                let failure = Failure::to_send(&node.reach);
                 self.receivers
-                    .fail(waiter, Failure::NotApplied, &node.shard, node.shard_index);
+                    .fail(waiter, failure, &node.shard, node.shard_index);
             }
         }
     }

@@ -1,9 +1,11 @@
 //! Commands that several nodes answer: collects the parts until the last one is here.
 //! Pure. Invariant: each part is filled in exactly once; what the parts come to is [`crate::route::merge`]'s business.
+//! Bound: a collector keeps no more bytes than any client may have waiting; at the first part beyond, all are dropped, and so are the others as they come.
 
-use shared::resp::Protocol;
+use bytes::Bytes;
+use shared::resp::{ErrorReply, Protocol};
 
-use crate::route::merge::{self, Part, Parts, Plan};
+use crate::route::merge::{self, Part, Parts, Pieces, Plan};
 use crate::slab::Key;
 
 /// A command under way.
@@ -20,6 +22,10 @@ pub(crate) struct Gather {
     parts: Vec<Option<Part>>,
     missing: usize,
     chance: u64,
+    /// Bytes of the replies that are here.
+    held_bytes: usize,
+    /// Most of them.
+    most_bytes: usize,
 }
 
 impl Gather {
@@ -31,6 +37,7 @@ impl Gather {
         plan: Plan,
         shards: Vec<Box<str>>,
         chance: u64,
+        most_bytes: usize,
     ) -> Self {
         assert!(!shards.is_empty(), "somebody must answer");
         Self {
@@ -42,6 +49,8 @@ impl Gather {
             missing: shards.len(),
             shards,
             chance,
+            held_bytes: 0,
+            most_bytes,
         }
     }
 
@@ -52,19 +61,81 @@ impl Gather {
     pub(crate) fn fill(&mut self, index: usize, part: Part) -> bool {
         let place = &mut self.parts[index];
         assert!(place.is_none(), "each part is filled in once");
+        if let Part::Reply(bytes) = &part {
+            self.held_bytes = self.held_bytes.saturating_add(bytes.len());
+        }
         *place = Some(part);
+        if self.is_too_large() {
+            for place in self.parts.iter_mut().flatten() {
+                *place = Part::Reply(Bytes::new());
+            }
+        }
         self.missing -= 1;
         self.missing == 0
     }
 
-    /// The reply, once all parts are there.
-    pub(crate) fn finish(self, out: &mut Vec<u8>) {
+    fn is_too_large(&self) -> bool {
+        self.held_bytes > self.most_bytes
+    }
+
+    /// The reply, once all parts are there; what is small is written to `buffer`.
+    pub(crate) fn finish(self, buffer: Vec<u8>) -> Pieces {
+        let mut reply = Pieces::new(buffer, self.protocol);
+        if self.is_too_large() {
+            let limit = self.most_bytes;
+            reply
+                .writer()
+                .error(&ErrorReply::GatheredTooLarge { limit });
+            return reply;
+        }
         let parts: Vec<Part> = self.parts.into_iter().flatten().collect();
-        let parts = Parts {
-            parts: &parts,
-            shards: &self.shards,
-            chance: self.chance,
-        };
-        merge::merge(&self.plan, parts, self.protocol, out);
+        let parts = Parts::of(&parts, &self.shards, self.chance);
+        merge::merge(&self.plan, &parts, &mut reply);
+        reply
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slab::Slab;
+
+    fn of_two(most_bytes: usize) -> Gather {
+        let client = Slab::new().insert(());
+        let plan = Plan::KeyOrder(vec![0, 1, 0]);
+        let shards = vec!["a".into(), "b".into()];
+        Gather::new(client, 1, Protocol::Resp2, plan, shards, 0, most_bytes)
+    }
+
+    #[test]
+    fn parts_become_one_reply_without_being_copied() {
+        let large = "x".repeat(100_000);
+        let part = Bytes::from(format!("*2\r\n$100000\r\n{large}\r\n$1\r\nz\r\n"));
+        let place = part[4..].as_ptr();
+        let mut gather = of_two(1_000_000);
+        assert!(!gather.fill(1, Part::Reply(Bytes::from_static(b"*1\r\n$1\r\ny\r\n"))));
+        assert!(gather.fill(0, Part::Reply(part)));
+        let pieces = gather.finish(Vec::new()).into_vec();
+        assert_eq!(
+            pieces[1].as_ptr(),
+            place,
+            "the value stays where it came in"
+        );
+        let all = pieces.concat();
+        assert_eq!(all.len(), 4 + 11 + 100_000 + 7 + 7);
+        assert!(all.ends_with(b"\r\n$1\r\ny\r\n$1\r\nz\r\n"));
+    }
+
+    #[test]
+    fn beyond_the_bound_all_is_dropped_and_the_client_is_told() {
+        let part = Bytes::from(vec![b'x'; 600]);
+        let mut gather = of_two(1_000);
+        gather.fill(0, Part::Reply(part.clone()));
+        assert!(gather.fill(1, Part::Reply(part.clone())));
+        assert!(part.is_unique(), "nothing of it is kept");
+        let reply = gather.finish(Vec::new()).into_vec().concat();
+        assert!(reply.starts_with(
+            b"-ERR the reply would be more than client-output-hard-limit (1000 bytes)"
+        ));
     }
 }

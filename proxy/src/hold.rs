@@ -8,17 +8,33 @@ use std::time::Duration;
 pub(crate) struct Reach {
     /// Since when nothing could be sent, monotonic milliseconds; `None` while it can.
     lost_since_ms: Option<u64>,
+    /// The last attempt failed because the node does not take the proxy's password.
+    is_barred: bool,
 }
 
 impl Reach {
     /// A connection is ready.
     pub(crate) fn connected(&mut self) {
         self.lost_since_ms = None;
+        self.is_barred = false;
     }
 
     /// A connection was lost, or an attempt that began at `now_ms` failed.
     pub(crate) fn lost(&mut self, now_ms: u64) {
         self.lost_since_ms.get_or_insert(now_ms);
+        self.is_barred = false;
+    }
+
+    /// An attempt that began at `now_ms` failed because the node does not take the proxy's password. Unless it is tried again and fails otherwise, commands
+    /// are told so.
+    pub(crate) fn barred(&mut self, now_ms: u64) {
+        self.lost(now_ms);
+        self.is_barred = true;
+    }
+
+    /// Whether the node is there and does not take the proxy's password.
+    pub(crate) fn is_barred(&self) -> bool {
+        self.is_barred
     }
 
     /// Whether commands for the node still wait, rather than fail at once.
@@ -51,6 +67,18 @@ mod tests {
         reach.connected();
         assert!(reach.waits(10_000, deadline));
         assert!(!reach.is_lost());
+    }
+
+    #[test]
+    fn a_node_that_refuses_the_password_is_lost_for_another_reason() {
+        let mut reach = Reach::default();
+        reach.barred(5);
+        assert!(reach.is_lost() && reach.is_barred());
+        reach.lost(9);
+        assert!(reach.is_lost() && !reach.is_barred());
+        reach.barred(10);
+        reach.connected();
+        assert!(!reach.is_lost() && !reach.is_barred());
     }
 
     #[test]

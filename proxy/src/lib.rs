@@ -30,7 +30,7 @@
 //! Requests that follow each other from one client to one pipe travel as a *run*: one copy, one record of who waits, one copy of the replies. A large run is
 //! handed over in the buffer in which it came. Nothing is decoded, locked or allocated per request on this path. `fan_out` cuts commands over many keys into
 //! parts, `gather` collects them, `route::merge` makes one reply of them; very many keys are taken in rounds (`route::rounds`), each when the one before it is
-//! answered. `route::local` answers what needs no node.
+//! answered. `here` answers what needs no node, and decides as what the proxy shows itself.
 //!
 //! # States
 //!
@@ -68,6 +68,7 @@ mod dice;
 mod dispatch;
 mod fan_out;
 mod gather;
+mod here;
 mod hold;
 mod local;
 mod metrics;

@@ -1,16 +1,18 @@
-//! Carries out what is answered here: gives [`crate::route::local`] what it needs to know, and asks shards or threads where it says so.
+//! Carries out what is answered here: gives [`crate::here`] what it needs to know, and asks shards or threads where it says so.
 //! Reaches: the client, the pipes, other threads. Never: decides an answer.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use shared::command::CommandSpec;
-use shared::resp::{Args, Protocol, ReplyWriter};
+use shared::command::{CommandSpec, MissingShard};
+use shared::resp::{Args, Protocol, ReplyWriter, Request};
+use shared::topology::ShardIndex;
 use tokio::sync::oneshot;
 
-use crate::dispatch::{Dispatcher, Step};
+use crate::dispatch::{Dispatcher, Run, Step};
+use crate::here::{self, After, ClientOrder, ClientVerdict, Desk, OwnPart, presentation};
+use crate::route;
 use crate::route::info::ProxyFacts;
-use crate::route::local::{self, After, ClientOrder, ClientVerdict, Desk};
 use crate::route::merge::{Change, Part, Plan};
 use crate::slab::Key;
 use crate::thread::{Order, ProxyThread};
@@ -29,6 +31,12 @@ impl Dispatcher<'_> {
         let Some(client) = self.receivers.clients.get_mut(self.key) else {
             return Step::End;
         };
+        let (pipes, snapshot) = (&*self.pipes, self.snapshot);
+        let lost_slots = || -> usize {
+            let shards = snapshot.topology.shards.iter().zip(pipes.primaries());
+            let lost = shards.filter(|(_, node)| node.reach.is_lost());
+            lost.map(|(shard, _)| shard.slots.len()).sum()
+        };
         let desk = Desk {
             config: &self.proxy.config,
             run_id: &self.proxy.run_id,
@@ -36,19 +44,31 @@ impl Dispatcher<'_> {
             now_us: self.wall.wall_us(),
             now_ms: self.now_ms,
             buffered: (client.input_bytes(), client.queue.bytes()),
+            lost_slots: &lost_slots,
         };
         let mut text = self.receivers.buffers.take();
         let mut writer = ReplyWriter::new(&mut text, client.state.protocol);
-        let after = local::answer(spec, args, &desk, &mut client.state, &mut writer);
+        let after = here::answer(spec, args, &desk, &mut client.state, &mut writer);
         let protocol = writer.protocol();
+        let is_refused = after.is_err();
         let after = after.unwrap_or_else(|error| {
             text.clear();
             ReplyWriter::new(&mut text, protocol).error(&error);
             After::Done
         });
-        self.receivers.stats.record_local();
-        // Who asks others takes its place when they are asked, and says then whether its client hears it.
-        if after.is_answered() && client.state.replies.hear() && !text.is_empty() {
+        if is_refused {
+            self.receivers.stats.record_refused();
+        } else {
+            self.receivers.stats.record_local();
+        }
+        // The command that turns replies off or on is heard when they are on behind it; one that was to be skipped is not.
+        let is_about_replies = client.state.hears_all() != hears_before;
+        let is_silent = if is_about_replies {
+            !client.state.hears_all()
+        } else {
+            client.state.take_silence()
+        };
+        if !is_silent && !text.is_empty() {
             client.queue.answer(&mut self.receivers.buffers, |out| {
                 out.extend_from_slice(&text);
             });
@@ -70,6 +90,10 @@ impl Dispatcher<'_> {
                 Step::Next
             }
             After::AskAll(plan) => self.every_shard(spec, args, plan),
+            After::AskAny => {
+                let shard = self.any_shard_for(spec);
+                self.forward(shard, spec, buffer, request, args, run)
+            }
             After::Info => {
                 let facts = self.facts(args);
                 self.every_shard(spec, args, Plan::Info(Box::new(facts)))
@@ -95,6 +119,37 @@ impl Dispatcher<'_> {
         }
     }
 
+    /// A shard for a command for which any would do: one that can be reached, if the command's row says that others may be left out.
+    fn any_shard_for(&self, spec: &CommandSpec) -> ShardIndex {
+        let is_there = |shard: &ShardIndex| !self.pipes.primary(*shard).reach.is_lost();
+        match spec.missing_shard {
+            MissingShard::Fails => route::any_shard(),
+            MissingShard::LeftOut => route::all_shards(self.snapshot)
+                .find(is_there)
+                .unwrap_or_else(route::any_shard),
+        }
+    }
+
+    /// Does the proxy's own part in a command that may run; `Some`: nothing more is to be done.
+    pub(crate) fn own_part(&mut self, spec: &CommandSpec, args: Args<'_>) -> Option<Step> {
+        match here::own_part(spec, args, &self.proxy.config) {
+            Err(error) => Some(self.answer_error(&error)),
+            Ok(OwnPart::None) => None,
+            Ok(OwnPart::ForgetCounters) => {
+                let proxy = self.proxy;
+                proxy.baseline.accepted.begin(&proxy.accepted);
+                proxy.baseline.rejected.begin(&proxy.rejected);
+                proxy.baseline.commands.begin(&proxy.commands);
+                None
+            }
+            Ok(OwnPart::AllDone) => {
+                self.receivers.stats.record_local();
+                self.answer(|reply| reply.simple("OK"));
+                Some(Step::Next)
+            }
+        }
+    }
+
     /// What INFO tells of the proxy itself.
     fn facts(&self, args: Args<'_>) -> ProxyFacts {
         let proxy = self.proxy;
@@ -105,7 +160,7 @@ impl Dispatcher<'_> {
         };
         let is_asked_for = args.len() == 1 || args.iter_from(1).any(is_word);
         let uptime = self.wall.wall_ms().saturating_sub(proxy.started_ms) / 1_000;
-        let own = vec![
+        let mut own = vec![
             ("run_id", proxy.run_id.clone()),
             ("tcp_port", proxy.address.port().to_string()),
             ("process_id", std::process::id().to_string()),
@@ -118,13 +173,14 @@ impl Dispatcher<'_> {
             ("maxclients", proxy.config.maxclients.to_string()),
             (
                 "total_connections_received",
-                proxy.accepted.load(Ordering::Relaxed).to_string(),
+                proxy.baseline.accepted.growth(&proxy.accepted).to_string(),
             ),
             (
                 "rejected_connections",
-                proxy.rejected.load(Ordering::Relaxed).to_string(),
+                proxy.baseline.rejected.growth(&proxy.rejected).to_string(),
             ),
         ];
+        own.extend(presentation::info_fields(proxy.config.present_as));
         let reachable = self
             .pipes
             .primaries()
@@ -136,7 +192,7 @@ impl Dispatcher<'_> {
             ("proxy_threads", proxy.threads().len().to_string()),
             (
                 "proxy_requests",
-                proxy.commands.load(Ordering::Relaxed).to_string(),
+                proxy.baseline.commands.growth(&proxy.commands).to_string(),
             ),
             ("topology_version", self.snapshot.version().to_string()),
             ("shards", self.snapshot.shard_count().to_string()),
@@ -177,7 +233,9 @@ impl ProxyThread {
             );
             let me = Rc::clone(&me);
             let mut thread = me.borrow_mut();
-            thread.receivers.fill(question.gather, 0, Part::Reply(text));
+            thread
+                .receivers
+                .fill(question.gather, 0, Part::Reply(text.into()));
             thread.wake_flusher();
         });
     }
@@ -194,7 +252,7 @@ impl ProxyThread {
                         let buffered = (client.input_bytes(), client.queue.bytes());
                         verdict
                             .lines
-                            .push((id, local::describe(&client.state, now_ms, buffered)));
+                            .push((id, here::describe(&client.state, now_ms, buffered)));
                     }
                 }
             }

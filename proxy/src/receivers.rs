@@ -9,6 +9,7 @@ use crate::buffers::Buffers;
 use crate::client::{Client, ReplyBytes};
 use crate::dice::Dice;
 use crate::gather::Gather;
+use crate::hold::Reach;
 use crate::metrics::{Outcome, ThreadStats};
 use crate::pipe::{Target, Waiter};
 use crate::route::merge::Part;
@@ -38,8 +39,21 @@ pub(crate) struct Receivers {
 pub(crate) enum Failure {
     /// They were certainly not executed.
     NotApplied,
+    /// The same, for the node does not take the proxy's password.
+    Barred,
     /// Nobody knows.
     Unknown,
+}
+
+impl Failure {
+    /// Of what was not sent to a node.
+    pub(crate) fn to_send(reach: &Reach) -> Self {
+        if reach.is_barred() {
+            Self::Barred
+        } else {
+            Self::NotApplied
+        }
+    }
 }
 
 impl Receivers {
@@ -83,8 +97,8 @@ impl Receivers {
             }
             Target::Part { gather, part } => {
                 let bytes = match reply {
-                    ReplyBytes::Lent(bytes) => bytes.to_vec(),
-                    ReplyBytes::Own(bytes) => bytes.into(),
+                    ReplyBytes::Lent(bytes) => Bytes::copy_from_slice(bytes),
+                    ReplyBytes::Own(bytes) => bytes,
                 };
                 self.fill(gather, part, Part::Reply(bytes));
             }
@@ -100,7 +114,7 @@ impl Receivers {
         shard_index: usize,
     ) {
         let outcome = match failure {
-            Failure::NotApplied => Outcome::ShardDown,
+            Failure::NotApplied | Failure::Barred => Outcome::ShardDown,
             Failure::Unknown => Outcome::Unknown,
         };
         self.stats
@@ -130,6 +144,7 @@ impl Receivers {
                     part,
                     match failure {
                         Failure::NotApplied => Part::Down(shard),
+                        Failure::Barred => Part::Barred(shard),
                         Failure::Unknown => Part::Unknown(shard),
                     },
                 );
@@ -148,22 +163,36 @@ impl Receivers {
             let Some(client) = self.clients.get_mut(client_key) else {
                 return;
             };
-            let mut reply = self.buffers.take();
-            gather.finish(&mut reply);
+            let reply = gather.finish(self.buffers.take());
             match &mut client.rounds {
                 Some(rounds) if rounds.number == number => {
                     if rounds.answered(reply) {
                         self.end_rounds(client_key);
+                    } else {
+                        for piece in rounds.take_flowing() {
+                            let piece = ReplyBytes::Own(piece);
+                            client
+                                .queue
+                                .deliver_beginning(number, piece, &mut self.buffers);
+                        }
                     }
                 }
-                _ if reply.len() < LARGE_REPLY_BYTES => {
-                    let lent = ReplyBytes::Lent(&reply);
-                    client.queue.deliver(number, 1, lent, &mut self.buffers);
-                    self.buffers.give_back(reply);
-                }
                 _ => {
-                    let own = ReplyBytes::Own(Bytes::from(reply));
-                    client.queue.deliver(number, 1, own, &mut self.buffers);
+                    let (pieces, last) = reply.into_parts();
+                    for piece in pieces {
+                        let piece = ReplyBytes::Own(piece);
+                        client
+                            .queue
+                            .deliver_beginning(number, piece, &mut self.buffers);
+                    }
+                    if last.len() < LARGE_REPLY_BYTES {
+                        let lent = ReplyBytes::Lent(&last);
+                        client.queue.deliver(number, 1, lent, &mut self.buffers);
+                        self.buffers.give_back(last);
+                    } else {
+                        let own = ReplyBytes::Own(Bytes::from(last));
+                        client.queue.deliver(number, 1, own, &mut self.buffers);
+                    }
                 }
             }
             self.mark_dirty(client_key);
@@ -179,7 +208,23 @@ impl Receivers {
             return;
         };
         let number = rounds.number;
-        let mut pieces = rounds.into_reply();
+        let mut pieces = match rounds.into_reply() {
+            Ok(pieces) => pieces,
+            Err(error) => {
+                // Half a reply cannot be taken back: the client must not take it for a whole one.
+                let error = String::from_utf8_lossy(&error);
+                tracing::warn!(
+                    client = client.state.id,
+                    error = error.trim_end(),
+                    "client closed: a shard failed in the middle of a reply that had begun"
+                );
+                let nothing = ReplyBytes::Lent(&[]);
+                client.queue.deliver(number, 1, nothing, &mut self.buffers);
+                client.is_ending = true;
+                client.wake();
+                return;
+            }
+        };
         let last = ReplyBytes::Own(pieces.pop().unwrap_or_default());
         for piece in pieces {
             let piece = ReplyBytes::Own(piece);
@@ -228,6 +273,7 @@ pub(crate) fn error_of(failure: Failure, shard: &str) -> ErrorReply {
     let shard = shard.into();
     match failure {
         Failure::NotApplied => ErrorReply::ShardDown { shard },
+        Failure::Barred => ErrorReply::NodePassword { shard },
         Failure::Unknown => ErrorReply::OutcomeUnknown { shard },
     }
 }

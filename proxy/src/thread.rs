@@ -23,13 +23,14 @@ use crate::client::ClientState;
 use crate::client::connection::Client;
 use crate::client::stream::ClientStream;
 use crate::departures::{self, Departures};
+use crate::here::{ClientOrder, ClientVerdict};
+use crate::metrics::readiness::Access;
 use crate::metrics::report::ThreadReport;
 use crate::pipe::PipeError;
 use crate::pipe::connection::run_pipe;
 use crate::pipe::set::{Class, Lane, PipeLimits, PipeSet};
 use crate::process::ProxyShared;
 use crate::receivers::Receivers;
-use crate::route::local::{ClientOrder, ClientVerdict};
 use crate::route::{self, Split};
 use crate::slab::Key;
 use crate::topology::Snapshot;
@@ -379,7 +380,7 @@ impl ProxyThread {
         report.reachable = self
             .pipes
             .primaries()
-            .map(|node| (node.shard.clone(), !node.reach.is_lost()))
+            .map(|node| (node.shard.clone(), Access::of(&node.reach)))
             .collect();
         report
     }

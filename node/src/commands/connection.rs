@@ -51,7 +51,8 @@ fn hello(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.session.protocol = protocol;
         call.reply.set_protocol(protocol);
     }
-    greet(&mut call.reply, call.session.protocol, call.identity.id);
+    let (protocol, id) = (call.session.protocol, call.identity.id);
+    greet(&mut call.reply, protocol, id, "standalone");
     Ok(Action::NewLimits)
 }
 

@@ -17,6 +17,7 @@ use pingora_core::services::Service;
 use tokio::sync::{Mutex, watch};
 
 use self::listener::AdminListener;
+use crate::metrics::readiness::Readiness;
 use crate::metrics::report;
 use crate::process::ProxyShared;
 
@@ -51,7 +52,7 @@ struct Desk {
     shared: Arc<ProxyShared>,
     drain: watch::Receiver<bool>,
     metrics: Arc<Page<String>>,
-    shards: Arc<Page<Option<(usize, usize)>>>,
+    readiness: Arc<Page<Readiness>>,
 }
 
 /// What the threads said last; one request at a time asks them.
@@ -99,7 +100,7 @@ impl Service for AdminService {
             shared: Arc::clone(&self.shared),
             drain: self.drain.clone(),
             metrics: Page::new(),
-            shards: Page::new(),
+            readiness: Page::new(),
         };
         let router = Router::new()
             .route("/metrics", get(metrics))
@@ -146,19 +147,17 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Clients are served: threads answer, and this proxy is not stopping. Nodes may be down; their keys get an error.
+/// Clients are served: this proxy is not stopping, and reaches a shard at least.
 async fn readyz(State(desk): State<Desk>) -> Response {
     if *desk.drain.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    let asked = report::reachable_shards(&desk.shared);
-    let shards = desk.shards.read(&desk.shared, asked).await;
-    match shards {
-        Some((reachable, all)) => (
-            StatusCode::OK,
-            format!("ok: {reachable} of {all} shards can be reached\n"),
-        )
-            .into_response(),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "threads do not answer\n").into_response(),
-    }
+    let asked = report::readiness(&desk.shared);
+    let Readiness { is_ready, text } = desk.readiness.read(&desk.shared, asked).await;
+    let status = if is_ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, text).into_response()
 }

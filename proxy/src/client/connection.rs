@@ -359,6 +359,7 @@ impl ProxyThread {
     pub(crate) fn refuse_client(&mut self, key: Key, error: &ErrorReply) {
         if let Some(client) = self.receivers.clients.get_mut(key) {
             let protocol = client.state.protocol;
+            self.receivers.stats.record_refused();
             client.queue.answer(&mut self.receivers.buffers, |out| {
                 shared::resp::ReplyWriter::new(out, protocol).error(error);
             });

@@ -1,13 +1,45 @@
 //! What one thread counts: plain numbers without atomics, copied when the admin listener asks.
-//! [`histogram`] ◇ durations in buckets. [`report`] all threads' counters as Prometheus reads them.
+//! [`histogram`] ◇ durations in buckets. [`readiness`] ◇ what /readyz says. [`report`] all threads' counters as Prometheus reads them.
 //!
 //! Counting costs one lookup per run of requests, not per request; the clock is read once per batch.
 
 pub(crate) mod histogram;
+pub(crate) mod readiness;
 pub(crate) mod report;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use histogram::Histogram;
 use shared::command::CommandId;
+
+/// The proxy's counters as they were at the last CONFIG RESETSTAT: INFO counts from there. The metrics page does not; counters of Prometheus never fall.
+#[derive(Debug, Default)]
+pub(crate) struct Baseline {
+    /// Connections accepted.
+    pub(crate) accepted: Since,
+    /// Connections refused because there were too many.
+    pub(crate) rejected: Since,
+    /// Commands finished.
+    pub(crate) commands: Since,
+}
+
+/// A counter's value at some moment.
+#[derive(Debug, Default)]
+pub(crate) struct Since(AtomicU64);
+
+impl Since {
+    /// The moment is now.
+    pub(crate) fn begin(&self, counter: &AtomicU64) {
+        self.0
+            .store(counter.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// How much the counter has grown since.
+    pub(crate) fn growth(&self, counter: &AtomicU64) -> u64 {
+        let now = counter.load(Ordering::Relaxed);
+        now.saturating_sub(self.0.load(Ordering::Relaxed))
+    }
+}
 
 /// Why a command was not answered by its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +96,7 @@ pub(crate) struct ThreadStats {
     rows: Vec<Row>,
     /// Commands that were answered or refused here.
     pub(crate) local: u64,
-    /// Of these, refused.
+    /// Commands that got an error of the proxy's own and were certainly not executed.
     pub(crate) refused: u64,
     /// Requests that ended, all together.
     pub(crate) requests: u64,
@@ -101,7 +133,10 @@ impl ThreadStats {
         self.requests += u64::from(count);
         let cell = self.cell(command, shard);
         match outcome {
-            Outcome::ShardDown => cell.down += u64::from(count),
+            Outcome::ShardDown => {
+                cell.down += u64::from(count);
+                self.refused += u64::from(count);
+            }
             Outcome::Unknown => cell.unknown += u64::from(count),
         }
     }
@@ -169,6 +204,6 @@ mod tests {
                 (1, CommandId::Get, 3, 2, 3, 0)
             ]
         );
-        assert_eq!((stats.requests, stats.local, stats.refused), (10, 1, 1));
+        assert_eq!((stats.requests, stats.local, stats.refused), (10, 1, 4));
     }
 }

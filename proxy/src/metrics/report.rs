@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use shared::command::CommandId;
 use tokio::sync::oneshot;
 
+use super::readiness::{self, Access, Readiness};
 use super::{Cell, ThreadStats};
 use crate::process::ProxyShared;
 use crate::thread::Order;
@@ -30,7 +31,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ),
     (
         "switchyard_proxy_refused_requests_total",
-        "Requests that the proxy answered with an error of its own.",
+        "Requests that the proxy answered with an error of its own without sending them to a node: unknown, wrong, not allowed, or for a shard that cannot be reached.",
     ),
     (
         "switchyard_proxy_pipes_lost_total",
@@ -88,8 +89,8 @@ pub(crate) struct ThreadReport {
     pub(crate) requests_waiting: usize,
     /// Bytes of them.
     pub(crate) bytes_waiting: usize,
-    /// For each shard of the topology in use, whether its primary can be reached.
-    pub(crate) reachable: Vec<(Box<str>, bool)>,
+    /// For each shard of the topology in use, what is known of the way to its primary.
+    pub(crate) reachable: Vec<(Box<str>, Access)>,
 }
 
 /// Asks every thread.
@@ -107,18 +108,14 @@ pub(crate) async fn ask(proxy: &ProxyShared) -> Vec<ThreadReport> {
     reports
 }
 
-/// How many shards can be reached, of how many; `None` when no thread answers.
-pub(crate) async fn reachable_shards(proxy: &ProxyShared) -> Option<(usize, usize)> {
+/// Whether clients should be sent here.
+pub(crate) async fn readiness(proxy: &ProxyShared) -> Readiness {
     let reports = ask(proxy).await;
-    let mut shards: BTreeMap<&str, bool> = BTreeMap::new();
-    for (shard, is_reachable) in reports.iter().flat_map(|report| &report.reachable) {
-        *shards.entry(shard).or_default() |= is_reachable;
-    }
-    let reachable = shards
-        .values()
-        .filter(|is_reachable| **is_reachable)
-        .count();
-    (!reports.is_empty()).then_some((reachable, shards.len()))
+    readiness::judge(&shards(&reports), !reports.is_empty())
+}
+
+fn shards(reports: &[ThreadReport]) -> BTreeMap<&str, Access> {
+    readiness::of_all_threads(reports.iter().flat_map(|report| &report.reachable))
 }
 
 /// The page.
@@ -175,13 +172,9 @@ fn whole_proxy(proxy: &ProxyShared, reports: &[ThreadReport]) {
     let version = proxy.topology.load().version().0;
     gauge!("switchyard_proxy_topology_version")
         .set(as_gauge(usize::try_from(version).unwrap_or(usize::MAX)));
-    let mut shards: BTreeMap<&str, bool> = BTreeMap::new();
-    for (shard, is_reachable) in reports.iter().flat_map(|report| &report.reachable) {
-        *shards.entry(shard).or_default() |= is_reachable;
-    }
-    for (shard, is_reachable) in shards {
+    for (shard, access) in shards(reports) {
         gauge!("switchyard_proxy_shard_reachable", "shard" => shard.to_owned())
-            .set(f64::from(u8::from(is_reachable)));
+            .set(f64::from(u8::from(access == Access::Open)));
     }
 }
 
@@ -203,7 +196,8 @@ fn per_command(shard: &str, command: CommandId, cell: &Cell) {
     }
 }
 
-/// Histograms are counted in buckets already; the exporter only takes single values, so these lines are written here.
+/// Histograms are counted in buckets already; the exporter only takes single values, so these lines are written here. Every series has all buckets: sums over
+/// series, bucket by bucket, are wrong where some have fewer.
 #[expect(
     clippy::let_underscore_must_use,
     reason = "writing to memory cannot fail"
@@ -221,9 +215,6 @@ fn latencies(cells: &BTreeMap<(&str, CommandId), Cell>, page: &mut String) {
         for (bound_us, count) in cell.latency.cumulative() {
             let bound = seconds(bound_us);
             let _ = writeln!(page, "{NAME}_bucket{{{labels},le=\"{bound}\"}} {count}");
-            if count == all {
-                break;
-            }
         }
         let _ = writeln!(page, "{NAME}_bucket{{{labels},le=\"+Inf\"}} {all}");
         let _ = writeln!(
@@ -245,4 +236,31 @@ fn seconds(us: u64) -> String {
 )]
 fn as_gauge(count: usize) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_series_of_a_histogram_has_the_same_buckets() {
+        let mut cells = BTreeMap::new();
+        for (command, us) in [(CommandId::Get, 5), (CommandId::Keys, 3_000_000)] {
+            let mut stats = ThreadStats::default();
+            stats.record(command, 0, 1, 0, us * 1_000);
+            let (_, _, cell) = stats.cells().next().unwrap();
+            cells.insert(("s1", command), cell.clone());
+        }
+        let mut page = String::new();
+        latencies(&cells, &mut page);
+        let bounds_of = |command: &str| -> Vec<&str> {
+            page.lines()
+                .filter(|line| line.contains("_bucket{") && line.contains(command))
+                .map(|line| line.split("le=").nth(1).unwrap().split('}').next().unwrap())
+                .collect()
+        };
+        let bounds = bounds_of("\"get\"");
+        assert!(bounds.len() > 20 && bounds.last() == Some(&"\"+Inf\""));
+        assert_eq!(bounds, bounds_of("\"keys\""));
+    }
 }

@@ -145,10 +145,17 @@ impl ProxyThread {
         let now_ms = self.now_ms();
         let deadline = self.proxy.config.node_deadline;
         if let Some((_, node)) = self.pipes.with_node(number) {
-            if !node.reach.is_lost() {
-                tracing::warn!(node = %node.id, address = %node.address, %error, "node cannot be reached");
+            if error.is_about_password() {
+                if !node.reach.is_barred() {
+                    tracing::error!(node = %node.id, address = %node.address, %error, "node does not let the proxy in; set node-password to the node's requirepass");
+                }
+                node.reach.barred(now_ms);
+            } else {
+                if !node.reach.is_lost() {
+                    tracing::warn!(node = %node.id, address = %node.address, %error, "node cannot be reached");
+                }
+                node.reach.lost(now_ms);
             }
-            node.reach.lost(now_ms);
             if !node.reach.waits(now_ms, deadline) {
                 self.fail_line(number);
             }
@@ -482,10 +489,11 @@ impl ProxyThread {
         debug_assert!(pipe.stream.is_none(), "an open pipe answers by itself");
         let mut line = std::mem::take(&mut pipe.line);
         let mut waiters = std::mem::take(&mut pipe.in_flight);
+        let failure = Failure::to_send(&node.reach);
         line.take_unanswered(|_, _| {
             let waiter = waiters.take(1);
             self.receivers
-                .fail(waiter, Failure::NotApplied, &node.shard, node.shard_index);
+                .fail(waiter, failure, &node.shard, node.shard_index);
         });
         self.let_crowd_in(number);
         self.wake_flusher();

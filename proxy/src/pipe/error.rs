@@ -46,3 +46,13 @@ pub(crate) enum PipeError {
         reply: String,
     },
 }
+
+impl PipeError {
+    /// Whether the node is there and does not take the proxy's password, or wants one.
+    pub(crate) fn is_about_password(&self) -> bool {
+        let Self::Refused { command, reply } = self else {
+            return false;
+        };
+        *command == "AUTH" || reply.starts_with("WRONGPASS") || reply.starts_with("NOAUTH")
+    }
+}

@@ -430,8 +430,11 @@ const REQUESTS_PER_ADMISSION: usize = 512;
 impl NodeEntry {
     /// What clients are told when a command was certainly not executed.
     pub(crate) fn down(&self) -> ErrorReply {
-        ErrorReply::ShardDown {
-            shard: self.shard.clone(),
+        let shard = self.shard.clone();
+        if self.reach.is_barred() {
+            ErrorReply::NodePassword { shard }
+        } else {
+            ErrorReply::ShardDown { shard }
         }
     }
 }

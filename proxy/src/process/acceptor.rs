@@ -90,7 +90,7 @@ impl Acceptor {
             return;
         }
         if config.protected_mode && !Access::new(&config.requirepass).is_safe_for(peer.ip()) {
-            return self.refuse(stream, front, &ErrorReply::Protected);
+            return self.refuse(stream, front, &ErrorReply::ProtectedProxy);
         }
         let before = self.shared.clients.fetch_add(1, Ordering::Relaxed);
         if before >= config.maxclients as usize {

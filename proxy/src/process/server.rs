@@ -25,6 +25,7 @@ use super::certificates::CertificateService;
 use super::ending::Ending;
 use super::listeners::Listeners;
 use crate::admin::AdminService;
+use crate::metrics::Baseline;
 use crate::reload::Reloading;
 use crate::thread::{Order, run_thread};
 use crate::tls::{TlsError, TlsFront};
@@ -97,6 +98,8 @@ pub(crate) struct ProxyShared {
     pub(crate) rejected: AtomicU64,
     /// Commands finished, by all threads, as of their last tick.
     pub(crate) commands: AtomicU64,
+    /// What INFO does not count any more.
+    pub(crate) baseline: Baseline,
     /// The id of the next client.
     pub(crate) next_client: AtomicU64,
     /// CLIENT PAUSE: until when, monotonic milliseconds of this machine.
@@ -228,6 +231,7 @@ impl Proxy {
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             commands: AtomicU64::new(0),
+            baseline: Baseline::default(),
             next_client: AtomicU64::new(1),
             held_until_ms: AtomicU64::new(0),
             holds_all: AtomicBool::new(false),

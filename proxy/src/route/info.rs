@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use super::totals::{self, TOTAL};
+
 /// What the proxy itself has to tell.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProxyFacts {
@@ -21,7 +23,7 @@ pub(crate) struct ProxyFacts {
 const ADDED: &[&str] = &[
     "used_memory", "used_memory_rss", "used_memory_peak", "used_memory_overhead", "used_memory_dataset", "used_memory_startup", "used_memory_lua",
     "used_memory_vm_eval", "used_memory_vm_functions", "used_memory_vm_total", "used_memory_functions", "used_memory_scripts", "used_memory_scripts_eval",
-    "maxmemory", "allocator_allocated", "allocator_active", "allocator_resident", "mem_clients_normal", "mem_clients_slaves", "mem_replication_backlog",
+    "allocator_allocated", "allocator_active", "allocator_resident", "mem_clients_normal", "mem_clients_slaves", "mem_replication_backlog",
     "mem_aof_buffer", "mem_not_counted_for_evict", "lazyfree_pending_objects", "lazyfreed_objects",
     "rdb_changes_since_last_save",
     "total_commands_processed", "instantaneous_ops_per_sec", "total_net_input_bytes", "total_net_output_bytes", "total_net_repl_input_bytes", "total_net_repl_output_bytes",
@@ -41,6 +43,16 @@ const GREATEST: &[&str] = &[
     "allocator_rss_ratio",
     "rss_overhead_ratio",
     "mem_fragmentation_ratio",
+];
+
+/// Fields that are a part of another one, in percent: name, part, whole.
+const PERCENTAGES: &[(&str, &str, &str)] = &[
+    ("used_memory_peak_perc", "used_memory", "used_memory_peak"),
+    (
+        "used_memory_dataset_perc",
+        "used_memory_dataset",
+        "used_memory",
+    ),
 ];
 
 /// Parts of a value such as `keys=1,expires=0,avg_ttl=0` that are added.
@@ -112,18 +124,15 @@ pub(crate) fn merge(facts: &ProxyFacts, replies: &[&[u8]]) -> String {
     let mut text = String::new();
     for (section, fields) in &sections.sections {
         head(&mut text, section);
-        let sum_of = |name: &str| {
-            let values = fields
-                .iter()
-                .find(|(field, _)| field == name)
-                .map(|(_, values)| values);
-            values.map(|values| added(values))
+        let told = |name: &str| {
+            let known = fields.iter().find(|(field, _)| field == name);
+            known.map(|(field, values)| number_of_all(field, values))
         };
         for (field, values) in fields {
             let own = facts.own.iter().find(|(name, _)| name == field);
             let value = match own {
                 Some((_, value)) => value.clone(),
-                None => field_of_all(field, values, sum_of),
+                None => field_of_all(field, values, told),
             };
             line(&mut text, field, &value);
         }
@@ -156,16 +165,33 @@ fn line(text: &mut String, field: &str, value: &str) {
     let _ = write!(text, "{field}:{value}\r\n");
 }
 
-fn field_of_all(field: &str, values: &[String], sum_of: impl Fn(&str) -> Option<String>) -> String {
+/// What is told of a field; `told` is what is told of others in its section.
+fn field_of_all(field: &str, values: &[String], told: impl Fn(&str) -> Option<String>) -> String {
+    // What people read must say the same as what machines read, and percentages as what they are made of.
+    let number = |name: &str| told(name).and_then(|text| text.parse::<f64>().ok());
+    if let Some(bytes) = field.strip_suffix("_human").and_then(number) {
+        return human(bytes);
+    }
+    if let Some((_, part, whole)) = PERCENTAGES.iter().find(|(name, ..)| *name == field)
+        && let (Some(part), Some(whole)) = (number(part), number(whole))
+        && whole > 0.0
+    {
+        return format!("{:.2}%", part * 100.0 / whole);
+    }
+    number_of_all(field, values)
+}
+
+fn number_of_all(field: &str, values: &[String]) -> String {
     let first = values.first().cloned().unwrap_or_default();
+    if field == TOTAL {
+        let shares = values.iter().filter_map(|value| value.parse().ok());
+        return totals::total(shares).to_string();
+    }
     if ADDED.contains(&field) {
         return added(values);
     }
     if GREATEST.contains(&field) {
         return greatest(values).cloned().unwrap_or_default();
-    }
-    if let Some(bytes) = field.strip_suffix("_human").and_then(sum_of) {
-        return human(bytes.parse().unwrap_or(0.0));
     }
     if first.contains('=') {
         return parts_of_all(values);
@@ -274,6 +300,30 @@ mod tests {
         let text = merge(&facts, &[one, two]);
         let expected = "# Server\r\nredis_version:7.2.4\r\ntcp_port:6379\r\n\r\n# Memory\r\nused_memory:2097152\r\nused_memory_human:2.00M\r\n\r\n# Keyspace\r\ndb0:keys=6,expires=4,avg_ttl=400\r\ndb3:keys=2,expires=0,avg_ttl=0\r\n\r\n# Proxy\r\nshards:2\r\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_people_read_says_the_same_as_what_machines_read() {
+        let text = "# Memory\r\ntotal_system_memory:4294967296\r\ntotal_system_memory_human:4.00G\r\nmaxmemory:104857600\r\nmaxmemory_human:100.00M\r\n";
+        let merged = merge(&ProxyFacts::default(), &[text.as_bytes(); 3]);
+        assert_eq!(
+            merged,
+            "# Memory\r\ntotal_system_memory:4294967296\r\ntotal_system_memory_human:4.00G\r\nmaxmemory:314572800\r\nmaxmemory_human:300.00M\r\n"
+        );
+        let unlimited = text.replace("104857600", "0");
+        let merged = merge(
+            &ProxyFacts::default(),
+            &[text.as_bytes(), unlimited.as_bytes()],
+        );
+        assert!(merged.contains("maxmemory:0\r\n"), "one shard has no limit");
+        let memory = |used: u64, peak: u64, percent: &str| {
+            format!(
+                "# Memory\r\nused_memory:{used}\r\nused_memory_peak:{peak}\r\nused_memory_peak_perc:{percent}\r\n"
+            )
+        };
+        let (one, two) = (memory(10, 100, "10.00%"), memory(90, 100, "90.00%"));
+        let merged = merge(&ProxyFacts::default(), &[one.as_bytes(), two.as_bytes()]);
+        assert_eq!(merged, memory(100, 200, "50.00%"));
     }
 
     #[test]

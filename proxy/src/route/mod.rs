@@ -3,22 +3,24 @@
 //!
 //! - here: the shard of a command's keys. [`split`]: one part per shard. [`merge`]: parts → one reply. [`rounds`]: very many keys,
 //!   some at a time. [`scan`]: SCAN's cursor.
-//! - [`local`]: answers that need no node.
+//! - [`info`]: INFO of all shards. [`totals`]: limits that they have together. [`reply`]: what must be read out of a node's reply.
+//!
+//! What needs no node is answered in [`crate::here`], which imports this room and is not imported by it.
 //!
 //! Keys of one command must lie in one slot, as in Redis Cluster: slots may move, so two slots of one shard are no promise.
 //! Where there is only one shard nothing moves, and everything is allowed that a plain Redis allows.
 
 pub(crate) mod info;
-pub(crate) mod local;
 pub(crate) mod merge;
 pub(crate) mod reply;
 pub(crate) mod rounds;
 pub(crate) mod scan;
 pub(crate) mod split;
+pub(crate) mod totals;
 
 pub(crate) use split::Split;
 
-use shared::command::{self, CommandSpec};
+use shared::command::{self, CommandId, CommandSpec, Merge};
 use shared::resp::{Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner};
 use shared::slot::SlotId;
 use shared::topology::ShardIndex;
@@ -29,6 +31,15 @@ use crate::topology::Snapshot;
 #[inline]
 pub(crate) fn resolve(args: Args<'_>) -> Result<&'static CommandSpec, ErrorReply> {
     command::resolve_served(args, CommandSpec::is_served_by_proxy)
+}
+
+/// Whether the row is one of Redis Cluster, which nodes do not serve.
+pub(crate) fn is_of_clusters(id: CommandId) -> bool {
+    command::spec(id).container() == Some(CommandId::Cluster)
+        || matches!(
+            id,
+            CommandId::Asking | CommandId::Readonly | CommandId::Readwrite
+        )
 }
 
 /// Whether these are lines of an HTTP request, which a browser may be tricked into sending; as Redis, the proxy hangs up before the body comes.
@@ -47,6 +58,9 @@ pub(crate) fn any_shard() -> ShardIndex {
 
 /// How the replies of every shard become one.
 pub(crate) fn plan(spec: &CommandSpec) -> merge::Plan {
+    if spec.merge == Merge::AnyNonNull {
+        return merge::Plan::AnyKey;
+    }
     merge::Plan::Table {
         rule: spec.merge,
         change: merge::Change::of(spec),

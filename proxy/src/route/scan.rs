@@ -1,25 +1,28 @@
 //! SCAN over all shards, one after the other: a cursor that says which shard, and where in it.
 //! Pure. Invariant: a key that is there from the first call to the last is returned at least once, whatever changes between calls.
 //!
-//! A cursor is one number below 2^63, for clients read it as a signed integer: 13 bits that stand for who owns what, 10 bits of the shard's place in the topology,
-//! 40 bits of the node's own cursor. When who owns what has changed in between, a place in the list means nothing any more, and keys may have moved from a
-//! shard that is still to come to one that is done: the walk begins anew, so that keys may come twice but none is left out. A new primary, a new version
-//! or a new node change none of this; but a plain Redis server's cursor is its own, so another one in its place counts as a change.
+//! A cursor is one number below 2^53, for many clients read it as a floating-point number: bits that stand for who owns what, as many bits of the shard's place
+//! in the topology as its shards need, 35 bits of the node's own cursor. When who owns what has changed in between, a place in the list means nothing any more,
+//! and keys may have moved from a shard that is still to come to one that is done: the walk begins anew, so that keys may come twice but none is left out. A new
+//! primary, a new version or a new node change none of this; but a plain Redis server's cursor is its own, so another one in its place counts as a change.
 
 use shared::topology::{MAX_SHARDS, NodeKind, ShardIndex};
 
 use crate::topology::Snapshot;
 
-/// Bits of a node's cursor. Ours need 40; a plain Redis' needs as many as its table has.
-const NODE_BITS: u32 = 40;
+/// Bits of a cursor: the whole numbers that a floating-point number holds exactly.
+const CURSOR_BITS: u32 = 53;
 
-/// Bits of a shard's place.
-const SHARD_BITS: u32 = 10;
+/// Bits of a node's cursor. Ours need 35; a plain Redis' needs as many as its table has, and 2^35 buckets alone would take 256 GB.
+const NODE_BITS: u32 = 35;
 
-/// Bits that stand for who owns what.
-const MARK_BITS: u32 = 63 - NODE_BITS - SHARD_BITS;
+/// Fewest bits that stand for who owns what: of 256 changes one may pass unseen where there are as many shards as there may be, of 16,384 where there are 16.
+const LEAST_MARK_BITS: u32 = 8;
 
-const _: () = assert!(MAX_SHARDS <= 1 << SHARD_BITS, "every shard's place fits");
+const _: () = assert!(
+    MAX_SHARDS.next_power_of_two().ilog2() + NODE_BITS + LEAST_MARK_BITS <= CURSOR_BITS,
+    "every shard's place fits"
+);
 
 /// Where a walk is, and what it walks over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +38,11 @@ pub(crate) struct ScanCursor {
 impl ScanCursor {
     /// What the client's cursor means.
     pub(crate) fn read(cursor: u64, snapshot: &Snapshot) -> Self {
-        let mark = mark(snapshot);
-        let node_cursor = cursor & ((1 << NODE_BITS) - 1);
-        let place = (cursor >> NODE_BITS) & ((1 << SHARD_BITS) - 1);
-        let known_mark = cursor >> (NODE_BITS + SHARD_BITS);
         let shards = snapshot.shard_count() as u64;
+        let mark = mark(snapshot, place_bits(shards));
+        let node_cursor = cursor & ((1 << NODE_BITS) - 1);
+        let place = cursor >> NODE_BITS & ((1 << place_bits(shards)) - 1);
+        let known_mark = cursor >> (NODE_BITS + place_bits(shards));
         let shard = usize::try_from(place).ok().and_then(ShardIndex::new);
         match shard {
             Some(shard) if known_mark == mark && place < shards => Self {
@@ -61,7 +64,8 @@ impl ScanCursor {
     pub(crate) fn after(self, node_cursor: u64) -> Option<u64> {
         let place = self.shard.as_usize() as u64;
         let pack = |place: u64, node_cursor: u64| {
-            self.mark << (NODE_BITS + SHARD_BITS) | place << NODE_BITS | node_cursor
+            let marked = self.mark << place_bits(self.shards) | place;
+            marked << NODE_BITS | node_cursor
         };
         match node_cursor {
             0 if place + 1 < self.shards => Some(pack(place + 1, 0)),
@@ -72,8 +76,13 @@ impl ScanCursor {
     }
 }
 
-/// Who owns what, in 13 bits; the same for equal topologies whatever their version.
-fn mark(snapshot: &Snapshot) -> u64 {
+/// Bits of the place of one of so many shards.
+fn place_bits(shards: u64) -> u32 {
+    shards.next_power_of_two().ilog2()
+}
+
+/// Who owns what, in the bits that are left; the same for equal topologies whatever their version.
+fn mark(snapshot: &Snapshot, place_bits: u32) -> u64 {
     // FNV-1a over 64 bits: cursors must mean the same at every proxy, and after a restart.
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     let mut take = |byte: u8| {
@@ -95,7 +104,7 @@ fn mark(snapshot: &Snapshot) -> u64 {
         }
         take(0);
     }
-    hash >> (64 - MARK_BITS)
+    hash >> (u64::BITS - (CURSOR_BITS - NODE_BITS - place_bits))
 }
 
 #[cfg(test)]
@@ -109,26 +118,43 @@ mod tests {
         let snapshot = topology_of(&["a", "b", "c"]);
         let mut cursor = 0;
         let mut visits = Vec::new();
+        let far = (1 << NODE_BITS) - 1;
         loop {
             let at = ScanCursor::read(cursor, &snapshot);
             visits.push((at.shard.as_usize(), at.node_cursor));
             // Each node needs two calls.
-            let node_next = if at.node_cursor == 0 {
-                0xff_ffff_ffff
-            } else {
-                0
-            };
+            let node_next = if at.node_cursor == 0 { far } else { 0 };
             cursor = at.after(node_next).unwrap();
-            assert!(cursor < 1 << 63);
+            assert!(cursor < 1 << 53);
             if cursor == 0 {
                 break;
             }
         }
-        let far = 0xff_ffff_ffff;
         assert_eq!(
             visits,
             [(0, 0), (0, far), (1, 0), (1, far), (2, 0), (2, far)]
         );
+    }
+
+    #[test]
+    fn cursors_stay_exact_as_floating_point_numbers_however_many_shards_there_are() {
+        for count in [1, 2, 3, 16, 17, MAX_SHARDS] {
+            let names: Vec<String> = (0..count).map(|number| format!("s{number}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let snapshot = topology_of(&names);
+            let mut cursor = 0;
+            for place in 0..count.min(40) {
+                let at = ScanCursor::read(cursor, &snapshot);
+                assert_eq!(at.shard.as_usize(), place, "of {count}");
+                let far = at.after((1 << NODE_BITS) - 1).unwrap();
+                assert!(far < 1 << 53, "{far} of {count} shards");
+                cursor = ScanCursor::read(far, &snapshot).after(0).unwrap();
+                assert!(cursor < 1 << 53, "{cursor} of {count} shards");
+            }
+            if count <= 40 {
+                assert_eq!(cursor, 0);
+            }
+        }
     }
 
     #[test]
@@ -148,7 +174,7 @@ mod tests {
     #[test]
     fn a_node_cursor_that_does_not_fit_is_noticed() {
         let at = ScanCursor::read(0, &topology_of(&["a"]));
-        assert_eq!(at.after(1 << 40), None);
+        assert_eq!(at.after(1 << NODE_BITS), None);
         assert_eq!(at.after(0), Some(0));
     }
 

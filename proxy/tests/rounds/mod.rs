@@ -364,3 +364,31 @@ fn a_reply_beyond_the_hard_limit_closes_the_client() {
     assert_eq!(other.ask("PING"), "+PONG\r\n");
     proxy.stop().unwrap();
 }
+
+#[test]
+fn half_a_reply_is_never_taken_for_a_whole_one() {
+    let nodes = nodes::<2>();
+    let proxy = start_before(settings(), &nodes);
+    // Nodes answer with the key: a round has a megabyte, and from 16 MB on the reply flows.
+    let keys: Vec<String> = (0..60)
+        .map(|number| format!("{}{number}", "k".repeat(1 << 20)))
+        .collect();
+    nodes[1].behave(Manner::WaitsAt(20));
+    let mut client = client_with(proxy.client_address(), &frame("MGET", &keys));
+    let reader = std::thread::spawn(move || client.reply().map(|reply| reply.len()));
+    eventually("far more than is kept has come", || {
+        nodes[1].log().len() == 20
+    });
+    nodes[1].kill();
+    nodes[1].behave(Manner::Good);
+    let reply = reader.join().unwrap();
+    assert_eq!(reply, None, "the connection ends in the middle");
+    // Everybody else is served.
+    let key = key_of(0, 2, 1);
+    let mut other = Client::connect(proxy.client_address());
+    assert_eq!(
+        other.ask(&format!("GET {key}")),
+        format!("${}\r\n{key}\r\n", key.len())
+    );
+    proxy.stop().unwrap();
+}

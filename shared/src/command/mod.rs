@@ -13,7 +13,7 @@ mod table;
 pub use flags::{AclCategories, CommandFlags, KeyFlags};
 pub use id::CommandId;
 pub use keys::{BeginSearch, FindKeys, KeySpec};
-pub use route::{Merge, Quiet, Retry, Route, Served};
+pub use route::{Merge, MissingShard, Quiet, Retry, Route, Served};
 
 use crate::resp::{Args, ErrorReply};
 
@@ -40,6 +40,8 @@ pub struct CommandSpec {
     pub route: Route,
     /// How a proxy makes one reply of several.
     pub merge: Merge,
+    /// What becomes of it when a shard is missing that it is for?
+    pub missing_shard: MissingShard,
     /// May a proxy send it again when no reply came?
     pub retry: Retry,
     /// Who has a handler for it.

@@ -50,8 +50,17 @@ pub enum Merge {
     EveryOne,
     /// Arrays are joined.
     Concat,
-    /// One of the non-null replies, drawn by chance.
+    /// One of the non-null replies, drawn by chance, each shard as likely as it has keys.
     AnyNonNull,
+}
+
+/// What a proxy says of a command for every shard, or for any, when a shard cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingShard {
+    /// The command fails with an error that names the shard: without its part the reply would be untrue, or the work half done.
+    Fails,
+    /// The reply is of use without it: it tells how the shards fare that are there. When none is, the command fails.
+    LeftOut,
 }
 
 /// May a proxy send the command again when its connection broke before a reply came?

@@ -19,7 +19,7 @@ pub use file::{FileError, LONGEST_FILE_BYTES, create_file, read_file, replace_fi
 pub use load::{LoadError, Readers, Sources, load, resolve};
 pub use node::{DebugCommand, MaxmemoryPolicy, NodeConfig};
 pub use problem::{Origin, Problem, Problems, did_you_mean};
-pub use proxy::ProxyConfig;
+pub use proxy::{PresentAs, ProxyConfig};
 pub use render::{describe, render};
 pub use secret::Secret;
 pub use settings::{Conflict, Setting, Settings, environment_prefix};

@@ -1,11 +1,22 @@
 //! What a proxy is told at its start. Plain data. Pure.
 
 use super::secret::Secret;
-use super::settings::{Conflict, kebab, range, settings};
+use super::settings::{Conflict, choices, kebab, range, settings};
 use super::units::ByteCount;
 use crate::topology::Address;
 use std::path::PathBuf;
 use std::time::Duration;
+
+choices! {
+    /// As what a proxy shows itself to its clients.
+    pub enum PresentAs {
+        /// One server, as Redis without cluster support.
+        #[default]
+        Standalone = "standalone",
+        /// A cluster of one node that owns all slots, for clients that ask for a cluster.
+        Cluster = "cluster",
+    }
+}
 
 settings! {
     /// What a proxy is told at its start.
@@ -21,6 +32,8 @@ settings! {
             tls_key_file: Option<PathBuf> = None;
             /// Where /metrics, /healthz and /readyz are served over HTTP; "off" nowhere.
             admin: Option<Address> = Some(Address::loopback(9121));
+            /// As what clients see the proxy: "standalone" is one server; "cluster" is one node that owns all slots, for clients that insist on a cluster.
+            present_as: PresentAs = PresentAs::default();
             /// Connections that the operating system holds ready before they are accepted.
             tcp_backlog: u32 = 511, within "1" to "65535";
             /// How often a silent connection is probed for being alive; "0s" never.

@@ -174,6 +174,11 @@ pub enum ErrorReply {
         "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside."
     )]
     Protected,
+    /// Hello of a proxy in protected mode to a client of another machine: as far as Redis' text tells what is wrong, and what to do about it here.
+    #[error(
+        "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers, do one of the following at the proxy and restart it: 1) set a password that clients must give, with 'requirepass' in its configuration file, the option '--requirepass' or the environment variable SWITCHYARD_PROXY_REQUIREPASS; 2) disable protected mode, with 'protected-mode = false' in its configuration file or the option '--protected-mode false', but MAKE SURE the proxy is not accessible from the internet if you do so."
+    )]
+    ProtectedProxy,
 
     // The server: CONFIG, COMMAND, DEBUG, SLOWLOG and others.
     /// CONFIG REWRITE.
@@ -193,6 +198,12 @@ pub enum ErrorReply {
     /// SHUTDOWN that could not save.
     #[error("ERR Errors trying to SHUTDOWN. Check logs.")]
     ShutdownFailed,
+    /// CLUSTER, READONLY, READWRITE, ASKING on a server that is no member of one.
+    #[error("ERR This instance has cluster support disabled")]
+    ClusterDisabled,
+    /// SELECT, SWAPDB, MOVE and COPY between databases where there is a cluster; the words name what is not allowed.
+    #[error("ERR {0} is not allowed in cluster mode")]
+    NotInCluster(&'static str),
     /// SCRIPT FLUSH.
     #[error("ERR SCRIPT FLUSH only support SYNC|ASYNC option")]
     ScriptFlushOption,
@@ -209,11 +220,27 @@ pub enum ErrorReply {
         /// The shard's name.
         shard: Box<str>,
     },
+    /// The shard's node is there and does not let the proxy in.
+    #[error(
+        "CLUSTERDOWN the node of shard {shard} refuses the proxy's password, see node-password; the command was not applied and may be sent again"
+    )]
+    NodePassword {
+        /// The shard's name.
+        shard: Box<str>,
+    },
     /// The command was sent to the shard, and no reply came.
     #[error("UNKNOWN shard {shard} did not reply; it is unknown whether the command was applied")]
     OutcomeUnknown {
         /// The shard's name.
         shard: Box<str>,
+    },
+    /// The parts of one reply are more than any client may have waiting.
+    #[error(
+        "ERR the reply would be more than client-output-hard-limit ({limit} bytes); ask for fewer keys at a time"
+    )]
+    GatheredTooLarge {
+        /// The bound, bytes.
+        limit: usize,
     },
     /// A write over several shards: one of them failed.
     #[error("UNKNOWN shard {shard} failed; the command may have been applied in part")]

@@ -5,8 +5,8 @@ use super::{Protocol, ReplyWriter};
 /// The version whose behaviour is promised. Clients refuse less than 7.0.0, and expect nothing of 7.2 that is not here.
 pub const REDIS_VERSION: &str = "7.2.4";
 
-/// Answers HELLO to the client of this number, in the `protocol` that it has from now on.
-pub fn greet(reply: &mut ReplyWriter<'_>, protocol: Protocol, client_id: u64) {
+/// Answers HELLO to the client of this number, in the `protocol` that it has from now on; `mode` is what INFO calls `redis_mode`.
+pub fn greet(reply: &mut ReplyWriter<'_>, protocol: Protocol, client_id: u64, mode: &str) {
     let version = match protocol {
         Protocol::Resp2 => 2,
         Protocol::Resp3 => 3,
@@ -21,7 +21,7 @@ pub fn greet(reply: &mut ReplyWriter<'_>, protocol: Protocol, client_id: u64) {
         reply.bulk(name.as_bytes());
         reply.integer(value);
     }
-    for (name, value) in [("mode", "standalone"), ("role", "master")] {
+    for (name, value) in [("mode", mode), ("role", "master")] {
         reply.bulk(name.as_bytes());
         reply.bulk(value.as_bytes());
     }
@@ -37,9 +37,11 @@ mod tests {
     fn a_client_is_told_its_protocol_and_number_in_that_protocol() {
         let check = |protocol, expected: &str| {
             let mut bytes = Vec::new();
-            greet(&mut ReplyWriter::new(&mut bytes, protocol), protocol, 7);
+            let mut reply = ReplyWriter::new(&mut bytes, protocol);
+            greet(&mut reply, protocol, 7, "cluster");
             let start = String::from_utf8(bytes).expect("text");
             assert!(start.starts_with(expected), "{start}");
+            assert!(start.contains("mode\r\n$7\r\ncluster\r\n"), "{start}");
         };
         let fields = |proto: u8| {
             format!(

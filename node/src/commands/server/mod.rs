@@ -53,7 +53,9 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::ConfigHelp
         | CommandId::SlowlogHelp
         | CommandId::LatencyHelp
-        | CommandId::MemoryHelp => super::help,
+        | CommandId::MemoryHelp
+        | CommandId::ScriptHelp
+        | CommandId::FunctionHelp => super::help,
         CommandId::Debug => debug::debug,
         CommandId::Shutdown => stop::shutdown,
         CommandId::Lolwut => lolwut,

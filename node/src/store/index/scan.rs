@@ -4,7 +4,9 @@
 //! A cursor says how much of the range of hashes has been walked, not where in memory the walk is: a region of the trie (the first `depth` bits of its hashes) and how many of [`FRACTIONS`] parts of the homes within it. Whatever leaves grow, split, merge or move between two steps, the keys of the part not yet walked are found there, so a key that is there all the time is visited at least once.
 //! A leaf that is meanwhile larger than the cursor's region (merged) is walked only for the hashes of the region; one that is smaller (split) makes the region smaller.
 //!
-//! In bits: 1 + `depth` bits of prefix (the one marks their number, so that 0 is no cursor but the start and the end), then 8 bits of part: at most 40.
+//! In bits, from the top: 1 + `depth` bits of prefix (the one marks their number, so that 0 is no cursor but the start and the end), the part, and one bit that
+//! says how parts are counted: one by one (8 bits), or in deep regions by thirds of a leaf (2 bits). At most [`CURSOR_BITS`], for a proxy packs more into one
+//! number below 2^53. A step in a deep region goes on to the next third, so that it may visit somewhat more keys than asked for.
 
 use super::directory::MAX_DEPTH;
 use super::leaf::{FRACTIONS, LeafSize};
@@ -13,7 +15,26 @@ use super::trie::{LeafRecord, Trie, path};
 use super::{HashSource, Index};
 use crate::store::slab::Handle;
 
+/// Bits of a part counted one by one.
 const PART_BITS: u32 = 8;
+
+/// Deepest region whose parts are counted one by one; deeper ones are those of a hash tag with millions of keys.
+const FINE_DEPTH: u32 = 25;
+
+/// Parts that make a third of a leaf, where a home of leaves of either size begins.
+const COARSE_PARTS: u32 = FRACTIONS / 3;
+
+/// Bits of a third.
+const COARSE_BITS: u32 = 2;
+
+/// Bits of a cursor: of the deepest region with parts one by one, and of the deepest of all.
+const CURSOR_BITS: u32 = 35;
+
+const _: () = {
+    assert!(1 + FINE_DEPTH + PART_BITS < CURSOR_BITS && 1 + MAX_DEPTH + COARSE_BITS < CURSOR_BITS);
+    assert!(COARSE_PARTS.is_multiple_of(LeafSize::Small.fractions_per_line()));
+    assert!(COARSE_PARTS.is_multiple_of(LeafSize::Large.fractions_per_line()));
+};
 
 /// Where a walk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,22 +52,41 @@ impl Position {
         part: 0,
     };
 
+    /// Whether a cursor can name it.
+    fn is_nameable(self) -> bool {
+        self.depth <= FINE_DEPTH || self.part.is_multiple_of(COARSE_PARTS)
+    }
+
     fn encode(self) -> u64 {
+        debug_assert!(self.is_nameable(), "a walk stops where a cursor can say");
         let marked =
             1_u64 << self.depth | u64::from(self.prefix).unbounded_shr(u32::BITS - self.depth);
-        marked << PART_BITS | u64::from(self.part)
+        let is_coarse = self.depth > FINE_DEPTH;
+        let (bits, part) = if is_coarse {
+            (COARSE_BITS, self.part / COARSE_PARTS)
+        } else {
+            (PART_BITS, self.part)
+        };
+        (marked << bits | u64::from(part)) << 1 | u64::from(is_coarse)
     }
 
     /// Any number is a cursor: one that we did not give starts somewhere.
     fn decode(cursor: u64) -> Self {
-        let Ok(part) = u32::try_from(cursor & ((1 << PART_BITS) - 1)) else {
+        let is_coarse = cursor & 1 == 1;
+        let (bits, step) = if is_coarse {
+            (COARSE_BITS, COARSE_PARTS)
+        } else {
+            (PART_BITS, 1)
+        };
+        let Ok(part) = u32::try_from(cursor >> 1 & ((1 << bits) - 1)) else {
             return Self::START;
         };
-        let marked = cursor >> PART_BITS;
+        let part = part * step;
+        let marked = cursor >> (bits + 1);
         let Some(depth) = marked.checked_ilog2() else {
             return Self::START;
         };
-        if depth > MAX_DEPTH || part >= FRACTIONS {
+        if depth > MAX_DEPTH || part >= FRACTIONS || is_coarse != (depth > FINE_DEPTH) {
             return Self::START;
         }
         let prefix = (marked ^ 1 << depth) << (u32::BITS - depth);
@@ -102,7 +142,7 @@ impl Index {
             }
             let mut walk = LeafWalk::new(trie, record, position);
             while walk.position.part < FRACTIONS {
-                if visited >= count {
+                if visited >= count && walk.position.is_nameable() {
                     return walk.position.encode();
                 }
                 visited += walk.home(source, visit);
@@ -196,30 +236,42 @@ fn displaced(
 
 #[cfg(test)]
 mod tests {
-    use super::{FRACTIONS, Position};
+    use super::*;
 
     #[test]
-    fn cursors_are_read_as_they_were_written_and_take_forty_bits() {
+    fn cursors_are_read_as_they_were_written_and_take_few_bits() {
         for (prefix, depth) in [
             (0, 0),
             (0, 1),
             (1 << 31, 1),
-            (0x1234_5678 & !1, 31),
-            (u32::MAX - 1, 31),
             (0xffff_0000, 16),
+            (u32::MAX << (u32::BITS - FINE_DEPTH), FINE_DEPTH),
+            (0x1234_5678 & !1, MAX_DEPTH),
+            (u32::MAX - 1, MAX_DEPTH),
         ] {
-            for part in [0, 1, FRACTIONS - 1] {
+            for part in [0, 1, COARSE_PARTS, 2 * COARSE_PARTS, FRACTIONS - 1] {
                 let position = Position {
                     prefix,
                     depth,
                     part,
                 };
+                if !position.is_nameable() {
+                    continue;
+                }
                 let cursor = position.encode();
-                assert!(cursor > 0 && cursor < 1 << 40);
+                assert!(cursor > 0 && cursor < 1 << CURSOR_BITS);
                 assert_eq!(Position::decode(cursor), position);
             }
         }
-        for strange in [1, 255, 200, 1 << 40, u64::MAX] {
+        // No mark, a part beyond the last, a deep region counted one by one, a high one counted by thirds, too deep.
+        for strange in [
+            1,
+            255 << 1,
+            1 << 9 | 200 << 1,
+            1 << 36,
+            1 << 3 | 1,
+            u64::MAX,
+        ] {
             assert_eq!(Position::decode(strange), Position::START);
         }
     }

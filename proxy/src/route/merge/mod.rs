@@ -1,104 +1,58 @@
 //! The replies of several shards → the one reply that the client gets.
-//! Pure. Invariant: one failed part fails the whole, and the error says which shard, and what may have happened.
+//! Pure. Invariants: one failed part fails the whole, and the error says which shard, and what may have happened; large elements are not copied.
+//!
+//! - [`plan`]: how parts become one reply. Here: what is there, what failed, and the plain rules. [`pieces`]: the reply as it grows. [`slowlog`]: one log of several.
 
-use shared::command::{CommandSpec, Merge, Retry};
-use shared::resp::{ErrorReply, Protocol, ReplyWriter};
+pub(crate) mod pieces;
+mod plan;
+mod slowlog;
 
-use super::info::{self, ProxyFacts};
+use bytes::Bytes;
+use shared::command::Merge;
+use shared::resp::ErrorReply;
+
+pub(crate) use self::pieces::Pieces;
+pub(crate) use self::plan::{Change, Plan};
+use super::info;
 use super::reply::{self, Elements};
 use super::scan::ScanCursor;
+use super::totals::{self, TOTAL};
 
 /// What became of one part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// The node's reply, which may be an error.
-    Reply(Vec<u8>),
+    Reply(Bytes),
     /// The shard could not be reached; nothing was done there.
     Down(Box<str>),
+    /// The shard's node does not take the proxy's password; nothing was done there.
+    Barred(Box<str>),
     /// The shard did not reply.
     Unknown(Box<str>),
 }
 
-/// How parts become one reply.
-#[derive(Clone, Debug)]
-pub(crate) enum Plan {
-    /// As the table says.
-    Table {
-        /// The row's rule.
-        rule: Merge,
-        /// What is there when some parts were executed and others failed.
-        change: Change,
-    },
-    /// Elements of arrays, in the order of the keys; the part of each key.
-    KeyOrder(Vec<u16>),
-    /// SCAN of one shard: its cursor is packed into ours.
-    Scan(ScanCursor),
-    /// INFO: the shards' fields, and ours.
-    Info(Box<ProxyFacts>),
-    /// CONFIG GET: what the first shard says, but for what is the proxy's own.
-    ConfigGet(Vec<(&'static str, String)>),
-    /// SLOWLOG GET: the newest so many entries of all shards; all of them when negative.
-    SlowlogGet(i64),
-}
-
-/// What those parts of a command have changed that were executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// Nothing.
-    None,
-    /// Their share.
-    Share,
-    /// Their share, besides that of earlier rounds of the command.
-    LaterShare,
-}
-
-impl Change {
-    /// Of a command's first round.
-    pub(crate) fn of(spec: &CommandSpec) -> Self {
-        match spec.retry {
-            Retry::Never => Self::Share,
-            Retry::Safe => Self::None,
-        }
-    }
-}
-
-impl Plan {
-    /// For a later round of a command: what was done in earlier ones is done.
-    pub(crate) fn behind_others(mut self) -> Self {
-        if let Self::Table { change, .. } = &mut self
-            && *change == Change::Share
-        {
-            *change = Change::LaterShare;
-        }
-        self
-    }
-
-    /// Whether the reply is of use without the shards that cannot be reached, so that nobody waits for them.
-    pub(crate) fn does_without_the_lost(&self) -> bool {
-        matches!(self, Self::Info(_) | Self::ConfigGet(_))
-    }
-}
-
 /// The parts of a command, all of them there.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Parts<'a> {
     /// What became of each.
-    pub(crate) parts: &'a [Part],
+    parts: Vec<&'a Part>,
     /// The shard of each, by name.
-    pub(crate) shards: &'a [Box<str>],
+    shards: Vec<&'a str>,
+    /// The place of each among those that were asked.
+    places: Vec<usize>,
+    /// How many were asked.
+    asked: usize,
     /// Where a choice is free, it is made by this.
-    pub(crate) chance: u64,
+    chance: u64,
 }
 
-/// Appends the reply to `out`.
-pub(crate) fn merge(plan: &Plan, parts: Parts<'_>, protocol: Protocol, out: &mut Vec<u8>) {
-    let mut reply = ReplyWriter::new(out, protocol);
-    let start = reply.position();
-    if let Err(error) = merge_into(plan, parts, &mut reply) {
-        reply.truncate(start);
+/// Appends the reply to `out`, which is empty.
+pub(crate) fn merge(plan: &Plan, parts: &Parts<'_>, out: &mut Pieces) {
+    if let Err(error) = merge_into(plan, parts, out) {
+        out.clear();
         match error {
-            Broken::Said(bytes) => reply.raw(bytes),
-            Broken::Ours(error) => reply.error(&error),
+            Broken::Said(bytes) => out.share(bytes, bytes),
+            Broken::Ours(error) => out.writer().error(&error),
         }
     }
 }
@@ -106,7 +60,7 @@ pub(crate) fn merge(plan: &Plan, parts: Parts<'_>, protocol: Protocol, out: &mut
 /// Why there is no merged reply.
 enum Broken<'a> {
     /// An error as a node said it.
-    Said(&'a [u8]),
+    Said(&'a Bytes),
     /// What we say.
     Ours(ErrorReply),
 }
@@ -117,39 +71,100 @@ impl From<ErrorReply> for Broken<'_> {
     }
 }
 
-fn merge_into<'a>(
-    plan: &Plan,
-    parts: Parts<'a>,
-    reply: &mut ReplyWriter<'_>,
-) -> Result<(), Broken<'a>> {
+fn merge_into<'a>(plan: &Plan, parts: &Parts<'a>, out: &mut Pieces) -> Result<(), Broken<'a>> {
     match plan {
         Plan::Table {
             rule: Merge::AnyOk, ..
-        } => return any_ok(parts, reply),
-        Plan::Table { rule, change } => {
-            let replies = parts.replies(*change)?;
-            by_rule(*rule, &replies, parts.chance, reply)?;
-        }
-        Plan::KeyOrder(order) => in_key_order(order, &parts.replies(Change::None)?, reply)?,
-        Plan::Scan(cursor) => scanned(*cursor, &parts.replies(Change::None)?, reply)?,
+        } => return any_ok(parts, out),
+        Plan::Table { rule, change } => by_rule(*rule, &parts.replies(*change)?, out)?,
+        Plan::KeyOrder(order) => in_key_order(order, &parts.replies(Change::None)?, out)?,
+        Plan::Scan(cursor) => scanned(*cursor, &parts.replies(Change::None)?, out)?,
         Plan::Info(facts) => {
-            let texts: Vec<&[u8]> = parts.whole_replies().filter_map(reply::bulk).collect();
-            reply.verbatim("txt", info::merge(facts, &texts).as_bytes());
+            let texts: Vec<&[u8]> = parts
+                .whole_replies()
+                .filter_map(|bytes| reply::bulk(bytes))
+                .collect();
+            out.writer()
+                .verbatim("txt", info::merge(facts, &texts).as_bytes());
         }
-        Plan::ConfigGet(own) => config(own, parts, reply)?,
-        Plan::SlowlogGet(most) => slowlog(*most, &parts.replies(Change::None)?, reply)?,
+        Plan::ConfigGet(own) => config(own, parts, out)?,
+        Plan::AnyKey => any_key(parts, out)?,
+        Plan::SlowlogGet(most) => {
+            let (logs, limits) = parts.halves();
+            let entries = logs.numbered()?;
+            let limit = slowlog::limit(&limits.replies(Change::None)?)?;
+            slowlog::newest(&entries, logs.asked, *most, limit, out)?;
+        }
+        Plan::SlowlogLen => {
+            let (lengths, limits) = parts.halves();
+            let lengths = lengths.replies(Change::None)?;
+            let limit = slowlog::limit(&limits.replies(Change::None)?)?;
+            slowlog::length(&lengths, limit, out)?;
+        }
+        Plan::WithoutLost(plan) => {
+            let asked_of_each = 1 + usize::from(plan.companion().is_some());
+            return merge_into(plan, &parts.without_lost(asked_of_each), out);
+        }
     }
     Ok(())
 }
 
 impl<'a> Parts<'a> {
+    /// All parts with their shards; a free choice is made by `chance`.
+    pub(crate) fn of(parts: &'a [Part], shards: &'a [Box<str>], chance: u64) -> Self {
+        Self {
+            parts: parts.iter().collect(),
+            shards: shards.iter().map(|name| &**name).collect(),
+            places: (0..parts.len()).collect(),
+            asked: parts.len(),
+            chance,
+        }
+    }
+
+    fn pick(&self, kept: &[usize]) -> Self {
+        Self {
+            parts: kept.iter().map(|at| self.parts[*at]).collect(),
+            shards: kept.iter().map(|at| self.shards[*at]).collect(),
+            places: kept.iter().map(|at| self.places[*at]).collect(),
+            asked: self.asked,
+            chance: self.chance,
+        }
+    }
+
+    /// Without the parts of shards that did not reply to all that they were asked; all of them when no shard did, so that it is told.
+    fn without_lost(&self, asked_of_each: usize) -> Self {
+        let shards = self.parts.len() / asked_of_each;
+        let is_there = |shard: usize| {
+            let mut own = self.parts[shard..].iter().step_by(shards);
+            own.all(|part| matches!(part, Part::Reply(_)))
+        };
+        let kept: Vec<usize> = (0..self.parts.len())
+            .filter(|at| is_there(at % shards))
+            .collect();
+        if kept.is_empty() {
+            self.clone()
+        } else {
+            self.pick(&kept)
+        }
+    }
+
+    /// The replies to the command, and those to its companion.
+    fn halves(&self) -> (Self, Self) {
+        let half = self.parts.len() / 2;
+        let kept: Vec<usize> = (0..self.parts.len()).collect();
+        let (mut first, mut second) = (self.pick(&kept[..half]), self.pick(&kept[half..]));
+        first.asked /= 2;
+        second.asked /= 2;
+        (first, second)
+    }
+
     /// Every reply, or what is said when one of them failed.
-    fn replies(self, change: Change) -> Result<Vec<&'a [u8]>, Broken<'a>> {
+    fn replies(&self, change: Change) -> Result<Vec<&'a Bytes>, Broken<'a>> {
         let mut replies = Vec::with_capacity(self.parts.len());
         let mut worst: Option<(usize, &'a Part)> = None;
-        for (at, part) in self.parts.iter().enumerate() {
+        for (at, part) in self.parts.iter().copied().enumerate() {
             match part {
-                Part::Reply(bytes) if !reply::is_error(bytes) => replies.push(&bytes[..]),
+                Part::Reply(bytes) if !reply::is_error(bytes) => replies.push(bytes),
                 failed => {
                     let is_worse = worst.is_none_or(|(_, known)| weight(failed) > weight(known));
                     if is_worse {
@@ -158,35 +173,46 @@ impl<'a> Parts<'a> {
                 }
             }
         }
-        let Some((at, part)) = worst else {
-            return Ok(replies);
-        };
-        let shard = self.shards[at].clone();
+        match worst {
+            None => Ok(replies),
+            Some((at, part)) => Err(self.failure(at, part, change)),
+        }
+    }
+
+    fn failure(&self, at: usize, part: &'a Part, change: Change) -> Broken<'a> {
+        let shard: Box<str> = self.shards[at].into();
         // Where others have done their share, or may have, half of a change is there.
         let others_applied = || {
             let mut parts = self.parts.iter();
-            parts.any(|other| applied(other) && !std::ptr::eq(other, part))
+            parts.any(|other| applied(other) && !std::ptr::eq(*other, part))
         };
         let is_half = match change {
             Change::None => false,
             Change::Share => others_applied(),
             Change::LaterShare => true,
         };
-        Err(match part {
-            Part::Reply(error) if !is_half && self.parts.iter().all(|other| other == part) => {
+        match part {
+            Part::Reply(error) if !is_half && self.parts.iter().all(|other| *other == part) => {
                 Broken::Said(error)
             }
             Part::Reply(error) => Broken::Ours(failed_at(error, &shard, is_half)),
             _ if is_half => Broken::Ours(ErrorReply::AppliedInPart { shard }),
             Part::Down(_) => Broken::Ours(ErrorReply::ShardDown { shard }),
+            Part::Barred(_) => Broken::Ours(ErrorReply::NodePassword { shard }),
             Part::Unknown(_) => Broken::Ours(ErrorReply::OutcomeUnknown { shard }),
-        })
+        }
+    }
+
+    /// Every reply with the place of its shard.
+    fn numbered(&self) -> Result<Vec<(usize, &'a Bytes)>, Broken<'a>> {
+        let replies = self.replies(Change::None)?;
+        Ok(self.places.iter().copied().zip(replies).collect())
     }
 
     /// The replies that are no errors.
-    fn whole_replies(self) -> impl Iterator<Item = &'a [u8]> {
+    fn whole_replies(&self) -> impl Iterator<Item = &'a Bytes> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Reply(bytes) if !reply::is_error(bytes) => Some(&bytes[..]),
+            Part::Reply(bytes) if !reply::is_error(bytes) => Some(bytes),
             _ => None,
         })
     }
@@ -196,8 +222,9 @@ impl<'a> Parts<'a> {
 fn weight(part: &Part) -> u8 {
     match part {
         Part::Down(_) => 1,
-        Part::Reply(_) => 2,
-        Part::Unknown(_) => 3,
+        Part::Barred(_) => 2,
+        Part::Reply(_) => 3,
+        Part::Unknown(_) => 4,
     }
 }
 
@@ -205,7 +232,7 @@ fn weight(part: &Part) -> u8 {
 fn applied(part: &Part) -> bool {
     match part {
         Part::Reply(bytes) => !reply::is_error(bytes),
-        Part::Down(_) => false,
+        Part::Down(_) | Part::Barred(_) => false,
         Part::Unknown(_) => true,
     }
 }
@@ -223,12 +250,12 @@ fn failed_at(error: &[u8], shard: &str, is_half: bool) -> ErrorReply {
 }
 
 /// The first reply that is no error, or the first error.
-fn any_ok<'a>(parts: Parts<'a>, reply: &mut ReplyWriter<'_>) -> Result<(), Broken<'a>> {
+fn any_ok<'a>(parts: &Parts<'a>, out: &mut Pieces) -> Result<(), Broken<'a>> {
     if let Some(good) = parts.whole_replies().next() {
-        reply.raw(good);
+        out.share(good, good);
         return Ok(());
     }
-    for part in parts.parts {
+    for part in &parts.parts {
         if let Part::Reply(error) = part {
             return Err(Broken::Said(error));
         }
@@ -236,12 +263,7 @@ fn any_ok<'a>(parts: Parts<'a>, reply: &mut ReplyWriter<'_>) -> Result<(), Broke
     parts.replies(Change::None).map(|_| ())
 }
 
-fn by_rule(
-    rule: Merge,
-    replies: &[&[u8]],
-    chance: u64,
-    reply: &mut ReplyWriter<'_>,
-) -> Result<(), ErrorReply> {
+fn by_rule(rule: Merge, replies: &[&Bytes], out: &mut Pieces) -> Result<(), ErrorReply> {
     let integers = || -> Result<Vec<i64>, ErrorReply> {
         replies
             .iter()
@@ -249,36 +271,34 @@ fn by_rule(
             .collect()
     };
     match rule {
-        Merge::Sum => reply.integer(integers()?.into_iter().fold(0, i64::saturating_add)),
-        Merge::Least => reply.integer(integers()?.into_iter().min().unwrap_or(0)),
+        Merge::Sum => {
+            let sum = integers()?.into_iter().fold(0, i64::saturating_add);
+            out.writer().integer(sum);
+        }
+        Merge::Least => {
+            let least = integers()?.into_iter().min().unwrap_or(0);
+            out.writer().integer(least);
+        }
         Merge::Concat => {
             let all: Vec<Elements<'_>> = aggregates(replies)?;
-            reply.array(all.iter().map(Elements::len).sum());
-            for elements in all {
-                elements.for_each(|element| reply.raw(element));
+            out.writer().array(all.iter().map(Elements::len).sum());
+            for (whole, elements) in replies.iter().zip(all) {
+                out.share(whole, elements.as_bytes());
             }
         }
-        Merge::EveryOne => every_one(replies, reply)?,
-        Merge::AnyNonNull => {
-            let known: Vec<&&[u8]> = replies
-                .iter()
-                .filter(|bytes| !reply::is_null(bytes))
-                .collect();
-            match known.len() {
-                0 => reply.null(),
-                count => reply.raw(known[usize::try_from(chance % count as u64).unwrap_or(0)]),
+        Merge::EveryOne => every_one(replies, out)?,
+        Merge::Single | Merge::KeyOrder | Merge::AllOk | Merge::AnyOk | Merge::AnyNonNull => {
+            match replies.first() {
+                Some(first) => out.share(first, first),
+                None => return Err(not_understood()),
             }
         }
-        Merge::Single | Merge::KeyOrder | Merge::AllOk | Merge::AnyOk => match replies.first() {
-            Some(first) => reply.raw(first),
-            None => return Err(not_understood()),
-        },
     }
     Ok(())
 }
 
 /// Arrays of 0 and 1: 1 where every shard says 1.
-fn every_one(replies: &[&[u8]], reply: &mut ReplyWriter<'_>) -> Result<(), ErrorReply> {
+fn every_one(replies: &[&Bytes], out: &mut Pieces) -> Result<(), ErrorReply> {
     let mut columns: Vec<bool> = Vec::new();
     for (at, elements) in aggregates(replies)?.into_iter().enumerate() {
         if at == 0 {
@@ -288,6 +308,7 @@ fn every_one(replies: &[&[u8]], reply: &mut ReplyWriter<'_>) -> Result<(), Error
             *column &= reply::integer(element) == Some(1);
         }
     }
+    let mut reply = out.writer();
     reply.array(columns.len());
     for column in columns {
         reply.integer(i64::from(column));
@@ -295,30 +316,48 @@ fn every_one(replies: &[&[u8]], reply: &mut ReplyWriter<'_>) -> Result<(), Error
     Ok(())
 }
 
-fn in_key_order(
-    order: &[u16],
-    replies: &[&[u8]],
-    reply: &mut ReplyWriter<'_>,
-) -> Result<(), ErrorReply> {
+/// One of the shards' keys, drawn by `chance`: each shard weighs as much as it has keys, so that every key is as likely as any other.
+fn any_key<'a>(parts: &Parts<'a>, out: &mut Pieces) -> Result<(), Broken<'a>> {
+    let (keys, sizes) = parts.halves();
+    let (keys, sizes) = (keys.replies(Change::None)?, sizes.replies(Change::None)?);
+    let mut known: Vec<(&Bytes, u64)> = Vec::new();
+    for (key, size) in keys.into_iter().zip(sizes) {
+        let size = reply::integer(size).ok_or_else(not_understood)?;
+        if !reply::is_null(key) {
+            // It may have got its first key between the two questions.
+            known.push((key, u64::try_from(size).unwrap_or(0).max(1)));
+        }
+    }
+    let all = known
+        .iter()
+        .fold(0, |all: u64, (_, size)| all.saturating_add(*size));
+    let mut left = parts.chance.checked_rem(all).unwrap_or(0);
+    for (key, size) in known {
+        if left < size {
+            out.share(key, key);
+            return Ok(());
+        }
+        left -= size;
+    }
+    out.writer().null();
+    Ok(())
+}
+
+fn in_key_order(order: &[u16], replies: &[&Bytes], out: &mut Pieces) -> Result<(), ErrorReply> {
     let mut parts = aggregates(replies)?;
-    reply.array(order.len());
+    out.writer().array(order.len());
     for part in order {
-        let element = parts.get_mut(usize::from(*part)).and_then(Iterator::next);
-        reply.raw(element.ok_or_else(not_understood)?);
+        let part = usize::from(*part);
+        let element = parts.get_mut(part).and_then(Iterator::next);
+        out.share(replies[part], element.ok_or_else(not_understood)?);
     }
     Ok(())
 }
 
 /// `[cursor, elements]`: the same with our cursor.
-fn scanned(
-    cursor: ScanCursor,
-    replies: &[&[u8]],
-    reply: &mut ReplyWriter<'_>,
-) -> Result<(), ErrorReply> {
-    let mut parts = replies
-        .first()
-        .and_then(|bytes| Elements::of(bytes))
-        .ok_or_else(not_understood)?;
+fn scanned(cursor: ScanCursor, replies: &[&Bytes], out: &mut Pieces) -> Result<(), ErrorReply> {
+    let whole = replies.first().ok_or_else(not_understood)?;
+    let mut parts = Elements::of(whole).ok_or_else(not_understood)?;
     let node_cursor = parts
         .next()
         .and_then(reply::bulk)
@@ -326,57 +365,56 @@ fn scanned(
         .ok_or_else(not_understood)?;
     let elements = parts.next().ok_or_else(not_understood)?;
     let next = cursor.after(node_cursor).ok_or_else(not_understood)?;
+    let mut reply = out.writer();
     reply.array(2);
     reply.bulk(next.to_string().as_bytes());
-    reply.raw(elements);
+    out.share(whole, elements);
     Ok(())
 }
 
-/// Pairs of names and values, some of which are ours.
+/// Pairs of names and values, some of which are ours, and some what all shards have together.
 fn config<'a>(
     own: &[(&'static str, String)],
-    parts: Parts<'a>,
-    reply: &mut ReplyWriter<'_>,
+    parts: &Parts<'a>,
+    out: &mut Pieces,
 ) -> Result<(), Broken<'a>> {
     let Some(first) = parts.whole_replies().next() else {
-        return any_ok(parts, reply);
+        return any_ok(parts, out);
     };
     let elements: Vec<&[u8]> = Elements::of(first).ok_or_else(not_understood)?.collect();
+    let mut reply = out.writer();
     reply.map(elements.len() / 2);
     for pair in elements.chunks_exact(2) {
         let name = reply::bulk(pair[0]).unwrap_or_default();
         reply.raw(pair[0]);
-        match own.iter().find(|(own_name, _)| own_name.as_bytes() == name) {
+        let own = own.iter().find(|(own_name, _)| own_name.as_bytes() == name);
+        match own {
             Some((_, value)) => reply.bulk(value.as_bytes()),
+            None if name == TOTAL.as_bytes() => {
+                let shares = parts
+                    .whole_replies()
+                    .filter_map(|bytes| value_of(bytes, name));
+                let total = totals::total(shares.filter_map(reply::decimal));
+                reply.bulk(total.to_string().as_bytes());
+            }
             None => reply.raw(pair[1]),
         }
     }
     Ok(())
 }
 
-/// Entries are `[id, unix time, …]`: the newest first, whatever shard they come from.
-fn slowlog(most: i64, replies: &[&[u8]], reply: &mut ReplyWriter<'_>) -> Result<(), ErrorReply> {
-    let mut entries: Vec<(i64, &[u8])> = Vec::new();
-    for elements in aggregates(replies)? {
-        for entry in elements {
-            let time = Elements::of(entry)
-                .and_then(|mut fields| fields.nth(1))
-                .and_then(reply::integer);
-            entries.push((time.unwrap_or(0), entry));
+/// The value of a setting in the reply to CONFIG GET.
+fn value_of<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut elements = Elements::of(bytes)?;
+    while let (Some(known), Some(value)) = (elements.next(), elements.next()) {
+        if reply::bulk(known) == Some(name) {
+            return reply::bulk(value);
         }
     }
-    entries.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
-    if let Ok(most) = usize::try_from(most) {
-        entries.truncate(most);
-    }
-    reply.array(entries.len());
-    for (_, entry) in entries {
-        reply.raw(entry);
-    }
-    Ok(())
+    None
 }
 
-fn aggregates<'a>(replies: &[&'a [u8]]) -> Result<Vec<Elements<'a>>, ErrorReply> {
+fn aggregates<'a>(replies: &[&'a Bytes]) -> Result<Vec<Elements<'a>>, ErrorReply> {
     replies
         .iter()
         .map(|bytes| Elements::of(bytes).ok_or_else(not_understood))

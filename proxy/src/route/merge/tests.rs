@@ -1,23 +1,21 @@
 //! Each rule with replies as nodes send them, and what is said when a part fails.
 
+use shared::command::MissingShard;
+use shared::resp::Protocol;
+
 use super::*;
 
 fn said(text: &str) -> Part {
-    Part::Reply(text.as_bytes().to_vec())
+    Part::Reply(Bytes::copy_from_slice(text.as_bytes()))
 }
 
 fn merged(plan: &Plan, parts: &[Part]) -> String {
     let shards: Vec<Box<str>> = (1..=parts.len())
         .map(|number| format!("s{number}").into())
         .collect();
-    let parts = Parts {
-        parts,
-        shards: &shards,
-        chance: 1,
-    };
-    let mut out = Vec::new();
-    merge(plan, parts, Protocol::Resp2, &mut out);
-    String::from_utf8(out).unwrap()
+    let mut out = Pieces::new(Vec::new(), Protocol::Resp2);
+    merge(plan, &Parts::of(parts, &shards, 1), &mut out);
+    String::from_utf8(out.into_vec().concat()).unwrap()
 }
 
 fn check(rule: Merge, replies: &[&str], expected: &str) {
@@ -45,12 +43,6 @@ fn each_rule_makes_one_reply() {
         &["*1\r\n$1\r\na\r\n", "*0\r\n", "*1\r\n$1\r\nb\r\n"],
         "*2\r\n$1\r\na\r\n$1\r\nb\r\n",
     );
-    check(
-        Merge::AnyNonNull,
-        &["$-1\r\n", "$1\r\na\r\n"],
-        "$1\r\na\r\n",
-    );
-    check(Merge::AnyNonNull, &["$-1\r\n", "$-1\r\n"], "$-1\r\n");
     check(
         Merge::EveryOne,
         &["*2\r\n:1\r\n:1\r\n", "*2\r\n:1\r\n:0\r\n"],
@@ -141,23 +133,6 @@ fn one_failed_part_fails_the_whole_and_its_shard_is_named() {
 }
 
 #[test]
-fn slow_commands_of_all_shards_come_newest_first() {
-    let entry = |time: u8| format!("*3\r\n:0\r\n:{time}\r\n:5\r\n");
-    let parts = [
-        said(&format!("*2\r\n{}{}", entry(9), entry(1))),
-        said(&format!("*1\r\n{}", entry(5))),
-    ];
-    assert_eq!(
-        merged(&Plan::SlowlogGet(2), &parts),
-        format!("*2\r\n{}{}", entry(9), entry(5))
-    );
-    assert_eq!(
-        merged(&Plan::SlowlogGet(-1), &parts),
-        format!("*3\r\n{}{}{}", entry(9), entry(5), entry(1))
-    );
-}
-
-#[test]
 fn settings_of_the_proxy_replace_those_of_nodes() {
     let own = vec![("port", "6379".to_owned())];
     let parts = [
@@ -168,4 +143,181 @@ fn settings_of_the_proxy_replace_those_of_nodes() {
         merged(&Plan::ConfigGet(own), &parts),
         "*4\r\n$4\r\nport\r\n$4\r\n6379\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n"
     );
+}
+
+#[test]
+fn a_random_key_is_as_likely_as_any_other_whatever_its_shard() {
+    // Shards of 10, 0, 990 and 3,000 keys; each draw is one of the shard's keys, so only shards are counted.
+    let sizes = [10_u64, 0, 990, 3_000];
+    let shards: Vec<Box<str>> = (0..8)
+        .map(|number| format!("s{}", number % 4).into())
+        .collect();
+    let parts: Vec<Part> = (0..4)
+        .map(|shard| match sizes[shard] {
+            0 => said("$-1\r\n"),
+            _ => said(&format!("$1\r\n{shard}\r\n")),
+        })
+        .chain(sizes.iter().map(|size| said(&format!(":{size}\r\n"))))
+        .collect();
+    const DRAWS: u32 = 40_000;
+    let mut seen = [0_u32; 4];
+    let mut dice: u64 = 1;
+    for _ in 0..DRAWS {
+        // SplitMix64.
+        dice = dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (dice ^ dice >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let mut out = Pieces::new(Vec::new(), Protocol::Resp2);
+        merge(
+            &Plan::AnyKey,
+            &Parts::of(&parts, &shards, mixed ^ mixed >> 31),
+            &mut out,
+        );
+        let reply = out.into_vec().concat();
+        seen[usize::from(reply[4] - b'0')] += 1;
+    }
+    assert_eq!(seen[1], 0, "it has no key");
+    let chi_square: f64 = [0, 2, 3]
+        .map(|shard| {
+            let expected = f64::from(DRAWS) * sizes[shard] as f64 / 4_000.0;
+            (f64::from(seen[shard]) - expected).powi(2) / expected
+        })
+        .iter()
+        .sum();
+    // Two degrees of freedom: more than this has a probability of one in a million.
+    assert!(chi_square < 27.6, "{seen:?}: {chi_square}");
+}
+
+#[test]
+fn a_random_key_of_nothing_is_null() {
+    let parts = [
+        said("$-1\r\n"),
+        said("$-1\r\n"),
+        said(":0\r\n"),
+        said(":0\r\n"),
+    ];
+    assert_eq!(merged(&Plan::AnyKey, &parts), "$-1\r\n");
+    // A key that came between the two questions.
+    let parts = [said("$1\r\na\r\n"), said(":0\r\n")];
+    assert_eq!(merged(&Plan::AnyKey, &parts), "$1\r\na\r\n");
+}
+
+/// An entry of a node's slow log.
+fn entry(id: i64, seconds: i64, command: &str) -> String {
+    format!(
+        "*3\r\n:{id}\r\n:{seconds}\r\n${}\r\n{command}\r\n",
+        command.len()
+    )
+}
+
+fn log(entries: &[String]) -> Part {
+    said(&format!("*{}\r\n{}", entries.len(), entries.concat()))
+}
+
+fn most(count: usize) -> Part {
+    let text = count.to_string();
+    said(&format!(
+        "*2\r\n$15\r\nslowlog-max-len\r\n${}\r\n{text}\r\n",
+        text.len()
+    ))
+}
+
+#[test]
+fn slow_logs_become_one_with_its_own_ids_in_order_of_time() {
+    let first = log(&[entry(9, 105, "d"), entry(8, 103, "c"), entry(7, 103, "b")]);
+    let second = log(&[entry(9, 104, "y"), entry(8, 103, "x")]);
+    let shown = |plan: &Plan, limit: usize| -> Vec<(i64, String)> {
+        let parts = [first.clone(), second.clone(), most(limit), most(limit)];
+        let reply = merged(plan, &parts);
+        let entries = Elements::of(reply.as_bytes()).unwrap();
+        entries
+            .map(|entry| {
+                let mut fields = Elements::of(entry).unwrap();
+                let id = fields.next().and_then(reply::integer).unwrap();
+                let command = fields.nth(1).and_then(reply::bulk).unwrap();
+                (id, String::from_utf8_lossy(command).into_owned())
+            })
+            .collect()
+    };
+    let all = shown(&Plan::SlowlogGet(-1), 128);
+    let commands: String = all.iter().map(|(_, command)| &**command).collect();
+    assert_eq!(commands, "dyxcb");
+    assert!(all.windows(2).all(|pair| pair[0].0 > pair[1].0), "{all:?}");
+    assert!(all.iter().all(|(id, _)| *id < 1 << 53));
+    assert_eq!(shown(&Plan::SlowlogGet(2), 128), all[..2], "ids stay");
+    assert_eq!(
+        shown(&Plan::SlowlogGet(-1), 3),
+        all[..3],
+        "as long as the setting says"
+    );
+    let lengths = [said(":3\r\n"), said(":2\r\n")];
+    let length = |limit: usize| {
+        merged(
+            &Plan::SlowlogLen,
+            &[
+                lengths[0].clone(),
+                lengths[1].clone(),
+                most(limit),
+                most(limit),
+            ],
+        )
+    };
+    assert_eq!((&*length(128), &*length(4)), (":5\r\n", ":4\r\n"));
+    // One shard's log is shown as it is.
+    let parts = [second.clone(), most(128)];
+    assert!(merged(&Plan::SlowlogGet(1), &parts).starts_with("*1\r\n*3\r\n:9\r\n:104\r\n"));
+}
+
+#[test]
+fn what_does_without_the_lost_is_what_the_others_say() {
+    let down = || Part::Down("s2".into());
+    let len = Plan::SlowlogLen.with_missing(MissingShard::LeftOut);
+    let parts = [said(":3\r\n"), down(), most(9), down()];
+    assert_eq!(merged(&len, &parts), ":3\r\n");
+    // Half of what it was asked is not enough.
+    let parts = [said(":3\r\n"), said(":2\r\n"), most(9), down()];
+    assert_eq!(merged(&len, &parts), ":3\r\n");
+    let get = Plan::SlowlogGet(-1).with_missing(MissingShard::LeftOut);
+    let parts = [down(), log(&[entry(1, 7, "a")]), down(), most(9)];
+    let with_all = [log(&[]), log(&[entry(1, 7, "a")]), most(9), most(9)];
+    assert_eq!(merged(&get, &parts), merged(&get, &with_all), "ids stay");
+    // Nobody is there.
+    let parts = [down(), down(), down(), down()];
+    assert!(merged(&len, &parts).starts_with("-CLUSTERDOWN shard s1 "));
+    assert!(
+        merged(
+            &Plan::SlowlogLen,
+            &[said(":3\r\n"), down(), most(9), down()]
+        )
+        .starts_with("-CLUSTERDOWN shard s2 ")
+    );
+}
+
+#[test]
+fn a_node_that_refuses_the_password_is_not_called_down() {
+    let plan = Plan::Table {
+        rule: Merge::Sum,
+        change: Change::None,
+    };
+    let reply = merged(&plan, &[said(":1\r\n"), Part::Barred("s2".into())]);
+    assert!(
+        reply.starts_with("-CLUSTERDOWN the node of shard s2 refuses the proxy's password"),
+        "{reply}"
+    );
+}
+
+#[test]
+fn a_limit_of_all_shards_is_what_they_have_together() {
+    let said_of = |bytes: &str| {
+        said(&format!(
+            "*4\r\n$2\r\nhz\r\n$2\r\n10\r\n$9\r\nmaxmemory\r\n${}\r\n{bytes}\r\n",
+            bytes.len()
+        ))
+    };
+    let plan = Plan::ConfigGet(Vec::new());
+    assert_eq!(
+        merged(&plan, &[said_of("100"), said_of("200")]),
+        "*4\r\n$2\r\nhz\r\n$2\r\n10\r\n$9\r\nmaxmemory\r\n$3\r\n300\r\n"
+    );
+    assert!(merged(&plan, &[said_of("100"), said_of("0")]).ends_with("$1\r\n0\r\n"));
 }

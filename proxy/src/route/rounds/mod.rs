@@ -1,13 +1,17 @@
 //! Commands over very many keys, carried out in rounds of some of their keys, so that nobody waits for all of it: which come next, and what was gathered.
 //! Pure. Invariants: a round begins when the one before it has been answered; the rounds together are all keys, each once, in order; after a failure there is
 //! no other round.
+//! Bound: how long values are is not known before they come, so the first round that asks for values is short, and each one after it has as many keys as bring
+//! [`ROUND_REPLY_BYTES`] if their values are like those before. A reply of more than [`HELD_BYTES`] begins to flow to its client before its end is here; if a
+//! shard fails after that, the client is closed, for half a reply cannot be taken back.
 
 use std::ops::Range;
 
 use bytes::Bytes;
-use shared::command::CommandSpec;
+use shared::command::{CommandSpec, Merge};
 use shared::resp::{Args, Protocol, ReplyWriter, Request};
 
+use super::merge::Pieces;
 use super::reply::{self, Elements};
 use super::split::FIRST_KEY;
 
@@ -16,6 +20,18 @@ const ROUND_KEYS: usize = 4096;
 
 /// Bytes of arguments from which on no other key joins a round.
 const ROUND_BYTES: usize = 1024 * 1024;
+
+/// Most keys of the first round of a command that asks for values: more than most applications ask for at a time, so that these are answered in one round.
+const FIRST_VALUES: usize = 128;
+
+/// A round asks for at most so many times as many values as the one before it: the values before say little about many more.
+const GROWTH: usize = 8;
+
+/// Bytes of values that a round should bring.
+const ROUND_REPLY_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes that are gathered before a reply begins to flow: up to here a failed shard makes the whole reply an error.
+const HELD_BYTES: usize = 16 * 1024 * 1024;
 
 /// A command under way.
 #[derive(Debug)]
@@ -30,6 +46,10 @@ pub(crate) struct Rounds {
     end: usize,
     is_under_way: bool,
     gathered: Gathered,
+    /// Most keys of the next round.
+    most_keys: usize,
+    /// The client has got the beginning of the reply.
+    is_flowing: bool,
 }
 
 /// What all rounds up to now come to.
@@ -45,8 +65,17 @@ enum Gathered {
 /// Whether the command is so long that it is carried out in rounds.
 #[inline]
 pub(crate) fn is_long(spec: &CommandSpec, request: &Request) -> bool {
-    request.arg_count as usize > FIRST_KEY + ROUND_KEYS * spec.key_step()
+    request.arg_count as usize > FIRST_KEY + first_keys(spec) * spec.key_step()
         || (request.end - request.start) as usize > ROUND_BYTES
+}
+
+/// Most keys of a command's first round.
+fn first_keys(spec: &CommandSpec) -> usize {
+    if spec.merge == Merge::KeyOrder {
+        FIRST_VALUES
+    } else {
+        ROUND_KEYS
+    }
 }
 
 impl Rounds {
@@ -59,6 +88,8 @@ impl Rounds {
             end: arg_count,
             is_under_way: false,
             gathered: Gathered::Whole(Bytes::new()),
+            most_keys: first_keys(spec),
+            is_flowing: false,
         }
     }
 
@@ -84,7 +115,7 @@ impl Rounds {
     /// The arguments of the next round: at least one key, and what belongs to each.
     pub(crate) fn next_round(&self, args: Args<'_>) -> Range<usize> {
         let step = self.spec.key_step();
-        let most = self.end.min(self.next + ROUND_KEYS * step);
+        let most = self.end.min(self.next + self.most_keys * step);
         let (mut end, mut bytes) = (self.next, 0);
         while end < most && bytes < ROUND_BYTES {
             bytes += (end..end + step).map(|at| args.at(at).len()).sum::<usize>();
@@ -108,52 +139,93 @@ impl Rounds {
     ///
     /// # Panics
     /// When no round is under way: our mistake.
-    pub(crate) fn answered(&mut self, reply: Vec<u8>) -> bool {
+    pub(crate) fn answered(&mut self, reply: Pieces) -> bool {
         assert!(self.is_under_way, "a reply answers a round");
         self.is_under_way = false;
-        if reply::is_error(&reply) {
-            self.gathered = Gathered::Whole(reply.into());
+        let first = reply.first();
+        if reply::is_error(first) {
+            self.gathered = Gathered::Whole(reply.into_vec().concat().into());
             return true;
         }
-        if let Some(more) = reply::integer(&reply) {
+        if let Some(more) = reply::integer(first) {
             let before = match self.gathered {
                 Gathered::Sum(sum) => sum,
                 _ => 0,
             };
             self.gathered = Gathered::Sum(before.saturating_add(more));
-        } else if let Some(elements) = Elements::of(&reply) {
-            let (more, length) = (elements.len(), elements.as_bytes().len());
-            let header = reply.len() - length;
-            let piece = Bytes::from(reply).slice(header..);
-            match &mut self.gathered {
-                Gathered::Elements(count, pieces, bytes) => {
-                    *count += more;
-                    *bytes += length;
-                    pieces.push(piece);
-                }
-                _ => self.gathered = Gathered::Elements(more, vec![piece], length),
-            }
+        } else if let Some(elements) = Elements::of(first) {
+            let (more, header) = (elements.len(), first.len() - elements.as_bytes().len());
+            self.take_elements(more, header, reply);
         } else {
-            self.gathered = Gathered::Whole(reply.into());
+            self.gathered = Gathered::Whole(reply.into_vec().concat().into());
         }
         self.next == self.end
     }
 
-    /// The reply to the command, in pieces (at least one), when its last round has been answered.
-    pub(crate) fn into_reply(self) -> Vec<Bytes> {
-        let mut first = Vec::new();
-        let mut writer = ReplyWriter::new(&mut first, Protocol::Resp2);
-        match self.gathered {
-            Gathered::Sum(sum) => writer.integer(sum),
-            Gathered::Elements(count, mut pieces, _) => {
-                writer.array(count);
-                pieces.insert(0, first.into());
-                return pieces;
-            }
-            Gathered::Whole(reply) => return vec![reply],
+    /// Takes `more` elements, which lie in `reply` behind a header of so many bytes.
+    fn take_elements(&mut self, more: usize, header: usize, reply: Pieces) {
+        let length = reply.len() - header;
+        self.most_keys = (ROUND_REPLY_BYTES / (length / more.max(1)).max(1))
+            .clamp(1, more.saturating_mul(GROWTH).clamp(1, ROUND_KEYS));
+        let mut new = reply.into_vec();
+        if let Some(first) = new.first_mut() {
+            *first = first.slice(header..);
         }
-        vec![first.into()]
+        match &mut self.gathered {
+            Gathered::Elements(count, pieces, bytes) => {
+                *count += more;
+                *bytes += length;
+                pieces.append(&mut new);
+            }
+            _ => self.gathered = Gathered::Elements(more, new, length),
+        }
     }
+
+    /// What the client is to get although there is more to come: so much was gathered that it should not be kept.
+    pub(crate) fn take_flowing(&mut self) -> Vec<Bytes> {
+        let all = (self.end - FIRST_KEY) / self.spec.key_step();
+        let Gathered::Elements(_, pieces, bytes) = &mut self.gathered else {
+            return Vec::new();
+        };
+        if !self.is_flowing && *bytes <= HELD_BYTES {
+            return Vec::new();
+        }
+        *bytes = 0;
+        let mut flowing = std::mem::take(pieces);
+        if !self.is_flowing {
+            self.is_flowing = true;
+            flowing.insert(0, array_header(all));
+        }
+        flowing
+    }
+
+    /// The reply to the command, or what is left of it, in pieces (at least one), when its last round has been answered.
+    ///
+    /// # Errors
+    /// It failed when the client had got its beginning; what the shard said.
+    pub(crate) fn into_reply(self) -> Result<Vec<Bytes>, Bytes> {
+        match self.gathered {
+            Gathered::Whole(error) if self.is_flowing => Err(error),
+            Gathered::Whole(reply) => Ok(vec![reply]),
+            Gathered::Elements(count, mut pieces, _) => {
+                if !self.is_flowing {
+                    pieces.insert(0, array_header(count));
+                }
+                Ok(pieces)
+            }
+            Gathered::Sum(sum) => {
+                let mut reply = Vec::new();
+                ReplyWriter::new(&mut reply, Protocol::Resp2).integer(sum);
+                Ok(vec![reply.into()])
+            }
+        }
+    }
+}
+
+fn array_header(count: usize) -> Bytes {
+    let mut header = Vec::new();
+    ReplyWriter::new(&mut header, Protocol::Resp2).array(count);
+    header.into()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use shared::command;
 use shared::resp::{RequestBatch, RequestLimits, RequestScanner, encode_request};
 
 use super::*;
-use crate::route::merge::{Part, Parts, merge};
+use crate::route::merge::{Part, Parts, Pieces, merge};
 use crate::route::split::Split;
 use crate::route::split::tests::requests;
 use crate::topology::testing::topology_of;
@@ -84,6 +84,7 @@ fn in_rounds(words: &Words, nodes: &mut [Node], names: &[&str]) -> (Vec<u8>, usi
     let (spec, args) = (found.spec(), found.args());
     let mut split = Split::default();
     let mut rounds = Rounds::new(spec, 1, args.len());
+    let mut flowed: Vec<Bytes> = Vec::new();
     for count in 1.. {
         let round = rounds.next_round(args);
         let keys = round.len() / spec.key_step();
@@ -95,19 +96,19 @@ fn in_rounds(words: &Words, nodes: &mut [Node], names: &[&str]) -> (Vec<u8>, usi
             let mut out = Vec::new();
             split.encode(spec, args, shard, &mut out);
             let part = requests(out).remove(0);
-            parts.push(Part::Reply(executed(&mut nodes[shard.as_usize()], &part)));
+            let reply = executed(&mut nodes[shard.as_usize()], &part);
+            parts.push(Part::Reply(reply.into()));
             shards.push("s".into());
         }
-        let parts = Parts {
-            parts: &parts,
-            shards: &shards,
-            chance: 0,
-        };
-        let mut reply = Vec::new();
-        merge(&split.merge_plan(spec), parts, Protocol::Resp2, &mut reply);
+        let mut reply = Pieces::new(Vec::new(), Protocol::Resp2);
+        let parts = Parts::of(&parts, &shards, 0);
+        merge(&split.merge_plan(spec), &parts, &mut reply);
         if rounds.answered(reply) {
-            return (rounds.into_reply().concat(), count);
+            flowed.extend(rounds.into_reply().unwrap());
+            return (flowed.concat(), count);
         }
+        flowed.extend(rounds.take_flowing());
+        assert!(rounds.bytes() <= HELD_BYTES, "what is kept has a bound");
     }
     unreachable!("the last round ends the command")
 }
@@ -152,13 +153,87 @@ fn a_failure_ends_the_command() {
     assert!(!rounds.is_begun());
     rounds.begin(&round);
     assert!(rounds.is_under_way());
-    assert!(!rounds.answered(b":7\r\n".to_vec()), "a key is left");
+    assert!(!rounds.answered(said(":7\r\n")), "a key is left");
     assert!(rounds.is_begun());
     let round = rounds.next_round(found.args());
     assert_eq!(round, ROUND_KEYS + 1..ROUND_KEYS + 2);
     rounds.begin(&round);
-    assert!(rounds.answered(b"-ERR x\r\n".to_vec()));
-    assert_eq!(rounds.into_reply().concat(), b"-ERR x\r\n");
+    assert!(rounds.answered(said("-ERR x\r\n")));
+    assert_eq!(rounds.into_reply().unwrap().concat(), b"-ERR x\r\n");
+}
+
+fn said(text: &str) -> Pieces {
+    let mut reply = Pieces::new(Vec::new(), Protocol::Resp2);
+    reply.writer().raw(text.as_bytes());
+    reply
+}
+
+/// A round's reply: so many values of so many bytes.
+fn values(count: usize, bytes: usize) -> Pieces {
+    let whole = Bytes::from(format!("${bytes}\r\n{}\r\n", "v".repeat(bytes)));
+    let mut reply = Pieces::new(Vec::new(), Protocol::Resp2);
+    reply.writer().array(count);
+    (0..count).for_each(|_| reply.share(&whole, &whole));
+    reply
+}
+
+#[test]
+fn rounds_of_large_values_are_short_and_flow() {
+    let mut words: Words = vec![b"k".to_vec(); 1_000];
+    words.insert(0, b"MGET".to_vec());
+    let found = Found::new(&words);
+    assert!(is_long(found.spec(), found.request()));
+    let mut rounds = Rounds::new(found.spec(), 1, words.len());
+    let (mut flowed, mut asked) = (0, Vec::new());
+    loop {
+        let round = rounds.next_round(found.args());
+        asked.push(round.len());
+        rounds.begin(&round);
+        let is_last = rounds.answered(values(round.len(), 1 << 20));
+        if is_last {
+            break;
+        }
+        flowed += rounds.take_flowing().iter().map(Bytes::len).sum::<usize>();
+        assert_eq!(rounds.bytes(), 0, "nothing is kept");
+    }
+    assert_eq!(asked[0], FIRST_VALUES);
+    assert!(asked[1..].iter().all(|keys| *keys <= 4), "{asked:?}");
+    let rest: usize = rounds.into_reply().unwrap().iter().map(Bytes::len).sum();
+    let value = "$1048576\r\n\r\n".len() + (1 << 20);
+    assert_eq!(flowed + rest, "*1000\r\n".len() + 1_000 * value);
+}
+
+#[test]
+fn rounds_grow_as_long_as_values_are_small() {
+    let mut words: Words = vec![b"k".to_vec(); 9_000];
+    words.insert(0, b"MGET".to_vec());
+    let found = Found::new(&words);
+    let mut rounds = Rounds::new(found.spec(), 1, words.len());
+    let mut asked = Vec::new();
+    loop {
+        let round = rounds.next_round(found.args());
+        asked.push(round.len());
+        rounds.begin(&round);
+        if rounds.answered(values(round.len(), 10)) {
+            break;
+        }
+        assert!(rounds.take_flowing().is_empty(), "little enough to be kept");
+    }
+    assert_eq!(asked, [128, 1_024, 4_096, 3_752]);
+}
+
+#[test]
+fn a_failure_behind_the_beginning_of_a_reply_is_no_reply() {
+    let mut words: Words = vec![b"k".to_vec(); 1_000];
+    words.insert(0, b"MGET".to_vec());
+    let found = Found::new(&words);
+    let mut rounds = Rounds::new(found.spec(), 1, words.len());
+    rounds.begin(&rounds.next_round(found.args()));
+    rounds.answered(values(FIRST_VALUES, 1 << 20));
+    assert!(!rounds.take_flowing().is_empty());
+    rounds.begin(&rounds.next_round(found.args()));
+    assert!(rounds.answered(said("-ERR x\r\n")));
+    assert_eq!(rounds.into_reply().unwrap_err(), &b"-ERR x\r\n"[..]);
 }
 
 #[test]
@@ -172,6 +247,8 @@ fn long_is_more_keys_or_more_bytes_than_one_round_has() {
         words.insert(0, name.as_bytes().to_vec());
         words
     };
+    check(keys("MGET", FIRST_VALUES), false);
+    check(keys("MGET", FIRST_VALUES + 1), true);
     check(keys("DEL", ROUND_KEYS), false);
     check(keys("DEL", ROUND_KEYS + 1), true);
     check(keys("MSET", 2 * ROUND_KEYS), false);

@@ -13,7 +13,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::FunctionDelete, 3).flags(WRITE | NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     row(Id::FunctionDump, 2).flags(NO_SCRIPT).acl(SCRIPTING).route(AnyShard),
     row(Id::FunctionFlush, -2).flags(WRITE | NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).served().tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
-    row(Id::FunctionHelp, 2).flags(LOADING | STALE).acl(SCRIPTING).route(Local),
+    row(Id::FunctionHelp, 2).flags(LOADING | STALE).acl(SCRIPTING).route(Local).served(),
     row(Id::FunctionKill, 2).flags(NO_SCRIPT | ALLOW_BUSY).acl(SCRIPTING).route(EveryShard).merge(AnyOk).tips(&["request_policy:all_shards", "response_policy:one_succeeded"]),
     row(Id::FunctionList, -2).flags(NO_SCRIPT).acl(SCRIPTING).route(AnyShard).tips(&["nondeterministic_output_order"]),
     row(Id::FunctionLoad, -3).flags(WRITE | DENY_OOM | NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
@@ -23,7 +23,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::ScriptDebug, 3).flags(NO_SCRIPT).acl(SCRIPTING).route(Refused),
     row(Id::ScriptExists, -3).flags(NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(EveryOne).tips(&["request_policy:all_shards", "response_policy:agg_logical_and"]),
     row(Id::ScriptFlush, -2).flags(NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).served().tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
-    row(Id::ScriptHelp, 2).flags(LOADING | STALE).acl(SCRIPTING).route(Local),
+    row(Id::ScriptHelp, 2).flags(LOADING | STALE).acl(SCRIPTING).route(Local).served(),
     row(Id::ScriptKill, 2).flags(NO_SCRIPT | ALLOW_BUSY).acl(SCRIPTING).route(EveryShard).merge(AnyOk).tips(&["request_policy:all_shards", "response_policy:one_succeeded"]),
     row(Id::ScriptLoad, 3).flags(NO_SCRIPT | STALE).acl(SCRIPTING).route(EveryShard).merge(AllOk).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
 ];

@@ -4,10 +4,13 @@
 pub(super) use super::super::CommandId as Id;
 pub(super) use super::super::CommandSpec;
 pub(super) use super::super::Merge::*;
+pub(super) use super::super::MissingShard::*;
 pub(super) use super::super::Quiet::{Around, Before};
 pub(super) use super::super::Route::*;
 use super::super::keys::{BeginSearch, FindKeys, KeyShape, KeySpec};
-use super::super::{AclCategories, CommandFlags, KeyFlags, Merge, Quiet, Retry, Route, Served};
+use super::super::{
+    AclCategories, CommandFlags, KeyFlags, Merge, MissingShard, Quiet, Retry, Route, Served,
+};
 
 /// Plain numbers instead of the sets, for `|` works on them at compile time.
 macro_rules! bits {
@@ -40,6 +43,7 @@ pub(super) const fn row(id: Id, arity: i16) -> CommandSpec {
         acl: AclCategories(0).implied(CommandFlags(0)),
         route: ByKey,
         merge: Single,
+        missing_shard: Fails,
         retry: Retry::Never,
         served: Served::Nowhere,
         quiet: Quiet::Never,
@@ -126,6 +130,12 @@ impl CommandSpec {
 
     pub(super) const fn quiet(mut self, quiet: Quiet) -> Self {
         self.quiet = quiet;
+        self
+    }
+
+    /// What becomes of a command for every shard, or any, without one of them.
+    pub(super) const fn missing_shard(mut self, missing_shard: MissingShard) -> Self {
+        self.missing_shard = missing_shard;
         self
     }
 

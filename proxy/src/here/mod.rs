@@ -1,22 +1,24 @@
 //! Commands that the proxy answers itself: about the connection, about the proxy, about the command table.
 //! Pure: reads what it is told about the proxy, changes what the client has chosen, writes a reply or says whom to ask.
+//!
+//! - [`presentation`]: one server or a cluster, and all that follows. [`settings`]: CONFIG GET and SET. [`client`], [`cluster`], [`connection`]: their commands.
 
 mod client;
 mod cluster;
 mod connection;
+pub(crate) mod presentation;
+pub(crate) mod settings;
 
 pub(crate) use client::{ClientOrder, ClientVerdict, describe};
 
 use shared::command::{CommandId, CommandSpec, introspection};
-use shared::config::{ProxyConfig, Settings as _};
+use shared::config::ProxyConfig;
 use shared::resp::{Args, ErrorReply, ReplyWriter, integer};
-use shared::topology::Address;
 
-use super::merge::Plan;
 use crate::client::ClientState;
+use crate::route::merge::Plan;
 
 /// What a local answer may need to know.
-#[derive(Debug)]
 pub(crate) struct Desk<'a> {
     /// Settings.
     pub(crate) config: &'a ProxyConfig,
@@ -30,6 +32,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) now_ms: u64,
     /// Bytes of the client's requests and of its replies that are kept.
     pub(crate) buffered: (usize, usize),
+    /// Counts the slots whose shard cannot be reached now.
+    pub(crate) lost_slots: &'a dyn Fn() -> usize,
 }
 
 /// What else is to be done.
@@ -82,7 +86,11 @@ pub(crate) fn answer(
             reply.bulk((desk.now_us % 1_000_000).to_string().as_bytes());
         }
         Id::Info => return Ok(After::Info),
-        Id::ConfigGet => return Ok(After::AskAll(Plan::ConfigGet(own_settings(desk.config)))),
+        Id::ConfigGet => {
+            return Ok(After::AskAll(Plan::ConfigGet(settings::own_settings(
+                desk.config,
+            ))));
+        }
         Id::SlowlogGet => {
             let most = match args.get(2) {
                 None => 10,
@@ -99,6 +107,7 @@ pub(crate) fn answer(
             };
             return Ok(After::AskAll(Plan::SlowlogGet(most)));
         }
+        Id::SlowlogLen => return Ok(After::AskAll(Plan::SlowlogLen)),
         Id::Command
         | Id::CommandCount
         | Id::CommandInfo
@@ -133,57 +142,35 @@ pub(crate) fn answer(
     Ok(After::Done)
 }
 
-/// Parameters that concern the proxy, not its nodes.
-const OWN_SETTINGS: &[&str] = &[
-    "port",
-    "bind",
-    "tls-port",
-    "requirepass",
-    "maxclients",
-    "timeout",
-    "databases",
-    "protected-mode",
-    "tcp-keepalive",
-];
-
-/// CONFIG GET of what is the proxy's own.
-fn own_settings(config: &ProxyConfig) -> Vec<(&'static str, String)> {
-    let value = |name: &str| match name {
-        "port" => config.listen.as_ref().map_or(0, Address::port).to_string(),
-        "bind" => {
-            let address = config.listen.as_ref().or(config.tls_listen.as_ref());
-            address.map_or("", Address::host).to_owned()
-        }
-        "tls-port" => config
-            .tls_listen
-            .as_ref()
-            .map_or(0, Address::port)
-            .to_string(),
-        "requirepass" => config.requirepass.reveal().to_owned(),
-        "timeout" => config.timeout.as_secs().to_string(),
-        "tcp-keepalive" => config.tcp_keepalive.as_secs().to_string(),
-        "protected-mode" => if config.protected_mode { "yes" } else { "no" }.to_owned(),
-        other => config.get(other).unwrap_or_default(),
-    };
-    OWN_SETTINGS
-        .iter()
-        .map(|name| (*name, value(name)))
-        .collect()
+/// What the proxy has to do with a command before it goes to a shard, or to several.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OwnPart {
+    /// Nothing.
+    None,
+    /// Its own counters begin anew as well.
+    ForgetCounters,
+    /// It changes nothing: OK, and no shard is asked.
+    AllDone,
 }
 
-/// Why a command for every shard is not sent: CONFIG SET of what is the proxy's own would lock it out of its nodes, or do nothing.
-pub(crate) fn objection(spec: &CommandSpec, args: Args<'_>) -> Option<ErrorReply> {
-    if spec.id != CommandId::ConfigSet {
-        return None;
+/// The proxy's own part in a command that may run.
+///
+/// # Errors
+/// It is not possible through this proxy.
+pub(crate) fn own_part(
+    spec: &CommandSpec,
+    args: Args<'_>,
+    config: &ProxyConfig,
+) -> Result<OwnPart, ErrorReply> {
+    if let Some(error) = presentation::objection(config.present_as, spec, args) {
+        return Err(error);
     }
-    let is_own = |name: &&[u8]| {
-        OWN_SETTINGS
-            .iter()
-            .any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
-    };
-    let own = args.iter_from(2).step_by(2).find(is_own)?;
-    Some(ErrorReply::setting_refused(
-        &own.to_ascii_lowercase(),
-        "it belongs to the proxy, which reads its own settings at its start",
-    ))
+    match spec.id {
+        CommandId::ConfigResetstat => Ok(OwnPart::ForgetCounters),
+        CommandId::ConfigSet => match settings::change(args, config)? {
+            settings::Change::Nothing => Ok(OwnPart::AllDone),
+            settings::Change::AtShards => Ok(OwnPart::None),
+        },
+        _ => Ok(OwnPart::None),
+    }
 }

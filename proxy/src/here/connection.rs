@@ -6,7 +6,7 @@ use shared::command::{self, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter, greet};
 use shared::session::{self, Hello};
 
-use super::{After, Desk};
+use super::{After, Desk, presentation};
 use crate::client::ClientState;
 
 pub(super) fn answer(
@@ -67,6 +67,7 @@ fn hello(
         state.protocol = protocol;
         reply.set_protocol(protocol);
     }
-    greet(reply, state.protocol, state.id);
+    let mode = presentation::mode(desk.config.present_as);
+    greet(reply, state.protocol, state.id, mode);
     Ok(After::Moved)
 }

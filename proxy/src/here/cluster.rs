@@ -7,6 +7,7 @@ use shared::slot::{SLOT_COUNT, SlotId};
 
 use super::{After, Desk};
 use crate::client::ClientState;
+use crate::route;
 
 pub(super) fn answer(
     id: CommandId,
@@ -77,15 +78,20 @@ pub(super) fn answer(
                 reply.array(0);
             }
         }
-        _ => return Err(command::unknown_command(args)),
+        // What lies in a slot is known to its node alone, and nodes are not asked by slot.
+        _ => return Err(route::refused(command::spec(id))),
     }
     Ok(After::Done)
 }
 
+/// A shard that is lost takes its slots with it; the state is `fail` when no slot is left, for a client that finds `fail` asks for nothing at all.
 fn info(desk: &Desk<'_>) -> String {
     let epoch = desk.topology_version;
+    let lost = (desk.lost_slots)();
+    let ok = usize::from(SLOT_COUNT) - lost;
+    let state = if ok > 0 { "ok" } else { "fail" };
     format!(
-        "cluster_state:ok\r\ncluster_slots_assigned:{SLOT_COUNT}\r\ncluster_slots_ok:{SLOT_COUNT}\r\ncluster_slots_pfail:0\r\ncluster_slots_fail:0\r\n\
+        "cluster_state:{state}\r\ncluster_slots_assigned:{SLOT_COUNT}\r\ncluster_slots_ok:{ok}\r\ncluster_slots_pfail:0\r\ncluster_slots_fail:{lost}\r\n\
          cluster_known_nodes:1\r\ncluster_size:1\r\ncluster_current_epoch:{epoch}\r\ncluster_my_epoch:{epoch}\r\n\
          cluster_stats_messages_sent:0\r\ncluster_stats_messages_received:0\r\ntotal_cluster_links_buffer_limit_exceeded:0\r\n"
     )
