@@ -29,10 +29,10 @@ const PURE_FOLDERS: &[&str] = &[
     "node/src/client_state.rs",
     "node/src/log/effect",
     "proxy/src/route",
-    "proxy/src/pipe/in_flight.rs",
+    "proxy/src/pipe/parcel.rs",
     "proxy/src/client/reply_queue",
-    "proxy/src/hold.rs",
-    "proxy/src/retry.rs",
+    "proxy/src/pipe/reach.rs",
+    "proxy/src/pipe/retry.rs",
 ];
 
 /// What a pure file may not touch: sockets, files, tasks, clocks, dice, the process around it.

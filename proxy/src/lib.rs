@@ -17,14 +17,14 @@
 //! # The path of a request
 //!
 //! ```text
-//!  client ──read──► scratch ─► RequestScanner ─► table row ─► keys ─► slot ─► shard        [client::connection, dispatch, route ◇]
+//!  client ──read──► scratch ─► RequestScanner ─► table row ─► keys ─► slot ─► shard        [thread::clients, request, route ◇]
 //!                                                                       │
 //!            a place in the client's reply queue is taken ◄─────────────┤                  [client::reply_queue ◇]
-//!            the client's own bytes are appended to the pipe's line ◄───┘                  [pipe::send_queue ◇, pipe::in_flight ◇]
+//!            the client's own bytes are appended to the pipe's line ◄───┘                  [pipe::line ◇, pipe::parcel ◇]
 //!                                             │
 //!               flusher, at the end of the turn: one write per pipe ──────► node           [thread]
 //!                                                                             │
-//!  client ◄─one write per turn── output ◄─ reply queue ◄─ ReplyScanner ◄──read┘            [pipe::connection, receivers]
+//!  client ◄─one write per turn── output ◄─ reply queue ◄─ ReplyScanner ◄──read┘            [thread::pipes, request::receivers]
 //! ```
 //!
 //! Requests that follow each other from one client to one pipe travel as a *run*: one copy, one record of who waits, one copy of the replies. A large run is
@@ -37,7 +37,7 @@
 //! ```text
 //!  a request   read ─► held by its client (pause, full line, barrier) ─► in line ─► sent ─► answered
 //!                                                                         │  ▲       │
-//!                              node down beyond its deadline: CLUSTERDOWN ┘  └ a read ┴ a write, connection lost: UNKNOWN   [retry ◇, hold ◇]
+//!                              node down beyond its deadline: CLUSTERDOWN ┘  └ a read ┴ a write, connection lost: UNKNOWN   [pipe::retry ◇, pipe::reach ◇]
 //!  a pipe      wanted ─► connecting, first words ─► open ─► lost ─► (pause) connecting …    closed when its node left the topology and it is empty
 //!  a client    (TLS) ─► stranger ─► authenticated ─► reading ⇄ stopped (bounds) ─► ending (last replies) ─► gone
 //! ```
@@ -61,20 +61,12 @@
 
 mod acceptor;
 mod admin;
-mod answer;
 mod buffers;
 mod client;
-mod departures;
 mod dice;
-mod dispatch;
-mod fan_out;
-mod gather;
-mod hold;
-mod local;
 mod metrics;
 mod pipe;
-mod receivers;
-mod retry;
+mod request;
 mod route;
 mod server;
 mod slab;

@@ -13,10 +13,10 @@ use shared::topology::{Address, Node, NodeId, ShardIndex};
 use tokio::net::TcpStream;
 
 use super::error::PipeError;
-use super::in_flight::{InFlight, Waiter};
-use super::send_queue::SendQueue;
+use super::line::SendQueue;
+use super::parcel::{InFlight, Waiter};
 use crate::buffers::Buffers;
-use crate::hold::Reach;
+use crate::pipe::reach::Reach;
 use crate::slab::Key;
 use crate::topology::Snapshot;
 

@@ -2,6 +2,12 @@
 //! Reaches: the client's reply queue, the pipes' lines. Never: touches a socket; decides a route ([`crate::route`] does).
 //! Invariant: a place in the client's reply queue is taken before a request is appended, so a fast shard cannot overtake a slow one.
 
+pub(crate) mod answer;
+pub(crate) mod fan_out;
+pub(crate) mod gather;
+pub(crate) mod here;
+pub(crate) mod receivers;
+
 use std::rc::Rc;
 
 use shared::clock::{Clock, Reading};
@@ -11,10 +17,10 @@ use shared::topology::ShardIndex;
 
 use crate::client::received::{Received, is_handed_over};
 use crate::client::{ClientState, Source};
-use crate::local::Question;
 use crate::pipe::set::{Admission, Class, Lane, PipeNumber, PipeSet};
 use crate::pipe::{Target, Waiter};
-use crate::receivers::{Failure, Receivers};
+use crate::request::here::Question;
+use crate::request::receivers::{Failure, Receivers};
 use crate::route::{self, Split};
 use crate::server::{Hold, ProxyShared};
 use crate::slab::Key;

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use shared::resp::{ErrorReply, RequestBatch};
 
-use super::received::Received;
-use crate::dispatch::Progress;
+use crate::client::received::Received;
+use crate::request::Progress;
 use crate::route::rounds::Rounds;
 use crate::slab::Key;
 use crate::thread::ProxyThread;
@@ -20,16 +20,16 @@ const LARGE_REQUEST_BYTES: usize = 64 * 1024;
 
 /// Requests of a batch that could not be carried out yet.
 #[derive(Debug)]
-pub(super) struct Paused {
+pub(crate) struct Paused {
     batch: RequestBatch,
     /// The first of them that has not begun.
     next: usize,
     /// Where they were found; a pipe may keep this buffer as well.
-    pub(super) bytes: Rc<Vec<u8>>,
+    pub(crate) bytes: Rc<Vec<u8>>,
 }
 
 /// What reading came to.
-pub(super) enum ReadEnd {
+pub(crate) enum ReadEnd {
     /// All that was read has been dealt with.
     Done,
     /// Nothing to read now.
@@ -44,7 +44,7 @@ pub(super) enum ReadEnd {
 
 impl ProxyThread {
     /// Goes on with requests that had to wait.
-    pub(super) fn resume_client(&mut self, key: Key) -> ReadEnd {
+    pub(crate) fn resume_client(&mut self, key: Key) -> ReadEnd {
         let Some(client) = self.receivers.clients.get_mut(key) else {
             return ReadEnd::Gone;
         };
@@ -81,7 +81,7 @@ impl ProxyThread {
     }
 
     /// Keeps what `run` has not dealt with.
-    pub(super) fn keep_rest(&mut self, key: Key, bytes: Rc<Vec<u8>>, end: ReadEnd) -> ReadEnd {
+    pub(crate) fn keep_rest(&mut self, key: Key, bytes: Rc<Vec<u8>>, end: ReadEnd) -> ReadEnd {
         let Some(client) = self.receivers.clients.get_mut(key) else {
             return ReadEnd::Gone;
         };
@@ -117,7 +117,7 @@ impl ProxyThread {
     }
 
     /// Finds requests in `received` and carries them out, first those of `paused`.
-    pub(super) fn run(
+    pub(crate) fn run(
         &mut self,
         key: Key,
         mut received: Received<'_>,

@@ -8,11 +8,11 @@ use shared::resp::{
 use shared::topology::ShardIndex;
 
 use crate::client::Source;
-use crate::dispatch::{Dispatcher, Run, Step};
-use crate::gather::Gather;
 use crate::pipe::set::{Admission, PipeNumber};
 use crate::pipe::{Target, Waiter};
-use crate::receivers::Failure;
+use crate::request::gather::Gather;
+use crate::request::receivers::Failure;
+use crate::request::{Dispatcher, Run, Step};
 use crate::route::merge::Plan;
 use crate::route::rounds::{self, Rounds};
 use crate::route::scan::ScanCursor;

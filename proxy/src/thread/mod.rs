@@ -3,6 +3,12 @@
 //! All of it is one value behind a `RefCell` that is borrowed for one turn of a task and never across an await. Tasks are thin: one per client, one per
 //! pipe, and one, the flusher, that runs at the end of each turn of the loop and writes what the turn has brought.
 
+pub(crate) mod clients;
+pub(crate) mod departures;
+pub(crate) mod pipes;
+pub(crate) mod stream;
+mod turn;
+
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -19,18 +25,18 @@ use tokio::runtime::LocalOptions;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::client::ClientState;
-use crate::client::connection::Client;
-use crate::client::stream::ClientStream;
-use crate::departures::{self, Departures};
 use crate::metrics::report::ThreadReport;
 use crate::pipe::PipeError;
-use crate::pipe::connection::run_pipe;
 use crate::pipe::set::{Class, Lane, PipeLimits, PipeSet};
-use crate::receivers::Receivers;
+use crate::request::receivers::Receivers;
 use crate::route::local::{ClientOrder, ClientVerdict};
 use crate::route::{self, Split};
 use crate::server::ProxyShared;
 use crate::slab::Key;
+use crate::thread::clients::Client;
+use crate::thread::departures::Departures;
+use crate::thread::pipes::run_pipe;
+use crate::thread::stream::ClientStream;
 use crate::topology::Snapshot;
 use crate::topology::live::LiveView;
 

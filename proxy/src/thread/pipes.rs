@@ -1,5 +1,5 @@
 //! One connection to a node: opened, agreed upon, written to, read from, and opened again when it is lost.
-//! Reaches: the pipe's own places in the thread, and those who wait for replies. Never: decides what may be sent twice ([`crate::retry`] does).
+//! Reaches: the pipe's own places in the thread, and those who wait for replies. Never: decides what may be sent twice ([`crate::pipe::retry`] does).
 //! Invariant: whatever happens to the connection, each request appended to the pipe gets exactly one reply or one error.
 
 use std::cell::RefCell;
@@ -18,14 +18,14 @@ use shared::topology::Address;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::error::PipeError;
-use super::handshake::Handshake;
-use super::send_queue::CHUNKS_PER_WRITE;
-use super::set::{Lane, PipeNumber};
 use crate::client::ReplyBytes;
-use crate::dispatch::TURN_NS;
-use crate::receivers::Failure;
-use crate::retry::{Fate, fate};
+use crate::pipe::error::PipeError;
+use crate::pipe::handshake::Handshake;
+use crate::pipe::line::CHUNKS_PER_WRITE;
+use crate::pipe::retry::{Fate, fate};
+use crate::pipe::set::{Lane, PipeNumber};
+use crate::request::TURN_NS;
+use crate::request::receivers::Failure;
 use crate::thread::{ProxyThread, TurnEnd};
 
 /// Reads from one node before others get their turn.

@@ -6,13 +6,14 @@ use shared::clock::{Reading, Stopwatch};
 use shared::resp::{ErrorReply, ReplyWriter};
 
 use crate::buffers::Buffers;
-use crate::client::{Client, ReplyBytes};
+use crate::client::ReplyBytes;
 use crate::dice::Dice;
-use crate::gather::Gather;
 use crate::metrics::{Outcome, ThreadStats};
 use crate::pipe::{Target, Waiter};
+use crate::request::gather::Gather;
 use crate::route::merge::Part;
 use crate::slab::{Key, Slab};
+use crate::thread::clients::Client;
 
 /// Clients and collectors, and what they share.
 #[derive(Debug)]

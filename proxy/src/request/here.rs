@@ -8,7 +8,7 @@ use shared::command::CommandSpec;
 use shared::resp::{Args, Protocol, ReplyWriter, Request};
 use tokio::sync::oneshot;
 
-use crate::dispatch::{Dispatcher, Run, Step};
+use crate::request::{Dispatcher, Run, Step};
 use crate::route;
 use crate::route::info::ProxyFacts;
 use crate::route::local::{self, After, ClientOrder, ClientVerdict, Desk};

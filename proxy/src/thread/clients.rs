@@ -14,13 +14,13 @@ use shared::resp::{ErrorReply, READ_AT_ONCE_BYTES, RequestScanner, make_room};
 use shared::topology::Version;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::output::SLICES_PER_WRITE;
-use super::received::Received;
-use super::reply_queue::ReplyQueue;
-use super::state::ClientState;
 use super::stream::ClientStream;
 use super::turn::{Paused, ReadEnd};
 use crate::buffers::Buffers;
+use crate::client::output::SLICES_PER_WRITE;
+use crate::client::received::Received;
+use crate::client::reply_queue::ReplyQueue;
+use crate::client::state::ClientState;
 use crate::route::rounds::Rounds;
 use crate::route::split::Search;
 use crate::slab::Key;
@@ -47,9 +47,9 @@ pub(crate) struct Client {
     /// Finds requests.
     pub(crate) scanner: RequestScanner,
     /// The beginning of a request; empty for most clients at most times.
-    pub(super) input: Vec<u8>,
+    pub(crate) input: Vec<u8>,
     /// Requests that were found but have to wait.
-    pub(super) paused: Option<Box<Paused>>,
+    pub(crate) paused: Option<Box<Paused>>,
     /// The command over many keys that is carried out in rounds: the request before those in `paused`, which wait for its end.
     pub(crate) rounds: Option<Box<Rounds>>,
     /// What is known of the owners of the keys of the next command, when it has very many.

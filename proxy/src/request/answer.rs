@@ -5,8 +5,8 @@ use shared::command::CommandSpec;
 use shared::resp::{ErrorReply, ReplyWriter};
 use shared::topology::ShardIndex;
 
-use crate::dispatch::{Dispatcher, Step};
 use crate::metrics::Outcome;
+use crate::request::{Dispatcher, Step};
 
 impl Dispatcher<'_> {
     /// Replies here, behind all that was asked before.
