@@ -17,8 +17,9 @@ use shared::topology::Address;
 use socket2::{Domain, Protocol as SocketProtocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::sync::{mpsc, watch};
 
-use crate::server::{ProxyError, ProxyShared};
-use crate::thread::{Arrival, Order};
+use crate::facts::ProxyShared;
+use crate::orders::{Arrival, Order};
+use crate::server::ProxyError;
 
 /// Pause after a failed accept (no file descriptors left): without it the loop would burn a core.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(20);
@@ -148,7 +149,10 @@ impl Acceptor {
     }
 
     async fn deal(&self, stream: TcpStream, peer: SocketAddr, is_tls: bool) {
-        self.shared.accepted.fetch_add(1, Ordering::Relaxed);
+        self.shared
+            .counters
+            .accepted
+            .fetch_add(1, Ordering::Relaxed);
         if let Err(error) = self.prepare(&stream) {
             tracing::debug!(%peer, %error, "a client left while it was accepted");
             return;
@@ -160,10 +164,13 @@ impl Acceptor {
         {
             return refuse(stream, &ErrorReply::Protected);
         }
-        let before = self.shared.clients.fetch_add(1, Ordering::Relaxed);
+        let before = self.shared.counters.clients.fetch_add(1, Ordering::Relaxed);
         if before >= config.maxclients as usize {
-            self.shared.clients.fetch_sub(1, Ordering::Relaxed);
-            self.shared.rejected.fetch_add(1, Ordering::Relaxed);
+            self.shared.counters.clients.fetch_sub(1, Ordering::Relaxed);
+            self.shared
+                .counters
+                .rejected
+                .fetch_add(1, Ordering::Relaxed);
             return refuse(stream, &ErrorReply::TooManyClients);
         }
         let number = self.next_thread.fetch_add(1, Ordering::Relaxed) % self.threads.len();
@@ -173,7 +180,7 @@ impl Acceptor {
             is_tls,
         });
         if self.threads[number].send(order).await.is_err() {
-            self.shared.clients.fetch_sub(1, Ordering::Relaxed);
+            self.shared.counters.clients.fetch_sub(1, Ordering::Relaxed);
         }
     }
 

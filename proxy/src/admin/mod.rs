@@ -17,8 +17,8 @@ use pingora_core::services::Service;
 use tokio::sync::{Mutex, watch};
 
 use self::listener::AdminListener;
+use crate::facts::ProxyShared;
 use crate::metrics::report;
-use crate::server::ProxyShared;
 
 /// How long what the threads have said is good for: each time costs them some microseconds, and anybody may ask as often as he likes.
 const PAGE_LASTS_MS: u64 = 100;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
 use shared::resp::{Protocol, RequestLimits};
 
-use crate::pipe::set::Class;
+use crate::pipe::{Class, Lane, Role};
 
 /// Which replies a client wants to hear (CLIENT REPLY).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl ClientState {
             connected_ms: now_ms,
             active_ms: now_ms,
             last_command: None,
-            class: Class::Primary,
+            class: Class::Common,
             bulky_until_ms: 0,
         }
     }
@@ -118,7 +118,7 @@ impl ClientState {
         if now_ms < self.bulky_until_ms {
             Class::Bulk
         } else {
-            Class::Primary
+            Class::Common
         }
     }
 
@@ -140,16 +140,24 @@ impl ClientState {
         self.reply_mode == ReplyMode::On
     }
 
-    /// Whether the reply to the command that is being read is not wanted; forgets a SKIP, which is for one command.
+    /// A command begins; gives what holds for its reply. A SKIP is used up by the command behind it, whatever becomes of that.
     #[inline]
-    pub(crate) fn take_silence(&mut self) -> bool {
-        match self.reply_mode {
-            ReplyMode::On => false,
-            ReplyMode::Off => true,
-            ReplyMode::SkipNext => {
-                self.reply_mode = ReplyMode::On;
-                true
-            }
+    pub(crate) fn begin_command(&mut self) -> ReplyMode {
+        let before = self.reply_mode;
+        if before == ReplyMode::SkipNext {
+            self.reply_mode = ReplyMode::On;
+        }
+        before
+    }
+
+    /// The way of its commands to a node.
+    #[inline]
+    pub(crate) fn lane(&self) -> Lane {
+        Lane {
+            role: Role::Primary,
+            class: self.class,
+            protocol: self.protocol,
+            database: self.database,
         }
     }
 }

@@ -1,14 +1,13 @@
-//! Pairs the replies of one pipe with those who wait for them: a node answers in the order in which it was asked.
-//! Pure. Invariant: every request pushed is taken out exactly once, in order.
-
-use std::collections::VecDeque;
+//! The unit of a pipe: requests of one client that travel, are lost, repeated and routed again together.
+//! Pure. Invariant: whoever waits for a parcel gets exactly as many replies as it holds requests.
 
 use shared::clock::Reading;
-use shared::command::CommandId;
+use shared::command::{self, CommandId, Retry};
 
+use crate::route::Place;
 use crate::slab::Key;
 
-/// Who gets the next replies of a pipe.
+/// Who gets the replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// The requests of a client from this number on.
@@ -25,27 +24,67 @@ pub(crate) enum Target {
         /// Which part.
         part: u16,
     },
+    /// Who asked has been told that it was in vain; a reply that comes after all is dropped.
+    Nobody,
 }
 
-/// Consecutive requests of one client, or one part of a command.
+/// Consecutive requests of one client, or one part of a command. Its bytes lie in a line.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Waiter {
+pub(crate) struct Parcel {
     /// Who waits.
     pub(crate) target: Target,
-    /// When the requests were read.
+    /// Where it belongs.
+    pub(crate) place: Place,
+    /// When the requests were read; their deadline begins here, however often they are sent.
     pub(crate) started: Reading,
-    /// How many requests.
+    /// Requests without a reply.
     pub(crate) count: u32,
+    /// Requests before these that have got theirs.
+    pub(super) answered: u32,
+    /// Bytes of all its requests.
+    pub(super) bytes: usize,
     /// What they are.
     pub(crate) command: CommandId,
-    /// How often they were sent before, without a reply.
+    /// Whether it may be sent again when nobody knows whether it was executed.
+    pub(crate) retry: Retry,
+    /// How often it was sent before, without a reply.
     pub(crate) attempts: u8,
+    /// Its requests are one (a transaction): sent again, or failed, as a whole.
+    pub(crate) is_indivisible: bool,
 }
 
-impl Waiter {
-    /// Whether `next` simply continues this run.
+impl Parcel {
+    /// Requests that may part ways.
     #[inline]
-    fn continues_with(&self, next: &Self) -> bool {
+    pub(crate) fn new(
+        target: Target,
+        place: Place,
+        command: CommandId,
+        count: u32,
+        started: Reading,
+    ) -> Self {
+        Self {
+            target,
+            place,
+            started,
+            count,
+            answered: 0,
+            bytes: 0,
+            command,
+            retry: command::spec(command).retry,
+            attempts: 0,
+            is_indivisible: false,
+        }
+    }
+
+    /// Whether it may be sent (again) as it is: nothing was answered of what is one.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.is_indivisible || self.answered == 0
+    }
+
+    /// Takes `next` in, if that simply continues this one.
+    #[inline]
+    pub(super) fn absorb(&mut self, next: &Self) -> bool {
         let (
             Target::Client { client, first },
             Target::Client {
@@ -56,142 +95,47 @@ impl Waiter {
         else {
             return false;
         };
-        client == next_client
+        let continues = client == next_client
             && first + u64::from(self.count) == next_first
             && self.command == next.command
             && self.attempts == next.attempts
             && self.started == next.started
+            && !(self.is_indivisible || next.is_indivisible);
+        if continues {
+            self.count += next.count;
+            self.bytes += next.bytes;
+            self.place = self.place.joined(next.place);
+        }
+        continues
     }
 
-    /// Takes the first `count` requests off.
+    /// Takes the first `count` requests off: they have their replies.
     #[inline]
-    fn split_off_front(&mut self, count: u32) -> Self {
+    pub(super) fn answer(&mut self, count: u32) -> Self {
         let front = Self { count, ..*self };
+        self.skip(count);
+        self.answered += count;
+        front
+    }
+
+    /// The first `count` requests go.
+    #[inline]
+    fn skip(&mut self, count: u32) {
         self.count -= count;
         if let Target::Client { first, .. } = &mut self.target {
             *first += u64::from(count);
         }
-        front
-    }
-}
-
-/// Those who wait for the replies of one pipe.
-#[derive(Debug, Default)]
-pub(crate) struct InFlight {
-    waiters: VecDeque<Waiter>,
-}
-
-impl InFlight {
-    /// Waits behind all others.
-    #[inline]
-    pub(crate) fn push(&mut self, waiter: Waiter) {
-        if let Some(last) = self.waiters.back_mut()
-            && last.continues_with(&waiter)
-        {
-            last.count += waiter.count;
-            return;
-        }
-        self.waiters.push_back(waiter);
     }
 
-    /// Who gets the next reply.
-    #[inline]
-    pub(crate) fn first(&self) -> Option<&Waiter> {
-        self.waiters.front()
-    }
-
-    /// The first `count` requests of the first waiter are answered; they leave.
-    ///
-    /// # Panics
-    /// When the first waiter waits for fewer replies.
-    #[inline]
-    pub(crate) fn take(&mut self, count: u32) -> Waiter {
-        let first = self
-            .waiters
-            .front_mut()
-            .expect("somebody waits for this reply");
-        assert!(
-            count > 0 && count <= first.count,
-            "replies go to one waiter at a time"
-        );
-        if count < first.count {
-            return first.split_off_front(count);
-        }
-        let whole = *first;
-        self.waiters.pop_front();
-        whole
-    }
-
-    /// Whether nobody waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiters.is_empty()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::slab::Slab;
-    use proptest::prelude::*;
-    use shared::clock::Stopwatch;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
-        #[test]
-        fn every_request_leaves_once_and_in_order_however_replies_arrive(
-            steps in proptest::collection::vec((0u8..4, 1u32..6, any::<bool>()), 1..80),
-        ) {
-            let started = Stopwatch::new().read();
-            let mut slab = Slab::new();
-            let clients = [slab.insert(()), slab.insert(())];
-            let mut in_flight = InFlight::default();
-            let mut next = [0u64; 2];
-            let mut expected = VecDeque::new();
-            for (kind, count, joins) in steps {
-                let target = match kind {
-                    0 | 1 => {
-                        let who = usize::from(kind);
-                        // Numbers are left out between places.
-                        next[who] += u64::from(!joins);
-                        let first = next[who];
-                        next[who] += u64::from(count);
-                        Some((Target::Client { client: clients[who], first }, count))
-                    }
-                    2 => Some((Target::Part { gather: clients[0], part: 7 }, 1)),
-                    _ => None,
-                };
-                if let Some((target, count)) = target {
-                    let command = if count > 4 { CommandId::Set } else { CommandId::Get };
-                    in_flight.push(Waiter { target, started, count, command, attempts: 0 });
-                    for offset in 0..u64::from(count) {
-                        expected.push_back(match target {
-                            Target::Client { client, first } => {
-                                (Target::Client { client, first: first + offset }, command)
-                            }
-                            part @ Target::Part { .. } => (part, command),
-                        });
-                    }
-                    continue;
-                }
-                let Some(first) = in_flight.first() else { continue };
-                let taken = in_flight.take(count.min(first.count));
-                for offset in 0..u64::from(taken.count) {
-                    let (target, command) = expected.pop_front().unwrap();
-                    let got = match taken.target {
-                        Target::Client { client, first } => Target::Client { client, first: first + offset },
-                        part @ Target::Part { .. } => part,
-                    };
-                    prop_assert_eq!(got, target);
-                    prop_assert_eq!(taken.command, command);
-                }
-            }
-            while let Some(first) = in_flight.first() {
-                let all = first.count;
-                for _ in 0..in_flight.take(all).count {
-                    expected.pop_front().unwrap();
-                }
-            }
-            prop_assert!(expected.is_empty());
+    /// `count` of the unanswered requests behind the first `skipped`, of so many bytes, as a parcel of their own.
+    pub(super) fn piece(&self, skipped: u32, count: u32, bytes: usize) -> Self {
+        let mut piece = *self;
+        piece.skip(skipped);
+        Self {
+            count,
+            answered: 0,
+            bytes,
+            ..piece
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Commands that several nodes answer: collects the parts until the last one is here.
 //! Pure. Invariant: each part is filled in exactly once; what the parts come to is [`crate::route::merge`]'s business.
 
+use shared::command::Retry;
 use shared::resp::Protocol;
 
 use crate::route::merge::{self, Part, Parts, Plan};
@@ -13,6 +14,8 @@ pub(crate) struct Gather {
     pub(crate) client: Key,
     /// The number of the request in the client's reply queue.
     pub(crate) number: u64,
+    /// Whether it only reads.
+    pub(crate) retry: Retry,
     protocol: Protocol,
     plan: Plan,
     /// Names of the shards that answer the parts.
@@ -27,6 +30,7 @@ impl Gather {
     pub(crate) fn new(
         client: Key,
         number: u64,
+        retry: Retry,
         protocol: Protocol,
         plan: Plan,
         shards: Vec<Box<str>>,
@@ -36,6 +40,7 @@ impl Gather {
         Self {
             client,
             number,
+            retry,
             protocol,
             plan,
             parts: vec![None; shards.len()],

@@ -1,25 +1,26 @@
-//! Those who get replies: the clients of a thread, and the commands of many parts between nodes and clients.
+//! Those who get replies: the clients' outlets, and the commands of many parts between nodes and clients.
 //! Does no I/O. Invariant: whoever is gone gets nothing, and nobody else gets it instead.
 
 use bytes::Bytes;
 use shared::clock::{Reading, Stopwatch};
-use shared::resp::{ErrorReply, ReplyWriter};
+use shared::command::Retry;
+use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 
+use super::gather::Gather;
 use crate::buffers::Buffers;
-use crate::client::ReplyBytes;
+use crate::client::{Outlet, OutletLimits, ReplyBytes};
 use crate::dice::Dice;
 use crate::metrics::{Outcome, ThreadStats};
-use crate::pipe::{Target, Waiter};
-use crate::request::gather::Gather;
+use crate::pipe::{Parcel, Target};
 use crate::route::merge::Part;
 use crate::slab::{Key, Slab};
-use crate::thread::clients::Client;
 
-/// Clients and collectors, and what they share.
+/// Outlets and collectors, and what they share.
 #[derive(Debug)]
 pub(crate) struct Receivers {
-    /// Every client.
-    pub(crate) clients: Slab<Box<Client>>,
+    /// Every client's outlet, under the client's key.
+    pub(crate) outlets: Slab<Outlet>,
+    limits: OutletLimits,
     /// Every command of which parts are under way.
     pub(crate) gathers: Slab<Gather>,
     /// Buffers to lend.
@@ -36,18 +37,33 @@ pub(crate) struct Receivers {
 
 /// Why commands get no reply from their node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum Failure<'a> {
     /// They were certainly not executed.
     NotApplied,
     /// Nobody knows.
     Unknown,
+    /// The node refuses them all, and says this.
+    Refused(&'a str),
+}
+
+impl Failure<'_> {
+    /// What the client is told.
+    pub(crate) fn error(self, shard: &str) -> ErrorReply {
+        let shard = shard.into();
+        match self {
+            Self::NotApplied => ErrorReply::ShardDown { shard },
+            Self::Unknown => ErrorReply::OutcomeUnknown { shard },
+            Self::Refused(text) => ErrorReply::Text(text.to_owned().into()),
+        }
+    }
 }
 
 impl Receivers {
     /// Without clients.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(limits: OutletLimits) -> Self {
         Self {
-            clients: Slab::new(),
+            outlets: Slab::new(),
+            limits,
             gathers: Slab::new(),
             buffers: Buffers::default(),
             dirty: Vec::new(),
@@ -57,31 +73,33 @@ impl Receivers {
         }
     }
 
-    /// Hands the replies of a node to those who wait; `waiter.count` of them, `errors` among them errors.
+    /// Hands the replies of a node to those who wait; `parcel.count` of them, `errors` among them errors.
     #[inline]
     pub(crate) fn deliver(
         &mut self,
-        waiter: Waiter,
+        parcel: Parcel,
         reply: ReplyBytes<'_>,
         errors: u32,
         shard: usize,
         now: Reading,
     ) {
-        let elapsed_ns = self.stopwatch.between_ns(waiter.started, now);
+        let elapsed_ns = self.stopwatch.between_ns(parcel.started, now);
         self.stats
-            .record(waiter.command, shard, waiter.count, errors, elapsed_ns);
-        match waiter.target {
+            .record(parcel.command, shard, parcel.count, errors, elapsed_ns);
+        match parcel.target {
             Target::Client { client: key, first } => {
-                if let Some(client) = self.clients.get_mut(key) {
-                    client
+                if let Some(outlet) = self.outlets.get_mut(key) {
+                    let buffers = &mut self.buffers;
+                    outlet
                         .queue
-                        .deliver(first, waiter.count, reply, &mut self.buffers);
-                    if !client.is_dirty {
-                        client.is_dirty = true;
+                        .deliver(first, parcel.count, reply, parcel.retry, buffers);
+                    if !outlet.is_dirty {
+                        outlet.is_dirty = true;
                         self.dirty.push(key);
                     }
                 }
             }
+            Target::Nobody => {}
             Target::Part { gather, part } => {
                 let bytes = match reply {
                     ReplyBytes::Lent(bytes) => bytes.to_vec(),
@@ -95,46 +113,50 @@ impl Receivers {
     /// Tells those who wait that no reply will come.
     pub(crate) fn fail(
         &mut self,
-        waiter: Waiter,
-        failure: Failure,
+        parcel: Parcel,
+        failure: Failure<'_>,
         shard: &str,
         shard_index: usize,
     ) {
         let outcome = match failure {
-            Failure::NotApplied => Outcome::ShardDown,
+            Failure::NotApplied | Failure::Refused(_) => Outcome::ShardDown,
             Failure::Unknown => Outcome::Unknown,
         };
         self.stats
-            .record_failure(waiter.command, shard_index, waiter.count, outcome);
-        match waiter.target {
+            .record_failure(parcel.command, shard_index, parcel.count, outcome);
+        match parcel.target {
             Target::Client { client: key, first } => {
-                let Some(client) = self.clients.get_mut(key) else {
+                let Some(outlet) = self.outlets.get_mut(key) else {
                     return;
                 };
-                let error = error_of(failure, shard);
+                let error = failure.error(shard);
                 let mut reply = Vec::new();
-                for _ in 0..waiter.count {
-                    ReplyWriter::new(&mut reply, client.state.protocol).error(&error);
+                for _ in 0..parcel.count {
+                    // An error looks the same in every version of the protocol.
+                    ReplyWriter::new(&mut reply, Protocol::Resp2).error(&error);
                 }
-                client.queue.deliver(
+                outlet.queue.deliver(
                     first,
-                    waiter.count,
+                    parcel.count,
                     ReplyBytes::Lent(&reply),
+                    Retry::Never,
                     &mut self.buffers,
                 );
                 self.mark_dirty(key);
             }
             Target::Part { gather, part } => {
-                let shard = shard.into();
-                self.fill(
-                    gather,
-                    part,
-                    match failure {
-                        Failure::NotApplied => Part::Down(shard),
-                        Failure::Unknown => Part::Unknown(shard),
-                    },
-                );
+                let value = match failure {
+                    Failure::NotApplied => Part::Down(shard.into()),
+                    Failure::Unknown => Part::Unknown(shard.into()),
+                    Failure::Refused(_) => {
+                        let mut reply = Vec::new();
+                        ReplyWriter::new(&mut reply, Protocol::Resp2).error(&failure.error(shard));
+                        Part::Reply(reply)
+                    }
+                };
+                self.fill(gather, part, value);
             }
+            Target::Nobody => {}
         }
     }
 
@@ -145,75 +167,96 @@ impl Receivers {
             .get_mut(key)
             .is_some_and(|gather| gather.fill(usize::from(part), value));
         if is_complete && let Some(gather) = self.gathers.remove(key) {
-            let (client_key, number) = (gather.client, gather.number);
-            let Some(client) = self.clients.get_mut(client_key) else {
-                return;
-            };
-            let mut reply = self.buffers.take();
-            gather.finish(&mut reply);
-            match &mut client.rounds {
-                Some(rounds) if rounds.number == number => {
-                    if rounds.answered(reply) {
-                        self.end_rounds(client_key);
-                    }
-                }
-                _ if reply.len() < LARGE_REPLY_BYTES => {
-                    let lent = ReplyBytes::Lent(&reply);
-                    client.queue.deliver(number, 1, lent, &mut self.buffers);
-                    self.buffers.give_back(reply);
-                }
-                _ => {
-                    let own = ReplyBytes::Own(Bytes::from(reply));
-                    client.queue.deliver(number, 1, own, &mut self.buffers);
+            self.complete(gather);
+        }
+    }
+
+    /// All parts are there: the client gets the reply, or its rounds the answer.
+    fn complete(&mut self, gather: Gather) {
+        let (key, number) = (gather.client, gather.number);
+        let Some(outlet) = self.outlets.get_mut(key) else {
+            return;
+        };
+        let kind = gather.retry;
+        let mut reply = self.buffers.take();
+        gather.finish(&mut reply);
+        match &mut outlet.rounds {
+            Some(rounds) if rounds.number == number => {
+                if rounds.answered(reply) {
+                    self.end_rounds(key);
                 }
             }
-            self.mark_dirty(client_key);
+            _ if reply.len() < LARGE_REPLY_BYTES => {
+                let lent = ReplyBytes::Lent(&reply);
+                let buffers = &mut self.buffers;
+                outlet.queue.deliver(number, 1, lent, kind, buffers);
+                self.buffers.give_back(reply);
+            }
+            _ => {
+                let own = ReplyBytes::Own(Bytes::from(reply));
+                let buffers = &mut self.buffers;
+                outlet.queue.deliver(number, 1, own, kind, buffers);
+            }
         }
+        self.mark_dirty(key);
     }
 
     /// The last round of the client's command has been answered: it gets the reply.
     fn end_rounds(&mut self, key: Key) {
-        let Some(client) = self.clients.get_mut(key) else {
+        let outlet = self.outlets.at_mut(key);
+        let Some(rounds) = outlet.rounds.take() else {
             return;
         };
-        let Some(rounds) = client.rounds.take() else {
-            return;
-        };
-        let number = rounds.number;
+        let (number, kind) = (rounds.number, rounds.spec.retry);
         let mut pieces = rounds.into_reply();
         let last = ReplyBytes::Own(pieces.pop().unwrap_or_default());
+        let buffers = &mut self.buffers;
         for piece in pieces {
             let piece = ReplyBytes::Own(piece);
-            client
-                .queue
-                .deliver_beginning(number, piece, &mut self.buffers);
+            outlet.queue.deliver_beginning(number, piece, buffers);
         }
-        client.queue.deliver(number, 1, last, &mut self.buffers);
+        outlet.queue.deliver(number, 1, last, kind, buffers);
     }
 
-    /// The client has something to write, or waits for nothing any more.
+    /// The outlet of a client that is here.
+    #[inline]
+    pub(crate) fn outlet(&mut self, key: Key) -> &mut Outlet {
+        self.outlets.at_mut(key)
+    }
+
+    /// If what the client waits for has come to pass, it waits for nothing from now on.
+    #[inline]
+    pub(crate) fn let_go_on(&mut self, key: Key) {
+        if let Some(outlet) = self.outlets.get_mut(key)
+            && outlet.is_satisfied(&self.limits)
+        {
+            outlet.release();
+        }
+    }
+
+    /// The client has something to write, or may go on.
     #[inline]
     pub(crate) fn mark_dirty(&mut self, key: Key) {
-        if let Some(client) = self.clients.get_mut(key)
-            && !client.is_dirty
+        if let Some(outlet) = self.outlets.get_mut(key)
+            && !outlet.is_dirty
         {
-            client.is_dirty = true;
+            outlet.is_dirty = true;
             self.dirty.push(key);
         }
     }
 
-    /// Whether some client has something to write.
+    /// Whether some client has something to write, or may go on.
     #[inline]
     pub(crate) fn has_dirty(&self) -> bool {
         !self.dirty.is_empty()
     }
 
-    /// A client with something to write; it counts as clean from now on.
+    /// Such a client; it counts as clean from now on.
     #[inline]
     pub(crate) fn next_dirty(&mut self) -> Option<Key> {
         while let Some(key) = self.dirty.pop() {
-            if let Some(client) = self.clients.get_mut(key) {
-                client.is_dirty = false;
+            if let Some(outlet) = self.outlets.get_mut(key) {
+                outlet.is_dirty = false;
                 return Some(key);
             }
         }
@@ -223,12 +266,3 @@ impl Receivers {
 
 /// A reply of this size is handed on as it is instead of being copied.
 const LARGE_REPLY_BYTES: usize = 16 * 1024;
-
-/// What the client is told.
-pub(crate) fn error_of(failure: Failure, shard: &str) -> ErrorReply {
-    let shard = shard.into();
-    match failure {
-        Failure::NotApplied => ErrorReply::ShardDown { shard },
-        Failure::Unknown => ErrorReply::OutcomeUnknown { shard },
-    }
-}

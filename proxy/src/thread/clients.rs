@@ -1,30 +1,24 @@
-//! One client's socket: requests in, replies out in request order.
-//! Reaches: the client's own places in the thread. Never: decides where a request goes.
-//! Bounds: nothing is read from a client with too many requests under way or too many bytes not taken; one that does not take them for too long,
-//! or lets too many pile up, is closed.
+//! Clients' sockets: requests are read from them, replies are written to them.
+//! Reaches: the client's own socket and state. Never: decides what becomes of a request.
+//! Bounds: nothing is carried out for a client with too many requests under way or too many bytes not taken, and no more is read from it than may be kept; one
+//! that neither sends nor takes anything for too long, or lets too many replies pile up, is closed.
 
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use bytes::BufMut as _;
-use shared::resp::{ErrorReply, READ_AT_ONCE_BYTES, RequestScanner, make_room};
-use shared::topology::Version;
+use shared::command::Retry;
+use shared::resp::{READ_AT_ONCE_BYTES, make_room};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::stream::ClientStream;
-use super::turn::{Paused, ReadEnd};
+use super::{ProxyThread, TurnEnd};
 use crate::buffers::Buffers;
-use crate::client::output::SLICES_PER_WRITE;
-use crate::client::received::Received;
-use crate::client::reply_queue::ReplyQueue;
-use crate::client::state::ClientState;
-use crate::route::rounds::Rounds;
-use crate::route::split::Search;
+use crate::client::output::{Output, SLICES_PER_WRITE};
+use crate::client::{Client, WaitsFor, Work};
 use crate::slab::Key;
-use crate::thread::{ProxyThread, TurnEnd};
 
 /// Reads from one client before others get their turn.
 const READS_PER_TURN: usize = 2;
@@ -35,110 +29,80 @@ const WRITTEN_PER_TURN: usize = 1024 * 1024;
 /// Least room that is made behind the beginning of a request before more of it is read.
 const LEAST_READ_BYTES: usize = 16 * 1024;
 
-/// What the thread keeps of a client.
+/// Most bytes that a client may send ahead while its requests wait, whatever the settings say: positions in a buffer have 32 bits.
+const MOST_AHEAD_BYTES: usize = 1 << 31;
+
+/// A client, and its socket.
 #[derive(Debug)]
-pub(crate) struct Client {
-    /// The socket.
-    pub(crate) stream: ClientStream,
-    /// What it has chosen.
-    pub(crate) state: ClientState,
-    /// Its replies.
-    pub(crate) queue: ReplyQueue,
-    /// Finds requests.
-    pub(crate) scanner: RequestScanner,
-    /// The beginning of a request; empty for most clients at most times.
-    pub(crate) input: Vec<u8>,
-    /// Requests that were found but have to wait.
-    pub(crate) paused: Option<Box<Paused>>,
-    /// The command over many keys that is carried out in rounds: the request before those in `paused`, which wait for its end.
-    pub(crate) rounds: Option<Box<Rounds>>,
-    /// What is known of the owners of the keys of the next command, when it has very many.
-    pub(crate) search: Option<Search>,
-    /// Wakes the client's task.
+pub(super) struct Connection {
+    /// Its outlet's key.
+    pub(super) key: Key,
+    pub(super) stream: ClientStream,
+    pub(super) client: Client,
+    /// Wakes its task.
     waker: Option<Waker>,
-    /// It is in the thread's list of clients with something to write.
-    pub(crate) is_dirty: bool,
-    /// The kernel has no room for its replies, or others have to have their turn first.
-    is_write_blocked: bool,
-    /// It is the latter.
-    is_write_cut: bool,
-    /// Its task waits for replies to leave before it reads on.
-    is_stopped: bool,
-    /// No more requests are read; it is closed as soon as all replies are written.
-    pub(crate) is_ending: bool,
-    /// Since when it leaves more than the soft limit waiting, monotonic milliseconds.
-    pub(crate) stalled_since_ms: Option<u64>,
-    /// The topology by which its requests under way were routed.
-    pub(crate) routed_by: Version,
-    /// The command that is being carried out alone: later ones wait for its reply.
-    pub(crate) is_alone: bool,
+    sending: Sending,
 }
 
-impl Client {
+/// How far its replies have gone out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    /// As far as there are any.
+    Free,
+    /// Until others have had their turn.
+    Cut,
+    /// Until the kernel has room.
+    Blocked,
+}
+
+/// What a step of a turn came to.
+enum StepEnd {
+    /// There may be more to do.
+    Next,
+    /// Nothing to do before somebody wakes it.
+    Pending,
+    /// There is more to do after the others' turn.
+    Yield,
+    /// The client is gone, or has nothing more to say.
+    Gone,
+}
+
+impl Connection {
     /// A client that has just been accepted.
-    pub(crate) fn new(
-        stream: ClientStream,
-        state: ClientState,
-        scanner: RequestScanner,
-        routed_by: Version,
-    ) -> Self {
+    pub(super) fn new(key: Key, stream: ClientStream, client: Client) -> Self {
         Self {
+            key,
             stream,
-            state,
-            queue: ReplyQueue::default(),
-            scanner,
-            input: Vec::new(),
-            paused: None,
-            rounds: None,
-            search: None,
+            client,
             waker: None,
-            is_dirty: false,
-            is_write_blocked: false,
-            is_write_cut: false,
-            is_stopped: false,
-            is_ending: false,
-            stalled_since_ms: None,
-            routed_by,
-            is_alone: false,
+            sending: Sending::Free,
         }
     }
 
-    /// Lets its task run again.
-    pub(crate) fn wake(&self) {
+    fn wake(&self) {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
         }
     }
 
-    /// Bytes of requests that are kept for it.
-    pub(crate) fn input_bytes(&self) -> usize {
-        let paused = self.paused.as_ref().map_or(0, |paused| paused.bytes.len());
-        self.input.len() + paused
-    }
-
-    /// Bytes of replies that are kept for it.
-    pub(crate) fn output_bytes(&self) -> usize {
-        let gathered = self.rounds.as_ref().map_or(0, |rounds| rounds.bytes());
-        self.queue.bytes() + gathered
-    }
-
-    /// Writes what can be written. `Ok(true)`: nothing is left.
-    fn write(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> io::Result<bool> {
-        let output = self.queue.output();
-        if output.is_empty() && !self.is_write_blocked {
-            return Ok(true);
+    /// Writes what can be written; gives the number of bytes.
+    fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        output: &mut Output,
+        buffers: &mut Buffers,
+    ) -> io::Result<usize> {
+        if output.is_empty() && self.sending == Sending::Free {
+            return Ok(0);
         }
-        let mut left = WRITTEN_PER_TURN;
-        self.is_write_cut = false;
+        let mut written = 0;
         while !output.is_empty() {
-            if left == 0 {
-                // Its own task goes on, after the others.
-                self.is_write_blocked = true;
-                self.is_write_cut = true;
-                return Ok(false);
+            if written >= WRITTEN_PER_TURN {
+                self.sending = Sending::Cut;
+                return Ok(written);
             }
             let stream = Pin::new(&mut self.stream);
-            let written = match output.single() {
+            let step = match output.single() {
                 Some(bytes) => stream.poll_write(cx, bytes),
                 None => {
                     let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
@@ -146,245 +110,327 @@ impl Client {
                     stream.poll_write_vectored(cx, &slices[..filled])
                 }
             };
-            match written {
+            match step {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(count)) => {
-                    left = left.saturating_sub(count);
+                    written += count;
                     output.advance(count, buffers);
                 }
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
-                    self.is_write_blocked = true;
-                    return Ok(false);
+                    self.sending = Sending::Blocked;
+                    return Ok(written);
                 }
             }
         }
         // TLS may hold bytes back; a plain socket never does.
-        match Pin::new(&mut self.stream).poll_flush(cx) {
-            Poll::Ready(Ok(())) => {
-                self.is_write_blocked = false;
-                Ok(true)
-            }
-            Poll::Ready(Err(error)) => Err(error),
-            Poll::Pending => {
-                self.is_write_blocked = true;
-                Ok(false)
-            }
-        }
+        self.sending = match Pin::new(&mut self.stream).poll_flush(cx)? {
+            Poll::Ready(()) => Sending::Free,
+            Poll::Pending => Sending::Blocked,
+        };
+        Ok(written)
     }
 }
 
 impl ProxyThread {
     /// The whole life of a client's task, one turn at a time; `End` when the client is gone.
-    pub(crate) fn poll_client(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<TurnEnd> {
-        let Some(client) = self.receivers.clients.get_mut(key) else {
+    pub(super) fn poll_client(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<TurnEnd> {
+        let Some(mut connection) = self.take_out(key) else {
             return Poll::Ready(TurnEnd::End(()));
         };
-        if client
-            .waker
-            .as_ref()
-            .is_none_or(|waker| !waker.will_wake(cx.waker()))
-        {
-            client.waker = Some(cx.waker().clone());
+        let waker = connection.waker.as_ref();
+        if waker.is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            connection.waker = Some(cx.waker().clone());
         }
-        if client.is_write_blocked && self.write_client(key, cx).is_ready() {
-            return Poll::Ready(TurnEnd::End(()));
+        let end = self.client_turn(&mut connection, cx);
+        match end {
+            Poll::Ready(TurnEnd::End(())) => self.part_with(connection),
+            _ => self.put_back(connection),
         }
-        let client = self.receivers.clients.get_mut(key);
-        if client.is_some_and(|client| client.is_write_cut) {
-            return Poll::Ready(TurnEnd::Yield);
+        self.wake_flusher();
+        end
+    }
+
+    fn client_turn(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> Poll<TurnEnd> {
+        if connection.sending != Sending::Free {
+            if self.write_client(connection, cx).is_err() {
+                return Poll::Ready(TurnEnd::End(()));
+            }
+            if connection.sending == Sending::Cut {
+                return Poll::Ready(TurnEnd::Yield);
+            }
         }
         for _ in 0..READS_PER_TURN {
-            let Some(client) = self.receivers.clients.get_mut(key) else {
-                return Poll::Ready(TurnEnd::End(()));
-            };
-            client.is_stopped = false;
-            let end = if client.is_ending && client.rounds.is_none() {
-                return self.close_if_done(key).map(TurnEnd::End);
-            } else if client.paused.is_some() && self.limits.lets_answer(client) {
-                self.resume_client(key)
-            } else if self.limits.lets_read(client) {
-                self.read_client(key, cx)
-            } else {
-                client.is_stopped = true;
-                if !self.limits.lets_answer(client) {
-                    client.state.keep_apart(self.tick_ms);
-                }
-                return Poll::Pending;
-            };
-            match end {
-                ReadEnd::Done => {}
-                ReadEnd::Pending => return Poll::Pending,
-                ReadEnd::Paused => {
-                    if let Some(client) = self.receivers.clients.get_mut(key) {
-                        client.is_stopped = true;
-                    }
-                    return Poll::Pending;
-                }
-                ReadEnd::Yield => break,
-                ReadEnd::Gone => {
-                    self.remove_client(key);
-                    return Poll::Ready(TurnEnd::End(()));
-                }
+            match self.client_step(connection, cx) {
+                StepEnd::Next => {}
+                StepEnd::Pending => return Poll::Pending,
+                StepEnd::Yield => break,
+                StepEnd::Gone => return Poll::Ready(TurnEnd::End(())),
             }
         }
         Poll::Ready(TurnEnd::Yield)
     }
 
-    /// Writes what waits for the client; `Ready` when it is gone afterwards.
-    pub(crate) fn write_client(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(client) = self.receivers.clients.get_mut(key) else {
-            return Poll::Ready(());
+    fn client_step(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> StepEnd {
+        let key = connection.key;
+        let limits = &self.exchange.limits;
+        let outlet = self.exchange.receivers.outlets.at_mut(key);
+        match (&mut connection.client.work, outlet.waits_for()) {
+            (Work::Ending, _) if outlet.queue.is_idle() && connection.sending == Sending::Free => {
+                StepEnd::Gone
+            }
+            (Work::Reading, _) => {
+                if outlet.queue.missing() < limits.requests
+                    && outlet.queue.bytes() < limits.soft_bytes
+                {
+                    return self.read_client(connection, cx);
+                }
+                self.exchange.hold_back(key, &mut connection.client);
+                StepEnd::Next
+            }
+            (Work::Waiting(_), None) if outlet.queue.bytes() < limits.soft_bytes => {
+                self.resume_client(connection)
+            }
+            (Work::Waiting(held), None) => {
+                held.is_timed = false;
+                self.exchange.wait(key, WaitsFor::Outlet(Retry::Never));
+                StepEnd::Next
+            }
+            (Work::Waiting(_), Some(WaitsFor::Outlet(_))) => self.read_ahead(connection, cx),
+            (Work::Waiting(_), Some(_)) | (Work::Ending, _) => StepEnd::Pending,
+        }
+    }
+
+    /// Goes on with requests that had to wait.
+    fn resume_client(&mut self, connection: &mut Connection) -> StepEnd {
+        let Work::Waiting(held) = std::mem::replace(&mut connection.client.work, Work::Reading)
+        else {
+            return StepEnd::Next;
         };
-        match client.write(cx, &mut self.receivers.buffers) {
-            Ok(true) if client.is_ending && client.queue.is_idle() => {
-                return self.close_if_done(key);
-            }
-            Ok(_) => {}
-            Err(_) => {
-                // It went away without waiting for its replies: nothing that a person must know.
-                self.remove_client(key);
-                return Poll::Ready(());
-            }
+        let key = connection.key;
+        if self.exchange.receivers.outlet(key).rounds.is_some() && connection.stream.is_broken() {
+            return StepEnd::Gone;
         }
-        let output_bytes = client.output_bytes();
-        if output_bytes > self.limits.output_hard_bytes {
-            tracing::warn!(
-                client = client.state.id,
-                bytes = output_bytes,
-                "client closed: it does not take its replies"
-            );
-            self.remove_client(key);
-            return Poll::Ready(());
-        }
-        if client.is_stopped {
-            client.wake();
-        }
-        Poll::Pending
-    }
-
-    /// Writes for a client whose task does something else at the moment.
-    pub(crate) fn flush_client(&mut self, key: Key) {
-        let mut cx = Context::from_waker(Waker::noop());
-        if self.write_client(key, &mut cx).is_pending()
-            && let Some(client) = self.receivers.clients.get_mut(key)
-            && client.is_write_blocked
-        {
-            // Its own task is to be told when there is room.
-            client.wake();
-        }
-    }
-
-    fn close_if_done(&mut self, key: Key) -> Poll<()> {
-        match self.receivers.clients.get_mut(key) {
-            Some(client) if !client.queue.is_idle() || client.is_write_blocked => Poll::Pending,
-            _ => {
-                self.remove_client(key);
-                Poll::Ready(())
+        match self.exchange.resume(key, &mut connection.client, held) {
+            Ok(()) => self.after_requests(connection),
+            Err(too_large) => {
+                too_large.log(&connection.client);
+                StepEnd::Gone
             }
         }
     }
 
-    fn read_client(&mut self, key: Key, cx: &mut Context<'_>) -> ReadEnd {
-        let Some(client) = self.receivers.clients.get_mut(key) else {
-            return ReadEnd::Gone;
-        };
-        if client.input.is_empty() {
+    /// A client whose requests wait for nothing but their next turn lets others have theirs.
+    fn after_requests(&mut self, connection: &Connection) -> StepEnd {
+        let outlet = self.exchange.receivers.outlet(connection.key);
+        match connection.client.work {
+            Work::Waiting(_) if outlet.waits_for().is_none() => StepEnd::Yield,
+            _ => StepEnd::Next,
+        }
+    }
+
+    fn read_client(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> StepEnd {
+        if connection.client.input.is_empty() {
             let mut scratch = std::mem::take(&mut self.scratch);
-            let end = self.read_into_scratch(key, cx, &mut scratch);
+            let end = self.read_into_scratch(connection, cx, &mut scratch);
             self.scratch = scratch;
             return end;
         }
+        let client = &mut connection.client;
         let expected = client.scanner.expected_bytes();
         make_room(&mut client.input, expected, LEAST_READ_BYTES);
-        let mut room = (&mut client.input).limit(READ_AT_ONCE_BYTES);
-        let read = pin!(client.stream.read_buf(&mut room));
-        match Future::poll(read, cx) {
-            Poll::Pending => return ReadEnd::Pending,
-            Poll::Ready(Ok(0)) => return self.end_of_requests(key),
+        match poll_read_buf(&mut connection.stream, &mut client.input, cx) {
+            Poll::Pending => return StepEnd::Pending,
+            Poll::Ready(Ok(0)) => return self.end_of_requests(connection),
             Poll::Ready(Ok(_)) => {}
-            Poll::Ready(Err(_)) => return ReadEnd::Gone,
+            Poll::Ready(Err(_)) => return StepEnd::Gone,
         }
-        let mut input = Rc::new(std::mem::take(&mut client.input));
-        let end = self.run(key, Received::Own(&mut input), None);
-        self.keep_rest(key, input, end)
+        self.note_progress(connection.key);
+        match self.exchange.take_input(connection.key, client) {
+            Ok(()) => self.after_requests(connection),
+            Err(too_large) => {
+                too_large.log(client);
+                StepEnd::Gone
+            }
+        }
     }
 
-    fn read_into_scratch(&mut self, key: Key, cx: &mut Context<'_>, scratch: &mut [u8]) -> ReadEnd {
-        let Some(client) = self.receivers.clients.get_mut(key) else {
-            return ReadEnd::Gone;
-        };
+    fn read_into_scratch(
+        &mut self,
+        connection: &mut Connection,
+        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+    ) -> StepEnd {
         let mut buffer = ReadBuf::new(scratch);
-        match Pin::new(&mut client.stream).poll_read(cx, &mut buffer) {
-            Poll::Pending => return ReadEnd::Pending,
+        match Pin::new(&mut connection.stream).poll_read(cx, &mut buffer) {
+            Poll::Pending => return StepEnd::Pending,
             Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(_)) => return ReadEnd::Gone,
+            Poll::Ready(Err(_)) => return StepEnd::Gone,
         }
         let read = buffer.filled().len();
         if read == 0 {
-            return self.end_of_requests(key);
+            return self.end_of_requests(connection);
         }
-        let bytes = &mut scratch[..read];
-        let end = self.run(key, Received::Lent(bytes), None);
-        let Some(client) = self.receivers.clients.get_mut(key) else {
-            return ReadEnd::Gone;
+        self.note_progress(connection.key);
+        let client = &mut connection.client;
+        self.exchange
+            .take_lent(connection.key, client, &mut scratch[..read]);
+        self.after_requests(connection)
+    }
+
+    /// Reads on while nothing can be carried out because replies wait: a client may write all that it has before it reads.
+    fn read_ahead(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> StepEnd {
+        let Work::Waiting(held) = &mut connection.client.work else {
+            return StepEnd::Next;
         };
-        if let Some(paused) = &mut client.paused {
-            paused.bytes = Rc::new(bytes.to_vec());
-        } else {
-            let finished = client.scanner.finished_bytes();
-            client.input.extend_from_slice(&bytes[finished..]);
-            client.scanner.dropped(finished);
+        let most = self.exchange.input_bytes.min(MOST_AHEAD_BYTES);
+        if held.is_last || held.len() >= most {
+            return StepEnd::Pending;
         }
-        end
+        let buffer = match Rc::get_mut(&mut held.bytes) {
+            Some(buffer) => buffer,
+            None => &mut held.ahead,
+        };
+        buffer.reserve(LEAST_READ_BYTES);
+        match poll_read_buf(&mut connection.stream, buffer, cx) {
+            Poll::Pending => return StepEnd::Pending,
+            Poll::Ready(Ok(0)) => held.is_last = true,
+            Poll::Ready(Ok(_)) => self.note_progress(connection.key),
+            Poll::Ready(Err(_)) => return StepEnd::Gone,
+        }
+        StepEnd::Next
+    }
+
+    #[inline]
+    fn note_progress(&mut self, key: Key) {
+        let now_ms = self.exchange.tick_ms;
+        self.exchange.receivers.outlet(key).progress_ms = now_ms;
     }
 
     /// The client has closed its side: what it asked is still answered.
-    fn end_of_requests(&mut self, key: Key) -> ReadEnd {
-        match self.receivers.clients.get_mut(key) {
-            Some(client) if !client.queue.is_idle() => {
-                client.is_ending = true;
-                ReadEnd::Done
-            }
-            _ => ReadEnd::Gone,
+    fn end_of_requests(&mut self, connection: &mut Connection) -> StepEnd {
+        if self
+            .exchange
+            .receivers
+            .outlet(connection.key)
+            .queue
+            .is_idle()
+        {
+            return StepEnd::Gone;
         }
+        connection.client.work = Work::Ending;
+        StepEnd::Next
     }
 
-    /// The last thing that the client hears.
-    pub(crate) fn refuse_client(&mut self, key: Key, error: &ErrorReply) {
-        if let Some(client) = self.receivers.clients.get_mut(key) {
-            let protocol = client.state.protocol;
-            client.queue.answer(&mut self.receivers.buffers, |out| {
-                shared::resp::ReplyWriter::new(out, protocol).error(error);
-            });
-            client.is_ending = true;
-            self.receivers.mark_dirty(key);
-            self.wake_flusher();
+    /// Writes what waits for the client.
+    fn write_client(
+        &mut self,
+        connection: &mut Connection,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        let exchange = &mut self.exchange;
+        let outlet = exchange.receivers.outlets.at_mut(connection.key);
+        let buffers = &mut exchange.receivers.buffers;
+        // When it fails, it went away without waiting for its replies: nothing that a person must know.
+        if connection.write(cx, outlet.queue.output(), buffers)? > 0 {
+            outlet.progress_ms = exchange.tick_ms;
         }
+        let bytes = outlet.bytes();
+        if bytes >= exchange.limits.soft_bytes {
+            connection.client.state.keep_apart(exchange.tick_ms);
+            if bytes > exchange.limits.hard_bytes {
+                let client = connection.client.state.id;
+                tracing::warn!(client, bytes, "client closed: it does not take its replies");
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
+        }
+        exchange.receivers.let_go_on(connection.key);
+        Ok(())
+    }
+
+    /// Writes for a client whose task does something else at the moment, and lets it go on if what it waits for has come to pass.
+    pub(super) fn flush_client(&mut self, key: Key) {
+        let Some(mut connection) = self.take_out(key) else {
+            return;
+        };
+        let mut cx = Context::from_waker(Waker::noop());
+        let is_gone = self.write_client(&mut connection, &mut cx).is_err();
+        let outlet = self.exchange.receivers.outlet(key);
+        let is_blocked = connection.sending != Sending::Free;
+        let wants_turn = match connection.client.work {
+            Work::Reading => is_blocked,
+            Work::Waiting(_) => is_blocked || outlet.waits_for().is_none(),
+            Work::Ending => true,
+        };
+        if is_gone {
+            return self.part_with(connection);
+        }
+        if wants_turn {
+            connection.wake();
+        }
+        self.put_back(connection);
+    }
+
+    /// A client has its turn.
+    #[inline]
+    fn take_out(&mut self, key: Key) -> Option<Box<Connection>> {
+        self.connections
+            .get_mut(key.place())?
+            .take_if(|connection| connection.key == key)
+    }
+
+    #[inline]
+    fn put_back(&mut self, connection: Box<Connection>) {
+        let place = connection.key.place();
+        if place >= self.connections.len() {
+            self.connections.resize_with(place + 1, || None);
+        }
+        self.connections[place] = Some(connection);
+    }
+
+    /// A client that begins.
+    pub(super) fn begin_client(&mut self, connection: Box<Connection>) {
+        self.put_back(connection);
+    }
+
+    /// The client of this key.
+    pub(super) fn client(&self, key: Key) -> Option<&Client> {
+        let connection = self.connections.get(key.place())?.as_ref()?;
+        (connection.key == key).then_some(&connection.client)
     }
 
     /// Lets a client have the replies that it waits for, and closes it. A command that has begun comes to its end; what waits behind it does not begin.
-    pub(crate) fn end_client(&mut self, key: Key) {
-        if let Some(client) = self.receivers.clients.get_mut(key) {
-            client.is_ending = true;
-            if client.rounds.is_none() {
-                client.paused = None;
+    pub(super) fn end_client(&mut self, key: Key) {
+        if let Some(mut connection) = self.take_out(key) {
+            connection.client.end(self.exchange.receivers.outlet(key));
+            if matches!(connection.client.work, Work::Ending) {
+                self.exchange.stop_waiting(key);
             }
-            client.wake();
+            connection.wake();
+            self.put_back(connection);
         }
     }
 
     /// Closes a client; replies to it that are still on their way will be dropped when they arrive.
-    pub(crate) fn remove_client(&mut self, key: Key) {
-        if let Some(client) = self.receivers.clients.remove(key) {
-            client.wake();
-            self.departures.close_soon(client.stream);
-            self.forget_client();
+    pub(super) fn remove_client(&mut self, key: Key) {
+        if let Some(connection) = self.take_out(key) {
+            self.part_with(connection);
         }
     }
 
-    /// One client less.
-    pub(crate) fn forget_client(&self) {
-        self.proxy.clients.fetch_sub(1, Ordering::Relaxed);
+    fn part_with(&mut self, connection: Box<Connection>) {
+        connection.wake();
+        self.exchange.forget(connection.key);
+        self.departures.close_soon(connection.stream);
     }
+}
+
+fn poll_read_buf(
+    stream: &mut ClientStream,
+    buffer: &mut Vec<u8>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut room = buffer.limit(READ_AT_ONCE_BYTES);
+    let read = pin!(stream.read_buf(&mut room));
+    Future::poll(read, cx)
 }

@@ -157,7 +157,7 @@ pub(super) fn answer(
     match id {
         CommandId::ClientId => reply.integer(i64::try_from(state.id).unwrap_or(i64::MAX)),
         CommandId::ClientInfo => {
-            let line = describe(state, desk.now_ms, desk.buffered);
+            let line = describe(state, desk.now_ms, desk.buffered, false);
             reply.verbatim("txt", line.as_bytes());
         }
         CommandId::ClientList => return list(args),
@@ -314,7 +314,12 @@ fn unblock(args: Args<'_>, reply: &mut ReplyWriter<'_>) -> Result<(), ErrorReply
     clippy::let_underscore_must_use,
     reason = "writing to memory cannot fail"
 )]
-pub(crate) fn describe(state: &ClientState, now_ms: u64, buffered: (usize, usize)) -> String {
+pub(crate) fn describe(
+    state: &ClientState,
+    now_ms: u64,
+    buffered: (usize, usize),
+    is_blocked: bool,
+) -> String {
     let seconds_since = |then_ms: u64| now_ms.saturating_sub(then_ms) / 1_000;
     let (input, output) = buffered;
     let protocol = match state.protocol {
@@ -322,7 +327,11 @@ pub(crate) fn describe(state: &ClientState, now_ms: u64, buffered: (usize, usize
         Protocol::Resp3 => 3,
     };
     let mut flags = String::new();
-    for (is_set, letter) in [(state.is_readonly, 'r'), (state.is_no_evict, 'e')] {
+    for (is_set, letter) in [
+        (is_blocked, 'b'),
+        (state.is_readonly, 'r'),
+        (state.is_no_evict, 'e'),
+    ] {
         if is_set {
             flags.push(letter);
         }
