@@ -10,6 +10,7 @@ mod connect;
 pub(crate) mod departures;
 mod orders;
 mod pipes;
+mod rest;
 pub(crate) mod stream;
 mod tick;
 
@@ -58,6 +59,7 @@ struct ProxyThread {
     /// Reads go here first; empty while somebody reads.
     scratch: Vec<u8>,
     flusher: Option<Waker>,
+    rest: rest::Rest,
     /// Sockets to be closed.
     departures: Rc<Departures>,
     is_stopping: bool,
@@ -68,6 +70,7 @@ struct ProxyThread {
 
 impl ProxyThread {
     fn new(proxy: Arc<ProxyShared>) -> Rc<RefCell<Self>> {
+        let rest = rest::Rest::new(proxy.config.turn_wait_max);
         Rc::new_cyclic(|me| {
             RefCell::new(Self {
                 exchange: Exchange::new(proxy),
@@ -76,6 +79,7 @@ impl ProxyThread {
                 sockets: Vec::new(),
                 scratch: vec![0; SCRATCH_BYTES],
                 flusher: None,
+                rest,
                 departures: Rc::new(Departures::new()),
                 is_stopping: false,
                 ticks: 0,
@@ -109,6 +113,8 @@ impl ProxyThread {
         self.flusher = Some(cx.waker().clone());
         // Writing may have ended something that others wait for.
         self.wake_flusher();
+        let stopwatch = &self.exchange.receivers.stopwatch;
+        self.rest.after_turn(&self.exchange.clock, stopwatch);
     }
 
     fn start_pipes(&mut self) {

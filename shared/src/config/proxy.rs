@@ -42,6 +42,8 @@ settings! {
             protected_mode: bool = true;
             /// Threads that serve clients; 0 takes one per core.
             threads: u16 = 0, within "0" to "1024";
+            /// Longest time that a busy thread waits between two turns, so that more requests gather for one: less processor time per request with many shards or clients; "0s" never.
+            turn_wait_max: Duration = Duration::from_micros(200), within "0s" to "10ms";
         }
         group "Nodes" {
             /// The file that says which node owns which slots; read again whenever it changes.
