@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::sync::oneshot;
 
 use crate::here::{ClientOrder, ClientVerdict};
-use crate::metrics::report::ThreadReport;
+use crate::metrics::thread_report::ThreadReport;
 
 /// A client that was accepted.
 #[derive(Debug)]

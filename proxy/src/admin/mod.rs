@@ -2,6 +2,7 @@
 //! Never: on the data path; it asks threads for copies of their counters, not more often than [`PAGE_LASTS_MS`] says.
 
 mod listener;
+mod report;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -19,7 +20,6 @@ use tokio::sync::{Mutex, watch};
 use self::listener::AdminListener;
 use crate::facts::ProxyShared;
 use crate::metrics::readiness::Readiness;
-use crate::metrics::report;
 
 /// How long what the threads have said is good for: each time costs them some microseconds, and anybody may ask as often as he likes.
 const PAGE_LASTS_MS: u64 = 100;

@@ -1,11 +1,11 @@
 //! What one thread counts: plain numbers without atomics, copied when the admin listener asks.
-//! [`histogram`] ◇ durations in buckets. [`readiness`] ◇ what /readyz says. [`report`] all threads' counters as Prometheus reads them.
+//! [`histogram`] ◇ durations in buckets. [`readiness`] ◇ what /readyz says. [`thread_report`] ◇ what a thread says about itself.
 //!
 //! Counting costs one lookup per run of requests, not per request; the clock is read once per batch.
 
 pub(crate) mod histogram;
 pub(crate) mod readiness;
-pub(crate) mod report;
+pub(crate) mod thread_report;
 
 use histogram::Histogram;
 use shared::command::CommandId;

@@ -14,7 +14,7 @@ use super::{ProxyThread, run_client};
 use crate::client::{Client, ClientState, Outlet, WaitsFor, Work};
 use crate::here::{self, ClientOrder, ClientVerdict};
 use crate::metrics::readiness::Access;
-use crate::metrics::report::ThreadReport;
+use crate::metrics::thread_report::ThreadReport;
 use crate::orders::{Arrival, Order};
 use crate::request::here::Question;
 use crate::slab::Key;

@@ -10,9 +10,10 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use shared::command::CommandId;
 use tokio::sync::oneshot;
 
-use super::readiness::{self, Access, Readiness};
-use super::{Cell, ThreadStats};
 use crate::facts::ProxyShared;
+use crate::metrics::readiness::{self, Access, Readiness};
+use crate::metrics::thread_report::ThreadReport;
+use crate::metrics::{Cell, ThreadStats};
 use crate::orders::Order;
 
 /// A thread that does not answer within this time is left out.
@@ -72,25 +73,6 @@ const GAUGES: &[(&str, &str)] = &[
         "Whether the primary of a shard can be reached: 1 or 0.",
     ),
 ];
-
-/// What a thread says about itself.
-#[derive(Debug)]
-pub(crate) struct ThreadReport {
-    /// Its counters.
-    pub(crate) stats: ThreadStats,
-    /// The names of the shards that the counters number.
-    pub(crate) shards: Vec<Box<str>>,
-    /// Its clients.
-    pub(crate) clients: usize,
-    /// Pipes that are open.
-    pub(crate) pipes_open: usize,
-    /// Requests that have no reply yet, in all pipes.
-    pub(crate) requests_waiting: usize,
-    /// Bytes of them.
-    pub(crate) bytes_waiting: usize,
-    /// For each shard of the topology in use, what is known of the way to its primary.
-    pub(crate) reachable: Vec<(Box<str>, Access)>,
-}
 
 /// Asks every thread.
 pub(crate) async fn ask(proxy: &ProxyShared) -> Vec<ThreadReport> {

@@ -1,0 +1,23 @@
+//! What a thread says about itself when the admin listener asks. Plain data. Pure.
+
+use super::ThreadStats;
+use super::readiness::Access;
+
+/// What a thread says about itself.
+#[derive(Debug)]
+pub(crate) struct ThreadReport {
+    /// Its counters.
+    pub(crate) stats: ThreadStats,
+    /// The names of the shards that the counters number.
+    pub(crate) shards: Vec<Box<str>>,
+    /// Its clients.
+    pub(crate) clients: usize,
+    /// Pipes that are open.
+    pub(crate) pipes_open: usize,
+    /// Requests that have no reply yet, in all pipes.
+    pub(crate) requests_waiting: usize,
+    /// Bytes of them.
+    pub(crate) bytes_waiting: usize,
+    /// For each shard of the topology in use, what is known of the way to its primary.
+    pub(crate) reachable: Vec<(Box<str>, Access)>,
+}
