@@ -70,7 +70,7 @@ pub(crate) struct Connection {
     left: Option<Left>,
     /// What the turn has begun and is to be carried out beside it.
     long: Option<Box<LongCommand>>,
-    /// The last turn ended before all of `input` had been looked at.
+    /// Not all of `input` has been looked at: the last turn ended before, or more has come while the client waited.
     unfinished: bool,
     /// Nothing more will come from the client.
     has_hung_up: bool,

@@ -107,3 +107,35 @@ fn a_message_reaches_a_silent_client_between_replies_and_one_that_takes_none_is_
         assert_eq!(push(b"+nobody\r\n"), (false, Vec::new()));
     });
 }
+
+/// What comes while replies wait is run when they have gone, although nothing comes after it; so is the last of a client that says no more.
+#[test]
+fn what_was_taken_in_while_replies_waited_is_run() {
+    for hangs_up in [false, true] {
+        run(async move {
+            let (shell, key, mut end) = one_client().await;
+            let core = || shell.core.borrow_mut();
+            let settings = "normal 0 100 0";
+            core()
+                .node
+                .settings
+                .preset("client-output-buffer-limit", settings);
+            core().node.clients.hold_until(key, Offset(10));
+            let long = format!("${}\r\n{}\r\n", 200, "x".repeat(200));
+            let request = format!("*2\r\n$4\r\nECHO\r\n{long}");
+            end.write_all(request.as_bytes()).await.expect("sent");
+            while core().node.clients.at(key).outbox.is_empty() {
+                yield_now().await;
+            }
+            end.write_all(b"ECHO a\r\nECHO b\r\n").await.expect("sent");
+            while core().node.clients.at(key).traffic.input_bytes < 16 {
+                yield_now().await;
+            }
+            if hangs_up {
+                end.shutdown().await.expect("said");
+            }
+            core().node.clients.reached(Offset(10));
+            expect(&mut end, &format!("{long}$1\r\na\r\n$1\r\nb\r\n")).await;
+        });
+    }
+}

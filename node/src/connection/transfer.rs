@@ -82,6 +82,8 @@ impl Connection {
             Poll::Pending => {}
             Poll::Ready(0) => self.has_hung_up = true,
             Poll::Ready(received) => {
+                // There may be whole requests, and nothing more to come.
+                self.unfinished = true;
                 self.note_input_meanwhile(received);
                 // Others have their turn, then there may be more.
                 context.waker().wake_by_ref();
