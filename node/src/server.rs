@@ -3,7 +3,7 @@
 
 use crate::client::{Identity as ClientIdentity, Session};
 use crate::connection::Connection;
-use crate::node_state::{Hold, Identity, NodeState};
+use crate::node_state::{Identity, NodeState};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
 use crate::store::Store;
@@ -212,10 +212,9 @@ async fn close_all(shell: &Shell, grace: Duration) {
     shell.stop();
     let idle: Vec<u64> = {
         let core = shell.core.borrow();
-        let busy = core.node.hold.as_ref().map(Hold::client_id);
         let clients = core.node.clients.iter();
         let idle =
-            clients.filter(|client| client.outbox.is_empty() && Some(client.identity.id) != busy);
+            clients.filter(|client| client.outbox.is_empty() && !client.traffic.is_at_work());
         idle.map(|client| client.identity.id).collect()
     };
     shell.cut(&idle);
