@@ -8,6 +8,7 @@ use crate::settings::Start;
 use crate::shell::Shell;
 use crate::store::Store;
 use shared::clock::Clock;
+use shared::command::CommandId;
 use shared::config::NodeConfig;
 use shared::session::PauseKind;
 use std::rc::Rc;
@@ -269,4 +270,21 @@ fn who_wants_no_replies_is_told_of_no_broken_request() {
             assert!(replies.starts_with(expected), "{replies}");
         });
     }
+}
+
+#[test]
+fn an_errand_that_fails_counts_as_a_command_that_failed() {
+    run(async {
+        let (shell, _, mut end) = one_client().await;
+        let core = || shell.core.borrow_mut();
+        core().node.identity.config_file = "elsewhere".into();
+        end.write_all(b"CONFIG REWRITE\r\n").await.expect("sent");
+        expect(
+            &mut end,
+            "-ERR The server is running without a config file\r\n",
+        )
+        .await;
+        let failed = core().node.stats.command(CommandId::ConfigRewrite).failed;
+        assert_eq!(failed, 1);
+    });
 }
