@@ -34,6 +34,9 @@ pub(crate) async fn carry_out(
         Errand::Stall { us } => stall(Duration::from_micros(us)),
     };
     let node = &mut shell.core.borrow_mut().node;
+    if outcome.is_err() {
+        node.stats.command_failed(errand.command());
+    }
     let Some(client) = node.clients.get_mut(client) else {
         return;
     };

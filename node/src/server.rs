@@ -3,7 +3,7 @@
 
 use crate::client::{Identity as ClientIdentity, Session};
 use crate::connection::Connection;
-use crate::node_state::{Hold, Identity, NodeState};
+use crate::node_state::{Identity, NodeState};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
 use crate::store::Store;
@@ -77,7 +77,6 @@ pub async fn serve(
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let start = start.into();
-    let grace = start.config.shutdown_grace.max(LEAST_GRACE);
     let shell = Rc::new(new_shell(start, listener.local_addr()?, Clock::system())?);
     let ticking = tokio::task::spawn_local(tick::run(Rc::clone(&shell)));
     let closing = tokio::task::spawn_local(departures::close_all(Rc::clone(&shell.departures)));
@@ -89,7 +88,7 @@ pub async fn serve(
     };
     drop(listener);
     ticking.abort();
-    close_all(&shell, grace).await;
+    close_all(&shell, grace(&shell)).await;
     closing.abort();
     info!(?exit, "node has stopped");
     Ok(exit)
@@ -207,15 +206,26 @@ fn turn_away(stream: &TcpStream, error: &ErrorReply) {
     }
 }
 
+/// How long replies may take to leave: as the configuration says, to the part of a second, or in whole seconds what CONFIG SET has made of that.
+fn grace(shell: &Shell) -> Duration {
+    let at_start = shell.start.config.shutdown_grace;
+    let seconds = shell.core.borrow().node.settings.shutdown_seconds();
+    let grace = if seconds == at_start.as_secs() {
+        at_start
+    } else {
+        Duration::from_secs(seconds)
+    };
+    grace.max(LEAST_GRACE)
+}
+
 /// Lets connections write what waits, then closes all.
 async fn close_all(shell: &Shell, grace: Duration) {
     shell.stop();
     let idle: Vec<u64> = {
         let core = shell.core.borrow();
-        let busy = core.node.hold.as_ref().map(Hold::client_id);
         let clients = core.node.clients.iter();
         let idle =
-            clients.filter(|client| client.outbox.is_empty() && Some(client.identity.id) != busy);
+            clients.filter(|client| client.outbox.is_empty() && !client.traffic.is_at_work());
         idle.map(|client| client.identity.id).collect()
     };
     shell.cut(&idle);
@@ -233,5 +243,31 @@ async fn close_all(shell: &Shell, grace: Duration) {
         warn!(clients = late.len(), "closed before they read all replies");
         shell.cut(&late);
         tokio::task::yield_now().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{grace, new_shell};
+    use shared::clock::Clock;
+    use shared::config::NodeConfig;
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    #[test]
+    fn the_grace_is_what_was_set_last() {
+        let mut config = NodeConfig::default();
+        config.shutdown_grace = Duration::from_millis(2_500);
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let shell = new_shell(config.into(), address, Clock::system()).expect("a node");
+        assert_eq!(grace(&shell), Duration::from_millis(2_500));
+        let set = |seconds: &'static str| {
+            let settings = &mut shell.core.borrow_mut().node.settings;
+            settings.preset("shutdown-timeout", seconds);
+        };
+        set("7");
+        assert_eq!(grace(&shell), Duration::from_secs(7));
+        set("0");
+        assert_eq!(grace(&shell), super::LEAST_GRACE);
     }
 }

@@ -130,8 +130,7 @@ impl Tick {
             stats.command_rate.sample(stats.commands, monotonic_ms);
             stats.input_rate.sample(stats.input_bytes, monotonic_ms);
             stats.output_rate.sample(stats.output_bytes, monotonic_ms);
-            let memory = core.store.memory();
-            let used = memory.used() + memory.overhead + stats.client_bytes;
+            let used = core.store.used_memory() + stats.client_bytes;
             stats.peak_memory = stats.peak_memory.max(used);
             // As often as Redis does: some microseconds.
             stats.resident_bytes = processor::resident_bytes();
@@ -236,6 +235,21 @@ mod tests {
             assert!(std::mem::take(&mut stats.resident_bytes) > 0);
             clock.advance(Duration::from_millis(100));
         }
+    }
+
+    #[test]
+    fn the_peak_is_the_most_that_was_in_use() {
+        let clock = ManualClock::at(NOON_MS);
+        let shell = shell_at(&clock);
+        shell.core.borrow_mut().store.set_now(NOON_MS);
+        // Pages that are nearly empty are no memory in use.
+        for name in ["a", "b", "c"] {
+            put(&shell, name, NOON_MS + 1_000_000);
+        }
+        block_on(jobs(&shell, &mut Tick::default()));
+        let core = &*shell.core.borrow();
+        let peak = core.node.stats.peak_memory;
+        assert_eq!(peak, core.store.used_memory());
     }
 
     #[test]

@@ -23,8 +23,12 @@ pub struct Traffic {
 pub enum WaitsFor {
     /// The end of CLIENT PAUSE.
     Pause,
-    /// Work of the node: a command over some of its keys, an errand of its own.
+    /// Somebody else's command over some of its keys.
+    Keys,
+    /// What it asked for itself and is carried out beside it: a command over very much, an errand.
     Work,
+    /// The node's own, which it asked for.
+    End,
 }
 
 impl Traffic {
@@ -39,6 +43,12 @@ impl Traffic {
             progress_ms: now_ms,
             waits: None,
         }
+    }
+
+    /// Whether the client will be answered although the node ends: what it asked for is being done.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        self.waits == Some(WaitsFor::Work)
     }
 
     /// Whether Redis would call the client blocked.

@@ -100,6 +100,18 @@ pub enum Errand {
     },
 }
 
+impl Errand {
+    /// Which command asks for it.
+    #[must_use]
+    pub fn command(self) -> CommandId {
+        match self {
+            Self::RewriteConfig => CommandId::ConfigRewrite,
+            Self::Shutdown => CommandId::Shutdown,
+            Self::Stall { .. } => CommandId::Debug,
+        }
+    }
+}
+
 /// Runs one command. `Err` becomes the reply; nothing was changed then.
 pub type Handler = fn(&mut Call<'_>) -> Result<Action, ErrorReply>;
 

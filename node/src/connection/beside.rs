@@ -39,6 +39,7 @@ impl Connection {
     pub(super) fn start_long(&mut self) -> Option<Beside> {
         let long = self.long.take()?;
         let Left { batch, next } = self.left.take()?;
+        self.lent_bytes = self.input.len();
         let requests = Requests {
             input: std::mem::take(&mut self.input),
             batch,
@@ -80,11 +81,16 @@ impl Connection {
     }
 
     /// Waits for its end; what was found behind it is next, and what has come meanwhile.
-    pub(super) async fn finish_beside(&mut self, work: Beside) -> Result<(), Ending> {
-        let Ok(done) = self.wait(WaitsFor::Work, work).await? else {
+    pub(super) async fn finish_beside(
+        &mut self,
+        waits: WaitsFor,
+        work: Beside,
+    ) -> Result<(), Ending> {
+        let Ok(done) = self.wait(waits, work).await? else {
             return Err(Ending::Cut);
         };
         if let Some(requests) = done {
+            self.lent_bytes = 0;
             let came_meanwhile = std::mem::replace(&mut self.input, requests.input);
             self.input.extend_from_slice(&came_meanwhile);
             self.left = Some(Left {

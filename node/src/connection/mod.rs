@@ -8,6 +8,8 @@ mod transfer;
 mod turn;
 mod wait;
 
+use crate::client::WaitsFor;
+use crate::commands::Errand;
 use crate::execute::{LongCommand, Stop, Wait};
 use crate::node_state::ClientKey;
 use crate::settings::Hot;
@@ -26,6 +28,9 @@ use tracing::{debug, warn};
 const INPUT_STEP_BYTES: usize = 64 * 1024;
 /// Requests are found by 32-bit offsets; whatever `client-query-buffer-limit` says, no buffer grows beyond, with one more read at its end.
 const INPUT_MOST_BYTES: usize = u32::MAX as usize - SCRATCH_BYTES - READ_AT_ONCE_BYTES;
+/// Of a client that has still to authenticate no more waits than this, be it requests or replies: what the limits on its requests let through, and no more
+/// than what many of them may cost together.
+const STRANGER_MOST_BYTES: usize = 256 * 1024;
 /// Longest time in which nothing moves of the last replies of a connection that is being closed.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
 
@@ -67,10 +72,12 @@ pub(crate) struct Connection {
     limits: RequestLimits,
     /// Bytes received and not executed; empty when the client is idle.
     input: Vec<u8>,
+    /// Bytes received before those, which a command beside the connection has meanwhile.
+    lent_bytes: usize,
     left: Option<Left>,
     /// What the turn has begun and is to be carried out beside it.
     long: Option<Box<LongCommand>>,
-    /// The last turn ended before all of `input` had been looked at.
+    /// Not all of `input` has been looked at: the last turn ended before, or more has come while the client waited.
     unfinished: bool,
     /// Nothing more will come from the client.
     has_hung_up: bool,
@@ -111,6 +118,7 @@ impl Connection {
             scanner: RequestScanner::new(limits),
             limits,
             input: Vec::new(),
+            lent_bytes: 0,
             left: None,
             long: None,
             unfinished: false,
@@ -191,8 +199,15 @@ impl Connection {
             Stop::NotYet(Wait::Pause) => self.wait_for_pause().await?,
             Stop::NotYet(Wait::Keys) => self.wait_for_keys().await?,
             Stop::NotYet(Wait::OthersTurns) | Stop::Errand { .. } => {
+                let waits = match stop {
+                    Stop::Errand {
+                        errand: Errand::Shutdown,
+                        ..
+                    } => WaitsFor::End,
+                    _ => WaitsFor::Work,
+                };
                 if let Some(beside) = beside {
-                    self.finish_beside(beside).await?;
+                    self.finish_beside(waits, beside).await?;
                 }
             }
             Stop::Close => return Err(Ending::Orderly),

@@ -2,12 +2,15 @@
 
 use super::{Connection, limits};
 use crate::client::{Identity, Offset, Session};
+use crate::departures;
 use crate::node_state::{ClientKey, NodeState};
 use crate::settings::Start;
 use crate::shell::Shell;
 use crate::store::Store;
 use shared::clock::Clock;
+use shared::command::CommandId;
 use shared::config::NodeConfig;
+use shared::session::PauseKind;
 use std::rc::Rc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +18,11 @@ use tokio::task::{LocalSet, spawn_local, yield_now};
 
 /// A node that serves one client: its shell, the client's key there, and the client's end of the socket.
 async fn one_client() -> (Rc<Shell>, ClientKey, TcpStream) {
+    one_client_with(Session::default()).await
+}
+
+async fn one_client_with(session: Session) -> (Rc<Shell>, ClientKey, TcpStream) {
+    let is_known = session.authenticated;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     let end = TcpStream::connect(address).await.expect("connected");
@@ -25,12 +33,13 @@ async fn one_client() -> (Rc<Shell>, ClientKey, TcpStream) {
     let key = {
         let clients = &mut shell.core.borrow_mut().node.clients;
         let id = clients.next_id();
-        clients.enter(Identity::new(id, 0), Session::default())
+        clients.enter(Identity::new(id, 0), session)
     };
-    let limits = limits(&shell.core.borrow().node.settings.hot, true);
+    let limits = limits(&shell.core.borrow().node.settings.hot, is_known);
     let connection = Connection::new(Rc::clone(&shell), stream, key, limits);
     let task = spawn_local(connection.serve());
     shell.register(key.id(), task.abort_handle());
+    spawn_local(departures::close_all(Rc::clone(&shell.departures)));
     (shell, key, end)
 }
 
@@ -105,5 +114,177 @@ fn a_message_reaches_a_silent_client_between_replies_and_one_that_takes_none_is_
             yield_now().await;
         }
         assert_eq!(push(b"+nobody\r\n"), (false, Vec::new()));
+    });
+}
+
+/// What comes while replies wait is run when they have gone, although nothing comes after it; so is the last of a client that says no more.
+#[test]
+fn what_was_taken_in_while_replies_waited_is_run() {
+    for hangs_up in [false, true] {
+        run(async move {
+            let (shell, key, mut end) = one_client().await;
+            let core = || shell.core.borrow_mut();
+            let settings = "normal 0 100 0";
+            core()
+                .node
+                .settings
+                .preset("client-output-buffer-limit", settings);
+            core().node.clients.hold_until(key, Offset(10));
+            let long = format!("${}\r\n{}\r\n", 200, "x".repeat(200));
+            let request = format!("*2\r\n$4\r\nECHO\r\n{long}");
+            end.write_all(request.as_bytes()).await.expect("sent");
+            while core().node.clients.at(key).outbox.is_empty() {
+                yield_now().await;
+            }
+            end.write_all(b"ECHO a\r\nECHO b\r\n").await.expect("sent");
+            while core().node.clients.at(key).traffic.input_bytes < 16 {
+                yield_now().await;
+            }
+            if hangs_up {
+                end.shutdown().await.expect("said");
+            }
+            core().node.clients.reached(Offset(10));
+            expect(&mut end, &format!("{long}$1\r\na\r\n$1\r\nb\r\n")).await;
+        });
+    }
+}
+
+/// What waits of a client that sends `requests` for ever and reads nothing, at most: bytes of requests, bytes of replies.
+async fn most_that_waits(
+    (shell, key, end): (Rc<Shell>, ClientKey, TcpStream),
+    requests: &[u8],
+) -> (usize, usize) {
+    let mut most = (0, 0);
+    // Bytes of which nothing was taken for so long lie in the socket.
+    let mut tries_left = 100;
+    while tries_left > 0 {
+        match end.try_write(requests) {
+            Ok(_) => tries_left = 100,
+            Err(_) => tries_left -= 1,
+        }
+        yield_now().await;
+        let client = &mut shell.core.borrow_mut().node.clients;
+        let client = client.at(key);
+        let input_bytes = client.traffic.input_bytes;
+        most = (most.0.max(input_bytes), most.1.max(client.outbox.len()));
+        if most.0.max(most.1) > 32_000_000 {
+            break;
+        }
+    }
+    most
+}
+
+#[test]
+fn of_a_stranger_little_waits_whatever_the_settings_say() {
+    for pauses in [false, true] {
+        run(async move {
+            let stranger = Session {
+                authenticated: false,
+                ..Session::default()
+            };
+            let (shell, key, end) = one_client_with(stranger).await;
+            {
+                let node = &mut shell.core.borrow_mut().node;
+                node.settings.preset("requirepass", "secret");
+                let settings = "normal 0 67108864 60";
+                node.settings.preset("client-output-buffer-limit", settings);
+                if pauses {
+                    let now_ms = shell.clock.wall_ms();
+                    node.pause.begin(PauseKind::All, now_ms + 600_000, now_ms);
+                }
+            }
+            let requests = b"PING\r\nAUTH x\r\n".repeat(4_096);
+            let (input_bytes, output_bytes) = most_that_waits((shell, key, end), &requests).await;
+            assert!(input_bytes < 1_000_000, "{input_bytes}");
+            assert!(output_bytes < 1_000_000, "{output_bytes}");
+        });
+    }
+}
+
+/// A long command has the client's input with it; what comes meanwhile is bounded together with that.
+#[test]
+fn what_comes_beside_a_long_command_counts_with_what_it_holds() {
+    run(async {
+        let (shell, key, end) = one_client().await;
+        let core = || shell.core.borrow_mut();
+        core()
+            .node
+            .settings
+            .preset("client-query-buffer-limit", "1048576");
+        let count = 120_000;
+        let mut request = format!("*{}\r\n$6\r\nEXISTS\r\n", count + 1).into_bytes();
+        request.extend_from_slice(&b"$1\r\na\r\n".repeat(count));
+        request.extend_from_slice(&b"PING\r\n".repeat(1_000_000));
+        let mut rest = &request[..];
+        let (mut most_bytes, mut was_held) = (0, false);
+        while !(was_held && core().node.hold.is_none()) {
+            if let Ok(sent) = end.try_write(rest) {
+                rest = &rest[sent..];
+            }
+            yield_now().await;
+            let node = &mut core().node;
+            if node.hold.is_some() {
+                was_held = true;
+                most_bytes = most_bytes.max(node.clients.at(key).traffic.input_bytes);
+            }
+        }
+        assert!(most_bytes < 1_048_576 + 400_000, "{most_bytes}");
+    });
+}
+
+/// A node that stops closes a client once it has taken what is there, whatever its next command waits for.
+#[test]
+fn a_client_that_waits_does_not_hold_up_the_end_of_the_node() {
+    for waits in [
+        "CLIENT PAUSE 600000 WRITE\r\nSET a 1\r\n",
+        "SHUTDOWN\r\nECHO x\r\n",
+    ] {
+        run(async move {
+            let (shell, key, mut end) = one_client().await;
+            let core = || shell.core.borrow_mut();
+            core().node.clients.hold_until(key, Offset(10));
+            end.write_all(b"ECHO a\r\n").await.expect("sent");
+            end.write_all(waits.as_bytes()).await.expect("sent");
+            while core().node.clients.at(key).traffic.waits.is_none() {
+                yield_now().await;
+            }
+            shell.stop();
+            core().node.clients.reached(Offset(10));
+            let mut replies = String::new();
+            end.read_to_string(&mut replies).await.expect("an end");
+            assert!(replies.starts_with("$1\r\na\r\n"), "{replies}");
+        });
+    }
+}
+
+#[test]
+fn who_wants_no_replies_is_told_of_no_broken_request() {
+    for (wish, expected) in [("ON", "+OK\r\n-ERR Protocol"), ("OFF", ""), ("SKIP", "")] {
+        run(async move {
+            let (_shell, _, mut end) = one_client().await;
+            let requests = format!("CLIENT REPLY {wish}\r\n*1\r\n$x\r\n");
+            end.write_all(requests.as_bytes()).await.expect("sent");
+            let mut replies = String::new();
+            end.read_to_string(&mut replies).await.expect("an end");
+            assert_eq!(replies.is_empty(), expected.is_empty(), "{replies}");
+            assert!(replies.starts_with(expected), "{replies}");
+        });
+    }
+}
+
+#[test]
+fn an_errand_that_fails_counts_as_a_command_that_failed() {
+    run(async {
+        let (shell, _, mut end) = one_client().await;
+        let core = || shell.core.borrow_mut();
+        core().node.identity.config_file = "elsewhere".into();
+        end.write_all(b"CONFIG REWRITE\r\n").await.expect("sent");
+        expect(
+            &mut end,
+            "-ERR The server is running without a config file\r\n",
+        )
+        .await;
+        let failed = core().node.stats.command(CommandId::ConfigRewrite).failed;
+        assert_eq!(failed, 1);
     });
 }

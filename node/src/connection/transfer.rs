@@ -1,7 +1,7 @@
 //! Bytes in and out of a connection's socket, without waiting for both at once.
 //! Never: looks into them. Invariants: what a client sends while its commands wait is taken in up to a bound; buffers go back when they are empty.
 
-use super::{Connection, Ending, INPUT_STEP_BYTES, most_input_bytes};
+use super::{Connection, Ending, INPUT_STEP_BYTES, STRANGER_MOST_BYTES, most_input_bytes};
 use crate::shell::SCRATCH_BYTES;
 use bytes::BufMut as _;
 use shared::resp::{READ_AT_ONCE_BYTES, make_room};
@@ -67,8 +67,7 @@ impl Connection {
         if let Poll::Ready(Err(error)) = self.poll_write(context) {
             return Err(error.into());
         }
-        let most_bytes = most_input_bytes(&self.shell.core.borrow().node.settings.hot);
-        if self.has_hung_up || self.input.len() >= most_bytes {
+        if self.has_hung_up || self.lent_bytes + self.input.len() >= self.most_input_bytes() {
             return Ok(());
         }
         let length = self.input.len();
@@ -82,12 +81,24 @@ impl Connection {
             Poll::Pending => {}
             Poll::Ready(0) => self.has_hung_up = true,
             Poll::Ready(received) => {
+                // There may be whole requests, and nothing more to come.
+                self.unfinished = true;
                 self.note_input_meanwhile(received);
                 // Others have their turn, then there may be more.
                 context.waker().wake_by_ref();
             }
         }
         Ok(())
+    }
+
+    /// Bytes from the client that may wait to be executed.
+    fn most_input_bytes(&self) -> usize {
+        let most_bytes = most_input_bytes(&self.shell.core.borrow().node.settings.hot);
+        if self.limits.before_auth {
+            most_bytes.min(STRANGER_MOST_BYTES)
+        } else {
+            most_bytes
+        }
     }
 
     fn note_input_meanwhile(&mut self, received: usize) {
@@ -114,6 +125,9 @@ impl Connection {
             0 => DEFAULT_SOFT_BYTES,
             bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
         };
+        if self.limits.before_auth {
+            return waiting <= soft_bytes.min(STRANGER_MOST_BYTES);
+        }
         waiting <= soft_bytes
     }
 
@@ -198,7 +212,7 @@ impl Connection {
         }
     }
 
-    fn output_bytes(&self) -> usize {
+    pub(super) fn output_bytes(&self) -> usize {
         let clients = &mut self.shell.core.borrow_mut().node.clients;
         clients.at(self.client).outbox.len()
     }

@@ -311,4 +311,7 @@ fn refuse(turn: &mut Turn<'_>, error: &ErrorReply, output: &mut Output<'_>) {
     let start = output.bytes.len();
     ReplyWriter::new(output.bytes, turn.session.protocol).error(error);
     turn.node.stats.error_replied(&output.bytes[start..]);
+    if !turn.session.hears_reply() {
+        output.bytes.truncate(start);
+    }
 }

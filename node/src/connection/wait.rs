@@ -29,10 +29,10 @@ impl Connection {
                 unheld.await;
             }
         };
-        self.wait(WaitsFor::Work, free).await
+        self.wait(WaitsFor::Keys, free).await
     }
 
-    /// Waits until `over` resolves.
+    /// Waits until `over` resolves; or, when the node ends and nothing of the client's is being done, until it has taken its replies.
     pub(super) async fn wait<T>(
         &mut self,
         waits: WaitsFor,
@@ -46,6 +46,9 @@ impl Connection {
                 return Poll::Ready(Ok(result));
             }
             match self.exchange_meanwhile(context) {
+                Ok(()) if waits != WaitsFor::Work && self.is_done_with() => {
+                    Poll::Ready(Err(Ending::Orderly))
+                }
                 Ok(()) => Poll::Pending,
                 Err(ending) => Poll::Ready(Err(ending)),
             }
@@ -53,6 +56,11 @@ impl Connection {
         .await;
         self.note_wait(None);
         result
+    }
+
+    /// Whether the node ends and the client has all that it is going to get.
+    fn is_done_with(&self) -> bool {
+        self.shell.is_stopping() && self.output_bytes() == 0
     }
 
     fn note_wait(&self, waits: Option<WaitsFor>) {

@@ -157,7 +157,9 @@ fn keys_at_work(look: &mut Look<'_, '_>) -> Gate {
 #[cold]
 fn is_held(hold: &Hold, store: &Store, spec: &CommandSpec, args: Args<'_>) -> bool {
     let writes = spec.flags.contains(CommandFlags::WRITE);
-    if !hold.concerns(writes) || !(writes || spec.flags.contains(CommandFlags::READ)) {
+    // Who pauses the others wants the keyspace to stand still from then on.
+    let looks = spec.flags.contains(CommandFlags::READ) || spec.id == CommandId::ClientPause;
+    if !hold.concerns(writes) || !(writes || looks) {
         return false;
     }
     // One is enough, and one without keys means all of them.

@@ -9,26 +9,18 @@ const KEYS_PER_WORD: usize = 2;
 /// A command under way, and its keys.
 #[derive(Debug)]
 pub struct Hold {
-    client_id: u64,
     writes: bool,
     marks: KeyMarks,
 }
 
 impl Hold {
-    /// For a command of this client with at most `keys` keys, none of which is marked yet; `writes`: it may change them.
+    /// For a command with at most `keys` keys, none of which is marked yet; `writes`: it may change them.
     #[must_use]
-    pub fn new(client_id: u64, writes: bool, keys: usize) -> Self {
+    pub fn new(writes: bool, keys: usize) -> Self {
         Self {
-            client_id,
             writes,
             marks: KeyMarks::new(keys),
         }
-    }
-
-    /// Whose command it is.
-    #[must_use]
-    pub fn client_id(&self) -> u64 {
-        self.client_id
     }
 
     /// One of its keys, in whatever database.
@@ -104,7 +96,7 @@ mod tests {
         for keys in [0, 1, 1_000, 100_000] {
             let store = Store::new(1, 3);
             let hash = |number: usize| store.hash(format!("key:{number}").as_bytes());
-            let mut hold = Hold::new(7, false, keys);
+            let mut hold = Hold::new(false, keys);
             for number in 0..keys {
                 hold.mark(hash(number));
             }
@@ -116,8 +108,8 @@ mod tests {
 
     #[test]
     fn readers_are_in_nobodys_way() {
-        let reader = Hold::new(1, false, 1);
-        let writer = Hold::new(1, true, 1);
+        let reader = Hold::new(false, 1);
+        let writer = Hold::new(true, 1);
         assert!(!reader.concerns(false) && reader.concerns(true));
         assert!(writer.concerns(false) && writer.concerns(true));
     }

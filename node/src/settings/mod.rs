@@ -111,6 +111,12 @@ impl Settings {
         Values(&self.values).find(name)
     }
 
+    /// `shutdown-timeout`, which is looked at once.
+    #[must_use]
+    pub fn shutdown_seconds(&self) -> u64 {
+        Values(&self.values).unsigned("shutdown-timeout")
+    }
+
     /// All parameters with their values, under their names and then under their older names.
     pub fn shown(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
         PARAMETERS

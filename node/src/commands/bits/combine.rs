@@ -47,7 +47,8 @@ pub(super) fn bitop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             .map_or(0, StringRef::len)
             .max(len);
     }
-    let mut result = zeros(len)?;
+    let mut result = room(len)?;
+    result.resize(len, 0);
     for (nth, chunk) in result.chunks_mut(CHUNK_BYTES).enumerate() {
         for index in FIRST_SOURCE..call.args.len() {
             let mut source = source(call, index)?;
@@ -58,12 +59,11 @@ pub(super) fn bitop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     Ok(Action::Continue)
 }
 
-/// So many zeros; those that nobody has written are no memory yet.
-fn zeros(len: usize) -> Result<Vec<u8>, StoreFull> {
-    let mut zeros = Vec::new();
-    zeros.try_reserve_exact(len).map_err(|_| StoreFull)?;
-    zeros.resize(len, 0);
-    Ok(zeros)
+/// Room for so many bytes; those that nobody has written are no memory yet.
+fn room(len: usize) -> Result<Vec<u8>, StoreFull> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(len).map_err(|_| StoreFull)?;
+    Ok(room)
 }
 
 /// What is to be done, if the arguments are what they should be.
@@ -124,6 +124,9 @@ pub(crate) struct Combination {
     operation: Operation,
     /// How long the sources were when the work began.
     source_lens: Vec<usize>,
+    /// How long the result will be.
+    len: usize,
+    /// As far as it has been made, the present chunk included.
     result: Vec<u8>,
     /// Where the present chunk begins.
     start: usize,
@@ -152,7 +155,7 @@ impl Combination {
     pub(crate) fn go_on(work: &mut Option<Self>, call: &mut Call<'_>) -> Result<bool, ErrorReply> {
         match work {
             None => *work = Some(Self::begin(call)?),
-            Some(combination) if combination.start < combination.result.len() => {
+            Some(combination) if combination.start < combination.len => {
                 if !combination.combine_some(call)? {
                     *work = None;
                 }
@@ -178,7 +181,8 @@ impl Combination {
         Ok(Self {
             operation,
             source_lens,
-            result: zeros(len)?,
+            len,
+            result: room(len)?,
             start: 0,
             index: FIRST_SOURCE,
         })
@@ -186,7 +190,8 @@ impl Combination {
 
     /// `false` when a source is no longer what it was.
     fn combine_some(&mut self, call: &mut Call<'_>) -> Result<bool, ErrorReply> {
-        let (start, end) = (self.start, self.result.len().min(self.start + CHUNK_BYTES));
+        let (start, end) = (self.start, self.len.min(self.start + CHUNK_BYTES));
+        self.result.resize(end, 0);
         for _ in 0..SOURCES_PER_STEP {
             if self.index == call.args.len() {
                 self.start = end;
@@ -230,5 +235,48 @@ fn combine(result: &mut [u8], source: &[u8], operation: Operation) {
         Operation::Or => pairs.for_each(|(byte, other)| *byte |= other),
         Operation::Xor => pairs.for_each(|(byte, other)| *byte ^= other),
         Operation::Not => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CHUNK_BYTES, Combination, FIRST_SOURCE};
+    use crate::commands::Call;
+    use crate::commands::testing::TestNode;
+    use shared::command;
+    use shared::resp::{ReplyWriter, RequestBatch, RequestLimits, RequestScanner};
+
+    /// Writing so many zeros takes as long as combining so many bytes.
+    #[test]
+    fn a_long_result_grows_a_piece_at_a_time() {
+        const LEN: usize = 5_000_000;
+        let mut node = TestNode::new();
+        node.run_bytes(&[b"SET".as_slice(), b"one", &vec![1; LEN]]);
+        let mut bytes = b"BITOP NOT to one\r\n".to_vec();
+        let mut batch = RequestBatch::default();
+        RequestScanner::new(RequestLimits::AUTHENTICATED)
+            .scan(&mut bytes, &mut batch, 1)
+            .expect("a line");
+        let args = batch.args(&bytes, &batch.requests()[0]);
+        let mut reply = Vec::new();
+        let mut call = Call {
+            spec: command::resolve(args).expect("BITOP"),
+            args,
+            hashes: &[],
+            store: &mut node.store,
+            reply: ReplyWriter::new(&mut reply, node.session.protocol),
+            identity: &node.identity,
+            session: &mut node.session,
+            node: &mut node.node,
+            now_ms: node.now_ms,
+        };
+        let (mut work, mut before) = (None, 0);
+        while !Combination::go_on(&mut work, &mut call).expect("strings") {
+            let made = work.as_ref().map_or(0, |work| work.result.len());
+            assert!(made <= before + CHUNK_BYTES, "{made} after {before}");
+            before = made;
+        }
+        assert_eq!(before, LEN);
+        assert_eq!(args.len(), FIRST_SOURCE + 1);
     }
 }

@@ -52,7 +52,7 @@ impl Executor {
         assert!(turn.node.hold.is_none(), "one at a time");
         let writes = spec.flags.contains(CommandFlags::WRITE);
         let keys = args.len() / spec.key_step();
-        turn.node.hold = Some(Hold::new(turn.identity.id, writes, keys));
+        turn.node.hold = Some(Hold::new(writes, keys));
         if writes {
             turn.store.begin_unit();
         }

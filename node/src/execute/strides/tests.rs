@@ -194,6 +194,11 @@ fn others_are_served_meanwhile_and_kept_from_its_keys() {
         for line in ["DBSIZE", "KEYS *", "SCAN 0", "FLUSHALL", "SWAPDB 0 1"] {
             assert!(is_held(node, line), "{line}");
         }
+        // When a pause has begun nothing is written.
+        for line in ["CLIENT PAUSE 1", "CLIENT PAUSE 1 WRITE"] {
+            assert!(is_held(node, line), "{line}");
+        }
+        assert!(!is_held(node, "CLIENT UNPAUSE"));
         assert_eq!(node.send("INCR beside"), format!(":{}\r\n", turns + 1));
     });
     assert!(turns > 0, "a command of {count} keys is cut");
