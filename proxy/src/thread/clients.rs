@@ -192,6 +192,10 @@ impl ProxyThread {
             (Work::Waiting(_), None) if outlet.queue.bytes() < limits.soft_bytes => {
                 self.resume_client(connection)
             }
+            (Work::Waiting(_), None) if outlet.rounds.is_some() => {
+                self.exchange.wait(key, WaitsFor::Round);
+                StepEnd::Next
+            }
             (Work::Waiting(held), None) => {
                 held.is_timed = false;
                 self.exchange.wait(key, WaitsFor::Outlet(Retry::Never));
