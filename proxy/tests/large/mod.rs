@@ -134,3 +134,29 @@ fn what_is_sent_ahead_keeps_its_order_when_a_pipe_gives_the_buffer_back_meanwhil
     }
     proxy.stop().unwrap();
 }
+
+#[test]
+fn no_more_large_replies_of_several_shards_are_asked_for_than_the_client_takes() {
+    let nodes = [FakeNode::start(), FakeNode::start()];
+    let proxy = start(settings(), &[&nodes[0], &nodes[1]]);
+    let mut client = Client::connect(proxy.client_address());
+    let key = |shard: usize| format!("{{{}}}{}", key_of(shard, 2, 1), "x".repeat(300_000));
+    let request = frame(&["MGET", &key(0), &key(1)]);
+    client.send_bytes(&request);
+    let length = client.reply().unwrap().len();
+    assert!(length > 600_000);
+    // Now none is answered, and so none fills what the client may leave.
+    let before = nodes[0].log().len();
+    for node in &nodes {
+        node.behave(Manner::Mute);
+    }
+    client.send_bytes(&request.repeat(30));
+    eventually("they are asked for", || nodes[0].log().len() > before);
+    crate::support::pause(std::time::Duration::from_millis(500));
+    let asked = nodes[0].log().len() - before;
+    for node in &nodes {
+        node.kill();
+    }
+    assert!(asked <= 2, "{asked} are asked for");
+    proxy.stop().unwrap();
+}
