@@ -201,3 +201,41 @@ fn a_connection_that_is_given_up_is_cut_by_its_name_before_the_next_is_used() {
     assert_eq!(kill, Some(2), "{words:?}");
     proxy.stop().unwrap();
 }
+
+#[test]
+fn what_is_routed_to_a_lane_that_its_node_refuses_is_told_so() {
+    let (first, second) = (FakeNode::start(), FakeNode::start());
+    let config = ProxyConfig {
+        threads: 1,
+        node_deadline: Duration::from_secs(8),
+        reconnect_pause_max: Duration::from_secs(1),
+        ..settings()
+    };
+    let proxy = start(config, &[&first, &second]);
+    let mut client = Client::connect(proxy.client_address());
+    let mut bystander = Client::connect(proxy.client_address());
+    first.refuse_databases();
+    second.kill();
+    eventually("the loss is noticed", || {
+        bystander.ask("INFO proxy").contains("shards_reachable:1")
+    });
+    assert_eq!(client.ask("SELECT 5"), "+OK\r\n");
+    let refusal = "-ERR DB index is out of range\r\n";
+    let (here, there) = (key_of(0, 2, 1), key_of(1, 2, 1));
+    client.send(&[&format!("SET {there} 1"), &format!("GET {here}")]);
+    eventually("both are under way", || {
+        bystander.ask("CLIENT LIST").contains("cmd=get")
+    });
+    assert_eq!(bystander.ask(&format!("GET {here}")).len(), here.len() + 6);
+    // Now the first one leads the slots of both, and does not have the database.
+    proxy
+        .topology()
+        .publish(topology(&[&second, &first], 2))
+        .unwrap();
+    assert_eq!(client.reply().unwrap(), refusal);
+    assert_eq!(client.reply().unwrap(), refusal);
+    assert_eq!(bystander.ask("PING"), "+PONG\r\n");
+    assert_eq!(client.ask("SELECT 0"), "+OK\r\n");
+    assert_eq!(client.ask("PING"), "+PONG\r\n");
+    proxy.stop().unwrap();
+}
