@@ -239,3 +239,47 @@ fn what_is_routed_to_a_lane_that_its_node_refuses_is_told_so() {
     assert_eq!(client.ask("PING"), "+PONG\r\n");
     proxy.stop().unwrap();
 }
+
+#[test]
+fn of_a_run_that_was_sent_in_part_the_rest_goes_by_the_newest_topology() {
+    let (first, second) = (FakeNode::start(), FakeNode::start());
+    let config = ProxyConfig {
+        threads: 1,
+        ..settings()
+    };
+    let proxy = start(config, &[&first, &second]);
+    let mut client = Client::connect(proxy.client_address());
+    let key = key_of(0, 2, 1);
+    // What waits for the first eight replies goes as one run, of which the node takes no more than the kernel does.
+    first.behave(Manner::WaitsAt(1));
+    let value = "v".repeat(30_000);
+    let lines: Vec<String> = (0..500)
+        .map(|number| format!("SET {key} {number}{value}"))
+        .collect();
+    client.send(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    crate::support::pause(Duration::from_millis(500));
+    first.behave(Manner::WaitsAt(9));
+    eventually("it is stuck", || first.log().len() == 9);
+    crate::support::pause(Duration::from_millis(300));
+    proxy
+        .topology()
+        .publish(topology(&[&second, &first], 2))
+        .unwrap();
+    crate::support::pause(Duration::from_millis(200));
+    first.behave(Manner::Good);
+    for number in 0..500 {
+        assert_eq!(client.reply().unwrap(), "+OK\r\n", "{number}");
+    }
+    let numbers = |node: &FakeNode| -> Vec<usize> {
+        let number = |line: &String| line.split([' ', 'v']).nth(2).unwrap().parse().unwrap();
+        node.log().iter().map(number).collect()
+    };
+    let all: Vec<usize> = [numbers(&first), numbers(&second)].concat();
+    assert_eq!(all, (0..500).collect::<Vec<_>>());
+    let here = first.log().len();
+    assert!(
+        here < 400,
+        "{here} went to the node that leads the slot no more"
+    );
+    proxy.stop().unwrap();
+}
