@@ -283,3 +283,37 @@ fn of_a_run_that_was_sent_in_part_the_rest_goes_by_the_newest_topology() {
     );
     proxy.stop().unwrap();
 }
+
+#[test]
+fn a_node_that_leads_again_is_asked_whatever_was_known_of_it() {
+    let nodes = [FakeNode::start(), FakeNode::start(), FakeNode::start()];
+    let config = ProxyConfig {
+        threads: 1,
+        node_deadline: Duration::from_millis(50),
+        ..settings()
+    };
+    let proxy = start(config, &[&nodes[0], &nodes[1]]);
+    let mut client = Client::connect(proxy.client_address());
+    nodes[1].kill();
+    let reachable = |client: &mut Client, line: &str| client.ask("INFO proxy").contains(line);
+    eventually("the loss is noticed", || {
+        reachable(&mut client, "shards_reachable:1")
+    });
+    proxy
+        .topology()
+        .publish(topology(&[&nodes[0], &nodes[2]], 2))
+        .unwrap();
+    eventually("another leads", || {
+        reachable(&mut client, "shards_reachable:2")
+    });
+    crate::support::pause(Duration::from_millis(300));
+    nodes[1].come_back();
+    proxy
+        .topology()
+        .publish(topology(&[&nodes[0], &nodes[1]], 3))
+        .unwrap();
+    let key = key_of(1, 2, 1);
+    assert_eq!(client.ask(&format!("SET {key} 1")), "+OK\r\n");
+    assert_eq!(nodes[1].received(&format!("SET {key} 1")), 1);
+    proxy.stop().unwrap();
+}
