@@ -428,3 +428,23 @@ fn rounds_that_had_to_wait_for_room_go_on_when_the_client_has_taken_what_came_be
     assert!(client.reply().unwrap().starts_with("*200\r\n"));
     proxy.stop().unwrap();
 }
+
+#[test]
+fn rounds_are_not_late_because_their_client_reads_slowly() {
+    let nodes = [FakeNode::start(), FakeNode::start()];
+    let config = ProxyConfig {
+        request_deadline: Duration::from_millis(1_500),
+        ..settings()
+    };
+    let proxy = start(config, &[&nodes[0], &nodes[1]]);
+    let mut client = Client::connect(proxy.client_address());
+    let tail = "x".repeat(100_000);
+    let keys: Vec<String> = (0..500).map(|number| format!("{number}{tail}")).collect();
+    client.send(&[&format!("MGET {}", keys.join(" "))]);
+    // Its beginning flows; the rest is for a client that takes it.
+    pause(Duration::from_millis(2_500));
+    let expected: usize = keys.iter().map(|key| key.len() + 11).sum();
+    let reply = client.reply().expect("a whole reply");
+    assert!(reply.starts_with("*500\r\n") && reply.len() == expected + 6);
+    proxy.stop().unwrap();
+}
