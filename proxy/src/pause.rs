@@ -54,11 +54,9 @@ impl Pause {
         }
     }
 
-    /// Begins a pause; one for 0 ms lets everything go. As in Redis, a pause that is there is made longer and stricter, not shorter.
+    /// Begins a pause. As in Redis, a pause that is there is made longer and stricter, not shorter: one for 0 ms ends nothing.
     pub(crate) fn begin(&self, now_ms: u64, for_ms: u64, all: bool) {
-        if for_ms == 0 {
-            self.until_ms.store(0, Ordering::Relaxed);
-        } else if self.hold(now_ms).is_some() {
+        if self.hold(now_ms).is_some() {
             self.holds_all.fetch_or(all, Ordering::Relaxed);
             self.until_ms
                 .fetch_max(now_ms.saturating_add(for_ms), Ordering::Relaxed);
@@ -67,6 +65,12 @@ impl Pause {
             self.until_ms
                 .store(now_ms.saturating_add(for_ms), Ordering::Relaxed);
         }
+        self.news.send_replace(());
+    }
+
+    /// Lets everything go.
+    pub(crate) fn end(&self) {
+        self.until_ms.store(0, Ordering::Relaxed);
         self.news.send_replace(());
     }
 
@@ -109,6 +113,10 @@ mod tests {
         pause.begin(2_000, 50, false);
         assert_eq!(pause.hold(2_001), Some(Hold::Writes), "strictness ends too");
         pause.begin(2_001, 0, false);
+        assert_eq!(pause.hold(2_001), Some(Hold::Writes), "not shorter");
+        pause.begin(2_001, 0, true);
+        assert_eq!(pause.hold(2_049), Some(Hold::All), "but stricter");
+        pause.end();
         assert!(pause.is_off());
     }
 }

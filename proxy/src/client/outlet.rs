@@ -57,16 +57,21 @@ impl Outlet {
 
     /// Whether what the client waits for can be seen here, and has come to pass.
     #[inline]
-    pub(crate) fn is_satisfied(&self, limits: &OutletLimits) -> bool {
+    pub(crate) fn is_satisfied(&mut self, limits: &OutletLimits) -> bool {
         match self.waits_for {
             None | Some(WaitsFor::Room(_) | WaitsFor::Pause) => false,
             Some(WaitsFor::Replies(but)) => self.queue.missing() <= but,
             Some(WaitsFor::Outlet(kind)) => self.room(limits, kind) > 0,
             // The beginning of a long reply may be on its way already: the next round is for a client that takes it.
             Some(WaitsFor::Round) => {
-                let rounds = self.rounds.as_ref();
-                !rounds.is_some_and(|rounds| rounds.is_under_way())
-                    && self.queue.bytes() < limits.soft_bytes
+                let is_taken = self.queue.bytes() < limits.soft_bytes;
+                let Some(rounds) = &mut self.rounds else {
+                    return is_taken;
+                };
+                if !rounds.is_under_way() && !is_taken {
+                    rounds.wait_for_client();
+                }
+                !rounds.is_under_way() && is_taken
             }
         }
     }

@@ -143,10 +143,7 @@ pub(super) fn answer(
         }
         CommandId::ClientUnpause => {
             reply.ok();
-            return Ok(After::Pause {
-                for_ms: 0,
-                all: false,
-            });
+            return Ok(After::Unpause);
         }
         CommandId::ClientUnblock => {
             // No command blocks its client yet, so nobody is woken.

@@ -51,13 +51,15 @@ pub(crate) enum After {
     Info,
     /// The threads are asked about their clients.
     AskClients(ClientOrder),
-    /// Commands are held up: until when (milliseconds from now), and whether reads too. Zero lets them go.
+    /// Commands are held up: until when (milliseconds from now), and whether reads too.
     Pause {
         /// Milliseconds from now.
         for_ms: u64,
         /// Reads too.
         all: bool,
     },
+    /// They are held up no longer.
+    Unpause,
 }
 
 /// Answers a command whose row says so.

@@ -128,6 +128,7 @@ impl PipeSet {
 
     /// Follows the topology: learns its nodes, and takes note of those that lead no shard any more.
     pub(crate) fn follow(&mut self, snapshot: &Snapshot, fence: impl Fn(&Shard, &Node) -> Fence) {
+        let led: Vec<bool> = self.nodes.iter().map(|node| node.is_current).collect();
         for node in &mut self.nodes {
             node.is_current = false;
         }
@@ -152,6 +153,10 @@ impl PipeSet {
                     self.shard_names.len() - 1
                 });
                 let node = &mut self.nodes[index];
+                if led.get(index) == Some(&false) {
+                    // What was known of it when it last led is long out of date.
+                    node.reach = Reach::default();
+                }
                 node.is_current = true;
                 node.shard_index = label;
                 node.shard = name.into();

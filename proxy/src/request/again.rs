@@ -63,6 +63,7 @@ impl Exchange {
                     .owner(&piece)
                     .map(|owner| self.pipes.pipe_to(owner, lane));
                 match owner {
+                    Some(pipe) if self.is_refused(pipe, &piece) => {}
                     Some(pipe) => {
                         let buffers = &mut self.receivers.buffers;
                         self.pipes.line(pipe).append_again(&piece, buffers);
@@ -73,6 +74,20 @@ impl Exchange {
                 }
             }
         }
+    }
+
+    /// Whether the node refuses the lane of this pipe: whoever waits for the parcel is told so, as everybody who asks for it is.
+    fn is_refused(&mut self, number: PipeNumber, recovered: &Recovered) -> bool {
+        let Some((pipe, node)) = self.pipes.with_node(number) else {
+            return false;
+        };
+        let Some(text) = &pipe.refusal else {
+            return false;
+        };
+        let (failure, label) = (Failure::Refused(text), node.shard_index);
+        self.receivers
+            .fail(recovered.parcel, failure, &node.shard, label);
+        true
     }
 
     /// The shard that a parcel is for; `None` when there is no such shard any more.

@@ -88,7 +88,7 @@ impl Exchange {
         mut held: Box<Held>,
     ) -> Result<(), TooLarge> {
         if self.receivers.outlet(key).rounds.is_some() {
-            self.next_round(key, client, &held);
+            self.next_round(key, client, &mut held);
             client.work = Work::Waiting(held);
             return Ok(());
         }

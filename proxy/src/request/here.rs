@@ -114,6 +114,12 @@ impl Turn<'_> {
                 self.look_at_client();
                 Step::Next
             }
+            After::Unpause => {
+                self.exchange.proxy.pause.end();
+                self.look_at_pause();
+                self.look_at_client();
+                Step::Next
+            }
         }
     }
 

@@ -137,6 +137,7 @@ impl Exchange {
             // The crowd moves with the line: each finds out anew where its request belongs.
             self.let_crowd_in(number);
         }
+        self.want_first_pipes();
     }
 
     /// Wants a pipe to every shard's primary, so that whether it can be reached is known before somebody asks.

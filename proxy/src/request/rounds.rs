@@ -18,15 +18,18 @@ const KEYS_PER_TURN: usize = 16 * 1024;
 
 impl Exchange {
     /// Begins the next round of the command that is carried out in rounds: the one before those that are held.
-    pub(super) fn next_round(&mut self, key: Key, client: &mut Client, held: &Held) {
+    pub(super) fn next_round(&mut self, key: Key, client: &mut Client, held: &mut Held) {
+        let now = self.receivers.stopwatch.read();
         let outlet = self.receivers.outlet(key);
         let missing = outlet.queue.missing();
-        if outlet
-            .rounds
-            .as_ref()
-            .is_some_and(|rounds| rounds.is_under_way())
-        {
-            return self.wait(key, WaitsFor::Round);
+        if let Some(rounds) = &mut outlet.rounds {
+            if rounds.has_waited_for_client() {
+                // The time that the client took is not the nodes'.
+                held.read = now;
+            }
+            if rounds.is_under_way() {
+                return self.wait(key, WaitsFor::Round);
+            }
         }
         self.follow_topology();
         client.state.active_ms = self.tick_ms;

@@ -192,6 +192,10 @@ impl ProxyThread {
             (Work::Waiting(_), None) if outlet.queue.bytes() < limits.soft_bytes => {
                 self.resume_client(connection)
             }
+            (Work::Waiting(_), None) if outlet.rounds.is_some() => {
+                self.exchange.wait(key, WaitsFor::Round);
+                StepEnd::Next
+            }
             (Work::Waiting(held), None) => {
                 held.is_timed = false;
                 self.exchange.wait(key, WaitsFor::Outlet(Retry::Never));
@@ -288,9 +292,10 @@ impl ProxyThread {
         if held.is_last || held.len() >= most {
             return StepEnd::Pending;
         }
+        // Behind what was read while a pipe kept the buffer, also when it has given it back since.
         let buffer = match Rc::get_mut(&mut held.bytes) {
-            Some(buffer) => buffer,
-            None => &mut held.ahead,
+            Some(buffer) if held.ahead.is_empty() => buffer,
+            _ => &mut held.ahead,
         };
         buffer.reserve(LEAST_READ_BYTES);
         match poll_read_buf(&mut connection.stream, buffer, cx) {

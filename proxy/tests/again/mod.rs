@@ -201,3 +201,119 @@ fn a_connection_that_is_given_up_is_cut_by_its_name_before_the_next_is_used() {
     assert_eq!(kill, Some(2), "{words:?}");
     proxy.stop().unwrap();
 }
+
+#[test]
+fn what_is_routed_to_a_lane_that_its_node_refuses_is_told_so() {
+    let (first, second) = (FakeNode::start(), FakeNode::start());
+    let config = ProxyConfig {
+        threads: 1,
+        node_deadline: Duration::from_secs(8),
+        reconnect_pause_max: Duration::from_secs(1),
+        ..settings()
+    };
+    let proxy = start(config, &[&first, &second]);
+    let mut client = Client::connect(proxy.client_address());
+    let mut bystander = Client::connect(proxy.client_address());
+    first.refuse_databases();
+    second.kill();
+    eventually("the loss is noticed", || {
+        bystander.ask("INFO proxy").contains("shards_reachable:1")
+    });
+    assert_eq!(client.ask("SELECT 5"), "+OK\r\n");
+    let refusal = "-ERR DB index is out of range\r\n";
+    let (here, there) = (key_of(0, 2, 1), key_of(1, 2, 1));
+    client.send(&[&format!("SET {there} 1"), &format!("GET {here}")]);
+    eventually("both are under way", || {
+        bystander.ask("CLIENT LIST").contains("cmd=get")
+    });
+    assert_eq!(bystander.ask(&format!("GET {here}")).len(), here.len() + 6);
+    // Now the first one leads the slots of both, and does not have the database.
+    proxy
+        .topology()
+        .publish(topology(&[&second, &first], 2))
+        .unwrap();
+    assert_eq!(client.reply().unwrap(), refusal);
+    assert_eq!(client.reply().unwrap(), refusal);
+    assert_eq!(bystander.ask("PING"), "+PONG\r\n");
+    assert_eq!(client.ask("SELECT 0"), "+OK\r\n");
+    assert_eq!(client.ask("PING"), "+PONG\r\n");
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn of_a_run_that_was_sent_in_part_the_rest_goes_by_the_newest_topology() {
+    let (first, second) = (FakeNode::start(), FakeNode::start());
+    let config = ProxyConfig {
+        threads: 1,
+        ..settings()
+    };
+    let proxy = start(config, &[&first, &second]);
+    let mut client = Client::connect(proxy.client_address());
+    let key = key_of(0, 2, 1);
+    // What waits for the first eight replies goes as one run, of which the node takes no more than the kernel does.
+    first.behave(Manner::WaitsAt(1));
+    let value = "v".repeat(30_000);
+    let lines: Vec<String> = (0..500)
+        .map(|number| format!("SET {key} {number}{value}"))
+        .collect();
+    client.send(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    crate::support::pause(Duration::from_millis(500));
+    first.behave(Manner::WaitsAt(9));
+    eventually("it is stuck", || first.log().len() == 9);
+    crate::support::pause(Duration::from_millis(300));
+    proxy
+        .topology()
+        .publish(topology(&[&second, &first], 2))
+        .unwrap();
+    crate::support::pause(Duration::from_millis(200));
+    first.behave(Manner::Good);
+    for number in 0..500 {
+        assert_eq!(client.reply().unwrap(), "+OK\r\n", "{number}");
+    }
+    let numbers = |node: &FakeNode| -> Vec<usize> {
+        let number = |line: &String| line.split([' ', 'v']).nth(2).unwrap().parse().unwrap();
+        node.log().iter().map(number).collect()
+    };
+    let all: Vec<usize> = [numbers(&first), numbers(&second)].concat();
+    assert_eq!(all, (0..500).collect::<Vec<_>>());
+    let here = first.log().len();
+    assert!(
+        here < 400,
+        "{here} went to the node that leads the slot no more"
+    );
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn a_node_that_leads_again_is_asked_whatever_was_known_of_it() {
+    let nodes = [FakeNode::start(), FakeNode::start(), FakeNode::start()];
+    let config = ProxyConfig {
+        threads: 1,
+        node_deadline: Duration::from_millis(50),
+        ..settings()
+    };
+    let proxy = start(config, &[&nodes[0], &nodes[1]]);
+    let mut client = Client::connect(proxy.client_address());
+    nodes[1].kill();
+    let reachable = |client: &mut Client, line: &str| client.ask("INFO proxy").contains(line);
+    eventually("the loss is noticed", || {
+        reachable(&mut client, "shards_reachable:1")
+    });
+    proxy
+        .topology()
+        .publish(topology(&[&nodes[0], &nodes[2]], 2))
+        .unwrap();
+    eventually("another leads", || {
+        reachable(&mut client, "shards_reachable:2")
+    });
+    crate::support::pause(Duration::from_millis(300));
+    nodes[1].come_back();
+    proxy
+        .topology()
+        .publish(topology(&[&nodes[0], &nodes[1]], 3))
+        .unwrap();
+    let key = key_of(1, 2, 1);
+    assert_eq!(client.ask(&format!("SET {key} 1")), "+OK\r\n");
+    assert_eq!(nodes[1].received(&format!("SET {key} 1")), 1);
+    proxy.stop().unwrap();
+}

@@ -2,7 +2,7 @@
 
 use crate::support::client::Client;
 use crate::support::node::{FakeNode, Manner};
-use crate::support::{eventually, settings, start};
+use crate::support::{eventually, key_of, settings, start};
 use shared::resp::encode_request;
 
 fn frame(words: &[&str]) -> Vec<u8> {
@@ -78,5 +78,85 @@ fn large_requests_keep_their_order_with_small_ones_when_the_line_is_full() {
         }
     }
     assert!(node.log() == expected, "each request once, in order, whole");
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn what_is_sent_ahead_keeps_its_order_when_a_pipe_gives_the_buffer_back_meanwhile() {
+    let (quick, slow) = (FakeNode::start(), FakeNode::start());
+    let mut config = settings();
+    config.threads = 1;
+    config.client_requests_in_flight = 8;
+    let proxy = start(config, &[&quick, &slow]);
+    let mut boss = Client::connect(proxy.client_address());
+    let mut client = Client::connect(proxy.client_address());
+    let (here, there) = (key_of(0, 2, 1), key_of(1, 2, 1));
+    // It goes by the pipes for large requests from the beginning.
+    client.ask(&format!("GET {}", "x".repeat(100_000)));
+    let before = slow.log().len();
+    slow.behave(Manner::WaitsAt(before + 1));
+    let mut bytes = frame(&["GET", &there]).repeat(8);
+    bytes.extend_from_slice(&frame(&["SET", &there, &"x".repeat(1_900_000)]));
+    bytes.extend_from_slice(&frame(&["GETRANGE", &here, "0", "30000000"]));
+    // So many that the last ones have to wait, and with them the buffer in which the write lies.
+    bytes.extend_from_slice(&frame(&["GETRANGE", &here, "0", "1"]).repeat(12));
+    let input_of = |boss: &mut Client| {
+        let list = boss.ask("CLIENT LIST");
+        let sizes = list.split("qbuf=").skip(1);
+        let sizes = sizes.map(|rest| rest.split(' ').next().unwrap().parse::<usize>().unwrap());
+        sizes.max().unwrap()
+    };
+    client.send_bytes(&bytes);
+    eventually("all waits", || input_of(&mut boss) > 1_900_000 + 12 * 30);
+    slow.behave(Manner::WaitsAt(before + 9));
+    for _ in 0..8 {
+        assert_eq!(client.reply().unwrap().len(), there.len() + 6);
+    }
+    eventually("the write is sent", || slow.log().len() == before + 9);
+    let ahead = |name: &str| -> Vec<u8> {
+        let requests = (0..3).map(|number| frame(&["GET", &format!("{name}{number}")]));
+        requests.flatten().collect()
+    };
+    let before = input_of(&mut boss);
+    client.send_bytes(&ahead("a"));
+    eventually("more is read", || input_of(&mut boss) > before);
+    slow.behave(Manner::Good);
+    assert_eq!(client.reply().unwrap(), "+OK\r\n");
+    let before = input_of(&mut boss);
+    client.send_bytes(&ahead("b"));
+    eventually("still more is read", || input_of(&mut boss) > before);
+    assert_eq!(client.reply().unwrap().len(), 30_000_013);
+    for _ in 0..12 {
+        assert_eq!(client.reply().unwrap(), "$1\r\nx\r\n");
+    }
+    for key in ["a0", "a1", "a2", "b0", "b1", "b2"] {
+        assert_eq!(client.reply().unwrap(), format!("$2\r\n{key}\r\n"));
+    }
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn no_more_large_replies_of_several_shards_are_asked_for_than_the_client_takes() {
+    let nodes = [FakeNode::start(), FakeNode::start()];
+    let proxy = start(settings(), &[&nodes[0], &nodes[1]]);
+    let mut client = Client::connect(proxy.client_address());
+    let key = |shard: usize| format!("{{{}}}{}", key_of(shard, 2, 1), "x".repeat(300_000));
+    let request = frame(&["MGET", &key(0), &key(1)]);
+    client.send_bytes(&request);
+    let length = client.reply().unwrap().len();
+    assert!(length > 600_000);
+    // Now none is answered, and so none fills what the client may leave.
+    let before = nodes[0].log().len();
+    for node in &nodes {
+        node.behave(Manner::Mute);
+    }
+    client.send_bytes(&request.repeat(30));
+    eventually("they are asked for", || nodes[0].log().len() > before);
+    crate::support::pause(std::time::Duration::from_millis(500));
+    let asked = nodes[0].log().len() - before;
+    for node in &nodes {
+        node.kill();
+    }
+    assert!(asked <= 2, "{asked} are asked for");
     proxy.stop().unwrap();
 }

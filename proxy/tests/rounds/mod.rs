@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use proxy::ProxyHandle;
 use shared::config::{ByteCount, ProxyConfig};
@@ -11,7 +12,7 @@ use shared::slot::SlotId;
 
 use crate::support::client::Client;
 use crate::support::node::{FakeNode, Manner};
-use crate::support::{eventually, key_of, settings, start, topology};
+use crate::support::{eventually, key_of, pause, settings, start, topology};
 
 /// Keys of a long command.
 const KEYS: usize = 100_000;
@@ -382,5 +383,68 @@ fn half_a_reply_is_never_taken_for_a_whole_one() {
         other.ask(&format!("GET {key}")),
         format!("${}\r\n{key}\r\n", key.len())
     );
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn rounds_that_had_to_wait_for_room_go_on_when_the_client_has_taken_what_came_before() {
+    let (quick, full) = (FakeNode::start(), FakeNode::start());
+    let config = ProxyConfig {
+        threads: 1,
+        pipe_queue_requests: 16,
+        ..settings()
+    };
+    let proxy = start(config, &[&quick, &full]);
+    let (here, there) = (key_of(0, 2, 1), key_of(1, 2, 1));
+    let mut client = Client::connect(proxy.client_address());
+    let mut bystander = Client::connect(proxy.client_address());
+    // Its writes bring long replies.
+    quick.behave(Manner::Says(
+        format!("$200000\r\n{}\r\n", "x".repeat(200_000)).into(),
+    ));
+    assert_eq!(client.ask(&format!("GETDEL {here}")).len(), 200_011);
+    quick.behave(Manner::Good);
+    let get = format!("GET {there}");
+    assert_eq!(bystander.ask(&get).len(), there.len() + 6);
+    full.behave(Manner::WaitsAt(2));
+    bystander.send(&vec![&*get; 16]);
+    eventually("the line is full", || full.log().len() == 2);
+    quick.behave(Manner::WaitsAt(2));
+    let keys: Vec<String> = (0..200)
+        .map(|number| key_of(number % 2, 2, number))
+        .collect();
+    let mget = format!("MGET {}", keys.join(" "));
+    client.send(&[&format!("GETRANGE {here} 0 30000000"), &mget]);
+    eventually("it begins", || quick.log().len() == 2);
+    pause(Duration::from_millis(100));
+    quick.behave(Manner::Good);
+    pause(Duration::from_millis(300));
+    full.behave(Manner::Good);
+    for _ in 0..16 {
+        assert_eq!(bystander.reply().unwrap().len(), there.len() + 6);
+    }
+    pause(Duration::from_millis(100));
+    assert_eq!(client.reply().unwrap().len(), 30_000_013);
+    assert!(client.reply().unwrap().starts_with("*200\r\n"));
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn rounds_are_not_late_because_their_client_reads_slowly() {
+    let nodes = [FakeNode::start(), FakeNode::start()];
+    let config = ProxyConfig {
+        request_deadline: Duration::from_millis(1_500),
+        ..settings()
+    };
+    let proxy = start(config, &[&nodes[0], &nodes[1]]);
+    let mut client = Client::connect(proxy.client_address());
+    let tail = "x".repeat(100_000);
+    let keys: Vec<String> = (0..500).map(|number| format!("{number}{tail}")).collect();
+    client.send(&[&format!("MGET {}", keys.join(" "))]);
+    // Its beginning flows; the rest is for a client that takes it.
+    pause(Duration::from_millis(2_500));
+    let expected: usize = keys.iter().map(|key| key.len() + 11).sum();
+    let reply = client.reply().expect("a whole reply");
+    assert!(reply.starts_with("*500\r\n") && reply.len() == expected + 6);
     proxy.stop().unwrap();
 }

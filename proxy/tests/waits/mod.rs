@@ -295,3 +295,23 @@ fn a_skip_is_not_used_up_by_waiting() {
     assert_eq!(node.log(), ["SET a 1", "GET b"]);
     proxy.stop().unwrap();
 }
+
+#[test]
+fn a_pause_of_no_length_ends_none() {
+    let node = FakeNode::start();
+    let proxy = start(settings(), &[&node]);
+    let mut client = Client::connect(proxy.client_address());
+    let mut boss = Client::connect(proxy.client_address());
+    assert_eq!(boss.ask("CLIENT PAUSE 100000 WRITE"), "+OK\r\n");
+    client.send(&["SET a 1"]);
+    let waits = |boss: &mut Client| boss.ask("CLIENT LIST").contains("flags=b");
+    eventually("it waits", || waits(&mut boss));
+    assert_eq!(boss.ask("CLIENT PAUSE 0 WRITE"), "+OK\r\n");
+    let mut other = Client::connect(proxy.client_address());
+    assert_eq!(other.ask("GET b"), "$1\r\nb\r\n");
+    assert!(waits(&mut boss), "still");
+    assert_eq!(boss.ask("CLIENT UNPAUSE"), "+OK\r\n");
+    assert_eq!(client.reply().unwrap(), "+OK\r\n");
+    assert_eq!(node.log(), ["GET b", "SET a 1"]);
+    proxy.stop().unwrap();
+}

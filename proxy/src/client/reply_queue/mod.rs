@@ -24,6 +24,8 @@ struct Place {
     silent: bool,
     /// The next reply has begun to come, in pieces.
     begun: bool,
+    /// Bytes of it that have come.
+    begun_bytes: usize,
     /// Replies that wait for earlier ones.
     ready: Output,
 }
@@ -143,6 +145,7 @@ impl ReplyQueue {
             source,
             silent,
             begun: false,
+            begun_bytes: 0,
             ready: Output::default(),
         });
         first
@@ -169,6 +172,7 @@ impl ReplyQueue {
                 source: Source::Here,
                 silent: false,
                 begun: false,
+                begun_bytes: 0,
                 ready: Output::default(),
             });
         }
@@ -195,11 +199,8 @@ impl ReplyQueue {
         buffers: &mut Buffers,
     ) {
         self.missing -= u64::from(count);
-        match kind {
-            Retry::Safe => self.read_length.note(reply.len(), count),
-            Retry::Never => self.other_length.note(reply.len(), count),
-        }
-        match self.places.front_mut() {
+        let length = reply.len();
+        let begun_bytes = match self.places.front_mut() {
             Some(place)
                 if place.end - u64::from(place.missing) == first && place.missing >= count =>
             {
@@ -207,6 +208,7 @@ impl ReplyQueue {
                 if !place.silent {
                     self.output.push(reply, buffers);
                 }
+                let begun_bytes = std::mem::take(&mut place.begun_bytes);
                 if std::mem::take(&mut place.begun) {
                     self.let_messages_go(buffers);
                 }
@@ -214,8 +216,14 @@ impl ReplyQueue {
                     self.places.pop_front();
                     self.let_ready_ones_go(buffers);
                 }
+                begun_bytes
             }
             _ => self.deliver_later_place(first, count, reply, buffers),
+        };
+        let length = length.saturating_add(begun_bytes);
+        match kind {
+            Retry::Safe => self.read_length.note(length, count),
+            Retry::Never => self.other_length.note(length, count),
         }
     }
 
@@ -228,6 +236,7 @@ impl ReplyQueue {
     ) {
         let index = self.open_place(number, 1);
         let place = &mut self.places[index];
+        place.begun_bytes = place.begun_bytes.saturating_add(piece.len());
         if place.silent {
             return;
         }
@@ -260,18 +269,19 @@ impl ReplyQueue {
         }
     }
 
-    /// The replies are for a place behind the first, or for requests in the middle of one.
+    /// The replies are for a place behind the first, or for requests in the middle of one. Gives the bytes that had come before them of the first.
     fn deliver_later_place(
         &mut self,
         first: u64,
         count: u32,
         reply: ReplyBytes<'_>,
         buffers: &mut Buffers,
-    ) {
+    ) -> usize {
         let index = self.open_place(first, count);
         let place = &mut self.places[index];
         place.missing -= count;
         place.begun = false;
+        let begun_bytes = std::mem::take(&mut place.begun_bytes);
         if !place.silent {
             self.waiting_bytes += reply.len();
             place.ready.push(reply, buffers);
@@ -279,6 +289,7 @@ impl ReplyQueue {
         if index == 0 {
             self.let_ready_ones_go(buffers);
         }
+        begun_bytes
     }
 
     /// The index of the place whose next replies are `first` and the `count - 1` after it; places are cut where these requests stand in their middle,
@@ -313,6 +324,7 @@ impl ReplyQueue {
             source: place.source,
             silent: place.silent,
             begun: false,
+            begun_bytes: 0,
             ready: Output::default(),
         };
         place.end = at;

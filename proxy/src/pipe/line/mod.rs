@@ -1,16 +1,19 @@
 //! Parcels on their way to one node: their bytes are kept until the replies are here, for a lost connection may mean sending them again.
 //! Pure: says what to write next and takes note of what was written and answered.
-//! Invariants: a parcel is cut nowhere but by the network; parcels leave in the order in which they were appended; a buffer that is shared is never written to.
+//! Invariants: a parcel is cut nowhere but where the network has cut it; parcels leave in the order in which they were appended; a buffer that is shared is never written to.
 //!
-//! Bytes are looked at again only when a connection is lost in the middle of a run, or a run over several slots is routed again.
+//! Bytes are looked at again only when a connection is lost, or what was not sent is taken out, in the middle of a run, or a run over several slots is routed
+//! again.
+
+mod recovered;
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::ops::Range;
 use std::rc::Rc;
 
-use shared::resp::{RequestBatch, RequestLimits, RequestScanner};
-
+pub(crate) use self::recovered::Recovered;
+use self::recovered::{frames, recover};
 use crate::buffers::Buffers;
 use crate::pipe::parcel::{Parcel, Target};
 
@@ -82,15 +85,14 @@ pub(crate) struct Line {
     requests: usize,
 }
 
-/// A parcel taken out of a line, with its bytes.
-#[derive(Debug)]
-pub(crate) struct Recovered {
-    /// What it is.
-    pub(crate) parcel: Parcel,
-    /// Its requests.
-    pub(crate) bytes: Vec<u8>,
-    /// Whether any of its bytes was handed to the kernel: then nobody knows whether the node has executed it.
-    pub(crate) sent: bool,
+/// Where a parcel of which not all was sent was cut.
+enum Cut {
+    /// Nowhere: all of its requests have begun, or they are one.
+    Nowhere,
+    /// In two; the first was sent, at least in part.
+    Within,
+    /// At this offset of its chunk, behind requests that are answered.
+    AtAnswers(usize),
 }
 
 impl Line {
@@ -282,16 +284,24 @@ impl Line {
         }
     }
 
-    /// Takes out all parcels of which no byte was sent.
+    /// Takes out all requests of which no byte was sent; of what is one, none if some was.
     #[cold]
     pub(crate) fn take_unsent(&mut self) -> Vec<Recovered> {
         let sent_chunks = self.chunks.iter().take(self.sending);
         let mut before: usize = sent_chunks.map(|chunk| chunk.parcels as usize).sum();
         let mut sent = self.sent;
         for at in self.sending..self.chunks.len() {
-            let (parcels, mut offset) = (self.chunks[at].parcels, self.chunks[at].passed);
+            let (mut parcels, mut offset) = (self.chunks[at].parcels, self.chunks[at].passed);
             let mut stays = 0;
             while stays < parcels && offset < sent {
+                match self.cut(at, before, offset, sent) {
+                    Cut::Nowhere => {}
+                    Cut::Within => parcels += 1,
+                    Cut::AtAnswers(end) => {
+                        offset = end;
+                        break;
+                    }
+                }
                 offset += self.parcels[before].bytes;
                 before += 1;
                 stays += 1;
@@ -302,6 +312,36 @@ impl Line {
             sent = 0;
         }
         Vec::new()
+    }
+
+    /// Cuts the parcel at this place, which lies at `offset` of chunk `at`, behind the last of its requests that begins before `sent`.
+    fn cut(&mut self, at: usize, place: usize, offset: usize, sent: usize) -> Cut {
+        let parcel = self.parcels[place];
+        if offset + parcel.bytes <= sent || parcel.count == 1 || parcel.is_indivisible {
+            return Cut::Nowhere;
+        }
+        let chunk = &mut self.chunks[at];
+        let frames = frames(&chunk.bytes.as_slice()[offset..][..parcel.bytes]);
+        let begun = frames.partition_point(|frame| offset + frame.start < sent);
+        let (Some(next), Some(stays)) = (
+            frames.get(begun),
+            begun.checked_sub(parcel.answered as usize),
+        ) else {
+            return Cut::Nowhere;
+        };
+        let stays = u32::try_from(stays).unwrap_or(u32::MAX);
+        let rest = parcel.piece(stays, parcel.count - stays, parcel.bytes - next.start);
+        if stays == 0 {
+            // All that was sent of it is answered.
+            chunk.passed = offset + next.start;
+            self.parcels[place] = rest;
+            return Cut::AtAnswers(chunk.passed);
+        }
+        chunk.parcels += 1;
+        self.parcels[place].count = stays;
+        self.parcels[place].bytes = next.start;
+        self.parcels.insert(place + 1, rest);
+        Cut::Within
     }
 
     /// Takes out what begins at `offset` of chunk `at`, of which `stays` parcels stay, `before` in all.
@@ -390,71 +430,6 @@ impl Line {
         }
     }
 }
-
-/// A parcel that leaves its line, of whose bytes the first `sent` were: without the requests that were answered, and in two where only some were sent.
-fn recover(parcel: Parcel, bytes: Vec<u8>, sent: usize, taken: &mut Vec<Recovered>) {
-    let is_sent = sent > 0;
-    let is_whole = sent == 0 || sent >= bytes.len();
-    if parcel.is_indivisible || (parcel.answered == 0 && (is_whole || parcel.count == 1)) {
-        taken.push(Recovered {
-            parcel,
-            bytes,
-            sent: is_sent,
-        });
-        return;
-    }
-    let frames = &frames(&bytes)[parcel.answered as usize..];
-    let begun = frames.iter().take_while(|frame| frame.start < sent).count();
-    let mut skipped = 0;
-    for (piece, is_sent) in [(&frames[..begun], true), (&frames[begun..], false)] {
-        if let ([first, ..], [.., last]) = (piece, piece) {
-            let bytes = bytes[first.start..last.end].to_vec();
-            let count = u32::try_from(piece.len()).unwrap_or(u32::MAX);
-            taken.push(Recovered {
-                parcel: parcel.piece(skipped, count, bytes.len()),
-                bytes,
-                sent: is_sent,
-            });
-            skipped += count;
-        }
-    }
-}
-
-impl Recovered {
-    /// Each request as a parcel of its own, unless they are one.
-    #[cold]
-    pub(crate) fn into_requests(self) -> Vec<Self> {
-        if self.parcel.count == 1 || self.parcel.is_indivisible {
-            return vec![self];
-        }
-        let single = |(place, frame): (u32, Range<usize>)| Self {
-            parcel: self.parcel.piece(place, 1, frame.len()),
-            bytes: self.bytes[frame].to_vec(),
-            sent: self.sent,
-        };
-        (0..).zip(frames(&self.bytes)).map(single).collect()
-    }
-}
-
-/// Where the requests of a run lie.
-fn frames(bytes: &[u8]) -> Vec<Range<usize>> {
-    let mut bytes = bytes.to_vec();
-    let mut batch = RequestBatch::default();
-    let scanned = RequestScanner::new(OWN_LIMITS).scan(&mut bytes, &mut batch, usize::MAX);
-    assert!(
-        scanned.is_ok(),
-        "parcels hold whole requests that were scanned before"
-    );
-    let frame = |request: &shared::resp::Request| request.start as usize..request.end as usize;
-    batch.requests().iter().map(frame).collect()
-}
-
-/// What is in a line has passed its client's limits already.
-const OWN_LIMITS: RequestLimits = RequestLimits {
-    bulk_bytes: u32::MAX,
-    args: u32::MAX,
-    ..RequestLimits::AUTHENTICATED
-};
 
 #[cfg(test)]
 mod tests;

@@ -50,6 +50,8 @@ pub(crate) struct Rounds {
     most_keys: usize,
     /// The client has got the beginning of the reply.
     is_flowing: bool,
+    /// The next round is not sent because the client has not taken enough.
+    waits_for_client: bool,
 }
 
 /// What all rounds up to now come to.
@@ -90,7 +92,18 @@ impl Rounds {
             gathered: Gathered::Whole(Bytes::new()),
             most_keys: first_keys(spec),
             is_flowing: false,
+            waits_for_client: false,
         }
+    }
+
+    /// The next round waits for the client to take what there is.
+    pub(crate) fn wait_for_client(&mut self) {
+        self.waits_for_client = true;
+    }
+
+    /// Whether it had to since this was last asked.
+    pub(crate) fn has_waited_for_client(&mut self) -> bool {
+        std::mem::take(&mut self.waits_for_client)
     }
 
     /// Whether an answer is to come before there is anything to do.
