@@ -175,7 +175,7 @@ fn a_wrong_setting_is_78_and_all_of_them_are_told() {
     check(
         "up --node maxmemry=1gb",
         78,
-        "switchyard: --maxmemry: there is no such setting of the node; did you mean \"maxmemory\"?\n",
+        "switchyard: --node maxmemry: there is no such setting of the node; did you mean \"maxmemory\"?\n",
     );
     let output = command("node")
         .env("SWITCHYARD_NODE_MAXMEMRY", "1")
