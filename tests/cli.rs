@@ -301,7 +301,7 @@ fn what_is_wrong_with_a_certificate_or_its_key_is_told_apart() {
         "cert.pem",
         "other.pem",
         78,
-        "the certificate in FOLDER/cert.pem cannot be used with the key in FOLDER/other.pem: keys may not be consistent: KeyMismatch",
+        "the certificate in FOLDER/cert.pem was made for another key than that in FOLDER/other.pem; name the two that were made together",
     );
 }
 
