@@ -36,6 +36,9 @@ pub(crate) struct Arguments {
     pub(crate) log: LogArguments,
 }
 
+/// Where `--help` shows what every command takes: it would stand between a command's own flags otherwise.
+const BEHIND_ALL_OTHERS: usize = 900;
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct LogArguments {
@@ -43,6 +46,7 @@ pub(crate) struct LogArguments {
     #[arg(
         long,
         global = true,
+        display_order = BEHIND_ALL_OTHERS,
         env = "SWITCHYARD_LOG",
         value_name = "LEVELS",
         default_value = "info"
@@ -53,6 +57,7 @@ pub(crate) struct LogArguments {
     #[arg(
         long,
         global = true,
+        display_order = BEHIND_ALL_OTHERS,
         env = "SWITCHYARD_LOG_FORMAT",
         value_name = "FORMAT",
         default_value = "text"
@@ -112,7 +117,7 @@ pub(crate) struct UpArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub(crate) followers: u16,
 
-    /// Threads of the proxy, 1 to 1024 [default: one per core].
+    /// Threads of the proxy, at most 1024; 0 takes one per core [default: 0].
     #[arg(long, value_name = "NUMBER")]
     pub(crate) threads: Option<String>,
 
@@ -370,7 +375,7 @@ impl UpArguments {
         ];
         for (server, settings) in all {
             for (place, (name, value)) in settings.iter().enumerate() {
-                let given = format!("--{server} {name}={value}");
+                let given = format!("--{server} {}", shown(server, name, value));
                 let own = OWN_SETTINGS
                     .iter()
                     .find(|(of, setting, _)| *of == server && setting == name);
@@ -420,6 +425,18 @@ impl UpArguments {
         flags.extend(named("threads", self.threads.as_deref()));
         flags.extend(named("admin", self.admin.as_deref()));
         flags
+    }
+}
+
+/// A setting as it was given, but for a password, which is not said again.
+fn shown(server: &str, name: &str, value: &str) -> String {
+    let setting = match server {
+        "node" => NodeConfig::find(name),
+        _ => ProxyConfig::find(name),
+    };
+    match setting {
+        Some(setting) if setting.secret => name.to_owned(),
+        _ => format!("{name}={value}"),
     }
 }
 

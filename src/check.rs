@@ -6,7 +6,7 @@ use crate::args::CheckArguments;
 use crate::say;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use shared::config::{Secret, read_file};
 use shared::resp::{Frame, ReplyError, decode, encode_request};
 use shared::topology::Address;
@@ -20,6 +20,9 @@ use switchyard::Failure;
 /// Longest reply that is waited for: an error is a line of text, and `+PONG` is shorter still.
 const MOST_REPLY_BYTES: usize = 4096;
 
+/// What the library calls a certificate that may sign others and is shown as a server's own.
+const AUTHORITY_AS_SERVER: &str = "CaUsedAsEndEntity";
+
 /// Why a server does not pass.
 #[derive(Debug, thiserror::Error)]
 enum Unwell {
@@ -27,6 +30,8 @@ enum Unwell {
     Connect(#[source] io::Error),
     #[error("the connection broke")]
     Broken(#[source] io::Error),
+    #[error("its certificate is not trusted: {0}")]
+    Untrusted(String),
     #[error("it closed the connection without a reply")]
     Closed,
     #[error("it does not speak the Redis protocol")]
@@ -128,11 +133,11 @@ fn call(
 ) -> Result<Frame, Unwell> {
     let mut request = Vec::new();
     encode_request(&mut request, words);
-    stream.write_all(&request).map_err(Unwell::Broken)?;
+    stream.write_all(&request).map_err(broken)?;
     let mut reply = Vec::new();
     let mut chunk = [0; 512];
     while reply.len() < MOST_REPLY_BYTES {
-        let count = stream.read(&mut chunk).map_err(Unwell::Broken)?;
+        let count = stream.read(&mut chunk).map_err(broken)?;
         if count == 0 {
             return Err(Unwell::Closed);
         }
@@ -147,6 +152,24 @@ fn call(
         }
     }
     Err(Unwell::OtherReply)
+}
+
+/// Why nothing more comes over a connection. What a person can mend, the certificate, is said in words.
+fn broken(error: io::Error) -> Unwell {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::InvalidCertificate(reason)) = tls else {
+        return Unwell::Broken(error);
+    };
+    Unwell::Untrusted(match reason {
+        // The other key of two of the same name, as when a certificate was made anew.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => "none of those in --tls-ca-file has signed it".to_owned(),
+        CertificateError::Other(other) if other.to_string() == AUTHORITY_AS_SERVER => {
+            "it is an authority's (CA:TRUE), and shown as a server's; make it anew with basicConstraints=critical,CA:FALSE".to_owned()
+        }
+        other => other.to_string(),
+    })
 }
 
 /// Trusts the certificates in `file` and nobody else.

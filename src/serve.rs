@@ -5,7 +5,7 @@ use crate::{answer, say};
 use node::Start;
 use proxy::Proxy;
 use shared::config::{
-    ByteCount, LoadError, NodeConfig, ProxyConfig, Settings, Sources, load, render,
+    ByteCount, LoadError, NodeConfig, Origin, ProxyConfig, Settings, Sources, load, render,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -107,8 +107,10 @@ pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Fail
 /// The settings of nodes and proxy, or the problems of both.
 fn plan(arguments: &UpArguments) -> Result<ClusterPlan, Failure> {
     let sources = |flags| Sources::of_process(arguments.config.clone(), flags).shared();
-    let node = load::<NodeConfig>(&sources(arguments.node_flags()));
-    let proxy = load::<ProxyConfig>(&sources(arguments.proxy_flags()));
+    let node = load::<NodeConfig>(&sources(arguments.node_flags()))
+        .map_err(|error| as_given("node", &arguments.node_settings, error));
+    let proxy = load::<ProxyConfig>(&sources(arguments.proxy_flags()))
+        .map_err(|error| as_given("proxy", &arguments.proxy_settings, error));
     match (node, proxy) {
         (Ok(mut node), Ok(proxy)) => {
             if arguments.says_of_proxy("databases") && proxy.databases > node.databases {
@@ -132,6 +134,20 @@ fn plan(arguments: &UpArguments) -> Result<ClusterPlan, Failure> {
             Err(LoadError::Problems(node.merged(proxy)).into())
         }
         (Err(error), _) | (_, Err(error)) => Err(error.into()),
+    }
+}
+
+/// What is wrong, named as it was written: a setting that came by `--node NAME=VALUE` is no flag of its own.
+fn as_given(server: &str, settings: &[(String, String)], error: LoadError) -> LoadError {
+    let name = |origin| match origin {
+        Origin::Flag(name) if settings.iter().any(|(given, _)| *given == name) => {
+            Origin::Flag(format!("{server} {name}"))
+        }
+        other => other,
+    };
+    match error {
+        LoadError::Problems(problems) => LoadError::Problems(problems.named(name)),
+        other => other,
     }
 }
 

@@ -175,7 +175,7 @@ fn a_wrong_setting_is_78_and_all_of_them_are_told() {
     check(
         "up --node maxmemry=1gb",
         78,
-        "switchyard: --maxmemry: there is no such setting of the node; did you mean \"maxmemory\"?\n",
+        "switchyard: --node maxmemry: there is no such setting of the node; did you mean \"maxmemory\"?\n",
     );
     let output = command("node")
         .env("SWITCHYARD_NODE_MAXMEMRY", "1")
@@ -301,7 +301,7 @@ fn what_is_wrong_with_a_certificate_or_its_key_is_told_apart() {
         "cert.pem",
         "other.pem",
         78,
-        "the certificate in FOLDER/cert.pem cannot be used with the key in FOLDER/other.pem: keys may not be consistent: KeyMismatch",
+        "the certificate in FOLDER/cert.pem was made for another key than that in FOLDER/other.pem; name the two that were made together",
     );
 }
 

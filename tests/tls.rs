@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
@@ -31,6 +32,16 @@ fn write_certificate(folder: &Path) -> CertificateDer<'static> {
     fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).expect("written");
     fs::write(folder.join("certificate.pem"), made.cert.pem()).expect("written");
     made.cert.der().clone()
+}
+
+/// A certificate that may sign others, in the place of the one for localhost.
+fn write_authority(folder: &Path) {
+    let mut made = CertificateParams::new(["localhost".to_owned()]).expect("names");
+    made.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = made.self_signed(&key).expect("a certificate");
+    fs::write(folder.join("key.pem"), key.serialize_pem()).expect("written");
+    fs::write(folder.join("certificate.pem"), certificate.pem()).expect("written");
 }
 
 fn start() -> TlsProxy {
@@ -114,7 +125,7 @@ fn check_asks_over_tls_and_trusts_only_whom_it_is_told_to() {
     let file = |name: &str| system.files.path().join(name);
     let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
     fs::write(file("stranger.pem"), stranger.cert.pem()).expect("written");
-    let check = |ca: &str, name: &str, code: i32, words: &str| {
+    let ask = |ca: &str, name: &str| {
         let output = Command::new(SWITCHYARD)
             .args(["check", &system.tls_address.to_string()])
             .arg("--tls-ca-file")
@@ -123,13 +134,29 @@ fn check_asks_over_tls_and_trusts_only_whom_it_is_told_to() {
             .output()
             .expect("the binary runs");
         let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{said}");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    };
+    let check = |ca: &str, name: &str, code: i32, words: &str| {
+        let (status, said) = ask(ca, name);
+        assert_eq!(status, Some(code), "{said}");
         assert!(said.contains(words), "{said}");
     };
     check("certificate.pem", "localhost", 0, ": PONG\n");
     check("certificate.pem", "elsewhere", 69, "not valid for name");
-    check("stranger.pem", "localhost", 69, "invalid peer certificate");
+    let unsigned = "its certificate is not trusted: none of those in --tls-ca-file has signed it";
+    check("stranger.pem", "localhost", 69, unsigned);
+    // As `openssl req -x509` makes one that nobody told what it is for.
+    let authority = "its certificate is not trusted: it is an authority's (CA:TRUE), and shown as a server's; \
+                     make it anew with basicConstraints=critical,CA:FALSE\n";
+    write_authority(system.files.path());
+    system.proxy.hang_up();
+    eventually("check says what is wrong with an authority's", || {
+        let (status, said) = ask("certificate.pem", "localhost");
+        status == Some(69) && said.contains(authority)
+    });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use pingora_core::tls::{ServerConfig, TlsAcceptor, load_certs_and_key_files};
+use pingora_core::tls::{RusTlsError, ServerConfig, TlsAcceptor, load_certs_and_key_files};
 use shared::config::{FileError, ProxyConfig, read_file};
 use tokio::net::TcpStream;
 
@@ -48,7 +48,15 @@ pub enum TlsError {
     /// `tls-key-file` holds a key that only its password opens.
     #[error("{file}: the private key is encrypted, and nobody is there to type its password; write it without one, readable for this user alone: (umask 077; openssl pkey -in {file} -out plain-key.pem)", file = .0.display())]
     EncryptedKey(PathBuf),
-    /// The certificate and the key do not fit each other, or not into TLS.
+    /// The certificate and the key are of two pairs.
+    #[error("the certificate in {} was made for another key than that in {}; name the two that were made together", certificate.display(), key.display())]
+    Apart {
+        /// The file of the certificate chain.
+        certificate: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+    },
+    /// The certificate or the key does not fit into TLS.
     #[error("the certificate in {} cannot be used with the key in {}: {reason}", certificate.display(), key.display())]
     Refused {
         /// The file of the certificate chain.
@@ -166,10 +174,16 @@ impl Pair {
         ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(chain, private_key)
-            .map_err(|error| TlsError::Refused {
-                certificate: certificate.clone(),
-                key: key.clone(),
-                reason: error.to_string(),
+            .map_err(|error| match error {
+                RusTlsError::InconsistentKeys(_) => TlsError::Apart {
+                    certificate: certificate.clone(),
+                    key: key.clone(),
+                },
+                other => TlsError::Refused {
+                    certificate: certificate.clone(),
+                    key: key.clone(),
+                    reason: other.to_string(),
+                },
             })
     }
 }

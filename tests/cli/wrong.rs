@@ -106,7 +106,7 @@ const LINES: &[(&str, i32, &str)] = &[
     (
         "up --proxy node-password=x",
         64,
-        "--proxy node-password=x: it is the nodes' own password; set that with --node requirepass=PASSWORD",
+        "--proxy node-password: it is the nodes' own password; set that with --node requirepass=PASSWORD",
     ),
     (
         "up --maxmemory 2gb --node maxmemory=1gb",
@@ -119,6 +119,21 @@ const LINES: &[(&str, i32, &str)] = &[
         "--node hz=2: hz is given twice; leave one out",
     ),
     (
+        "up --node requirepass=one --node requirepass=two",
+        64,
+        "--node requirepass: requirepass is given twice; leave one out",
+    ),
+    (
+        "up --node foo=1 --proxy timeout=abc",
+        78,
+        "--node foo: there is no such setting of the node\n--proxy timeout: \"abc\" is not a duration; write a whole number of seconds, or one with ns, us, ms, s, m, h or d, as in \"250ms\"",
+    ),
+    (
+        "up --listen 6379",
+        78,
+        "--listen: \"6379\" is not an address; write host:port, as in \"127.0.0.1:6379\", or \"off\"",
+    ),
+    (
         "up --proxy databases=32",
         64,
         "--proxy databases=32: the nodes have 16; give them as many with --node databases=32",
@@ -126,7 +141,7 @@ const LINES: &[(&str, i32, &str)] = &[
     (
         "up --proxy tls-cert-file=cert.pem",
         78,
-        "--tls-cert-file: tls-cert-file without tls-listen: nobody would be shown it; set tls-listen to HOST:PORT",
+        "--proxy tls-cert-file: tls-cert-file without tls-listen: nobody would be shown it; set tls-listen to HOST:PORT",
     ),
     (
         "node --timeout 5x",

@@ -83,6 +83,15 @@ impl Problems {
         self
     }
 
+    /// The problems, with other names for where they come from.
+    #[must_use]
+    pub fn named(mut self, name: impl Fn(Origin) -> Origin) -> Self {
+        for problem in &mut self.0 {
+            problem.origin = name(problem.origin.clone());
+        }
+        self
+    }
+
     /// Notes all of these.
     pub fn extend(&mut self, others: Self) {
         self.0.extend(others.0);
