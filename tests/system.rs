@@ -9,6 +9,7 @@
 //! - [`fan_out`]: commands over several shards answer as one server would; walks miss no key.
 //! - [`many_keys`]: one command over very many keys is one to others, who are served meanwhile.
 //! - [`topology_swap`]: the topology changes and nodes die under load; no reply is lost, doubled or out of order.
+//! - [`random_clients`]: random clients against a model of what they may see, while nodes stop, die and exchange slots.
 //! - [`failure`]: a node that is down or silent fails its own keys alone, in time, and heals.
 //! - [`hostile`]: whatever a client or a node sends, no crash, bounded memory, everybody else is served.
 //! - [`idle`]: ten thousand silent clients, limits on clients.
@@ -40,6 +41,7 @@ mod local_cluster;
 mod many_keys;
 mod maxmemory;
 mod pipelining;
+mod random_clients;
 mod routing;
 mod shutdown;
 mod support;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::support::eventually::{eventually, pause};
-use crate::support::servers::start_node;
+use crate::support::servers::{Cluster, start_node};
 use crate::support::{Client, Reply, encode};
 
 /// Sends everything, reads nothing before all of it has been taken.
@@ -186,4 +186,26 @@ fn limits_follow_the_state_at_each_request() {
         refused.error_text().as_deref(),
         Some("ERR Protocol error: invalid bulk length")
     );
+}
+
+#[test]
+fn what_changes_a_session_is_never_refused_for_its_deadline() {
+    let cluster = Cluster::start_with(1, &[], &["--request-deadline", "100ms"]);
+    let mut operator = cluster.connect();
+    let mut client = cluster.connect();
+    client.call_words("SELECT 1");
+    let pause = operator.call_words("CLIENT PAUSE 1000 ALL");
+    assert_eq!(pause, Reply::ok());
+    let mut bytes = encode(&["SELECT", "3"]);
+    bytes.extend(encode(&["GET", "a"]));
+    bytes.extend(encode(&["HELLO", "3"]));
+    client.send(&bytes).expect("sent");
+    // Were it refused, what follows would be carried out in the database before.
+    assert_eq!(client.receive().expect("a reply"), Reply::ok());
+    // Its own deadline is over as well; it may be in time still, and changes nothing.
+    client.receive().expect("a reply");
+    let hello = client.receive().expect("a reply");
+    assert!(matches!(hello, Reply::Map(_)), "{hello:?}");
+    let info = client.call_words("CLIENT INFO").text();
+    assert!(info.contains(" db=3 "), "{info}");
 }

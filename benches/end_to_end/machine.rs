@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::support::thread_times::{ThreadTimes, read_times, thread_times};
+
 /// CPU on which servers run.
 pub(crate) const SERVER_CPU: &str = "0";
 
@@ -31,42 +33,7 @@ pub(crate) fn cpu_nanoseconds(pids: &[u32]) -> u64 {
     thread_times(pids).iter().map(|times| times.used_ns).sum()
 }
 
-/// What the scheduler has granted to a thread since it began.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ThreadTimes {
-    /// Its number.
-    pub(crate) thread: u32,
-    /// Nanoseconds of CPU time, user and system.
-    pub(crate) used_ns: u64,
-    /// Nanoseconds for which it could have run, but others did.
-    pub(crate) queued_ns: u64,
-}
-
-/// The times of each thread of these processes.
-pub(crate) fn thread_times(pids: &[u32]) -> Vec<ThreadTimes> {
-    let tasks = |pid: &u32| fs::read_dir(format!("/proc/{pid}/task")).ok();
-    let times = |task: fs::DirEntry| {
-        let number = task.file_name().to_str()?.parse().ok()?;
-        read_times(number, &task.path().join("schedstat"))
-    };
-    pids.iter()
-        .filter_map(tasks)
-        .flatten()
-        .filter_map(|task| times(task.ok()?))
-        .collect()
-}
-
 /// The times of the thread that asks.
 pub(crate) fn own_times() -> ThreadTimes {
     read_times(0, Path::new("/proc/thread-self/schedstat")).unwrap_or_default()
-}
-
-fn read_times(thread: u32, schedstat: &Path) -> Option<ThreadTimes> {
-    let text = fs::read_to_string(schedstat).ok()?;
-    let mut numbers = text.split_whitespace().map(str::parse);
-    Some(ThreadTimes {
-        thread,
-        used_ns: numbers.next()?.ok()?,
-        queued_ns: numbers.next()?.ok()?,
-    })
 }

@@ -8,6 +8,7 @@ pub(crate) mod fault;
 pub(crate) mod redis_server;
 pub(crate) mod reply;
 pub(crate) mod servers;
+pub(crate) mod thread_times;
 
 pub(crate) use client::{Client, encode};
 pub(crate) use reply::Reply;

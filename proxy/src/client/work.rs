@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use shared::clock::Reading;
 use shared::command::Retry;
-use shared::resp::RequestBatch;
+use shared::resp::{Args, RequestBatch};
 
 use crate::pipe::set::PipeNumber;
 use crate::route::split::Search;
@@ -64,6 +64,12 @@ impl Held {
     /// Bytes that are kept.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() + self.ahead.len()
+    }
+
+    /// The first request that has not begun.
+    pub(crate) fn first(&self) -> Option<Args<'_>> {
+        let request = self.batch.requests().get(self.next)?;
+        Some(self.batch.args(&self.bytes, request))
     }
 
     /// What has not begun never will.

@@ -25,7 +25,7 @@ use shared::clock::Clock;
 use shared::command::CommandSpec;
 use shared::resp::{Args, Protocol, Request, RequestBatch};
 
-pub(crate) use self::turn::TURN_NS;
+pub(crate) use self::turn::{TURN_NS, has_deadline};
 
 use self::here::Question;
 use self::receivers::Receivers;

@@ -311,7 +311,7 @@ impl<'a> Turn<'a> {
             Some(Hold::All) => true,
         };
         if is_held {
-            return self.wait_for_end_of_pause();
+            return self.wait_for_end_of_pause(spec);
         }
         if spec.quiet != Quiet::Never && self.missing() > 0 {
             return self.put_off(Step::Wait(WaitsFor::Replies(0)));
@@ -367,15 +367,21 @@ impl<'a> Turn<'a> {
         step
     }
 
-    /// Commands wait for the end of a pause, but not longer than their deadline.
-    fn wait_for_end_of_pause(&mut self) -> Step {
+    /// Commands wait for the end of a pause, but not longer than their deadline if they have one.
+    fn wait_for_end_of_pause(&mut self, spec: &CommandSpec) -> Step {
         let deadline = self.exchange.proxy.config.request_deadline.as_nanos();
         let waited = self.exchange.receivers.stopwatch.since_ns(self.read);
-        if deadline > 0 && u128::from(waited) >= deadline {
+        if has_deadline(spec) && deadline > 0 && u128::from(waited) >= deadline {
             return self.answer_error(&ErrorReply::Text(PAUSED_TOO_LONG.into()));
         }
         self.put_off(Step::Wait(WaitsFor::Pause))
     }
+}
+
+/// Whether a command fails when its deadline is over. What is answered here never does: where SELECT or RESET failed, the commands behind them in the same
+/// write would be carried out in another state than their client believes.
+pub(crate) fn has_deadline(spec: &CommandSpec) -> bool {
+    spec.route != Route::Local
 }
 
 /// What is said to a command whose deadline is over before the pause is.

@@ -9,6 +9,8 @@ use shared::throttle::Throttle;
 
 use super::ProxyThread;
 use crate::client::Work;
+use crate::request::has_deadline;
+use crate::route;
 use crate::slab::Key;
 
 /// How often deadlines are looked at.
@@ -45,7 +47,7 @@ impl ProxyThread {
         self.wake_flusher();
     }
 
-    /// Requests wait for the end of a pause, but not longer than their deadline.
+    /// Requests wait for the end of a pause, but not longer than their deadline; those that have none stay.
     fn tick_paused(&mut self) {
         let deadline = self.exchange.proxy.config.request_deadline;
         if deadline.is_zero() || self.exchange.paused().is_empty() {
@@ -55,6 +57,9 @@ impl ProxyThread {
         let is_late = |key: &Key| match self.client(*key).map(|client| &client.work) {
             Some(Work::Waiting(held)) => {
                 u128::from(stopwatch.since_ns(held.read)) >= deadline.as_nanos()
+                    && held
+                        .first()
+                        .is_none_or(|args| route::resolve(args).is_ok_and(has_deadline))
             }
             _ => false,
         };

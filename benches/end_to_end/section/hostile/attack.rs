@@ -17,7 +17,7 @@ pub(super) struct Attack {
     pub(super) run: fn(SocketAddr),
 }
 
-/// All of them, and none.
+/// Those by number and form, and none.
 pub(super) const ALL: &[Attack] = &[
     Attack {
         name: "nobody attacks",
@@ -77,7 +77,7 @@ pub(super) const ALL: &[Attack] = &[
 const CROWD: usize = 9_900;
 
 /// Reads until the server closes, or has sent `enough` bytes.
-fn read_away(mut socket: &TcpStream, enough: usize) {
+pub(super) fn read_away(mut socket: &TcpStream, enough: usize) {
     let mut buffer = vec![0; 256 * 1024];
     let mut seen = 0;
     while seen < enough {
@@ -89,7 +89,7 @@ fn read_away(mut socket: &TcpStream, enough: usize) {
 }
 
 /// Sends what may be refused before its end.
-fn throw(address: SocketAddr, bytes: &[u8]) {
+pub(super) fn throw(address: SocketAddr, bytes: &[u8]) {
     let client = Client::connect(address);
     // The server may close at any time: that is one of the answers.
     drop(client.socket().write_all(bytes));
@@ -137,7 +137,7 @@ fn with_numbers(name: &str, count: usize, times: usize) -> Vec<u8> {
     bytes
 }
 
-fn call(client: &mut Client, bytes: &[u8]) {
+pub(super) fn call(client: &mut Client, bytes: &[u8]) {
     client.send(bytes).expect("sent");
     client.receive().expect("a reply");
 }

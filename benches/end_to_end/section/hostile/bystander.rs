@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::machine::{ThreadTimes, own_times, thread_times};
+use crate::machine::own_times;
 use crate::peers::Target;
 use crate::support::eventually::Stopwatch;
+use crate::support::thread_times::{ThreadTimes, thread_times};
 use crate::support::{Client, Reply};
 
 /// How long it waited.

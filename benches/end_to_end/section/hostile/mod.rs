@@ -6,13 +6,14 @@
 
 mod attack;
 mod bystander;
+mod lengths;
 
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use self::attack::{ALL, Attack};
+use self::attack::Attack;
 use self::bystander::{Bystander, Waits};
 use crate::Settings;
 use crate::peers::{self, Target};
@@ -36,7 +37,7 @@ pub(super) fn measure(settings: &Settings, table: &mut Table) {
         (true, || peers::proxy(2, &[])),
         (false, peers::redis),
     ];
-    for attack in ALL {
+    for attack in attack::ALL.iter().chain(lengths::ALL) {
         for (is_ours, make) in makers {
             let target = make();
             let seen = under_attack(&target, attack, settings.length);
