@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::facts::ProxyShared;
 use crate::metrics::readiness::{self, Access, Readiness};
 use crate::metrics::thread_report::ThreadReport;
-use crate::metrics::{Cell, ThreadStats};
+use crate::metrics::Cell;
 use crate::orders::Order;
 
 /// A thread that does not answer within this time is left out.
