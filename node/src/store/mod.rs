@@ -52,8 +52,8 @@ pub use keyspace::{ExpectedEntries, Store, Usage};
 pub use slot::{ExpiryChange, Slot};
 pub use upkeep::{EXPIRE_SLICE, Eviction};
 pub use value::{
-    AddRule, Added, Bound, Comparison, Existence, Hash, HashRef, Leaves, Limits, List, ListRef,
-    Position, Put, Set, SetEncoding, SetRef, SortedSet, SortedSetRef,
+    AddRule, Added, Bound, Comparison, Existence, Hash, HashView, Leaves, Limits, List, ListRef,
+    Position, Put, Set, SetEncoding, SetView, SortedSet, SortedSetRef, Texts,
 };
 pub use value::{StringEdit, StringEncoding, StringRef};
 

@@ -1,6 +1,8 @@
 //! [`Hash`]: fields and their values.
 //! Pure.
 
+mod keep;
+
 use super::elements::{Elements, ElementsRef, Position, free_blob};
 use super::leaves::Leaves;
 use super::limits::{FREED_AT_ONCE, Limits};
@@ -14,7 +16,7 @@ pub struct Hash {
 
 /// A hash to be read.
 #[derive(Clone, Copy, Debug)]
-pub struct HashRef<'a> {
+pub struct HashView<'a> {
     elements: ElementsRef<'a, true>,
 }
 
@@ -36,14 +38,6 @@ impl Default for Hash {
 }
 
 impl Hash {
-    /// The hash of a blob that [`Hash::blob`] gave.
-    #[must_use]
-    pub fn from_blob(blob: Vec<u8>) -> Self {
-        Self {
-            elements: Elements::Packed(blob),
-        }
-    }
-
     /// All of it in one blob while it is small, to stand in a key's entry. Whoever drops one calls [`Hash::free_blob`].
     #[must_use]
     pub fn blob(&self) -> Option<&[u8]> {
@@ -56,8 +50,8 @@ impl Hash {
     /// To be read.
     #[inline]
     #[must_use]
-    pub fn view(&self) -> HashRef<'_> {
-        HashRef {
+    pub fn view(&self) -> HashView<'_> {
+        HashView {
             elements: self.elements.view(),
         }
     }
@@ -101,7 +95,7 @@ impl Hash {
     }
 }
 
-impl<'a> HashRef<'a> {
+impl<'a> HashView<'a> {
     /// The hash of a blob, wherever that lies.
     #[must_use]
     pub fn of_blob(blob: &'a [u8]) -> Self {

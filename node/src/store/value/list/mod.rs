@@ -1,6 +1,7 @@
 //! [`List`]: elements by position.
 //! Pure.
 
+mod keep;
 mod large;
 mod leaf;
 
@@ -48,14 +49,6 @@ impl Default for List {
 }
 
 impl List {
-    /// The list of a blob that [`List::blob`] gave.
-    #[must_use]
-    pub fn from_blob(blob: Vec<u8>) -> Self {
-        Self {
-            form: Form::Packed(blob),
-        }
-    }
-
     /// All of it in one blob while it is small, to stand in a key's entry. Whoever drops one calls [`List::free_blob`].
     #[must_use]
     pub fn blob(&self) -> Option<&[u8]> {

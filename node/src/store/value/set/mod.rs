@@ -3,6 +3,7 @@
 //! Invariant: a set is in the form of integers only while all members are integers and few; it never goes back.
 
 mod integers;
+mod keep;
 
 use super::Limits;
 use super::block::{FIRST_FLAG, count, count32, has_flag, index};
@@ -33,7 +34,7 @@ enum Form {
 
 /// A set to be read.
 #[derive(Clone, Copy, Debug)]
-pub struct SetRef<'a> {
+pub struct SetView<'a> {
     form: FormRef<'a>,
 }
 
@@ -54,24 +55,15 @@ pub enum SetEncoding {
 
 impl Default for Set {
     fn default() -> Self {
+        let mut blob = Vec::new();
+        integers::write_empty(&mut blob, INTEGERS);
         Self {
-            form: Form::Integers(integers::empty(INTEGERS)),
+            form: Form::Integers(blob),
         }
     }
 }
 
 impl Set {
-    /// The set of a blob that [`Set::blob`] gave.
-    #[must_use]
-    pub fn from_blob(blob: Vec<u8>) -> Self {
-        let form = if has_flag(&blob, INTEGERS) {
-            Form::Integers(blob)
-        } else {
-            Form::Elements(Elements::Packed(blob))
-        };
-        Self { form }
-    }
-
     /// All of it in one blob while it is small. A blob of integers may be longer than a key's entry has room for, up to 8 KiB. Whoever drops one calls [`Set::free_blob`].
     #[must_use]
     pub fn blob(&self) -> Option<&[u8]> {
@@ -84,8 +76,8 @@ impl Set {
     /// To be read.
     #[inline]
     #[must_use]
-    pub fn view(&self) -> SetRef<'_> {
-        SetRef {
+    pub fn view(&self) -> SetView<'_> {
+        SetView {
             form: match &self.form {
                 Form::Integers(blob) => FormRef::Integers(blob),
                 Form::Elements(elements) => FormRef::Elements(elements.view()),
@@ -187,7 +179,7 @@ impl Set {
     }
 }
 
-impl<'a> SetRef<'a> {
+impl<'a> SetView<'a> {
     /// The set of a blob, wherever that lies.
     #[must_use]
     pub fn of_blob(blob: &'a [u8]) -> Self {

@@ -1,6 +1,7 @@
 //! Sets against `BTreeSet`, integers and others, small and large.
 
 use super::*;
+use crate::store::value::collection::Collection;
 use std::collections::{BTreeSet, HashMap};
 
 const LIMITS: Limits = Limits {

@@ -1,6 +1,7 @@
 //! [`SortedSet`]: members by score, and by text where scores are equal.
 //! Pure.
 
+mod keep;
 mod large;
 mod leaf;
 mod rule;
@@ -42,14 +43,6 @@ impl Default for SortedSet {
 }
 
 impl SortedSet {
-    /// The sorted set of a blob that [`SortedSet::blob`] gave.
-    #[must_use]
-    pub fn from_blob(blob: Vec<u8>) -> Self {
-        Self {
-            form: Form::Packed(blob),
-        }
-    }
-
     /// All of it in one blob while it is small, to stand in a key's entry. Whoever drops one calls [`SortedSet::free_blob`].
     #[must_use]
     pub fn blob(&self) -> Option<&[u8]> {
