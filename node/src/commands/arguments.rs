@@ -74,6 +74,15 @@ pub(super) fn reply_count(reply: &mut ReplyWriter<'_>, count: usize) {
     reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
 }
 
+/// Refuses to go on with a reply that is longer than any client may have waiting.
+#[inline]
+pub(super) fn check_reply(call: &Call<'_>) -> Result<(), ErrorReply> {
+    if call.reply.position() > call.node.settings.hot.output_limit.most_bytes() {
+        return Err(ErrorReply::ReplyTooLong);
+    }
+    Ok(())
+}
+
 /// What a number that says when a key ends is counted in, and from when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DeadlineForm {

@@ -4,11 +4,14 @@
 
 mod arguments;
 mod bits;
+mod chosen;
 mod client;
 mod connection;
+mod hashes;
 mod key_by_key;
 mod keys;
 mod long_double;
+mod scan_options;
 mod server;
 mod strings;
 #[cfg(test)]
@@ -111,6 +114,7 @@ const GROUPS: &[Group] = &[
     strings::handler,
     keys::handler,
     bits::handler,
+    hashes::handler,
     connection::handler,
     client::handler,
     server::handler,

@@ -65,7 +65,6 @@ impl<'a> Value<'a> {
         self.entry.object().map(|id| self.outside.objects.get(id))
     }
 
-    #[expect(dead_code, reason = "the read faces of collections come next")]
     /// Where a collection's blob and object keep what they refer to.
     #[inline]
     pub(super) fn leaves(self) -> &'a Leaves {

@@ -52,8 +52,9 @@ pub use keyspace::{ExpectedEntries, Store, Usage};
 pub use slot::{ExpiryChange, Slot};
 pub use upkeep::{EXPIRE_SLICE, Eviction};
 pub use value::{
-    AddRule, Added, Bound, Comparison, Existence, Hash, HashView, Leaves, Limits, List, ListRef,
-    Position, Put, Set, SetEncoding, SetView, SortedSet, SortedSetRef, Texts,
+    AddRule, Added, Bound, Comparison, Existence, Hash, HashEdit, HashRef, HashView, Leaves,
+    Limits, List, ListRef, Position, Put, Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView,
+    SortedSet, SortedSetRef, Texts, below, encoding_name,
 };
 pub use value::{StringEdit, StringEncoding, StringRef};
 

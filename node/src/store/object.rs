@@ -93,6 +93,12 @@ impl Objects {
         }
     }
 
+    /// Takes one that no entry ever named, to be freed slice by slice.
+    pub(super) fn give_up(&mut self, object: Box<dyn Large>) {
+        self.bytes += object.own_bytes();
+        self.going.push_back(object);
+    }
+
     /// Frees a slice of what is going; `false` when nothing is.
     pub(super) fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
         let Some(object) = self.going.front_mut() else {

@@ -48,6 +48,23 @@ pub enum ErrorReply {
     /// An argument should have been a 32-bit integer.
     #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
     NotInteger32,
+    /// A count that may be negative, but has no positive counterpart (SRANDMEMBER, HRANDFIELD).
+    #[error(
+        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+    )]
+    CountOutOfRange,
+    /// A count of pairs that would be more words than can be counted (HRANDFIELD WITHVALUES).
+    #[error("ERR value is out of range")]
+    PairsOutOfRange,
+    /// HINCRBY of a value that is none.
+    #[error("ERR hash value is not an integer")]
+    HashValueNotInteger,
+    /// HINCRBYFLOAT of a value that is none.
+    #[error("ERR hash value is not a float")]
+    HashValueNotFloat,
+    /// HINCRBYFLOAT by infinity.
+    #[error("ERR value is NaN or Infinity")]
+    NotFinite,
     /// SCAN and friends.
     #[error("ERR invalid cursor")]
     InvalidCursor,

@@ -101,6 +101,16 @@ impl Database {
         self.outside.objects.remove(id);
     }
 
+    /// Frees an object that no entry ever named, slice by slice.
+    pub(in crate::store) fn give_up(&mut self, object: Box<dyn Large>) {
+        self.outside.objects.give_up(object);
+    }
+
+    /// Where collections keep what they refer to.
+    pub(in crate::store) fn leaves(&self) -> &Leaves {
+        &self.outside.leaves
+    }
+
     /// Where collections keep what they refer to.
     pub(in crate::store) fn leaves_mut(&mut self) -> &mut Leaves {
         &mut self.outside.leaves

@@ -4,12 +4,13 @@
 use super::leaves::{Leaves, Pools};
 use super::limits::Limits;
 use crate::store::content::{Body, Content};
-use crate::store::door::Effects;
+use crate::store::door::{Effects, Wording};
 use crate::store::entry::{Form, Kind};
 use crate::store::key::DbIndex;
 use crate::store::object::Large;
 use crate::store::slot::{Edited, Editing, Slot};
 use crate::store::{StoreFull, Value, WrongType};
+use shared::resp::Args;
 use std::any::Any;
 
 /// A collection to be changed, of whatever size.
@@ -74,6 +75,44 @@ pub(super) fn slot_of<C: Collection>(slot: Slot<'_>) -> Result<Slot<'_>, WrongTy
         None => Ok(slot),
         Some(kind) if kind == C::KIND => Ok(slot),
         Some(_) => Err(WrongType),
+    }
+}
+
+/// What came of an edit that follows a command's arguments, which may have found no room on its way.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// How many elements count, or that there was no room for one.
+    pub(super) result: Result<usize, StoreFull>,
+    /// The arguments that say what was done.
+    arguments: usize,
+}
+
+impl Told {
+    /// All was done; so many elements count.
+    pub(super) fn all(count: usize, args: Args<'_>) -> Self {
+        Self {
+            result: Ok(count),
+            arguments: args.len(),
+        }
+    }
+
+    /// There was no room for the element at argument `at`; they began at `first`.
+    pub(super) fn until(at: usize, first: usize, full: StoreFull) -> Edited<Self> {
+        let told = Self {
+            result: Err(full),
+            arguments: at,
+        };
+        if at == first {
+            Edited::Same(told)
+        } else {
+            Edited::Changed(told)
+        }
+    }
+
+    /// As the client said it, as far as it was done.
+    pub(super) fn tell(&self, effects: &mut Effects, db: DbIndex, args: Args<'_>) {
+        let wording = Wording::Beginning(args, self.arguments);
+        effects.append_worded(db, wording);
     }
 }
 

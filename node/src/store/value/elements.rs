@@ -14,10 +14,18 @@ use super::texts::Texts;
 use crate::store::StoreFull;
 
 /// Where a walk over all elements stands. It holds until the collection changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Position {
     pub(super) leaf: u32,
     pub(super) nth: u32,
+}
+
+impl Position {
+    /// Of the element of this number in a small collection.
+    #[cfg(test)]
+    pub(crate) fn nth(nth: u32) -> Self {
+        Self { leaf: 0, nth }
+    }
 }
 
 /// Set in a blob that is large by name.
@@ -302,14 +310,23 @@ impl<'a, const VALUES: bool> ElementsRef<'a, VALUES> {
         }
     }
 
-    /// An element, each as likely.
-    pub(super) fn random(self, leaves: &'a Leaves, chance: &mut u64) -> Option<Pair<'a>> {
+    /// Where an element stands, each as likely.
+    pub(super) fn random(self, leaves: &Leaves, chance: &mut u64) -> Option<Position> {
         match self {
             Self::Packed(blob) => {
                 let nth = below(chance, count(blob) as u64);
-                packed::pairs::<VALUES>(blob, index(nth)).next()
+                let nth = count32(index(nth));
+                (count(blob) > 0).then_some(Position { leaf: 0, nth })
             }
             Self::Table(large) => large.table.random(leaves, chance),
+        }
+    }
+
+    /// The element at a position.
+    pub(super) fn at(self, leaves: &'a Leaves, position: Position) -> Option<Pair<'a>> {
+        match self {
+            Self::Packed(blob) => packed::pairs::<VALUES>(blob, position.nth as usize).next(),
+            Self::Table(large) => large.table.at(leaves, position),
         }
     }
 

@@ -24,9 +24,9 @@ pub(in crate::store) mod blob;
 mod block;
 mod chance;
 mod codes;
-#[expect(dead_code, reason = "the write faces of collections come next")]
 mod collection;
 mod elements;
+mod encoding;
 mod frame;
 mod hash;
 mod leaves;
@@ -42,13 +42,15 @@ mod table;
 mod texts;
 mod tree;
 
+pub use chance::below;
 pub use elements::Position;
-pub use hash::{Hash, HashView, Put};
+pub use encoding::encoding_name;
+pub use hash::{Hash, HashEdit, HashRef, HashView, Put};
 pub use leaves::Leaves;
 pub(in crate::store) use leaves::Pools;
 pub use limits::Limits;
 pub use list::{List, ListRef};
-pub use set::{Set, SetEncoding, SetView};
+pub use set::{Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView};
 pub use sorted_set::{AddRule, Added, Bound, Comparison, Existence, SortedSet, SortedSetRef};
 pub use string::{StringEdit, StringEncoding, StringRef};
 pub use texts::Texts;

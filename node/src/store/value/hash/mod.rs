@@ -1,7 +1,12 @@
 //! [`Hash`]: fields and their values.
 //! Pure.
 
+mod edit;
 mod keep;
+mod read;
+
+pub use edit::HashEdit;
+pub use read::HashRef;
 
 use super::elements::{Elements, ElementsRef, Position, free_blob};
 use super::leaves::Leaves;
@@ -149,13 +154,18 @@ impl<'a> HashView<'a> {
         })
     }
 
-    /// A field and its value, each field as likely.
-    pub fn random(
+    /// Where a field stands, each as likely.
+    pub fn random(self, leaves: &Leaves, chance: &mut u64) -> Option<Position> {
+        self.elements.random(leaves, chance)
+    }
+
+    /// The field at a position, and its value.
+    pub fn at(
         self,
         leaves: &'a Leaves,
-        chance: &mut u64,
+        position: Position,
     ) -> Option<(StringRef<'a>, StringRef<'a>)> {
-        let pair = self.elements.random(leaves, chance)?;
+        let pair = self.elements.at(leaves, position)?;
         Some((leaves.show(pair.key), leaves.show(pair.value)))
     }
 
