@@ -53,8 +53,9 @@ pub use slot::{ExpiryChange, Slot};
 pub use upkeep::{EXPIRE_SLICE, Eviction};
 pub use value::{
     AddRule, Added, Bound, Comparison, Existence, Hash, HashEdit, HashRef, HashView, Leaves,
-    Limits, List, ListRef, Position, Put, Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView,
-    SortedSet, SortedSetRef, Texts, below, encoding_name,
+    Limits, List, ListEdit, ListEnd, ListRef, ListSide, ListView, MemberList, Position, Put,
+    ScoreEnd, ScoredRef, Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView, SortedSet,
+    SortedSetEdit, SortedSetRef, SortedSetView, Tally, Texts, below, encoding_name,
 };
 pub use value::{StringEdit, StringEncoding, StringRef};
 

@@ -27,6 +27,8 @@ pub enum Wording<'a> {
     Beginning(Args<'a>, usize),
     /// As these words.
     Words(&'a [&'a [u8]]),
+    /// Not at all: the words that told another key's change tell this one as well.
+    Told,
 }
 
 impl Effects {
@@ -38,6 +40,7 @@ impl Effects {
                 self.append(db, &mut args.iter_from(0).take(count));
             }
             Wording::Words(words) => self.append_words(db, words),
+            Wording::Told => {}
         }
     }
 

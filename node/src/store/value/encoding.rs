@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::collection::{Lying, lying};
-use super::{Hash, HashView, Set, SetEncoding, SetView, SortedSet, SortedSetRef, StringEncoding};
+use super::{Hash, HashView, Set, SetEncoding, SetView, SortedSet, SortedSetView, StringEncoding};
 use crate::store::{Kind, Value, WrongType};
 
 /// The name of a value's encoding.
@@ -43,7 +43,7 @@ fn name(value: Value<'_>) -> Result<&'static str, WrongType> {
         }
         Kind::SortedSet => {
             let set = match lying::<SortedSet>(value)? {
-                Lying::Blob(blob) => SortedSetRef::of_blob(blob),
+                Lying::Blob(blob) => SortedSetView::of_blob(blob),
                 Lying::Object(set) => set.view(),
             };
             if set.is_skiplist_by_name() {

@@ -34,6 +34,7 @@ mod limits;
 mod linear;
 mod list;
 mod member_index;
+mod members;
 mod packed;
 mod set;
 mod sorted_set;
@@ -49,8 +50,12 @@ pub use hash::{Hash, HashEdit, HashRef, HashView, Put};
 pub use leaves::Leaves;
 pub(in crate::store) use leaves::Pools;
 pub use limits::Limits;
-pub use list::{List, ListRef};
+pub use list::{List, ListEdit, ListEnd, ListRef, ListSide, ListView};
+pub use members::MemberList;
 pub use set::{Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView};
-pub use sorted_set::{AddRule, Added, Bound, Comparison, Existence, SortedSet, SortedSetRef};
+pub use sorted_set::{
+    AddRule, Added, Bound, Comparison, Existence, ScoreEnd, ScoredRef, SortedSet, SortedSetEdit,
+    SortedSetRef, SortedSetView, Tally,
+};
 pub use string::{StringEdit, StringEncoding, StringRef};
 pub use texts::Texts;

@@ -63,7 +63,7 @@ impl Collection for List {
     }
 
     fn long_bytes(blob: &[u8], leaves: &Leaves) -> u64 {
-        super::ListRef::of_blob(blob).bytes(leaves) - blob.len() as u64
+        super::ListView::of_blob(blob).bytes(leaves) - blob.len() as u64
     }
 
     fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {

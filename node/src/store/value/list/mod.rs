@@ -1,9 +1,14 @@
 //! [`List`]: elements by position.
 //! Pure.
 
+mod edit;
+mod face;
 mod keep;
 mod large;
 mod leaf;
+
+pub use edit::{ListEdit, ListSide};
+pub use face::{ListEnd, ListRef};
 
 use super::Limits;
 use super::block::{count, index};
@@ -27,7 +32,7 @@ enum Form {
 
 /// A list to be read.
 #[derive(Clone, Copy, Debug)]
-pub struct ListRef<'a> {
+pub struct ListView<'a> {
     form: FormRef<'a>,
 }
 
@@ -61,8 +66,8 @@ impl List {
     /// To be read.
     #[inline]
     #[must_use]
-    pub fn view(&self) -> ListRef<'_> {
-        ListRef {
+    pub fn view(&self) -> ListView<'_> {
+        ListView {
             form: match &self.form {
                 Form::Packed(blob) => FormRef::Packed(blob),
                 Form::Large(large) => FormRef::Large(large),
@@ -225,7 +230,7 @@ impl List {
     }
 }
 
-impl<'a> ListRef<'a> {
+impl<'a> ListView<'a> {
     /// The list of a blob, wherever that lies.
     #[must_use]
     pub fn of_blob(blob: &'a [u8]) -> Self {

@@ -1,7 +1,7 @@
 //! How a sorted set is kept by the store: in a blob or as an object.
 //! Pure.
 
-use super::{AddRule, Form, Leaves, Limits, SortedSet, SortedSetRef, leaf};
+use super::{AddRule, Form, Leaves, Limits, SortedSet, SortedSetView, leaf};
 use crate::store::object::Large;
 use crate::store::value::collection::Collection;
 use crate::store::value::elements::COPIED_AT_ONCE;
@@ -63,7 +63,7 @@ impl Collection for SortedSet {
     }
 
     fn long_bytes(blob: &[u8], leaves: &Leaves) -> u64 {
-        SortedSetRef::of_blob(blob).bytes(leaves) - blob.len() as u64
+        SortedSetView::of_blob(blob).bytes(leaves) - blob.len() as u64
     }
 
     fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {

@@ -1,15 +1,21 @@
 //! [`SortedSet`]: members by score, and by text where scores are equal.
 //! Pure.
 
+mod edit;
+mod face;
 mod keep;
 mod large;
 mod leaf;
 mod rule;
+mod scored;
 mod view;
 mod walk;
 
+pub use edit::{SortedSetEdit, Tally};
+pub use face::{ScoreEnd, SortedSetRef};
 pub use rule::{AddRule, Added, Comparison, Existence};
-pub use view::{Bound, SortedSetRef};
+pub use scored::ScoredRef;
+pub use view::{Bound, SortedSetView};
 
 use super::block::{count, index, set_flag};
 use super::codes::Encoded;
@@ -55,8 +61,8 @@ impl SortedSet {
     /// To be read.
     #[inline]
     #[must_use]
-    pub fn view(&self) -> SortedSetRef<'_> {
-        SortedSetRef {
+    pub fn view(&self) -> SortedSetView<'_> {
+        SortedSetView {
             form: match &self.form {
                 Form::Packed(blob) => FormRef::Packed(blob),
                 Form::Large(large) => FormRef::Large(large),
