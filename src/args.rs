@@ -524,7 +524,7 @@ mod tests {
             "switchyard topology init --node 127.0.0.1:1 --force",
             "switchyard check",
             "switchyard check 6379",
-            "switchyard check 127.0.0.1:1 --deadline 3",
+            "switchyard check 127.0.0.1:1 --deadline 3y",
             "switchyard check 127.0.0.1:1 --deadline 0s",
             "switchyard check 127.0.0.1:1 --tls-server-name a",
         ] {

@@ -35,12 +35,11 @@ const PURE_FOLDERS: &[&str] = &[
     "node/src/node_state",
     "node/src/execute",
     "proxy/src/route",
-    "proxy/src/pipe/in_flight.rs",
-    "proxy/src/client/reply_queue",
-    "proxy/src/gather.rs",
-    "proxy/src/hold.rs",
+    "proxy/src/pipe",
+    "proxy/src/client",
+    "proxy/src/here",
+    "proxy/src/request/gather.rs",
     "proxy/src/metrics/readiness.rs",
-    "proxy/src/retry.rs",
 ];
 
 /// What a pure file may not touch: sockets, files, tasks, clocks, dice, the process around it.

@@ -128,7 +128,7 @@ fn the_nodes_of_a_local_cluster_share_their_file() {
             ))
         });
         let mut client = up.connect();
-        let set = client.call_words("CONFIG SET maxmemory 96mb maxmemory-policy allkeys-lru");
+        let set = client.call_words("CONFIG SET maxmemory 288mb maxmemory-policy allkeys-lru");
         assert_eq!(set, Reply::ok());
         assert_eq!(client.call_words("CONFIG REWRITE"), Reply::ok());
         let text = fs::read_to_string(file_in(up.folder())).expect("read");
@@ -269,6 +269,13 @@ fn a_node_works_at_both_ends_of_every_number_that_config_set_takes() {
         }
         for end in ends.iter().flatten() {
             let set = client.call(&["CONFIG", "SET", &name, end]);
+            // What is not there yet is refused with a reason, whatever its range.
+            if set
+                .error_text()
+                .is_some_and(|text| text.ends_with(" yet") || text.contains("no TLS port"))
+            {
+                continue;
+            }
             assert_eq!(set, Reply::ok(), "{name} {end}");
             if name != "maxmemory" {
                 serves(&node);
@@ -292,7 +299,14 @@ fn buffers_beyond_what_offsets_can_count_are_refused() {
         ] {
             let refused = client.call(&["CONFIG", "SET", name, "8gb"]);
             assert!(refused.error_text().is_some(), "{name}: {refused:?}");
-            assert_eq!(client.call(&["CONFIG", "SET", name, most]), Reply::ok());
+            let is_node = server.address == node.address;
+            let set = client.call(&["CONFIG", "SET", name, most]);
+            // A proxy's buffers are its own, and as they were at its start.
+            assert_eq!(
+                set == Reply::ok(),
+                is_node || name == "proto-max-bulk-len",
+                "{set:?}"
+            );
         }
     }
 }

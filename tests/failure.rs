@@ -196,3 +196,53 @@ fn an_overloaded_shard_is_slow_for_its_clients_and_loses_nothing() {
     }
     assert!(seen.into_iter().all(|seen| seen));
 }
+
+#[test]
+fn a_write_that_was_given_up_is_not_applied_after_a_later_one() {
+    let settings = ["--node-deadline", "6s", "--request-deadline", "300ms"];
+    let cluster = Cluster::start_with(1, &[], &settings);
+    let mut client = cluster.connect();
+    for round in 0..5 {
+        let (late, new) = (format!("late{round}"), format!("new{round}"));
+        eventually("the node serves", || {
+            client.call(&["SET", "k", "before"]) == Reply::ok()
+        });
+        cluster.nodes[0].freeze();
+        let watch = Stopwatch::start();
+        // A read fails at its own deadline, not at that of the node besides.
+        let read = client.call(&["GET", "k"]);
+        assert!(
+            watch.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            watch.elapsed()
+        );
+        assert_unavailable(&read, "s0");
+        assert_unavailable(&client.call(&["SET", "k", &late]), "s0");
+        cluster.nodes[0].thaw();
+        eventually("the node serves again", || {
+            client.call(&["SET", "k", &new]) == Reply::ok()
+        });
+        for _ in 0..20 {
+            assert_eq!(client.call(&["GET", "k"]), Reply::bulk(&new));
+            pause(Duration::from_millis(2));
+        }
+    }
+}
+
+#[test]
+fn a_database_that_the_nodes_do_not_have_hurts_only_those_who_ask_for_it() {
+    let cluster = Cluster::start_with(2, &["--databases", "2"], SHORT);
+    let mut client = cluster.connect();
+    let mut bystander = cluster.connect();
+    assert_eq!(client.call(&["SELECT", "5"]), Reply::ok());
+    for command in ["GET x", "SET x 1", "MGET a b c d", "DBSIZE"] {
+        let reply = client.call_words(command);
+        let text = reply.error_text().unwrap_or_default();
+        assert_eq!(text, "ERR DB index is out of range", "{command}");
+        let info = bystander.call_words("INFO proxy").text();
+        assert!(info.contains("shards_reachable:2"), "{info}");
+        assert_eq!(bystander.call(&["SET", "y", "1"]), Reply::ok());
+    }
+    assert_eq!(client.call(&["SELECT", "1"]), Reply::ok());
+    assert_eq!(client.call(&["SET", "x", "1"]), Reply::ok());
+}

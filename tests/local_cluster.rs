@@ -42,12 +42,12 @@ fn maxmemory_is_for_all_nodes_together_unless_it_is_said_per_node() {
     };
     check(
         "--maxmemory 96mb",
-        "33554432",
+        "100663296",
         "96mb in all, 32mb for each of 3 nodes",
     );
     check(
         "--node maxmemory=96mb",
-        "100663296",
+        "301989888",
         "288mb in all, 96mb for each of 3 nodes",
     );
     check("", "0", "no bound, see --maxmemory");

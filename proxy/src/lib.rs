@@ -1,6 +1,17 @@
 //! The stateless proxy: routes clients to nodes over shared, pipelined connections. All it knows can be rebuilt from the topology; it can be killed at any time.
 //! Never imports the node; they meet on the wire.
 //!
+//! # Floors
+//!
+//! ```text
+//!  process    server, acceptor, tls · admin, metrics · facts, counters, pause, orders
+//!  thread     ProxyThread: the runtime, tasks of clients and pipes, flush, ticks, orders; the only place that holds sockets
+//!  request    Exchange: outlets, pipes and what they are routed by; Turn: one client's requests on their way; replies on their way back; opens no socket
+//!  pure ◇     client (work, outlet, reply queue) · pipe (lane, parcel, line, set, reach, retry, verdict) · route · topology::live · slab, buffers
+//! ```
+//!
+//! A floor knows those below it and none above.
+//!
 //! # Threads
 //!
 //! ```text
@@ -17,42 +28,49 @@
 //! # The path of a request
 //!
 //! ```text
-//!  client ──read──► scratch ─► RequestScanner ─► table row ─► keys ─► slot ─► shard        [client::connection, dispatch, route ◇]
+//!  client ──read──► scratch ─► RequestScanner ─► table row ─► keys ─► slot ─► shard        [thread::clients, request::{batch, turn}, route ◇]
 //!                                                                       │
-//!            a place in the client's reply queue is taken ◄─────────────┤                  [client::reply_queue ◇]
-//!            the client's own bytes are appended to the pipe's line ◄───┘                  [pipe::send_queue ◇, pipe::in_flight ◇]
+//!            a place in the client's reply queue is taken ◄─────────────┤                  [client::outlet ◇]
+//!            the client's own bytes are appended to the pipe's line ◄───┘                  [request::forward, pipe::{parcel, line} ◇]
 //!                                             │
-//!               flusher, at the end of the turn: one write per pipe ──────► node           [thread]
+//!               flusher, at the end of the turn: one write per pipe ──────► node           [thread::pipes]
 //!                                                                             │
-//!  client ◄─one write per turn── output ◄─ reply queue ◄─ ReplyScanner ◄──read┘            [pipe::connection, receivers]
+//!  client ◄─one write per turn── output ◄─ reply queue ◄─ ReplyScanner ◄──read┘            [thread::pipes, request::{replies, receivers}]
 //! ```
 //!
-//! Requests that follow each other from one client to one pipe travel as a *run*: one copy, one record of who waits, one copy of the replies. A large run is
-//! handed over in the buffer in which it came. Nothing is decoded, locked or allocated per request on this path. `fan_out` cuts commands over many keys into
-//! parts, `gather` collects them, `route::merge` makes one reply of them; very many keys are taken in rounds (`route::rounds`), each when the one before it is
-//! answered. `here` answers what needs no node, and decides as what the proxy shows itself.
+//! A client is taken out of its place for its turn, and put back behind it; what others need of it meanwhile, its *outlet*, stays where they find it. Requests
+//! that follow each other from one client to one pipe travel as one *parcel*: one copy, one record of who waits, one copy of the replies. A large one is
+//! handed over in the buffer in which it came. Nothing is decoded, locked or allocated per request on this path. `request::fan_out` cuts commands over many
+//! keys into parts, `request::gather` collects them, `route::merge` makes one reply of them; very many keys are taken in rounds (`request::rounds`), each when
+//! the one before it is answered. `here` answers what needs no node, and decides as what the proxy shows itself.
 //!
 //! # States
 //!
 //! ```text
-//!  a request   read ─► held by its client (pause, full line, barrier) ─► in line ─► sent ─► answered
-//!                                                                         │  ▲       │
-//!                              node down beyond its deadline: CLUSTERDOWN ┘  └ a read ┴ a write, connection lost: UNKNOWN   [retry ◇, hold ◇]
+//!  a request   read ─► held by its client (what it waits for: client::work) ─► in line ─► sent ─► answered
+//!                                        newest topology: routed again ◄─────┘  ▲       │
+//!                              node down beyond its deadline: CLUSTERDOWN       └ a read ┴ a write, connection lost: UNKNOWN   [pipe::retry ◇]
+//!                              its own deadline over, from reading it: CLUSTERDOWN or UNKNOWN, wherever it is                  [request::again]
 //!  a pipe      wanted ─► connecting, first words ─► open ─► lost ─► (pause) connecting …    closed when its node left the topology and it is empty
-//!  a client    (TLS) ─► stranger ─► authenticated ─► reading ⇄ stopped (bounds) ─► ending (last replies) ─► gone
+//!  a client    (TLS) ─► stranger ─► authenticated ─► Reading ⇄ Waiting (for …) ─► Ending (last replies) ─► gone
 //! ```
 //!
 //! # What must hold, and where
 //!
-//! - Replies in request order, each exactly once: `client::reply_queue`, whatever `retry` decides.
-//! - Two commands of one client on one key never overtake each other: one pipe per node, database and protocol; a change of any of these waits for the
-//!   replies that are still missing (`dispatch`), and so does a change of the topology.
+//! - Replies in request order, each exactly once: `client::reply_queue`, whatever `pipe::retry` decides; a message between whole replies only.
+//! - Two commands of one client on one key never overtake each other: one pipe per node (as it is fenced) and lane; a change of any of these waits for the
+//!   replies that are still missing (`request::turn`), and so does a change of the topology. A connection that is given up is reset, and cut at the node by
+//!   the first words of the next (`pipe::handshake`).
+//! - What has not been sent is routed by the newest topology, always (`request::again`).
+//! - Whoever waits is registered with what he waits for, and is let go on by it or by the clock, once (`request::waiting`).
+//! - One place says whether a reply is heard (`request::turn`).
 //! - A key that is void stays void: late replies find nobody (`slab`).
-//! - Nobody holds a thread: a turn ends by time, by the bytes written and by the replies that wait (`dispatch`, `client::connection`, `pipe::connection`),
+//! - Nobody holds a thread: a turn ends by time, by the bytes written and by the replies that wait (`request::turn`, `thread::clients`, `thread::pipes`),
 //!   commands over very many keys go on in rounds (`route::rounds`), large values are not copied (`client::received`),
-//!   sockets are closed a few at a time (`departures`), and what is large travels by pipes of its own (`pipe::set`, `Class::Bulk`).
-//! - Bounds, each with a name: reads and requests per turn, input and output per client, requests under way per client, bytes and requests per pipe, clients,
-//!   orders per thread. What happens at each is written beside it; their values are settings of `[proxy]`.
+//!   sockets are closed a few at a time (`thread::departures`), and what is large travels by pipes of its own (`pipe::lane`, `Class::Bulk`).
+//! - Bounds, each with a name: reads and requests per turn, input (also what is sent ahead) and output per client, requests under way per client (fewer as
+//!   their replies are longer: `client::reply_queue`), bytes and requests per pipe, clients, orders per thread. What happens at each is written beside it;
+//!   their values are settings of `[proxy]`.
 //!
 //! Keys of one command must lie in one slot when there are several shards, also if one shard owns both slots, for slots may move. With one shard all is allowed
 //! that a plain Redis allows.
@@ -60,23 +78,19 @@
 //! SLOWLOG is that of the shards, merged by time; LATENCY and MEMORY reports that cannot be added up are the first shard's.
 
 mod admin;
-mod answer;
 mod buffers;
 mod client;
-mod departures;
+mod counters;
 mod dice;
-mod dispatch;
-mod fan_out;
-mod gather;
+mod facts;
 mod here;
-mod hold;
-mod local;
 mod metrics;
+mod orders;
+mod pause;
 mod pipe;
 mod process;
-mod receivers;
 mod reload;
-mod retry;
+mod request;
 mod route;
 mod slab;
 mod thread;

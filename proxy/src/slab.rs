@@ -8,6 +8,14 @@ pub(crate) struct Key {
     generation: u32,
 }
 
+impl Key {
+    /// The place, for those who keep something beside the value.
+    #[inline]
+    pub(crate) fn place(self) -> usize {
+        self.index as usize
+    }
+}
+
 #[derive(Debug)]
 struct Place<T> {
     generation: u32,
@@ -57,22 +65,22 @@ impl<T> Slab<T> {
 
     /// The value of `key`, unless it was removed.
     #[inline]
-    pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        let place = self.places.get(key.index as usize)?;
-        if place.generation != key.generation {
-            return None;
-        }
-        place.value.as_ref()
-    }
-
-    /// The value of `key`, unless it was removed.
-    #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let place = self.places.get_mut(key.index as usize)?;
         if place.generation != key.generation {
             return None;
         }
         place.value.as_mut()
+    }
+
+    /// The value of `key`, which is there.
+    ///
+    /// # Panics
+    /// When it was removed: our mistake.
+    #[inline]
+    pub(crate) fn at_mut(&mut self, key: Key) -> &mut T {
+        self.get_mut(key)
+            .expect("whoever has its turn has not been removed")
     }
 
     /// Takes the value out; its key, and every copy of it, is void from now on.
@@ -120,9 +128,9 @@ mod tests {
         assert_eq!(slab.remove(first), Some("first"));
         let second = slab.insert("second");
         assert_eq!(slab.len(), 1);
-        assert_eq!(slab.get(first), None);
+        assert_eq!(slab.get_mut(first), None);
         assert_eq!(slab.remove(first), None);
-        assert_eq!(slab.get(second), Some(&"second"));
+        assert_eq!(slab.get_mut(second), Some(&mut "second"));
         assert_eq!(slab.keys(), vec![second]);
     }
 }

@@ -17,9 +17,9 @@ use pingora_core::services::Service;
 use tokio::sync::{Mutex, watch};
 
 use self::listener::AdminListener;
+use crate::facts::ProxyShared;
 use crate::metrics::readiness::Readiness;
 use crate::metrics::report;
-use crate::process::ProxyShared;
 
 /// How long what the threads have said is good for: each time costs them some microseconds, and anybody may ask as often as he likes.
 const PAGE_LASTS_MS: u64 = 100;

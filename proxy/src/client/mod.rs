@@ -1,18 +1,56 @@
-//! Clients of one thread.
+//! A client, as far as it is no socket.
+//! Pure.
 //!
-//! - [`stream`]: the socket, plain or TLS. [`connection`]: reading requests, writing replies, and the bounds of both. [`turn`]: what becomes of the bytes read.
-//! - [`received`] ◇: those bytes, and who keeps them.
-//! - [`state`] ◇: what a client has chosen: database, protocol, name. [`reply_queue`] ◇ and [`output`] ◇: its replies, in order.
+//! - [`state`]: what it has told about itself and chosen: database, protocol, name. [`work`]: what it is doing, and what it waits for.
+//! - [`received`]: the bytes it sent, and who keeps them.
+//! - [`outlet`]: its replies, where those who deliver can reach them: [`reply_queue`] in order, [`output`] on their way out.
 
-pub(crate) mod connection;
+pub(crate) mod outlet;
 pub(crate) mod output;
 pub(crate) mod received;
 pub(crate) mod reply_queue;
 pub(crate) mod state;
-pub(crate) mod stream;
-mod turn;
+pub(crate) mod work;
 
-pub(crate) use connection::Client;
+pub(crate) use outlet::{Outlet, OutletLimits};
 pub(crate) use output::ReplyBytes;
 pub(crate) use reply_queue::Source;
 pub(crate) use state::ClientState;
+pub(crate) use work::{Held, WaitsFor, Work};
+
+use shared::resp::RequestScanner;
+use shared::topology::Version;
+
+/// What a thread keeps of a client beside its socket and its outlet. Its turn takes it out of its place.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// What it has chosen.
+    pub(crate) state: ClientState,
+    /// Finds requests.
+    pub(crate) scanner: RequestScanner,
+    /// The beginning of a request; empty for most clients at most times.
+    pub(crate) input: Vec<u8>,
+    /// What it is doing.
+    pub(crate) work: Work,
+    /// The topology by which its requests under way were routed.
+    pub(crate) routed_by: Version,
+}
+
+impl Client {
+    /// Bytes of requests that are kept for it.
+    pub(crate) fn input_bytes(&self) -> usize {
+        let held = match &self.work {
+            Work::Waiting(held) => held.len(),
+            Work::Reading | Work::Ending => 0,
+        };
+        self.input.len() + held
+    }
+
+    /// No more requests are carried out but one that has begun.
+    pub(crate) fn end(&mut self, outlet: &Outlet) {
+        match &mut self.work {
+            Work::Waiting(held) if outlet.rounds.is_some() => held.drop_rest(),
+            work => *work = Work::Ending,
+        }
+    }
+}

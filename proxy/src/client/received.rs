@@ -9,13 +9,16 @@ use shared::resp::RequestScanner;
 /// Requests that follow each other are handed over as they lie when they are at least so many bytes; fewer are copied faster than they are shared.
 const HANDED_OVER_BYTES: usize = 256 * 1024;
 
+/// Bytes of requests that are done with, and are kept before others that are not, as long as these are more.
+const MOST_DONE_BYTES: usize = 256 * 1024;
+
 /// What a turn works on.
 #[derive(Debug)]
 pub(crate) enum Received<'a> {
     /// The thread's buffer for reading.
     Lent(&'a mut [u8]),
-    /// A buffer of the client's own.
-    Own(&'a mut Rc<Vec<u8>>),
+    /// A buffer of the client's own, and what was read behind it while somebody else kept it.
+    Own(&'a mut Rc<Vec<u8>>, &'a mut Vec<u8>),
 }
 
 impl Received<'_> {
@@ -24,7 +27,7 @@ impl Received<'_> {
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Lent(bytes) => bytes,
-            Self::Own(bytes) => bytes,
+            Self::Own(bytes, _) => bytes,
         }
     }
 
@@ -33,23 +36,31 @@ impl Received<'_> {
     pub(crate) fn own(&self) -> Option<&Rc<Vec<u8>>> {
         match self {
             Self::Lent(_) => None,
-            Self::Own(bytes) => Some(bytes),
+            Self::Own(bytes, _) => Some(bytes),
         }
     }
 
     /// The bytes to look for more requests, when all that were found have been carried out. What `scanner` has not finished goes on in another buffer when
-    /// somebody keeps this one.
+    /// somebody keeps this one, or when most of it is done with.
     #[inline]
     pub(crate) fn bytes_mut(&mut self, scanner: &mut RequestScanner) -> &mut [u8] {
         match self {
             Self::Lent(bytes) => bytes,
-            Self::Own(bytes) => {
-                if Rc::get_mut(bytes).is_none() {
-                    let finished = scanner.finished_bytes();
+            Self::Own(bytes, ahead) => {
+                let finished = scanner.finished_bytes();
+                if let Some(own) = Rc::get_mut(bytes)
+                    && finished >= MOST_DONE_BYTES
+                    && finished * 2 >= own.len()
+                {
+                    own.drain(..finished);
+                    scanner.dropped(finished);
+                } else if Rc::get_mut(bytes).is_none() {
                     **bytes = Rc::new(bytes[finished..].to_vec());
                     scanner.dropped(finished);
                 }
-                Rc::make_mut(&mut **bytes).as_mut_slice()
+                let own = Rc::make_mut(&mut **bytes);
+                own.append(ahead);
+                own.as_mut_slice()
             }
         }
     }
@@ -72,16 +83,20 @@ mod tests {
         let mut batch = RequestBatch::default();
         let mut buffer = Rc::new(b"*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPI".to_vec());
         let before = buffer.as_ptr();
-        let mut received = Received::Own(&mut buffer);
-        let bytes = received.bytes_mut(&mut scanner);
+        let mut nothing = Vec::new();
+        let mut alone = Received::Own(&mut buffer, &mut nothing);
+        let bytes = alone.bytes_mut(&mut scanner);
         assert_eq!(bytes.as_ptr(), before, "nobody else has it");
         scanner.scan(bytes, &mut batch, 1).unwrap();
+        let mut ahead = b"N".to_vec();
+        let mut received = Received::Own(&mut buffer, &mut ahead);
         let kept = Rc::clone(received.own().unwrap());
         let rest = received.bytes_mut(&mut scanner);
-        assert_eq!(rest, b"*1\r\n$4\r\nPI");
+        assert_eq!(rest, b"*1\r\n$4\r\nPIN", "with what was read meanwhile");
         batch.clear();
         scanner.scan(rest, &mut batch, 1).unwrap();
         assert!(batch.requests().is_empty() && scanner.is_within_request());
+        assert!(ahead.is_empty());
         assert_eq!(kept.len(), 24);
         assert_eq!(Rc::strong_count(&kept), 1);
     }

@@ -7,7 +7,7 @@ use shared::command::{CommandId, CommandSpec};
 use shared::resp::{Protocol, RequestLimits};
 use shared::session::Replies;
 
-use crate::pipe::set::Class;
+use crate::pipe::{Class, Lane, Role};
 
 /// How long a client is kept apart after something large.
 const BULKY_MS: u64 = 1_000;
@@ -76,7 +76,7 @@ impl ClientState {
             connected_ms: now_ms,
             active_ms: now_ms,
             last_command: None,
-            class: Class::Primary,
+            class: Class::Common,
             bulky_until_ms: 0,
         }
     }
@@ -108,7 +108,7 @@ impl ClientState {
         if now_ms < self.bulky_until_ms {
             Class::Bulk
         } else {
-            Class::Primary
+            Class::Common
         }
     }
 
@@ -128,5 +128,26 @@ impl ClientState {
     #[inline]
     pub(crate) fn hears_all(&self) -> bool {
         self.replies.are_all_heard()
+    }
+
+    /// A command begins; gives what holds for its reply. A SKIP is used up by the command behind it, whatever becomes of that.
+    #[inline]
+    pub(crate) fn begin_command(&mut self) -> Replies {
+        let before = self.replies;
+        if before == Replies::SkipNext {
+            self.replies = Replies::On;
+        }
+        before
+    }
+
+    /// The way of its commands to a node.
+    #[inline]
+    pub(crate) fn lane(&self) -> Lane {
+        Lane {
+            role: Role::Primary,
+            class: self.class,
+            protocol: self.protocol,
+            database: self.database,
+        }
     }
 }

@@ -87,7 +87,7 @@ pub(super) fn answer(
     match id {
         CommandId::ClientId => reply.integer(i64::try_from(state.id).unwrap_or(i64::MAX)),
         CommandId::ClientInfo => {
-            let line = describe(state, desk.now_ms, desk.buffered);
+            let line = describe(state, desk.now_ms, desk.buffered, false);
             reply.verbatim("txt", line.as_bytes());
         }
         CommandId::ClientList => {
@@ -158,9 +158,18 @@ pub(super) fn answer(
     Ok(After::Done)
 }
 
-/// A client as a line of CLIENT LIST, line end included; `buffered` bytes of its requests and replies are kept.
-pub(crate) fn describe(state: &ClientState, now_ms: u64, buffered: (usize, usize)) -> String {
-    let flags = [(state.is_readonly, 'r'), (state.is_no_evict, 'e')];
+/// A client as a line of CLIENT LIST, line end included; `buffered` bytes of its requests and replies are kept, and it waits for the end of a pause, or not.
+pub(crate) fn describe(
+    state: &ClientState,
+    now_ms: u64,
+    buffered: (usize, usize),
+    is_blocked: bool,
+) -> String {
+    let flags = [
+        (is_blocked, 'b'),
+        (state.is_readonly, 'r'),
+        (state.is_no_evict, 'e'),
+    ];
     let set = flags.into_iter().filter(|(is_set, _)| *is_set);
     let flags: String = set.map(|(_, letter)| letter).collect();
     let (input_bytes, output_bytes) = buffered;
@@ -178,6 +187,7 @@ pub(crate) fn describe(state: &ClientState, now_ms: u64, buffered: (usize, usize
         flags: &flags,
         database: state.database,
         input_bytes,
+        input_spare_bytes: 0,
         output_bytes,
         last_command: state.last_command.map(CommandId::name),
         protocol: state.protocol,

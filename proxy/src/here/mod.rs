@@ -60,16 +60,6 @@ pub(crate) enum After {
     },
 }
 
-impl After {
-    /// Whether the reply is there; else others give it.
-    pub(crate) fn is_answered(&self) -> bool {
-        match self {
-            Self::Done | Self::Close | Self::Moved | Self::Pause { .. } => true,
-            Self::AskAll(_) | Self::Info | Self::AskClients(_) => false,
-        }
-    }
-}
-
 /// Answers a command whose row says so.
 pub(crate) fn answer(
     spec: &'static CommandSpec,

@@ -82,8 +82,11 @@ fn own(name: &[u8]) -> Option<&'static str> {
     names.find(|own| name.eq_ignore_ascii_case(own.as_bytes()))
 }
 
-/// A number of bytes as Redis reads it.
+/// A number of bytes as Redis reads it: without blanks.
 fn bytes(text: &[u8]) -> Option<u64> {
+    if !text.iter().all(u8::is_ascii_alphanumeric) {
+        return None;
+    }
     let text = std::str::from_utf8(text).ok()?;
     ByteCount::parse(text).ok().map(|count| count.0)
 }

@@ -7,39 +7,8 @@ pub(crate) mod histogram;
 pub(crate) mod readiness;
 pub(crate) mod report;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use histogram::Histogram;
 use shared::command::CommandId;
-
-/// The proxy's counters as they were at the last CONFIG RESETSTAT: INFO counts from there. The metrics page does not; counters of Prometheus never fall.
-#[derive(Debug, Default)]
-pub(crate) struct Baseline {
-    /// Connections accepted.
-    pub(crate) accepted: Since,
-    /// Connections refused because there were too many.
-    pub(crate) rejected: Since,
-    /// Commands finished.
-    pub(crate) commands: Since,
-}
-
-/// A counter's value at some moment.
-#[derive(Debug, Default)]
-pub(crate) struct Since(AtomicU64);
-
-impl Since {
-    /// The moment is now.
-    pub(crate) fn begin(&self, counter: &AtomicU64) {
-        self.0
-            .store(counter.load(Ordering::Relaxed), Ordering::Relaxed);
-    }
-
-    /// How much the counter has grown since.
-    pub(crate) fn growth(&self, counter: &AtomicU64) -> u64 {
-        let now = counter.load(Ordering::Relaxed);
-        now.saturating_sub(self.0.load(Ordering::Relaxed))
-    }
-}
 
 /// Why a command was not answered by its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::hold::Reach;
+use crate::pipe::reach::Reach;
 
 /// What is known of the way to a shard's primary; of several threads' words the best counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use metrics::{Label, counter, describe_counter, describe_gauge, gauge};
@@ -13,8 +12,8 @@ use tokio::sync::oneshot;
 
 use super::readiness::{self, Access, Readiness};
 use super::{Cell, ThreadStats};
-use crate::process::ProxyShared;
-use crate::thread::Order;
+use crate::facts::ProxyShared;
+use crate::orders::Order;
 
 /// A thread that does not answer within this time is left out.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -161,9 +160,8 @@ fn whole_proxy(proxy: &ProxyShared, reports: &[ThreadReport]) {
     counter!("switchyard_proxy_refused_requests_total")
         .absolute(sum(|report| report.stats.refused));
     counter!("switchyard_proxy_pipes_lost_total").absolute(sum(|report| report.stats.pipes_lost));
-    counter!("switchyard_proxy_connections_total").absolute(proxy.accepted.load(Ordering::Relaxed));
-    counter!("switchyard_proxy_rejected_connections_total")
-        .absolute(proxy.rejected.load(Ordering::Relaxed));
+    counter!("switchyard_proxy_connections_total").absolute(proxy.counters.accepted.all());
+    counter!("switchyard_proxy_rejected_connections_total").absolute(proxy.counters.rejected.all());
     gauge!("switchyard_proxy_threads").set(as_gauge(reports.len()));
     gauge!("switchyard_proxy_clients").set(count(|report| report.clients));
     gauge!("switchyard_proxy_pipes_open").set(count(|report| report.pipes_open));

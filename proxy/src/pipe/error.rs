@@ -28,6 +28,9 @@ pub(crate) enum PipeError {
     /// What the node sends is not RESP.
     #[error("what the node sends is no reply: {0}")]
     NotReply(#[from] ReplyError),
+    /// The node obeys somebody newer; it is to be told anew who we are.
+    #[error("the node obeys a newer epoch")]
+    Fenced,
     /// A reply that nobody asked for: from here on replies would go to the wrong clients.
     #[error("the node sent a reply that nobody asked for")]
     Unasked,
@@ -54,5 +57,20 @@ impl PipeError {
             return false;
         };
         *command == "AUTH" || reply.starts_with("WRONGPASS") || reply.starts_with("NOAUTH")
+    }
+
+    /// What the node says when it refuses this lane and no other: it has fewer databases, or does not speak the protocol.
+    pub(crate) fn of_its_lane(&self) -> Option<&str> {
+        match self {
+            Self::Refused {
+                command: "SELECT",
+                reply,
+            } => Some(reply),
+            Self::Refused {
+                command: "HELLO",
+                reply,
+            } if reply.starts_with("ERR ") || reply.starts_with("NOPROTO ") => Some(reply),
+            _ => None,
+        }
     }
 }

@@ -1,14 +1,43 @@
 //! The first words on a new connection to a node: who we are, which protocol, which database, and whether anybody listens.
-//! Pure. Invariant: a connection counts as open only when the node has answered, so a node that hangs is found out while nothing has been sent to it.
+//! Pure. Invariants: a connection counts as open only when the node has answered, so a node that hangs is found out while nothing has been sent to it; by then
+//! the connection before it, of which bytes may still lie at the node, has been cut there.
 
 use shared::config::Secret;
 use shared::resp::{Protocol, ReplyScanner, encode_request};
 
 use super::error::PipeError;
-use super::set::Lane;
+use super::lane::Lane;
 
 /// Most bytes that the answers may take together; HELLO's is some hundred.
 const MOST_ANSWER_BYTES: usize = 64 * 1024;
+
+/// What a node calls a connection: its number, and where it comes from as the node sees it. A number alone would mean somebody else's connection once the node
+/// has been started anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectionName {
+    id: u64,
+    address: Box<str>,
+}
+
+impl ConnectionName {
+    /// Reads a reply to CLIENT INFO; `None` when the node does not know it, or says nothing of the kind.
+    fn read(reply: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(reply).ok()?;
+        // In RESP3 the first word has the format before it.
+        let words = || {
+            text.split([' ', '\r', '\n'])
+                .map(|word| word.trim_start_matches("txt:"))
+        };
+        let value = |name: &str| words().find_map(|word| word.strip_prefix(name));
+        Some(Self {
+            id: value("id=")?.parse().ok()?,
+            address: value("addr=")?.into(),
+        })
+    }
+}
+
+/// Commands that a node may refuse without harm: an older server does not know them, and the connection they mean may be gone.
+const OPTIONAL: &[&str] = &["CLIENT KILL", "CLIENT INFO"];
 
 /// What was asked and is not answered yet.
 #[derive(Debug)]
@@ -18,11 +47,18 @@ pub(crate) struct Handshake {
     answered: usize,
     scanner: ReplyScanner,
     bytes: Vec<u8>,
+    /// What the node calls this connection.
+    name: Option<ConnectionName>,
 }
 
 impl Handshake {
     /// Appends what is to be sent first to `out`.
-    pub(crate) fn begin(lane: Lane, password: &Secret, out: &mut Vec<u8>) -> Self {
+    pub(crate) fn begin(
+        lane: Lane,
+        password: &Secret,
+        last: Option<&ConnectionName>,
+        out: &mut Vec<u8>,
+    ) -> Self {
         let mut asked = Vec::new();
         match (lane.protocol, password.is_empty()) {
             (Protocol::Resp2, true) => {}
@@ -39,6 +75,15 @@ impl Handshake {
                 asked.push("HELLO");
             }
         }
+        if let Some(ConnectionName { id, address }) = last {
+            encode_request(
+                out,
+                ["CLIENT", "KILL", "ID", &id.to_string(), "ADDR", address],
+            );
+            asked.push("CLIENT KILL");
+        }
+        encode_request(out, ["CLIENT", "INFO"]);
+        asked.push("CLIENT INFO");
         if lane.database != 0 {
             encode_request(out, ["SELECT", &lane.database.to_string()]);
             asked.push("SELECT");
@@ -50,7 +95,13 @@ impl Handshake {
             answered: 0,
             scanner: ReplyScanner::default(),
             bytes: Vec::new(),
+            name: None,
         }
+    }
+
+    /// What the node calls this connection, once all is answered.
+    pub(crate) fn into_name(self) -> Option<ConnectionName> {
+        self.name
     }
 
     /// Takes bytes that the node sent; whether all is answered.
@@ -60,10 +111,13 @@ impl Handshake {
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<bool, PipeError> {
         self.bytes.extend_from_slice(bytes);
         while let Some(end) = self.scanner.scan(&self.bytes)? {
-            let Some(command) = self.asked.get(self.answered) else {
+            let Some(&command) = self.asked.get(self.answered) else {
                 return Err(PipeError::Unasked);
             };
-            if self.bytes.first() == Some(&b'-') {
+            if command == "CLIENT INFO" {
+                self.name = ConnectionName::read(&self.bytes[..end]);
+            }
+            if self.bytes.first() == Some(&b'-') && !OPTIONAL.contains(&command) {
                 let reply = String::from_utf8_lossy(&self.bytes[1..end])
                     .trim_end()
                     .chars()
@@ -93,53 +147,92 @@ impl Handshake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipe::set::Class;
+    use crate::pipe::{Class, Role};
 
-    fn lane(protocol: Protocol, database: u16) -> Lane {
-        Lane {
-            class: Class::Primary,
+    fn begin(protocol: Protocol, database: u16, password: &str) -> (Handshake, String) {
+        let lane = Lane {
+            role: Role::Primary,
+            class: Class::Common,
             protocol,
             database,
-        }
+        };
+        let last = (database == 9).then(|| ConnectionName {
+            id: 7,
+            address: "1.2.3.4:5".into(),
+        });
+        let mut out = Vec::new();
+        let handshake = Handshake::begin(lane, &Secret::new(password), last.as_ref(), &mut out);
+        (handshake, String::from_utf8(out).unwrap())
     }
 
     #[test]
     fn a_node_is_asked_for_what_the_lane_needs_and_no_more() {
-        let check = |lane: Lane, password: &str, expected: &[&str]| {
-            let mut out = Vec::new();
-            let handshake = Handshake::begin(lane, &Secret::new(password), &mut out);
-            assert_eq!(handshake.asked, expected);
+        let check = |protocol, database, password: &str, expected: &[&str]| {
+            assert_eq!(begin(protocol, database, password).0.asked, expected);
         };
-        check(lane(Protocol::Resp2, 0), "", &["PING"]);
-        check(lane(Protocol::Resp2, 3), "x", &["AUTH", "SELECT", "PING"]);
-        check(lane(Protocol::Resp3, 0), "x", &["HELLO", "PING"]);
+        check(Protocol::Resp2, 0, "", &["CLIENT INFO", "PING"]);
+        check(
+            Protocol::Resp2,
+            3,
+            "x",
+            &["AUTH", "CLIENT INFO", "SELECT", "PING"],
+        );
+        check(Protocol::Resp3, 0, "x", &["HELLO", "CLIENT INFO", "PING"]);
+    }
+
+    #[test]
+    fn the_last_connection_is_cut_before_anything_else_by_number_and_address() {
+        let (mut handshake, words) = begin(Protocol::Resp2, 9, "x");
+        assert!(words.contains("KILL\r\n$2\r\nID\r\n$1\r\n7\r\n$4\r\nADDR\r\n$9\r\n1.2.3.4:5\r\n"));
+        assert_eq!(
+            handshake.asked,
+            ["AUTH", "CLIENT KILL", "CLIENT INFO", "SELECT", "PING"]
+        );
+        // Gone already; and how it is called is not known either.
+        let answers = b"+OK\r\n-ERR No such client\r\n-ERR unknown\r\n+OK\r\n+PONG\r\n";
+        assert!(handshake.take(answers).unwrap());
+        assert_eq!(handshake.into_name(), None);
+    }
+
+    #[test]
+    fn a_node_says_what_it_calls_the_connection() {
+        let expected = ConnectionName {
+            id: 31,
+            address: "127.0.0.1:55012".into(),
+        };
+        for reply in [
+            "$41\r\nid=31 addr=127.0.0.1:55012 laddr=x fd=8 x\n\r\n",
+            "=45\r\ntxt:id=31 addr=127.0.0.1:55012 laddr=x fd=8 x\n\r\n",
+        ] {
+            assert_eq!(
+                ConnectionName::read(reply.as_bytes()),
+                Some(expected.clone())
+            );
+        }
+        assert_eq!(ConnectionName::read(b"+PONG\r\n"), None);
     }
 
     #[test]
     fn answers_may_come_in_pieces_and_refusals_are_told() {
-        let mut out = Vec::new();
-        let mut handshake =
-            Handshake::begin(lane(Protocol::Resp2, 1), &Secret::default(), &mut out);
-        assert!(!handshake.take(b"+O").unwrap());
+        let (mut handshake, _) = begin(Protocol::Resp2, 1, "");
+        assert!(!handshake.take(b"-ERR no\r\n+O").unwrap());
         assert!(!handshake.take(b"K\r\n+PO").unwrap());
         assert!(handshake.take(b"NG\r\n").unwrap());
-        let mut handshake =
-            Handshake::begin(lane(Protocol::Resp2, 1), &Secret::default(), &mut out);
+        let (mut handshake, _) = begin(Protocol::Resp2, 1, "");
         let refused = handshake
-            .take(b"-NOAUTH Authentication required.\r\n")
+            .take(b"+x\r\n-NOAUTH Authentication required.\r\n")
             .unwrap_err();
         assert_eq!(
             refused.to_string(),
             "the node refused SELECT: NOAUTH Authentication required."
         );
-        let mut handshake =
-            Handshake::begin(lane(Protocol::Resp2, 0), &Secret::default(), &mut out);
+        assert!(refused.of_its_lane().is_some());
+        let (mut handshake, _) = begin(Protocol::Resp2, 0, "");
         assert!(matches!(
-            handshake.take(b"+PONG\r\n+PONG\r\n"),
+            handshake.take(b"+x\r\n+PONG\r\n+PONG\r\n"),
             Err(PipeError::Unasked)
         ));
-        let mut handshake =
-            Handshake::begin(lane(Protocol::Resp2, 0), &Secret::default(), &mut out);
+        let (mut handshake, _) = begin(Protocol::Resp2, 0, "");
         assert!(matches!(
             handshake.take(b"HTTP/1.1 400\r\n"),
             Err(PipeError::NotReply(_))

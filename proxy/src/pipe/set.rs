@@ -1,66 +1,16 @@
-//! The pipes of one thread: one per node, database, class and protocol version, opened when first needed.
-//! Does no I/O: whoever runs the thread starts a task for each pipe in [`PipeSet::take_unstarted`].
+//! The pipes of one thread: one per node (as it is fenced) and lane, opened when first needed.
+//! Pure: whoever runs the thread starts a task for each pipe in [`PipeSet::take_unstarted`].
 //! Invariant: as long as a pipe keeps its number, requests appended to it are answered in the order in which they were appended.
 
-use std::ops::Range;
-use std::rc::Rc;
-use std::task::Waker;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use shared::resp::{ErrorReply, Protocol, ReplyScanner};
-use shared::topology::{Address, Node, NodeId, ShardIndex};
-use tokio::net::TcpStream;
+use shared::topology::{Address, Epoch, Incarnation, Node, NodeId, Shard, ShardId, ShardIndex};
 
-use super::error::PipeError;
-use super::in_flight::{InFlight, Waiter};
-use super::send_queue::SendQueue;
-use crate::buffers::Buffers;
-use crate::hold::Reach;
-use crate::slab::Key;
+use super::Pipe;
+use super::lane::{Lane, Role};
+use super::line::Line;
+use super::reach::Reach;
 use crate::topology::Snapshot;
-
-/// What a pipe is used for. Policies will add others: reads from followers, writes that wait for the in-sync set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// Reads and writes of the primary, acknowledged by it alone.
-    Primary,
-    /// The same of clients whose requests or replies are large: a pipe of their own, so that nobody else's wait behind them.
-    Bulk,
-}
-
-/// The number of classes.
-const CLASSES: usize = 2;
-
-/// The number of protocol versions: nodes shape replies by it, so each has pipes of its own.
-const PROTOCOLS: usize = 2;
-
-/// What is agreed with the node when a pipe is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lane {
-    /// What it is used for.
-    pub(crate) class: Class,
-    /// The version in which the node answers.
-    pub(crate) protocol: Protocol,
-    /// The database that the requests mean.
-    pub(crate) database: u16,
-}
-
-impl Lane {
-    /// A node's lanes are numbered.
-    #[inline]
-    fn number(self, databases: usize) -> usize {
-        let class = match self.class {
-            Class::Primary => 0,
-            Class::Bulk => 1,
-        };
-        let protocol = match self.protocol {
-            Protocol::Resp2 => 0,
-            Protocol::Resp3 => 1,
-        };
-        (class * PROTOCOLS + protocol) * databases + usize::from(self.database)
-    }
-}
 
 /// The number of a pipe.
 pub(crate) type PipeNumber = u32;
@@ -68,33 +18,34 @@ pub(crate) type PipeNumber = u32;
 /// In a node's list of lanes: not open.
 const NO_PIPE: PipeNumber = PipeNumber::MAX;
 
-/// A connection to a node, or the line that waits for one.
-#[derive(Debug)]
-pub(crate) struct Pipe {
-    /// Index of its node.
-    pub(crate) node: usize,
-    /// What was agreed with the node.
-    pub(crate) lane: Lane,
-    /// The requests; what was sent is kept until it is answered.
-    pub(crate) line: SendQueue,
-    /// Those who wait for the answers.
-    pub(crate) in_flight: InFlight,
-    /// Open and agreed upon.
-    pub(crate) stream: Option<TcpStream>,
-    /// The beginning of a reply that has not arrived completely.
-    pub(crate) begun: BytesMut,
-    /// Finds the ends of replies.
-    pub(crate) scanner: ReplyScanner,
-    /// Wakes the task that owns the connection.
-    pub(crate) waker: Option<Waker>,
-    /// Something was appended since the last write.
-    pub(crate) is_dirty: bool,
-    /// Clients that wait for room in the line.
-    pub(crate) crowd: Vec<Key>,
-    /// Found to be of no more use by somebody else than its task, which is to end it.
-    pub(crate) doom: Option<PipeError>,
-    /// When a write could not be completed: nothing is tried until the kernel has room again.
-    pub(crate) is_write_blocked: bool,
+/// As whom a node obeys us. The shard's epoch and the node's incarnation: an order of another one is another pipe, and the old one drains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fence {
+    /// It was never told.
+    Unfenced,
+    /// As the primary of this shard in this epoch.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "nodes are fenced once they have the command for it"
+        )
+    )]
+    Held {
+        /// The shard.
+        shard: ShardId,
+        /// Its epoch.
+        epoch: Epoch,
+        /// The node's memory.
+        incarnation: Incarnation,
+    },
+}
+
+impl Fence {
+    /// No node knows of fences yet.
+    pub(crate) fn of(_shard: &Shard, _node: &Node) -> Self {
+        Self::Unfenced
+    }
 }
 
 /// A node, and the pipes to it.
@@ -104,6 +55,8 @@ pub(crate) struct NodeEntry {
     pub(crate) id: NodeId,
     /// Where it listens.
     pub(crate) address: Address,
+    /// As whom it obeys.
+    fence: Fence,
     /// The shard whose primary it is, or was; errors name it.
     pub(crate) shard: Box<str>,
     /// That shard's place in [`PipeSet::shard_names`], for the counters.
@@ -123,7 +76,9 @@ pub(crate) enum Admission {
     /// The line is full; wait until it is shorter.
     Full,
     /// The node is down.
-    Down(ErrorReply),
+    Down,
+    /// The node refuses the lane, and says this.
+    Refused(Box<str>),
 }
 
 /// Bounds and times of all pipes.
@@ -172,7 +127,7 @@ impl PipeSet {
     }
 
     /// Follows the topology: learns its nodes, and takes note of those that lead no shard any more.
-    pub(crate) fn follow(&mut self, snapshot: &Snapshot) {
+    pub(crate) fn follow(&mut self, snapshot: &Snapshot, fence: impl Fn(&Shard, &Node) -> Fence) {
         for node in &mut self.nodes {
             node.is_current = false;
         }
@@ -187,7 +142,7 @@ impl PipeSet {
                 let Some(primary) = snapshot.topology.node(&shard.primary) else {
                     unreachable!("rules: a shard's primary is a node of the topology");
                 };
-                let Some(index) = pass(self, primary) else {
+                let Some(index) = pass(self, primary, fence(shard, primary)) else {
                     continue;
                 };
                 let name = shard.id.as_str();
@@ -205,25 +160,30 @@ impl PipeSet {
         }
     }
 
-    fn find_node(&mut self, wanted: &Node) -> Option<usize> {
-        self.nodes
-            .iter()
-            .position(|node| node.id == wanted.id && node.address == wanted.address)
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "one of two passes with the same face"
+    )]
+    fn find_node(&mut self, wanted: &Node, fence: Fence) -> Option<usize> {
+        self.nodes.iter().position(|node| {
+            node.id == wanted.id && node.address == wanted.address && node.fence == fence
+        })
     }
 
     #[expect(
         clippy::unnecessary_wraps,
         reason = "one of two passes with the same face"
     )]
-    fn add_node(&mut self, new: &Node) -> Option<usize> {
+    fn add_node(&mut self, new: &Node, fence: Fence) -> Option<usize> {
         let entry = NodeEntry {
             id: new.id.clone(),
             address: new.address.clone(),
+            fence,
             shard: Box::default(),
             shard_index: 0,
             reach: Reach::default(),
             is_current: true,
-            lanes: vec![NO_PIPE; CLASSES * PROTOCOLS * usize::from(self.limits.databases)],
+            lanes: vec![NO_PIPE; Lane::count(self.limits.databases)],
         };
         let unused =
             |node: &NodeEntry| !node.is_current && node.lanes.iter().all(|pipe| *pipe == NO_PIPE);
@@ -235,11 +195,13 @@ impl PipeSet {
         Some(self.nodes.len() - 1)
     }
 
-    /// The pipe to the primary of `shard`, opened if need be.
+    /// The pipe to the node that has this role in `shard`, opened if need be.
     #[inline]
     pub(crate) fn pipe_to(&mut self, shard: ShardIndex, lane: Lane) -> PipeNumber {
-        let node = self.primaries[shard.as_usize()];
-        let lane_number = lane.number(usize::from(self.limits.databases));
+        let node = match lane.role {
+            Role::Primary => self.primaries[shard.as_usize()],
+        };
+        let lane_number = lane.number(self.limits.databases);
         match self.nodes[node].lanes[lane_number] {
             NO_PIPE => self.open(node, lane, lane_number),
             pipe => pipe,
@@ -248,20 +210,7 @@ impl PipeSet {
 
     #[cold]
     fn open(&mut self, node: usize, lane: Lane, lane_number: usize) -> PipeNumber {
-        let pipe = Box::new(Pipe {
-            node,
-            lane,
-            line: SendQueue::default(),
-            in_flight: InFlight::default(),
-            stream: None,
-            begun: BytesMut::new(),
-            scanner: ReplyScanner::default(),
-            waker: None,
-            is_dirty: false,
-            crowd: Vec::new(),
-            doom: None,
-            is_write_blocked: false,
-        });
+        let pipe = Box::new(Pipe::new(node, lane));
         let number = self.free.pop().unwrap_or_else(|| {
             self.pipes.push(None);
             PipeNumber::try_from(self.pipes.len() - 1)
@@ -279,10 +228,10 @@ impl PipeSet {
             return;
         };
         assert!(
-            pipe.in_flight.is_empty() && pipe.line.requests() == 0,
+            pipe.is_empty() && pipe.crowd.is_empty(),
             "nobody waits for a pipe that is closed"
         );
-        let lane = pipe.lane.number(usize::from(self.limits.databases));
+        let lane = pipe.lane.number(self.limits.databases);
         self.nodes[pipe.node].lanes[lane] = NO_PIPE;
         self.free.push(number);
     }
@@ -295,8 +244,17 @@ impl PipeSet {
             unreachable!("only open pipes are asked");
         };
         let node = &self.nodes[pipe.node];
-        if pipe.stream.is_none() && !node.reach.waits(now_ms, limits.node_deadline) {
-            return Admission::Down(node.down());
+        if !pipe.is_open {
+            if let Some(refusal) = &pipe.refusal {
+                return Admission::Refused(refusal.clone());
+            }
+            if !node.reach.waits(now_ms, limits.node_deadline) {
+                return Admission::Down;
+            }
+        }
+        if !pipe.aside.parcels.is_empty() {
+            // Until these have gone where they belong, nobody else comes.
+            return Admission::Full;
         }
         let waiting = pipe.line.requests();
         if waiting >= limits.queue_requests || pipe.line.bytes() >= limits.queue_bytes {
@@ -306,55 +264,36 @@ impl PipeSet {
         Admission::Room(u32::try_from(room).unwrap_or(u32::MAX))
     }
 
-    /// Appends `count` complete requests, for whose replies `waiter` waits.
+    /// The line of an open pipe, to which something is to be appended.
     #[inline]
-    pub(crate) fn append(
-        &mut self,
-        number: PipeNumber,
-        frames: &[u8],
-        waiter: Waiter,
-        buffers: &mut Buffers,
-    ) {
-        self.append_with(number, waiter, buffers, |out| out.extend_from_slice(frames));
-    }
-
-    /// Appends the requests that `write` writes, as many as `waiter` counts.
-    #[inline]
-    pub(crate) fn append_with(
-        &mut self,
-        number: PipeNumber,
-        waiter: Waiter,
-        buffers: &mut Buffers,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) {
-        self.push_waiter(number, waiter)
-            .append_with(waiter.count, buffers, write);
-    }
-
-    /// Appends complete requests, as many as `waiter` counts, that stay where they are: in this range of `buffer`.
-    pub(crate) fn append_shared(
-        &mut self,
-        number: PipeNumber,
-        buffer: Rc<Vec<u8>>,
-        range: Range<usize>,
-        waiter: Waiter,
-    ) {
-        self.push_waiter(number, waiter)
-            .append_shared(buffer, range, waiter.count);
-    }
-
-    /// The line to which the requests that `waiter` waits for are to be appended.
-    #[inline]
-    fn push_waiter(&mut self, number: PipeNumber, waiter: Waiter) -> &mut SendQueue {
+    pub(crate) fn line(&mut self, number: PipeNumber) -> &mut Line {
         let Some(pipe) = &mut self.pipes[number as usize] else {
             unreachable!("only open pipes are appended to");
         };
-        pipe.in_flight.push(waiter);
         if !pipe.is_dirty {
             pipe.is_dirty = true;
             self.dirty.push(number);
         }
         &mut pipe.line
+    }
+
+    /// Its task is to look at it.
+    pub(crate) fn mark_dirty(&mut self, number: PipeNumber) {
+        if let Some(pipe) = self
+            .pipes
+            .get_mut(number as usize)
+            .and_then(Option::as_deref_mut)
+            && !pipe.is_dirty
+        {
+            pipe.is_dirty = true;
+            self.dirty.push(number);
+        }
+    }
+
+    /// The shard that counters know by this number, if it is one of the topology still.
+    pub(crate) fn shard_of_label(&self, label: usize) -> Option<ShardIndex> {
+        let is_it = |index: &usize| self.nodes[*index].shard_index == label;
+        ShardIndex::new(self.primaries.iter().position(is_it)?)
     }
 
     /// The pipe of this number, unless it was closed.
@@ -427,14 +366,78 @@ impl PipeSet {
 /// Requests of one client that are appended before the bounds of the line are looked at again.
 const REQUESTS_PER_ADMISSION: usize = 512;
 
-impl NodeEntry {
-    /// What clients are told when a command was certainly not executed.
-    pub(crate) fn down(&self) -> ErrorReply {
-        let shard = self.shard.clone();
-        if self.reach.is_barred() {
-            ErrorReply::NodePassword { shard }
-        } else {
-            ErrorReply::ShardDown { shard }
+#[cfg(test)]
+mod tests {
+    use super::super::Class;
+    use super::*;
+    use crate::topology::testing::topology_of;
+    use shared::resp::Protocol;
+
+    const LANE: Lane = Lane {
+        role: Role::Primary,
+        class: Class::Common,
+        protocol: Protocol::Resp2,
+        database: 0,
+    };
+
+    fn pipes() -> PipeSet {
+        PipeSet::new(PipeLimits {
+            databases: 16,
+            queue_bytes: 1_000,
+            queue_requests: 10,
+            node_deadline: Duration::ZERO,
+        })
+    }
+
+    #[test]
+    fn another_epoch_is_another_pipe_and_the_old_one_drains() {
+        let snapshot = topology_of(&["a"]);
+        let fence = |epoch: u64| {
+            move |shard: &Shard, _: &Node| Fence::Held {
+                shard: shard.id.clone(),
+                epoch: Epoch(epoch),
+                incarnation: Incarnation(7),
+            }
+        };
+        let shard = ShardIndex::new(0).unwrap();
+        let mut pipes = pipes();
+        pipes.follow(&snapshot, fence(1));
+        let old = pipes.pipe_to(shard, LANE);
+        pipes.follow(&snapshot, fence(1));
+        assert_eq!(pipes.pipe_to(shard, LANE), old, "nothing has changed");
+        pipes.follow(&snapshot, fence(2));
+        let new = pipes.pipe_to(shard, LANE);
+        assert_ne!(new, old);
+        let (_, node) = pipes.with_node(old).unwrap();
+        assert!(!node.is_current, "it ends when it is empty");
+        assert!(pipes.with_node(new).unwrap().1.is_current);
+        pipes.close(old);
+        pipes.follow(&snapshot, fence(1));
+        assert_ne!(pipes.pipe_to(shard, LANE), new);
+    }
+
+    #[test]
+    fn each_lane_has_its_pipe() {
+        let mut pipes = pipes();
+        pipes.follow(&topology_of(&["a", "b"]), Fence::of);
+        let mut numbers = Vec::new();
+        for shard in [0, 1].map(|index| ShardIndex::new(index).unwrap()) {
+            for class in [Class::Common, Class::Bulk] {
+                for protocol in [Protocol::Resp2, Protocol::Resp3] {
+                    for database in [0, 15] {
+                        let lane = Lane {
+                            class,
+                            protocol,
+                            database,
+                            ..LANE
+                        };
+                        numbers.push(pipes.pipe_to(shard, lane));
+                        assert_eq!(pipes.pipe_to(shard, lane), numbers[numbers.len() - 1]);
+                    }
+                }
+            }
         }
+        assert_eq!(numbers, (0..16).collect::<Vec<_>>());
+        assert_eq!(pipes.take_unstarted(), numbers);
     }
 }

@@ -17,8 +17,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::listeners::{Listener, Listeners};
 use super::refusal::Refusals;
-use super::server::{ProxyError, ProxyShared};
-use crate::thread::{Arrival, Order};
+use super::server::ProxyError;
+use crate::facts::ProxyShared;
+use crate::orders::{Arrival, Order};
 use crate::tls::TlsFront;
 
 /// The service.
@@ -83,7 +84,7 @@ impl Acceptor {
     }
 
     async fn deal(&self, stream: TcpStream, peer: SocketAddr, front: Option<&TlsFront>) {
-        self.shared.accepted.fetch_add(1, Ordering::Relaxed);
+        self.shared.counters.accepted.add(1);
         let config = &self.shared.config;
         if let Err(error) = prepare_accepted(&stream, config.tcp_keepalive) {
             tracing::debug!(%peer, %error, "a client left while it was accepted");
@@ -92,10 +93,10 @@ impl Acceptor {
         if config.protected_mode && !Access::new(&config.requirepass).is_safe_for(peer.ip()) {
             return self.refuse(stream, front, &ErrorReply::ProtectedProxy);
         }
-        let before = self.shared.clients.fetch_add(1, Ordering::Relaxed);
+        let before = self.shared.counters.clients.fetch_add(1, Ordering::Relaxed);
         if before >= config.maxclients as usize {
-            self.shared.clients.fetch_sub(1, Ordering::Relaxed);
-            self.shared.rejected.fetch_add(1, Ordering::Relaxed);
+            self.shared.counters.clients.fetch_sub(1, Ordering::Relaxed);
+            self.shared.counters.rejected.add(1);
             return self.refuse(stream, front, &ErrorReply::TooManyClients);
         }
         let number = self.next_thread.fetch_add(1, Ordering::Relaxed) % self.threads.len();
@@ -105,7 +106,7 @@ impl Acceptor {
             is_tls: front.is_some(),
         });
         if self.threads[number].send(order).await.is_err() {
-            self.shared.clients.fetch_sub(1, Ordering::Relaxed);
+            self.shared.counters.clients.fetch_sub(1, Ordering::Relaxed);
         }
     }
 

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
 use tokio::sync::watch;
 
-use super::server::ProxyShared;
-use crate::thread::Order;
+use crate::facts::ProxyShared;
+use crate::orders::Order;
 
 /// How much more patient than the threads themselves, who keep the same bound.
 const PATIENCE_BEYOND_GRACE: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ impl Ending {
         let mut stopped = self.stopped.clone();
         // An error means that nobody can say stop any more: the same as stop.
         stopped.wait_for(|is_stopped| *is_stopped).await.ok();
-        let clients = self.shared.clients.load(Ordering::Relaxed);
+        let clients = self.shared.counters.clients.load(Ordering::Relaxed);
         tracing::info!(clients, "stopping");
         self.draining.send(true).ok();
         let threads = self.shared.threads();

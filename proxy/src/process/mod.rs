@@ -9,5 +9,4 @@ mod listeners;
 mod refusal;
 mod server;
 
-pub(crate) use server::{Hold, ProxyShared};
 pub use server::{Proxy, ProxyError, ProxyHandle};

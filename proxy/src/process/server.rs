@@ -8,7 +8,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -25,9 +24,12 @@ use super::certificates::CertificateService;
 use super::ending::Ending;
 use super::listeners::Listeners;
 use crate::admin::AdminService;
-use crate::metrics::Baseline;
+use crate::counters::Counters;
+use crate::facts::ProxyShared;
+use crate::orders::Order;
+use crate::pause::Pause;
 use crate::reload::Reloading;
-use crate::thread::{Order, run_thread};
+use crate::thread::run_thread;
 use crate::tls::{TlsError, TlsFront};
 use crate::topology::{
     LiveTopology, StaleTopology, TopologyFileError, TopologyService, load_topology,
@@ -81,105 +83,6 @@ pub enum ProxyError {
     ThreadEnded,
 }
 
-/// What all threads of a proxy share.
-#[derive(Debug)]
-pub(crate) struct ProxyShared {
-    /// Settings.
-    pub(crate) config: ProxyConfig,
-    /// The topology in use.
-    pub(crate) topology: LiveTopology,
-    /// TLS towards clients.
-    pub(crate) tls: Option<TlsFront>,
-    /// Clients connected.
-    pub(crate) clients: AtomicUsize,
-    /// Connections accepted since the start.
-    pub(crate) accepted: AtomicU64,
-    /// Connections refused because there were too many.
-    pub(crate) rejected: AtomicU64,
-    /// Commands finished, by all threads, as of their last tick.
-    pub(crate) commands: AtomicU64,
-    /// What INFO does not count any more.
-    pub(crate) baseline: Baseline,
-    /// The id of the next client.
-    pub(crate) next_client: AtomicU64,
-    /// CLIENT PAUSE: until when, monotonic milliseconds of this machine.
-    pub(crate) held_until_ms: AtomicU64,
-    /// CLIENT PAUSE: not only writes.
-    pub(crate) holds_all: AtomicBool,
-    /// The clock of all threads, so that their milliseconds mean the same.
-    pub(crate) clock: Clock,
-    /// When the proxy was started, wall-clock milliseconds.
-    pub(crate) started_ms: u64,
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
-    /// 40 hexadecimal digits, drawn at the start: `run_id`, and the node's name in CLUSTER replies.
-    pub(crate) run_id: String,
-    /// A way to each thread.
-    pub(crate) threads: Mutex<Vec<mpsc::Sender<Order>>>,
-}
-
-/// What CLIENT PAUSE holds up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// Writes.
-    Writes,
-    /// Every command.
-    All,
-}
-
-impl ProxyShared {
-    /// What is held up now; monotonic milliseconds.
-    #[inline]
-    pub(crate) fn hold(&self, now_ms: u64) -> Option<Hold> {
-        if now_ms >= self.held_until_ms.load(Ordering::Relaxed) {
-            return None;
-        }
-        if self.holds_all.load(Ordering::Relaxed) {
-            Some(Hold::All)
-        } else {
-            Some(Hold::Writes)
-        }
-    }
-
-    /// CLIENT PAUSE; one for 0 ms lets everything go. As in Redis, a pause that is there is made longer and stricter, not shorter.
-    pub(crate) fn pause(&self, now_ms: u64, for_ms: u64, all: bool) {
-        if for_ms == 0 {
-            self.held_until_ms.store(0, Ordering::Relaxed);
-            return;
-        }
-        let is_held = self.hold(now_ms).is_some();
-        let until = now_ms.saturating_add(for_ms);
-        if is_held {
-            self.holds_all.fetch_or(all, Ordering::Relaxed);
-            self.held_until_ms.fetch_max(until, Ordering::Relaxed);
-        } else {
-            self.holds_all.store(all, Ordering::Relaxed);
-            self.held_until_ms.store(until, Ordering::Relaxed);
-        }
-    }
-
-    /// Longest argument.
-    pub(crate) fn bulk_bytes(&self) -> u32 {
-        u32::try_from(self.config.proto_max_bulk_len.0).unwrap_or(u32::MAX)
-    }
-
-    /// A way to each thread, to be used outside the data path.
-    pub(crate) fn threads(&self) -> Vec<mpsc::Sender<Order>> {
-        // The lock guards a list that is whole at any moment.
-        self.threads
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
-    }
-
-    pub(super) fn forget_threads(&self) {
-        self.threads
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clear();
-    }
-}
-
 /// A proxy that listens, but does not serve yet.
 #[derive(Debug)]
 pub struct Proxy {
@@ -227,14 +130,8 @@ impl Proxy {
         let shared = ProxyShared {
             topology,
             tls,
-            clients: AtomicUsize::new(0),
-            accepted: AtomicU64::new(0),
-            rejected: AtomicU64::new(0),
-            commands: AtomicU64::new(0),
-            baseline: Baseline::default(),
-            next_client: AtomicU64::new(1),
-            held_until_ms: AtomicU64::new(0),
-            holds_all: AtomicBool::new(false),
+            counters: Counters::new(),
+            pause: Pause::new(),
             started_ms: clock.wall_ms(),
             clock,
             address,

@@ -12,12 +12,14 @@
 
 pub(crate) mod info;
 pub(crate) mod merge;
+mod place;
 pub(crate) mod reply;
 pub(crate) mod rounds;
 pub(crate) mod scan;
 pub(crate) mod split;
 pub(crate) mod totals;
 
+pub(crate) use place::Place;
 pub(crate) use split::Split;
 
 use shared::command::{self, CommandId, CommandSpec, Merge};
@@ -72,7 +74,7 @@ pub(crate) fn all_shards(snapshot: &Snapshot) -> impl Iterator<Item = ShardIndex
     (0..snapshot.shard_count()).filter_map(ShardIndex::new)
 }
 
-/// The shard that owns the command's keys; any shard when it has none.
+/// The shard that owns the command's keys, any shard when it has none; and where the command belongs whatever becomes of the topology.
 ///
 /// # Errors
 /// `CROSSSLOT`: there are several shards, and the keys lie in several slots.
@@ -81,9 +83,10 @@ pub(crate) fn shard_of(
     spec: &CommandSpec,
     args: Args<'_>,
     snapshot: &Snapshot,
-) -> Result<ShardIndex, ErrorReply> {
+) -> Result<(ShardIndex, Place), ErrorReply> {
     if snapshot.is_one_shard() {
-        return Ok(any_shard());
+        // Slots are not looked at; should the topology grow before the command is sent, its keys are.
+        return Ok((any_shard(), Place::Keys));
     }
     let mut first: Option<(SlotId, usize)> = None;
     let mut stray = None;
@@ -96,8 +99,8 @@ pub(crate) fn shard_of(
         }
     });
     match (first, stray) {
-        (Some((slot, _)), None) => Ok(snapshot.owner(slot)),
-        (None, _) => Ok(any_shard()),
+        (Some((slot, _)), None) => Ok((snapshot.owner(slot), Place::Slot(slot))),
+        (None, _) => Ok((any_shard(), Place::Anywhere)),
         (Some((_, one)), Some(other)) => Err(cross_slot(spec, args, one, other)),
     }
 }
@@ -122,23 +125,22 @@ pub(crate) fn refused(spec: &CommandSpec) -> ErrorReply {
     )
 }
 
-/// The shard of a request that was routed before; `None` when its keys are not on one shard any more, or when it was for one shard whatever its keys.
-pub(crate) fn shard_of_frame(
+/// The shard that owns the keys of a request that was routed before, any shard when it has none; `None` when they are not on one shard any more.
+#[cold]
+pub(crate) fn owner_of_frame(
     spec: &CommandSpec,
     frame: &mut [u8],
-    batch: &mut RequestBatch,
     snapshot: &Snapshot,
 ) -> Option<ShardIndex> {
-    if !spec.has_keys() {
-        return None;
-    }
     let limits = RequestLimits {
         bulk_bytes: u32::MAX,
         args: u32::MAX,
         ..RequestLimits::AUTHENTICATED
     };
-    batch.clear();
-    RequestScanner::new(limits).scan(frame, batch, 1).ok()?;
+    let mut batch = RequestBatch::default();
+    RequestScanner::new(limits)
+        .scan(frame, &mut batch, 1)
+        .ok()?;
     let request = *batch.requests().first()?;
     let args = batch.args(frame, &request);
     let mut owner = None;
@@ -147,7 +149,7 @@ pub(crate) fn shard_of_frame(
         let shard = snapshot.owner(SlotId::of_key(args.at(at)));
         is_one &= *owner.get_or_insert(shard) == shard;
     });
-    owner.filter(|_| is_one)
+    is_one.then(|| owner.unwrap_or_else(any_shard))
 }
 
 #[cfg(test)]
@@ -165,7 +167,7 @@ mod tests {
             .unwrap();
         let args = batch.args(&frame, &batch.requests()[0]);
         let spec = resolve(args).map_err(|error| error.to_string())?;
-        let shard =
+        let (shard, _) =
             shard_of(spec, args, &topology_of(shards)).map_err(|error| error.to_string())?;
         Ok(shard.as_usize())
     }
@@ -230,14 +232,13 @@ mod tests {
         let check = |line: &str, expected: Option<usize>| {
             let mut frame = Vec::new();
             encode_request(&mut frame, line.split(' ').collect::<Vec<_>>());
-            let mut batch = RequestBatch::default();
             let spec = command::lookup(line.split(' ').next().unwrap().as_bytes()).unwrap();
-            let owner = shard_of_frame(spec, &mut frame, &mut batch, &snapshot);
+            let owner = owner_of_frame(spec, &mut frame, &snapshot);
             assert_eq!(owner.map(ShardIndex::as_usize), expected, "{line}");
         };
         check("GET foo", Some(1));
         check("MGET foo {foo}2", Some(1));
         check("MGET foo b", None);
-        check("DBSIZE", None);
+        check("DBSIZE", Some(0));
     }
 }

@@ -15,7 +15,7 @@ fn frame(words: &[&str]) -> Vec<u8> {
 fn a_large_request_that_was_handed_over_is_repeated_or_unknown_when_its_node_is_lost() {
     let node = FakeNode::start();
     let proxy = start(settings(), &[&node]);
-    let mut client = Client::connect(proxy.client_address().expect("it listens"));
+    let mut client = Client::connect(proxy.client_address());
     let large = "x".repeat(1_500_000);
     let (write, read) = (frame(&["SET", "handed", &large]), frame(&["GET", &large]));
     let answer = format!("$1500000\r\n{large}\r\n");
@@ -57,7 +57,7 @@ fn large_requests_keep_their_order_with_small_ones_when_the_line_is_full() {
     let mut config = settings();
     config.pipe_queue_bytes = shared::config::ByteCount(64 << 10);
     let proxy = start(config, &[&node]);
-    let mut client = Client::connect(proxy.client_address().expect("it listens"));
+    let mut client = Client::connect(proxy.client_address());
     let value = "v".repeat(700_000);
     let mut bytes = Vec::new();
     for number in 0..8 {

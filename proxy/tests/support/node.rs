@@ -21,6 +21,10 @@ pub(crate) enum Manner {
     Mute,
     /// Sends this instead of an answer.
     Says(Vec<u8>),
+    /// Sends this before each answer.
+    SaysBefore(Vec<u8>),
+    /// Says to so many commands that it obeys a newer epoch; answers the others.
+    Stale(usize),
     /// Closes the connection instead of answering.
     HangsUp,
     /// Holds back the answer to the command received as the one of this number (from 1) until it is told to behave otherwise.
@@ -33,6 +37,8 @@ struct Inner {
     manner: Mutex<Manner>,
     connections: Mutex<Vec<TcpStream>>,
     log: Mutex<Vec<String>>,
+    first_words: Mutex<Vec<String>>,
+    refuses_databases: AtomicBool,
     is_up: AtomicBool,
     dice: AtomicU64,
 }
@@ -51,6 +57,8 @@ impl FakeNode {
                 manner: Mutex::new(Manner::Good),
                 connections: Mutex::default(),
                 log: Mutex::default(),
+                first_words: Mutex::default(),
+                refuses_databases: AtomicBool::new(false),
                 is_up: AtomicBool::new(true),
                 dice: AtomicU64::new(1),
             }),
@@ -112,6 +120,16 @@ impl FakeNode {
         self.inner.connections.lock().unwrap().len()
     }
 
+    /// From now on it has one database.
+    pub(crate) fn refuse_databases(&self) {
+        self.inner.refuses_databases.store(true, Ordering::SeqCst);
+    }
+
+    /// The words with which connections began.
+    pub(crate) fn first_words(&self) -> Vec<String> {
+        self.inner.first_words.lock().unwrap().clone()
+    }
+
     /// The commands received, without those of the handshake.
     pub(crate) fn log(&self) -> Vec<String> {
         self.inner.log.lock().unwrap().clone()
@@ -161,10 +179,28 @@ impl Inner {
         }
     }
 
+    fn answer_first_word(&self, words: &[String], stream: &mut TcpStream) -> bool {
+        let number = {
+            let mut first_words = self.first_words.lock().unwrap();
+            first_words.push(words.join(" "));
+            let infos = first_words.iter().filter(|line| *line == "CLIENT INFO");
+            infos.count()
+        };
+        let answer = match (&*words[0], words.len()) {
+            ("CLIENT", 2) => bulk(&format!("id={number} addr=1.2.3.4:{number} fd=8\n")),
+            ("CLIENT", _) => ":1\r\n".to_owned(),
+            ("SELECT", _) if self.refuses_databases.load(Ordering::SeqCst) => {
+                "-ERR DB index is out of range\r\n".to_owned()
+            }
+            _ => "+PONG\r\n".to_owned(),
+        };
+        stream.write_all(answer.as_bytes()).is_ok()
+    }
+
     /// `false`: hang up.
     fn answer(&self, words: &[String], stream: &mut TcpStream) -> bool {
-        if matches!(&*words[0], "PING" | "SELECT" | "AUTH" | "HELLO") {
-            return stream.write_all(b"+PONG\r\n").is_ok();
+        if matches!(&*words[0], "PING" | "SELECT" | "AUTH" | "HELLO" | "CLIENT") {
+            return self.answer_first_word(words, stream);
         }
         let number = {
             let mut log = self.log.lock().unwrap();
@@ -184,6 +220,19 @@ impl Inner {
                     .wrapping_mul(0x9e37_79b9_7f4a_7c15)
                     >> 33;
                 super::pause(Duration::from_micros(mixed % most_us));
+            }
+            Manner::SaysBefore(bytes) => {
+                if stream.write_all(&bytes).is_err() {
+                    return false;
+                }
+            }
+            Manner::Stale(times) => {
+                let next = times.checked_sub(1).filter(|left| *left > 0);
+                let next = next.map_or(Manner::Good, Manner::Stale);
+                *self.manner.lock().unwrap() = next;
+                return stream
+                    .write_all(b"-STALEEPOCH 1 is older than 2\r\n")
+                    .is_ok();
             }
             Manner::Mute => return true,
             Manner::Says(bytes) => return stream.write_all(&bytes).is_ok(),

@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use shared::command::Retry;
+
 use super::output::{Output, ReplyBytes};
 use crate::buffers::Buffers;
 
@@ -20,6 +22,8 @@ struct Place {
     source: Source,
     /// The client does not want to hear the answers (CLIENT REPLY).
     silent: bool,
+    /// The next reply has begun to come, in pieces.
+    begun: bool,
     /// Replies that wait for earlier ones.
     ready: Output,
 }
@@ -35,19 +39,12 @@ pub(crate) enum Source {
     Gathered,
 }
 
-/// A client's requests that may be under way however long their replies are.
-const LEAST_REQUESTS: u64 = 16;
+/// Reads of a client that may be under way before the length of any reply is known: if they are as long as can be, this is what the client's replies come to.
+const UNKNOWN_REQUESTS: u64 = 8;
 
 /// About how long replies are, as a power of two: up at once, down by half at a time.
-#[derive(Clone, Copy, Debug)]
-struct ReplyLength(u32);
-
-impl Default for ReplyLength {
-    /// 8 KB, as long as nobody knows: not so many requests are sent at first that their replies could hold up everybody else's.
-    fn default() -> Self {
-        Self(13)
-    }
-}
+#[derive(Clone, Copy, Debug, Default)]
+struct ReplyLength(Option<u32>);
 
 impl ReplyLength {
     #[inline]
@@ -58,12 +55,16 @@ impl ReplyLength {
             bytes / count.max(1) as usize
         };
         let now = usize::BITS - each.leading_zeros();
-        self.0 = now.max(self.0.saturating_sub(1));
+        let before = self.0.map_or(0, |before| before.saturating_sub(1));
+        self.0 = Some(now.max(before));
     }
 
+    /// Large ones one at a time.
     #[inline]
     fn fit_into(self, bytes: usize) -> u64 {
-        ((bytes >> self.0.min(usize::BITS - 1)) as u64).max(LEAST_REQUESTS)
+        self.0.map_or(UNKNOWN_REQUESTS, |length| {
+            ((bytes >> length.min(usize::BITS - 1)) as u64).max(1)
+        })
     }
 }
 
@@ -77,9 +78,13 @@ pub(crate) struct ReplyQueue {
     missing: u64,
     /// Bytes in places.
     waiting_bytes: usize,
-    /// About how long the last replies were.
-    reply_length: ReplyLength,
+    /// About how long the last replies to reads were.
+    read_length: ReplyLength,
+    /// … and to everything else.
+    other_length: ReplyLength,
     output: Output,
+    /// Messages that wait for the end of a reply of which the client has got the beginning.
+    messages: Output,
 }
 
 impl ReplyQueue {
@@ -92,13 +97,16 @@ impl ReplyQueue {
     /// Bytes that the client has not taken yet, those included that wait for their turn.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        self.waiting_bytes + self.output.len()
+        self.waiting_bytes + self.output.len() + self.messages.len()
     }
 
-    /// As many requests as will bring about `bytes` of replies, if these are as long as the last ones.
+    /// As many requests of this kind as will bring about `bytes` of replies, if these are as long as the last ones.
     #[inline]
-    pub(crate) fn requests_for(&self, bytes: usize) -> u64 {
-        self.reply_length.fit_into(bytes)
+    pub(crate) fn requests_for(&self, bytes: usize, kind: Retry) -> u64 {
+        match kind {
+            Retry::Safe => self.read_length.fit_into(bytes),
+            Retry::Never => self.other_length.fit_into(bytes),
+        }
     }
 
     /// What may be written now.
@@ -109,7 +117,7 @@ impl ReplyQueue {
 
     /// Whether nothing is expected and nothing waits to be written.
     pub(crate) fn is_idle(&self) -> bool {
-        self.missing == 0 && self.output.is_empty()
+        self.missing == 0 && self.output.is_empty() && self.messages.is_empty()
     }
 
     /// Expects `count` more replies from `source`; gives the number of the first of these requests.
@@ -134,6 +142,7 @@ impl ReplyQueue {
             missing: count,
             source,
             silent,
+            begun: false,
             ready: Output::default(),
         });
         first
@@ -159,6 +168,7 @@ impl ReplyQueue {
                 missing: 0,
                 source: Source::Here,
                 silent: false,
+                begun: false,
                 ready: Output::default(),
             });
         }
@@ -181,10 +191,14 @@ impl ReplyQueue {
         first: u64,
         count: u32,
         reply: ReplyBytes<'_>,
+        kind: Retry,
         buffers: &mut Buffers,
     ) {
         self.missing -= u64::from(count);
-        self.reply_length.note(reply.len(), count);
+        match kind {
+            Retry::Safe => self.read_length.note(reply.len(), count),
+            Retry::Never => self.other_length.note(reply.len(), count),
+        }
         match self.places.front_mut() {
             Some(place)
                 if place.end - u64::from(place.missing) == first && place.missing >= count =>
@@ -193,7 +207,10 @@ impl ReplyQueue {
                 if !place.silent {
                     self.output.push(reply, buffers);
                 }
-                if place.missing == 0 {
+                if std::mem::take(&mut place.begun) {
+                    self.let_messages_go(buffers);
+                }
+                if self.places.front().is_some_and(|place| place.missing == 0) {
                     self.places.pop_front();
                     self.let_ready_ones_go(buffers);
                 }
@@ -214,11 +231,32 @@ impl ReplyQueue {
         if place.silent {
             return;
         }
+        place.begun = true;
         if index == 0 {
             self.output.push(piece, buffers);
         } else {
             self.waiting_bytes += piece.len();
             place.ready.push(piece, buffers);
+        }
+    }
+
+    /// A message that answers nothing goes out as soon as a whole reply has: never into the middle of one, nor behind requests that wait.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "subscriptions and tracking are to come")
+    )]
+    pub(crate) fn message(&mut self, message: ReplyBytes<'_>, buffers: &mut Buffers) {
+        if self.places.front().is_some_and(|place| place.begun) {
+            self.messages.push(message, buffers);
+        } else {
+            self.output.push(message, buffers);
+        }
+    }
+
+    fn let_messages_go(&mut self, buffers: &mut Buffers) {
+        if !self.messages.is_empty() {
+            self.output
+                .append(std::mem::take(&mut self.messages), buffers);
         }
     }
 
@@ -233,6 +271,7 @@ impl ReplyQueue {
         let index = self.open_place(first, count);
         let place = &mut self.places[index];
         place.missing -= count;
+        place.begun = false;
         if !place.silent {
             self.waiting_bytes += reply.len();
             place.ready.push(reply, buffers);
@@ -273,6 +312,7 @@ impl ReplyQueue {
             missing: behind,
             source: place.source,
             silent: place.silent,
+            begun: false,
             ready: Output::default(),
         };
         place.end = at;

@@ -25,12 +25,30 @@ fn a_fast_shard_does_not_overtake_a_slow_one() {
     let slow = queue.expect(Source::Pipe(0), 2, false);
     let fast = queue.expect(Source::Pipe(1), 1, false);
     queue.answer(&mut buffers, |out| out.extend_from_slice(b"here"));
-    queue.deliver(fast, 1, ReplyBytes::Lent(b"fast"), &mut buffers);
+    queue.deliver(
+        fast,
+        1,
+        ReplyBytes::Lent(b"fast"),
+        Retry::Safe,
+        &mut buffers,
+    );
     assert!(written(&mut queue, &mut buffers).is_empty());
     assert_eq!(queue.bytes(), 8);
-    queue.deliver(slow, 1, ReplyBytes::Lent(b"slow1"), &mut buffers);
+    queue.deliver(
+        slow,
+        1,
+        ReplyBytes::Lent(b"slow1"),
+        Retry::Safe,
+        &mut buffers,
+    );
     assert_eq!(written(&mut queue, &mut buffers), b"slow1");
-    queue.deliver(slow + 1, 1, ReplyBytes::Lent(b"slow2"), &mut buffers);
+    queue.deliver(
+        slow + 1,
+        1,
+        ReplyBytes::Lent(b"slow2"),
+        Retry::Safe,
+        &mut buffers,
+    );
     assert_eq!(written(&mut queue, &mut buffers), b"slow2fasthere");
     assert!(queue.is_idle());
     assert_eq!(queue.bytes(), 0);
@@ -42,8 +60,20 @@ fn silent_requests_are_counted_and_not_heard() {
     let mut queue = ReplyQueue::default();
     let silent = queue.expect(Source::Pipe(0), 1, true);
     let loud = queue.expect(Source::Pipe(0), 1, false);
-    queue.deliver(silent, 1, ReplyBytes::Lent(b"silent"), &mut buffers);
-    queue.deliver(loud, 1, ReplyBytes::Lent(b"loud"), &mut buffers);
+    queue.deliver(
+        silent,
+        1,
+        ReplyBytes::Lent(b"silent"),
+        Retry::Safe,
+        &mut buffers,
+    );
+    queue.deliver(
+        loud,
+        1,
+        ReplyBytes::Lent(b"loud"),
+        Retry::Safe,
+        &mut buffers,
+    );
     assert_eq!(written(&mut queue, &mut buffers), b"loud");
 }
 
@@ -59,14 +89,118 @@ fn a_reply_in_pieces_stands_in_one_place() {
         for number in [silent, pieces] {
             queue.deliver_beginning(number, ReplyBytes::Lent(b"one"), &mut buffers);
             queue.deliver_beginning(number, ReplyBytes::Lent(b"two"), &mut buffers);
-            queue.deliver(number, 1, ReplyBytes::Lent(b"three"), &mut buffers);
+            queue.deliver(
+                number,
+                1,
+                ReplyBytes::Lent(b"three"),
+                Retry::Safe,
+                &mut buffers,
+            );
         }
         assert_eq!(queue.bytes(), "onetwothreebehind".len());
         if let Some(before) = before {
-            queue.deliver(before, 1, ReplyBytes::Lent(b""), &mut buffers);
+            queue.deliver(before, 1, ReplyBytes::Lent(b""), Retry::Safe, &mut buffers);
         }
         assert_eq!(written(&mut queue, &mut buffers), b"onetwothreebehind");
         assert!(queue.is_idle() && queue.bytes() == 0);
+    }
+}
+
+#[test]
+fn a_message_waits_for_the_end_of_a_reply_that_has_begun_and_for_nothing_else() {
+    let mut buffers = Buffers::default();
+    let mut queue = ReplyQueue::default();
+    let slow = queue.expect(Source::Gathered, 1, false);
+    let next = queue.expect(Source::Gathered, 1, false);
+    queue.message(ReplyBytes::Lent(b"<m1>"), &mut buffers);
+    assert_eq!(written(&mut queue, &mut buffers), b"<m1>", "requests wait");
+    queue.deliver_beginning(next, ReplyBytes::Lent(b"next"), &mut buffers);
+    queue.message(ReplyBytes::Lent(b"<m2>"), &mut buffers);
+    assert_eq!(written(&mut queue, &mut buffers), b"<m2>");
+    queue.deliver(
+        slow,
+        1,
+        ReplyBytes::Lent(b"slow"),
+        Retry::Safe,
+        &mut buffers,
+    );
+    queue.message(ReplyBytes::Lent(b"<m3>"), &mut buffers);
+    assert_eq!(written(&mut queue, &mut buffers), b"slownext");
+    assert_eq!(queue.bytes(), 4, "a message that waits is counted");
+    assert!(!queue.is_idle());
+    queue.deliver(next, 1, ReplyBytes::Lent(b"end"), Retry::Safe, &mut buffers);
+    assert_eq!(written(&mut queue, &mut buffers), b"end<m3>");
+    assert!(queue.is_idle());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn messages_stand_between_whole_replies_in_order(
+        requests in proptest::collection::vec((0u32..4, any::<bool>(), 0usize..3), 1..40),
+        order in proptest::collection::vec((any::<u16>(), any::<bool>()), 200),
+    ) {
+        let mut buffers = Buffers::default();
+        let mut queue = ReplyQueue::default();
+        let mut open = Vec::new();
+        let mut replies = String::new();
+        for (index, (source, silent, pieces)) in requests.iter().enumerate() {
+            if *source == 3 {
+                let text = format!("<{index}>");
+                queue.answer(&mut buffers, |out| out.extend_from_slice(text.as_bytes()));
+                replies.push_str(&text);
+                continue;
+            }
+            let source = if *pieces > 0 { Source::Gathered } else { Source::Pipe(*source) };
+            let number = queue.expect(source, 1, *silent);
+            if !silent {
+                replies.push_str(&format!("<{index}{}>", "+".repeat(*pieces)));
+            }
+            // Whatever is left to come: the beginning, pieces, the end.
+            open.push((number, index, *pieces, false));
+        }
+        let mut got = Vec::new();
+        let mut sent = 0;
+        for (pick, is_message) in order {
+            if is_message {
+                queue.message(ReplyBytes::Lent(format!("[{sent}]").as_bytes()), &mut buffers);
+                sent += 1;
+            } else if !open.is_empty() {
+                let place = usize::from(pick) % open.len();
+                let (number, index, pieces, begun) = &mut open[place];
+                let head = if *begun { String::new() } else { format!("<{index}") };
+                if *pieces > 0 {
+                    *begun = true;
+                    *pieces -= 1;
+                    let piece = format!("{head}+");
+                    queue.deliver_beginning(*number, ReplyBytes::Lent(piece.as_bytes()), &mut buffers);
+                } else {
+                    let end = format!("{head}>");
+                    queue.deliver(*number, 1, ReplyBytes::Lent(end.as_bytes()), Retry::Safe, &mut buffers);
+                    open.remove(place);
+                }
+            }
+            got.extend(written(&mut queue, &mut buffers));
+        }
+        for (number, index, pieces, begun) in open {
+            let head = if begun { String::new() } else { format!("<{index}") };
+            let end = format!("{head}{}>", "+".repeat(pieces));
+            queue.deliver(number, 1, ReplyBytes::Lent(end.as_bytes()), Retry::Safe, &mut buffers);
+        }
+        got.extend(written(&mut queue, &mut buffers));
+        let got = String::from_utf8(got).unwrap();
+        // No message in the middle of a reply; without messages it is the replies; without replies, the messages.
+        let (mut others, mut messages, mut is_within) = (String::new(), String::new(), false);
+        for piece in got.split_inclusive(['>', ']']) {
+            prop_assert!(!(is_within && piece.contains('[')), "{}", got);
+            if piece.starts_with('[') { messages.push_str(piece) } else { others.push_str(piece) }
+            is_within = !piece.ends_with(['>', ']']);
+        }
+        prop_assert!(!others.contains('['), "{}", got);
+        prop_assert_eq!(others, replies);
+        let expected: String = (0..sent).map(|number| format!("[{number}]")).collect();
+        prop_assert_eq!(messages, expected);
+        prop_assert!(queue.is_idle() && queue.bytes() == 0);
     }
 }
 
@@ -101,7 +235,7 @@ proptest! {
                 break;
             }
             let (number, text) = open.remove(usize::from(pick) % open.len());
-            queue.deliver(number, 1, ReplyBytes::Lent(&text), &mut buffers);
+            queue.deliver(number, 1, ReplyBytes::Lent(&text), Retry::Safe, &mut buffers);
             got.extend(written(&mut queue, &mut buffers));
         }
         got.extend(written(&mut queue, &mut buffers));
@@ -120,13 +254,24 @@ fn as_many_requests_are_under_way_as_their_replies_are_short() {
         for _ in 0..times {
             let first = queue.expect(Source::Pipe(0), 4, false);
             let replies = vec![b'r'; bytes * 4];
-            queue.deliver(first, 4, ReplyBytes::Lent(&replies), &mut buffers);
+            queue.deliver(
+                first,
+                4,
+                ReplyBytes::Lent(&replies),
+                Retry::Safe,
+                &mut buffers,
+            );
         }
-        queue.requests_for(BYTES)
+        queue.requests_for(BYTES, Retry::Safe)
     };
-    assert_eq!(answered(0, 0), 128, "nobody knows yet");
+    assert_eq!(answered(0, 0), 8, "nobody knows yet");
     assert_eq!(answered(10_000, 1), 64, "long ones count at once");
     assert_eq!(answered(7, 1), 128, "short ones bit by bit");
     assert_eq!(answered(7, 20), 131_072);
-    assert_eq!(answered(10_000_000, 1), 16, "some in any case");
+    assert_eq!(answered(10_000_000, 1), 1, "one in any case");
+    assert_eq!(
+        queue.requests_for(BYTES, Retry::Never),
+        8,
+        "reads say nothing of writes"
+    );
 }

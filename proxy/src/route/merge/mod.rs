@@ -387,10 +387,12 @@ fn config<'a>(
     for pair in elements.chunks_exact(2) {
         let name = reply::bulk(pair[0]).unwrap_or_default();
         reply.raw(pair[0]);
-        let own = own.iter().find(|(own_name, _)| own_name.as_bytes() == name);
+        // A name that was asked for in full comes back as it was written.
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        let own = own.iter().find(|(own_name, _)| is(own_name));
         match own {
             Some((_, value)) => reply.bulk(value.as_bytes()),
-            None if name == TOTAL.as_bytes() => {
+            None if is(TOTAL) => {
                 let shares = parts
                     .whole_replies()
                     .filter_map(|bytes| value_of(bytes, name));

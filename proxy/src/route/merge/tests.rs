@@ -320,4 +320,8 @@ fn a_limit_of_all_shards_is_what_they_have_together() {
         "*4\r\n$2\r\nhz\r\n$2\r\n10\r\n$9\r\nmaxmemory\r\n$3\r\n300\r\n"
     );
     assert!(merged(&plan, &[said_of("100"), said_of("0")]).ends_with("$1\r\n0\r\n"));
+    // A name that was asked for in full comes back as it was written.
+    let written = said("*2\r\n$9\r\nmaXmEmORy\r\n$3\r\n100\r\n");
+    let both = merged(&plan, &[written.clone(), written]);
+    assert_eq!(both, "*2\r\n$9\r\nmaXmEmORy\r\n$3\r\n200\r\n");
 }

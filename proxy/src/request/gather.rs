@@ -3,18 +3,28 @@
 //! Bound: a collector keeps no more bytes than any client may have waiting; at the first part beyond, all are dropped, and so are the others as they come.
 
 use bytes::Bytes;
+use shared::command::Retry;
 use shared::resp::{ErrorReply, Protocol};
 
 use crate::route::merge::{self, Part, Parts, Pieces, Plan};
 use crate::slab::Key;
 
-/// A command under way.
-#[derive(Debug)]
-pub(crate) struct Gather {
+/// Whose command it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker {
     /// Who asked.
     pub(crate) client: Key,
     /// The number of the request in the client's reply queue.
     pub(crate) number: u64,
+    /// Whether it only reads.
+    pub(crate) retry: Retry,
+}
+
+/// A command under way.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    /// Whose it is.
+    pub(crate) asker: Asker,
     protocol: Protocol,
     plan: Plan,
     /// Names of the shards that answer the parts.
@@ -31,8 +41,7 @@ pub(crate) struct Gather {
 impl Gather {
     /// Waits for one part from each of these shards (at least one).
     pub(crate) fn new(
-        client: Key,
-        number: u64,
+        asker: Asker,
         protocol: Protocol,
         plan: Plan,
         shards: Vec<Box<str>>,
@@ -41,8 +50,7 @@ impl Gather {
     ) -> Self {
         assert!(!shards.is_empty(), "somebody must answer");
         Self {
-            client,
-            number,
+            asker,
             protocol,
             plan,
             parts: vec![None; shards.len()],
@@ -104,7 +112,12 @@ mod tests {
         let client = Slab::new().insert(());
         let plan = Plan::KeyOrder(vec![0, 1, 0]);
         let shards = vec!["a".into(), "b".into()];
-        Gather::new(client, 1, Protocol::Resp2, plan, shards, 0, most_bytes)
+        let asker = Asker {
+            client,
+            number: 1,
+            retry: Retry::Safe,
+        };
+        Gather::new(asker, Protocol::Resp2, plan, shards, 0, most_bytes)
     }
 
     #[test]

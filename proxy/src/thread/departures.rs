@@ -7,7 +7,7 @@ use std::rc::Rc;
 use shared::drop_queue::DropQueue;
 use tokio::sync::Notify;
 
-use crate::client::stream::ClientStream;
+use crate::thread::stream::ClientStream;
 
 /// Sockets closed before the others have their turn.
 const CLOSES_PER_TURN: usize = 32;

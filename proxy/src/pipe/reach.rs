@@ -1,9 +1,13 @@
-//! Commands for a node that cannot be reached: they wait for it, but not longer than a deadline, and from then on fail at once until it is back.
+//! What is known of the way to a node: whether it can be reached, and since when a connection has been silent.
 //! Pure: is told what happened and what time it is.
 
 use std::time::Duration;
 
-/// What is known of the way to one node.
+/// A connection that owes replies and says nothing is given up after so many deadlines, even if something was sent in between: else those who go on sending to
+/// a dead connection would keep it.
+const MOST_SILENT_DEADLINES: u32 = 3;
+
+/// What is known of the way to one node. Commands wait for it, but not longer than a deadline, and from then on fail at once until it is back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reach {
     /// Since when nothing could be sent, monotonic milliseconds; `None` while it can.
@@ -49,6 +53,43 @@ impl Reach {
     }
 }
 
+/// How long a connection that owes replies has been silent, monotonic milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Silence {
+    /// When it last said something; when it owed nothing, when it was next asked.
+    since_ms: u64,
+    /// When it was last asked.
+    asked_ms: u64,
+}
+
+impl Silence {
+    /// Something was sent; the node owed replies before, or not.
+    #[inline]
+    pub(crate) fn asked(&mut self, now_ms: u64, owed: bool) {
+        self.asked_ms = now_ms;
+        if !owed {
+            self.since_ms = now_ms;
+        }
+    }
+
+    /// Something was received.
+    #[inline]
+    pub(crate) fn heard(&mut self, now_ms: u64) {
+        self.since_ms = now_ms;
+    }
+
+    /// Whether a connection that owes replies is to be given up. Its patience begins with what it was last sent: as long as somebody's own time is not over, a
+    /// node that is busy is waited for.
+    pub(crate) fn is_over(&self, now_ms: u64, deadline: Duration) -> bool {
+        let silent_for = u128::from(now_ms.saturating_sub(self.since_ms));
+        let asked_before = u128::from(now_ms.saturating_sub(self.asked_ms));
+        let deadline_ms = deadline.as_millis();
+        deadline_ms > 0
+            && (silent_for.min(asked_before) >= deadline_ms
+                || silent_for >= deadline_ms * u128::from(MOST_SILENT_DEADLINES))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +127,25 @@ mod tests {
         let mut reach = Reach::default();
         reach.lost(5);
         assert!(!reach.waits(5, Duration::ZERO));
+    }
+
+    #[test]
+    fn patience_begins_with_what_was_last_sent_and_has_an_end() {
+        let deadline = Duration::from_millis(100);
+        let mut silence = Silence::default();
+        // A long command, and others behind it.
+        silence.asked(1_000, false);
+        assert!(!silence.is_over(1_099, deadline));
+        assert!(silence.is_over(1_100, deadline));
+        silence.asked(1_090, true);
+        assert!(!silence.is_over(1_189, deadline));
+        assert!(silence.is_over(1_190, deadline));
+        silence.asked(1_180, true);
+        silence.asked(1_270, true);
+        assert!(!silence.is_over(1_299, deadline));
+        assert!(silence.is_over(1_300, deadline), "three deadlines");
+        silence.heard(1_300);
+        assert!(!silence.is_over(1_399, deadline));
+        assert!(!silence.is_over(u64::MAX, Duration::ZERO));
     }
 }

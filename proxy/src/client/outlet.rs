@@ -1,0 +1,165 @@
+//! Where a client's replies gather: the part of a client that whoever delivers can reach, also while the client itself has its turn.
+//! Pure. Invariant: a client is let go on once for each time that it waits.
+
+use shared::command::Retry;
+
+use super::reply_queue::ReplyQueue;
+use super::work::WaitsFor;
+use crate::pipe::set::PipeNumber;
+use crate::route::rounds::Rounds;
+
+/// What a client's replies may come to.
+#[derive(Clone, Debug)]
+pub(crate) struct OutletLimits {
+    /// Most requests under way.
+    pub(crate) requests: u64,
+    /// Bytes of replies from which on no more requests are carried out.
+    pub(crate) soft_bytes: usize,
+    /// Bytes of replies at which the client is closed.
+    pub(crate) hard_bytes: usize,
+}
+
+/// One client's outlet.
+#[derive(Debug, Default)]
+pub(crate) struct Outlet {
+    /// Its replies.
+    pub(crate) queue: ReplyQueue,
+    /// The command over many keys that is carried out in rounds.
+    pub(crate) rounds: Option<Box<Rounds>>,
+    /// What the client waits for.
+    waits_for: Option<WaitsFor>,
+    /// In which pipe's crowd the client stands.
+    pub(crate) crowd: Option<PipeNumber>,
+    /// It is in the list of those with something to write, or to go on with.
+    pub(crate) is_dirty: bool,
+    /// A reply that had begun has no end: the client is closed when it has what is there.
+    pub(crate) is_broken: bool,
+    /// When its client last sent or took something, monotonic milliseconds.
+    pub(crate) progress_ms: u64,
+}
+
+impl Outlet {
+    /// What the client waits for.
+    #[inline]
+    pub(crate) fn waits_for(&self) -> Option<WaitsFor> {
+        self.waits_for
+    }
+
+    /// From now on the client waits.
+    pub(crate) fn wait(&mut self, what: WaitsFor) {
+        self.waits_for = Some(what);
+    }
+
+    /// It has come to pass; what it was.
+    pub(crate) fn release(&mut self) -> Option<WaitsFor> {
+        self.waits_for.take()
+    }
+
+    /// Whether what the client waits for can be seen here, and has come to pass.
+    #[inline]
+    pub(crate) fn is_satisfied(&self, limits: &OutletLimits) -> bool {
+        match self.waits_for {
+            None | Some(WaitsFor::Room(_) | WaitsFor::Pause) => false,
+            Some(WaitsFor::Replies(but)) => self.queue.missing() <= but,
+            Some(WaitsFor::Outlet(kind)) => self.room(limits, kind) > 0,
+            // The beginning of a long reply may be on its way already: the next round is for a client that takes it.
+            Some(WaitsFor::Round) => {
+                let rounds = self.rounds.as_ref();
+                !rounds.is_some_and(|rounds| rounds.is_under_way())
+                    && self.queue.bytes() < limits.soft_bytes
+            }
+        }
+    }
+
+    /// Requests of this kind that may be sent besides those that are under way.
+    #[inline]
+    pub(crate) fn room(&self, limits: &OutletLimits, kind: Retry) -> u64 {
+        let left = limits.soft_bytes.saturating_sub(self.queue.bytes());
+        if left == 0 {
+            return 0;
+        }
+        let most = limits.requests.min(self.queue.requests_for(left, kind));
+        most.saturating_sub(self.queue.missing())
+    }
+
+    /// Bytes of replies that are kept.
+    pub(crate) fn bytes(&self) -> usize {
+        self.queue.bytes() + self.rounds.as_ref().map_or(0, |rounds| rounds.bytes())
+    }
+
+    /// Whether its client has left more than the soft limit waiting, and neither sent nor taken anything, for so long. Replies that wait for others are not
+    /// the client's fault.
+    pub(crate) fn is_stalled(&mut self, limits: &OutletLimits, now_ms: u64, stall_ms: u64) -> bool {
+        stall_ms > 0
+            && self.queue.bytes() >= limits.soft_bytes
+            && !self.queue.output().is_empty()
+            && now_ms.saturating_sub(self.progress_ms) >= stall_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffers::Buffers;
+    use crate::client::{ReplyBytes, Source};
+
+    const LIMITS: OutletLimits = OutletLimits {
+        requests: 100,
+        soft_bytes: 1_000,
+        hard_bytes: 10_000,
+    };
+
+    #[test]
+    fn a_client_goes_on_when_what_it_waits_for_has_come() {
+        let mut buffers = Buffers::default();
+        let mut outlet = Outlet::default();
+        let first = outlet.queue.expect(Source::Gathered, 1, false);
+        let second = outlet.queue.expect(Source::Gathered, 1, false);
+        outlet.wait(WaitsFor::Replies(1));
+        assert!(!outlet.is_satisfied(&LIMITS));
+        let reply = |length: usize| vec![b'r'; length];
+        outlet.queue.deliver(
+            first,
+            1,
+            ReplyBytes::Lent(&reply(600)),
+            Retry::Safe,
+            &mut buffers,
+        );
+        assert!(outlet.is_satisfied(&LIMITS));
+        assert_eq!(outlet.release(), Some(WaitsFor::Replies(1)));
+        assert!(!outlet.is_satisfied(&LIMITS), "once");
+        // A reply of 600 bytes is under way, and 600 are not taken: no other one.
+        outlet.wait(WaitsFor::Outlet(Retry::Safe));
+        assert!(!outlet.is_satisfied(&LIMITS));
+        outlet.queue.deliver(
+            second,
+            1,
+            ReplyBytes::Lent(&reply(600)),
+            Retry::Safe,
+            &mut buffers,
+        );
+        assert!(!outlet.is_satisfied(&LIMITS));
+        outlet.queue.output().advance(600, &mut buffers);
+        assert!(outlet.is_satisfied(&LIMITS));
+    }
+
+    #[test]
+    fn only_a_client_that_does_nothing_stalls() {
+        let mut buffers = Buffers::default();
+        let mut outlet = Outlet::default();
+        let slow = outlet.queue.expect(Source::Gathered, 1, false);
+        outlet
+            .queue
+            .answer(&mut buffers, |out| out.resize(5_000, b'r'));
+        assert!(!outlet.is_stalled(&LIMITS, 9_000, 4_000), "a node is slow");
+        outlet
+            .queue
+            .deliver(slow, 1, ReplyBytes::Lent(b"r"), Retry::Safe, &mut buffers);
+        assert!(outlet.is_stalled(&LIMITS, 9_000, 4_000));
+        assert!(!outlet.is_stalled(&LIMITS, 9_000, 0), "for ever");
+        outlet.progress_ms = 5_001;
+        assert!(!outlet.is_stalled(&LIMITS, 9_000, 4_000));
+        outlet.queue.output().advance(4_500, &mut buffers);
+        assert!(!outlet.is_stalled(&LIMITS, 99_000, 4_000), "little is left");
+    }
+}

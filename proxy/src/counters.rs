@@ -1,0 +1,71 @@
+//! What a proxy counts beside what its threads count for themselves: atomics that no request waits for.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// A count since the start, and what it was at the last CONFIG RESETSTAT. INFO counts from there; the metrics page does not, for counters of Prometheus
+/// never fall.
+#[derive(Debug, Default)]
+pub(crate) struct Count {
+    all: AtomicU64,
+    at_reset: AtomicU64,
+}
+
+impl Count {
+    /// So many more.
+    pub(crate) fn add(&self, more: u64) {
+        self.all.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Since the start.
+    pub(crate) fn all(&self) -> u64 {
+        self.all.load(Ordering::Relaxed)
+    }
+
+    /// Since the last CONFIG RESETSTAT.
+    pub(crate) fn since_reset(&self) -> u64 {
+        let before = self.at_reset.load(Ordering::Relaxed);
+        self.all().saturating_sub(before)
+    }
+
+    fn begin_anew(&self) {
+        self.at_reset.store(self.all(), Ordering::Relaxed);
+    }
+}
+
+/// Counters of the whole proxy.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    /// Clients connected.
+    pub(crate) clients: AtomicUsize,
+    /// Clients of these that wait for the end of a pause.
+    pub(crate) blocked_clients: AtomicUsize,
+    /// Connections accepted.
+    pub(crate) accepted: Count,
+    /// Connections refused because there were too many.
+    pub(crate) rejected: Count,
+    /// Commands finished, by all threads, as of their last tick.
+    pub(crate) commands: Count,
+    /// The id of the next client.
+    pub(crate) next_client: AtomicU64,
+}
+
+impl Counters {
+    /// Nothing has been counted; the first client is number 1.
+    pub(crate) fn new() -> Self {
+        Self {
+            clients: AtomicUsize::new(0),
+            blocked_clients: AtomicUsize::new(0),
+            accepted: Count::default(),
+            rejected: Count::default(),
+            commands: Count::default(),
+            next_client: AtomicU64::new(1),
+        }
+    }
+
+    /// CONFIG RESETSTAT.
+    pub(crate) fn begin_anew(&self) {
+        for count in [&self.accepted, &self.rejected, &self.commands] {
+            count.begin_anew();
+        }
+    }
+}

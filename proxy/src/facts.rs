@@ -1,0 +1,64 @@
+//! What all threads of a proxy share: facts that do not change, the topology, counters, the pause, and a way to each thread.
+//! Never on the data path but for atomics and the topology, which are read without a lock.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+
+use shared::clock::Clock;
+use shared::config::ProxyConfig;
+use tokio::sync::mpsc;
+
+use crate::counters::Counters;
+use crate::orders::Order;
+use crate::pause::Pause;
+use crate::tls::TlsFront;
+use crate::topology::LiveTopology;
+
+/// What all threads of a proxy share.
+#[derive(Debug)]
+pub(crate) struct ProxyShared {
+    /// Settings.
+    pub(crate) config: ProxyConfig,
+    /// TLS towards clients.
+    pub(crate) tls: Option<TlsFront>,
+    /// The clock of all threads, so that their milliseconds mean the same.
+    pub(crate) clock: Clock,
+    /// When the proxy was started, wall-clock milliseconds.
+    pub(crate) started_ms: u64,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// 40 hexadecimal digits, drawn at the start: `run_id`, and the node's name in CLUSTER replies.
+    pub(crate) run_id: String,
+    /// The topology in use.
+    pub(crate) topology: LiveTopology,
+    /// What is counted for all threads.
+    pub(crate) counters: Counters,
+    /// CLIENT PAUSE.
+    pub(crate) pause: Pause,
+    /// A way to each thread.
+    pub(crate) threads: Mutex<Vec<mpsc::Sender<Order>>>,
+}
+
+impl ProxyShared {
+    /// Longest argument.
+    pub(crate) fn bulk_bytes(&self) -> u32 {
+        u32::try_from(self.config.proto_max_bulk_len.0).unwrap_or(u32::MAX)
+    }
+
+    /// A way to each thread, to be used outside the data path.
+    pub(crate) fn threads(&self) -> Vec<mpsc::Sender<Order>> {
+        // The lock guards a list that is whole at any moment.
+        self.threads
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+
+    /// No orders can be given from now on.
+    pub(crate) fn forget_threads(&self) {
+        self.threads
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clear();
+    }
+}

@@ -1,0 +1,102 @@
+//! May a parcel whose connection was lost be sent again? The only place where that is decided.
+//! Pure. Invariants: a write of which the node may have seen a byte is never sent twice; what is one is sent again, or fails, as a whole.
+
+use shared::command::Retry;
+
+use super::parcel::Parcel;
+
+/// How often a read is sent: enough to outlive a node's restart and one more accident, few enough not to follow a poisonous request around.
+const MOST_ATTEMPTS: u8 = 3;
+
+/// What becomes of a parcel without its replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It stays in line and is sent when the node is back, or fails at its deadline.
+    SendAgain,
+    /// It certainly changed nothing; the client may send it again.
+    NotApplied,
+    /// Nobody knows whether it was executed.
+    Unknown,
+}
+
+/// The fate of a parcel of whose bytes at least one was now `sent`, or none.
+pub(crate) fn fate(parcel: &Parcel, sent: bool) -> Fate {
+    // Of what is one, a part that was answered cannot be taken back.
+    let may_repeat =
+        parcel.retry == Retry::Safe && parcel.attempts + 1 < MOST_ATTEMPTS && parcel.is_whole();
+    if !sent || may_repeat {
+        Fate::SendAgain
+    } else {
+        end(parcel, sent)
+    }
+}
+
+/// What is true for a parcel that is given up.
+pub(crate) fn end(parcel: &Parcel, sent: bool) -> Fate {
+    match parcel.retry {
+        Retry::Never if sent => Fate::Unknown,
+        Retry::Never | Retry::Safe => Fate::NotApplied,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parcel::Target;
+    use super::*;
+    use crate::route::Place;
+    use shared::clock::Stopwatch;
+    use shared::command::CommandId;
+
+    fn parcel(command: CommandId, attempts: u8) -> Parcel {
+        let started = Stopwatch::new().read();
+        let mut parcel = Parcel::new(Target::Nobody, Place::Anywhere, command, 3, started);
+        parcel.attempts = attempts;
+        parcel
+    }
+
+    #[test]
+    fn writes_that_were_sent_are_never_sent_again() {
+        for attempts in 0..3 {
+            let write = parcel(CommandId::Set, attempts);
+            assert_eq!(fate(&write, true), Fate::Unknown);
+            assert_eq!(fate(&write, false), Fate::SendAgain);
+            assert_eq!(end(&write, true), Fate::Unknown);
+            assert_eq!(end(&write, false), Fate::NotApplied);
+            let read = parcel(CommandId::Get, attempts);
+            assert_eq!(fate(&read, false), Fate::SendAgain);
+            assert_eq!(end(&read, true), Fate::NotApplied);
+        }
+    }
+
+    #[test]
+    fn reads_are_repeated_but_not_for_ever() {
+        for (attempts, expected) in [
+            (0, Fate::SendAgain),
+            (1, Fate::SendAgain),
+            (2, Fate::NotApplied),
+            (200, Fate::NotApplied),
+        ] {
+            assert_eq!(fate(&parcel(CommandId::Get, attempts), true), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_one_is_repeated_as_a_whole_or_not_at_all() {
+        for (command, when_begun) in [
+            (CommandId::Get, Fate::NotApplied),
+            (CommandId::Set, Fate::Unknown),
+        ] {
+            let mut transaction = parcel(command, 0);
+            transaction.is_indivisible = true;
+            let may_repeat = transaction.retry == Retry::Safe;
+            let unanswered = fate(&transaction, true);
+            assert_eq!(unanswered == Fate::SendAgain, may_repeat);
+            assert_eq!(fate(&transaction, false), Fate::SendAgain);
+            transaction.answer(1);
+            assert_eq!(fate(&transaction, true), when_begun);
+        }
+        let mut run = parcel(CommandId::Get, 0);
+        run.answer(1);
+        assert_eq!(fate(&run, true), Fate::SendAgain, "its rest");
+    }
+}

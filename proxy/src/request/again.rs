@@ -1,0 +1,282 @@
+//! Requests that do not get their reply as they should: their connection is lost, their deadline is over, or they belong elsewhere by now.
+//! Reaches: the pipes' lines, those who wait. Never: decides what may be sent twice ([`crate::pipe::retry`] does) or where a request belongs
+//! ([`crate::route`] does). Invariants: each request gets exactly one reply or one error; what has not been sent is routed by the newest topology.
+
+use std::time::Duration;
+
+use shared::command;
+use shared::topology::ShardIndex;
+
+use super::Exchange;
+use super::receivers::Failure;
+use crate::pipe::line::Recovered;
+use crate::pipe::retry::{self, Fate, fate};
+use crate::pipe::set::PipeNumber;
+use crate::pipe::{PipeError, Target};
+use crate::route::{self, Place};
+
+impl Exchange {
+    /// A newer topology holds: what has not been sent over this pipe and belongs elsewhere goes there, once the node has answered what was sent before it.
+    pub(super) fn set_aside(&mut self, number: PipeNumber) {
+        let Some(pipe) = self.pipes.get_mut(number) else {
+            return;
+        };
+        let unsent = pipe.line.take_unsent();
+        if unsent.is_empty() && pipe.aside.parcels.is_empty() {
+            return;
+        }
+        pipe.aside.parcels.extend(unsent);
+        pipe.aside.owed = pipe.line.requests();
+        if pipe.aside.owed == 0 {
+            self.route_aside(number);
+        }
+    }
+
+    /// What was set aside goes where it belongs; a node that did not obey is told anew who we are before it is asked again.
+    pub(super) fn route_aside(&mut self, number: PipeNumber) {
+        let Some(pipe) = self.pipes.get_mut(number) else {
+            return;
+        };
+        let aside = std::mem::take(&mut pipe.aside);
+        if aside.came_back > 0 && pipe.is_open {
+            pipe.doom = Some(PipeError::Fenced);
+        }
+        self.route_again(number, aside.parcels);
+        self.let_crowd_in(number);
+        self.pipes.mark_dirty(number);
+    }
+
+    /// Parcels that were taken out of the line of `from` are appended where they belong, in order.
+    fn route_again(&mut self, from: PipeNumber, parcels: Vec<Recovered>) {
+        let Some((pipe, node)) = self.pipes.with_node(from) else {
+            return;
+        };
+        let (lane, shard, label) = (pipe.lane, node.shard.clone(), node.shard_index);
+        for parcel in parcels {
+            // A run over several slots is cut only when these have several owners now.
+            let pieces = match parcel.parcel.place {
+                Place::Keys if !self.snapshot.is_one_shard() => parcel.into_requests(),
+                _ => vec![parcel],
+            };
+            for piece in pieces {
+                let owner = self
+                    .owner(&piece)
+                    .map(|owner| self.pipes.pipe_to(owner, lane));
+                match owner {
+                    Some(pipe) => {
+                        let buffers = &mut self.receivers.buffers;
+                        self.pipes.line(pipe).append_again(&piece, buffers);
+                    }
+                    None => self
+                        .receivers
+                        .fail(piece.parcel, Failure::NotApplied, &shard, label),
+                }
+            }
+        }
+    }
+
+    /// The shard that a parcel is for; `None` when there is no such shard any more.
+    fn owner(&self, recovered: &Recovered) -> Option<ShardIndex> {
+        match recovered.parcel.place {
+            Place::Slot(slot) => Some(self.snapshot.owner(slot)),
+            Place::Anywhere => Some(route::any_shard()),
+            Place::Shard(label) => self.pipes.shard_of_label(label),
+            Place::Keys if self.snapshot.is_one_shard() => Some(route::any_shard()),
+            Place::Keys => {
+                let spec = command::spec(recovered.parcel.command);
+                route::owner_of_frame(spec, &mut recovered.bytes.clone(), &self.snapshot)
+            }
+        }
+    }
+
+    /// The connection is gone: every request without a reply is kept for the next one, or told the truth.
+    pub(crate) fn pipe_lost(&mut self, number: PipeNumber, error: &PipeError) {
+        let now_ms = self.now_ms();
+        let Some((pipe, node)) = self.pipes.with_node(number) else {
+            return;
+        };
+        tracing::warn!(node = %node.id, address = %node.address, %error, waiting = pipe.line.requests(), "connection to node lost");
+        pipe.is_open = false;
+        pipe.doom = None;
+        pipe.scanner = shared::resp::ReplyScanner::default();
+        self.receivers.stats.pipes_lost += 1;
+        node.reach.lost(now_ms);
+        let unanswered = pipe.line.take_all();
+        let aside = std::mem::take(&mut pipe.aside);
+        let (shard, label) = (node.shard.clone(), node.shard_index);
+        let mut kept = Vec::new();
+        for mut recovered in unanswered.into_iter().chain(aside.parcels) {
+            let parcel = &mut recovered.parcel;
+            if parcel.target == Target::Nobody {
+                continue;
+            }
+            match fate(parcel, recovered.sent) {
+                Fate::SendAgain => {
+                    parcel.attempts += u8::from(recovered.sent);
+                    recovered.sent = false;
+                    kept.push(recovered);
+                }
+                Fate::NotApplied => {
+                    self.receivers
+                        .fail(*parcel, Failure::NotApplied, &shard, label);
+                }
+                Fate::Unknown => {
+                    self.receivers
+                        .fail(*parcel, Failure::Unknown, &shard, label);
+                }
+            }
+        }
+        self.route_again(number, kept);
+        self.fail_if_lost(number);
+        self.let_crowd_in(number);
+    }
+
+    /// The lane may be tried again: it is closed, and opened when somebody asks for it. Whether it had been refused.
+    pub(crate) fn forget_refusal(&mut self, number: PipeNumber) -> bool {
+        let Some(pipe) = self.pipes.get_mut(number) else {
+            return false;
+        };
+        let was_refused = pipe.refusal.take().is_some();
+        if was_refused {
+            self.close_pipe(number);
+        }
+        was_refused
+    }
+
+    /// The node could not be reached; as long as it may come back soon, its line waits.
+    pub(crate) fn pipe_not_connected(&mut self, number: PipeNumber, error: &PipeError) {
+        let now_ms = self.now_ms();
+        let Some((pipe, node)) = self.pipes.with_node(number) else {
+            return;
+        };
+        if let Some(text) = error.of_its_lane() {
+            // The node is well, and said so: the trouble is the lane's own.
+            tracing::warn!(node = %node.id, address = %node.address, %error, "node refuses commands of a database or protocol");
+            node.reach.connected();
+            pipe.refusal = Some(text.into());
+            return self.fail_line(number);
+        }
+        if error.is_about_password() {
+            if !node.reach.is_barred() {
+                tracing::error!(node = %node.id, address = %node.address, %error, "node does not let the proxy in; set node-password to the node's requirepass");
+            }
+            node.reach.barred(now_ms);
+        } else {
+            if !node.reach.is_lost() {
+                tracing::warn!(node = %node.id, address = %node.address, %error, "node cannot be reached");
+            }
+            node.reach.lost(now_ms);
+        }
+        self.fail_if_lost(number);
+    }
+
+    /// Those who wait for a node that has been lost for too long are told so.
+    fn fail_if_lost(&mut self, number: PipeNumber) {
+        let now_ms = self.now_ms();
+        let deadline = self.proxy.config.node_deadline;
+        if let Some((pipe, node)) = self.pipes.with_node(number)
+            && !pipe.is_open
+            && !node.reach.waits(now_ms, deadline)
+        {
+            self.fail_line(number);
+        }
+    }
+
+    /// Nothing in the line of a pipe without connection will be sent: all are told so. What was sent before and is still here only reads.
+    fn fail_line(&mut self, number: PipeNumber) {
+        let Some((pipe, node)) = self.pipes.with_node(number) else {
+            return;
+        };
+        debug_assert!(!pipe.is_open, "an open pipe answers by itself");
+        let failure = match &pipe.refusal {
+            Some(text) => Failure::Refused(text),
+            None => Failure::to_send(&node.reach),
+        };
+        let aside = std::mem::take(&mut pipe.aside);
+        for recovered in pipe.line.take_all().into_iter().chain(aside.parcels) {
+            self.receivers
+                .fail(recovered.parcel, failure, &node.shard, node.shard_index);
+        }
+        self.let_crowd_in(number);
+    }
+
+    /// Nobody needs this pipe any more, for its node leads no shard or nothing waits, and it has no connection: what waits in its line goes where it belongs,
+    /// and it is closed.
+    pub(crate) fn close_pipe(&mut self, number: PipeNumber) {
+        let Some(pipe) = self.pipes.get_mut(number) else {
+            return;
+        };
+        let aside = std::mem::take(&mut pipe.aside);
+        let mut left = pipe.line.take_all();
+        left.extend(aside.parcels);
+        self.route_again(number, left);
+        self.let_crowd_in(number);
+        self.pipes.close(number);
+    }
+
+    /// Deadlines of pipes and of the requests in them.
+    pub(crate) fn tick_pipes(&mut self) {
+        let now_ms = self.now_ms();
+        let deadline = self.proxy.config.request_deadline;
+        for number in self.pipes.numbers() {
+            self.give_up_late(number, deadline);
+            self.fail_if_lost(number);
+            let Some(pipe) = self.pipes.get_mut(number) else {
+                continue;
+            };
+            if pipe.is_open
+                && pipe.doom.is_none()
+                && pipe.line.is_owed()
+                && pipe.silence.is_over(now_ms, deadline)
+            {
+                // One request without an answer holds up all behind it: the pipe is given up, and each is told what is true for it.
+                let after_ms = deadline.as_millis();
+                pipe.doom = Some(PipeError::Silent { after_ms });
+                self.pipes.mark_dirty(number);
+            }
+        }
+    }
+
+    /// Whose deadline is over is told what is true for him. What was sent keeps its place in the pipe, so that others do not suffer; its reply is dropped.
+    fn give_up_late(&mut self, number: PipeNumber, deadline: Duration) {
+        if deadline.is_zero() {
+            return;
+        }
+        let now = self.receivers.stopwatch.read();
+        let Some((pipe, node)) = self.pipes.with_node(number) else {
+            return;
+        };
+        let stopwatch = self.receivers.stopwatch.clone();
+        let is_late = |parcel: &crate::pipe::Parcel| {
+            u128::from(stopwatch.between_ns(parcel.started, now)) >= deadline.as_nanos()
+        };
+        let mut late = Vec::new();
+        let buffers = &mut self.receivers.buffers;
+        pipe.line
+            .give_up(buffers, is_late, |parcel, sent| late.push((parcel, sent)));
+        let aside = &mut pipe.aside;
+        let came_back = aside.came_back;
+        let mut place = 0;
+        aside.parcels.retain(|recovered| {
+            let stays = !is_late(&recovered.parcel);
+            aside.came_back -= usize::from(!stays && place < came_back);
+            place += 1;
+            if !stays {
+                late.push((recovered.parcel, false));
+            }
+            stays
+        });
+        let is_shorter = !late.is_empty();
+        for (parcel, sent) in late {
+            let failure = match retry::end(&parcel, sent) {
+                Fate::Unknown => Failure::Unknown,
+                Fate::SendAgain | Fate::NotApplied => Failure::NotApplied,
+            };
+            let (shard, label) = (&node.shard, node.shard_index);
+            self.receivers.fail(parcel, failure, shard, label);
+        }
+        if is_shorter {
+            self.let_crowd_in(number);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Requests that get their reply at once: the proxy's own answers, and errors.
+//! Reaches: the client's outlet, the counters. Never: a pipe. Invariant: the reply stands behind those to all that was asked before.
+
+use shared::command::CommandSpec;
+use shared::resp::{ErrorReply, ReplyWriter};
+use shared::topology::ShardIndex;
+
+use super::forward::Vain;
+use super::receivers::Failure;
+use super::turn::{Step, Turn};
+use crate::metrics::Outcome;
+
+impl Turn<'_> {
+    /// Replies here, behind all that was asked before.
+    pub(super) fn answer(&mut self, write: impl FnOnce(&mut ReplyWriter<'_>)) {
+        if self.is_silent() {
+            return;
+        }
+        let protocol = self.client.state.protocol;
+        let receivers = &mut self.exchange.receivers;
+        let outlet = receivers.outlets.at_mut(self.key);
+        outlet.queue.answer(&mut receivers.buffers, |out| {
+            write(&mut ReplyWriter::new(out, protocol));
+        });
+        receivers.mark_dirty(self.key);
+    }
+
+    pub(super) fn answer_error(&mut self, error: &ErrorReply) -> Step {
+        self.exchange.receivers.stats.record_refused();
+        self.answer(|reply| reply.error(error));
+        Step::Next
+    }
+
+    /// The shard's node is not asked.
+    pub(super) fn answer_in_vain(
+        &mut self,
+        spec: &CommandSpec,
+        shard: ShardIndex,
+        vain: &Vain,
+    ) -> Step {
+        let node = self.exchange.pipes.primary(shard);
+        let failure = match vain {
+            Vain::Down => Failure::to_send(&node.reach),
+            Vain::Refused(text) => Failure::Refused(text),
+        };
+        let (error, label) = (failure.error(&node.shard), node.shard_index);
+        let stats = &mut self.exchange.receivers.stats;
+        stats.record_failure(spec.id, label, 1, Outcome::ShardDown);
+        self.answer(|reply| reply.error(&error));
+        Step::Next
+    }
+}

@@ -1,0 +1,217 @@
+//! Carries out what is answered here: gives [`crate::here`] what it needs to know, and asks shards or threads where it says so.
+//! Reaches: the client, the pipes, other threads. Never: decides an answer.
+
+use std::sync::atomic::Ordering;
+
+use shared::command::{CommandSpec, MissingShard};
+use shared::resp::{Protocol, ReplyWriter};
+use shared::topology::ShardIndex;
+
+use super::turn::{Step, Turn};
+use super::{Asked, Exchange};
+use crate::client::Source;
+use crate::facts::ProxyShared;
+use crate::here::{self, After, ClientOrder, ClientVerdict, Desk, OwnPart, presentation};
+use crate::route;
+use crate::route::info::ProxyFacts;
+use crate::route::merge::{Change, Part, Plan};
+use crate::slab::Key;
+
+/// What all threads are to be asked, and where the answer belongs.
+#[derive(Debug)]
+pub(crate) struct Question {
+    /// What they are asked.
+    pub(crate) order: ClientOrder,
+    gather: Key,
+    protocol: Protocol,
+}
+
+impl Turn<'_> {
+    /// A command whose row says that the proxy answers it.
+    pub(super) fn local(&mut self, asked: Asked<'_>) -> Step {
+        let exchange = &mut *self.exchange;
+        let proxy = &exchange.proxy;
+        let outlet = exchange.receivers.outlets.at_mut(self.key);
+        let (pipes, snapshot) = (&exchange.pipes, &exchange.snapshot);
+        let lost_slots = || -> usize {
+            let shards = snapshot.topology.shards.iter().zip(pipes.primaries());
+            let lost = shards.filter(|(_, node)| node.reach.is_lost());
+            lost.map(|(shard, _)| shard.slots.len()).sum()
+        };
+        let desk = Desk {
+            config: &proxy.config,
+            run_id: &proxy.run_id,
+            topology_version: exchange.snapshot.version().0,
+            now_us: exchange.clock.wall_us(),
+            now_ms: exchange.tick_ms,
+            buffered: (self.client.input_bytes(), outlet.queue.bytes()),
+            lost_slots: &lost_slots,
+        };
+        let mut text = exchange.receivers.buffers.take();
+        let state = &mut self.client.state;
+        let mut writer = ReplyWriter::new(&mut text, state.protocol);
+        let after = here::answer(asked.spec, asked.args, &desk, state, &mut writer);
+        let protocol = writer.protocol();
+        let stats = &mut exchange.receivers.stats;
+        let (after, is_silent) = match after {
+            Ok(after) => {
+                stats.record_local();
+                (after, self.is_silent_after(asked.spec))
+            }
+            Err(error) => {
+                stats.record_refused();
+                text.clear();
+                ReplyWriter::new(&mut text, protocol).error(&error);
+                (After::Done, self.is_silent())
+            }
+        };
+        let receivers = &mut self.exchange.receivers;
+        if !is_silent && !text.is_empty() {
+            let outlet = receivers.outlets.at_mut(self.key);
+            outlet.queue.answer(&mut receivers.buffers, |out| {
+                out.extend_from_slice(&text);
+            });
+            receivers.mark_dirty(self.key);
+        }
+        receivers.buffers.give_back(text);
+        self.then(after, asked)
+    }
+
+    fn then(&mut self, after: After, asked: Asked<'_>) -> Step {
+        match after {
+            After::Done => Step::Next,
+            After::Close => Step::End,
+            After::Moved => {
+                let limits = self.client.state.limits(self.exchange.proxy.bulk_bytes());
+                self.client.scanner.set_limits(limits);
+                self.look_at_client();
+                Step::Next
+            }
+            After::AskAll(plan) => self.every_shard(asked, plan),
+            After::Info => {
+                let facts = self.exchange.facts(asked);
+                self.every_shard(asked, Plan::Info(Box::new(facts)))
+            }
+            After::AskClients(order) => {
+                let plan = Plan::Table {
+                    rule: shared::command::Merge::Single,
+                    change: Change::of(asked.spec),
+                };
+                let number = self.expect(Source::Gathered, 1);
+                let sources = vec!["proxy".into()];
+                let gather = self.gather_for(number, asked.spec, plan, sources);
+                self.exchange.questions.push(Question {
+                    order,
+                    gather,
+                    protocol: self.lane.protocol,
+                });
+                Step::Next
+            }
+            After::Pause { for_ms, all } => {
+                let now_ms = self.exchange.now_ms();
+                self.exchange.proxy.pause.begin(now_ms, for_ms, all);
+                self.look_at_pause();
+                self.look_at_client();
+                Step::Next
+            }
+        }
+    }
+
+    /// A shard for a command for which any would do: one that can be reached, if the command's row says that others may be left out.
+    pub(super) fn any_shard_for(&self, spec: &CommandSpec) -> ShardIndex {
+        let exchange = &*self.exchange;
+        let is_there = |shard: &ShardIndex| !exchange.pipes.primary(*shard).reach.is_lost();
+        match spec.missing_shard {
+            MissingShard::Fails => route::any_shard(),
+            MissingShard::LeftOut => route::all_shards(&exchange.snapshot)
+                .find(is_there)
+                .unwrap_or_else(route::any_shard),
+        }
+    }
+
+    /// Does the proxy's own part in a command that may run; `Some`: nothing more is to be done.
+    pub(super) fn own_part(&mut self, asked: Asked<'_>) -> Option<Step> {
+        match here::own_part(asked.spec, asked.args, &self.exchange.proxy.config) {
+            Err(error) => Some(self.answer_error(&error)),
+            Ok(OwnPart::None) => None,
+            Ok(OwnPart::ForgetCounters) => {
+                self.exchange.proxy.counters.begin_anew();
+                None
+            }
+            Ok(OwnPart::AllDone) => {
+                self.exchange.receivers.stats.record_local();
+                self.answer(|reply| reply.simple("OK"));
+                Some(Step::Next)
+            }
+        }
+    }
+}
+
+impl Exchange {
+    /// All threads have had their say.
+    pub(crate) fn answer_question(&mut self, question: &Question, verdicts: Vec<ClientVerdict>) {
+        let mut text = Vec::new();
+        let mut reply = ReplyWriter::new(&mut text, question.protocol);
+        question.order.reply(verdicts, &mut reply);
+        self.receivers
+            .fill(question.gather, 0, Part::Reply(text.into()));
+    }
+
+    /// What INFO tells of the proxy itself.
+    fn facts(&self, asked: Asked<'_>) -> ProxyFacts {
+        let is_word = |arg: &[u8]| {
+            ["default", "all", "everything", "proxy"]
+                .iter()
+                .any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        let args = asked.args;
+        let uptime = self.clock.wall_ms().saturating_sub(self.proxy.started_ms) / 1_000;
+        let nodes = self.pipes.primaries();
+        let reachable = nodes.filter(|node| !node.reach.is_lost()).count();
+        let counters = &self.proxy.counters;
+        let section = vec![
+            ("switchyard_version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("switchyard_role", "proxy".to_owned()),
+            ("proxy_threads", self.proxy.threads().len().to_string()),
+            (
+                "proxy_requests",
+                counters.commands.since_reset().to_string(),
+            ),
+            ("topology_version", self.snapshot.version().to_string()),
+            ("shards", self.snapshot.shard_count().to_string()),
+            ("shards_reachable", reachable.to_string()),
+        ];
+        ProxyFacts {
+            is_asked_for: args.len() == 1 || args.iter_from(1).any(is_word),
+            own: own_lines(&self.proxy, uptime),
+            section,
+        }
+    }
+}
+
+/// Lines that stand in place of those of the nodes.
+fn own_lines(proxy: &ProxyShared, uptime: u64) -> Vec<(&'static str, String)> {
+    let counters = &proxy.counters;
+    let count =
+        |counter: &std::sync::atomic::AtomicUsize| counter.load(Ordering::Relaxed).to_string();
+    let mut own = vec![
+        ("run_id", proxy.run_id.clone()),
+        ("tcp_port", proxy.address.port().to_string()),
+        ("process_id", std::process::id().to_string()),
+        ("uptime_in_seconds", uptime.to_string()),
+        ("uptime_in_days", (uptime / 86_400).to_string()),
+        ("connected_clients", count(&counters.clients)),
+        ("blocked_clients", count(&counters.blocked_clients)),
+        ("maxclients", proxy.config.maxclients.to_string()),
+        (
+            "total_connections_received",
+            counters.accepted.since_reset().to_string(),
+        ),
+        (
+            "rejected_connections",
+            counters.rejected.since_reset().to_string(),
+        ),
+    ];
+    own.extend(presentation::info_fields(proxy.config.present_as));
+    own
+}

@@ -1,0 +1,160 @@
+//! Requests being carried out: to the pipe of one shard, in parts to several, or answered here; and their replies on the way back.
+//! Reaches: the pure core, atomics, the topology. Never: touches a socket or a task; decides a route ([`crate::route`] does).
+//!
+//! - [`batch`]: requests are found in what a client sent. [`turn`]: one client's turn, request by request.
+//! - [`forward`]: to one shard. [`fan_out`] and [`rounds`]: to several, and [`gather`] ◇ puts together what they say. [`here`], [`answer`]: without a node.
+//! - [`replies`]: what nodes send. [`receivers`]: those who get it.
+//! - [`waiting`]: who waits, for what, and is let go on. [`again`]: what is lost, late, or to be routed anew.
+
+pub(crate) mod again;
+mod answer;
+pub(crate) mod batch;
+mod fan_out;
+mod forward;
+pub(crate) mod gather;
+pub(crate) mod here;
+pub(crate) mod receivers;
+mod replies;
+mod rounds;
+mod turn;
+mod waiting;
+
+use std::sync::Arc;
+
+use shared::clock::Clock;
+use shared::command::CommandSpec;
+use shared::resp::{Args, Protocol, Request, RequestBatch};
+
+pub(crate) use self::turn::TURN_NS;
+
+use self::here::Question;
+use self::receivers::Receivers;
+use crate::client::OutletLimits;
+use crate::facts::ProxyShared;
+use crate::pipe::set::{Fence, PipeLimits, PipeSet};
+use crate::pipe::{Class, Lane, Role};
+use crate::route::{self, Split};
+use crate::slab::Key;
+use crate::topology::Snapshot;
+use crate::topology::live::LiveView;
+
+/// One request as it is carried out.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// Its row of the table.
+    pub(crate) spec: &'static CommandSpec,
+    /// Its arguments.
+    pub(crate) args: Args<'a>,
+    /// Its frame.
+    pub(crate) frame: &'a Request,
+    /// Where the frame lies.
+    pub(crate) buffer: &'a [u8],
+}
+
+/// All that carrying out requests touches: who gets replies, the lines of the pipes, what they are routed by.
+pub(crate) struct Exchange {
+    /// What all threads share.
+    pub(crate) proxy: Arc<ProxyShared>,
+    /// Those who get replies.
+    pub(crate) receivers: Receivers,
+    /// The ways to the nodes.
+    pub(crate) pipes: PipeSet,
+    /// What requests are routed by.
+    pub(crate) snapshot: Arc<Snapshot>,
+    view: LiveView,
+    pub(crate) clock: Clock,
+    /// Monotonic milliseconds at the last tick.
+    pub(crate) tick_ms: u64,
+    /// Bounds of clients.
+    pub(crate) limits: OutletLimits,
+    /// Most bytes of requests that are kept for a client.
+    pub(crate) input_bytes: usize,
+    /// What other threads are to be asked.
+    pub(crate) questions: Vec<Question>,
+    /// Clients that wait for the end of a pause.
+    paused: Vec<Key>,
+    /// Requests found in a buffer; reused.
+    batch: RequestBatch,
+    /// How keys spread; reused.
+    split: Split,
+}
+
+impl Exchange {
+    /// Without clients and pipes.
+    pub(crate) fn new(proxy: Arc<ProxyShared>) -> Self {
+        let config = &proxy.config;
+        let limits = OutletLimits {
+            requests: u64::from(config.client_requests_in_flight),
+            soft_bytes: config.client_output_soft_limit.as_usize(),
+            hard_bytes: config.client_output_hard_limit.as_usize(),
+        };
+        let mut pipes = PipeSet::new(PipeLimits {
+            databases: config.databases.into(),
+            queue_bytes: config.pipe_queue_bytes.as_usize(),
+            queue_requests: config.pipe_queue_requests as usize,
+            node_deadline: config.node_deadline,
+        });
+        let snapshot = proxy.topology.load();
+        pipes.follow(&snapshot, Fence::of);
+        Self {
+            receivers: Receivers::new(limits.clone()),
+            pipes,
+            snapshot,
+            view: proxy.topology.view(),
+            clock: proxy.clock.clone(),
+            tick_ms: proxy.clock.monotonic_ms(),
+            limits,
+            input_bytes: config.client_query_buffer_limit.as_usize(),
+            questions: Vec::new(),
+            paused: Vec::new(),
+            batch: RequestBatch::default(),
+            split: Split::default(),
+            proxy,
+        }
+    }
+
+    /// Monotonic milliseconds.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.monotonic_ms()
+    }
+
+    /// Takes over a newer topology, if there is one.
+    #[inline]
+    pub(crate) fn follow_topology(&mut self) {
+        if !Arc::ptr_eq(self.view.load(), &self.snapshot) {
+            self.swap_topology();
+        }
+    }
+
+    #[cold]
+    fn swap_topology(&mut self) {
+        self.snapshot = Arc::clone(self.view.load());
+        self.pipes.follow(&self.snapshot, Fence::of);
+        for number in self.pipes.numbers() {
+            self.set_aside(number);
+            // A pipe that nobody needs any more is closed by its task.
+            self.pipes.mark_dirty(number);
+            // The crowd moves with the line: each finds out anew where its request belongs.
+            self.let_crowd_in(number);
+        }
+    }
+
+    /// Wants a pipe to every shard's primary, so that whether it can be reached is known before somebody asks.
+    pub(crate) fn want_first_pipes(&mut self) {
+        let lane = Lane {
+            role: Role::Primary,
+            class: Class::Common,
+            protocol: Protocol::Resp2,
+            database: 0,
+        };
+        for shard in route::all_shards(&self.snapshot) {
+            self.pipes.pipe_to(shard, lane);
+        }
+    }
+
+    /// Whether somebody has something to write, or to go on with.
+    #[inline]
+    pub(crate) fn has_dirty(&self) -> bool {
+        self.pipes.has_dirty() || self.receivers.has_dirty() || !self.questions.is_empty()
+    }
+}

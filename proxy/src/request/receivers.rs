@@ -1,0 +1,306 @@
+//! Those who get replies: the clients' outlets, and the commands of many parts between nodes and clients.
+//! Does no I/O. Invariant: whoever is gone gets nothing, and nobody else gets it instead.
+
+use bytes::Bytes;
+use shared::clock::{Reading, Stopwatch};
+use shared::command::Retry;
+use shared::resp::{ErrorReply, Protocol, ReplyWriter};
+
+use super::gather::Gather;
+use crate::buffers::Buffers;
+use crate::client::{Outlet, OutletLimits, ReplyBytes};
+use crate::dice::Dice;
+use crate::metrics::{Outcome, ThreadStats};
+use crate::pipe::reach::Reach;
+use crate::pipe::{Parcel, Target};
+use crate::route::merge::Part;
+use crate::slab::{Key, Slab};
+
+/// Outlets and collectors, and what they share.
+#[derive(Debug)]
+pub(crate) struct Receivers {
+    /// Every client's outlet, under the client's key.
+    pub(crate) outlets: Slab<Outlet>,
+    limits: OutletLimits,
+    /// Every command of which parts are under way.
+    pub(crate) gathers: Slab<Gather>,
+    /// Buffers to lend.
+    pub(crate) buffers: Buffers,
+    /// Clients with something to write.
+    dirty: Vec<Key>,
+    /// Counts what is delivered.
+    pub(crate) stats: ThreadStats,
+    /// Tells how long it took.
+    pub(crate) stopwatch: Stopwatch,
+    /// For free choices.
+    pub(crate) dice: Dice,
+}
+
+/// Why commands get no reply from their node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure<'a> {
+    /// They were certainly not executed.
+    NotApplied,
+    /// The same, for the node does not take the proxy's password.
+    Barred,
+    /// Nobody knows.
+    Unknown,
+    /// The node refuses them all, and says this.
+    Refused(&'a str),
+}
+
+impl Failure<'_> {
+    /// Of what was not sent to a node.
+    pub(crate) fn to_send(reach: &Reach) -> Self {
+        if reach.is_barred() {
+            Self::Barred
+        } else {
+            Self::NotApplied
+        }
+    }
+
+    /// What the client is told.
+    pub(crate) fn error(self, shard: &str) -> ErrorReply {
+        let shard = shard.into();
+        match self {
+            Self::NotApplied => ErrorReply::ShardDown { shard },
+            Self::Barred => ErrorReply::NodePassword { shard },
+            Self::Unknown => ErrorReply::OutcomeUnknown { shard },
+            Self::Refused(text) => ErrorReply::Text(text.to_owned().into()),
+        }
+    }
+}
+
+impl Receivers {
+    /// Without clients.
+    pub(crate) fn new(limits: OutletLimits) -> Self {
+        Self {
+            outlets: Slab::new(),
+            limits,
+            gathers: Slab::new(),
+            buffers: Buffers::default(),
+            dirty: Vec::new(),
+            stats: ThreadStats::default(),
+            stopwatch: Stopwatch::new(),
+            dice: Dice::new(),
+        }
+    }
+
+    /// Hands the replies of a node to those who wait; `parcel.count` of them, `errors` among them errors.
+    #[inline]
+    pub(crate) fn deliver(
+        &mut self,
+        parcel: Parcel,
+        reply: ReplyBytes<'_>,
+        errors: u32,
+        shard: usize,
+        now: Reading,
+    ) {
+        let elapsed_ns = self.stopwatch.between_ns(parcel.started, now);
+        self.stats
+            .record(parcel.command, shard, parcel.count, errors, elapsed_ns);
+        match parcel.target {
+            Target::Client { client: key, first } => {
+                if let Some(outlet) = self.outlets.get_mut(key) {
+                    let buffers = &mut self.buffers;
+                    outlet
+                        .queue
+                        .deliver(first, parcel.count, reply, parcel.retry, buffers);
+                    if !outlet.is_dirty {
+                        outlet.is_dirty = true;
+                        self.dirty.push(key);
+                    }
+                }
+            }
+            Target::Nobody => {}
+            Target::Part { gather, part } => {
+                let bytes = match reply {
+                    ReplyBytes::Lent(bytes) => Bytes::copy_from_slice(bytes),
+                    ReplyBytes::Own(bytes) => bytes,
+                };
+                self.fill(gather, part, Part::Reply(bytes));
+            }
+        }
+    }
+
+    /// Tells those who wait that no reply will come.
+    pub(crate) fn fail(
+        &mut self,
+        parcel: Parcel,
+        failure: Failure<'_>,
+        shard: &str,
+        shard_index: usize,
+    ) {
+        let outcome = match failure {
+            Failure::NotApplied | Failure::Barred | Failure::Refused(_) => Outcome::ShardDown,
+            Failure::Unknown => Outcome::Unknown,
+        };
+        self.stats
+            .record_failure(parcel.command, shard_index, parcel.count, outcome);
+        match parcel.target {
+            Target::Client { client: key, first } => {
+                let Some(outlet) = self.outlets.get_mut(key) else {
+                    return;
+                };
+                let error = failure.error(shard);
+                let mut reply = Vec::new();
+                for _ in 0..parcel.count {
+                    // An error looks the same in every version of the protocol.
+                    ReplyWriter::new(&mut reply, Protocol::Resp2).error(&error);
+                }
+                outlet.queue.deliver(
+                    first,
+                    parcel.count,
+                    ReplyBytes::Lent(&reply),
+                    Retry::Never,
+                    &mut self.buffers,
+                );
+                self.mark_dirty(key);
+            }
+            Target::Part { gather, part } => {
+                let value = match failure {
+                    Failure::NotApplied => Part::Down(shard.into()),
+                    Failure::Barred => Part::Barred(shard.into()),
+                    Failure::Unknown => Part::Unknown(shard.into()),
+                    Failure::Refused(_) => {
+                        let mut reply = Vec::new();
+                        ReplyWriter::new(&mut reply, Protocol::Resp2).error(&failure.error(shard));
+                        Part::Reply(reply.into())
+                    }
+                };
+                self.fill(gather, part, value);
+            }
+            Target::Nobody => {}
+        }
+    }
+
+    /// Fills in a part of a command; the last one completes the reply, or the round.
+    pub(crate) fn fill(&mut self, key: Key, part: u16, value: Part) {
+        let is_complete = self
+            .gathers
+            .get_mut(key)
+            .is_some_and(|gather| gather.fill(usize::from(part), value));
+        if is_complete && let Some(gather) = self.gathers.remove(key) {
+            self.complete(gather);
+        }
+    }
+
+    /// All parts are there: the client gets the reply, or its rounds the answer.
+    fn complete(&mut self, gather: Gather) {
+        let (key, number, kind) = (gather.asker.client, gather.asker.number, gather.asker.retry);
+        let Some(outlet) = self.outlets.get_mut(key) else {
+            return;
+        };
+        let reply = gather.finish(self.buffers.take());
+        match &mut outlet.rounds {
+            Some(rounds) if rounds.number == number => {
+                if rounds.answered(reply) {
+                    self.end_rounds(key);
+                } else {
+                    let flowing = rounds.take_flowing();
+                    begin_reply(outlet, number, flowing, &mut self.buffers);
+                }
+            }
+            _ => {
+                let (pieces, last) = reply.into_parts();
+                begin_reply(outlet, number, pieces, &mut self.buffers);
+                let buffers = &mut self.buffers;
+                if last.len() < LARGE_REPLY_BYTES {
+                    let lent = ReplyBytes::Lent(&last);
+                    outlet.queue.deliver(number, 1, lent, kind, buffers);
+                    self.buffers.give_back(last);
+                } else {
+                    let own = ReplyBytes::Own(Bytes::from(last));
+                    outlet.queue.deliver(number, 1, own, kind, buffers);
+                }
+            }
+        }
+        self.mark_dirty(key);
+    }
+
+    /// The last round of the client's command has been answered: it gets the reply.
+    fn end_rounds(&mut self, key: Key) {
+        let outlet = self.outlets.at_mut(key);
+        let Some(rounds) = outlet.rounds.take() else {
+            return;
+        };
+        let (number, kind) = (rounds.number, rounds.spec.retry);
+        let mut pieces = match rounds.into_reply() {
+            Ok(pieces) => pieces,
+            Err(error) => {
+                // Half a reply cannot be taken back: the client must not take it for a whole one.
+                let error = String::from_utf8_lossy(&error);
+                tracing::warn!(
+                    error = error.trim_end(),
+                    "client closed: a shard failed in the middle of a reply that had begun"
+                );
+                let nothing = ReplyBytes::Lent(&[]);
+                let buffers = &mut self.buffers;
+                outlet.queue.deliver(number, 1, nothing, kind, buffers);
+                outlet.is_broken = true;
+                return;
+            }
+        };
+        let last = ReplyBytes::Own(pieces.pop().unwrap_or_default());
+        begin_reply(outlet, number, pieces, &mut self.buffers);
+        outlet
+            .queue
+            .deliver(number, 1, last, kind, &mut self.buffers);
+    }
+
+    /// The outlet of a client that is here.
+    #[inline]
+    pub(crate) fn outlet(&mut self, key: Key) -> &mut Outlet {
+        self.outlets.at_mut(key)
+    }
+
+    /// If what the client waits for has come to pass, it waits for nothing from now on.
+    #[inline]
+    pub(crate) fn let_go_on(&mut self, key: Key) {
+        if let Some(outlet) = self.outlets.get_mut(key)
+            && outlet.is_satisfied(&self.limits)
+        {
+            outlet.release();
+        }
+    }
+
+    /// The client has something to write, or may go on.
+    #[inline]
+    pub(crate) fn mark_dirty(&mut self, key: Key) {
+        if let Some(outlet) = self.outlets.get_mut(key)
+            && !outlet.is_dirty
+        {
+            outlet.is_dirty = true;
+            self.dirty.push(key);
+        }
+    }
+
+    /// Whether some client has something to write, or may go on.
+    #[inline]
+    pub(crate) fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Such a client; it counts as clean from now on.
+    #[inline]
+    pub(crate) fn next_dirty(&mut self) -> Option<Key> {
+        while let Some(key) = self.dirty.pop() {
+            if let Some(outlet) = self.outlets.get_mut(key) {
+                outlet.is_dirty = false;
+                return Some(key);
+            }
+        }
+        None
+    }
+}
+
+/// Delivers what comes before the end of a reply.
+fn begin_reply(outlet: &mut Outlet, number: u64, pieces: Vec<Bytes>, buffers: &mut Buffers) {
+    for piece in pieces {
+        let piece = ReplyBytes::Own(piece);
+        outlet.queue.deliver_beginning(number, piece, buffers);
+    }
+}
+
+/// A reply of this size is handed on as it is instead of being copied.
+const LARGE_REPLY_BYTES: usize = 16 * 1024;

@@ -1,0 +1,382 @@
+//! One client's turn: its requests one after the other, each to where it belongs.
+//! Never: touches a socket; decides a route ([`crate::route`] does).
+//! Invariants: the client is in nobody else's hands while it has its turn; one place says whether a reply is heard ([`Turn::hear`]).
+
+use std::rc::Rc;
+
+use shared::clock::Reading;
+use shared::command::{self, CommandFlags, CommandSpec, Quiet, Route};
+use shared::resp::{Args, ErrorReply, Request, RequestBatch};
+use shared::session::Replies;
+use shared::throttle::Throttle;
+
+use super::forward::Run;
+use super::{Asked, Exchange};
+use crate::client::received::Received;
+use crate::client::{Client, WaitsFor};
+use crate::pause::Hold;
+use crate::pipe::{Class, Lane};
+use crate::route::split::Search;
+use crate::route::{self, Place};
+use crate::slab::Key;
+
+/// Time after which a client's turn ends although there are more requests, ns. Looked at behind requests that may take long; those that are just forwarded
+/// are bounded by what one read brings.
+pub(crate) const TURN_NS: u64 = 500_000;
+
+/// How far a batch was carried out.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// To its end.
+    Done,
+    /// The request of this index (which may be the one behind the last) has to wait, for what the outlet says.
+    Wait(usize),
+    /// The client is to be closed once it has its replies.
+    End,
+}
+
+/// What becomes of one request.
+pub(super) enum Step {
+    /// The next one.
+    Next,
+    /// The next one, if there is time: this one may have taken long, or have brought a long reply.
+    NextInTime,
+    /// It cannot be carried out yet.
+    Wait(WaitsFor),
+    /// It has begun, and concerns what others ask for: the next one waits for its reply.
+    Alone,
+    /// It has begun and goes on in turns of its own; the client's next request waits for its end.
+    Begun,
+    /// It needs another turn before it is begun.
+    Again,
+    /// The client says no more.
+    End,
+}
+
+/// Where a turn stops.
+enum Stop {
+    Done,
+    At(usize, Option<WaitsFor>),
+    End,
+}
+
+/// One client's batch being carried out.
+pub(super) struct Turn<'a> {
+    pub(super) exchange: &'a mut Exchange,
+    pub(super) key: Key,
+    pub(super) client: &'a mut Client,
+    /// The buffer in which the requests lie, when it is the client's own and may be handed over.
+    pub(super) own_buffer: Option<&'a Rc<Vec<u8>>>,
+    /// As the client's state says; copied here because every request needs it.
+    pub(super) lane: Lane,
+    /// What is known of the owners of the keys of the next command, when it has very many.
+    pub(super) search: Option<Search>,
+    /// When the requests were read.
+    pub(super) read: Reading,
+    /// When the turn began.
+    began: Reading,
+    /// Nothing about the client or the proxy asks for a closer look at each request: it may run commands, hears all replies, and nothing is held up.
+    is_plain_sailing: bool,
+    hears_all: bool,
+    /// What held for replies before this command.
+    mode: Replies,
+    hold: Option<Hold>,
+}
+
+impl Exchange {
+    /// Carries out the requests of a batch, which lie in `received`, from an index on; `search` is what is known of the first one's keys.
+    pub(super) fn carry_out(
+        &mut self,
+        key: Key,
+        client: &mut Client,
+        received: &Received<'_>,
+        (batch, from): (&RequestBatch, usize),
+        search: &mut Option<Search>,
+        read: Reading,
+    ) -> Progress {
+        self.follow_topology();
+        // A tick's precision is enough, and costs nothing per batch.
+        client.state.active_ms = self.tick_ms;
+        if from >= batch.requests().len() {
+            return Progress::Done;
+        }
+        if let Some(obstacle) = self.obstacle(key, client) {
+            self.wait(key, obstacle);
+            return Progress::Wait(from);
+        }
+        let mut turn = self.turn(key, client, received.own(), read);
+        turn.search = search.take();
+        let stop = turn.run(received.bytes(), batch, from);
+        *search = turn.search;
+        match stop {
+            Stop::Done => Progress::Done,
+            Stop::At(index, what) => {
+                if let Some(what) = what {
+                    self.wait(key, what);
+                }
+                Progress::Wait(index)
+            }
+            Stop::End => {
+                self.receivers.mark_dirty(key);
+                Progress::End
+            }
+        }
+    }
+
+    /// Whoever carries out the requests of this client, which may lie in its `own_buffer`.
+    #[inline]
+    pub(super) fn turn<'a>(
+        &'a mut self,
+        key: Key,
+        client: &'a mut Client,
+        own_buffer: Option<&'a Rc<Vec<u8>>>,
+        read: Reading,
+    ) -> Turn<'a> {
+        let mut turn = Turn {
+            key,
+            lane: client.state.lane(),
+            client,
+            own_buffer,
+            search: None,
+            read,
+            began: self.receivers.stopwatch.read(),
+            is_plain_sailing: false,
+            hears_all: true,
+            mode: Replies::On,
+            hold: None,
+            exchange: self,
+        };
+        turn.look_at_pause();
+        turn.look_at_client();
+        turn
+    }
+
+    /// What is to come to pass before anything of this client is routed. What was routed by an older topology comes to its end first: its keys may have moved,
+    /// and a later command on one of them must not overtake it on another node; the same where later commands go by other pipes.
+    #[inline]
+    fn obstacle(&mut self, key: Key, client: &mut Client) -> Option<WaitsFor> {
+        let missing = self.receivers.outlet(key).queue.missing();
+        let version = self.snapshot.version();
+        if client.routed_by != version {
+            if missing > 0 {
+                return Some(WaitsFor::Replies(0));
+            }
+            client.routed_by = version;
+        }
+        let class = client.state.wanted_class(self.tick_ms);
+        if client.state.class != class {
+            if missing == 0 {
+                client.state.class = class;
+            } else if class == Class::Bulk {
+                return Some(WaitsFor::Replies(0));
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Turn<'a> {
+    /// Takes note of what the client has chosen.
+    pub(super) fn look_at_client(&mut self) {
+        self.lane = self.client.state.lane();
+        self.hears_all = self.client.state.hears_all();
+        self.is_plain_sailing =
+            self.hears_all && self.client.state.is_authenticated && self.hold.is_none();
+    }
+
+    /// Takes note of what is held up.
+    #[inline]
+    pub(super) fn look_at_pause(&mut self) {
+        let pause = &self.exchange.proxy.pause;
+        self.hold = if pause.is_off() {
+            None
+        } else {
+            pause.hold(self.exchange.now_ms())
+        };
+    }
+
+    /// A command begins whose reply may not be wanted.
+    #[cold]
+    fn hear(&mut self) {
+        self.mode = self.client.state.begin_command();
+        self.hears_all = self.mode == Replies::On;
+        if self.hears_all {
+            self.look_at_client();
+        }
+    }
+
+    /// Whether the client does not want the reply to this command.
+    #[inline]
+    pub(super) fn is_silent(&self) -> bool {
+        !self.hears_all && self.mode != Replies::On
+    }
+
+    /// The same for a command that may have changed what holds for replies; CLIENT REPLY is heard, or says nothing.
+    pub(super) fn is_silent_after(&self, spec: &CommandSpec) -> bool {
+        match self.mode {
+            _ if self.hears_all => false,
+            Replies::On => false,
+            Replies::Off => self.client.state.replies == Replies::Off,
+            Replies::SkipNext | Replies::Skip => spec.id != command::CommandId::ClientReply,
+        }
+    }
+
+    fn run(&mut self, buffer: &'a [u8], batch: &'a RequestBatch, from: usize) -> Stop {
+        let mut run = Run::none();
+        for (index, request) in batch.requests().iter().enumerate().skip(from) {
+            let args = batch.args(buffer, request);
+            let stop = match self.request(buffer, request, args, &mut run) {
+                Step::Next => continue,
+                Step::NextInTime if !self.is_over() => continue,
+                Step::NextInTime | Step::Begun => Stop::At(index + 1, None),
+                Step::Again => Stop::At(index, None),
+                Step::Wait(what) => Stop::At(index, Some(what)),
+                Step::Alone => Stop::At(index + 1, Some(WaitsFor::Replies(0))),
+                Step::End => Stop::End,
+            };
+            self.finish_run(buffer, &mut run);
+            return stop;
+        }
+        self.finish_run(buffer, &mut run);
+        Stop::Done
+    }
+
+    #[cold]
+    fn tell_of_http(&self) {
+        static SPEAKS_HTTP: Throttle = Throttle::new();
+        if let Some(left_out) = SPEAKS_HTTP.admit(self.exchange.clock.wall_ms()) {
+            let peer = self.client.state.peer;
+            tracing::warn!(%peer, left_out, "client closed: it speaks HTTP");
+        }
+    }
+
+    #[inline]
+    fn request(
+        &mut self,
+        buffer: &'a [u8],
+        frame: &'a Request,
+        args: Args<'a>,
+        run: &mut Run,
+    ) -> Step {
+        if !self.hears_all {
+            self.hear();
+        }
+        let spec = match route::resolve(args) {
+            Ok(spec) => spec,
+            Err(error) => {
+                self.finish_run(buffer, run);
+                if route::is_http(args) {
+                    self.tell_of_http();
+                    return Step::End;
+                }
+                return self.answer_error(&error);
+            }
+        };
+        let asked = Asked {
+            spec,
+            args,
+            frame,
+            buffer,
+        };
+        if self.is_plain_sailing
+            && spec.route == Route::ByKey
+            && spec.quiet == Quiet::Never
+            && let Ok((shard, place)) = route::shard_of(spec, args, &self.exchange.snapshot)
+        {
+            return self.forward(shard, place, asked, run);
+        }
+        self.finish_run(buffer, run);
+        match self.rare_request(asked) {
+            Step::Next => Step::NextInTime,
+            step => step,
+        }
+    }
+
+    /// Whether the client has had its time, or has enough replies to read. Nothing is appended to a run when it is asked.
+    fn is_over(&mut self) -> bool {
+        let soft_bytes = self.exchange.limits.soft_bytes;
+        self.exchange.receivers.outlet(self.key).queue.bytes() >= soft_bytes
+            || self.exchange.receivers.stopwatch.since_ns(self.began) > TURN_NS
+    }
+
+    fn rare_request(&mut self, asked: Asked<'_>) -> Step {
+        let spec = asked.spec;
+        self.client.state.last_command = Some(spec.id);
+        if !self.client.state.may_run(spec) {
+            return self.answer_error(&ErrorReply::NoAuth);
+        }
+        let is_held = match self.hold {
+            None => false,
+            Some(Hold::Writes) => spec.flags.contains(CommandFlags::WRITE),
+            Some(Hold::All) => true,
+        };
+        if is_held {
+            return self.wait_for_end_of_pause();
+        }
+        if spec.quiet != Quiet::Never && self.missing() > 0 {
+            return self.put_off(Step::Wait(WaitsFor::Replies(0)));
+        }
+        if let Some(step) = self.own_part(asked) {
+            return step;
+        }
+        let mut run = Run::none();
+        let step = self.by_its_route(asked, &mut run);
+        self.finish_run(asked.buffer, &mut run);
+        match step {
+            Step::Next if spec.quiet == Quiet::Around => Step::Alone,
+            Step::Wait(what) => self.put_off(Step::Wait(what)),
+            Step::Again => self.put_off(Step::Again),
+            step => step,
+        }
+    }
+
+    fn by_its_route(&mut self, asked: Asked<'_>, run: &mut Run) -> Step {
+        let spec = asked.spec;
+        match spec.route {
+            Route::ByKey => match route::shard_of(spec, asked.args, &self.exchange.snapshot) {
+                Ok((shard, place)) => self.forward(shard, place, asked, run),
+                Err(error) => self.answer_error(&error),
+            },
+            Route::AnyShard => {
+                let shard = self.any_shard_for(spec);
+                self.forward(shard, Place::Anywhere, asked, run)
+            }
+            Route::Split => self.split(asked, run),
+            Route::EveryShard => self.every_shard(asked, route::plan(spec)),
+            Route::Local => self.local(asked),
+            Route::Walked => self.walk(asked),
+            Route::Refused => self.answer_error(&route::refused(spec)),
+            Route::ByChannel
+            | Route::Leased
+            | Route::LeasedIfBlock
+            | Route::Transaction
+            | Route::Subscribed => self.answer_error(&command::unknown_command(asked.args)),
+        }
+    }
+
+    /// Requests without a reply.
+    pub(super) fn missing(&mut self) -> u64 {
+        self.exchange.receivers.outlet(self.key).queue.missing()
+    }
+
+    /// The command has not begun after all; it will begin anew, and a SKIP before it is not used up.
+    fn put_off(&mut self, step: Step) -> Step {
+        if self.mode == Replies::SkipNext && !self.hears_all {
+            self.client.state.replies = Replies::SkipNext;
+        }
+        step
+    }
+
+    /// Commands wait for the end of a pause, but not longer than their deadline.
+    fn wait_for_end_of_pause(&mut self) -> Step {
+        let deadline = self.exchange.proxy.config.request_deadline.as_nanos();
+        let waited = self.exchange.receivers.stopwatch.since_ns(self.read);
+        if deadline > 0 && u128::from(waited) >= deadline {
+            return self.answer_error(&ErrorReply::Text(PAUSED_TOO_LONG.into()));
+        }
+        self.put_off(Step::Wait(WaitsFor::Pause))
+    }
+}
+
+/// What is said to a command whose deadline is over before the pause is.
+const PAUSED_TOO_LONG: &str = "CLUSTERDOWN commands are held up by CLIENT PAUSE; the command was not applied and may be sent again";

@@ -1,0 +1,203 @@
+//! One proxy thread: its runtime, its clients' sockets, its pipes' sockets. Nothing of it is shared but the topology and a few atomics.
+//! The only place that implements [`ProxyThread`], and the only one that holds sockets. What is to be done with what they bring is [`crate::request`]'s business.
+//!
+//! All of it is one value behind a `RefCell` that is borrowed for one turn of a task and never across an await. Tasks are thin: one per client ([`clients`]),
+//! one per pipe ([`pipes`]), one that looks at deadlines ([`tick`]), one that waits for the end of a pause, and one, the flusher, that runs at the end of each
+//! turn of the loop and writes what the turn has brought.
+
+pub(crate) mod clients;
+mod connect;
+pub(crate) mod departures;
+mod orders;
+mod pipes;
+pub(crate) mod stream;
+mod tick;
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use shared::backoff::Backoff;
+use tokio::runtime::LocalOptions;
+use tokio::sync::mpsc;
+
+use self::clients::Connection;
+use self::departures::Departures;
+use self::pipes::{PipeSocket, run_pipe};
+use crate::facts::ProxyShared;
+use crate::orders::Order;
+use crate::request::Exchange;
+use crate::slab::Key;
+
+/// What one read takes at most, from a client or a node: a deep pipeline's worth, and small enough to stay in the second-level cache.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// How often it is looked whether the last clients are gone.
+const LAST_LOOK: Duration = Duration::from_millis(10);
+
+/// What a client's or a pipe's task does when a turn is over and there is more to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TurnEnd<E = ()> {
+    /// Lets the others run, and the sockets be looked at, which waking itself would put off for dozens of turns; then goes on.
+    Yield,
+    /// It ends.
+    End(E),
+}
+
+/// All that a thread has.
+struct ProxyThread {
+    exchange: Exchange,
+    me: Weak<RefCell<Self>>,
+    /// Clients by the place of their key; empty while one has its turn.
+    connections: Vec<Option<Box<Connection>>>,
+    /// Pipes' sockets by number.
+    sockets: Vec<PipeSocket>,
+    /// Reads go here first; empty while somebody reads.
+    scratch: Vec<u8>,
+    flusher: Option<Waker>,
+    /// Sockets to be closed.
+    departures: Rc<Departures>,
+    is_stopping: bool,
+    ticks: u32,
+    /// Requests that other threads know of.
+    published_requests: u64,
+}
+
+impl ProxyThread {
+    fn new(proxy: Arc<ProxyShared>) -> Rc<RefCell<Self>> {
+        Rc::new_cyclic(|me| {
+            RefCell::new(Self {
+                exchange: Exchange::new(proxy),
+                me: me.clone(),
+                connections: Vec::new(),
+                sockets: Vec::new(),
+                scratch: vec![0; SCRATCH_BYTES],
+                flusher: None,
+                departures: Rc::new(Departures::new()),
+                is_stopping: false,
+                ticks: 0,
+                published_requests: 0,
+            })
+        })
+    }
+
+    /// The flusher is to run at the end of this turn, if there is something to write.
+    #[inline]
+    fn wake_flusher(&mut self) {
+        if self.exchange.has_dirty()
+            && let Some(waker) = self.flusher.take()
+        {
+            waker.wake();
+        }
+    }
+
+    /// Writes what the turn has brought: first requests, so that nodes work while clients are written to.
+    fn flush(&mut self, cx: &Context<'_>) {
+        self.start_pipes();
+        while let Some(number) = self.exchange.pipes.next_dirty() {
+            self.flush_pipe(number);
+        }
+        while let Some(key) = self.exchange.receivers.next_dirty() {
+            self.flush_client(key);
+        }
+        for question in std::mem::take(&mut self.exchange.questions) {
+            self.ask_threads(question);
+        }
+        self.flusher = Some(cx.waker().clone());
+        // Writing may have ended something that others wait for.
+        self.wake_flusher();
+    }
+
+    fn start_pipes(&mut self) {
+        for number in self.exchange.pipes.take_unstarted() {
+            if let Some(thread) = self.me.upgrade() {
+                tokio::task::spawn_local(tokio::task::unconstrained(run_pipe(thread, number)));
+            }
+        }
+    }
+
+    /// Pauses between attempts to reach a node.
+    fn reconnect_backoff(&self) -> Backoff {
+        let config = &self.exchange.proxy.config;
+        Backoff::new(config.reconnect_pause_min, config.reconnect_pause_max)
+    }
+
+    /// The keys of all clients.
+    fn clients(&self) -> Vec<Key> {
+        self.exchange.receivers.outlets.keys()
+    }
+}
+
+async fn run_client(thread: Rc<RefCell<ProxyThread>>, key: Key) {
+    while poll_fn(|cx| thread.borrow_mut().poll_client(key, cx)).await == TurnEnd::Yield {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn run_flusher(thread: Rc<RefCell<ProxyThread>>) {
+    poll_fn(|cx| {
+        thread.borrow_mut().flush(cx);
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+/// Lets clients go on when a pause ends, by itself or by UNPAUSE: for ever.
+async fn run_pauses(thread: Rc<RefCell<ProxyThread>>) {
+    let proxy = Arc::clone(&thread.borrow().exchange.proxy);
+    let mut news = proxy.pause.news();
+    loop {
+        let end = async {
+            match proxy.pause.left_ms(proxy.clock.monotonic_ms()) {
+                Some(left_ms) => tokio::time::sleep(Duration::from_millis(left_ms)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = news.changed() => {}
+            () = end => {}
+        }
+        let mut thread = thread.borrow_mut();
+        thread.exchange.let_paused_go();
+        thread.wake_flusher();
+    }
+}
+
+/// Runs a thread until it is told to stop, and its clients are gone.
+pub(crate) fn run_thread(
+    proxy: Arc<ProxyShared>,
+    orders: mpsc::Receiver<Order>,
+) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())?;
+    let grace = proxy.config.shutdown_grace;
+    runtime.block_on(async move {
+        let thread = ProxyThread::new(proxy);
+        tokio::task::spawn_local(tokio::task::unconstrained(run_flusher(Rc::clone(&thread))));
+        tokio::task::spawn_local(tick::run_ticks(Rc::clone(&thread)));
+        tokio::task::spawn_local(run_pauses(Rc::clone(&thread)));
+        let departures = Rc::clone(&thread.borrow().departures);
+        tokio::task::spawn_local(departures::close_all(departures));
+        thread.borrow_mut().exchange.want_first_pipes();
+        thread.borrow_mut().start_pipes();
+        orders::take_orders(&thread, orders).await;
+        thread.borrow_mut().stop();
+        let count = || thread.borrow().exchange.receivers.outlets.len();
+        let all_gone = async {
+            while count() > 0 {
+                tokio::time::sleep(LAST_LOOK).await;
+            }
+        };
+        if tokio::time::timeout(grace, all_gone).await.is_err() {
+            tracing::warn!(
+                clients = count(),
+                "clients cut off: they did not take their last replies in time"
+            );
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! What a thread is told by the rest of the proxy, and what it asks other threads.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use shared::resp::RequestScanner;
+use tokio::sync::{mpsc, oneshot};
+
+use super::clients::Connection;
+use super::stream::ClientStream;
+use super::{ProxyThread, run_client};
+use crate::client::{Client, ClientState, Outlet, WaitsFor, Work};
+use crate::here::{self, ClientOrder, ClientVerdict};
+use crate::metrics::readiness::Access;
+use crate::metrics::report::ThreadReport;
+use crate::orders::{Arrival, Order};
+use crate::request::here::Question;
+use crate::slab::Key;
+
+/// Until the order to stop.
+pub(super) async fn take_orders(
+    thread: &Rc<RefCell<ProxyThread>>,
+    mut orders: mpsc::Receiver<Order>,
+) {
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Serve(arrival) => serve_arrival(thread, arrival),
+            Order::Report(answer) => {
+                // Whoever asked may have lost patience.
+                answer.send(thread.borrow().report()).ok();
+            }
+            Order::Clients(order, answer) => {
+                let verdict = thread.borrow_mut().clients_order(&order);
+                answer.send(verdict).ok();
+            }
+            Order::Stop => return,
+        }
+    }
+}
+
+fn serve_arrival(thread: &Rc<RefCell<ProxyThread>>, arrival: Arrival) {
+    let Arrival {
+        stream,
+        peer,
+        is_tls,
+    } = arrival;
+    let accepted = stream
+        .local_addr()
+        .and_then(|local| Ok((tokio::net::TcpStream::from_std(stream)?, local)));
+    let (stream, local) = match accepted {
+        Ok(accepted) => accepted,
+        Err(error) => {
+            tracing::debug!(%peer, %error, "a client left while it was accepted");
+            thread.borrow().count_one_less();
+            return;
+        }
+    };
+    let front = thread.borrow().exchange.proxy.tls.clone();
+    match front {
+        Some(front) if is_tls => {
+            let thread = Rc::clone(thread);
+            tokio::task::spawn_local(async move {
+                match front.greet(stream).await {
+                    Some(stream) => {
+                        let stream = ClientStream::Tls(Box::new(stream));
+                        thread.borrow_mut().serve(stream, peer, local);
+                    }
+                    None => thread.borrow().count_one_less(),
+                }
+            });
+        }
+        _ => thread
+            .borrow_mut()
+            .serve(ClientStream::Plain(stream), peer, local),
+    }
+}
+
+impl ProxyThread {
+    fn serve(&mut self, stream: ClientStream, peer: SocketAddr, local: SocketAddr) {
+        let exchange = &mut self.exchange;
+        let proxy = &exchange.proxy;
+        let needs_password = !proxy.config.requirepass.is_empty();
+        let id = proxy.counters.next_client.fetch_add(1, Ordering::Relaxed);
+        let state = ClientState::new(id, peer, local, needs_password, exchange.now_ms());
+        let client = Client {
+            scanner: RequestScanner::new(state.limits(proxy.bulk_bytes())),
+            state,
+            input: Vec::new(),
+            work: if self.is_stopping {
+                Work::Ending
+            } else {
+                Work::Reading
+            },
+            routed_by: exchange.snapshot.version(),
+        };
+        let key = exchange.receivers.outlets.insert(Outlet::default());
+        self.begin_client(Box::new(Connection::new(key, stream, client)));
+        if let Some(thread) = self.me.upgrade() {
+            tokio::task::spawn_local(tokio::task::unconstrained(run_client(thread, key)));
+        }
+    }
+
+    /// A client left before it was served.
+    fn count_one_less(&self) {
+        let clients = &self.exchange.proxy.counters.clients;
+        clients.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn report(&self) -> ThreadReport {
+        let exchange = &self.exchange;
+        let mut report = ThreadReport {
+            stats: exchange.receivers.stats.clone(),
+            shards: exchange.pipes.shard_names().to_vec(),
+            clients: exchange.receivers.outlets.len(),
+            pipes_open: 0,
+            requests_waiting: 0,
+            bytes_waiting: 0,
+            reachable: Vec::new(),
+        };
+        for pipe in exchange.pipes.iter() {
+            report.pipes_open += usize::from(pipe.is_open);
+            report.requests_waiting += pipe.line.requests() + pipe.aside.requests();
+            report.bytes_waiting += pipe.line.bytes();
+        }
+        report.reachable = exchange
+            .pipes
+            .primaries()
+            .map(|node| (node.shard.clone(), Access::of(&node.reach)))
+            .collect();
+        report
+    }
+
+    /// Carries out what was asked about this thread's clients.
+    fn clients_order(&mut self, order: &ClientOrder) -> ClientVerdict {
+        let mut verdict = ClientVerdict::default();
+        match order {
+            ClientOrder::List(filter) => {
+                for (key, outlet) in self.exchange.receivers.outlets.iter() {
+                    let Some(client) = self.client(key) else {
+                        continue;
+                    };
+                    let id = client.state.id;
+                    if filter.accepts(&client.state) {
+                        verdict.lines.push((id, self.line_of(client, outlet)));
+                    }
+                }
+            }
+            ClientOrder::Kill(filter) => {
+                let mut condemned: Vec<(Key, bool)> = Vec::new();
+                for key in self.clients() {
+                    if let Some(client) = self.client(key)
+                        && filter.accepts(&client.state)
+                    {
+                        condemned.push((key, filter.is_caller(&client.state)));
+                    }
+                }
+                verdict.killed = condemned.len();
+                for (key, is_caller) in condemned {
+                    if is_caller {
+                        self.end_client(key);
+                    } else {
+                        self.remove_client(key);
+                    }
+                }
+                self.wake_flusher();
+            }
+        }
+        verdict
+    }
+
+    /// A line of CLIENT LIST.
+    fn line_of(&self, client: &Client, outlet: &Outlet) -> String {
+        let buffered = (client.input_bytes(), outlet.queue.bytes());
+        let is_blocked = outlet.waits_for() == Some(WaitsFor::Pause);
+        here::describe(&client.state, self.exchange.now_ms(), buffered, is_blocked)
+    }
+
+    /// Asks every thread, this one too, and fills in the answer when all have had their say.
+    pub(super) fn ask_threads(&mut self, question: Question) {
+        let Some(me) = self.me.upgrade() else {
+            return;
+        };
+        let threads = self.exchange.proxy.threads();
+        tokio::task::spawn_local(async move {
+            let mut verdicts = Vec::new();
+            for thread in threads {
+                let (answer, answered) = oneshot::channel();
+                let order = Order::Clients(question.order.clone(), answer);
+                if thread.send(order).await.is_ok()
+                    && let Ok(verdict) = answered.await
+                {
+                    verdicts.push(verdict);
+                }
+            }
+            let mut thread = me.borrow_mut();
+            thread.exchange.answer_question(&question, verdicts);
+            thread.wake_flusher();
+        });
+    }
+}

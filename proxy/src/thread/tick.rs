@@ -1,0 +1,117 @@
+//! Deadlines that are looked at several times a second, and counters that other threads may see.
+//! Never: decides whether a deadline is over; [`crate::request`], [`crate::client::outlet`] and [`crate::pipe::reach`] do.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use shared::throttle::Throttle;
+
+use super::ProxyThread;
+use crate::client::Work;
+use crate::slab::Key;
+
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Clients are looked at every so many ticks.
+const TICKS_PER_CLIENT_ROUND: u32 = 20;
+
+pub(super) async fn run_ticks(thread: Rc<RefCell<ProxyThread>>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        thread.borrow_mut().tick();
+    }
+}
+
+impl ProxyThread {
+    fn tick(&mut self) {
+        self.exchange.tick_ms = self.exchange.now_ms();
+        self.exchange.follow_topology();
+        self.exchange.tick_pipes();
+        self.tick_paused();
+        // Every tick would be too often for thousands of clients of which nearly all are idle.
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(TICKS_PER_CLIENT_ROUND) {
+            self.tick_clients();
+        }
+        let requests = self.exchange.receivers.stats.requests;
+        let news = requests - self.published_requests;
+        self.published_requests = requests;
+        let commands = &self.exchange.proxy.counters.commands;
+        commands.add(news);
+        self.wake_flusher();
+    }
+
+    /// Requests wait for the end of a pause, but not longer than their deadline.
+    fn tick_paused(&mut self) {
+        let deadline = self.exchange.proxy.config.request_deadline;
+        if deadline.is_zero() || self.exchange.paused().is_empty() {
+            return;
+        }
+        let stopwatch = &self.exchange.receivers.stopwatch;
+        let is_late = |key: &Key| match self.client(*key).map(|client| &client.work) {
+            Some(Work::Waiting(held)) => {
+                u128::from(stopwatch.since_ns(held.read)) >= deadline.as_nanos()
+            }
+            _ => false,
+        };
+        let paused = self.exchange.paused().iter().copied();
+        let late: Vec<Key> = paused.filter(is_late).collect();
+        for key in late {
+            self.exchange.stop_waiting(key);
+        }
+    }
+
+    fn tick_clients(&mut self) {
+        let now_ms = self.exchange.tick_ms;
+        let config = &self.exchange.proxy.config;
+        let (idle_ms, stall_ms) = (millis(config.timeout), millis(config.client_output_stall));
+        for key in self.clients() {
+            let limits = self.exchange.limits.clone();
+            let outlet = self.exchange.receivers.outlet(key);
+            let bytes = outlet.queue.bytes();
+            let is_stalled = outlet.is_stalled(&limits, now_ms, stall_ms);
+            let is_quiet = outlet.queue.is_idle();
+            let Some(client) = self.client(key) else {
+                continue;
+            };
+            // Who waits is not idle.
+            let is_idle = is_quiet
+                && idle_ms > 0
+                && matches!(client.work, Work::Reading)
+                && now_ms.saturating_sub(client.state.active_ms) >= idle_ms;
+            if is_stalled {
+                static TAKES_NOTHING: Throttle = Throttle::new();
+                if let Some(left_out) = TAKES_NOTHING.admit(self.exchange.clock.wall_ms()) {
+                    let peer = client.state.peer;
+                    tracing::warn!(
+                        %peer,
+                        bytes,
+                        left_out,
+                        "client closed: it has not taken its replies for too long"
+                    );
+                }
+            }
+            if is_stalled || is_idle {
+                self.remove_client(key);
+            }
+        }
+    }
+
+    /// From now on clients only get the replies that they wait for.
+    pub(super) fn stop(&mut self) {
+        self.is_stopping = true;
+        for key in self.clients() {
+            self.end_client(key);
+        }
+        self.wake_flusher();
+    }
+}
+
+/// A part of a millisecond counts as one: less would be none, and none means never.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
