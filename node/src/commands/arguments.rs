@@ -74,6 +74,45 @@ pub(super) fn reply_count(reply: &mut ReplyWriter<'_>, count: usize) {
     reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
 }
 
+/// Refuses to go on with a reply that is longer than any client may have waiting.
+#[inline]
+pub(super) fn check_reply(call: &Call<'_>) -> Result<(), ErrorReply> {
+    if call.reply.position() > call.node.settings.hot.output_limit.most_bytes() {
+        return Err(ErrorReply::ReplyTooLong);
+    }
+    Ok(())
+}
+
+/// [`reply_count`] of a collection.
+pub(super) fn reply_count_64(reply: &mut ReplyWriter<'_>, count: u64) {
+    reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
+}
+
+/// The places of a collection from a first to a last index, negative ones counted from the end: the first, and how many there are. Unlike [`span`] a last index before the start means none.
+pub(super) fn places(start: i64, end: i64, len: u64) -> Option<(u64, u64)> {
+    let len = i64::try_from(len).unwrap_or(i64::MAX);
+    let from_front = |index: i64| match index {
+        ..0 => len + index,
+        _ => index,
+    };
+    let (start, end) = (from_front(start).max(0), from_front(end).min(len - 1));
+    let count = (start <= end).then(|| end - start + 1)?;
+    Some((u64::try_from(start).ok()?, u64::try_from(count).ok()?))
+}
+
+/// A number from 0 on.
+pub(super) fn positive(argument: &[u8]) -> Result<u64, ErrorReply> {
+    at_least(0, argument, ErrorReply::NotPositive)
+}
+
+/// A number that is not below `least`; `error` where there is no such.
+pub(super) fn at_least(least: u64, argument: &[u8], error: ErrorReply) -> Result<u64, ErrorReply> {
+    let number = integer(argument)
+        .ok()
+        .and_then(|number| u64::try_from(number).ok());
+    number.filter(|number| *number >= least).ok_or(error)
+}
+
 /// What a number that says when a key ends is counted in, and from when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DeadlineForm {
@@ -138,7 +177,7 @@ impl DeadlineForm {
 
 #[cfg(test)]
 mod tests {
-    use super::{DeadlineForm, forward_span, span};
+    use super::{DeadlineForm, forward_span, places, span};
 
     #[test]
     fn spans_are_cut_to_what_is_there() {
@@ -158,6 +197,24 @@ mod tests {
         }
         assert_eq!(span(-99, -100, 5), Some((0, 0)));
         assert_eq!(forward_span(-99, -100, 5), None);
+    }
+
+    #[test]
+    fn places_of_collections_are_cut_to_what_is_there() {
+        for (start, end, len, expected) in [
+            (0, -1, 5, Some((0, 5))),
+            (-3, -2, 5, Some((2, 2))),
+            (-100, 0, 5, Some((0, 1))),
+            (-100, -99, 5, None),
+            (-100, -5, 5, Some((0, 1))),
+            (4, 2, 5, None),
+            (5, 9, 5, None),
+            (0, -1, 0, None),
+            (i64::MIN, i64::MAX, 3, Some((0, 3))),
+            (i64::MIN, i64::MIN, 3, None),
+        ] {
+            assert_eq!(places(start, end, len), expected, "{start} {end} of {len}");
+        }
     }
 
     #[test]

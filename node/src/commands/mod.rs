@@ -4,12 +4,20 @@
 
 mod arguments;
 mod bits;
+mod bounded;
+mod chosen;
 mod client;
 mod connection;
+mod counted_keys;
+mod double;
+mod hashes;
 mod key_by_key;
 mod keys;
+mod lists;
 mod long_double;
+mod scan_options;
 mod server;
+mod sorted_sets;
 mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -122,7 +130,10 @@ type Group = fn(CommandId) -> Option<Handler>;
 const GROUPS: &[Group] = &[
     strings::handler,
     keys::handler,
+    lists::handler,
+    sorted_sets::handler,
     bits::handler,
+    hashes::handler,
     connection::handler,
     client::handler,
     server::handler,

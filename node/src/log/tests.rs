@@ -1,7 +1,7 @@
 //! The law that effects replay.
 
 use crate::commands::testing::TestNode;
-use crate::store::{DbIndex, StringRef};
+use crate::store::{DbIndex, Kind, ListRef, SortedSetRef, StringRef, Texts, Value as StoredValue};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -34,12 +34,82 @@ fn line() -> impl Strategy<Value = String> {
         (key(), key()).prop_map(|(one, two)| format!("RENAMENX {one} {two}")),
         (key(), key()).prop_map(|(one, two)| format!("COPY {one} {two} DB 1 REPLACE")),
         key().prop_map(|key| format!("MOVE {key} 1")),
+        list_line(),
+        sorted_set_line(),
         key().prop_map(|key| format!("GET {key}")),
         (0..2_u8).prop_map(|db| format!("SELECT {db}")),
         Just("SWAPDB 0 1".to_owned()),
         Just("FLUSHDB".to_owned()),
         (1..40_u64).prop_map(|ms| format!("+{ms}")),
     ]
+}
+
+/// A command on lists. Their keys are few, and shared with all others.
+fn list_line() -> impl Strategy<Value = String> {
+    let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
+    let ends = || prop_oneof![Just("LEFT"), Just("RIGHT")];
+    prop_oneof![
+        (key(), 0..9_u8).prop_map(|(key, text)| format!("RPUSH {key} {text} a long:{text}")),
+        (key(), 0..9_u8).prop_map(|(key, text)| format!("LPUSHX {key} {text} b")),
+        (key(), 0..3_u8).prop_map(|(key, count)| format!("LPOP {key} {count}")),
+        key().prop_map(|key| format!("RPOP {key}")),
+        (key(), key(), ends())
+            .prop_map(|(one, two, end)| format!("LMPOP 2 {one} {two} {end} COUNT 2")),
+        (key(), key(), ends(), ends())
+            .prop_map(|(from, to, one, other)| format!("LMOVE {from} {to} {one} {other}")),
+        (key(), key()).prop_map(|(from, to)| format!("RPOPLPUSH {from} {to}")),
+        (key(), -2..3_i8).prop_map(|(key, count)| format!("LREM {key} {count} a")),
+        (key(), 0..3_u8, -3..3_i8)
+            .prop_map(|(key, start, stop)| format!("LTRIM {key} {start} {stop}")),
+        (key(), -3..3_i8).prop_map(|(key, at)| format!("LSET {key} {at} set")),
+        key().prop_map(|key| format!("LINSERT {key} AFTER a inserted")),
+    ]
+}
+
+/// A command on sorted sets. Their keys are few, and shared with all others.
+fn sorted_set_line() -> impl Strategy<Value = String> {
+    let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
+    prop_oneof![
+        (key(), 0..9_u8).prop_map(|(key, one)| format!("ZADD {key} {one} m{one} 2.5 a inf b")),
+        (key(), 0..9_u8).prop_map(|(key, one)| format!("ZADD {key} XX GT CH {one} a 7 m7")),
+        (key(), 0..9_u8).prop_map(|(key, by)| format!("ZINCRBY {key} {by}.1 a")),
+        key().prop_map(|key| format!("ZADD {key} INCR -inf b")),
+        (key(), 0..9_u8).prop_map(|(key, one)| format!("ZREM {key} m{one} a")),
+        (key(), 0..3_u8).prop_map(|(key, count)| format!("ZPOPMIN {key} {count}")),
+        (key(), key()).prop_map(|(one, two)| format!("ZMPOP 2 {one} {two} MAX COUNT 2")),
+        (key(), -2..2_i8).prop_map(|(key, stop)| format!("ZREMRANGEBYRANK {key} 1 {stop}")),
+        (key(), 0..9_u8).prop_map(|(key, least)| format!("ZREMRANGEBYSCORE {key} ({least} 9")),
+        key().prop_map(|key| format!("ZREMRANGEBYLEX {key} [a (m")),
+        (key(), key()).prop_map(|(to, from)| format!("ZRANGESTORE {to} {from} 0 1 REV")),
+        (key(), key(), key())
+            .prop_map(|(to, one, two)| format!("ZUNIONSTORE {to} 2 {one} {two} WEIGHTS 1 0.3")),
+        (key(), key(), key())
+            .prop_map(|(to, one, two)| format!("ZINTERSTORE {to} 2 {one} {two} AGGREGATE MAX")),
+        (key(), key(), key()).prop_map(|(to, one, two)| format!("ZDIFFSTORE {to} 2 {one} {two}")),
+    ]
+}
+
+/// The elements of a value, as one text.
+fn text_of(value: StoredValue<'_>) -> Vec<u8> {
+    let mut texts = Texts::default();
+    let mut scores = String::new();
+    match value.kind() {
+        Kind::List => {
+            let list = ListRef::of(value).expect("a list");
+            list.walk(0, u64::MAX, |element| texts.push(element));
+        }
+        Kind::SortedSet => {
+            let set = SortedSetRef::of(value).expect("a sorted set");
+            set.walk(0, u64::MAX, |member, score| {
+                texts.push(member);
+                scores.push_str(&format!("{score} "));
+            });
+        }
+        _ => texts.push(StringRef::of(value).expect("a string")),
+    }
+    let kind = value.kind().name();
+    let texts: Vec<&[u8]> = texts.iter().collect();
+    [kind.as_bytes(), &texts.join(&b","[..]), scores.as_bytes()].join(&b": "[..])
 }
 
 /// Value and expiry by database and key.
@@ -54,11 +124,7 @@ fn everything(node: &mut TestNode) -> Keyspace {
         let mut cursor = 0;
         loop {
             cursor = node.store.scan(db, cursor, 100, &mut |key, value| {
-                let value = match StringRef::of(value).expect("a string") {
-                    StringRef::Integer(number) => number.to_string().into_bytes(),
-                    StringRef::Bytes(bytes) => bytes.to_vec(),
-                };
-                keys.push((key.to_vec(), value));
+                keys.push((key.to_vec(), text_of(value)));
             });
             if cursor == 0 {
                 break;

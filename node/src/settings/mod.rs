@@ -13,7 +13,7 @@ pub(crate) use special::short_decimal;
 pub use start::Start;
 pub use table::{PARAMETERS, Parameter};
 
-use crate::store::EvictionSettings;
+use crate::store::{EvictionSettings, Limits};
 use shared::config::{DebugCommand, Secret};
 use shared::resp::{ErrorReply, parse_integer};
 
@@ -65,12 +65,46 @@ pub struct Hot {
     pub input_limit_bytes: usize,
     /// `proto-max-bulk-len`
     pub bulk_bytes: u64,
+    /// Until when collections are small by name.
+    pub small: SmallCollections,
     /// `hz`
     pub hz: u64,
     /// `protected-mode`
     pub protected_mode: bool,
     /// `enable-debug-command`
     pub debug_command: DebugCommand,
+}
+
+/// Until when collections are small, as OBJECT ENCODING tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct SmallCollections {
+    /// `hash-max-listpack-entries`, `hash-max-listpack-value`
+    pub hash: Limits,
+    /// `set-max-intset-entries`
+    pub set: Limits,
+    /// `zset-max-listpack-entries`, `zset-max-listpack-value`
+    pub sorted_set: Limits,
+}
+
+impl SmallCollections {
+    fn of(values: &Values<'_>) -> Self {
+        let limits = |entries, element_bytes| Limits {
+            entries: values.unsigned(entries),
+            element_bytes,
+            blob_bytes: Limits::MOST_BLOB_BYTES,
+        };
+        Self {
+            hash: limits(
+                "hash-max-listpack-entries",
+                values.size("hash-max-listpack-value"),
+            ),
+            set: limits("set-max-intset-entries", usize::MAX),
+            sorted_set: limits(
+                "zset-max-listpack-entries",
+                values.size("zset-max-listpack-value"),
+            ),
+        }
+    }
 }
 
 /// Why a CONFIG SET did not happen.
@@ -271,6 +305,7 @@ impl Hot {
             output_limit: normal,
             input_limit_bytes: values.size("client-query-buffer-limit"),
             bulk_bytes: values.unsigned("proto-max-bulk-len"),
+            small: SmallCollections::of(values),
             hz: values
                 .integer("hz")
                 .clamp(*HZ.start(), *HZ.end())

@@ -4,12 +4,15 @@
 use super::entry::{Entry, Form, Kind, Place};
 use super::extent::Extents;
 use super::object::{Large, ObjectId, Objects};
+use super::value::Leaves;
 
 /// What does not fit into entries.
 #[derive(Debug)]
 pub(super) struct Outside {
     pub(super) extents: Extents,
     pub(super) objects: Objects,
+    /// What objects are made of, and the long strings of packed collections.
+    pub(super) leaves: Leaves,
 }
 
 /// A value as it is stored, of any kind.
@@ -60,6 +63,12 @@ impl<'a> Value<'a> {
     /// The object that holds it, where one does.
     pub(super) fn object(self) -> Option<&'a dyn Large> {
         self.entry.object().map(|id| self.outside.objects.get(id))
+    }
+
+    /// Where a collection's blob and object keep what they refer to.
+    #[inline]
+    pub(super) fn leaves(self) -> &'a Leaves {
+        &self.outside.leaves
     }
 }
 

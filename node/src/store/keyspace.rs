@@ -224,6 +224,20 @@ impl Store {
         Some(self.database(db).value(found.handle))
     }
 
+    /// The value of a key that was looked up in this command already: not counted in any way, and several can be looked at together.
+    #[must_use]
+    pub fn look(&self, db: DbIndex, key: Key<'_>) -> Option<Value<'_>> {
+        let database = self.database(db);
+        let found = database.find(key)?;
+        let is_dead = database.entry(found.handle).is_dead(self.now_ms);
+        (!is_dead).then(|| database.value(found.handle))
+    }
+
+    /// A seed for choices by chance within one command.
+    pub fn draw_seed(&mut self) -> u64 {
+        splitmix(&mut self.chance)
+    }
+
     /// Whether the key lives; not counted as an access.
     pub fn exists(&mut self, db: DbIndex, key: Key<'_>) -> bool {
         self.live(db, key).is_some()

@@ -3,6 +3,7 @@
 
 use super::chunked::Chunked;
 use super::error::StoreFull;
+use super::value::{Leaves, Pools};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -13,20 +14,23 @@ pub(super) struct ObjectId(pub(super) u32);
 
 /// A large structure: what the store must know of it. Everything else is between it and the faces of its kind.
 pub(super) trait Large: Any + Debug + Send {
-    /// Bytes that it takes, exactly; asked before and after every change, so it counts as it goes.
-    fn bytes(&self) -> u64;
+    /// Bytes that it takes beside its leaves, exactly; asked before and after every change, so it counts as it goes.
+    fn own_bytes(&self) -> u64;
 
-    /// Bytes of what clients gave it.
+    /// Bytes that it takes of its database's [`Leaves`], where they are counted.
+    fn leaf_bytes(&self) -> u64;
+
+    /// Bytes of what clients gave it, as it keeps them.
     fn payload(&self) -> u64;
 
     /// Another one that holds the same (COPY).
     ///
     /// # Errors
     /// [`StoreFull`]; nothing was changed.
-    fn copied(&self) -> Result<Box<dyn Large>, StoreFull>;
+    fn copied(&self, pools: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull>;
 
     /// Frees a part of it, some 20 µs' worth; `true` when nothing is left. From the first call on nobody reads it.
-    fn free_slice(&mut self) -> bool;
+    fn free_slice(&mut self, leaves: &mut Leaves) -> bool;
 }
 
 /// Objects of one database.
@@ -35,6 +39,7 @@ pub(super) struct Objects {
     slots: Chunked<Option<Box<dyn Large>>>,
     /// No entry names them any more; freed a slice at a time. As many as were removed faster than slices came: their bytes count as used until then.
     going: VecDeque<Box<dyn Large>>,
+    /// Without those in leaves.
     bytes: u64,
 }
 
@@ -50,7 +55,7 @@ impl Objects {
 
     /// Keeps an object.
     pub(super) fn add(&mut self, object: Box<dyn Large>) -> ObjectId {
-        self.bytes += object.bytes();
+        self.bytes += object.own_bytes();
         ObjectId(self.slots.add(Some(object)))
     }
 
@@ -74,18 +79,10 @@ impl Objects {
     ) -> (R, [u64; 2]) {
         let object = self.slots.get_mut(id.0).as_mut();
         let object = object.expect("an entry's object is there").as_mut();
-        let (bytes, payload) = (object.bytes(), object.payload());
+        let (bytes, payload) = (object.own_bytes(), object.payload());
         let result = change(object);
-        self.bytes = self.bytes + object.bytes() - bytes;
+        self.bytes = self.bytes + object.own_bytes() - bytes;
         (result, [payload, object.payload()])
-    }
-
-    /// Takes an object out, for another database.
-    pub(super) fn take(&mut self, id: ObjectId) -> Option<Box<dyn Large>> {
-        let object = self.slots.get_mut(id.0).take()?;
-        self.slots.release(id.0);
-        self.bytes -= object.bytes();
-        Some(object)
     }
 
     /// The entry that named it is gone: it will be freed slice by slice.
@@ -96,18 +93,24 @@ impl Objects {
         }
     }
 
+    /// Takes one that no entry ever named, to be freed slice by slice.
+    pub(super) fn give_up(&mut self, object: Box<dyn Large>) {
+        self.bytes += object.own_bytes();
+        self.going.push_back(object);
+    }
+
     /// Frees a slice of what is going; `false` when nothing is.
-    pub(super) fn free_slice(&mut self) -> bool {
+    pub(super) fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
         let Some(object) = self.going.front_mut() else {
             return false;
         };
-        let before = object.bytes();
-        let is_gone = object.free_slice();
+        let before = object.own_bytes();
+        let is_gone = object.free_slice(leaves);
         self.bytes -= before;
         if is_gone {
             self.going.pop_front();
         } else {
-            self.bytes += object.bytes();
+            self.bytes += object.own_bytes();
         }
         true
     }
@@ -117,7 +120,7 @@ impl Objects {
         !self.going.is_empty()
     }
 
-    /// Bytes taken, those that are going included.
+    /// Bytes taken beside leaves, those that are going included.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -2,12 +2,12 @@
 //! Pure. Invariant: what is copied or moved keeps its value and its expiry; its access mark starts anew.
 
 use super::content::{Body, Content};
-use super::database::Database;
+use super::database::{Copied, Database, Found};
 use super::door::{Change, Effects, word};
-use super::entry::Place;
 use super::error::StoreFull;
 use super::key::{DbIndex, Key, KeyHash};
 use super::keyspace::{Before, Store};
+use super::value::blob;
 use shared::command::CommandId;
 
 impl Store {
@@ -71,8 +71,7 @@ impl Store {
         if !self.exists(from_db, key) || self.exists(to_db, key) {
             return Ok(false);
         }
-        let moved =
-            self.move_object(from_db, key, to_db)? || self.move_value(from_db, key, to_db, key)?;
+        let moved = self.move_value(from_db, key, to_db, key)?;
         if moved {
             self.door.renamed(to_db, (from_db, key), key, |effects| {
                 let number = to_db.0.to_string();
@@ -83,7 +82,7 @@ impl Store {
         Ok(moved)
     }
 
-    /// By way of a copy.
+    /// By way of a copy; within one database what a blob refers to is not copied.
     fn move_value(
         &mut self,
         from_db: DbIndex,
@@ -91,12 +90,30 @@ impl Store {
         to_db: DbIndex,
         to: Key<'_>,
     ) -> Result<bool, StoreFull> {
-        let copied = self.copy_value(from_db, from, to_db, to)?;
-        // Found anew, for entries may have moved.
-        if copied && let Some(found) = self.live(from_db, from) {
-            self.databases[usize::from(from_db.0)].remove(found, &mut self.reclaimer);
+        if from_db != to_db {
+            let copied = self.copy_value(from_db, from, to_db, to)?;
+            // Found anew, for entries may have moved.
+            if copied && let Some(found) = self.live(from_db, from) {
+                self.databases[usize::from(from_db.0)].remove(found, &mut self.reclaimer);
+            }
+            return Ok(copied);
         }
-        Ok(copied)
+        let Some(found) = self.live(from_db, from) else {
+            return Ok(false);
+        };
+        let value = self.database(from_db).value(found.handle);
+        let (form, expiry) = (value.form(), value.entry.expiry());
+        let mut moved = Vec::new();
+        moved
+            .try_reserve_exact(value.bytes().len())
+            .map_err(|_| StoreFull)?;
+        moved.extend_from_slice(value.bytes());
+        let body = Body::Bytes(&moved);
+        self.write_over(to_db, to, Content { form, body }, expiry)?;
+        if let Some(found) = self.live(from_db, from) {
+            self.databases[usize::from(from_db.0)].remove_husk(found, &mut self.reclaimer);
+        }
+        Ok(true)
     }
 
     fn copy_value(
@@ -110,25 +127,41 @@ impl Store {
             return Ok(false);
         };
         let value = self.database(from_db).value(found.handle);
-        let (form, expiry) = (value.form(), value.entry.expiry());
-        if value.entry.place() == Place::Object {
-            let object = value.object().ok_or(StoreFull)?.copied()?;
-            let id = self.database_mut(to_db).add_object(object);
-            let body = Body::Object(id);
-            let written = self.write_over(to_db, to, Content { form, body }, expiry);
-            if written.is_err() {
-                self.database_mut(to_db).forget_object(id);
+        let (kind, form, expiry) = (value.kind(), value.form(), value.entry.expiry());
+        match self.copy_outside(from_db, found, to_db)? {
+            Copied::Object(object) => {
+                let id = self.database_mut(to_db).add_object(object);
+                let body = Body::Object(id);
+                let written = self.write_over(to_db, to, Content { form, body }, expiry);
+                if written.is_err() {
+                    self.database_mut(to_db).forget_object(id);
+                }
+                written?;
             }
-            return written.map(|()| true);
+            Copied::Bytes(copy) => {
+                let body = Body::Bytes(&copy);
+                let written = self.write_over(to_db, to, Content { form, body }, expiry);
+                if written.is_err() {
+                    blob::free(kind, &copy, self.database_mut(to_db).leaves_mut());
+                }
+                self.reclaimer.drop_bytes(copy);
+                written?;
+            }
         }
-        let bytes = value.bytes();
-        let mut copy = Vec::new();
-        copy.try_reserve_exact(bytes.len()).map_err(|_| StoreFull)?;
-        copy.extend_from_slice(bytes);
-        let body = Body::Bytes(&copy);
-        let written = self.write_over(to_db, to, Content { form, body }, expiry);
-        self.reclaimer.drop_bytes(copy);
-        written.map(|()| true)
+        Ok(true)
+    }
+
+    fn copy_outside(
+        &mut self,
+        from_db: DbIndex,
+        found: Found,
+        to_db: DbIndex,
+    ) -> Result<Copied, StoreFull> {
+        let (from_at, to_at) = (usize::from(from_db.0), usize::from(to_db.0));
+        match self.databases.get_disjoint_mut([from_at, to_at]) {
+            Ok([from, to]) => from.copy_outside(found.handle, Some(to)),
+            Err(_) => self.databases[from_at].copy_outside(found.handle, None),
+        }
     }
 
     /// Writes over whatever is at a key, as a new one.
@@ -165,35 +198,6 @@ impl Store {
             self.note_expired(db, to);
         }
         Ok(renamed)
-    }
-
-    /// Moves an object as it is. `false`, with nothing changed, where the value is none.
-    fn move_object(
-        &mut self,
-        from_db: DbIndex,
-        key: Key<'_>,
-        to_db: DbIndex,
-    ) -> Result<bool, StoreFull> {
-        let Some(found) = self.live(from_db, key) else {
-            return Ok(false);
-        };
-        let value = self.database(from_db).value(found.handle);
-        if value.entry.place() != Place::Object {
-            return Ok(false);
-        }
-        let (form, expiry) = (value.form(), value.entry.expiry());
-        // An entry is made first, for that may fail; the object follows.
-        let body = Body::Bytes(&[]);
-        self.write_over(to_db, key, Content { form, body }, expiry)?;
-        let from = &mut self.databases[usize::from(from_db.0)];
-        let object = from.take_object(found, &mut self.reclaimer);
-        let Some(object) = object else {
-            return Ok(false);
-        };
-        let id = self.database_mut(to_db).add_object(object);
-        let body = Body::Object(id);
-        self.write_over(to_db, key, Content { form, body }, expiry)?;
-        Ok(true)
     }
 
     /// Forgets all keys of `db` at once; returns how many there were. The memory goes back on a side thread when it is much.

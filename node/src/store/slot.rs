@@ -4,11 +4,12 @@
 use super::content::{Body, Content, Value};
 use super::database::{Found, Marks};
 use super::door::{Change, Effects, Wording};
-use super::entry::{Form, Kind};
+use super::entry::{Form, Kind, most_value_bytes};
 use super::error::StoreFull;
 use super::key::{DbIndex, Key};
 use super::keyspace::{Before, Store};
 use super::object::Large;
+use super::value::Leaves;
 use std::ops::Range;
 
 /// What becomes of a key's expiry when its value is replaced.
@@ -91,6 +92,16 @@ impl Slot<'_> {
         wording: Wording<'_>,
         edit: impl FnOnce(&mut Editing<'_>) -> Result<Edited<R>, E>,
     ) -> Result<R, E> {
+        self.change_telling(edit, |effects, db, _, _| effects.append_worded(db, wording))
+    }
+
+    /// The same; `tell` says what it was by what came of it.
+    #[inline]
+    pub(super) fn change_telling<R, E>(
+        self,
+        edit: impl FnOnce(&mut Editing<'_>) -> Result<Edited<R>, E>,
+        tell: impl FnOnce(&mut Effects, DbIndex, &[u8], &R),
+    ) -> Result<R, E> {
         let mut editing = Editing {
             store: self.store,
             db: self.db,
@@ -113,7 +124,7 @@ impl Slot<'_> {
                     Some(_) => Change::Written,
                     None => Change::Deleted,
                 };
-                let tell = |effects: &mut Effects| effects.append_worded(db, wording);
+                let tell = |effects: &mut Effects| tell(effects, db, key.bytes, &result);
                 store.door.changed(db, key, change, tell);
                 Ok(result)
             }
@@ -148,23 +159,49 @@ impl Editing<'_> {
     /// Makes a value where nothing is; it never expires.
     pub(super) fn create(&mut self, content: Content<'_>) -> Result<(), StoreFull> {
         debug_assert!(self.before.alive().is_none(), "nothing is there");
-        self.put(content, None)
+        self.put_over(content)
     }
 
-    /// Puts other content in the place of what is there; the expiry stays.
-    pub(super) fn replace(&mut self, content: Content<'_>) -> Result<(), StoreFull> {
-        let expiry = self.before.alive().and_then(|found| {
-            let entry = self.store.database(self.db).entry(found.handle);
-            entry.expiry()
-        });
-        self.put(content, expiry)
-    }
-
-    fn put(&mut self, content: Content<'_>, expiry: Option<u64>) -> Result<(), StoreFull> {
+    /// Drops whatever is there with all that belongs to it, and puts a value that never expires in its place.
+    pub(super) fn put_over(&mut self, content: Content<'_>) -> Result<(), StoreFull> {
         self.store
-            .write(self.db, self.key, self.before, content, expiry)?;
+            .write(self.db, self.key, self.before, content, None)?;
         let found = self.store.database(self.db).find(self.key);
         self.before = found.map_or(Before::Nothing, Before::Alive);
+        Ok(())
+    }
+
+    /// Drops whatever is there with all that belongs to it; whether anything was.
+    pub(super) fn drop_value(&mut self) -> bool {
+        let Some(found) = self.before.alive() else {
+            return false;
+        };
+        let Store {
+            databases,
+            reclaimer,
+            ..
+        } = &mut *self.store;
+        databases[usize::from(self.db.0)].remove(found, reclaimer);
+        self.before = Before::Nothing;
+        true
+    }
+
+    /// Puts other content in the place of what is there; the expiry stays. What the blob of a collection refers to stays too: the new content does.
+    pub(super) fn replace(&mut self, content: Content<'_>) -> Result<(), StoreFull> {
+        let found = self.there()?;
+        let Store {
+            databases,
+            reclaimer,
+            ..
+        } = &mut *self.store;
+        let database = &mut databases[usize::from(self.db.0)];
+        let entry = database.entry(found.handle);
+        let marks = Marks {
+            expiry: entry.expiry(),
+            mark: entry.mark(),
+        };
+        let handle = database.renew(found, content, marks, reclaimer)?;
+        self.before = Before::Alive(Found { handle, ..found });
         Ok(())
     }
 
@@ -220,26 +257,67 @@ impl Editing<'_> {
         found.is_some_and(|found| database.fits_inline(found, len))
     }
 
-    /// Puts an object in the place of the bytes that are there; the expiry stays.
+    /// Puts an object in the place of the bytes that are there, whose expiry stays, or where nothing is.
     pub(super) fn become_object(
         &mut self,
         form: Form,
         object: Box<dyn Large>,
     ) -> Result<(), StoreFull> {
+        self.with_object(form, object, |editing, content| {
+            match editing.before.alive() {
+                Some(_) => editing.replace(content),
+                None => editing.create(content),
+            }
+        })
+    }
+
+    /// [`Self::put_over`] with an object.
+    pub(super) fn put_object_over(
+        &mut self,
+        form: Form,
+        object: Box<dyn Large>,
+    ) -> Result<(), StoreFull> {
+        self.with_object(form, object, Self::put_over)
+    }
+
+    fn with_object(
+        &mut self,
+        form: Form,
+        object: Box<dyn Large>,
+        put: impl FnOnce(&mut Self, Content<'_>) -> Result<(), StoreFull>,
+    ) -> Result<(), StoreFull> {
         let id = self.store.database_mut(self.db).add_object(object);
         let body = Body::Object(id);
-        let replaced = self.replace(Content { form, body });
-        if replaced.is_err() {
+        let put = put(self, Content { form, body });
+        if put.is_err() {
             self.store.database_mut(self.db).forget_object(id);
         }
-        replaced
+        put
     }
 
     /// Lets the object that is there be changed; `None` when what is there is none.
-    pub(super) fn edit_object<R>(&mut self, change: impl FnOnce(&mut dyn Large) -> R) -> Option<R> {
+    pub(super) fn edit_object<R>(
+        &mut self,
+        change: impl FnOnce(&mut dyn Large, &mut Leaves) -> R,
+    ) -> Option<R> {
         let found = self.before.alive()?;
         let database = self.store.database_mut(self.db);
         database.edit_object(found, change)
+    }
+
+    /// Where collections keep what they refer to.
+    pub(super) fn leaves(&mut self) -> &mut Leaves {
+        self.store.database_mut(self.db).leaves_mut()
+    }
+
+    /// Makes sure that what is there can be replaced by bytes that stand in an entry, or by an object.
+    pub(super) fn reserve(&mut self) -> Result<(), StoreFull> {
+        self.store.database_mut(self.db).reserve_entry()
+    }
+
+    /// The longest blob that is to stand in the entry of this key, whether it expires or not.
+    pub(super) fn most_blob_bytes(&self) -> usize {
+        most_value_bytes(self.key.bytes.len())
     }
 
     /// Removes the key, for nothing is left of its value. The wording of the change says so as well: whoever replays it comes to the same end.
@@ -250,7 +328,7 @@ impl Editing<'_> {
                 reclaimer,
                 ..
             } = &mut *self.store;
-            databases[usize::from(self.db.0)].remove(found, reclaimer);
+            databases[usize::from(self.db.0)].remove_husk(found, reclaimer);
             self.before = Before::Nothing;
         }
     }

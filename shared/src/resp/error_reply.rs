@@ -48,6 +48,23 @@ pub enum ErrorReply {
     /// An argument should have been a 32-bit integer.
     #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
     NotInteger32,
+    /// A count that may be negative, but has no positive counterpart (SRANDMEMBER, HRANDFIELD, ZRANDMEMBER).
+    #[error(
+        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+    )]
+    CountOutOfRange,
+    /// A count of pairs that would be more words than can be counted (HRANDFIELD WITHVALUES, ZRANDMEMBER WITHSCORES).
+    #[error("ERR value is out of range")]
+    PairsOutOfRange,
+    /// HINCRBY of a value that is none.
+    #[error("ERR hash value is not an integer")]
+    HashValueNotInteger,
+    /// HINCRBYFLOAT of a value that is none.
+    #[error("ERR hash value is not a float")]
+    HashValueNotFloat,
+    /// HINCRBYFLOAT by infinity.
+    #[error("ERR value is NaN or Infinity")]
+    NotFinite,
     /// SCAN and friends.
     #[error("ERR invalid cursor")]
     InvalidCursor,
@@ -113,6 +130,65 @@ pub enum ErrorReply {
     /// BITFIELD_RO that would write.
     #[error("ERR BITFIELD_RO only supports the GET subcommand")]
     BitFieldReadOnly,
+    // Lists and sorted sets.
+    /// LSET beyond either end.
+    #[error("ERR index out of range")]
+    IndexOutOfRange,
+    /// LPOS.
+    #[error(
+        "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
+    )]
+    MatchRankZero,
+    /// LPOS.
+    #[error("ERR COUNT can't be negative")]
+    MatchCountNegative,
+    /// LPOS.
+    #[error("ERR MAXLEN can't be negative")]
+    MatchLengthNegative,
+    /// LPOP, ZPOPMIN and others: how many.
+    #[error("ERR value is out of range, must be positive")]
+    NotPositive,
+    /// LMPOP, ZMPOP: how many keys.
+    #[error("ERR numkeys should be greater than 0")]
+    NoKeysCounted,
+    /// LMPOP, ZMPOP: how many elements.
+    #[error("ERR count should be greater than 0")]
+    CountNotPositive,
+    /// ZADD.
+    #[error("ERR XX and NX options at the same time are not compatible")]
+    ScoreXxAndNx,
+    /// ZADD.
+    #[error("ERR GT, LT, and/or NX options at the same time are not compatible")]
+    ScoreGtLtNx,
+    /// ZADD INCR.
+    #[error("ERR INCR option supports a single increment-element pair")]
+    ScoreIncrementOfMany,
+    /// ZINCRBY and ZADD INCR: infinities that cancel each other out.
+    #[error("ERR resulting score is not a number (NaN)")]
+    ScoreNotANumber,
+    /// Ranges of scores.
+    #[error("ERR min or max is not a float")]
+    ScoreBorder,
+    /// Ranges of texts among members of equal scores.
+    #[error("ERR min or max not valid string range item")]
+    TextBorder,
+    /// ZRANGE.
+    #[error(
+        "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+    )]
+    RangeLimitOfRanks,
+    /// ZRANGE.
+    #[error("ERR syntax error, WITHSCORES not supported in combination with BYLEX")]
+    RangeScoresOfTexts,
+    /// ZUNION and friends of nothing; the command's name.
+    #[error("ERR at least 1 input key is needed for '{0}' command")]
+    NoInputKeys(&'static str),
+    /// ZUNION and friends.
+    #[error("ERR weight value is not a float")]
+    WeightNotFloat,
+    /// ZINTERCARD.
+    #[error("ERR LIMIT can't be negative")]
+    LimitNegative,
     // The connection: AUTH, HELLO, CLIENT, SELECT.
     /// Any command before AUTH.
     #[error("NOAUTH Authentication required.")]

@@ -1,9 +1,8 @@
 //! OBJECT: how a value is kept and how much it is used.
 //! Pure.
 
-use crate::commands::arguments::string;
 use crate::commands::{Action, Call};
-use crate::store::{EvictionPolicy, StringEncoding, StringRef, Usage};
+use crate::store::{EvictionPolicy, StringRef, Usage, encoding_name};
 use shared::resp::ErrorReply;
 
 /// What Redis answers for the small integers that its keys share.
@@ -14,14 +13,11 @@ const SHARED_INTEGERS: i64 = 10_000;
 /// OBJECT ENCODING key
 pub(super) fn encoding(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(2));
-    let value = call.store.peek(db, key);
-    let encoding = value.map(StringEncoding::of).transpose()?;
+    let encoding = call.store.peek(db, key).map(encoding_name);
     call.store.count_lookup(encoding.is_some());
     match encoding {
         None => call.reply.null(),
-        Some(StringEncoding::Integer) => call.reply.bulk(b"int"),
-        Some(StringEncoding::Embedded) => call.reply.bulk(b"embstr"),
-        Some(StringEncoding::Raw) => call.reply.bulk(b"raw"),
+        Some(name) => call.reply.bulk(name.as_bytes()),
     }
     Ok(Action::Continue)
 }
@@ -30,8 +26,9 @@ pub(super) fn encoding(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 pub(super) fn refcount(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(2));
     let shares = shares_integers(call);
-    let references = string(call.store.peek(db, key))?.map(|value| match value {
-        StringRef::Integer(0..SHARED_INTEGERS) if shares => SHARED_REFERENCES,
+    let value = call.store.peek(db, key);
+    let references = value.map(|value| match StringRef::of(value) {
+        Ok(StringRef::Integer(0..SHARED_INTEGERS)) if shares => SHARED_REFERENCES,
         _ => 1,
     });
     call.store.count_lookup(references.is_some());

@@ -1,13 +1,10 @@
 //! Commands that walk over the keys of a database: KEYS, SCAN, RANDOMKEY.
 //! Pure. Invariant: a key whose time has come is never shown.
 
-use crate::commands::arguments::{integer, is_word};
+use crate::commands::arguments::is_word;
+use crate::commands::scan_options::{Pattern, ScanOptions};
 use crate::commands::{Action, Call};
-use shared::glob::{Glob, GlobError};
 use shared::resp::{ErrorReply, parse_cursor};
-
-/// How many keys SCAN looks at when not told.
-const SCAN_COUNT_DEFAULT: usize = 10;
 
 /// KEYS pattern
 pub(super) fn keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
@@ -36,7 +33,7 @@ pub(super) fn keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
 pub(super) fn scan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let cursor = parse_cursor(call.args.at(1)).ok_or(ErrorReply::InvalidCursor)?;
-    let options = parse_options(call)?;
+    let options = ScanOptions::of_keys(call)?;
     let db = call.db();
     let start = call.reply.position();
     let mut found = 0;
@@ -78,63 +75,4 @@ pub(super) fn randomkey(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.reply.null();
     }
     Ok(Action::Continue)
-}
-
-/// A glob, or none where it would match everything.
-#[derive(Debug)]
-struct Pattern {
-    glob: Option<Glob>,
-}
-
-impl Pattern {
-    fn new(glob: &[u8]) -> Result<Self, ErrorReply> {
-        let glob = (glob != b"*").then(|| Glob::new(glob)).transpose()?;
-        Ok(Self { glob })
-    }
-
-    /// Whether the key is shown. Nothing more is compared once there is a `fault`: the command has failed then.
-    fn matches(&self, key: &[u8], fault: &mut Option<GlobError>) -> bool {
-        let Some(glob) = &self.glob else {
-            return true;
-        };
-        if fault.is_some() {
-            return false;
-        }
-        glob.matches(key).unwrap_or_else(|error| {
-            *fault = Some(error);
-            false
-        })
-    }
-}
-
-#[derive(Debug)]
-struct ScanOptions<'a> {
-    pattern: Pattern,
-    count: usize,
-    type_name: Option<&'a [u8]>,
-}
-
-fn parse_options<'a>(call: &Call<'a>) -> Result<ScanOptions<'a>, ErrorReply> {
-    let mut options = ScanOptions {
-        pattern: Pattern { glob: None },
-        count: SCAN_COUNT_DEFAULT,
-        type_name: None,
-    };
-    let mut arguments = call.args.iter_from(2);
-    while let Some(word) = arguments.next() {
-        let argument = arguments.next().ok_or(ErrorReply::Syntax)?;
-        if is_word(word, "COUNT") {
-            options.count = usize::try_from(integer(argument)?)
-                .ok()
-                .filter(|count| *count > 0)
-                .ok_or(ErrorReply::Syntax)?;
-        } else if is_word(word, "MATCH") {
-            options.pattern = Pattern::new(argument)?;
-        } else if is_word(word, "TYPE") {
-            options.type_name = Some(argument);
-        } else {
-            return Err(ErrorReply::Syntax);
-        }
-    }
-    Ok(options)
 }

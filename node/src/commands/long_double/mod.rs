@@ -88,6 +88,11 @@ impl LongDouble {
         (magnitude != Magnitude::Infinite).then_some(sum)
     }
 
+    /// Whether it is a number.
+    pub(super) fn is_finite(self) -> bool {
+        self.magnitude != Magnitude::Infinite
+    }
+
     fn is_zero(self) -> bool {
         matches!(self.magnitude, Magnitude::Finite { mantissa: 0, .. })
     }

@@ -3,7 +3,7 @@
 
 use super::super::arguments::{integer, is_word};
 use super::{Action, Call, Errand};
-use crate::store::StringEncoding;
+use crate::store::encoding_name;
 use shared::glob::Glob;
 use shared::resp::ErrorReply;
 
@@ -104,12 +104,7 @@ fn sleep(call: &Call<'_>) -> Errand {
 fn object(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(2));
     let value = call.store.peek(db, key);
-    let encoding = value.map(StringEncoding::of).transpose()?;
-    let encoding = match encoding.ok_or(ErrorReply::NoSuchKey)? {
-        StringEncoding::Integer => "int",
-        StringEncoding::Embedded => "embstr",
-        StringEncoding::Raw => "raw",
-    };
+    let encoding = value.map(encoding_name).ok_or(ErrorReply::NoSuchKey)?;
     let usage = call.store.usage(db, key);
     let idle = usage.map_or(0, |usage| usage.idle_seconds);
     let bytes = call.store.key_bytes(db, key).unwrap_or_default();

@@ -2,9 +2,11 @@
 //! Invariant: what is counted is what a walk over all entries finds.
 
 use super::{Database, Handle};
+use crate::store::content::{Outside, Value};
 use crate::store::counters::MemoryUse;
-use crate::store::entry::Entry;
+use crate::store::entry::{Entry, Kind};
 use crate::store::slab::HOLE_SHARE;
+use crate::store::value::blob;
 
 /// The index of a nearly empty database is not the cost of its only key.
 const INDEX_SHARE_AT_MOST: u64 = 16;
@@ -50,6 +52,20 @@ impl Database {
         self.expiring -= usize::from(expires);
     }
 
+    /// Bytes of the long strings that a packed collection refers to.
+    fn long_bytes(&self, entry: Entry<'_>) -> u64 {
+        match entry.kind() {
+            Some(kind) if kind != Kind::String => {
+                let value = Value {
+                    entry,
+                    outside: &self.outside,
+                };
+                blob::long_bytes(kind, value.bytes(), &self.outside.leaves)
+            }
+            _ => 0,
+        }
+    }
+
     /// Bytes that an entry costs: its place, what of it lies outside, its share of the index.
     pub(in crate::store) fn cost(&self, handle: Handle) -> usize {
         let entry = self.entry(handle);
@@ -58,9 +74,13 @@ impl Database {
         let key = entry.long_key().map_or(0, |long| cost_of(long.extent));
         let value = entry.extent().map_or(0, cost_of);
         let object = entry.object();
-        let object = object.map_or(0, |id| self.outside.objects.get(id).bytes());
+        let object = object.map_or(0, |id| {
+            let object = self.outside.objects.get(id);
+            object.own_bytes() + object.leaf_bytes()
+        });
         let share = self.index.bytes() / (self.len() as u64).max(1);
-        let outside = key + value + object + share.min(INDEX_SHARE_AT_MOST);
+        let long = self.long_bytes(entry);
+        let outside = key + value + object + long + share.min(INDEX_SHARE_AT_MOST);
         entry.class().bytes() + usize::try_from(outside).unwrap_or(usize::MAX)
     }
 
@@ -74,12 +94,13 @@ impl Database {
         } = self;
         memory.entries += slabs.live_bytes();
         memory.extents += outside.extents.bytes();
-        memory.objects += outside.objects.bytes();
+        memory.objects += outside.objects.bytes() + outside.leaves.live_bytes();
         memory.index += index.bytes();
         let holes = hole_room(slabs.live_bytes());
         memory.holes += holes;
         memory.overhead += slabs.overhead_bytes().saturating_sub(holes) + index.overhead_bytes();
         memory.overhead += outside.extents.table_bytes() + outside.objects.table_bytes();
+        memory.overhead += outside.leaves.overhead_bytes();
         memory.dataset += self.dataset;
     }
 
@@ -91,6 +112,11 @@ impl Database {
 
     /// Bytes of what does not fit into entries.
     pub(in crate::store) fn outside_bytes(&self) -> u64 {
-        self.outside.extents.bytes() + self.outside.objects.bytes()
+        let Outside {
+            extents,
+            objects,
+            leaves,
+        } = &self.outside;
+        extents.bytes() + objects.bytes() + leaves.live_bytes()
     }
 }

@@ -6,8 +6,10 @@ mod memory;
 mod resize;
 mod write;
 
+pub(in crate::store) use resize::Copied;
+
 use crate::store::content::{Outside, Value};
-use crate::store::entry::{self, Entry, LONGEST_INLINE_KEY};
+use crate::store::entry::{self, Entry, Kind, LONGEST_INLINE_KEY};
 use crate::store::expiry::SweepState;
 use crate::store::extent::{ExtentId, Extents};
 use crate::store::hash::KeyHasher;
@@ -16,6 +18,7 @@ use crate::store::key::{Key, KeyHash};
 use crate::store::object::{ObjectId, Objects};
 use crate::store::reclaim::Reclaimer;
 use crate::store::slab::{ClassId, Handle, Slabs};
+use crate::store::value::{Leaves, blob};
 use std::sync::Arc;
 
 /// Moves per filling of holes: as many as can be asked for ahead.
@@ -149,6 +152,7 @@ impl Database {
             outside: Outside {
                 extents: Extents::new(),
                 objects: Objects::new(),
+                leaves: Leaves::of(hasher, page_limit),
             },
             expiring: 0,
             dataset: 0,
@@ -314,10 +318,36 @@ impl Database {
     }
 
     /// Removes an entry and all that belongs to it.
+    #[inline]
     pub(in crate::store) fn remove(&mut self, found: Found, reclaimer: &mut Reclaimer) {
+        if self.entry(found.handle).kind() != Some(Kind::String) {
+            self.free_long_strings(found.handle);
+        }
+        self.remove_husk(found, reclaimer);
+    }
+
+    /// The same, but the long strings of a packed collection are the caller's: it freed them, or has them in another place.
+    pub(in crate::store) fn remove_husk(&mut self, found: Found, reclaimer: &mut Reclaimer) {
         let outside = Belongings::of(self.entry(found.handle));
         self.remove_entry(found);
         self.drop_belongings(outside, reclaimer);
+    }
+
+    /// Frees what the blob of a collection refers to.
+    #[inline(never)]
+    fn free_long_strings(&mut self, handle: Handle) {
+        let Outside {
+            extents, leaves, ..
+        } = &mut self.outside;
+        let entry = Entry::new(self.slabs.bytes(handle));
+        let bytes = match (entry.place(), entry.extent()) {
+            (entry::Place::Inline, _) => entry.value_part(),
+            (_, Some(id)) => extents.get(id).bytes(),
+            (_, None) => return,
+        };
+        if let Some(kind) = entry.kind() {
+            blob::free(kind, bytes, leaves);
+        }
     }
 
     #[inline]

@@ -2,12 +2,22 @@
 //! Invariant: whatever fails, fails before anything was changed.
 
 use super::{Database, Found, Marks};
-use crate::store::content::{Body, Content};
-use crate::store::entry::{self, Form, Place};
+use crate::store::content::{Body, Content, Outside};
+use crate::store::entry::{self, Entry, Form, Kind, Place};
 use crate::store::error::StoreFull;
 use crate::store::object::{Large, ObjectId};
 use crate::store::reclaim::Reclaimer;
-use crate::store::slab::{ClassId, MAX_ENTRY_BYTES};
+use crate::store::slab::{ClassId, Handle, MAX_ENTRY_BYTES};
+use crate::store::value::{Leaves, Pools, blob};
+
+/// A value copied as far as it lies outside of what names it.
+#[derive(Debug)]
+pub(in crate::store) enum Copied {
+    /// Bytes, with what they refer to.
+    Bytes(Vec<u8>),
+    /// A large structure that nothing names yet.
+    Object(Box<dyn Large>),
+}
 
 impl Database {
     /// The bytes of a value in an entry or an extent.
@@ -91,36 +101,71 @@ impl Database {
         self.outside.objects.remove(id);
     }
 
-    /// Takes the object of an entry, which is removed, for another database.
-    pub(in crate::store) fn take_object(
+    /// Frees an object that no entry ever named, slice by slice.
+    pub(in crate::store) fn give_up(&mut self, object: Box<dyn Large>) {
+        self.outside.objects.give_up(object);
+    }
+
+    /// Where collections keep what they refer to.
+    pub(in crate::store) fn leaves(&self) -> &Leaves {
+        &self.outside.leaves
+    }
+
+    /// Where collections keep what they refer to.
+    pub(in crate::store) fn leaves_mut(&mut self) -> &mut Leaves {
+        &mut self.outside.leaves
+    }
+
+    /// Makes sure that an entry that is there can be written anew with any other length.
+    pub(in crate::store) fn reserve_entry(&mut self) -> Result<(), StoreFull> {
+        self.slabs.reserve(1)
+    }
+
+    /// What a value has outside of its entry, and its bytes, made once more in the leaves of `to`, or in its own.
+    pub(in crate::store) fn copy_outside(
         &mut self,
-        found: Found,
-        reclaimer: &mut Reclaimer,
-    ) -> Option<Box<dyn Large>> {
-        let entry = self.entry(found.handle);
-        let (object, long_key) = (entry.object()?, entry.long_key());
-        self.remove_entry(found);
-        if let Some(long) = long_key {
-            self.outside.extents.remove(long.extent, reclaimer);
+        handle: Handle,
+        to: Option<&mut Self>,
+    ) -> Result<Copied, StoreFull> {
+        let entry = Entry::new(self.slabs.bytes(handle));
+        let (kind, object, extent) = (entry.kind(), entry.object(), entry.extent());
+        let Outside {
+            extents,
+            objects,
+            leaves,
+        } = &mut self.outside;
+        let mut pools = match to {
+            Some(other) => Pools::Two(leaves, &mut other.outside.leaves),
+            None => Pools::One(leaves),
+        };
+        if let Some(id) = object {
+            return objects.get(id).copied(&mut pools).map(Copied::Object);
         }
-        self.outside.objects.take(object)
+        let bytes = match extent {
+            Some(id) => extents.get(id).bytes(),
+            None => entry.value_part(),
+        };
+        blob::copy(kind.unwrap_or(Kind::String), bytes, &mut pools).map(Copied::Bytes)
     }
 
     /// Lets the object of an entry be changed; `None` when it has none.
     pub(in crate::store) fn edit_object<R>(
         &mut self,
         found: Found,
-        change: impl FnOnce(&mut dyn Large) -> R,
+        change: impl FnOnce(&mut dyn Large, &mut Leaves) -> R,
     ) -> Option<R> {
         let id = self.entry(found.handle).object()?;
-        let (result, [before, after]) = self.outside.objects.edit(id, change);
+        let Outside {
+            objects, leaves, ..
+        } = &mut self.outside;
+        let (result, [before, after]) = objects.edit(id, |object| change(object, leaves));
         self.dataset = self.dataset + after - before;
         Some(result)
     }
 
     /// Frees a slice of what was removed; `false` when nothing waits for it.
     pub(in crate::store) fn free_slice(&mut self) -> bool {
-        self.outside.objects.free_slice()
+        self.outside.objects.free_slice(&mut self.outside.leaves)
     }
 
     /// Whether anything that was removed waits to be freed.

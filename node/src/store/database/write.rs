@@ -3,11 +3,12 @@
 
 use super::{Belongings, Database, Found, Keys, Marks, keys};
 use crate::store::content::{Body, Content};
-use crate::store::entry::{self, Draft, Entry, Form, LONGEST_INLINE_KEY, LongKey, Place};
+use crate::store::entry::{self, Draft, Entry, Form, Kind, LONGEST_INLINE_KEY, LongKey, Place};
 use crate::store::error::StoreFull;
 use crate::store::key::Key;
 use crate::store::reclaim::Reclaimer;
 use crate::store::slab::{ClassId, Handle, MAX_ENTRY_BYTES};
+use crate::store::value::blob;
 
 impl Database {
     /// Adds a key that is not there.
@@ -67,13 +68,49 @@ impl Database {
         marks: Marks,
         reclaimer: &mut Reclaimer,
     ) -> Result<(), StoreFull> {
+        if self.entry(found.handle).kind() == Some(Kind::String) {
+            return self.renew(found, content, marks, reclaimer).map(|_| ());
+        }
+        self.overwrite_collection(found, |database| {
+            database.renew(found, content, marks, reclaimer).map(|_| ())
+        })
+    }
+
+    /// Lets `write` write over the entry of a collection, and frees what its blob referred to if that went well.
+    #[inline(never)]
+    fn overwrite_collection<R>(
+        &mut self,
+        found: Found,
+        write: impl FnOnce(&mut Self) -> Result<R, StoreFull>,
+    ) -> Result<R, StoreFull> {
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.clear();
+        let old = self.value(found.handle);
+        let kind = old.kind();
+        kept.extend_from_slice(old.bytes());
+        let written = write(self);
+        if written.is_ok() {
+            blob::free(kind, &kept, &mut self.outside.leaves);
+        }
+        self.kept = kept;
+        written
+    }
+
+    /// The same for a face that has edited what is there: what a blob refers to stays, for the new content does. Says where the entry is then, in the same place of the index.
+    #[inline]
+    pub(in crate::store) fn renew(
+        &mut self,
+        found: Found,
+        content: Content<'_>,
+        marks: Marks,
+        reclaimer: &mut Reclaimer,
+    ) -> Result<Handle, StoreFull> {
         if let Body::Bytes(bytes) = content.body
             && self.overwrite_in_place(found.handle, content.form, bytes, marks)
         {
-            return Ok(());
+            return Ok(found.handle);
         }
         self.overwrite_elsewhere(found, content, marks, reclaimer)
-            .map(|_| ())
     }
 
     /// The common case: the value stands in the entry and the entry keeps its class, and its expiry has as many bytes as before. `false`, with nothing changed, in all others.
@@ -233,8 +270,14 @@ impl Database {
         }
         let mut number = [0; 4];
         number.copy_from_slice(old.value_part());
-        let renamed = self.put_part(to, there, form, place, &number, Marks { expiry, mark });
-        let replaced = renamed?;
+        let marks = Marks { expiry, mark };
+        let replaced = match there {
+            Some(old) if self.entry(old.handle).kind() != Some(Kind::String) => self
+                .overwrite_collection(old, |database| {
+                    database.put_part(to, there, form, place, &number, marks)
+                }),
+            _ => self.put_part(to, there, form, place, &number, marks),
+        }?;
         self.drop_belongings(replaced, reclaimer);
         // Found anew, for entries may have moved.
         if let Some(found) = self.find(from) {
@@ -381,7 +424,7 @@ impl Database {
             mark: 0,
         };
         let content = Content {
-            form: Form::new(entry::Kind::String, 0),
+            form: Form::new(Kind::String, 0),
             body: Body::Bytes(b"value"),
         };
         self.insert(key, content, marks)

@@ -14,6 +14,8 @@ pub struct Effects {
     bytes: Vec<u8>,
     /// The database of the last command in the log; nobody knows before the first.
     selected: Option<DbIndex>,
+    /// Units that began and have not ended.
+    depth: usize,
 }
 
 /// How the effects tell of a change that a value's face made.
@@ -21,8 +23,12 @@ pub struct Effects {
 pub enum Wording<'a> {
     /// As the client's own command: running it again as it stands changes the keyspace in the same way.
     Verbatim(Args<'a>),
+    /// As so many of its first words.
+    Beginning(Args<'a>, usize),
     /// As these words.
     Words(&'a [&'a [u8]]),
+    /// Not at all: the words that told another key's change tell this one as well.
+    Told,
 }
 
 impl Effects {
@@ -30,7 +36,11 @@ impl Effects {
     pub(in crate::store) fn append_worded(&mut self, db: DbIndex, wording: Wording<'_>) {
         match wording {
             Wording::Verbatim(args) => self.append(db, &mut args.iter_from(0)),
+            Wording::Beginning(args, count) => {
+                self.append(db, &mut args.iter_from(0).take(count));
+            }
             Wording::Words(words) => self.append_words(db, words),
+            Wording::Told => {}
         }
     }
 
@@ -40,16 +50,18 @@ impl Effects {
     }
 
     /// What follows, until [`Self::end_unit`], is one: whoever replays it shows all of it at once. Other clients' effects in between belong to it, for
-    /// order is kept; a reply that waits for one of them to be safe waits for the end.
-    pub(super) fn begin_unit(&mut self) {
-        if self.recording {
+    /// order is kept; a reply that waits for one of them to be safe waits for the end. A unit within another is part of that one.
+    pub(in crate::store) fn begin_unit(&mut self) {
+        self.depth += 1;
+        if self.recording && self.depth == 1 {
             encode_request(&mut self.bytes, [word(CommandId::Multi)]);
         }
     }
 
     /// The end of what [`Self::begin_unit`] began.
-    pub(super) fn end_unit(&mut self) {
-        if self.recording {
+    pub(in crate::store) fn end_unit(&mut self) {
+        self.depth -= 1;
+        if self.recording && self.depth == 0 {
             encode_request(&mut self.bytes, [word(CommandId::Exec)]);
         }
     }

@@ -19,10 +19,13 @@ pub(in crate::store) struct LongKey {
     pub(in crate::store) extent: ExtentId,
 }
 
+/// Bytes of that.
+const LONG_KEY_BYTES: usize = 12;
+
 impl LongKey {
     /// As bytes of a key part.
-    pub(in crate::store) fn bytes(self) -> [u8; 12] {
-        let mut bytes = [0; 12];
+    pub(in crate::store) fn bytes(self) -> [u8; LONG_KEY_BYTES] {
+        let mut bytes = [0; LONG_KEY_BYTES];
         bytes[..8].copy_from_slice(&self.hash.0.to_le_bytes());
         bytes[8..].copy_from_slice(&self.extent.0.to_le_bytes());
         bytes
@@ -103,6 +106,16 @@ pub(in crate::store) fn fits_slab(
     expiry: Option<u64>,
 ) -> bool {
     HEADER_BYTES + expiry_bytes(expiry) + key_part_len + value_len <= MAX_ENTRY_BYTES
+}
+
+/// Bytes of the longest value that stands in the entry of a key of so many bytes, whether it expires or not.
+pub(in crate::store) fn most_value_bytes(key_len: usize) -> usize {
+    let key_part_len = if key_len <= LONGEST_INLINE_KEY {
+        key_len
+    } else {
+        LONG_KEY_BYTES
+    };
+    MAX_ENTRY_BYTES - HEADER_BYTES - EXPIRY_BYTES - LATE_EXPIRY_BYTES - key_part_len
 }
 
 fn write_expiry(entry: &mut [u8], at_ms: u64) {

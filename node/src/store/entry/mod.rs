@@ -17,8 +17,8 @@ mod draft;
 mod kind;
 
 pub(super) use draft::{
-    Draft, LongKey, fits_slab, move_value_end, replace_value, set_expiry, set_form, set_mark,
-    value_part_mut,
+    Draft, LongKey, fits_slab, most_value_bytes, move_value_end, replace_value, set_expiry,
+    set_form, set_mark, value_part_mut,
 };
 pub use kind::Kind;
 pub(super) use kind::{Form, Place};

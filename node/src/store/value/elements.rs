@@ -6,20 +6,33 @@ use super::Limits;
 use super::block::{SECOND_FLAG, count, count32, has_flag, index, set_count, set_flag};
 use super::chance::below;
 use super::codes::{Encoded, Stored};
-use super::leaves::{Leaves, Sought};
+use super::leaves::{Leaves, Pools, Sought};
+use super::limits::FREED_AT_ONCE;
 use super::packed::{self, Pair};
 use super::table::Table;
+use super::texts::Texts;
 use crate::store::StoreFull;
 
 /// Where a walk over all elements stands. It holds until the collection changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Position {
     pub(super) leaf: u32,
     pub(super) nth: u32,
 }
 
+impl Position {
+    /// Of the element of this number in a small collection.
+    #[cfg(test)]
+    pub(crate) fn nth(nth: u32) -> Self {
+        Self { leaf: 0, nth }
+    }
+}
+
 /// Set in a blob that is large by name.
 pub(super) const LARGE_BY_NAME: u16 = SECOND_FLAG;
+
+/// Elements on their way from one place to another.
+pub(super) const COPIED_AT_ONCE: usize = 64;
 
 /// The elements of a hash (`VALUES`) or a set, to be changed.
 #[derive(Debug)]
@@ -152,6 +165,62 @@ impl<const VALUES: bool> Elements<VALUES> {
         }
     }
 
+    /// The blob while it is small.
+    pub(super) fn take_blob(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Self::Packed(blob) => Some(std::mem::take(blob)),
+            Self::Table(_) => None,
+        }
+    }
+
+    /// Bytes that a table takes beside its leaves, and of its leaves.
+    pub(super) fn table_bytes(&self) -> [u64; 2] {
+        match self {
+            Self::Packed(_) => [0, 0],
+            Self::Table(large) => {
+                let own = size_of::<TableWithBytes<VALUES>>() as u64;
+                [large.table.directory_bytes() + own, large.bytes]
+            }
+        }
+    }
+
+    /// Others that hold the same, in the same form.
+    pub(super) fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {
+        let view = self.view();
+        let limits = Limits {
+            entries: u64::MAX,
+            element_bytes: usize::MAX,
+            blob_bytes: match self {
+                Self::Packed(_) => Limits::MOST_BLOB_BYTES,
+                Self::Table(_) => 0,
+            },
+        };
+        let mut copy = Self::new();
+        let mut texts = Texts::default();
+        let mut next = Some(Position::default());
+        while let Some(from) = next {
+            texts.clear();
+            let leaves = pools.from();
+            next = view.walk(leaves, from, COPIED_AT_ONCE, |pair| {
+                texts.push(leaves.show(pair.key));
+                texts.push(leaves.show(pair.value));
+            });
+            let leaves = pools.to();
+            for nth in 0..texts.len() / 2 {
+                let sought = leaves.sought(texts.get(2 * nth));
+                let put = copy.put(leaves, &sought, texts.get(2 * nth + 1), &limits);
+                if let Err(full) = put {
+                    while copy.free(leaves, FREED_AT_ONCE) {}
+                    return Err(full);
+                }
+            }
+        }
+        if view.is_large_by_name() {
+            copy.set_large_by_name();
+        }
+        Ok(copy)
+    }
+
     /// Takes an element out.
     pub(super) fn remove(&mut self, leaves: &mut Leaves, sought: &Sought<'_>) -> bool {
         match self {
@@ -241,14 +310,23 @@ impl<'a, const VALUES: bool> ElementsRef<'a, VALUES> {
         }
     }
 
-    /// An element, each as likely.
-    pub(super) fn random(self, leaves: &'a Leaves, chance: &mut u64) -> Option<Pair<'a>> {
+    /// Where an element stands, each as likely.
+    pub(super) fn random(self, leaves: &Leaves, chance: &mut u64) -> Option<Position> {
         match self {
             Self::Packed(blob) => {
                 let nth = below(chance, count(blob) as u64);
-                packed::pairs::<VALUES>(blob, index(nth)).next()
+                let nth = count32(index(nth));
+                (count(blob) > 0).then_some(Position { leaf: 0, nth })
             }
             Self::Table(large) => large.table.random(leaves, chance),
+        }
+    }
+
+    /// The element at a position.
+    pub(super) fn at(self, leaves: &'a Leaves, position: Position) -> Option<Pair<'a>> {
+        match self {
+            Self::Packed(blob) => packed::pairs::<VALUES>(blob, position.nth as usize).next(),
+            Self::Table(large) => large.table.at(leaves, position),
         }
     }
 
@@ -301,6 +379,9 @@ fn find<const VALUES: bool>(
 
 /// Frees the long strings that a blob refers to.
 pub(super) fn free_blob<const VALUES: bool>(blob: &[u8], leaves: &mut Leaves) {
+    if !packed::has_long::<VALUES>(blob) {
+        return;
+    }
     for pair in packed::pairs::<VALUES>(blob, 0) {
         leaves.discard(pair.key);
         leaves.discard(pair.value);

@@ -20,10 +20,13 @@
 //! list ─ tree                ┘   block, codes, frame, packed: how elements lie in a block
 //! ```
 
+pub(in crate::store) mod blob;
 mod block;
 mod chance;
 mod codes;
+mod collection;
 mod elements;
+mod encoding;
 mod frame;
 mod hash;
 mod leaves;
@@ -31,18 +34,28 @@ mod limits;
 mod linear;
 mod list;
 mod member_index;
+mod members;
 mod packed;
 mod set;
 mod sorted_set;
 mod string;
 mod table;
+mod texts;
 mod tree;
 
+pub use chance::below;
 pub use elements::Position;
-pub use hash::{Hash, HashRef, Put};
+pub use encoding::encoding_name;
+pub use hash::{Hash, HashEdit, HashRef, HashView, Put};
 pub use leaves::Leaves;
+pub(in crate::store) use leaves::Pools;
 pub use limits::Limits;
-pub use list::{List, ListRef};
-pub use set::{Set, SetEncoding, SetRef};
-pub use sorted_set::{AddRule, Added, Bound, Comparison, Existence, SortedSet, SortedSetRef};
+pub use list::{List, ListEdit, ListEnd, ListRef, ListSide, ListView};
+pub use members::MemberList;
+pub use set::{Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView};
+pub use sorted_set::{
+    AddRule, Added, Bound, Comparison, Existence, ScoreEnd, ScoredRef, SortedSet, SortedSetEdit,
+    SortedSetRef, SortedSetView, Tally,
+};
 pub use string::{StringEdit, StringEncoding, StringRef};
+pub use texts::Texts;

@@ -241,6 +241,13 @@ pub(super) fn replace(block: &mut impl Block, place: Place, value: &Encoded<'_>)
     rewrite(block, layout.values + place.nth, at, value);
 }
 
+/// Whether a block refers to any long strings.
+#[inline]
+pub(super) fn has_long<const VALUES: bool>(bytes: &[u8]) -> bool {
+    let layout = layout::<VALUES>(bytes);
+    bytes[layout.codes..layout.elements].contains(&ELSEWHERE)
+}
+
 /// Bytes of the long strings that a block refers to.
 pub(super) fn long_bytes<const VALUES: bool>(bytes: &[u8], leaves: &Leaves) -> u64 {
     pairs::<VALUES>(bytes, 0)

@@ -265,20 +265,26 @@ impl<const VALUES: bool> Table<VALUES> {
         }
     }
 
-    /// An element, each as likely: a leaf at random and a place below a bound in it, until there is one.
-    pub(super) fn random<'a>(&self, leaves: &'a Leaves, chance: &mut u64) -> Option<Pair<'a>> {
+    /// Where an element stands, each as likely: a leaf at random and a place below a bound in it, until there is one.
+    pub(super) fn random(&self, leaves: &Leaves, chance: &mut u64) -> Option<Position> {
         if self.count == 0 {
             return None;
         }
         loop {
-            let position = below(chance, u64::from(self.directory.len()));
-            let leaf = self.directory.leaf(count32(index(position)));
-            let nth = index(below(chance, self.most));
-            let bytes = leaves.bytes(leaf);
-            if nth < count(bytes) {
-                return packed::pairs::<VALUES>(bytes, nth).next();
+            let leaf = below(chance, u64::from(self.directory.len()));
+            let leaf = count32(index(leaf));
+            let nth = below(chance, self.most);
+            if index(nth) < count(leaves.bytes(self.directory.leaf(leaf))) {
+                let nth = count32(index(nth));
+                return Some(Position { leaf, nth });
             }
         }
+    }
+
+    /// The element at a position.
+    pub(super) fn at<'a>(&self, leaves: &'a Leaves, position: Position) -> Option<Pair<'a>> {
+        let leaf = self.directory.leaf(position.leaf);
+        packed::pairs::<VALUES>(leaves.bytes(leaf), position.nth as usize).next()
     }
 
     /// Shows up to `limit` elements from a position on; where the next one is, `None` at the end. Positions hold until the table changes.

@@ -1,6 +1,13 @@
 //! [`Hash`]: fields and their values.
 //! Pure.
 
+mod edit;
+mod keep;
+mod read;
+
+pub use edit::HashEdit;
+pub use read::HashRef;
+
 use super::elements::{Elements, ElementsRef, Position, free_blob};
 use super::leaves::Leaves;
 use super::limits::{FREED_AT_ONCE, Limits};
@@ -14,7 +21,7 @@ pub struct Hash {
 
 /// A hash to be read.
 #[derive(Clone, Copy, Debug)]
-pub struct HashRef<'a> {
+pub struct HashView<'a> {
     elements: ElementsRef<'a, true>,
 }
 
@@ -36,14 +43,6 @@ impl Default for Hash {
 }
 
 impl Hash {
-    /// The hash of a blob that [`Hash::blob`] gave.
-    #[must_use]
-    pub fn from_blob(blob: Vec<u8>) -> Self {
-        Self {
-            elements: Elements::Packed(blob),
-        }
-    }
-
     /// All of it in one blob while it is small, to stand in a key's entry. Whoever drops one calls [`Hash::free_blob`].
     #[must_use]
     pub fn blob(&self) -> Option<&[u8]> {
@@ -56,8 +55,8 @@ impl Hash {
     /// To be read.
     #[inline]
     #[must_use]
-    pub fn view(&self) -> HashRef<'_> {
-        HashRef {
+    pub fn view(&self) -> HashView<'_> {
+        HashView {
             elements: self.elements.view(),
         }
     }
@@ -101,7 +100,7 @@ impl Hash {
     }
 }
 
-impl<'a> HashRef<'a> {
+impl<'a> HashView<'a> {
     /// The hash of a blob, wherever that lies.
     #[must_use]
     pub fn of_blob(blob: &'a [u8]) -> Self {
@@ -155,13 +154,18 @@ impl<'a> HashRef<'a> {
         })
     }
 
-    /// A field and its value, each field as likely.
-    pub fn random(
+    /// Where a field stands, each as likely.
+    pub fn random(self, leaves: &Leaves, chance: &mut u64) -> Option<Position> {
+        self.elements.random(leaves, chance)
+    }
+
+    /// The field at a position, and its value.
+    pub fn at(
         self,
         leaves: &'a Leaves,
-        chance: &mut u64,
+        position: Position,
     ) -> Option<(StringRef<'a>, StringRef<'a>)> {
-        let pair = self.elements.random(leaves, chance)?;
+        let pair = self.elements.at(leaves, position)?;
         Some((leaves.show(pair.key), leaves.show(pair.value)))
     }
 

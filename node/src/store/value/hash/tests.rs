@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::value::chance::below;
+use crate::store::value::collection::Collection;
 use std::collections::{HashMap, HashSet};
 
 const LIMITS: Limits = Limits {
@@ -176,7 +177,8 @@ fn chi_square(hash: &Hash, leaves: &Leaves, fields: u32, draws: u32) -> f64 {
     let mut counts: HashMap<Vec<u8>, u32> = HashMap::new();
     let mut chance = 77;
     for _ in 0..draws {
-        let (field, _) = hash.view().random(leaves, &mut chance).unwrap();
+        let place = hash.view().random(leaves, &mut chance).unwrap();
+        let (field, _) = hash.view().at(leaves, place).unwrap();
         *counts.entry(owned(field)).or_default() += 1;
     }
     let expected = f64::from(draws) / f64::from(fields);

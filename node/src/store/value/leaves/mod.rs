@@ -5,8 +5,10 @@
 //! Blocks move when a hole is filled, so nobody keeps a place: numbers lead to places through a table that the mover keeps true.
 
 mod header;
+mod pools;
 mod sought;
 
+pub(in crate::store) use pools::Pools;
 pub(super) use sought::{Sought, fingerprint, low_half};
 
 use super::block::Block;
@@ -66,6 +68,11 @@ impl Leaves {
 
     /// The same with at most `page_limit` pages of 64 KiB.
     pub(super) fn with_limit(seed: u64, page_limit: u32) -> Self {
+        Self::of(KeyHasher::new(seed), page_limit)
+    }
+
+    /// None, with the hashes of a store.
+    pub(in crate::store) fn of(hasher: KeyHasher, page_limit: u32) -> Self {
         Self {
             slabs: Slabs::new(page_limit),
             places: Vec::new(),
@@ -74,7 +81,7 @@ impl Leaves {
             live_ids: 0,
             extents: Extents::new(),
             reclaimer: Reclaimer::default(),
-            hasher: KeyHasher::new(seed),
+            hasher,
             scratch: Vec::new(),
         }
     }

@@ -44,6 +44,11 @@ impl Large {
         self.count
     }
 
+    /// Of them, those in leaves.
+    pub(super) fn leaf_bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// All bytes taken.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes + size_of::<Self>() as u64

@@ -1,8 +1,14 @@
 //! [`List`]: elements by position.
 //! Pure.
 
+mod edit;
+mod face;
+mod keep;
 mod large;
 mod leaf;
+
+pub use edit::{ListEdit, ListSide};
+pub use face::{ListEnd, ListRef};
 
 use super::Limits;
 use super::block::{count, index};
@@ -26,7 +32,7 @@ enum Form {
 
 /// A list to be read.
 #[derive(Clone, Copy, Debug)]
-pub struct ListRef<'a> {
+pub struct ListView<'a> {
     form: FormRef<'a>,
 }
 
@@ -48,14 +54,6 @@ impl Default for List {
 }
 
 impl List {
-    /// The list of a blob that [`List::blob`] gave.
-    #[must_use]
-    pub fn from_blob(blob: Vec<u8>) -> Self {
-        Self {
-            form: Form::Packed(blob),
-        }
-    }
-
     /// All of it in one blob while it is small, to stand in a key's entry. Whoever drops one calls [`List::free_blob`].
     #[must_use]
     pub fn blob(&self) -> Option<&[u8]> {
@@ -68,8 +66,8 @@ impl List {
     /// To be read.
     #[inline]
     #[must_use]
-    pub fn view(&self) -> ListRef<'_> {
-        ListRef {
+    pub fn view(&self) -> ListView<'_> {
+        ListView {
             form: match &self.form {
                 Form::Packed(blob) => FormRef::Packed(blob),
                 Form::Large(large) => FormRef::Large(large),
@@ -232,7 +230,7 @@ impl List {
     }
 }
 
-impl<'a> ListRef<'a> {
+impl<'a> ListView<'a> {
     /// The list of a blob, wherever that lies.
     #[must_use]
     pub fn of_blob(blob: &'a [u8]) -> Self {

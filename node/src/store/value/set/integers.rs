@@ -13,10 +13,10 @@ const HEADER_BYTES: usize = 3;
 /// Where their width stands.
 const WIDTH: usize = 2;
 
-/// No integers.
-pub(super) fn empty(flag: u16) -> Vec<u8> {
+/// Writes that there are none.
+pub(super) fn write_empty(blob: &mut Vec<u8>, flag: u16) {
     let [low, high] = flag.to_le_bytes();
-    vec![low, high, 1]
+    blob.extend_from_slice(&[low, high, 1]);
 }
 
 /// Bytes that a number needs.

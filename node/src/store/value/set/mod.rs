@@ -2,7 +2,13 @@
 //! Pure.
 //! Invariant: a set is in the form of integers only while all members are integers and few; it never goes back.
 
+mod edit;
 mod integers;
+mod keep;
+mod read;
+
+pub use edit::{SetEdit, SetMaker};
+pub use read::SetRef;
 
 use super::Limits;
 use super::block::{FIRST_FLAG, count, count32, has_flag, index};
@@ -10,6 +16,7 @@ use super::chance::below;
 use super::elements::{Elements, ElementsRef, Position, free_blob};
 use super::leaves::Leaves;
 use super::limits::FREED_AT_ONCE;
+use super::texts::Texts;
 use crate::store::{StoreFull, StringRef};
 use shared::resp::parse_integer;
 
@@ -33,7 +40,7 @@ enum Form {
 
 /// A set to be read.
 #[derive(Clone, Copy, Debug)]
-pub struct SetRef<'a> {
+pub struct SetView<'a> {
     form: FormRef<'a>,
 }
 
@@ -54,24 +61,15 @@ pub enum SetEncoding {
 
 impl Default for Set {
     fn default() -> Self {
+        let mut blob = Vec::new();
+        integers::write_empty(&mut blob, INTEGERS);
         Self {
-            form: Form::Integers(integers::empty(INTEGERS)),
+            form: Form::Integers(blob),
         }
     }
 }
 
 impl Set {
-    /// The set of a blob that [`Set::blob`] gave.
-    #[must_use]
-    pub fn from_blob(blob: Vec<u8>) -> Self {
-        let form = if has_flag(&blob, INTEGERS) {
-            Form::Integers(blob)
-        } else {
-            Form::Elements(Elements::Packed(blob))
-        };
-        Self { form }
-    }
-
     /// All of it in one blob while it is small. A blob of integers may be longer than a key's entry has room for, up to 8 KiB. Whoever drops one calls [`Set::free_blob`].
     #[must_use]
     pub fn blob(&self) -> Option<&[u8]> {
@@ -84,8 +82,8 @@ impl Set {
     /// To be read.
     #[inline]
     #[must_use]
-    pub fn view(&self) -> SetRef<'_> {
-        SetRef {
+    pub fn view(&self) -> SetView<'_> {
+        SetView {
             form: match &self.form {
                 Form::Integers(blob) => FormRef::Integers(blob),
                 Form::Elements(elements) => FormRef::Elements(elements.view()),
@@ -158,17 +156,15 @@ impl Set {
         }
     }
 
-    /// Removes a member, each as likely, and appends its text to `taken`; `false` from an empty set.
-    pub fn pop(&mut self, leaves: &mut Leaves, chance: &mut u64, taken: &mut Vec<u8>) -> bool {
-        let at = taken.len();
-        match self.view().random(leaves, chance) {
-            None => return false,
-            Some(StringRef::Bytes(bytes)) => taken.extend_from_slice(bytes),
-            Some(StringRef::Integer(number)) => {
-                taken.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-            }
-        }
-        self.remove(leaves, &taken[at..])
+    /// Removes a member, each as likely, and adds it to those that were taken; `false` from an empty set.
+    pub fn pop(&mut self, leaves: &mut Leaves, chance: &mut u64, taken: &mut Texts) -> bool {
+        let view = self.view();
+        let place = view.random(leaves, chance);
+        let Some(member) = place.and_then(|place| view.at(leaves, place)) else {
+            return false;
+        };
+        taken.push(member);
+        self.remove(leaves, taken.get(taken.len() - 1))
     }
 
     /// Frees a bounded part; says whether there is more. Nothing else may be asked of it afterwards.
@@ -187,7 +183,7 @@ impl Set {
     }
 }
 
-impl<'a> SetRef<'a> {
+impl<'a> SetView<'a> {
     /// The set of a blob, wherever that lies.
     #[must_use]
     pub fn of_blob(blob: &'a [u8]) -> Self {
@@ -259,15 +255,27 @@ impl<'a> SetRef<'a> {
         }
     }
 
-    /// A member, each as likely.
-    pub fn random(self, leaves: &'a Leaves, chance: &mut u64) -> Option<StringRef<'a>> {
+    /// Where a member stands, each as likely.
+    pub fn random(self, leaves: &Leaves, chance: &mut u64) -> Option<Position> {
         match self.form {
             FormRef::Integers(blob) => {
                 let nth = below(chance, count(blob) as u64);
-                (count(blob) > 0).then(|| StringRef::Integer(integers::get(blob, index(nth))))
+                let nth = count32(index(nth));
+                (count(blob) > 0).then_some(Position { leaf: 0, nth })
+            }
+            FormRef::Elements(elements) => elements.random(leaves, chance),
+        }
+    }
+
+    /// The member at a position.
+    pub fn at(self, leaves: &'a Leaves, position: Position) -> Option<StringRef<'a>> {
+        match self.form {
+            FormRef::Integers(blob) => {
+                let nth = position.nth as usize;
+                (nth < count(blob)).then(|| StringRef::Integer(integers::get(blob, nth)))
             }
             FormRef::Elements(elements) => {
-                let pair = elements.random(leaves, chance)?;
+                let pair = elements.at(leaves, position)?;
                 Some(leaves.show(pair.key))
             }
         }

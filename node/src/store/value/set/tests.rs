@@ -1,6 +1,7 @@
 //! Sets against `BTreeSet`, integers and others, small and large.
 
 use super::*;
+use crate::store::value::collection::Collection;
 use std::collections::{BTreeSet, HashMap};
 
 const LIMITS: Limits = Limits {
@@ -50,9 +51,9 @@ fn check(seed: u64, names: u64, text: fn(u64) -> Vec<u8>, limits: &Limits) {
         let member = text(below(&mut chance, names));
         match below(&mut chance, 10) {
             0 if plain.len() > 3 => {
-                let mut taken = Vec::new();
+                let mut taken = Texts::default();
                 assert!(set.pop(&mut leaves, &mut chance, &mut taken));
-                assert!(plain.remove(&taken), "what was there is taken");
+                assert!(plain.remove(taken.get(0)), "what was there is taken");
             }
             choice if choice < adds => {
                 let is_new = set.add(&mut leaves, &member, limits).unwrap();
@@ -146,9 +147,9 @@ fn popped_members_are_each_as_likely() {
             set.add(&mut leaves, format!("m{number}").as_bytes(), &LIMITS)
                 .unwrap();
         }
-        let mut taken = Vec::new();
+        let mut taken = Texts::default();
         assert!(set.pop(&mut leaves, &mut chance, &mut taken));
-        *counts.entry(taken).or_default() += 1;
+        *counts.entry(taken.get(0).to_vec()).or_default() += 1;
     }
     let sum: f64 = counts
         .values()

@@ -28,14 +28,19 @@ pub(super) fn is_large_by_name(blob: &[u8]) -> bool {
     has_flag(blob, LARGE_BY_NAME)
 }
 
-/// A small sorted set without members: count and the frame of nothing.
-pub(super) fn empty_blob() -> Vec<u8> {
-    let mut blob = Vec::new();
+/// Writes a blob without members.
+pub(super) fn write_empty(blob: &mut Vec<u8>) {
     Parts {
         flags: HAS_FINGERPRINTS,
         ..Parts::default()
     }
-    .write(&mut blob);
+    .write(blob);
+}
+
+/// A small sorted set without members: count and the frame of nothing.
+pub(super) fn empty_blob() -> Vec<u8> {
+    let mut blob = Vec::new();
+    write_empty(&mut blob);
     blob
 }
 

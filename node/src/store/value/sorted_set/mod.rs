@@ -1,14 +1,21 @@
 //! [`SortedSet`]: members by score, and by text where scores are equal.
 //! Pure.
 
+mod edit;
+mod face;
+mod keep;
 mod large;
 mod leaf;
 mod rule;
+mod scored;
 mod view;
 mod walk;
 
+pub use edit::{SortedSetEdit, Tally};
+pub use face::{ScoreEnd, SortedSetRef};
 pub use rule::{AddRule, Added, Comparison, Existence};
-pub use view::{Bound, SortedSetRef};
+pub use scored::ScoredRef;
+pub use view::{Bound, SortedSetView};
 
 use super::block::{count, index, set_flag};
 use super::codes::Encoded;
@@ -42,14 +49,6 @@ impl Default for SortedSet {
 }
 
 impl SortedSet {
-    /// The sorted set of a blob that [`SortedSet::blob`] gave.
-    #[must_use]
-    pub fn from_blob(blob: Vec<u8>) -> Self {
-        Self {
-            form: Form::Packed(blob),
-        }
-    }
-
     /// All of it in one blob while it is small, to stand in a key's entry. Whoever drops one calls [`SortedSet::free_blob`].
     #[must_use]
     pub fn blob(&self) -> Option<&[u8]> {
@@ -62,8 +61,8 @@ impl SortedSet {
     /// To be read.
     #[inline]
     #[must_use]
-    pub fn view(&self) -> SortedSetRef<'_> {
-        SortedSetRef {
+    pub fn view(&self) -> SortedSetView<'_> {
+        SortedSetView {
             form: match &self.form {
                 Form::Packed(blob) => FormRef::Packed(blob),
                 Form::Large(large) => FormRef::Large(large),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::value::chance::below;
+use crate::store::value::collection::Collection;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 const LIMITS: Limits = Limits {

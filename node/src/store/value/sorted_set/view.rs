@@ -13,7 +13,7 @@ use crate::store::value::tree::Key;
 
 /// A sorted set to be read.
 #[derive(Clone, Copy, Debug)]
-pub struct SortedSetRef<'a> {
+pub struct SortedSetView<'a> {
     pub(super) form: FormRef<'a>,
 }
 
@@ -56,7 +56,7 @@ impl Place {
     }
 }
 
-impl<'a> SortedSetRef<'a> {
+impl<'a> SortedSetView<'a> {
     /// The sorted set of a blob, wherever that lies.
     #[must_use]
     pub fn of_blob(blob: &'a [u8]) -> Self {

@@ -1,0 +1,52 @@
+//! [`BoundedReply`]: the elements of a collection as a reply, up to what a client may have waiting.
+//! Pure. Invariant: the reply passes its bound by one element at most, and is an error then.
+
+use super::arguments::reply_string;
+use crate::store::StringRef;
+use shared::resp::{ErrorReply, ReplyWriter};
+
+/// A reply whose length depends on what is stored.
+#[derive(Debug)]
+pub(super) struct BoundedReply<'a, 'b> {
+    reply: &'a mut ReplyWriter<'b>,
+    most: usize,
+}
+
+impl<'a, 'b> BoundedReply<'a, 'b> {
+    /// Goes on with `reply` until that has `most` bytes.
+    pub(super) fn new(reply: &'a mut ReplyWriter<'b>, most: usize) -> Self {
+        Self { reply, most }
+    }
+
+    /// Whether nothing more is written.
+    pub(super) fn is_full(&self) -> bool {
+        self.reply.position() > self.most
+    }
+
+    /// The head of an array.
+    pub(super) fn array(&mut self, len: u64) {
+        self.reply.array(usize::try_from(len).unwrap_or(usize::MAX));
+    }
+
+    /// An element.
+    pub(super) fn string(&mut self, value: StringRef<'_>) {
+        if !self.is_full() {
+            reply_string(self.reply, value);
+        }
+    }
+
+    /// A number.
+    pub(super) fn double(&mut self, value: f64) {
+        if !self.is_full() {
+            self.reply.double(value);
+        }
+    }
+
+    /// The end: an error when not all was written.
+    pub(super) fn finish(self) -> Result<(), ErrorReply> {
+        if self.is_full() {
+            return Err(ErrorReply::ReplyTooLong);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! Elements chosen by chance: how many, and which of how many.
+//! Pure: chance comes from a seed.
+
+use super::arguments::integer;
+use crate::store::{Position, below};
+use shared::resp::ErrorReply;
+use std::collections::HashSet;
+
+/// From this share of all on (one in …) elements are chosen in one walk over all: drawing would too often meet one again.
+const WALKED_SHARE: u64 = 3;
+
+/// The count of SRANDMEMBER, HRANDFIELD, ZRANDMEMBER; a negative one allows repetitions.
+pub(super) fn count(argument: &[u8]) -> Result<i64, ErrorReply> {
+    match integer(argument)? {
+        i64::MIN => Err(ErrorReply::CountOutOfRange),
+        count => Ok(count),
+    }
+}
+
+/// How some different elements of many are chosen, each choice as likely.
+#[derive(Debug)]
+pub(super) enum Choice {
+    /// All of them.
+    All,
+    /// In a walk over all.
+    Walk(Selection),
+    /// Drawn, and shown in the order in which they were.
+    Drawn(Vec<Position>),
+}
+
+impl Choice {
+    /// `count` of `len` elements, whose places `draw` draws.
+    pub(super) fn of(
+        count: u64,
+        len: u64,
+        chance: &mut u64,
+        mut draw: impl FnMut(&mut u64) -> Option<Position>,
+    ) -> Self {
+        if count >= len {
+            return Self::All;
+        }
+        if count * WALKED_SHARE > len {
+            return Self::Walk(Selection { wanted: count, len });
+        }
+        let mut seen = HashSet::new();
+        let mut drawn = Vec::new();
+        while (drawn.len() as u64) < count {
+            let Some(position) = draw(chance) else {
+                break;
+            };
+            if seen.insert(position) {
+                drawn.push(position);
+            }
+        }
+        Self::Drawn(drawn)
+    }
+}
+
+/// So many of those that are still to come: each subset as likely (Knuth's algorithm S).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Selection {
+    wanted: u64,
+    len: u64,
+}
+
+impl Selection {
+    /// Whether the next one is chosen.
+    pub(super) fn takes_next(&mut self, chance: &mut u64) -> bool {
+        let takes = below(chance, self.len) < self.wanted;
+        self.wanted -= u64::from(takes);
+        self.len -= 1;
+        takes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Choice, Position};
+    use crate::store::below;
+
+    /// How often each of twenty elements is chosen when `count` are, in 2,000 choices.
+    fn counts(count: u64) -> [u32; 20] {
+        let mut counts = [0; 20];
+        let mut chance = 11;
+        for _ in 0..2000 {
+            let choice = Choice::of(count, 20, &mut chance, |chance| {
+                let nth = u32::try_from(below(chance, 20)).ok()?;
+                Some(Position::nth(nth))
+            });
+            match choice {
+                Choice::All => counts.iter_mut().for_each(|count| *count += 1),
+                Choice::Walk(mut selection) => {
+                    for count in &mut counts {
+                        *count += u32::from(selection.takes_next(&mut chance));
+                    }
+                }
+                Choice::Drawn(drawn) => {
+                    for position in drawn {
+                        let nth = (0..20).position(|nth| Position::nth(nth) == position);
+                        counts[nth.expect("one of twenty")] += 1;
+                    }
+                }
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn so_many_different_ones_are_chosen_and_each_as_likely() {
+        for count in [1_u32, 3, 6, 7, 13, 19, 20, 30] {
+            let chosen = count.min(20);
+            let counts = counts(u64::from(count));
+            assert_eq!(counts.iter().sum::<u32>(), chosen * 2000);
+            let expected = f64::from(chosen) * 100.0;
+            let squares = counts.map(|count| (f64::from(count) - expected).powi(2) / expected);
+            // 19 degrees of freedom: beyond 50 once in ten thousand seeds.
+            assert!(squares.iter().sum::<f64>() < 50.0, "{count}: {counts:?}");
+        }
+    }
+}

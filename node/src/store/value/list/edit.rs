@@ -1,0 +1,255 @@
+//! [`ListEdit`]: the list at a key, to be changed, and told to the door.
+//! Pure. Never: bounds how many elements there are; memory does.
+
+use super::{List, ListEnd, ListRef};
+use crate::store::door::Wording;
+use crate::store::slot::{Edited, Slot};
+use crate::store::value::collection::{Tools, edit, slot_of};
+use crate::store::value::limits::Limits;
+use crate::store::{StoreFull, WrongType};
+
+/// A list has no name that depends on its size: OBJECT ENCODING says `quicklist`, always.
+const LIMITS: Limits = Limits {
+    entries: u64::MAX,
+    element_bytes: usize::MAX,
+    blob_bytes: 0,
+};
+
+/// On which side of an element another one goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListSide {
+    /// Nearer to the front.
+    Before,
+    /// Nearer to the back.
+    After,
+}
+
+/// A list to be changed, or a key where nothing is.
+#[derive(Debug)]
+pub struct ListEdit<'a> {
+    slot: Slot<'a>,
+}
+
+impl<'a> ListEdit<'a> {
+    /// The list at a key, or the place where one may be made.
+    ///
+    /// # Errors
+    /// [`WrongType`]: something else is there.
+    #[inline]
+    pub fn of(slot: Slot<'a>) -> Result<Self, WrongType> {
+        let slot = slot_of::<List>(slot)?;
+        Ok(Self { slot })
+    }
+
+    /// What is there.
+    #[must_use]
+    pub fn list(&self) -> Option<ListRef<'_>> {
+        // Of another type it is not: that was seen when the face was made.
+        self.slot.value().and_then(|value| ListRef::of(value).ok())
+    }
+
+    /// How many elements there are.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.list().map_or(0, ListRef::len)
+    }
+
+    /// Whether there is no list.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Puts elements at an end, one after the other; the length then.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn push<'b>(
+        self,
+        end: ListEnd,
+        elements: impl Iterator<Item = &'b [u8]>,
+        wording: Wording<'_>,
+    ) -> Result<u64, StoreFull> {
+        self.change(wording, |list, tools| {
+            let Tools { leaves, limits } = tools;
+            let before = list.view().len();
+            for element in elements {
+                let pushed = match end {
+                    ListEnd::Front => list.push_front(leaves, element, &limits),
+                    ListEnd::Back => list.push_back(leaves, element, &limits),
+                };
+                if let Err(full) = pushed {
+                    // All or none: what was pushed goes again.
+                    let more = list.view().len() - before;
+                    let first = match end {
+                        ListEnd::Front => 0,
+                        ListEnd::Back => before,
+                    };
+                    list.remove_from(leaves, first, more);
+                    return Edited::Same(Err(full));
+                }
+            }
+            Edited::Changed(Ok(list.view().len()))
+        })
+    }
+
+    /// Puts an element beside the first one that equals `pivot`; the length then, `None` when there is no such.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn insert(
+        self,
+        side: ListSide,
+        pivot: &[u8],
+        element: &[u8],
+        wording: Wording<'_>,
+    ) -> Result<Option<u64>, StoreFull> {
+        self.change(wording, |list, Tools { leaves, limits }| {
+            let Some(found) = list.view().find(leaves, pivot, 0, u64::MAX) else {
+                return Edited::Same(Ok(None));
+            };
+            let position = match side {
+                ListSide::Before => found,
+                ListSide::After => found + 1,
+            };
+            match list.insert(leaves, position, element, &limits) {
+                Ok(()) => Edited::Changed(Ok(Some(list.view().len()))),
+                Err(full) => Edited::Same(Err(full)),
+            }
+        })
+    }
+
+    /// Writes another element at a position that there is.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn set(self, position: u64, element: &[u8], wording: Wording<'_>) -> Result<(), StoreFull> {
+        self.change(wording, |list, Tools { leaves, limits }| {
+            match list.set(leaves, position, element, &limits) {
+                Ok(_) => Edited::Changed(Ok(())),
+                Err(full) => Edited::Same(Err(full)),
+            }
+        })
+    }
+
+    /// Drops `count` elements at an end.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn pop(self, end: ListEnd, count: u64, wording: Wording<'_>) -> Result<(), StoreFull> {
+        let len = self.len();
+        match (end, len.saturating_sub(count)) {
+            (_, 0) => self.keep(0, 0, wording),
+            (ListEnd::Front, rest) => self.keep(len - rest, rest, wording),
+            (ListEnd::Back, rest) => self.keep(0, rest, wording),
+        }
+    }
+
+    /// Drops all but `count` elements from `first` on.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn keep(self, first: u64, count: u64, wording: Wording<'_>) -> Result<(), StoreFull> {
+        let len = self.len();
+        if count == len {
+            return Ok(());
+        }
+        if count == 0 {
+            // As a whole it is freed in slices.
+            return self.slot.change(wording, |editing| {
+                editing.drop_value();
+                Ok(Edited::Changed(()))
+            });
+        }
+        self.change(wording, |list, Tools { leaves, .. }| {
+            list.remove_from(leaves, first + count, u64::MAX);
+            list.remove_from(leaves, 0, first);
+            Edited::Changed(Ok(()))
+        })
+    }
+
+    /// Drops up to `limit` elements that equal one, those nearest to an end; how many there were.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn remove_equal(
+        self,
+        nearest_to: ListEnd,
+        element: &[u8],
+        limit: u64,
+        wording: Wording<'_>,
+    ) -> Result<u64, StoreFull> {
+        if self.is_empty() {
+            return Ok(0);
+        }
+        self.change(wording, |list, Tools { leaves, .. }| {
+            let mut removed = 0;
+            let mut at = match nearest_to {
+                ListEnd::Front => Some(0),
+                ListEnd::Back => list.view().len().checked_sub(1),
+            };
+            while removed < limit
+                && let Some(from) = at
+            {
+                let view = list.view();
+                let found = match nearest_to {
+                    ListEnd::Front => view.find(leaves, element, from, u64::MAX),
+                    ListEnd::Back => view.find_back(leaves, element, from, u64::MAX),
+                };
+                let Some(found) = found else { break };
+                removed += list.remove_from(leaves, found, 1);
+                at = match nearest_to {
+                    ListEnd::Front => Some(found),
+                    ListEnd::Back => found.checked_sub(1),
+                };
+            }
+            if removed > 0 {
+                Edited::Changed(Ok(removed))
+            } else {
+                Edited::Same(Ok(0))
+            }
+        })
+    }
+
+    /// Moves the element at one end, which is `element`, to an end.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn turn(
+        self,
+        from: ListEnd,
+        to: ListEnd,
+        element: &[u8],
+        wording: Wording<'_>,
+    ) -> Result<(), StoreFull> {
+        self.change(wording, |list, Tools { leaves, limits }| {
+            // Pushed first: that may be refused.
+            let len = list.view().len();
+            let pushed = match to {
+                ListEnd::Front => list.push_front(leaves, element, &limits),
+                ListEnd::Back => list.push_back(leaves, element, &limits),
+            };
+            if let Err(full) = pushed {
+                return Edited::Same(Err(full));
+            }
+            let old = match (from, to) {
+                (ListEnd::Front, ListEnd::Front) => 1,
+                (ListEnd::Front, ListEnd::Back) => 0,
+                (ListEnd::Back, ListEnd::Front) => len,
+                (ListEnd::Back, ListEnd::Back) => len - 1,
+            };
+            list.remove_from(leaves, old, 1);
+            Edited::Changed(Ok(()))
+        })
+    }
+
+    fn change<R>(
+        self,
+        wording: Wording<'_>,
+        change: impl FnOnce(&mut List, Tools<'_>) -> Edited<Result<R, StoreFull>>,
+    ) -> Result<R, StoreFull> {
+        edit(self.slot, LIMITS, change, |effects, db, _, _| {
+            effects.append_worded(db, wording);
+        })?
+    }
+}

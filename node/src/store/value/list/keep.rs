@@ -1,0 +1,98 @@
+//! How a list is kept by the store: in a blob or as an object.
+//! Pure.
+
+use super::{Form, Leaves, Limits, List, leaf};
+use crate::store::object::Large;
+use crate::store::value::collection::Collection;
+use crate::store::value::elements::COPIED_AT_ONCE;
+use crate::store::value::leaves::Pools;
+use crate::store::value::texts::Texts;
+use crate::store::{Kind, StoreFull};
+
+impl Large for List {
+    fn own_bytes(&self) -> u64 {
+        match &self.form {
+            Form::Packed(_) => 0,
+            Form::Large(large) => size_of::<Self>() as u64 + large.bytes() - large.leaf_bytes(),
+        }
+    }
+
+    fn leaf_bytes(&self) -> u64 {
+        match &self.form {
+            Form::Packed(_) => 0,
+            Form::Large(large) => large.leaf_bytes(),
+        }
+    }
+
+    fn payload(&self) -> u64 {
+        self.leaf_bytes()
+    }
+
+    fn copied(&self, pools: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull> {
+        Ok(Box::new(self.copy(pools)?))
+    }
+
+    fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
+        !self.free_some(leaves)
+    }
+}
+
+impl Collection for List {
+    const KIND: Kind = Kind::List;
+
+    fn empty_in(mut buffer: Vec<u8>) -> Self {
+        buffer.extend_from_slice(&leaf::EMPTY);
+        Self::from_blob(buffer)
+    }
+
+    fn from_blob(blob: Vec<u8>) -> Self {
+        Self {
+            form: Form::Packed(blob),
+        }
+    }
+
+    fn take_blob(&mut self) -> Option<Vec<u8>> {
+        match &mut self.form {
+            Form::Packed(blob) => Some(std::mem::take(blob)),
+            Form::Large(_) => None,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.view().is_empty()
+    }
+
+    fn long_bytes(blob: &[u8], leaves: &Leaves) -> u64 {
+        super::ListView::of_blob(blob).bytes(leaves) - blob.len() as u64
+    }
+
+    fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {
+        let limits = Limits {
+            entries: u64::MAX,
+            element_bytes: usize::MAX,
+            blob_bytes: match self.form {
+                Form::Packed(_) => Limits::MOST_BLOB_BYTES,
+                Form::Large(_) => 0,
+            },
+        };
+        let mut copy = Self::default();
+        let mut texts = Texts::default();
+        let mut from = 0;
+        while from < self.view().len() {
+            texts.clear();
+            let walked = self.view();
+            walked.walk(pools.from(), from, COPIED_AT_ONCE as u64, |element| {
+                texts.push(element);
+            });
+            from += texts.len() as u64;
+            let leaves = pools.to();
+            for text in texts.iter() {
+                if let Err(full) = copy.push_back(leaves, text, &limits) {
+                    while copy.free_some(leaves) {}
+                    return Err(full);
+                }
+            }
+        }
+        Ok(copy)
+    }
+}

@@ -1,0 +1,87 @@
+//! How a set is kept by the store: in a blob or as an object.
+//! Pure.
+
+use super::{Elements, Form, INTEGERS, Leaves, Set, has_flag, integers};
+use crate::store::object::Large;
+use crate::store::value::collection::Collection;
+use crate::store::value::leaves::Pools;
+use crate::store::value::packed;
+use crate::store::{Kind, StoreFull};
+
+impl Set {
+    /// Bytes of an object beside its leaves, and of them.
+    fn table_bytes(&self) -> [u64; 2] {
+        match &self.form {
+            Form::Integers(_) => [0, 0],
+            Form::Elements(elements) => elements.table_bytes(),
+        }
+    }
+}
+
+impl Large for Set {
+    fn own_bytes(&self) -> u64 {
+        self.table_bytes()[0]
+    }
+
+    fn leaf_bytes(&self) -> u64 {
+        self.table_bytes()[1]
+    }
+
+    fn payload(&self) -> u64 {
+        self.leaf_bytes()
+    }
+
+    fn copied(&self, pools: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull> {
+        Ok(Box::new(self.copy(pools)?))
+    }
+
+    fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
+        !self.free_some(leaves)
+    }
+}
+
+impl Collection for Set {
+    const KIND: Kind = Kind::Set;
+
+    fn empty_in(mut buffer: Vec<u8>) -> Self {
+        integers::write_empty(&mut buffer, INTEGERS);
+        Self {
+            form: Form::Integers(buffer),
+        }
+    }
+
+    fn from_blob(blob: Vec<u8>) -> Self {
+        let form = if has_flag(&blob, INTEGERS) {
+            Form::Integers(blob)
+        } else {
+            Form::Elements(Elements::Packed(blob))
+        };
+        Self { form }
+    }
+
+    fn take_blob(&mut self) -> Option<Vec<u8>> {
+        match &mut self.form {
+            Form::Integers(blob) => Some(std::mem::take(blob)),
+            Form::Elements(elements) => elements.take_blob(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.view().is_empty()
+    }
+
+    fn long_bytes(blob: &[u8], leaves: &Leaves) -> u64 {
+        if has_flag(blob, INTEGERS) {
+            return 0;
+        }
+        packed::long_bytes::<false>(blob, leaves)
+    }
+
+    fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {
+        let form = match &self.form {
+            Form::Integers(blob) => Form::Integers(blob.clone()),
+            Form::Elements(elements) => Form::Elements(elements.copy(pools)?),
+        };
+        Ok(Self { form })
+    }
+}
