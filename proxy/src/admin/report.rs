@@ -11,9 +11,9 @@ use shared::command::CommandId;
 use tokio::sync::oneshot;
 
 use crate::facts::ProxyShared;
+use crate::metrics::Cell;
 use crate::metrics::readiness::{self, Access, Readiness};
 use crate::metrics::thread_report::ThreadReport;
-use crate::metrics::Cell;
 use crate::orders::Order;
 
 /// A thread that does not answer within this time is left out.
@@ -221,6 +221,7 @@ fn as_gauge(count: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::ThreadStats;
 
     #[test]
     fn every_series_of_a_histogram_has_the_same_buckets() {
