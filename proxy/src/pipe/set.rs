@@ -269,6 +269,16 @@ impl PipeSet {
         Admission::Room(u32::try_from(room).unwrap_or(u32::MAX))
     }
 
+    /// Bytes for which there is room in the line of an open pipe.
+    #[inline]
+    pub(crate) fn bytes_left(&self, number: PipeNumber) -> u32 {
+        let Some(pipe) = &self.pipes[number as usize] else {
+            unreachable!("only open pipes are asked");
+        };
+        let left = self.limits.queue_bytes.saturating_sub(pipe.line.bytes());
+        u32::try_from(left).unwrap_or(u32::MAX)
+    }
+
     /// The line of an open pipe, to which something is to be appended.
     #[inline]
     pub(crate) fn line(&mut self, number: PipeNumber) -> &mut Line {

@@ -25,6 +25,8 @@ pub(super) struct Run {
     count: u32,
     /// Requests that may still join.
     room: u32,
+    /// Where the last of them may end.
+    reach: u32,
 }
 
 impl Run {
@@ -38,6 +40,7 @@ impl Run {
             end: 0,
             count: 0,
             room: 0,
+            reach: 0,
         }
     }
 }
@@ -77,6 +80,7 @@ impl Turn<'_> {
             && run.command == spec.id
             && run.end == frame.start
             && run.room > 0
+            && frame.end <= run.reach
             && !frame.inline
         {
             run.end = frame.end;
@@ -96,7 +100,9 @@ impl Turn<'_> {
             self.send_encoded(pipe, place, asked);
             return Step::Next;
         }
+        let bytes = self.exchange.pipes.bytes_left(pipe);
         *run = Run {
+            reach: frame.start.saturating_add(bytes),
             pipe,
             place,
             command: spec.id,

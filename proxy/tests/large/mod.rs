@@ -1,5 +1,7 @@
 //! Large requests through the proxy, before nodes that do as they are told.
 
+use std::io::{Read as _, Write as _};
+
 use crate::support::client::Client;
 use crate::support::node::{FakeNode, Manner};
 use crate::support::{eventually, key_of, settings, start};
@@ -158,5 +160,52 @@ fn no_more_large_replies_of_several_shards_are_asked_for_than_the_client_takes()
         node.kill();
     }
     assert!(asked <= 2, "{asked} are asked for");
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn a_run_is_no_longer_than_there_is_room_in_its_pipe() {
+    let node = FakeNode::start();
+    let mut config = settings();
+    config.threads = 1;
+    // A megabyte is eight replies like the first one: all behind these waits for them, and is one run.
+    config.client_output_soft_limit = shared::config::ByteCount(1 << 20);
+    config.pipe_queue_bytes = shared::config::ByteCount(64 << 10);
+    config.admin = Some(shared::topology::Address::loopback(0));
+    let proxy = start(config, &[&node]);
+    let admin = proxy.admin_address().unwrap();
+    let waiting = || -> usize {
+        let mut page = String::new();
+        let mut stream = std::net::TcpStream::connect(admin).unwrap();
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        stream.read_to_string(&mut page).unwrap();
+        let name = "switchyard_proxy_waiting_bytes ";
+        let line = page.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().parse().unwrap()
+    };
+    let mut client = Client::connect(proxy.client_address());
+    let large = "x".repeat(100_000);
+    client.ask("SET b 1");
+    client.ask(&format!("GET {large}"));
+    node.behave(Manner::WaitsAt(3));
+    let mut bytes = frame(&["GET", "a"]).repeat(9);
+    bytes.extend_from_slice(&frame(&["SET", "b", &large[..30_000]]).repeat(200));
+    client.send_bytes(&bytes);
+    eventually("it arrives", || node.log().len() == 3);
+    crate::support::pause(std::time::Duration::from_millis(300));
+    node.behave(Manner::WaitsAt(12));
+    eventually("writes arrive", || node.log().len() == 12);
+    crate::support::pause(std::time::Duration::from_millis(200));
+    let most = 2 * (64 << 10);
+    assert!(waiting() < most, "{} bytes wait", waiting());
+    node.behave(Manner::Good);
+    for _ in 0..9 {
+        assert_eq!(client.reply().unwrap(), "$1\r\na\r\n");
+    }
+    for _ in 0..200 {
+        assert_eq!(client.reply().unwrap(), "+OK\r\n");
+    }
     proxy.stop().unwrap();
 }
