@@ -13,11 +13,22 @@ use crate::support::{Client, Reply};
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     kind: Reply,
-    value: Reply,
+    /// What the reader of each type says, errors of those of the others among them.
+    values: Vec<Reply>,
     encoding: Reply,
 }
 
 type Dump = BTreeMap<Vec<u8>, (Entry, i64)>;
+
+/// What is asked of each key: words before it and behind it.
+const READ: [(&[&str], &[&str]); 6] = [
+    (&["TYPE"], &[]),
+    (&["OBJECT", "ENCODING"], &[]),
+    (&["PTTL"], &[]),
+    (&["GET"], &[]),
+    (&["LRANGE"], &["0", "-1"]),
+    (&["ZRANGE"], &["0", "-1", "WITHSCORES"]),
+];
 
 /// Reads all keys of the database that `client` has selected.
 fn dump(client: &mut Client) -> Dump {
@@ -25,22 +36,27 @@ fn dump(client: &mut Client) -> Dump {
     let commands: Vec<Vec<Vec<u8>>> = keys
         .iter()
         .flat_map(|key| {
-            [&["TYPE"][..], &["GET"], &["OBJECT", "ENCODING"], &["PTTL"]].map(|name| {
-                let words = name.iter().map(|word| Vec::from(*word));
-                words.chain([key.clone()]).collect::<Vec<_>>()
+            READ.map(|(name, range)| {
+                let words =
+                    |words: &'static [&'static str]| words.iter().map(|word| Vec::from(*word));
+                let key = [key.clone()];
+                words(name)
+                    .chain(key)
+                    .chain(words(range))
+                    .collect::<Vec<_>>()
             })
         })
         .collect();
     let replies = client.pipeline(&commands);
     keys.into_iter()
-        .zip(replies.chunks(4))
+        .zip(replies.chunks(READ.len()))
         .map(|(key, replies)| {
             let entry = Entry {
                 kind: replies[0].clone(),
-                value: replies[1].clone(),
-                encoding: replies[2].clone(),
+                values: replies[3..].to_vec(),
+                encoding: replies[1].clone(),
             };
-            (key, (entry, replies[3].integer()))
+            (key, (entry, replies[2].integer()))
         })
         .collect()
 }

@@ -4,7 +4,9 @@
 mod bits;
 mod connection;
 mod keys;
+mod lists;
 mod server;
+mod sorted_sets;
 mod strings;
 
 use super::draw::{Draw, KeySpace, Request, request};
@@ -45,7 +47,9 @@ pub(super) enum Scope {
 /// Draws the next step of a run.
 pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
     let group: &[Command] = match (draw.dice.below(1000), scope) {
-        (0..=449, _) => strings::COMMANDS,
+        (0..=149, _) => lists::COMMANDS,
+        (150..=299, _) => sorted_sets::COMMANDS,
+        (300..=449, _) => strings::COMMANDS,
         (450..=569, _) => bits::COMMANDS,
         (570..=829, _) => keys::COMMANDS,
         (830..=849, _) => keys::WHOLE_SERVER_COMMANDS,
