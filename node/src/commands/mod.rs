@@ -13,6 +13,7 @@ mod keys;
 mod long_double;
 mod scan_options;
 mod server;
+mod sets;
 mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -115,6 +116,7 @@ const GROUPS: &[Group] = &[
     keys::handler,
     bits::handler,
     hashes::handler,
+    sets::handler,
     connection::handler,
     client::handler,
     server::handler,

@@ -1,7 +1,7 @@
 //! The law that effects replay.
 
 use crate::commands::testing::TestNode;
-use crate::store::{DbIndex, StringRef};
+use crate::store::{DbIndex, HashRef, Kind, Position, SetRef, StringRef, Value};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -26,6 +26,13 @@ fn line() -> impl Strategy<Value = String> {
         (key(), 1..50_u64).prop_map(|(key, ms)| format!("GETEX {key} PX {ms}")),
         key().prop_map(|key| format!("GETEX {key} PERSIST")),
         key().prop_map(|key| format!("GETSET {key} other")),
+        (key(), 0..9_u8).prop_map(|(key, field)| format!("HSET {key} {field} x f{field} 2")),
+        (key(), 0..9_u8).prop_map(|(key, field)| format!("HINCRBYFLOAT {key} {field} 0.1")),
+        (key(), 0..9_u8).prop_map(|(key, field)| format!("HDEL {key} {field} f1")),
+        (key(), 0..9_u8).prop_map(|(key, member)| format!("SADD {key} {member} 3 m{member}")),
+        (key(), 0..4_u8).prop_map(|(key, count)| format!("SPOP {key} {count}")),
+        (key(), key()).prop_map(|(to, from)| format!("SUNIONSTORE {to} {from} {to}")),
+        (key(), key()).prop_map(|(to, from)| format!("SDIFFSTORE {to} {from} k0")),
         (key(), key()).prop_map(|(one, two)| format!("DEL {one} {two}")),
         (key(), -5..60_i64).prop_map(|(key, ms)| format!("PEXPIRE {key} {ms}")),
         (key(), 1..60_i64).prop_map(|(key, ms)| format!("PEXPIRE {key} {ms} GT")),
@@ -45,6 +52,31 @@ fn line() -> impl Strategy<Value = String> {
 /// Value and expiry by database and key.
 type Keyspace = BTreeMap<(u8, Vec<u8>), (Vec<u8>, Option<u64>)>;
 
+/// A value as bytes, whatever its kind; hashes and sets in an order of their own.
+fn shown(value: Value<'_>) -> Vec<u8> {
+    let text = |text: StringRef<'_>| match text {
+        StringRef::Integer(number) => number.to_string(),
+        StringRef::Bytes(bytes) => bytes.escape_ascii().to_string(),
+    };
+    let mut elements = Vec::new();
+    let all = Position::default();
+    match value.kind() {
+        Kind::Hash => {
+            let hash = HashRef::of(value).expect("a hash");
+            hash.walk(all, usize::MAX, |field, value| {
+                elements.push([text(field), text(value)].join(" => "));
+            });
+        }
+        Kind::Set => {
+            let set = SetRef::of(value).expect("a set");
+            set.walk(all, usize::MAX, |member| elements.push(text(member)));
+        }
+        _ => elements.push(text(StringRef::of(value).expect("a string"))),
+    }
+    elements.sort();
+    format!("{} {}", value.kind().name(), elements.join(", ")).into_bytes()
+}
+
 /// Every key of the first two databases.
 fn everything(node: &mut TestNode) -> Keyspace {
     let mut all = Keyspace::new();
@@ -54,11 +86,7 @@ fn everything(node: &mut TestNode) -> Keyspace {
         let mut cursor = 0;
         loop {
             cursor = node.store.scan(db, cursor, 100, &mut |key, value| {
-                let value = match StringRef::of(value).expect("a string") {
-                    StringRef::Integer(number) => number.to_string().into_bytes(),
-                    StringRef::Bytes(bytes) => bytes.to_vec(),
-                };
-                keys.push((key.to_vec(), value));
+                keys.push((key.to_vec(), shown(value)));
             });
             if cursor == 0 {
                 break;

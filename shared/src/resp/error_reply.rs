@@ -48,6 +48,9 @@ pub enum ErrorReply {
     /// An argument should have been a 32-bit integer.
     #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
     NotInteger32,
+    /// A count of elements that must not be negative (SPOP, LPOP).
+    #[error("ERR value is out of range, must be positive")]
+    NotPositive,
     /// A count that may be negative, but has no positive counterpart (SRANDMEMBER, HRANDFIELD).
     #[error(
         "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
@@ -56,6 +59,15 @@ pub enum ErrorReply {
     /// A count of pairs that would be more words than can be counted (HRANDFIELD WITHVALUES).
     #[error("ERR value is out of range")]
     PairsOutOfRange,
+    /// A number of keys that is none (SINTERCARD).
+    #[error("ERR numkeys should be greater than 0")]
+    KeyCountNotPositive,
+    /// More keys announced than arguments follow (SINTERCARD).
+    #[error("ERR Number of keys can't be greater than number of args")]
+    KeyCountTooLarge,
+    /// SINTERCARD and friends.
+    #[error("ERR LIMIT can't be negative")]
+    LimitNegative,
     /// HINCRBY of a value that is none.
     #[error("ERR hash value is not an integer")]
     HashValueNotInteger,
