@@ -17,6 +17,13 @@ pub(super) fn count(argument: &[u8]) -> Result<i64, ErrorReply> {
     }
 }
 
+/// The count of SPOP, LPOP, ZPOPMIN.
+pub(super) fn positive_count(argument: &[u8]) -> Result<u64, ErrorReply> {
+    let count = integer(argument).ok();
+    let count = count.and_then(|count| u64::try_from(count).ok());
+    count.ok_or(ErrorReply::NotPositive)
+}
+
 /// How some different elements of many are chosen, each choice as likely.
 #[derive(Debug)]
 pub(super) enum Choice {

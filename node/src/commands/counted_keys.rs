@@ -15,7 +15,7 @@ pub(super) struct CountedKeys {
 impl CountedKeys {
     /// The keys whose number is argument `number_at`; at least one argument stands behind them.
     pub(super) fn at(call: &Call<'_>, number_at: usize) -> Result<Self, ErrorReply> {
-        let number = at_least(1, call.args.at(number_at), ErrorReply::NoKeysCounted)?;
+        let number = at_least(1, call.args.at(number_at), ErrorReply::KeyCountNotPositive)?;
         let first = number_at + 1;
         let end = usize::try_from(number)
             .ok()

@@ -17,6 +17,7 @@ mod lists;
 mod long_double;
 mod scan_options;
 mod server;
+mod sets;
 mod sorted_sets;
 mod strings;
 #[cfg(test)]
@@ -134,6 +135,7 @@ const GROUPS: &[Group] = &[
     sorted_sets::handler,
     bits::handler,
     hashes::handler,
+    sets::handler,
     connection::handler,
     client::handler,
     server::handler,

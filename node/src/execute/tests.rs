@@ -61,16 +61,54 @@ fn keyspace(node: &mut TestNode) -> Vec<String> {
         node.send(&format!("SELECT {db}"));
         for key in KEYS {
             seen.push(node.send(&format!("GET {key}")));
+            seen.push(sorted(&node.send(&format!("HGETALL {key}")), 4));
+            seen.push(sorted(&node.send(&format!("SMEMBERS {key}")), 2));
             seen.push(node.send(&format!("PEXPIRETIME {key}")));
         }
     }
     seen
 }
 
+/// The elements of a reply in an order of their own; each has so many lines.
+fn sorted(reply: &str, lines: usize) -> String {
+    let all: Vec<&str> = reply.lines().collect();
+    let mut elements: Vec<&[&str]> = all[1..].chunks(lines).collect();
+    elements.sort_unstable();
+    format!("{} {elements:?}", all[0])
+}
+
+/// Commands on hashes and sets.
+fn of_collections() -> impl Strategy<Value = String> {
+    let key = || prop::sample::select(&KEYS[..]);
+    let element = || {
+        prop_oneof![
+            3 => (0..30_u32).prop_map(|number| number.to_string()),
+            1 => (0..30_u32).prop_map(|number| format!("f{number}")),
+            1 => (240..5000_usize).prop_map(|len| "l".repeat(len)),
+        ]
+    };
+    prop_oneof![
+        3 => (key(), element(), element()).prop_map(|(key, field, value)| format!("HSET {key} {field} {value} x 1")),
+        1 => (key(), element()).prop_map(|(key, field)| format!("HSETNX {key} {field} new")),
+        1 => (key(), element()).prop_map(|(key, field)| format!("HINCRBY {key} {field} 7")),
+        1 => (key(), element()).prop_map(|(key, field)| format!("HINCRBYFLOAT {key} {field} 1.5")),
+        2 => (key(), element()).prop_map(|(key, field)| format!("HDEL {key} {field} x")),
+        3 => (key(), element(), element()).prop_map(|(key, one, two)| format!("SADD {key} {one} {two}")),
+        1 => (key(), element()).prop_map(|(key, member)| format!("SREM {key} {member}")),
+        2 => (key(), 0..4_u32).prop_map(|(key, count)| format!("SPOP {key} {count}")),
+        1 => key().prop_map(|key| format!("SPOP {key}")),
+        1 => (key(), key(), element()).prop_map(|(from, to, member)| format!("SMOVE {from} {to} {member}")),
+        1 => (key(), key(), key()).prop_map(|(to, one, two)| format!("SUNIONSTORE {to} {one} {two}")),
+        1 => (key(), key(), key()).prop_map(|(to, one, two)| format!("SINTERSTORE {to} {one} {two}")),
+        1 => (key(), key(), key()).prop_map(|(to, one, two)| format!("SDIFFSTORE {to} {one} {two}")),
+    ]
+}
+
 fn commands() -> impl Strategy<Value = Vec<String>> {
     let key = || prop::sample::select(&KEYS[..]);
     let number = || 0..2_000_u32;
     let command = prop_oneof![
+        12 => of_collections(),
         4 => (key(), number()).prop_map(|(key, number)| format!("SET {key} {number}")),
         2 => (key(), number()).prop_map(|(key, ms)| format!("SET {key} v PX {}", ms + 1)),
         2 => (key(), number()).prop_map(|(key, by)| format!("INCRBY {key} {by}")),
@@ -95,7 +133,7 @@ fn commands() -> impl Strategy<Value = Vec<String>> {
         1 => Just("FLUSHDB".to_owned()),
         3 => (1..900_u32).prop_map(|ms| format!("sleep {ms}")),
     ];
-    prop::collection::vec(command, 0..60)
+    prop::collection::vec(command, 0..90)
 }
 
 proptest! {

@@ -1,7 +1,9 @@
 //! The law that effects replay.
 
 use crate::commands::testing::TestNode;
-use crate::store::{DbIndex, Kind, ListRef, SortedSetRef, StringRef, Texts, Value as StoredValue};
+use crate::store::{
+    DbIndex, HashRef, Kind, ListRef, Position, SetRef, SortedSetRef, StringRef, Value,
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -26,6 +28,13 @@ fn line() -> impl Strategy<Value = String> {
         (key(), 1..50_u64).prop_map(|(key, ms)| format!("GETEX {key} PX {ms}")),
         key().prop_map(|key| format!("GETEX {key} PERSIST")),
         key().prop_map(|key| format!("GETSET {key} other")),
+        (key(), 0..9_u8).prop_map(|(key, field)| format!("HSET {key} {field} x f{field} 2")),
+        (key(), 0..9_u8).prop_map(|(key, field)| format!("HINCRBYFLOAT {key} {field} 0.1")),
+        (key(), 0..9_u8).prop_map(|(key, field)| format!("HDEL {key} {field} f1")),
+        (key(), 0..9_u8).prop_map(|(key, member)| format!("SADD {key} {member} 3 m{member}")),
+        (key(), 0..4_u8).prop_map(|(key, count)| format!("SPOP {key} {count}")),
+        (key(), key()).prop_map(|(to, from)| format!("SUNIONSTORE {to} {from} {to}")),
+        (key(), key()).prop_map(|(to, from)| format!("SDIFFSTORE {to} {from} k0")),
         (key(), key()).prop_map(|(one, two)| format!("DEL {one} {two}")),
         (key(), -5..60_i64).prop_map(|(key, ms)| format!("PEXPIRE {key} {ms}")),
         (key(), 1..60_i64).prop_map(|(key, ms)| format!("PEXPIRE {key} {ms} GT")),
@@ -89,31 +98,45 @@ fn sorted_set_line() -> impl Strategy<Value = String> {
     ]
 }
 
-/// The elements of a value, as one text.
-fn text_of(value: StoredValue<'_>) -> Vec<u8> {
-    let mut texts = Texts::default();
-    let mut scores = String::new();
+/// Value and expiry by database and key.
+type Keyspace = BTreeMap<(u8, Vec<u8>), (Vec<u8>, Option<u64>)>;
+
+/// A value as bytes, whatever its kind; hashes and sets in an order of their own.
+fn shown(value: Value<'_>) -> Vec<u8> {
+    let text = |text: StringRef<'_>| match text {
+        StringRef::Integer(number) => number.to_string(),
+        StringRef::Bytes(bytes) => bytes.escape_ascii().to_string(),
+    };
+    let mut elements = Vec::new();
+    let all = Position::default();
     match value.kind() {
+        Kind::Hash => {
+            let hash = HashRef::of(value).expect("a hash");
+            hash.walk(all, usize::MAX, |field, value| {
+                elements.push([text(field), text(value)].join(" => "));
+            });
+        }
+        Kind::Set => {
+            let set = SetRef::of(value).expect("a set");
+            set.walk(all, usize::MAX, |member| elements.push(text(member)));
+        }
         Kind::List => {
             let list = ListRef::of(value).expect("a list");
-            list.walk(0, u64::MAX, |element| texts.push(element));
+            list.walk(0, u64::MAX, |element| elements.push(text(element)));
         }
         Kind::SortedSet => {
             let set = SortedSetRef::of(value).expect("a sorted set");
             set.walk(0, u64::MAX, |member, score| {
-                texts.push(member);
-                scores.push_str(&format!("{score} "));
+                elements.push(format!("{} => {score}", text(member)));
             });
         }
-        _ => texts.push(StringRef::of(value).expect("a string")),
+        _ => elements.push(text(StringRef::of(value).expect("a string"))),
     }
-    let kind = value.kind().name();
-    let texts: Vec<&[u8]> = texts.iter().collect();
-    [kind.as_bytes(), &texts.join(&b","[..]), scores.as_bytes()].join(&b": "[..])
+    if matches!(value.kind(), Kind::Hash | Kind::Set) {
+        elements.sort();
+    }
+    format!("{} {}", value.kind().name(), elements.join(", ")).into_bytes()
 }
-
-/// Value and expiry by database and key.
-type Keyspace = BTreeMap<(u8, Vec<u8>), (Vec<u8>, Option<u64>)>;
 
 /// Every key of the first two databases.
 fn everything(node: &mut TestNode) -> Keyspace {
@@ -124,7 +147,7 @@ fn everything(node: &mut TestNode) -> Keyspace {
         let mut cursor = 0;
         loop {
             cursor = node.store.scan(db, cursor, 100, &mut |key, value| {
-                keys.push((key.to_vec(), text_of(value)));
+                keys.push((key.to_vec(), shown(value)));
             });
             if cursor == 0 {
                 break;

@@ -48,6 +48,9 @@ pub enum ErrorReply {
     /// An argument should have been a 32-bit integer.
     #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
     NotInteger32,
+    /// A count of elements that must not be negative (SPOP, LPOP).
+    #[error("ERR value is out of range, must be positive")]
+    NotPositive,
     /// A count that may be negative, but has no positive counterpart (SRANDMEMBER, HRANDFIELD, ZRANDMEMBER).
     #[error(
         "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
@@ -56,6 +59,15 @@ pub enum ErrorReply {
     /// A count of pairs that would be more words than can be counted (HRANDFIELD WITHVALUES, ZRANDMEMBER WITHSCORES).
     #[error("ERR value is out of range")]
     PairsOutOfRange,
+    /// A number of keys that is none (SINTERCARD, LMPOP, ZMPOP).
+    #[error("ERR numkeys should be greater than 0")]
+    KeyCountNotPositive,
+    /// More keys announced than arguments follow (SINTERCARD).
+    #[error("ERR Number of keys can't be greater than number of args")]
+    KeyCountTooLarge,
+    /// SINTERCARD and friends.
+    #[error("ERR LIMIT can't be negative")]
+    LimitNegative,
     /// HINCRBY of a value that is none.
     #[error("ERR hash value is not an integer")]
     HashValueNotInteger,
@@ -145,12 +157,6 @@ pub enum ErrorReply {
     /// LPOS.
     #[error("ERR MAXLEN can't be negative")]
     MatchLengthNegative,
-    /// LPOP, ZPOPMIN and others: how many.
-    #[error("ERR value is out of range, must be positive")]
-    NotPositive,
-    /// LMPOP, ZMPOP: how many keys.
-    #[error("ERR numkeys should be greater than 0")]
-    NoKeysCounted,
     /// LMPOP, ZMPOP: how many elements.
     #[error("ERR count should be greater than 0")]
     CountNotPositive,
@@ -186,9 +192,6 @@ pub enum ErrorReply {
     /// ZUNION and friends.
     #[error("ERR weight value is not a float")]
     WeightNotFloat,
-    /// ZINTERCARD.
-    #[error("ERR LIMIT can't be negative")]
-    LimitNegative,
     // The connection: AUTH, HELLO, CLIENT, SELECT.
     /// Any command before AUTH.
     #[error("NOAUTH Authentication required.")]

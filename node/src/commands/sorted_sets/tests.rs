@@ -316,6 +316,172 @@ fn a_new_protocol_has_pairs_and_doubles() {
     ]);
 }
 
+#[test]
+fn sets_are_united_intersected_and_subtracted() {
+    check(&[
+        ("ZADD a 1 x 2 y 3 z", ":3"),
+        ("ZADD b 10 y 20 z 30 w", ":3"),
+        (
+            "ZUNION 2 a b WITHSCORES",
+            "*8 $1 x $1 1 $1 y $2 12 $1 z $2 23 $1 w $2 30",
+        ),
+        (
+            "ZUNION 2 a b WEIGHTS 2 0.5 WITHSCORES",
+            "*8 $1 x $1 2 $1 y $1 9 $1 w $2 15 $1 z $2 16",
+        ),
+        (
+            "ZUNION 2 a b AGGREGATE MIN WITHSCORES",
+            "*8 $1 x $1 1 $1 y $1 2 $1 z $1 3 $1 w $2 30",
+        ),
+        ("ZUNION 2 a none", "*3 $1 x $1 y $1 z"),
+        ("ZINTER 2 a b WITHSCORES", "*4 $1 y $2 12 $1 z $2 23"),
+        (
+            "ZINTER 2 a b AGGREGATE MAX WEIGHTS 100 1 WITHSCORES",
+            "*4 $1 y $3 200 $1 z $3 300",
+        ),
+        ("ZINTER 2 a none", "*0"),
+        (
+            "ZINTER 2 a a WITHSCORES",
+            "*6 $1 x $1 2 $1 y $1 4 $1 z $1 6",
+        ),
+        ("ZDIFF 2 a b WITHSCORES", "*2 $1 x $1 1"),
+        ("ZDIFF 1 b", "*3 $1 y $1 z $1 w"),
+        ("ZDIFF 2 none a", "*0"),
+        ("ZINTERCARD 2 a b", ":2"),
+        ("ZINTERCARD 2 a b LIMIT 1", ":1"),
+        ("ZINTERCARD 2 a b LIMIT 0", ":2"),
+        ("ZADD i inf x -inf y", ":2"),
+        ("ZUNION 1 i WEIGHTS 0 WITHSCORES", "*4 $1 x $1 0 $1 y $1 0"),
+        ("ZADD j -inf x inf y", ":2"),
+        ("ZUNION 2 i j WITHSCORES", "*4 $1 x $1 0 $1 y $1 0"),
+    ]);
+}
+
+#[test]
+fn results_are_stored() {
+    check(&[
+        ("ZADD a 1 x 2 y 3 z", ":3"),
+        ("ZADD b 10 y 20 z 30 w", ":3"),
+        ("ZUNIONSTORE d 2 a b", ":4"),
+        (
+            "ZRANGE d 0 -1 WITHSCORES",
+            "*8 $1 x $1 1 $1 y $2 12 $1 z $2 23 $1 w $2 30",
+        ),
+        ("ZINTERSTORE d 2 a b WEIGHTS 1 2", ":2"),
+        ("ZRANGE d 0 -1 WITHSCORES", "*4 $1 y $2 22 $1 z $2 43"),
+        ("ZDIFFSTORE d 2 a b", ":1"),
+        ("ZRANGE d 0 -1 WITHSCORES", "*2 $1 x $1 1"),
+        ("ZUNIONSTORE a 2 a a", ":3"),
+        (
+            "ZRANGE a 0 -1 WITHSCORES",
+            "*6 $1 x $1 2 $1 y $1 4 $1 z $1 6",
+        ),
+        ("ZINTERSTORE d 2 a none", ":0"),
+        ("EXISTS d", ":0"),
+        ("SET d v", "+OK"),
+        ("ZUNIONSTORE d 1 a", ":3"),
+        ("TYPE d", "+zset"),
+        ("PEXPIRE d 100000", ":1"),
+        ("ZUNIONSTORE d 1 b", ":3"),
+        ("PTTL d", ":-1"),
+    ]);
+}
+
+#[test]
+fn wrong_combinations_are_refused() {
+    check(&[
+        ("ZADD a 1 x", ":1"),
+        ("SET s v", "+OK"),
+        (
+            "ZUNION 0 a",
+            "-ERR at least 1 input key is needed for 'zunion' command",
+        ),
+        (
+            "ZINTERSTORE d 0 a",
+            "-ERR at least 1 input key is needed for 'zinterstore' command",
+        ),
+        (
+            "ZDIFF -1 a",
+            "-ERR at least 1 input key is needed for 'zdiff' command",
+        ),
+        ("ZUNION x a", "-ERR value is not an integer or out of range"),
+        ("ZUNION 2 a", "-ERR syntax error"),
+        (
+            "ZUNION 1 s",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+        ),
+        (
+            "ZUNION 2 a s FOO",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+        ),
+        ("ZUNION 1 a FOO", "-ERR syntax error"),
+        ("ZUNION 1 a WEIGHTS", "-ERR syntax error"),
+        ("ZUNION 1 a WEIGHTS x", "-ERR weight value is not a float"),
+        ("ZUNION 1 a AGGREGATE AVG", "-ERR syntax error"),
+        ("ZUNIONSTORE d 1 a WITHSCORES", "-ERR syntax error"),
+        ("ZDIFF 1 a WEIGHTS 1", "-ERR syntax error"),
+        ("ZINTERCARD 1 a LIMIT -1", "-ERR LIMIT can't be negative"),
+        ("ZINTERCARD 1 a LIMIT x", "-ERR LIMIT can't be negative"),
+        ("ZINTERCARD 1 a WITHSCORES", "-ERR syntax error"),
+        ("EXISTS d", ":0"),
+    ]);
+}
+
+#[test]
+fn members_are_scanned() {
+    check(&[
+        ("ZADD z 1 a 2.5 b inf c", ":3"),
+        ("ZSCAN z 0", "*2 $1 0 *6 $1 a $1 1 $1 b $3 2.5 $1 c $3 inf"),
+        (
+            "ZSCAN z 0 MATCH [ac] COUNT 1",
+            "*2 $1 0 *4 $1 a $1 1 $1 c $3 inf",
+        ),
+        ("ZSCAN z x", "-ERR invalid cursor"),
+        ("ZSCAN z 0 COUNT 0", "-ERR syntax error"),
+        ("ZSCAN z 0 MATCH", "-ERR syntax error"),
+        ("ZSCAN z 0 TYPE zset", "-ERR syntax error"),
+        ("ZSCAN none 0 FOO", "*2 $1 0 *0"),
+        ("ZSCAN none x", "-ERR invalid cursor"),
+        ("SET s v", "+OK"),
+        (
+            "ZSCAN s 0",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+        ),
+    ]);
+}
+
+#[test]
+fn scans_and_combinations_in_a_new_protocol() {
+    TestNode::new_resp3().expect(&[
+        ("ZADD a 1 x 2 y", ":2"),
+        ("ZADD b 10 y", ":1"),
+        ("ZSCAN a 0", "*2 $1 0 *4 $1 x $1 1 $1 y $1 2"),
+        ("ZUNION 2 a b WITHSCORES", "*2 *2 $1 x ,1 *2 $1 y ,12"),
+        ("ZDIFF 2 a b", "*1 $1 x"),
+        ("ZINTER 2 a b WITHSCORES", "*1 *2 $1 y ,12"),
+    ]);
+}
+
+#[test]
+fn a_scan_of_a_large_set_shows_each_member() {
+    let mut node = TestNode::new();
+    for number in 0..2000 {
+        node.send(&format!("ZADD z {} member:{number}", number % 7));
+    }
+    let (mut cursor, mut seen) = ("0".to_owned(), std::collections::BTreeSet::new());
+    loop {
+        let reply = node.send(&format!("ZSCAN z {cursor} COUNT 50"));
+        let words: Vec<&str> = reply.split("\r\n").collect();
+        cursor = words[2].to_owned();
+        let members = words.iter().filter(|word| word.starts_with("member:"));
+        seen.extend(members.map(|member| (*member).to_owned()));
+        if cursor == "0" {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 2000);
+}
+
 /// A node that records, and forgets what made its first keys.
 fn recording(first: &str) -> TestNode {
     let mut node = TestNode::new();
@@ -342,6 +508,11 @@ fn effects_say_what_was_done() {
         ("ZREMRANGEBYSCORE z 5 5", "ZREMRANGEBYSCORE z 5 5"),
         ("ZRANGESTORE d z 0 -1", "multi del d zadd d 3 c 4 d exec"),
         ("ZRANGESTORE d z 9 9", "del d"),
+        (
+            "ZUNIONSTORE d 1 z WEIGHTS 2",
+            "multi del d zadd d 6 c 8 d exec",
+        ),
+        ("ZINTERSTORE d 2 z none", "del d"),
         ("ZRANGESTORE d z 9 9", ""),
         ("ZRANGE z 0 -1", ""),
     ]);

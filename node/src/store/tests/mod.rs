@@ -9,6 +9,7 @@ use super::{
 };
 use std::collections::{HashMap, HashSet};
 
+mod collection;
 mod door;
 mod eviction;
 mod expiry;

@@ -1,6 +1,6 @@
 //! [`Elements`]: what hashes and sets have in common: one packed blob while small, a table when large, the same verbs for both.
 //! Pure.
-//! Invariant: a blob that grows beyond its limit becomes the table's first leaf as it is; the leaves that it is too few of come with the insertions that follow, one at a time.
+//! Invariant: a blob that grows beyond its limit becomes the table's first leaf as it is and is parted in two; the leaves that are still too few come with the insertions that follow, one at a time.
 
 use super::Limits;
 use super::block::{SECOND_FLAG, count, count32, has_flag, index, set_count, set_flag};
@@ -150,8 +150,11 @@ impl<const VALUES: bool> Elements<VALUES> {
         bytes[..packed::EMPTY.len()].copy_from_slice(&packed::EMPTY);
         set_count(bytes, count(blob));
         let large_by_name = has_flag(blob, LARGE_BY_NAME);
+        let mut table = Table::from_leaf(id, leaves.bytes(id));
+        // A full one of short elements has no room for another, and nothing that could lie elsewhere.
+        table.keep_up(leaves);
         *self = Self::Table(TableWithBytes {
-            table: Table::from_leaf(id, leaves.bytes(id)),
+            table,
             bytes: 0,
             large_by_name,
         });

@@ -3,13 +3,12 @@
 //!
 //! How a type is added, say the hash:
 //!
-//! 1. Its [`Kind`](super::Kind) is there already; its flavours (two bits beside the kind, such as what OBJECT ENCODING is to say) are constants of its folder, made with `Form::new`.
-//! 2. `value/hash/mod.rs`: the read face `HashRef<'a>`, made by `HashRef::of(value)`: it looks at `value.kind()` and says [`WrongType`](super::WrongType), else it reads `value.bytes()` (the packed form, in the entry) or `value.object()` (the large form, downcast).
-//! 3. `value/hash/edit.rs`: the write face `HashEdit<'a>`, made by `HashEdit::of(slot)` where nothing is or what is there is a hash. Each of its verbs is one call of `slot.change(wording, |editing| …)`, which tells the door when the closure says `Edited::Changed`.
-//!    In it: `create` (a first blob), `bytes_mut`, `resize`, `splice` (a range replaced by another, longer or shorter: the blob moves between classes by itself), `set_form`, `fits_inline` before growth, `become_object` where it would not fit, `edit_object`, and `remove` when the last element has gone. The wording is how the log says it: `Wording::Verbatim` where the command is deterministic, else the words that are.
-//! 4. The large form implements [`Large`](super::object::Large): its bytes to the byte, a copy, and how a slice of it is freed. The store then counts it, moves it between databases and frees it.
-//! 5. Handlers: `HashRef::of(call.store.get(db, key))`, `HashEdit::of(call.store.slot(db, key))?.set(field, value)`. They never write effects.
-//! 6. The plain keyspace of the tests (`store/plain.rs`) learns the type as well, and the model test compares the two.
+//! 1. Its [`Kind`](super::Kind) is there already; its flavours (two bits beside the kind) are constants of its folder, made with `Form::new`. Collections need none: what OBJECT ENCODING is to say stands in their blob or object ([`encoding_name`] reads it).
+//! 2. `value/hash/mod.rs`: the structure, a blob or leaves, with its verbs. `keep.rs`: what the store asks of it ([`Large`](super::object::Large), `Collection`): its bytes to the byte, a copy, how a slice of it is freed. The store then counts it, copies it between databases and frees it; `blob` says which kind's blobs refer to what.
+//! 3. `read.rs`: the read face `HashRef<'a>`, made by `HashRef::of(value)`, which says [`WrongType`](super::WrongType) where it is something else.
+//! 4. `edit.rs`: the write face `HashEdit<'a>`, made by `HashEdit::of(slot, limits)` where nothing is or what is there is a hash. Each of its verbs is one call of `collection::edit`, which takes the blob from the entry or the object, lets the closure change it, puts it where it belongs, removes the key when nothing is left, and tells the door when the closure says `Edited::Changed`. The wording is how the log says it: `Wording::Verbatim` where the command is deterministic, else the words that are.
+//! 5. Handlers: `HashRef::of(call.store.get(db, key))`, `HashEdit::of(call.store.slot(db, key), limits)?.set(field, value, wording)`. They never write effects.
+//! 6. The property tests of `execute` and `log` learn the type's commands, and `store/tests/collection.rs` what ends a key of it.
 //!
 //! The structures that large collections are made of:
 //!

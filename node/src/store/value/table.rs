@@ -122,11 +122,16 @@ impl<const VALUES: bool> Table<VALUES> {
         self.used += cost as u64;
         self.count += 1;
         self.most = self.most.max(count(leaves.bytes(id)) as u64);
+        self.keep_up(leaves);
+        Ok(true)
+    }
+
+    /// Splits a leaf when there are fewer than the elements need. Room is reserved.
+    pub(super) fn keep_up(&mut self, leaves: &mut Leaves) {
         let target = self.target();
         if self.used > self.room(target) || self.count > self.room(MOST_ELEMENTS) {
             self.split(leaves);
         }
-        Ok(true)
     }
 
     fn replace(

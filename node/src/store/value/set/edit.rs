@@ -229,13 +229,13 @@ impl SetMaker {
     ///
     /// # Errors
     /// [`StoreFull`]; it is not a member then.
-    pub fn add(&mut self, store: &mut Store, member: &[u8]) -> Result<(), StoreFull> {
+    pub fn add_member(&mut self, store: &mut Store, member: &[u8]) -> Result<(), StoreFull> {
         let leaves = store.database_mut(self.db).leaves_mut();
         self.set.add(leaves, member, &self.limits).map(|_| ())
     }
 
     /// Removes a member, if it is one.
-    pub fn remove(&mut self, store: &mut Store, member: &[u8]) {
+    pub fn remove_member(&mut self, store: &mut Store, member: &[u8]) {
         let leaves = store.database_mut(self.db).leaves_mut();
         self.set.remove(leaves, member);
     }

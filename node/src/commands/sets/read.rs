@@ -1,0 +1,106 @@
+//! Commands that read sets: SCARD, SISMEMBER, SMISMEMBER, SMEMBERS, SSCAN.
+//! Pure.
+
+use super::set;
+use crate::commands::arguments::{bytes_of, check_reply, reply_string};
+use crate::commands::scan_options::{ScanOptions, reply_scan};
+use crate::commands::{Action, Call};
+use crate::store::{Position, SetRef};
+use shared::resp::{ErrorReply, parse_cursor};
+
+/// Members shown between two looks at how long the reply has become.
+const SHOWN_AT_ONCE: usize = 128;
+
+/// SCARD key
+pub(super) fn scard(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let (db, key) = (call.db(), call.key(1));
+    let members = set(call.store.get(db, key))?.map_or(0, SetRef::members);
+    call.reply
+        .integer(i64::try_from(members).unwrap_or(i64::MAX));
+    Ok(Action::Continue)
+}
+
+/// SISMEMBER key member
+pub(super) fn sismember(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let (db, key, member) = (call.db(), call.key(1), call.args.at(2));
+    let set = set(call.store.get(db, key))?;
+    let is_member = set.is_some_and(|set| set.contains(member));
+    call.reply.integer(i64::from(is_member));
+    Ok(Action::Continue)
+}
+
+/// SMISMEMBER key member …
+pub(super) fn smismember(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let (db, key) = (call.db(), call.key(1));
+    let set = set(call.store.get(db, key))?;
+    call.reply.array(call.args.len() - 2);
+    for member in call.args.iter_from(2) {
+        let is_member = set.is_some_and(|set| set.contains(member));
+        call.reply.integer(i64::from(is_member));
+    }
+    Ok(Action::Continue)
+}
+
+/// SMEMBERS key
+pub(super) fn smembers(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let (db, key) = (call.db(), call.key(1));
+    let members = set(call.store.get(db, key))?.map_or(0, SetRef::members);
+    call.reply
+        .set(usize::try_from(members).unwrap_or(usize::MAX));
+    reply_members(call)?;
+    Ok(Action::Continue)
+}
+
+/// All members of the set at the first key, without a head.
+pub(super) fn reply_members(call: &mut Call<'_>) -> Result<(), ErrorReply> {
+    let (db, key) = (call.db(), call.key(1));
+    let mut next = Some(Position::default());
+    while let Some(from) = next {
+        let Some(set) = set(call.store.look(db, key))? else {
+            break;
+        };
+        next = set.walk(from, SHOWN_AT_ONCE, |member| {
+            reply_string(&mut call.reply, member);
+        });
+        check_reply(call)?;
+    }
+    Ok(())
+}
+
+/// SSCAN key cursor \[MATCH pattern\] \[COUNT count\]
+pub(super) fn sscan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let cursor = parse_cursor(call.args.at(2)).ok_or(ErrorReply::InvalidCursor)?;
+    let (db, key) = (call.db(), call.key(1));
+    let exists = set(call.store.get(db, key))?.is_some();
+    reply_scan(call, |call| {
+        if !exists {
+            return Ok((0, 0));
+        }
+        let options = ScanOptions::of_elements(call)?;
+        let Some(set) = set(call.store.look(db, key))? else {
+            return Ok((0, 0));
+        };
+        // Any cursor is accepted.
+        let mut next = u32::try_from(cursor & u64::from(u32::MAX)).unwrap_or(0);
+        let (mut seen, mut shown, mut fault) = (0, 0, None);
+        loop {
+            next = set.scan(next, |member| {
+                seen += 1;
+                let mut digits = itoa::Buffer::new();
+                if options
+                    .pattern
+                    .matches(bytes_of(member, &mut digits), &mut fault)
+                {
+                    reply_string(&mut call.reply, member);
+                    shown += 1;
+                }
+            });
+            if next == 0 || seen >= options.count {
+                break;
+            }
+        }
+        fault.map_or(Ok(()), Err)?;
+        Ok((u64::from(next), shown))
+    })?;
+    Ok(Action::Continue)
+}
