@@ -30,6 +30,8 @@ enum Rule {
     SameType,
     /// The same type at every depth; elements and their number may differ.
     SameShape,
+    /// The same, but as many elements.
+    SameCount,
     /// `name=value` words: every name that Redis gives; further ones are of later versions.
     FieldNames,
     /// `name:value` lines: every section and name that Redis gives; further ones are ours.
@@ -56,6 +58,7 @@ pub(super) fn agree(request: &Request, ours: &Reply, redis: &Reply) -> bool {
         Rule::Rows => rows_agree(ours, redis),
         Rule::SameType => same_type(ours, redis),
         Rule::SameShape => same_shape(ours, redis),
+        Rule::SameCount => same_shape(ours, redis) && count_of(ours) == count_of(redis),
         Rule::FieldNames => {
             same_type(ours, redis) && includes(&field_names(ours), &field_names(redis))
         }
@@ -93,6 +96,11 @@ fn rule(request: &Request) -> Rule {
         "PTTL" | "PEXPIRETIME" => Rule::Milliseconds,
         // Order of keys, of commands and of sets is free.
         "COMMAND" | "COMMAND INFO" => Rule::Rows,
+        "HGETALL" | "HKEYS" | "HVALS" | "SMEMBERS" | "SINTER" | "SUNION" | "SDIFF" | "SPOP" => {
+            Rule::Unordered
+        }
+        // Which ones is chance; how many is not.
+        "HRANDFIELD" | "SRANDMEMBER" => Rule::SameCount,
         "KEYS" | "COMMAND LIST" | "COMMAND GETKEYSANDFLAGS" | "CONFIG GET" => Rule::Unordered,
         // Keys that have expired are counted until a sweep removes them, which is soon, not at once.
         "DBSIZE" => Rule::KeyCount,
@@ -102,8 +110,8 @@ fn rule(request: &Request) -> Rule {
         | "LATENCY RESET" | "MEMORY DOCTOR" | "DEBUG OBJECT" | "LATENCY DOCTOR" | "SLOWLOG LEN"
         | "OBJECT FREQ" => Rule::SameType,
         // Lists of events that differ from run to run; pages in our own words.
-        "COMMAND DOCS" | "SCAN" | "SLOWLOG GET" | "LATENCY LATEST" | "LATENCY HISTORY"
-        | "LATENCY HISTOGRAM" => Rule::SameShape,
+        "COMMAND DOCS" | "SCAN" | "HSCAN" | "SSCAN" | "SLOWLOG GET" | "LATENCY LATEST"
+        | "LATENCY HISTORY" | "LATENCY HISTOGRAM" => Rule::SameShape,
         "CLIENT INFO" | "CLIENT LIST" => Rule::FieldNames,
         "INFO" => Rule::InfoFields,
         "HELLO" | "MEMORY STATS" => Rule::PairNames,
@@ -138,6 +146,14 @@ fn same_shape(ours: &Reply, redis: &Reply) -> bool {
             .zip(redis)
             .all(|(ours, redis)| same_shape(ours, redis)),
         _ => true,
+    }
+}
+
+/// How many elements an array has.
+fn count_of(reply: &Reply) -> Option<usize> {
+    match reply {
+        Reply::Array(elements) => Some(elements.len()),
+        _ => None,
     }
 }
 

@@ -214,6 +214,67 @@ impl Draw {
         }
     }
 
+    /// A key that mostly holds what `kind` names, so that commands of a type meet on keys of the type; all of these lie in one slot.
+    pub(crate) fn key_of(&mut self, kind: &str) -> Vec<u8> {
+        if self.dice.percent(85) {
+            return format!("{{a}}{kind}{}", self.dice.below(4)).into_bytes();
+        }
+        match self.keys {
+            KeySpace::Whole => self.key(),
+            KeySpace::Sharded => self.tagged_key(0),
+        }
+    }
+
+    /// `count` of them.
+    pub(crate) fn keys_of(&mut self, kind: &str, count: usize) -> Vec<Vec<u8>> {
+        (0..count).map(|_| self.key_of(kind)).collect()
+    }
+
+    /// The name of a field, a member: mostly one of few, seldom any value.
+    pub(crate) fn element(&mut self) -> Vec<u8> {
+        match self.dice.below(10) {
+            0..=3 => format!("f{}", self.dice.below(12)).into_bytes(),
+            4..=7 => self.dice.between(-5, 20).to_string().into_bytes(),
+            8 => self.word().into(),
+            _ => self.value(),
+        }
+    }
+
+    /// Some of them; now and then so many that limits of small collections are passed.
+    pub(crate) fn elements(&mut self) -> Request {
+        if self.dice.percent(3) {
+            let count = *self.dice.pick(&[20, 127, 129, 200, 511, 513, 700]);
+            let prefix = *self.dice.pick(&["", "f", "element:"]);
+            let first = self.dice.below(50);
+            return (first..first + count)
+                .map(|number| format!("{prefix}{number}").into_bytes())
+                .collect();
+        }
+        let count = 1 + self.dice.below(5);
+        (0..count).map(|_| self.element()).collect()
+    }
+
+    /// A count of elements to be chosen: small, on an edge, or an error; never so large that the reply would be.
+    pub(crate) fn chosen_count(&mut self) -> Vec<u8> {
+        if self.dice.percent(85) {
+            return self.dice.between(-20, 20).to_string().into_bytes();
+        }
+        Vec::from(*self.dice.pick(&[
+            "9223372036854775807",
+            "4611686018427387904",
+            "4611686018427387903",
+            "-9223372036854775808",
+            "9223372036854775808",
+            "1000",
+            "-600",
+            "",
+            "abc",
+            "+1",
+            "01",
+            "1.0",
+        ]))
+    }
+
     /// `count` keys of a command that wants them in one slot.
     pub(crate) fn keys_of_one_slot(&mut self, count: usize) -> Vec<Vec<u8>> {
         match self.keys {

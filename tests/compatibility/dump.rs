@@ -22,27 +22,54 @@ type Dump = BTreeMap<Vec<u8>, (Entry, i64)>;
 /// Reads all keys of the database that `client` has selected.
 fn dump(client: &mut Client) -> Dump {
     let keys = walk(client, &[]);
+    let asked = |key: &Vec<u8>, words: &[&str], behind: &[&str]| {
+        let words = words.iter().map(|word| Vec::from(*word));
+        let behind = behind.iter().map(|word| Vec::from(*word));
+        words.chain([key.clone()]).chain(behind).collect::<Vec<_>>()
+    };
     let commands: Vec<Vec<Vec<u8>>> = keys
         .iter()
         .flat_map(|key| {
-            [&["TYPE"][..], &["GET"], &["OBJECT", "ENCODING"], &["PTTL"]].map(|name| {
-                let words = name.iter().map(|word| Vec::from(*word));
-                words.chain([key.clone()]).collect::<Vec<_>>()
-            })
+            [&["TYPE"][..], &["OBJECT", "ENCODING"], &["PTTL"]].map(|words| asked(key, words, &[]))
         })
         .collect();
-    let replies = client.pipeline(&commands);
+    let about = client.pipeline(&commands);
+    let commands: Vec<Vec<Vec<u8>>> = keys
+        .iter()
+        .zip(about.chunks(3))
+        .map(|(key, about)| match about[0].text().as_str() {
+            "hash" => asked(key, &["HGETALL"], &[]),
+            "set" => asked(key, &["SMEMBERS"], &[]),
+            "zset" => asked(key, &["ZRANGE"], &["0", "-1", "WITHSCORES"]),
+            "list" => asked(key, &["LRANGE"], &["0", "-1"]),
+            _ => asked(key, &["GET"], &[]),
+        })
+        .collect();
+    let values = client.pipeline(&commands);
     keys.into_iter()
-        .zip(replies.chunks(4))
-        .map(|(key, replies)| {
+        .zip(about.chunks(3))
+        .zip(values)
+        .map(|((key, about), value)| {
             let entry = Entry {
-                kind: replies[0].clone(),
-                value: replies[1].clone(),
-                encoding: replies[2].clone(),
+                kind: about[0].clone(),
+                value: ordered(&about[0], value),
+                encoding: about[1].clone(),
             };
-            (key, (entry, replies[3].integer()))
+            (key, (entry, about[2].integer()))
         })
         .collect()
+}
+
+/// Fields and members in an order of their own, for none is promised.
+fn ordered(kind: &Reply, value: Reply) -> Reply {
+    let width = match kind.text().as_str() {
+        "hash" => 2,
+        "set" => 1,
+        _ => return value,
+    };
+    let mut elements: Vec<&[Reply]> = value.elements().chunks(width).collect();
+    elements.sort();
+    Reply::Array(elements.concat())
 }
 
 /// All keys that a whole SCAN with `options` gives, sorted, each once.

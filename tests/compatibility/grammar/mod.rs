@@ -3,8 +3,10 @@
 
 mod bits;
 mod connection;
+mod hashes;
 mod keys;
 mod server;
+mod sets;
 mod strings;
 
 use super::draw::{Draw, KeySpace, Request, request};
@@ -45,7 +47,9 @@ pub(super) enum Scope {
 /// Draws the next step of a run.
 pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
     let group: &[Command] = match (draw.dice.below(1000), scope) {
-        (0..=449, _) => strings::COMMANDS,
+        (0..=249, _) => strings::COMMANDS,
+        (250..=349, _) => hashes::COMMANDS,
+        (350..=449, _) => sets::COMMANDS,
         (450..=569, _) => bits::COMMANDS,
         (570..=829, _) => keys::COMMANDS,
         (830..=849, _) => keys::WHOLE_SERVER_COMMANDS,
@@ -63,7 +67,8 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
     let is_blurred = ![server::COMMANDS, server::PROXY_COMMANDS]
         .iter()
         .any(|other| std::ptr::eq(*other, group));
-    if is_blurred {
+    // Without its count SPOP would leave what chance leaves.
+    if is_blurred && request[0] != b"SPOP" {
         draw.blur_arity(&mut request);
     }
     request[0] = draw.any_case(&request[0]);
