@@ -70,7 +70,7 @@ impl Session {
         self.db = DbIndex::default();
         self.name.clear();
         self.authenticated = !needs_password;
-        self.replies = Replies::On;
+        self.replies.reset();
         self.no_evict = false;
         self.no_touch = false;
     }

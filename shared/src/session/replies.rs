@@ -51,6 +51,13 @@ impl Replies {
         };
     }
 
+    /// RESET: every reply is heard from this one on, but where the present one was to be skipped.
+    pub fn reset(&mut self) {
+        if *self != Self::Skip {
+            *self = Self::On;
+        }
+    }
+
     /// Whether every reply is heard, and so nobody need ask.
     #[inline]
     #[must_use]
@@ -78,13 +85,15 @@ mod tests {
     use super::super::testing::with_args;
     use super::*;
 
-    /// Which of the commands of a line are heard: `on`, `off`, `skip`, `bad` (CLIENT REPLY) or `get`.
+    /// Which of the commands of a line are heard: `on`, `off`, `skip`, `bad` (CLIENT REPLY), `reset` or `get`.
     fn check(commands: &str, expected: &str) {
         let mut replies = Replies::default();
         let heard: String = commands
             .split(' ')
             .map(|word| {
-                if word != "get" {
+                if word == "reset" {
+                    replies.reset();
+                } else if word != "get" {
                     let wish = with_args(&format!("CLIENT REPLY {word}"), ReplyWish::read);
                     if let Ok(wish) = wish {
                         replies.choose(wish);
@@ -106,6 +115,8 @@ mod tests {
         check("skip on get", ".hh");
         check("skip off get", "...");
         check("off on skip get get", ".h..h");
+        check("off reset get", ".hh");
+        check("skip reset get", "..h");
     }
 
     #[test]

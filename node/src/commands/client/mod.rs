@@ -165,6 +165,12 @@ mod tests {
         assert_eq!(node.send("ZORK"), "");
         assert_eq!(node.send("CLIENT REPLY ON"), "+OK\r\n");
         assert_eq!(node.send("CLIENT REPLY ZORK"), "-ERR syntax error\r\n");
+        // Who said OFF is told that it is heard again; who said SKIP has said that it is not to be told.
+        assert_eq!(node.send("CLIENT REPLY OFF"), "");
+        assert_eq!(node.send("RESET"), "+RESET\r\n");
+        assert_eq!(node.send("CLIENT REPLY SKIP"), "");
+        assert_eq!(node.send("RESET"), "");
+        assert_eq!(node.send("PING"), "+PONG\r\n");
     }
 
     #[test]
