@@ -118,7 +118,7 @@ impl TopologyService {
             published
         });
         if let Err(error) = published {
-            let problem = error.to_string();
+            let problem = in_one_line(&error);
             if problem != *last_problem {
                 tracing::warn!(path = %self.path.display(), %problem, "topology file not used; the topology in use stays");
                 *last_problem = problem;
@@ -153,6 +153,11 @@ impl TopologyService {
     }
 }
 
+/// Problems of a file stand on a line each; a record of the log is one line.
+fn in_one_line(error: &TopologyFileError) -> String {
+    error.to_string().replace('\n', "; ")
+}
+
 /// Watches the folder: a file that is replaced is another file, and a watch on the old one would see nothing.
 fn watch_folder(path: &Path, changed: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
     let name = path.file_name().map(ToOwned::to_owned);
@@ -175,4 +180,21 @@ fn watch_folder(path: &Path, changed: mpsc::Sender<()>) -> notify::Result<Recomm
     };
     watcher.watch(folder, RecursiveMode::NonRecursive)?;
     Ok(watcher)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_wrong_is_one_line_of_the_log() {
+        let problems = text::read(Path::new("t.toml"), "nodes = 1\nshards = 2\n").unwrap_err();
+        let error = TopologyFileError::from(problems);
+        assert!(error.to_string().lines().count() > 2, "{error}");
+        assert_eq!(in_one_line(&error).lines().count(), 1);
+        assert_eq!(
+            in_one_line(&error).matches("; ").count() + 1,
+            error.to_string().replace("; ", "\n").lines().count()
+        );
+    }
 }

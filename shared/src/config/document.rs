@@ -34,15 +34,18 @@ impl Lines {
     }
 }
 
-/// Reads `text`. What is no TOML becomes a problem; the rest is returned.
+/// Reads `text`. `None` when it is no TOML: the first place where it is not becomes a problem, for what a reader makes of the text behind it is guesswork.
 pub(crate) fn parse<'t>(
     path: &Path,
     text: &'t str,
     problems: &mut Problems,
-) -> (DeTable<'t>, Lines) {
+) -> Option<(DeTable<'t>, Lines)> {
     let lines = Lines::of(path, text);
     let (table, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
+    let first = errors
+        .into_iter()
+        .min_by_key(|error| error.span().map(|span| span.start));
+    if let Some(error) = first {
         // Only the message: the full text would show the line, which may hold a password.
         let message = error.message().replace('\n', ", ");
         let origin = match error.span() {
@@ -50,8 +53,9 @@ pub(crate) fn parse<'t>(
             None => lines.whole(),
         };
         problems.add(origin, format!("not TOML: {message}"));
+        return None;
     }
-    (table.into_inner(), lines)
+    Some((table.into_inner(), lines))
 }
 
 /// Reads the keys of one table.

@@ -128,7 +128,9 @@ impl<C: Settings> Layers<C> {
     }
 
     fn add_file(&mut self, path: &Path, text: &str, readers: Readers) {
-        let (table, lines) = document::parse(path, text, &mut self.problems);
+        let Some((table, lines)) = document::parse(path, text, &mut self.problems) else {
+            return;
+        };
         let top = TableReader::root(&table, &lines);
         let hint = |name: &str| match C::find(name) {
             Some(_) => format!("; write [{}] on a line above it", C::SECTION),

@@ -50,10 +50,12 @@ pub fn parse(path: &Path, text: &str) -> Result<Topology, Problems> {
 /// Reads a topology file. `path` is named in problems, and not opened.
 ///
 /// # Errors
-/// Every problem of the text with its line, and every rule that the topology breaks as far as it could be read.
+/// Every problem of the text with its line, and every rule that the topology breaks as far as it could be read; where it is no TOML, that alone.
 pub fn read(path: &Path, text: &str) -> Result<Document, Problems> {
     let mut problems = Problems::new();
-    let (table, lines) = document::parse(path, text, &mut problems);
+    let Some((table, lines)) = document::parse(path, text, &mut problems) else {
+        return Err(problems);
+    };
     let top = TableReader::root(&table, &lines);
     top.refuse_unknown(TOP_KEYS, &mut problems);
     let version = number(top.required("version", &mut problems), &mut problems).map(Version);

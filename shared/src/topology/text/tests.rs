@@ -132,6 +132,13 @@ fn what_is_no_toml_is_said_without_showing_the_line() {
     assert!(!problems.contains("this is"), "{problems}");
 }
 
+#[test]
+fn a_bracket_that_is_never_closed_is_one_problem() {
+    let text = format!("learners = [\"n1\"\n{GOOD}");
+    let problems = parse(Path::new("t.toml"), &text).unwrap_err();
+    assert_eq!(problems.iter().count(), 1, "{problems}");
+}
+
 fn topologies() -> impl Strategy<Value = Topology> {
     let node = (any::<bool>(), any::<bool>(), any::<Option<u64>>());
     let owners = proptest::collection::vec(any::<usize>(), 0..40);
