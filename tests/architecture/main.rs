@@ -71,6 +71,7 @@ const IMPURE: &[&str] = &[
 const OPTIONS_NAMED_LIKE_COMMANDS: &[(&str, &str)] = &[
     ("get", "an option of SET, an operation of BITFIELD"),
     ("set", "an operation of BITFIELD"),
+    ("incr", "an option of ZADD"),
     ("incrby", "an operation of BITFIELD"),
     ("persist", "an option of GETEX"),
     ("type", "an option of SCAN and of CLIENT LIST and KILL"),

@@ -199,9 +199,9 @@ mod tests {
     #[test]
     fn what_is_not_served_is_unknown() {
         assert!(
-            routed("LPUSH a 1", &["a"])
+            routed("XADD a 1", &["a"])
                 .unwrap_err()
-                .starts_with("ERR unknown command 'LPUSH'")
+                .starts_with("ERR unknown command 'XADD'")
         );
         assert!(
             routed("MULTI", &["a"])
@@ -210,9 +210,9 @@ mod tests {
         );
         // Whatever its arguments.
         assert!(
-            routed("LPUSH a", &["a"])
+            routed("XADD a", &["a"])
                 .unwrap_err()
-                .starts_with("ERR unknown command 'LPUSH'")
+                .starts_with("ERR unknown command 'XADD'")
         );
         assert!(
             routed("ACL WHOAMI", &["a"])
