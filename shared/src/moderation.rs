@@ -16,7 +16,7 @@ const TURNS_PER_SAMPLE: u32 = 16;
 const BUSY_PERCENT: u64 = 85;
 
 /// A wait is so large a share of what a turn costs, in percent: throughput cannot fall by more, even if nothing is gained.
-const SHARE_PERCENT: u64 = 60;
+const SHARE_PERCENT: u64 = 40;
 
 /// Shorter waits are not worth their two switches of context.
 const LEAST_WAIT_NS: u64 = 15_000;
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_busy_loop_waits_for_a_share_of_its_turns_within_its_bound() {
         let most = Duration::from_micros(200);
-        let share = Duration::from_micros(60);
+        let share = Duration::from_micros(40);
         let wait = wait_of(most, 100_000, 0).expect("it waits");
         assert!(
             wait <= share && wait + Duration::from_micros(1) > share,
