@@ -3,7 +3,7 @@
 
 /// Commands run although there was no time to make all the room they need, as long as together they add less than this to the least that was in use since;
 /// beyond it they wait. So large values written in the place of many small ones, which go more slowly than they come, do not push memory up.
-const OVERSHOOT_BYTES: u64 = 256 * 1024;
+const OVERSHOOT_BYTES: u64 = 240 * 1024;
 
 /// The least that was in use since memory was within its limit, or the limit was moved.
 #[derive(Clone, Copy, Debug, Default)]
