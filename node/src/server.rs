@@ -256,8 +256,10 @@ mod tests {
 
     #[test]
     fn the_grace_is_what_was_set_last() {
-        let mut config = NodeConfig::default();
-        config.shutdown_grace = Duration::from_millis(2_500);
+        let config = NodeConfig {
+            shutdown_grace: Duration::from_millis(2_500),
+            ..NodeConfig::default()
+        };
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let shell = new_shell(config.into(), address, Clock::system()).expect("a node");
         assert_eq!(grace(&shell), Duration::from_millis(2_500));
