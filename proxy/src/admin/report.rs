@@ -38,6 +38,14 @@ const COUNTERS: &[(&str, &str)] = &[
         "Connections to nodes that were lost.",
     ),
     (
+        "switchyard_proxy_received_bytes_total",
+        "Bytes of requests that came from clients.",
+    ),
+    (
+        "switchyard_proxy_sent_bytes_total",
+        "Bytes of replies that clients took.",
+    ),
+    (
         "switchyard_proxy_connections_total",
         "Connections of clients that were accepted.",
     ),
@@ -142,6 +150,9 @@ fn whole_proxy(proxy: &ProxyShared, reports: &[ThreadReport]) {
     counter!("switchyard_proxy_refused_requests_total")
         .absolute(sum(|report| report.stats.refused));
     counter!("switchyard_proxy_pipes_lost_total").absolute(sum(|report| report.stats.pipes_lost));
+    counter!("switchyard_proxy_received_bytes_total")
+        .absolute(sum(|report| report.stats.received_bytes));
+    counter!("switchyard_proxy_sent_bytes_total").absolute(sum(|report| report.stats.sent_bytes));
     counter!("switchyard_proxy_connections_total").absolute(proxy.counters.accepted.all());
     counter!("switchyard_proxy_rejected_connections_total").absolute(proxy.counters.rejected.all());
     gauge!("switchyard_proxy_threads").set(as_gauge(reports.len()));

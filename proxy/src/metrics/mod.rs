@@ -71,6 +71,10 @@ pub(crate) struct ThreadStats {
     pub(crate) requests: u64,
     /// Connections to nodes that were lost.
     pub(crate) pipes_lost: u64,
+    /// Bytes of requests that came from clients.
+    pub(crate) received_bytes: u64,
+    /// Bytes of replies that clients took.
+    pub(crate) sent_bytes: u64,
 }
 
 impl ThreadStats {

@@ -247,10 +247,10 @@ impl ProxyThread {
         match poll_read_buf(&mut connection.stream, &mut client.input, cx) {
             Poll::Pending => return StepEnd::Pending,
             Poll::Ready(Ok(0)) => return self.end_of_requests(connection),
-            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Ok(count)) => self.note_received(connection.key, count),
             Poll::Ready(Err(_)) => return StepEnd::Gone,
         }
-        self.note_progress(connection.key);
+        let client = &mut connection.client;
         match self.exchange.take_input(connection.key, client) {
             Ok(()) => self.after_requests(connection),
             Err(too_large) => {
@@ -276,7 +276,7 @@ impl ProxyThread {
         if read == 0 {
             return self.end_of_requests(connection);
         }
-        self.note_progress(connection.key);
+        self.note_received(connection.key, read);
         let client = &mut connection.client;
         self.exchange
             .take_lent(connection.key, client, &mut scratch[..read]);
@@ -301,16 +301,18 @@ impl ProxyThread {
         match poll_read_buf(&mut connection.stream, buffer, cx) {
             Poll::Pending => return StepEnd::Pending,
             Poll::Ready(Ok(0)) => held.is_last = true,
-            Poll::Ready(Ok(_)) => self.note_progress(connection.key),
+            Poll::Ready(Ok(count)) => self.note_received(connection.key, count),
             Poll::Ready(Err(_)) => return StepEnd::Gone,
         }
         StepEnd::Next
     }
 
     #[inline]
-    fn note_progress(&mut self, key: Key) {
+    fn note_received(&mut self, key: Key, count: usize) {
         let now_ms = self.exchange.tick_ms;
-        self.exchange.receivers.outlet(key).progress_ms = now_ms;
+        let receivers = &mut self.exchange.receivers;
+        receivers.stats.received_bytes += count as u64;
+        receivers.outlet(key).progress_ms = now_ms;
     }
 
     /// The client has closed its side: what it asked is still answered.
@@ -338,7 +340,9 @@ impl ProxyThread {
         let outlet = exchange.receivers.outlets.at_mut(connection.key);
         let buffers = &mut exchange.receivers.buffers;
         // When it fails, it went away without waiting for its replies: nothing that a person must know.
-        if connection.write(cx, outlet.queue.output(), buffers)? > 0 {
+        let written = connection.write(cx, outlet.queue.output(), buffers)?;
+        if written > 0 {
+            exchange.receivers.stats.sent_bytes += written as u64;
             outlet.progress_ms = exchange.tick_ms;
         }
         let bytes = outlet.bytes();
