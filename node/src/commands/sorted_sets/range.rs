@@ -143,7 +143,7 @@ impl<'a> Range<'a> {
                     limit = integer(args.at(index + 2))?;
                     index += 2;
                 }
-                word if form.direction.is_none() && is_word(word, "REV") => {
+                word if direction.is_none() && is_word(word, "REV") => {
                     direction = Some(Direction::Down);
                 }
                 word if axis.is_none() && is_word(word, "BYLEX") => axis = Some(Axis::Text),

@@ -582,3 +582,12 @@ fn a_range_beyond_the_bound_of_replies_is_an_error() {
     assert!(node.send("ZRANDMEMBER z -9000000000").starts_with(refused));
     assert_eq!(node.send("ZCARD z"), ":4\r\n");
 }
+
+#[test]
+fn a_direction_is_given_once() {
+    TestNode::new().expect(&[
+        ("ZRANGE z 1 2 BYSCORE REV REV", "-ERR syntax error"),
+        ("ZRANGE z 1 2 BYSCORE BYSCORE", "-ERR syntax error"),
+        ("ZREVRANGE z 0 1 REV", "-ERR syntax error"),
+    ]);
+}
