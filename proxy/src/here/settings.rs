@@ -77,6 +77,15 @@ fn pairs<'a>(args: Args<'a>) -> Option<impl Iterator<Item = (&'a [u8], &'a [u8])
     })
 }
 
+/// Whether a name is among those of a CONFIG SET more than once.
+fn stands_twice(args: Args<'_>, name: &[u8]) -> bool {
+    let names = args.iter_from(2).step_by(2);
+    names
+        .filter(|other| other.eq_ignore_ascii_case(name))
+        .count()
+        > 1
+}
+
 fn own(name: &[u8]) -> Option<&'static str> {
     let mut names = OWN.iter().copied();
     names.find(|own| name.eq_ignore_ascii_case(own.as_bytes()))
@@ -131,6 +140,11 @@ pub(crate) fn change(args: Args<'_>, config: &ProxyConfig) -> Result<Change, Err
             change = Change::AtShards;
             continue;
         };
+        if stands_twice(args, name) {
+            // The nodes refuse it, whatever it is to be.
+            change = Change::AtShards;
+            continue;
+        }
         if IMMUTABLE.contains(&own) {
             let why = "can't set immutable config";
             return Err(ErrorReply::setting_refused(own.as_bytes(), why));
@@ -158,7 +172,8 @@ pub(crate) fn encode_share(
         None => words.extend(args.iter_from(2).map(<[u8]>::to_vec)),
         Some(pairs) => {
             for (name, text) in pairs {
-                if own(name).is_some_and(|own| is_as_it_is(own, text, config)) {
+                let is_done = own(name).is_some_and(|own| is_as_it_is(own, text, config));
+                if is_done && !stands_twice(args, name) {
                     continue;
                 }
                 let total = bytes(text).filter(|_| name.eq_ignore_ascii_case(TOTAL.as_bytes()));
@@ -197,6 +212,8 @@ mod tests {
         let change_of = |line: &str| with_args(line, |args| change(args, &config));
         let refused = |line: &str| change_of(line).unwrap_err().to_string();
         assert_eq!(change_of("CONFIG SET timeout 0"), Ok(Change::Nothing));
+        let twice = "CONFIG SET proto-max-bulk-len 512mb proto-max-bulk-len x";
+        assert_eq!(change_of(twice), Ok(Change::AtShards));
         assert_eq!(
             change_of("CONFIG SET port 6379 BIND 127.0.0.1"),
             Ok(Change::Nothing)
