@@ -63,6 +63,16 @@ impl<T> Slab<T> {
         }
     }
 
+    /// The value of `key`, to be looked at, unless it was removed.
+    #[inline]
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+        let place = self.places.get(key.index as usize)?;
+        if place.generation != key.generation {
+            return None;
+        }
+        place.value.as_ref()
+    }
+
     /// The value of `key`, unless it was removed.
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {

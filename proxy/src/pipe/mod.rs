@@ -3,12 +3,14 @@
 //!
 //! - [`lane`]: what is agreed with a node. [`set`]: which pipes there are, one per node (with its fence) and lane; opened when first needed.
 //! - [`parcel`]: the unit of a pipe. [`line`] keeps parcels until they are answered.
-//! - [`reach`], [`retry`], [`verdict`]: what becomes of parcels when a node is lost, a connection is lost, an error comes back.
+//! - [`reach`], [`retry`], [`verdict`]: what becomes of parcels when a node is lost, a connection is lost, an error comes back. [`late`]: writes that may still
+//!   be carried out although nobody waits for them.
 //! - [`handshake`]: the first words on a connection. [`error`]: why one is given up.
 
 pub(crate) mod error;
 pub(crate) mod handshake;
 pub(crate) mod lane;
+pub(crate) mod late;
 pub(crate) mod line;
 pub(crate) mod parcel;
 pub(crate) mod reach;

@@ -4,6 +4,7 @@
 use shared::clock::Reading;
 use shared::command::{self, CommandId, Retry};
 
+use super::set::PipeNumber;
 use crate::route::Place;
 use crate::slab::Key;
 
@@ -26,6 +27,21 @@ pub(crate) enum Target {
     },
     /// Who asked has been told that it was in vain; a reply that comes after all is dropped.
     Nobody,
+    /// The same for writes, of which the client was told that nobody knows ([`super::late`]): a reply settles that.
+    Late {
+        /// Who asked.
+        client: Key,
+        /// The pipe that carries them.
+        pipe: PipeNumber,
+    },
+}
+
+impl Target {
+    /// Whether somebody waits for the replies.
+    #[inline]
+    pub(crate) fn is_waiting(self) -> bool {
+        !matches!(self, Self::Nobody | Self::Late { .. })
+    }
 }
 
 /// Consecutive requests of one client, or one part of a command. Its bytes lie in a line.

@@ -1,5 +1,6 @@
 //! May a parcel whose connection was lost be sent again? The only place where that is decided.
-//! Pure. Invariants: a write of which the node may have seen a byte is never sent twice; what is one is sent again, or fails, as a whole.
+//! Pure. Invariants: a write of which the node may have seen a byte is never sent twice; what is one is sent again, or fails, as a whole; a read never sees what
+//! its client wrote after it.
 
 use shared::command::Retry;
 
@@ -19,11 +20,14 @@ pub(crate) enum Fate {
     Unknown,
 }
 
-/// The fate of a parcel of whose bytes at least one was now `sent`, or none.
-pub(crate) fn fate(parcel: &Parcel, sent: bool) -> Fate {
+/// The fate of a parcel of whose bytes at least one was now `sent`, or none. `before_write`: behind it is a write of the same client, perhaps of the same
+/// key, that was sent and may have been executed, so that the answer to a second try might tell of it.
+pub(crate) fn fate(parcel: &Parcel, sent: bool, before_write: bool) -> Fate {
     // Of what is one, a part that was answered cannot be taken back.
-    let may_repeat =
-        parcel.retry == Retry::Safe && parcel.attempts + 1 < MOST_ATTEMPTS && parcel.is_whole();
+    let may_repeat = parcel.retry == Retry::Safe
+        && parcel.attempts + 1 < MOST_ATTEMPTS
+        && parcel.is_whole()
+        && !before_write;
     if !sent || may_repeat {
         Fate::SendAgain
     } else {
@@ -58,12 +62,13 @@ mod tests {
     fn writes_that_were_sent_are_never_sent_again() {
         for attempts in 0..3 {
             let write = parcel(CommandId::Set, attempts);
-            assert_eq!(fate(&write, true), Fate::Unknown);
-            assert_eq!(fate(&write, false), Fate::SendAgain);
+            assert_eq!(fate(&write, true, false), Fate::Unknown);
+            assert_eq!(fate(&write, false, false), Fate::SendAgain);
             assert_eq!(end(&write, true), Fate::Unknown);
             assert_eq!(end(&write, false), Fate::NotApplied);
             let read = parcel(CommandId::Get, attempts);
-            assert_eq!(fate(&read, false), Fate::SendAgain);
+            assert_eq!(fate(&read, false, true), Fate::SendAgain);
+            assert_eq!(fate(&read, true, true), Fate::NotApplied);
             assert_eq!(end(&read, true), Fate::NotApplied);
         }
     }
@@ -76,7 +81,10 @@ mod tests {
             (2, Fate::NotApplied),
             (200, Fate::NotApplied),
         ] {
-            assert_eq!(fate(&parcel(CommandId::Get, attempts), true), expected);
+            assert_eq!(
+                fate(&parcel(CommandId::Get, attempts), true, false),
+                expected
+            );
         }
     }
 
@@ -89,14 +97,14 @@ mod tests {
             let mut transaction = parcel(command, 0);
             transaction.is_indivisible = true;
             let may_repeat = transaction.retry == Retry::Safe;
-            let unanswered = fate(&transaction, true);
+            let unanswered = fate(&transaction, true, false);
             assert_eq!(unanswered == Fate::SendAgain, may_repeat);
-            assert_eq!(fate(&transaction, false), Fate::SendAgain);
+            assert_eq!(fate(&transaction, false, false), Fate::SendAgain);
             transaction.answer(1);
-            assert_eq!(fate(&transaction, true), when_begun);
+            assert_eq!(fate(&transaction, true, false), when_begun);
         }
         let mut run = parcel(CommandId::Get, 0);
         run.answer(1);
-        assert_eq!(fate(&run, true), Fate::SendAgain, "its rest");
+        assert_eq!(fate(&run, true, false), Fate::SendAgain, "its rest");
     }
 }

@@ -325,6 +325,15 @@ impl PipeSet {
         Some((pipe, node))
     }
 
+    /// Whether both lead to the same node.
+    pub(crate) fn share_node(&self, one: PipeNumber, other: PipeNumber) -> bool {
+        let node_of = |number: PipeNumber| {
+            let pipe = self.pipes.get(number as usize)?.as_deref()?;
+            Some(pipe.node)
+        };
+        node_of(one).is_some_and(|node| node_of(other) == Some(node))
+    }
+
     /// Every pipe.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Pipe> {
         self.pipes.iter().flatten().map(|pipe| &**pipe)

@@ -2,6 +2,7 @@
 //! Reaches: the pipes' lines, those who wait. Never: decides what may be sent twice ([`crate::pipe::retry`] does) or where a request belongs
 //! ([`crate::route`] does). Invariants: each request gets exactly one reply or one error; what has not been sent is routed by the newest topology.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use shared::command;
@@ -14,6 +15,7 @@ use crate::pipe::retry::{self, Fate, fate};
 use crate::pipe::set::PipeNumber;
 use crate::pipe::{PipeError, Target};
 use crate::route::{self, Place};
+use crate::slab::Key;
 
 impl Exchange {
     /// A newer topology holds: what has not been sent over this pipe and belongs elsewhere goes there, once the node has answered what was sent before it.
@@ -119,27 +121,36 @@ impl Exchange {
         let unanswered = pipe.line.take_all();
         let aside = std::mem::take(&mut pipe.aside);
         let (shard, label) = (node.shard.clone(), node.shard_index);
-        let mut kept = Vec::new();
-        for mut recovered in unanswered.into_iter().chain(aside.parcels) {
+        let (mut kept, mut failed) = (Vec::new(), Vec::new());
+        let mut written: HashMap<Key, Place> = HashMap::new();
+        for mut recovered in unanswered.into_iter().chain(aside.parcels).rev() {
             let parcel = &mut recovered.parcel;
-            if parcel.target == Target::Nobody {
+            if !parcel.target.is_waiting() {
                 continue;
             }
-            match fate(parcel, recovered.sent) {
+            let client = self.receivers.client_of(parcel.target);
+            let behind = client.and_then(|client| written.get(&client));
+            let before_write = behind.is_some_and(|place| place.may_meet(parcel.place));
+            match fate(parcel, recovered.sent, before_write) {
                 Fate::SendAgain => {
                     parcel.attempts += u8::from(recovered.sent);
                     recovered.sent = false;
                     kept.push(recovered);
                 }
-                Fate::NotApplied => {
-                    self.receivers
-                        .fail(*parcel, Failure::NotApplied, &shard, label);
-                }
+                Fate::NotApplied => failed.push((*parcel, Failure::NotApplied)),
                 Fate::Unknown => {
-                    self.receivers
-                        .fail(*parcel, Failure::Unknown, &shard, label);
+                    if let Some(client) = client {
+                        let place = written.entry(client).or_insert(parcel.place);
+                        *place = place.joined(parcel.place);
+                        self.receivers.late.note(client, number, parcel.count);
+                    }
+                    failed.push((*parcel, Failure::Unknown));
                 }
             }
+        }
+        kept.reverse();
+        for (parcel, failure) in failed.into_iter().rev() {
+            self.receivers.fail(parcel, failure, &shard, label);
         }
         self.route_again(number, kept);
         self.fail_if_lost(number);
@@ -215,6 +226,14 @@ impl Exchange {
         self.let_crowd_in(number);
     }
 
+    /// A new connection stands, and the node has cut the one before it: what may have lain there is never carried out.
+    pub(crate) fn old_connection_cut(&mut self, number: PipeNumber) {
+        if self.receivers.late.are_in(number) {
+            self.receivers.late.cut(number);
+            self.let_crowd_in(number);
+        }
+    }
+
     /// Nobody needs this pipe any more, for its node leads no shard or nothing waits, and it has no connection: what waits in its line goes where it belongs,
     /// and it is closed.
     pub(crate) fn close_pipe(&mut self, number: PipeNumber) {
@@ -225,6 +244,7 @@ impl Exchange {
         let mut left = pipe.line.take_all();
         left.extend(aside.parcels);
         self.route_again(number, left);
+        self.receivers.late.cut(number);
         self.let_crowd_in(number);
         self.pipes.close(number);
     }
@@ -236,6 +256,10 @@ impl Exchange {
         for number in self.pipes.numbers() {
             self.give_up_late(number, deadline);
             self.fail_if_lost(number);
+            if self.receivers.late.are_in(number) {
+                // Who waits for the end of these has a deadline too.
+                self.let_crowd_in(number);
+            }
             let Some(pipe) = self.pipes.get_mut(number) else {
                 continue;
             };
@@ -266,9 +290,19 @@ impl Exchange {
             u128::from(stopwatch.between_ns(parcel.started, now)) >= deadline.as_nanos()
         };
         let mut late = Vec::new();
-        let buffers = &mut self.receivers.buffers;
-        pipe.line
-            .give_up(buffers, is_late, |parcel, sent| late.push((parcel, sent)));
+        let mut buffers = std::mem::take(&mut self.receivers.buffers);
+        let receivers = &self.receivers;
+        pipe.line.give_up(&mut buffers, is_late, |parcel, sent| {
+            late.push((parcel, sent));
+            match receivers.client_of(parcel.target) {
+                Some(client) if retry::end(&parcel, sent) == Fate::Unknown => Target::Late {
+                    client,
+                    pipe: number,
+                },
+                _ => Target::Nobody,
+            }
+        });
+        self.receivers.buffers = buffers;
         let aside = &mut pipe.aside;
         let came_back = aside.came_back;
         let mut place = 0;
@@ -284,7 +318,12 @@ impl Exchange {
         let is_shorter = !late.is_empty();
         for (parcel, sent) in late {
             let failure = match retry::end(&parcel, sent) {
-                Fate::Unknown => Failure::Unknown,
+                Fate::Unknown => {
+                    if let Some(client) = self.receivers.client_of(parcel.target) {
+                        self.receivers.late.note(client, number, parcel.count);
+                    }
+                    Failure::Unknown
+                }
                 Fate::SendAgain | Fate::NotApplied => Failure::NotApplied,
             };
             let (shard, label) = (&node.shard, node.shard_index);

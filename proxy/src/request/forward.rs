@@ -140,12 +140,34 @@ impl Turn<'_> {
     /// What the pipe says.
     #[inline]
     pub(super) fn admit_to(&mut self, pipe: PipeNumber) -> Entry {
+        if !self.exchange.receivers.late.is_empty()
+            && let Some(obstacle) = self.behind_late_writes(pipe)
+        {
+            return obstacle;
+        }
         match self.exchange.pipes.admit(pipe, self.exchange.tick_ms) {
             Admission::Room(room) => Entry::Room(room),
             Admission::Full => Entry::Wait(WaitsFor::Room(pipe)),
             Admission::Down => Entry::Vain(Vain::Down),
             Admission::Refused(text) => Entry::Vain(Vain::Refused(text)),
         }
+    }
+
+    /// What the client may not overtake on its way to the node of this pipe: writes of its own in other pipes, of which it was told that nobody knows. They end
+    /// when the node answers them or has cut their connection; a request waits for that no longer than its deadline.
+    #[cold]
+    fn behind_late_writes(&mut self, pipe: PipeNumber) -> Option<Entry> {
+        let exchange = &mut *self.exchange;
+        let mut late = exchange.receivers.late.pipes_of(self.key);
+        let other = late.find(|late| *late != pipe && exchange.pipes.share_node(*late, pipe))?;
+        let deadline = exchange.proxy.config.request_deadline.as_nanos();
+        let waited = exchange.receivers.stopwatch.since_ns(self.read);
+        let is_late = deadline > 0 && u128::from(waited) >= deadline;
+        let way = exchange.pipes.admit(other, exchange.tick_ms);
+        if is_late || matches!(way, Admission::Down) {
+            return Some(Entry::Vain(Vain::Down));
+        }
+        Some(Entry::Wait(WaitsFor::Room(other)))
     }
 
     /// Appends a run to its pipe, or hands it over when it is large.

@@ -11,6 +11,7 @@ use crate::buffers::Buffers;
 use crate::client::{Outlet, OutletLimits, ReplyBytes};
 use crate::dice::Dice;
 use crate::metrics::{Outcome, ThreadStats};
+use crate::pipe::late::LateWrites;
 use crate::pipe::reach::Reach;
 use crate::pipe::{Parcel, Target};
 use crate::route::merge::Part;
@@ -24,6 +25,8 @@ pub(crate) struct Receivers {
     limits: OutletLimits,
     /// Every command of which parts are under way.
     pub(crate) gathers: Slab<Gather>,
+    /// Writes that were given up, and that a node may still carry out.
+    pub(crate) late: LateWrites,
     /// Buffers to lend.
     pub(crate) buffers: Buffers,
     /// Clients with something to write.
@@ -78,6 +81,7 @@ impl Receivers {
             outlets: Slab::new(),
             limits,
             gathers: Slab::new(),
+            late: LateWrites::default(),
             buffers: Buffers::default(),
             dirty: Vec::new(),
             stats: ThreadStats::default(),
@@ -113,6 +117,7 @@ impl Receivers {
                 }
             }
             Target::Nobody => {}
+            Target::Late { client, pipe } => self.late.answered(client, pipe, parcel.count),
             Target::Part { gather, part } => {
                 let bytes = match reply {
                     ReplyBytes::Lent(bytes) => Bytes::copy_from_slice(bytes),
@@ -170,8 +175,18 @@ impl Receivers {
                 };
                 self.fill(gather, part, value);
             }
-            Target::Nobody => {}
+            Target::Nobody | Target::Late { .. } => {}
         }
+    }
+
+    /// The client of whoever waits; `None` when it has gone, or nobody waits.
+    pub(crate) fn client_of(&self, target: Target) -> Option<Key> {
+        let key = match target {
+            Target::Client { client, .. } => client,
+            Target::Part { gather, .. } => self.gathers.get(gather)?.asker.client,
+            Target::Nobody | Target::Late { .. } => return None,
+        };
+        self.outlets.get(key).map(|_| key)
     }
 
     /// Fills in a part of a command; the last one completes the reply, or the round.

@@ -22,4 +22,12 @@ impl Place {
     pub(crate) fn joined(self, other: Self) -> Self {
         if self == other { self } else { Self::Keys }
     }
+
+    /// Whether requests of these places may concern the same key.
+    pub(crate) fn may_meet(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Slot(slot), Self::Slot(other)) => slot == other,
+            _ => true,
+        }
+    }
 }

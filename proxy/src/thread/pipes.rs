@@ -147,6 +147,7 @@ impl ProxyThread {
             pipe.is_open = true;
             pipe.last_connection = name;
         }
+        self.exchange.old_connection_cut(number);
         self.wake_flusher();
     }
 

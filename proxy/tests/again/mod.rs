@@ -177,6 +177,107 @@ fn a_node_that_obeys_a_newer_epoch_is_told_anew_who_asks() {
 }
 
 #[test]
+fn a_client_does_not_overtake_its_own_late_write_by_another_pipe() {
+    for other_way in ["HELLO 3", "SELECT 1"] {
+        let node = FakeNode::start();
+        let config = ProxyConfig {
+            threads: 1,
+            request_deadline: Duration::from_millis(400),
+            ..settings()
+        };
+        let proxy = start(config, &[&node]);
+        let mut client = Client::connect(proxy.client_address());
+        let mut bystander = Client::connect(proxy.client_address());
+        assert_eq!(bystander.ask("GET a"), "$1\r\na\r\n");
+        node.behave(Manner::WaitsAt(2));
+        client.send(&["SET k old"]);
+        eventually("it arrives", || node.received("SET k old") == 1);
+        // Somebody whose time is not over waits behind it, so the pipe lives on.
+        crate::support::pause(Duration::from_millis(250));
+        bystander.send(&["SET b 1"]);
+        assert!(client.reply().unwrap().starts_with("-UNKNOWN shard s0 "));
+        client.ask(other_way);
+        client.send(&["SET k new"]);
+        let mut others = Client::connect(proxy.client_address());
+        others.ask(other_way);
+        assert_eq!(
+            others.ask("SET c 1"),
+            "+OK\r\n",
+            "it is nobody else's trouble"
+        );
+        assert_eq!(node.received("SET k new"), 0, "{other_way}");
+        node.behave(Manner::Good);
+        assert_eq!(bystander.reply().unwrap(), "+OK\r\n");
+        assert_eq!(client.reply().unwrap(), "+OK\r\n", "{other_way}");
+        assert_eq!(node.received("SET k new"), 1);
+        proxy.stop().unwrap();
+    }
+}
+
+#[test]
+fn a_read_is_not_repeated_behind_a_write_that_its_client_sent_after_it() {
+    let (node, other) = (FakeNode::start(), FakeNode::start());
+    let config = ProxyConfig {
+        threads: 1,
+        ..settings()
+    };
+    let proxy = start(config, &[&node, &other]);
+    let [k, l, m] = [1, 2, 3].map(|number| key_of(0, 2, number));
+    let value = |key: &str| format!("${}\r\n{key}\r\n", key.len());
+    let (get_k, get_l, get_m) = (format!("GET {k}"), format!("GET {l}"), format!("GET {m}"));
+    let (read_two, write) = (format!("MGET {k} {l}"), format!("SET {k} 1"));
+    let mut writer = Client::connect(proxy.client_address());
+    let mut reader = Client::connect(proxy.client_address());
+    assert_eq!(reader.ask(&get_m), value(&m));
+    node.behave(Manner::Mute);
+    writer.send(&[&get_k, &read_two, &get_m, &write, &get_l]);
+    eventually("they arrive", || node.received(&get_l) == 1);
+    reader.send(&[&get_k]);
+    eventually("so does another's", || node.received(&get_k) == 2);
+    node.behave(Manner::Good);
+    node.cut_connections();
+    for _ in 0..2 {
+        let reply = writer.reply().unwrap();
+        assert!(reply.starts_with("-CLUSTERDOWN shard s0 "), "{reply}");
+    }
+    assert_eq!(writer.reply().unwrap(), value(&m), "nobody wrote it");
+    assert!(writer.reply().unwrap().starts_with("-UNKNOWN shard s0 "));
+    assert_eq!(writer.reply().unwrap(), value(&l), "behind the write");
+    assert_eq!(reader.reply().unwrap(), value(&k), "another's");
+    assert_eq!(node.received(&write), 1);
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn who_waits_for_a_late_write_is_told_so_at_the_deadline() {
+    let (stuck, well) = (FakeNode::start(), FakeNode::start());
+    let config = ProxyConfig {
+        threads: 1,
+        request_deadline: Duration::from_millis(300),
+        ..settings()
+    };
+    let proxy = start(config, &[&stuck, &well]);
+    let (there, elsewhere) = (key_of(0, 2, 1), key_of(1, 2, 1));
+    let mut client = Client::connect(proxy.client_address());
+    assert_eq!(client.ask(&format!("SET {there} 1")), "+OK\r\n");
+    stuck.behave(Manner::Mute);
+    client.send(&[&format!("SET {there} old")]);
+    assert!(client.reply().unwrap().starts_with("-UNKNOWN shard s0 "));
+    stuck.kill();
+    client.ask("HELLO 3");
+    assert_eq!(client.ask(&format!("SET {elsewhere} 1")), "+OK\r\n");
+    let refused = client.ask(&format!("SET {there} new"));
+    assert!(refused.starts_with("-CLUSTERDOWN shard s0 "), "{refused}");
+    stuck.behave(Manner::Good);
+    stuck.come_back();
+    eventually("it serves again", || {
+        client.ask(&format!("SET {there} newer")) == "+OK\r\n"
+    });
+    assert_eq!(stuck.received(&format!("SET {there} new")), 0);
+    proxy.stop().unwrap();
+}
+
+#[test]
 fn a_connection_that_is_given_up_is_cut_by_its_name_before_the_next_is_used() {
     let node = FakeNode::start();
     let config = ProxyConfig {

@@ -101,13 +101,18 @@ impl FakeNode {
     /// Closes every connection and listens no more.
     pub(crate) fn kill(&self) {
         self.inner.is_up.store(false, Ordering::SeqCst);
-        for connection in self.inner.connections.lock().unwrap().drain(..) {
-            connection.shutdown(Shutdown::Both).ok();
-        }
+        self.cut_connections();
         // The listening thread gives the port back.
         super::eventually("the port is free", || {
             TcpListener::bind(("127.0.0.1", self.port())).is_ok()
         });
+    }
+
+    /// Closes every connection, and takes new ones.
+    pub(crate) fn cut_connections(&self) {
+        for connection in self.inner.connections.lock().unwrap().drain(..) {
+            connection.shutdown(Shutdown::Both).ok();
+        }
     }
 
     pub(crate) fn come_back(&self) {
@@ -143,9 +148,7 @@ impl FakeNode {
 impl Drop for FakeNode {
     fn drop(&mut self) {
         self.inner.is_up.store(false, Ordering::SeqCst);
-        for connection in self.inner.connections.lock().unwrap().drain(..) {
-            connection.shutdown(Shutdown::Both).ok();
-        }
+        self.cut_connections();
     }
 }
 

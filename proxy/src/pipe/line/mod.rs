@@ -405,21 +405,21 @@ impl Line {
         taken
     }
 
-    /// Whoever waits for a parcel that `is_late` is `told` (with whether some of it was sent): what was not sent never will be, and nobody waits for the rest.
+    /// Whoever waits for a parcel that `is_late` is `told` (with whether some of it was sent): what was not sent never will be, and the replies to the rest go
+    /// where `told` says.
     pub(crate) fn give_up(
         &mut self,
         buffers: &mut Buffers,
         is_late: impl Fn(&Parcel) -> bool,
-        mut told: impl FnMut(Parcel, bool),
+        mut told: impl FnMut(Parcel, bool) -> Target,
     ) {
-        let is_late = |parcel: &Parcel| parcel.target != Target::Nobody && is_late(parcel);
+        let is_late = |parcel: &Parcel| parcel.target.is_waiting() && is_late(parcel);
         if !self.parcels.iter().any(is_late) {
             return;
         }
         let unsent = self.take_unsent();
         for parcel in self.parcels.iter_mut().filter(|parcel| is_late(parcel)) {
-            told(*parcel, true);
-            parcel.target = Target::Nobody;
+            parcel.target = told(*parcel, true);
         }
         for recovered in unsent {
             if is_late(&recovered.parcel) {

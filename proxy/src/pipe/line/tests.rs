@@ -269,6 +269,7 @@ fn whoever_is_late_is_told_and_what_was_not_sent_of_it_never_will_be() {
         .line
         .give_up(&mut model.buffers, is_late, |parcel, sent| {
             told.push((parcel.count, sent));
+            Target::Nobody
         });
     assert_eq!(told, [(1, true), (1, false), (1, false)]);
     model
