@@ -15,6 +15,7 @@ mod key_by_key;
 mod keys;
 mod lists;
 mod long_double;
+mod piecewise;
 mod scan_options;
 mod server;
 mod sets;
@@ -25,6 +26,7 @@ pub(crate) mod testing;
 
 pub(crate) use bits::Combination;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
+pub(crate) use piecewise::{Piecewise, Progress};
 
 use crate::client::{Identity, Session};
 use crate::node_state::NodeState;
@@ -53,6 +55,8 @@ pub struct Call<'a> {
     pub reply: ReplyWriter<'a>,
     /// Unix time in milliseconds, the same for a whole batch.
     pub now_ms: u64,
+    /// The command has been found to be long: it is to say how it goes on, and show nothing yet but the head of its reply.
+    pub is_piecewise: bool,
 }
 
 impl<'a> Call<'a> {
@@ -82,8 +86,8 @@ impl<'a> Call<'a> {
 }
 
 /// What is to come after the command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Action {
+#[derive(Debug, Default)]
+pub(crate) enum Action {
     /// Nothing: the reply is there.
     #[default]
     Continue,
@@ -93,6 +97,8 @@ pub enum Action {
     Close,
     /// The reply comes from the shell, when it has done this; the client's next command waits for it.
     Errand(Errand),
+    /// The reply is long, and comes piece by piece: asked for in one turn, nothing has been done ([`Call::is_piecewise`]).
+    Piecewise(Box<dyn Piecewise>),
 }
 
 /// What only the shell can do, in whose `carry_out` each has its one place.
@@ -122,7 +128,7 @@ impl Errand {
 }
 
 /// Runs one command. `Err` becomes the reply; nothing was changed then.
-pub type Handler = fn(&mut Call<'_>) -> Result<Action, ErrorReply>;
+pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Action, ErrorReply>;
 
 /// Finds the handler of a command of one group; `None` when it is of another group, or not served.
 type Group = fn(CommandId) -> Option<Handler>;
@@ -156,7 +162,7 @@ fn help(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// Row of the command table → handler, looked up once per command.
 #[derive(Debug)]
-pub struct HandlerTable {
+pub(crate) struct HandlerTable {
     by_id: Vec<Option<Handler>>,
 }
 
@@ -169,7 +175,7 @@ impl Default for HandlerTable {
 impl HandlerTable {
     /// The handlers of this node.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             by_id: CommandId::ALL.iter().map(|id| handler(*id)).collect(),
         }
@@ -178,7 +184,7 @@ impl HandlerTable {
     /// The handler of `id`.
     #[must_use]
     #[inline]
-    pub fn get(&self, id: CommandId) -> Option<Handler> {
+    pub(crate) fn get(&self, id: CommandId) -> Option<Handler> {
         self.by_id[id as usize]
     }
 }

@@ -113,6 +113,14 @@ impl Executor {
             write_error(turn, &error, start, out);
             Action::Continue
         });
+        if matches!(action, Action::Piecewise(_)) {
+            out.truncate(start);
+            // One at a time: others that are long wait for the end of the one that is at work.
+            return Stop::NotYet(match turn.node.hold {
+                Some(_) => Wait::Keys,
+                None => Wait::OthersTurns,
+            });
+        }
         let large = alone || out.len() - start > timing::LARGE_BYTES;
         let mut is_long = false;
         if let Some(took_ns) = self.timing.after(spec.id, large, turn.node) {
@@ -131,6 +139,7 @@ impl Executor {
                 errand,
                 is_heard: true,
             },
+            Action::Piecewise(_) => Stop::NotYet(Wait::OthersTurns),
         }
     }
 
@@ -154,6 +163,7 @@ impl Executor {
             node: turn.node,
             reply: ReplyWriter::new(out, protocol),
             now_ms: turn.now_ms,
+            is_piecewise: false,
         };
         handler(&mut call)
     }

@@ -269,6 +269,7 @@ mod tests {
             session: &mut node.session,
             node: &mut node.node,
             now_ms: node.now_ms,
+            is_piecewise: false,
         };
         let (mut work, mut before) = (None, 0);
         while !Combination::go_on(&mut work, &mut call).expect("strings") {

@@ -3,12 +3,10 @@
 
 use super::hash;
 use crate::commands::arguments::{check_reply, reply_count, reply_optional, reply_string};
+use crate::commands::piecewise::{PIECE_BYTES, PIECE_ELEMENTS, Piecewise, Progress, show};
 use crate::commands::{Action, Call};
 use crate::store::{HashRef, Position, StringRef};
-use shared::resp::{ErrorReply, ReplyWriter};
-
-/// Fields shown between two looks at how long the reply has become.
-const SHOWN_AT_ONCE: usize = 128;
+use shared::resp::ErrorReply;
 
 /// HGET key field
 pub(super) fn hget(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
@@ -21,19 +19,42 @@ pub(super) fn hget(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// HMGET key field …
 pub(super) fn hmget(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (db, key) = (call.db(), call.key(1));
-    let most = call.node.settings.hot.output_limit.most_bytes();
-    let hash = hash(call.store.get(db, key))?;
-    call.reply.array(call.args.len() - 2);
-    for field in call.args.iter_from(2) {
-        let value = hash.and_then(|hash| hash.get(field));
-        reply_optional(&mut call.reply, value);
-        // A short request may name a long value a thousand times.
-        if call.reply.position() > most {
-            return Err(ErrorReply::ReplyTooLong);
+    show(call, |call| {
+        let (db, key) = (call.db(), call.key(1));
+        let exists = hash(call.store.get(db, key))?.is_some();
+        call.reply.array(call.args.len() - 2);
+        Ok(Chosen { next: 2, exists })
+    })
+}
+
+/// Values of fields that are named.
+#[derive(Debug)]
+struct Chosen {
+    /// The argument that is next.
+    next: usize,
+    exists: bool,
+}
+
+impl Piecewise for Chosen {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key) = (call.db(), call.key(1));
+        let hash = hash(call.store.look(db, key))?;
+        if hash.is_some() != self.exists {
+            return Ok(Progress::Anew);
         }
+        let start = call.reply.position();
+        while self.next < call.args.len() {
+            let value = hash.and_then(|hash| hash.get(call.args.at(self.next)));
+            reply_optional(&mut call.reply, value);
+            self.next += 1;
+            // A short request may name a long value a thousand times.
+            if call.reply.position() - start > PIECE_BYTES {
+                check_reply(call)?;
+                return Ok(Progress::More);
+            }
+        }
+        Ok(Progress::Over)
     }
-    Ok(Action::Continue)
 }
 
 /// HLEN key
@@ -63,48 +84,73 @@ pub(super) fn hstrlen(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     Ok(Action::Continue)
 }
 
+/// What is shown of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Both,
+    Field,
+    Value,
+}
+
 /// HGETALL key
 pub(super) fn hgetall(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    reply_all(call, ReplyWriter::map, |reply, field, value| {
-        reply_string(reply, field);
-        reply_string(reply, value);
-    })
+    show(call, |call| All::begin(call, Part::Both))
 }
 
 /// HKEYS key
 pub(super) fn hkeys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    reply_all(call, ReplyWriter::array, |reply, field, _| {
-        reply_string(reply, field);
-    })
+    show(call, |call| All::begin(call, Part::Field))
 }
 
 /// HVALS key
 pub(super) fn hvals(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    reply_all(call, ReplyWriter::array, |reply, _, value| {
-        reply_string(reply, value);
-    })
+    show(call, |call| All::begin(call, Part::Value))
 }
 
-fn reply_all<'a>(
-    call: &mut Call<'a>,
-    head: fn(&mut ReplyWriter<'a>, usize),
-    show: fn(&mut ReplyWriter<'_>, StringRef<'_>, StringRef<'_>),
-) -> Result<Action, ErrorReply> {
-    let (db, key) = (call.db(), call.key(1));
-    let fields = hash(call.store.get(db, key))?.map_or(0, HashRef::fields);
-    head(
-        &mut call.reply,
-        usize::try_from(fields).unwrap_or(usize::MAX),
-    );
-    let mut next = (fields > 0).then(Position::default);
-    while let Some(from) = next {
-        let Some(hash) = hash(call.store.look(db, key))? else {
-            break;
+/// All fields of the hash at the first key.
+#[derive(Debug)]
+struct All {
+    part: Part,
+    next: Option<Position>,
+}
+
+impl All {
+    fn begin(call: &mut Call<'_>, part: Part) -> Result<Self, ErrorReply> {
+        let (db, key) = (call.db(), call.key(1));
+        let fields = hash(call.store.get(db, key))?.map_or(0, HashRef::fields);
+        let count = usize::try_from(fields).unwrap_or(usize::MAX);
+        match part {
+            Part::Both => call.reply.map(count),
+            Part::Field | Part::Value => call.reply.array(count),
+        }
+        let next = (fields > 0).then(Position::default);
+        Ok(Self { part, next })
+    }
+}
+
+impl Piecewise for All {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let Some(from) = self.next else {
+            return Ok(Progress::Over);
         };
-        next = hash.walk(from, SHOWN_AT_ONCE, |field, value| {
-            show(&mut call.reply, field, value);
+        let (db, key) = (call.db(), call.key(1));
+        let Some(hash) = hash(call.store.look(db, key))? else {
+            return Ok(Progress::Anew);
+        };
+        let reply = &mut call.reply;
+        let part = self.part;
+        self.next = hash.walk(from, PIECE_ELEMENTS, |field, value| {
+            if part != Part::Value {
+                reply_string(reply, field);
+            }
+            if part != Part::Field {
+                reply_string(reply, value);
+            }
         });
         check_reply(call)?;
+        Ok(match self.next {
+            Some(_) => Progress::More,
+            None => Progress::Over,
+        })
     }
-    Ok(Action::Continue)
 }

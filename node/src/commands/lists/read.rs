@@ -3,6 +3,7 @@
 
 use crate::commands::arguments::{integer, places, reply_count_64, reply_optional};
 use crate::commands::bounded::BoundedReply;
+use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
 use crate::commands::{Action, Call};
 use crate::store::ListRef;
 use shared::resp::ErrorReply;
@@ -18,19 +19,45 @@ pub(super) fn llen(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// LRANGE key start stop
 pub(super) fn lrange(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (start, stop) = (integer(call.args.at(2))?, integer(call.args.at(3))?);
-    let (db, key) = (call.db(), call.key(1));
-    let most = call.node.settings.hot.output_limit.most_bytes();
-    let list = ListRef::there(call.store.get(db, key))?;
-    let range = list.and_then(|list| Some((list, places(start, stop, list.len())?)));
-    let Some((list, (first, count))) = range else {
-        call.reply.array(0);
-        return Ok(Action::Continue);
-    };
-    let mut reply = BoundedReply::new(&mut call.reply, most);
-    reply.array(count);
-    list.walk(first, count, |element| reply.string(element));
-    reply.finish()?;
-    Ok(Action::Continue)
+    show(call, |call| {
+        let (db, key) = (call.db(), call.key(1));
+        let list = ListRef::there(call.store.get(db, key))?;
+        let range = list.and_then(|list| places(start, stop, list.len()));
+        let (next, left) = range.unwrap_or((0, 0));
+        call.reply
+            .array(usize::try_from(left).unwrap_or(usize::MAX));
+        Ok(Elements { next, left })
+    })
+}
+
+/// Elements of the list at the first key.
+#[derive(Debug)]
+struct Elements {
+    next: u64,
+    left: u64,
+}
+
+impl Piecewise for Elements {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        if self.left == 0 {
+            return Ok(Progress::Over);
+        }
+        let (db, key) = (call.db(), call.key(1));
+        let Some(list) = ListRef::there(call.store.look(db, key))? else {
+            return Ok(Progress::Anew);
+        };
+        let piece = self.left.min(PIECE_ELEMENTS as u64);
+        let most = call.node.settings.hot.output_limit.most_bytes();
+        let mut reply = BoundedReply::new(&mut call.reply, most);
+        list.walk(self.next, piece, |element| reply.string(element));
+        reply.finish()?;
+        self.next += piece;
+        self.left -= piece;
+        Ok(match self.left {
+            0 => Progress::Over,
+            _ => Progress::More,
+        })
+    }
 }
 
 /// LINDEX key index

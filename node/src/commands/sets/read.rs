@@ -3,13 +3,11 @@
 
 use super::set;
 use crate::commands::arguments::{bytes_of, check_reply, reply_string};
+use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
 use crate::commands::scan_options::{ScanOptions, reply_scan};
 use crate::commands::{Action, Call};
 use crate::store::{Position, SetRef};
 use shared::resp::{ErrorReply, parse_cursor};
-
-/// Members shown between two looks at how long the reply has become.
-const SHOWN_AT_ONCE: usize = 128;
 
 /// SCARD key
 pub(super) fn scard(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
@@ -43,28 +41,47 @@ pub(super) fn smismember(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// SMEMBERS key
 pub(super) fn smembers(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (db, key) = (call.db(), call.key(1));
-    let members = set(call.store.get(db, key))?.map_or(0, SetRef::members);
-    call.reply
-        .set(usize::try_from(members).unwrap_or(usize::MAX));
-    reply_members(call)?;
-    Ok(Action::Continue)
+    show(call, |call| {
+        let (db, key) = (call.db(), call.key(1));
+        let members = set(call.store.get(db, key))?.map_or(0, SetRef::members);
+        call.reply
+            .set(usize::try_from(members).unwrap_or(usize::MAX));
+        let next = (members > 0).then(Position::default);
+        Ok(All { next })
+    })
 }
 
-/// All members of the set at the first key, without a head.
+/// All members of the set at the first key, without a head, in one go.
 pub(super) fn reply_members(call: &mut Call<'_>) -> Result<(), ErrorReply> {
-    let (db, key) = (call.db(), call.key(1));
-    let mut next = Some(Position::default());
-    while let Some(from) = next {
-        let Some(set) = set(call.store.look(db, key))? else {
-            break;
-        };
-        next = set.walk(from, SHOWN_AT_ONCE, |member| {
-            reply_string(&mut call.reply, member);
-        });
-        check_reply(call)?;
-    }
+    let next = Some(Position::default());
+    let mut all = All { next };
+    while all.go_on(call)? == Progress::More {}
     Ok(())
+}
+
+/// The same, a piece at a time.
+#[derive(Debug)]
+struct All {
+    next: Option<Position>,
+}
+
+impl Piecewise for All {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let Some(from) = self.next else {
+            return Ok(Progress::Over);
+        };
+        let (db, key) = (call.db(), call.key(1));
+        let Some(set) = set(call.store.look(db, key))? else {
+            return Ok(Progress::Anew);
+        };
+        let reply = &mut call.reply;
+        self.next = set.walk(from, PIECE_ELEMENTS, |member| reply_string(reply, member));
+        check_reply(call)?;
+        Ok(match self.next {
+            Some(_) => Progress::More,
+            None => Progress::Over,
+        })
+    }
 }
 
 /// SSCAN key cursor \[MATCH pattern\] \[COUNT count\]

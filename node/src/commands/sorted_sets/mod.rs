@@ -92,17 +92,24 @@ struct MembersReply<'a, 'b> {
 impl<'a, 'b> MembersReply<'a, 'b> {
     /// Begins with the head for `count` members.
     fn begin(reply: &'a mut ReplyWriter<'b>, most: usize, telling: Telling, count: u64) -> Self {
+        let mut begun = Self::go_on(reply, most, telling);
+        let is_flat = begun.has_scores && !begun.has_pairs;
+        begun
+            .reply
+            .array(count.saturating_mul(1 + u64::from(is_flat)));
+        begun
+    }
+
+    /// Goes on behind a head and some members.
+    fn go_on(reply: &'a mut ReplyWriter<'b>, most: usize, telling: Telling) -> Self {
         let has_scores = telling != Telling::Members;
         let has_pairs = match telling {
             Telling::Members | Telling::Flat => false,
             Telling::WithScores => reply.protocol() == Protocol::Resp3,
             Telling::Pairs => true,
         };
-        let mut reply = BoundedReply::new(reply, most);
-        let is_flat = has_scores && !has_pairs;
-        reply.array(count.saturating_mul(1 + u64::from(is_flat)));
         Self {
-            reply,
+            reply: BoundedReply::new(reply, most),
             has_scores,
             has_pairs,
         }

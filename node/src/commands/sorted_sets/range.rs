@@ -4,6 +4,7 @@
 use super::border::Borders;
 use super::{MembersReply, Telling};
 use crate::commands::arguments::{integer, is_word, places, reply_count_64};
+use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
 use crate::commands::{Action, Call};
 use crate::store::{MemberList, SortedSetEdit, SortedSetRef, StringRef};
 use shared::resp::{Args, ErrorReply};
@@ -94,20 +95,71 @@ fn known(axis: Axis, direction: Direction) -> Form {
 
 fn reply_range(call: &mut Call<'_>, form: Form) -> Result<Action, ErrorReply> {
     let range = Range::parse(call.args, form, true)?;
-    let (db, key) = (call.db(), call.key(1));
-    let most = call.node.settings.hot.output_limit.most_bytes();
-    let Some(set) = SortedSetRef::there(call.store.get(db, key))? else {
-        call.reply.array(0);
-        return Ok(Action::Continue);
-    };
-    let (from, count) = range.ranks(set);
-    let telling = Telling::of(range.with_scores);
-    let mut reply = MembersReply::begin(&mut call.reply, most, telling, count);
-    range.walk(set, from, count, |member, score| {
-        reply.member(member, score);
-    });
-    reply.reply.finish()?;
-    Ok(Action::Continue)
+    show(call, |call| {
+        let (db, key) = (call.db(), call.key(1));
+        let most = call.node.settings.hot.output_limit.most_bytes();
+        let set = SortedSetRef::there(call.store.get(db, key))?;
+        let (next, left) = set.map_or((0, 0), |set| range.ranks(set));
+        let telling = Telling::of(range.with_scores);
+        MembersReply::begin(&mut call.reply, most, telling, left);
+        Ok(Shown {
+            direction: range.direction,
+            telling,
+            next,
+            left,
+        })
+    })
+}
+
+/// Members of the set at the first key, rank by rank.
+#[derive(Debug)]
+struct Shown {
+    direction: Direction,
+    telling: Telling,
+    next: u64,
+    left: u64,
+}
+
+impl Piecewise for Shown {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        if self.left == 0 {
+            return Ok(Progress::Over);
+        }
+        let (db, key) = (call.db(), call.key(1));
+        let Some(set) = SortedSetRef::there(call.store.look(db, key))? else {
+            return Ok(Progress::Anew);
+        };
+        let piece = self.left.min(PIECE_ELEMENTS as u64);
+        let most = call.node.settings.hot.output_limit.most_bytes();
+        let mut reply = MembersReply::go_on(&mut call.reply, most, self.telling);
+        walk(self.direction, set, self.next, piece, |member, score| {
+            reply.member(member, score);
+        });
+        reply.reply.finish()?;
+        self.left -= piece;
+        self.next = match self.direction {
+            Direction::Up => self.next + piece,
+            // Behind the last one there is no next.
+            Direction::Down => self.next.saturating_sub(piece),
+        };
+        Ok(match self.left {
+            0 => Progress::Over,
+            _ => Progress::More,
+        })
+    }
+}
+
+fn walk<'b>(
+    direction: Direction,
+    set: SortedSetRef<'b>,
+    from: u64,
+    count: u64,
+    show: impl FnMut(StringRef<'b>, f64),
+) {
+    match direction {
+        Direction::Up => set.walk(from, count, show),
+        Direction::Down => set.walk_back(from, count, show),
+    }
 }
 
 /// ZRANGESTORE destination source start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count]
@@ -118,7 +170,9 @@ pub(super) fn zrangestore(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let mut found = MemberList::default();
     if let Some(set) = SortedSetRef::there(call.store.get(db, source))? {
         let (from, count) = range.ranks(set);
-        range.walk(set, from, count, |member, score| found.push(member, score));
+        walk(range.direction, set, from, count, |member, score| {
+            found.push(member, score);
+        });
     }
     let limits = call.node.settings.hot.small.sorted_set;
     let stored = SortedSetEdit::put(call.store.slot(db, destination), &found, limits)?;
@@ -200,19 +254,6 @@ impl<'a> Range<'a> {
             Direction::Down => first + left - 1,
         };
         (from, left.min(limit))
-    }
-
-    fn walk<'b>(
-        &self,
-        set: SortedSetRef<'b>,
-        from: u64,
-        count: u64,
-        show: impl FnMut(StringRef<'b>, f64),
-    ) {
-        match self.direction {
-            Direction::Up => set.walk(from, count, show),
-            Direction::Down => set.walk_back(from, count, show),
-        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Commands of many strings at once: MGET, MSET, MSETNX.
 //! Pure.
 
-use crate::commands::arguments::{reply_optional, string};
-use crate::commands::key_by_key::{KeyByKey, at_once};
+use crate::commands::arguments::{check_reply, reply_optional, string};
+use crate::commands::key_by_key::{FIRST_KEY, KeyByKey, at_once};
+use crate::commands::piecewise::{PIECE_BYTES, Piecewise, Progress, show};
 use crate::commands::{Action, Call};
 use crate::store::{ExpiryChange, StringEdit};
 use shared::resp::ErrorReply;
@@ -11,7 +12,7 @@ use std::ops::Range;
 /// MGET key …: keys of other types count as absent.
 pub(super) static MGET: KeyByKey = KeyByKey {
     begin: |call| {
-        call.reply.array(call.args.len() - 1);
+        begin_values(call);
         Ok(())
     },
     unless: None,
@@ -36,7 +37,33 @@ pub(super) static MSETNX: KeyByKey = KeyByKey {
 };
 
 pub(super) fn mget(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    at_once(call, &MGET)
+    show(call, |call| {
+        begin_values(call);
+        Ok(Values { next: FIRST_KEY })
+    })
+}
+
+fn begin_values(call: &mut Call<'_>) {
+    call.reply.array(call.args.len() - FIRST_KEY);
+}
+
+/// Values of few enough keys to be looked up in one turn, if they are not long.
+#[derive(Debug)]
+struct Values {
+    /// The argument that is next.
+    next: usize,
+}
+
+impl Piecewise for Values {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (from, to) = (self.next, call.args.len());
+        self.next = reply_some(call, from..to, PIECE_BYTES)?;
+        Ok(if self.next < to {
+            Progress::More
+        } else {
+            Progress::Over
+        })
+    }
 }
 
 pub(super) fn mset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
@@ -48,19 +75,30 @@ pub(super) fn msetnx(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 }
 
 fn reply_each(call: &mut Call<'_>, keys: Range<usize>) -> Result<usize, ErrorReply> {
-    let db = call.db();
-    let most = call.node.settings.hot.output_limit.most_bytes();
     let count = keys.len();
+    let mut rest = keys;
+    while !rest.is_empty() {
+        rest.start = reply_some(call, rest.clone(), PIECE_BYTES)?;
+    }
+    Ok(count)
+}
+
+/// Shows values until they are so many bytes; where to go on.
+fn reply_some(call: &mut Call<'_>, keys: Range<usize>, bytes: usize) -> Result<usize, ErrorReply> {
+    let db = call.db();
+    let end = keys.end;
+    let start = call.reply.position();
     for index in keys {
         let key = call.key(index);
         let value = string(call.store.get(db, key)).unwrap_or(None);
         reply_optional(&mut call.reply, value);
         // A short request may name a long value a thousand times.
-        if call.reply.position() > most {
-            return Err(ErrorReply::ReplyTooLong);
+        if call.reply.position() - start > bytes {
+            check_reply(call)?;
+            return Ok(index + 1);
         }
     }
-    Ok(count)
+    Ok(end)
 }
 
 fn expect_pairs(call: &mut Call<'_>) -> Result<(), ErrorReply> {

@@ -2,11 +2,11 @@
 //! Pure. Never: waits. Invariant: from [`LongCommand::begin`] to its end its keys are held; what it changes is one unit of the effects.
 
 use super::{Strides, stride_from};
-use crate::commands::{Call, Combination, FIRST_KEY};
+use crate::commands::{Action, Call, Combination, FIRST_KEY, Handler, Piecewise, Progress};
 use crate::execute::perform::{watch_slowness, write_error};
 use crate::execute::{Executor, Turn};
 use crate::node_state::Hold;
-use shared::command::{self, CommandFlags, CommandSpec};
+use shared::command::{self, CommandFlags, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 
 /// How long a command goes on before others have their turn, ns.
@@ -31,6 +31,8 @@ enum Work {
     Keys(Strides),
     /// Bytes of strings that are combined; nothing before the first step.
     Bytes(Option<Combination>),
+    /// A long reply; nothing before the first step.
+    Reply(Option<Box<dyn Piecewise>>),
 }
 
 /// How far a [`LongCommand`] has come.
@@ -59,7 +61,8 @@ impl Executor {
         turn.session.last_command = Some(spec);
         let work = match Strides::of(spec, args) {
             Some(strides) => Work::Keys(strides),
-            None => Work::Bytes(None),
+            None if spec.id == CommandId::Bitop => Work::Bytes(None),
+            None => Work::Reply(None),
         };
         LongCommand {
             spec,
@@ -106,7 +109,7 @@ impl Executor {
     }
 
     /// A small part of the work; whether it was the last.
-    fn step(
+    pub(super) fn step(
         &mut self,
         turn: &mut Turn<'_>,
         long: &mut LongCommand,
@@ -116,25 +119,56 @@ impl Executor {
             long.marked = mark(turn, long.spec, long.marked, args);
             return Ok(false);
         }
+        if let Work::Keys(strides) = &mut long.work {
+            self.stride(turn, strides, args, &mut long.reply)?;
+            return Ok(strides.is_over());
+        }
+        let mut call = Call {
+            spec: long.spec,
+            args,
+            hashes: &[],
+            store: turn.store,
+            reply: ReplyWriter::new(&mut long.reply, turn.session.protocol),
+            identity: turn.identity,
+            session: turn.session,
+            node: turn.node,
+            now_ms: turn.now_ms,
+            is_piecewise: true,
+        };
         match &mut long.work {
-            Work::Keys(strides) => {
-                self.stride(turn, strides, args, &mut long.reply)?;
-                Ok(strides.is_over())
+            Work::Keys(_) => Ok(true),
+            Work::Bytes(combination) => Combination::go_on(combination, &mut call),
+            Work::Reply(reply) => {
+                let handler = self.handlers.get(long.spec.id);
+                show_piece(reply, &mut call, handler.expect("it has run before"))
             }
-            Work::Bytes(combination) => {
-                let mut call = Call {
-                    spec: long.spec,
-                    args,
-                    hashes: &[],
-                    store: turn.store,
-                    reply: ReplyWriter::new(&mut long.reply, turn.session.protocol),
-                    identity: turn.identity,
-                    session: turn.session,
-                    node: turn.node,
-                    now_ms: turn.now_ms,
-                };
-                Combination::go_on(combination, &mut call)
+        }
+    }
+}
+
+/// Shows the next piece of a long reply; whether it was the last.
+fn show_piece(
+    reply: &mut Option<Box<dyn Piecewise>>,
+    call: &mut Call<'_>,
+    handler: Handler,
+) -> Result<bool, ErrorReply> {
+    let Some(work) = reply else {
+        return Ok(match handler(call)? {
+            Action::Piecewise(work) => {
+                *reply = Some(work);
+                false
             }
+            // There is nothing to show any more.
+            _ => true,
+        });
+    };
+    match work.go_on(call)? {
+        Progress::More => Ok(false),
+        Progress::Over => Ok(true),
+        Progress::Anew => {
+            call.reply.truncate(0);
+            *reply = None;
+            Ok(false)
         }
     }
 }

@@ -137,6 +137,7 @@ impl Executor {
             session: turn.session,
             node: turn.node,
             now_ms: turn.now_ms,
+            is_piecewise: false,
         };
         if strides.stage == Stage::Beginning {
             (plan.begin)(&mut call)?;

@@ -232,3 +232,109 @@ fn others_are_served_meanwhile_and_kept_from_its_keys() {
     });
     assert!(!is_held(&mut node, "SET key:0 x"));
 }
+
+/// A node with long collections at `hash`, `set`, `list` and `zset`, and 40 long strings at `long:` …
+fn node_with_much() -> TestNode {
+    let mut node = TestNode::new();
+    let name = |number: usize| format!("{number:0>90}");
+    for part in 0..50 {
+        let numbers = || part * 100..(part + 1) * 100;
+        let names = |command: &str, key: &str, step: fn(usize, String) -> Vec<String>| {
+            let mut words = vec![command.to_owned(), key.to_owned()];
+            words.extend(numbers().flat_map(|number| step(number, name(number))));
+            words
+        };
+        node.run(&names("HSET", "hash", |_, name| vec![name.clone(), name]));
+        node.run(&names("SADD", "set", |_, name| vec![name]));
+        node.run(&names("RPUSH", "list", |_, name| vec![name]));
+        node.run(&names("ZADD", "zset", |number, name| {
+            vec![number.to_string(), name]
+        }));
+    }
+    for number in 0..40 {
+        node.run(&[
+            "SET".to_owned(),
+            format!("long:{number}"),
+            "v".repeat(20_000),
+        ]);
+    }
+    node
+}
+
+/// Commands with long replies, and how many words each has.
+fn long_replies() -> Vec<(String, usize)> {
+    let keys: Vec<String> = (0..41).map(|number| format!("long:{number}")).collect();
+    [
+        ("HGETALL hash".to_owned(), 10_000),
+        ("HKEYS hash".to_owned(), 5_000),
+        ("HVALS hash".to_owned(), 5_000),
+        ("SMEMBERS set".to_owned(), 5_000),
+        ("LRANGE list 1 -2".to_owned(), 4_998),
+        ("ZRANGE zset 0 -1 WITHSCORES".to_owned(), 10_000),
+        ("ZREVRANGE zset 1 -1".to_owned(), 4_999),
+        (format!("MGET {}", keys.join(" ")), 41),
+    ]
+    .into()
+}
+
+#[test]
+fn a_long_reply_comes_in_pieces_and_is_whole() {
+    let mut node = node_with_much();
+    for (line, count) in long_replies() {
+        let reply = node.send(&line);
+        assert!(reply.len() > 400_000, "{line}: {}", reply.len());
+        assert!(reply.starts_with(&format!("*{count}\r\n")), "{line}");
+        let mut scanner = shared::resp::ReplyScanner::default();
+        let end = scanner.scan(reply.as_bytes()).expect("a reply");
+        assert_eq!(end, Some(reply.len()), "{line}");
+    }
+    let forth = node.send("ZRANGE zset 0 -1");
+    let mut lines: Vec<&str> = forth.split("\r\n").skip(2).step_by(2).collect();
+    lines.reverse();
+    let back = node.send("ZREVRANGE zset 0 -1");
+    let in_order: Vec<&str> = back.split("\r\n").skip(2).step_by(2).collect();
+    assert_eq!(in_order, lines);
+}
+
+#[test]
+fn a_long_reply_is_that_of_one_moment() {
+    for (line, _) in long_replies() {
+        let mut node = node_with_much();
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut bytes = Vec::new();
+        encode_request(&mut bytes, &words);
+        let mut batch = RequestBatch::default();
+        let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);
+        scanner.scan(&mut bytes, &mut batch, 1).expect("a request");
+        let args = batch.args(&bytes, &batch.requests()[0]);
+        let mut turn = Turn {
+            store: &mut node.store,
+            node: &mut node.node,
+            identity: &node.identity,
+            session: &mut node.session,
+            now_ms: node.now_ms,
+        };
+        let mut long = node.executor.begin(&mut turn, args);
+        for _ in 0..10 {
+            let over = node.executor.step(&mut turn, &mut long, args);
+            assert_eq!(over, Ok(false), "{line}");
+        }
+        // It is evicted meanwhile; nobody else may touch it.
+        let bytes = words[1].as_bytes();
+        let hash = turn.store.hash(bytes);
+        let key = crate::store::Key { bytes, hash };
+        assert!(turn.store.remove(turn.session.db, key), "{line}");
+        let reply = loop {
+            match node.executor.go_on(&mut turn, long, args) {
+                LongEnd::NotYet(rest) => long = rest,
+                LongEnd::Over(reply) => break reply,
+            }
+        };
+        if line.starts_with("MGET") {
+            // Strings were looked up one after the other, each at its moment.
+            assert!(reply.starts_with(b"*41\r\n$20000\r\n"));
+        } else {
+            assert_eq!(reply, b"*0\r\n", "{line}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Commands whose reply may be very long: shown a piece at a time. A short reply is there in one turn; with a long one other clients' commands run between the
+//! pieces, and the keys are held meanwhile, so that it is the reply of one moment.
+//! Pure. Never: decides when others have their turns ([`crate::execute`] does).
+
+use super::{Action, Call};
+use shared::resp::ErrorReply;
+use std::fmt::Debug;
+
+/// Elements shown between two looks at how long the reply has become, and at the time.
+pub(super) const PIECE_ELEMENTS: usize = 128;
+
+/// Bytes after which a piece ends where elements may be long.
+pub(super) const PIECE_BYTES: usize = 64 * 1024;
+
+/// Longest reply that is shown in one turn, bytes: below, copying it takes a tenth of a millisecond.
+const UNDIVIDED_BYTES: usize = 256 * 1024;
+
+/// How far a command has come with a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// There is more to show.
+    More,
+    /// The reply is there.
+    Over,
+    /// What is shown has gone meanwhile (expired, evicted): the command begins anew.
+    Anew,
+}
+
+/// A command under way that shows a piece at a time.
+pub(crate) trait Piecewise: Debug {
+    /// Shows the next piece.
+    ///
+    /// # Errors
+    /// The command's; they become its reply.
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply>;
+}
+
+/// Shows the reply that `begin` begins: all of it, or, when it turns out to be long, nothing, and says that it goes piecewise.
+pub(super) fn show<W: Piecewise + 'static>(
+    call: &mut Call<'_>,
+    begin: impl FnOnce(&mut Call<'_>) -> Result<W, ErrorReply>,
+) -> Result<Action, ErrorReply> {
+    let start = call.reply.position();
+    let mut work = begin(call)?;
+    if call.is_piecewise {
+        return Ok(Action::Piecewise(Box::new(work)));
+    }
+    loop {
+        match work.go_on(call)? {
+            Progress::More if call.reply.position() - start > UNDIVIDED_BYTES => {
+                return Ok(Action::Piecewise(Box::new(work)));
+            }
+            Progress::More => {}
+            // In one turn nothing goes.
+            Progress::Over | Progress::Anew => return Ok(Action::Continue),
+        }
+    }
+}
