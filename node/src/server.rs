@@ -90,7 +90,10 @@ pub async fn serve(
     ticking.abort();
     close_all(&shell, grace(&shell)).await;
     closing.abort();
-    info!(?exit, "node has stopped");
+    match exit {
+        NodeExit::Told => info!("node has stopped, as it was told to"),
+        NodeExit::Shutdown => info!("node has stopped, for a client called SHUTDOWN"),
+    }
     Ok(exit)
 }
 
@@ -162,6 +165,11 @@ fn admit(shell: &Rc<Shell>, stream: TcpStream, peer: SocketAddr) {
     let hot = &node.settings.hot;
     if node.clients.len() >= hot.max_clients {
         node.stats.rejected_connections += 1;
+        static TOO_MANY: Throttle = Throttle::new();
+        if let Some(left_out) = TOO_MANY.admit(now_ms) {
+            let maxclients = hot.max_clients;
+            warn!(%peer, maxclients, left_out, "turned away: there are as many clients as maxclients allows");
+        }
         turn_away(&stream, &ErrorReply::TooManyClients);
         return;
     }

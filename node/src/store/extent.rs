@@ -108,13 +108,30 @@ fn buffer(needed: usize) -> Result<Vec<u8>, StoreFull> {
     Ok(bytes)
 }
 
-/// A buffer of its own with a copy; zeros up to `len` follow.
-fn copied(bytes: &[u8], len: usize) -> Result<Extent, StoreFull> {
-    let mut own = buffer(len)?;
+/// More zeros than these are not written but left to the system, whose fresh pages are zeros: half a gigabyte of them would take a tenth of a second.
+const WRITTEN_ZEROS: usize = 256 * 1024;
+
+/// A buffer that begins with `bytes`, is filled up to `len` with zeros, and has room for `needed` bytes.
+fn filled(bytes: &[u8], len: usize, needed: usize) -> Result<Vec<u8>, StoreFull> {
+    let mut own = buffer(needed)?;
+    if len - bytes.len() > WRITTEN_ZEROS {
+        // Whether there is room was asked first, for this way of asking cannot fail.
+        let capacity = own.capacity();
+        drop(own);
+        own = vec![0; capacity];
+        own.truncate(len);
+        own[..bytes.len()].copy_from_slice(bytes);
+        return Ok(own);
+    }
     own.extend_from_slice(bytes);
     own.resize(len, 0);
+    Ok(own)
+}
+
+/// A buffer of its own with a copy; zeros up to `len` follow.
+fn copied(bytes: &[u8], len: usize) -> Result<Extent, StoreFull> {
     Ok(Extent {
-        buffer: Buffer::Own(own),
+        buffer: Buffer::Own(filled(bytes, len, len)?),
         at: 0,
         len,
     })
@@ -192,8 +209,7 @@ impl Extents {
         let bytes = extent.own_buffer();
         if end > bytes.capacity() {
             let grown = end.max(bytes.len() + bytes.len() / GROWTH_SHARE);
-            let mut larger = buffer(grown)?;
-            larger.extend_from_slice(bytes);
+            let larger = filled(bytes, end, grown)?;
             reclaimer.drop_bytes(std::mem::replace(bytes, larger));
         }
         bytes.resize(end, 0);

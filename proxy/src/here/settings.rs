@@ -36,6 +36,9 @@ const BYTES: &[(&str, u64)] = &[
     ("client-query-buffer-limit", 1 << 20),
 ];
 
+/// Why a setting cannot be changed now.
+const READ_AT_START: &str = "it belongs to the proxy, which reads its own settings at its start";
+
 /// CONFIG GET of what is the proxy's own.
 pub(crate) fn own_settings(config: &ProxyConfig) -> Vec<(&'static str, String)> {
     OWN.iter()
@@ -91,6 +94,12 @@ fn own(name: &[u8]) -> Option<&'static str> {
     names.find(|own| name.eq_ignore_ascii_case(own.as_bytes()))
 }
 
+/// Whether a name that is not Redis' is one of the proxy's flags.
+fn is_of_the_start(name: &[u8], config: &ProxyConfig) -> bool {
+    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+    config.get(&name).is_some()
+}
+
 /// A number of bytes as Redis reads it: without blanks.
 fn bytes(text: &[u8]) -> Option<u64> {
     if !text.iter().all(u8::is_ascii_alphanumeric) {
@@ -137,6 +146,9 @@ pub(crate) fn change(args: Args<'_>, config: &ProxyConfig) -> Result<Change, Err
     let mut change = Change::Nothing;
     for (name, text) in pairs {
         let Some(own) = own(name) else {
+            if is_of_the_start(name, config) {
+                return Err(ErrorReply::setting_refused(name, READ_AT_START));
+            }
             change = Change::AtShards;
             continue;
         };
@@ -152,8 +164,7 @@ pub(crate) fn change(args: Args<'_>, config: &ProxyConfig) -> Result<Change, Err
         if is_senseless(own, text) {
             change = Change::AtShards;
         } else if !is_as_it_is(own, text, config) {
-            let why = "it belongs to the proxy, which reads its own settings at its start";
-            return Err(ErrorReply::setting_refused(own.as_bytes(), why));
+            return Err(ErrorReply::setting_refused(own.as_bytes(), READ_AT_START));
         }
     }
     Ok(change)
@@ -238,6 +249,8 @@ mod tests {
             "CONFIG SET maxmemory 1gb proto-max-bulk-len 2mb",
             "CONFIG SET client-query-buffer-limit 1mb",
             "CONFIG SET requirepass x",
+            "CONFIG SET threads 3",
+            "CONFIG SET NODE-deadline 3s",
         ] {
             let error = refused(line);
             assert!(error.contains("it belongs to the proxy"), "{line}: {error}");

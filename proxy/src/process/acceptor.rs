@@ -97,6 +97,11 @@ impl Acceptor {
         if before >= config.maxclients as usize {
             self.shared.counters.clients.fetch_sub(1, Ordering::Relaxed);
             self.shared.counters.rejected.add(1);
+            static TOO_MANY: Throttle = Throttle::new();
+            if let Some(left_out) = TOO_MANY.admit(self.shared.clock.wall_ms()) {
+                let maxclients = config.maxclients;
+                tracing::warn!(%peer, maxclients, left_out, "turned away: there are as many clients as maxclients allows");
+            }
             return self.refuse(stream, front, &ErrorReply::TooManyClients);
         }
         let number = self.next_thread.fetch_add(1, Ordering::Relaxed) % self.threads.len();

@@ -67,7 +67,7 @@ pub enum Violation {
         second: ShardId,
     },
     /// Slots that two shards own.
-    #[error("slots {slots} are owned by shard {first} and by shard {second}")]
+    #[error("{} owned by shard {first} and by shard {second}", subject(slots))]
     OwnedTwice {
         /// The slots.
         slots: SlotSet,
@@ -77,8 +77,16 @@ pub enum Violation {
         second: ShardId,
     },
     /// Slots whose keys would live nowhere.
-    #[error("slots {0} are owned by no shard")]
+    #[error("{} owned by no shard", subject(.0))]
     Unowned(SlotSet),
+}
+
+/// `slot 7 is`, `slots 7 9-11 are`.
+fn subject(slots: &SlotSet) -> String {
+    match slots.len() {
+        1 => format!("slot {slots} is"),
+        _ => format!("slots {slots} are"),
+    }
 }
 
 impl Violation {
@@ -263,7 +271,7 @@ mod tests {
     fn slots_are_owned_exactly_once() {
         check(
             |topology| topology.shards[1].slots = "8193-16383".parse().unwrap(),
-            &["slots 8192 are owned by no shard"],
+            &["slot 8192 is owned by no shard"],
         );
         check(
             |topology| topology.shards[1].slots = "8000-16383".parse().unwrap(),

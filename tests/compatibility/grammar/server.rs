@@ -376,7 +376,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("busy-reply-threshold", &["5000", "-1"]),
     ("hash-max-ziplist-entries", &["128"]),
     ("repl-backlog-size", &["1mb", "0", "1kb"]),
-    ("loglevel", &["notice", "WARNING", "loud"]),
+    ("loglevel", &["notice", "NOTICE", "loud"]),
     ("shutdown-timeout", &["10", "-1"]),
     ("no-such\0setting", &["1"]),
     ("", &["1"]),
