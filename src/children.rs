@@ -127,7 +127,7 @@ impl ChildCluster {
             file: folder.file("proxy.toml"),
             password: settings.requirepass.clone(),
             node_password: settings.node_password.clone(),
-            grace: settings.shutdown_grace,
+            grace: settings.drain_delay + settings.shutdown_grace,
         };
         replace_file(&proxy_start.file, &render(&settings))?;
         let proxy = proxy_start.start(&[], events.sender())?;

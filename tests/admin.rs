@@ -54,6 +54,37 @@ fn a_proxy_tells_its_health_and_whether_it_is_ready() {
 }
 
 #[test]
+fn a_proxy_that_leaves_says_so_before_it_turns_anybody_away() {
+    let node = start_node(&[]);
+    let admin = free_address();
+    let text = admin.to_string();
+    let mut proxy = start_proxy(&[node.address], &["--admin", &text, "--drain-delay", "3s"]);
+    eventually("ready", || get(admin, "/readyz").0 == 200);
+    let mut early = proxy.connect();
+    assert_eq!(early.call_words("SET k v"), Reply::ok());
+    proxy.ask_to_stop();
+    let watch = Stopwatch::start();
+    eventually("not ready", || {
+        get(admin, "/readyz") == (503, "stopping\n".to_owned())
+    });
+    let mut late = proxy.connect();
+    for client in [&mut early, &mut late] {
+        assert_eq!(client.call_words("GET k"), Reply::bulk("v"));
+    }
+    assert!(
+        get(admin, "/metrics")
+            .1
+            .contains("switchyard_proxy_clients 2")
+    );
+    assert!(early.is_closed_by_server() && late.is_closed_by_server());
+    assert!(
+        watch.elapsed().as_secs() >= 2,
+        "not before the delay is over"
+    );
+    assert!(proxy.wait_for_exit(PATIENCE).success());
+}
+
+#[test]
 fn a_proxy_that_reaches_no_shard_is_not_ready() {
     let (mut node, other) = (start_node(&[]), start_node(&[]));
     let (_proxy, admin) = with_admin(&[node.address, other.address]);

@@ -28,20 +28,20 @@ const PAGE_LASTS_MS: u64 = 100;
 pub(crate) struct AdminService {
     shared: Arc<ProxyShared>,
     listener: Option<TcpListener>,
-    drain: watch::Receiver<bool>,
+    leaving: watch::Receiver<bool>,
 }
 
 impl AdminService {
-    /// Serves on this socket until `drain` turns true.
+    /// Serves on this socket to the proxy's end; not ready from when `leaving` turns true.
     pub(crate) fn new(
         shared: Arc<ProxyShared>,
         listener: TcpListener,
-        drain: watch::Receiver<bool>,
+        leaving: watch::Receiver<bool>,
     ) -> Self {
         Self {
             shared,
             listener: Some(listener),
-            drain,
+            leaving,
         }
     }
 }
@@ -50,7 +50,7 @@ impl AdminService {
 #[derive(Clone)]
 struct Desk {
     shared: Arc<ProxyShared>,
-    drain: watch::Receiver<bool>,
+    leaving: watch::Receiver<bool>,
     metrics: Arc<Page<String>>,
     readiness: Arc<Page<Readiness>>,
 }
@@ -83,7 +83,7 @@ impl Service for AdminService {
     async fn start_service(
         &mut self,
         _fds: Option<ListenFds>,
-        _shutdown: ShutdownWatch,
+        mut shutdown: ShutdownWatch,
         _listeners_per_fd: usize,
     ) {
         let Some(listener) = self.listener.take().map(tokio::net::TcpListener::from_std) else {
@@ -98,7 +98,7 @@ impl Service for AdminService {
         };
         let desk = Desk {
             shared: Arc::clone(&self.shared),
-            drain: self.drain.clone(),
+            leaving: self.leaving.clone(),
             metrics: Page::new(),
             readiness: Page::new(),
         };
@@ -109,9 +109,8 @@ impl Service for AdminService {
             .fallback(elsewhere)
             .with_state(desk);
         let clock = self.shared.clock.clone();
-        let mut drain = self.drain.clone();
         let end = async move {
-            drain.wait_for(|is_draining| *is_draining).await.ok();
+            shutdown.wait_for(|is_over| *is_over).await.ok();
         };
         if let Err(error) = axum::serve(AdminListener::new(listener, clock), router)
             .with_graceful_shutdown(end)
@@ -149,7 +148,7 @@ async fn healthz() -> &'static str {
 
 /// Clients are served: this proxy is not stopping, and reaches a shard at least.
 async fn readyz(State(desk): State<Desk>) -> Response {
-    if *desk.drain.borrow() {
+    if *desk.leaving.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
     let asked = report::readiness(&desk.shared);

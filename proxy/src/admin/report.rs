@@ -176,14 +176,13 @@ fn per_command(shard: &str, command: CommandId, cell: &Cell) {
         ("shard_down", cell.down),
         ("unknown", cell.unknown),
     ] {
-        if count > 0 {
-            let labels = vec![
-                Label::new("command", command.name()),
-                Label::new("shard", shard.to_owned()),
-                Label::from_static_parts("outcome", outcome),
-            ];
-            counter!("switchyard_proxy_commands_total", labels).absolute(count);
-        }
+        // All of them, also those that have not come to pass: the rate of a series that is born with its first hundred errors begins after these.
+        let labels = vec![
+            Label::new("command", command.name()),
+            Label::new("shard", shard.to_owned()),
+            Label::from_static_parts("outcome", outcome),
+        ];
+        counter!("switchyard_proxy_commands_total", labels).absolute(count);
     }
 }
 

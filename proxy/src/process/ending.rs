@@ -1,5 +1,6 @@
-//! What happens between "stop" and the end of the frame: clients have their last replies, then threads end, then pingora hears of it.
-//! Never: waits longer than `shutdown-grace` and a second.
+//! What happens between "stop" and the end of the frame: whoever asks for our health is told, clients have their last replies, then threads end, then pingora
+//! hears of it.
+//! Never: waits longer than `drain-delay`, `shutdown-grace` and a second.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,6 +19,9 @@ const PATIENCE_BEYOND_GRACE: Duration = Duration::from_secs(1);
 /// pingora asks it when to stop.
 pub(super) struct Ending {
     pub(super) stopped: watch::Receiver<bool>,
+    /// Turns true at once.
+    pub(super) leaving: watch::Sender<bool>,
+    /// Turns true when nobody is accepted any more.
     pub(super) draining: watch::Sender<bool>,
     pub(super) shared: Arc<ProxyShared>,
 }
@@ -28,6 +32,16 @@ impl Ending {
         // An error means that nobody can say stop any more: the same as stop.
         stopped.wait_for(|is_stopped| *is_stopped).await.ok();
         let clients = self.shared.counters.clients.load(Ordering::Relaxed);
+        self.leaving.send(true).ok();
+        let delay = self.shared.config.drain_delay;
+        if !delay.is_zero() {
+            tracing::info!(
+                clients,
+                ?delay,
+                "not ready any more; clients are served for a while"
+            );
+            tokio::time::sleep(delay).await;
+        }
         tracing::info!(clients, "stopping");
         self.draining.send(true).ok();
         let threads = self.shared.threads();

@@ -187,22 +187,23 @@ impl Proxy {
         self.shared.topology.clone()
     }
 
-    /// Serves until `stopped` turns true (or its sender is gone), and then until the last client has its replies, at most `shutdown_grace`.
+    /// Serves until `stopped` turns true (or its sender is gone), for `drain_delay` more, and then until the last client has its replies, at most `shutdown_grace`.
     ///
     /// # Errors
     /// [`ProxyError`]: the operating system refuses threads.
     pub fn run(self, stopped: watch::Receiver<bool>) -> Result<(), ProxyError> {
         let threads = start_threads(&self.shared, self.orders)?;
+        let (leaving, left) = watch::channel(false);
         let (draining, drain) = watch::channel(false);
         let mut server = Server::new_with_opt_and_conf(None, frame_settings(&self.shared.config));
         server.add_service(Acceptor::new(
             Arc::clone(&self.shared),
             &self.listeners,
-            drain.clone(),
+            drain,
         )?);
         if let Some(listener) = self.listeners.admin {
             let shared = Arc::clone(&self.shared);
-            server.add_service(AdminService::new(shared, listener.socket, drain));
+            server.add_service(AdminService::new(shared, listener.socket, left));
         }
         if let Some(file) = self.topology_file {
             let (live, reload) = (self.shared.topology.clone(), self.reloading.watch());
@@ -214,6 +215,7 @@ impl Proxy {
         }
         let ending = Ending {
             stopped,
+            leaving,
             draining,
             shared: Arc::clone(&self.shared),
         };

@@ -88,6 +88,9 @@ settings! {
             client_output_stall: Duration = Duration::from_secs(60), within "0s" to "1d";
         }
         group "Stopping" {
+            /// How long clients are still accepted and served when the proxy is told to stop, while /readyz already says 503: long enough for load balancers to send
+            /// new clients elsewhere.
+            drain_delay: Duration = Duration::ZERO, within "0s" to "10m";
             /// How long clients may take to read their last replies when the proxy is told to stop.
             shutdown_grace: Duration = Duration::from_secs(10), within "0s" to "1h";
         }
