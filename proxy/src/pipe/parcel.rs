@@ -65,6 +65,8 @@ pub(crate) struct Parcel {
     pub(crate) retry: Retry,
     /// How often it was sent before, without a reply.
     pub(crate) attempts: u8,
+    /// The reply to its first request has begun on its way: whatever becomes of the rest, nothing else can be said instead.
+    pub(crate) is_begun: bool,
     /// Its requests are one (a transaction): sent again, or failed, as a whole.
     pub(crate) is_indivisible: bool,
 }
@@ -89,6 +91,7 @@ impl Parcel {
             command,
             retry: command::spec(command).retry,
             attempts: 0,
+            is_begun: false,
             is_indivisible: false,
         }
     }
@@ -129,6 +132,7 @@ impl Parcel {
     #[inline]
     pub(super) fn answer(&mut self, count: u32) -> Self {
         let front = Self { count, ..*self };
+        self.is_begun = false;
         self.skip(count);
         self.answered += count;
         front
@@ -146,6 +150,7 @@ impl Parcel {
     /// `count` of the unanswered requests behind the first `skipped`, of so many bytes, as a parcel of their own.
     pub(super) fn piece(&self, skipped: u32, count: u32, bytes: usize) -> Self {
         let mut piece = *self;
+        piece.is_begun &= skipped == 0;
         piece.skip(skipped);
         Self {
             count,

@@ -118,9 +118,23 @@ impl Exchange {
         pipe.scanner = shared::resp::ReplyScanner::default();
         self.receivers.stats.pipes_lost += 1;
         node.reach.lost(now_ms);
-        let unanswered = pipe.line.take_all();
+        let mut unanswered = pipe.line.take_all();
         let aside = std::mem::take(&mut pipe.aside);
         let (shard, label) = (node.shard.clone(), node.shard_index);
+        if unanswered
+            .first()
+            .is_some_and(|first| first.parcel.is_begun)
+        {
+            let mut run = unanswered.remove(0).into_requests();
+            let begun = run.remove(0).parcel;
+            self.receivers.break_off(&begun);
+            let failure = match retry::end(&begun, true) {
+                Fate::Unknown => Failure::Unknown,
+                Fate::SendAgain | Fate::NotApplied => Failure::NotApplied,
+            };
+            self.receivers.fail(begun, failure, &shard, label);
+            unanswered.splice(0..0, run);
+        }
         let (mut kept, mut failed) = (Vec::new(), Vec::new());
         let mut written: HashMap<Key, Place> = HashMap::new();
         for mut recovered in unanswered.into_iter().chain(aside.parcels).rev() {

@@ -128,6 +128,35 @@ impl Receivers {
         }
     }
 
+    /// Hands the beginning of a reply to the client that waits for it.
+    pub(crate) fn begin(&mut self, client: Key, number: u64, piece: Bytes) {
+        if let Some(outlet) = self.outlets.get_mut(client) {
+            let piece = ReplyBytes::Own(piece);
+            outlet
+                .queue
+                .deliver_beginning(number, piece, &mut self.buffers);
+        }
+        self.mark_dirty(client);
+    }
+
+    /// The rest of a reply that had begun will not come. Half of one cannot be taken back, and the client must not take it for a whole one: if it has some of it
+    /// it is closed; else it is to be told, as `false` says.
+    pub(crate) fn break_off(&mut self, parcel: &Parcel) -> bool {
+        let Target::Client { client, first } = parcel.target else {
+            return false;
+        };
+        let Some(outlet) = self.outlets.get_mut(client) else {
+            return false;
+        };
+        if !outlet.queue.break_off(first) {
+            return false;
+        }
+        outlet.is_broken = true;
+        self.mark_dirty(client);
+        tracing::warn!("client closed: its shard was lost in the middle of a reply that had begun");
+        true
+    }
+
     /// Tells those who wait that no reply will come.
     pub(crate) fn fail(
         &mut self,
@@ -243,16 +272,18 @@ impl Receivers {
         let mut pieces = match rounds.into_reply() {
             Ok(pieces) => pieces,
             Err(error) => {
-                // Half a reply cannot be taken back: the client must not take it for a whole one.
-                let error = String::from_utf8_lossy(&error);
-                tracing::warn!(
-                    error = error.trim_end(),
-                    "client closed: a shard failed in the middle of a reply that had begun"
-                );
-                let nothing = ReplyBytes::Lent(&[]);
                 let buffers = &mut self.buffers;
-                outlet.queue.deliver(number, 1, nothing, kind, buffers);
-                outlet.is_broken = true;
+                if outlet.queue.break_off(number) {
+                    // Half a reply cannot be taken back: the client must not take it for a whole one.
+                    outlet.is_broken = true;
+                    let error = String::from_utf8_lossy(&error);
+                    tracing::warn!(
+                        error = error.trim_end(),
+                        "client closed: a shard failed in the middle of a reply that had begun"
+                    );
+                }
+                let error = ReplyBytes::Lent(&error);
+                outlet.queue.deliver(number, 1, error, kind, buffers);
                 return;
             }
         };

@@ -1,6 +1,7 @@
 //! What nodes send: replies are cut out and handed to those who wait.
 //! Reaches: the pipes' lines, the receivers. Never: reads from a socket. Invariant: the n-th reply of a connection is for the n-th request sent over it.
 
+use bytes::BytesMut;
 use shared::clock::Reading;
 
 use super::Exchange;
@@ -8,10 +9,13 @@ use super::receivers::Receivers;
 use crate::client::ReplyBytes;
 use crate::pipe::set::{NodeEntry, PipeNumber};
 use crate::pipe::verdict::{Verdict, verdict};
-use crate::pipe::{Parcel, Pipe, PipeError};
+use crate::pipe::{Parcel, Pipe, PipeError, Target};
 
 /// Largest single reply, bytes: twice the largest value a node may hold.
 const MOST_REPLY_BYTES: usize = 1024 * 1024 * 1024;
+
+/// A reply of which so much is here goes on its way before it is whole.
+const FLOWING_BYTES: usize = 256 * 1024;
 
 /// What the next bytes of a node are.
 enum Next {
@@ -69,7 +73,8 @@ impl Exchange {
             return Ok(());
         };
         pipe.silence.heard(now_ms);
-        match reply.first() {
+        let is_rest = pipe.line.first().is_some_and(|parcel| parcel.is_begun);
+        match reply.first().filter(|_| !is_rest) {
             Some(b'>') => return Ok(()),
             _ if pipe.line.first().is_none() => return Err(PipeError::Unasked),
             Some(b'-') if is_refusal(pipe, &reply) => take_back(pipe),
@@ -105,6 +110,30 @@ impl Exchange {
                 limit: MOST_REPLY_BYTES,
             }),
             end => Ok(end),
+        }
+    }
+
+    /// Of a large reply that has no end yet, what is here goes on to the client that waits for it, and leaves `begun`.
+    pub(crate) fn begin_large(&mut self, number: PipeNumber, begun: &mut BytesMut) {
+        let Some(pipe) = self.pipes.get_mut(number) else {
+            return;
+        };
+        let Some(parcel) = pipe.line.first().copied() else {
+            return;
+        };
+        let Target::Client { client, first } = parcel.target else {
+            return;
+        };
+        // What is not for the client is not shown to it, not even its beginning.
+        let is_its_own = !matches!(begun.first(), None | Some(b'>' | b'-'));
+        if !parcel.is_begun && !(is_its_own && begun.len() >= FLOWING_BYTES) {
+            return;
+        }
+        let passed = pipe.scanner.pass(begun.len());
+        if passed > 0 {
+            pipe.line.begin_reply();
+            let piece = begun.split_to(passed).freeze();
+            self.receivers.begin(client, first, piece);
         }
     }
 

@@ -348,6 +348,7 @@ impl ProxyThread {
         let begun = &mut self.sockets[number as usize].begun;
         // The one that is large, or was cut: it has this buffer for itself up to its end.
         let Some(end) = self.exchange.end_of_reply(number, begun)? else {
+            self.exchange.begin_large(number, begun);
             return Ok(());
         };
         let reply = begun.split_to(end).freeze();

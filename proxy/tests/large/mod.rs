@@ -209,3 +209,70 @@ fn a_run_is_no_longer_than_there_is_room_in_its_pipe() {
     }
     proxy.stop().unwrap();
 }
+
+/// The first `count` bytes that come.
+fn beginning(client: &Client, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    let mut stream = client.stream();
+    stream.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn a_large_reply_goes_on_its_way_before_it_is_whole() {
+    let node = FakeNode::start();
+    let config = shared::config::ProxyConfig {
+        threads: 1,
+        ..settings()
+    };
+    let proxy = start(config, &[&node]);
+    let mut client = Client::connect(proxy.client_address());
+    let mut other = Client::connect(proxy.client_address());
+    assert_eq!(client.ask("GET warm"), "$4\r\nwarm\r\n");
+    // In two halves; the second comes when the client has the first.
+    let half = "v".repeat(20_000_000);
+    let head = "*3\r\n$3\r\none\r\n$40000000\r\n";
+    node.behave(Manner::Says(format!("{head}{half}").into_bytes()));
+    client.send(&["LRANGE k 0 -1"]);
+    let begun = beginning(&client, 19_000_000);
+    assert!(begun.starts_with(head.as_bytes()));
+    let rest = format!("{half}\r\n$5\r\nthree\r\n");
+    node.behave(Manner::SaysBefore(rest.into_bytes()));
+    assert_eq!(other.ask("GET other"), "$5\r\nother\r\n");
+    let left = head.len() + 40_000_000 - begun.len();
+    let end = beginning(&client, left + "\r\n$5\r\nthree\r\n".len());
+    assert!(end.ends_with(b"vv\r\n$5\r\nthree\r\n"));
+    node.behave(Manner::Good);
+    assert_eq!(client.ask("GET behind"), "$6\r\nbehind\r\n");
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn half_of_a_large_reply_is_never_taken_for_a_whole_one() {
+    let node = FakeNode::start();
+    let config = shared::config::ProxyConfig {
+        threads: 1,
+        ..settings()
+    };
+    let proxy = start(config, &[&node]);
+    let mut client = Client::connect(proxy.client_address());
+    let mut other = Client::connect(proxy.client_address());
+    assert_eq!(client.ask("GET warm"), "$4\r\nwarm\r\n");
+    let begun = format!("$2000000\r\n{}", "v".repeat(1_000_000));
+    node.behave(Manner::Says(begun.into_bytes()));
+    client.send(&["GET k"]);
+    beginning(&client, 900_000);
+    node.behave(Manner::Mute);
+    client.send(&["GET l"]);
+    other.send(&["GET m"]);
+    let arrived = |line| node.received(line) == 1;
+    eventually("they arrive", || arrived("GET l") && arrived("GET m"));
+    node.behave(Manner::Good);
+    node.cut_connections();
+    assert_eq!(other.reply().unwrap(), "$1\r\nm\r\n", "it is sent again");
+    // What was begun has no end, and the connection none of the replies behind.
+    let mut rest = Vec::new();
+    client.stream().read_to_end(&mut rest).unwrap();
+    assert!(rest.len() < 200_000 && rest.iter().all(|byte| *byte == b'v'));
+    proxy.stop().unwrap();
+}

@@ -51,8 +51,12 @@ pub enum ReplyError {
 /// Finds the end of the next reply in a growing buffer.
 #[derive(Clone, Debug)]
 pub struct ReplyScanner {
-    /// The next byte to look at; 0 when no reply has been begun.
+    /// The next byte to look at.
     position: usize,
+    /// A reply has been begun.
+    is_begun: bool,
+    /// At `position` is a string, or the rest of one, whose content goes on for so many bytes.
+    string_left: Option<usize>,
     /// Up to here the line that begins at `position` is known to have no end.
     searched: usize,
     /// Elements missing on each level; level 0 is the reply itself.
@@ -65,6 +69,8 @@ impl Default for ReplyScanner {
     fn default() -> Self {
         Self {
             position: 0,
+            is_begun: false,
+            string_left: None,
             searched: 0,
             missing: [0; MAX_DEPTH + 1],
             depth: 0,
@@ -73,7 +79,7 @@ impl Default for ReplyScanner {
 }
 
 impl ReplyScanner {
-    /// Scans `bytes`, which start at the first byte of a reply and are the same as last time, or longer.
+    /// Scans `bytes`, which start at the first byte of a reply (behind those that [`Self::pass`] gave away) and are the same as last time, or longer.
     /// `Some(end)`: the reply is `bytes[..end]`, and the scanner is ready for the next one. `None`: more bytes are needed.
     ///
     /// Attributes belong to the reply that follows them. After an error the scanner, like its connection, is of no more use.
@@ -82,7 +88,7 @@ impl ReplyScanner {
     /// [`ReplyError`]: not RESP, too deep, or too large.
     #[inline]
     pub fn scan(&mut self, bytes: &[u8]) -> Result<Option<usize>, ReplyError> {
-        if self.position == 0
+        if !self.is_begun
             && let Some(end) = short_reply(bytes)
         {
             self.searched = 0;
@@ -93,7 +99,8 @@ impl ReplyScanner {
 
     /// Element by element until the reply is complete.
     fn scan_elements(&mut self, bytes: &[u8]) -> Result<Option<usize>, ReplyError> {
-        if self.position == 0 {
+        if !self.is_begun {
+            self.is_begun = true;
             self.missing[0] = 1;
         }
         loop {
@@ -112,12 +119,26 @@ impl ReplyScanner {
                 if self.depth == 0 {
                     let end = self.position;
                     self.position = 0;
+                    self.is_begun = false;
                     self.searched = 0;
                     return Ok(Some(end));
                 }
                 self.depth -= 1;
             }
         }
+    }
+
+    /// Of `length` bytes that were scanned and have no end yet, so many need not be seen again: they may go on to whoever waits for them, and the next scan
+    /// begins behind them. Fewer than `length`.
+    pub fn pass(&mut self, length: usize) -> usize {
+        let known = self.position + self.string_left.unwrap_or(0);
+        let passed = known.min(length.saturating_sub(1));
+        if let Some(left) = &mut self.string_left {
+            *left -= passed.saturating_sub(self.position);
+        }
+        self.position = self.position.saturating_sub(passed);
+        self.searched = self.searched.saturating_sub(passed);
+        passed
     }
 }
 
@@ -132,8 +153,11 @@ enum Element {
 }
 
 impl ReplyScanner {
-    /// Reads what is at `position`, and moves behind it. `None`: it is not complete, and nothing moved but `searched`.
+    /// Reads what is at `position`, and moves behind it. `None`: it is not complete; of a string no more than its head is passed.
     fn element(&mut self, bytes: &[u8]) -> Result<Option<Element>, ReplyError> {
+        if let Some(left) = self.string_left {
+            return self.string_end(bytes, left);
+        }
         let rest = bytes.get(self.position..).unwrap_or_default();
         if let Some(length) = short_reply(rest) {
             self.position += length;
@@ -176,14 +200,24 @@ impl ReplyScanner {
         if header.first() == Some(&b'=') && length < VERBATIM_FORMAT_BYTES {
             return Err(ReplyError::InvalidLength);
         }
-        let string_end = end + 2 + length;
-        match bytes.get(string_end..string_end + 2) {
+        self.position = end + 2;
+        self.string_end(bytes, length)
+    }
+
+    /// The end of the string at `position` of which `left` bytes of content are to come.
+    fn string_end(&mut self, bytes: &[u8], left: usize) -> Result<Option<Element>, ReplyError> {
+        let end = self.position + left;
+        match bytes.get(end..end + 2) {
             Some(b"\r\n") => {
-                self.position = string_end + 2;
+                self.string_left = None;
+                self.position = end + 2;
                 Ok(Some(Element::Single))
             }
             Some(_) => Err(ReplyError::MissingLineEnd),
-            None => Ok(None),
+            None => {
+                self.string_left = Some(left);
+                Ok(None)
+            }
         }
     }
 

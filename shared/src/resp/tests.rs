@@ -129,6 +129,26 @@ fn scan_in_pieces(stream: &[u8], cuts: &[usize]) -> Vec<usize> {
     ends
 }
 
+/// The same when all that may be handed on is, at every cut.
+fn scan_and_pass(stream: &[u8], cuts: &[usize]) -> Vec<usize> {
+    let mut scanner = ReplyScanner::default();
+    let mut start = 0;
+    let mut ends = Vec::new();
+    for end in cuts.iter().copied().chain([stream.len()]) {
+        if start > end {
+            continue;
+        }
+        while let Some(length) = scanner.scan(&stream[start..end]).unwrap() {
+            start += length;
+            ends.push(start);
+        }
+        let passed = scanner.pass(end - start);
+        assert!(passed < (end - start).max(1), "something stays");
+        start += passed;
+    }
+    ends
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
 
@@ -172,8 +192,10 @@ proptest! {
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
         cuts.sort_unstable();
         prop_assert_eq!(&scan_in_pieces(&stream, &cuts), &expected);
+        prop_assert_eq!(&scan_and_pass(&stream, &cuts), &expected);
         let all: Vec<usize> = (0..stream.len()).collect();
         prop_assert_eq!(&scan_in_pieces(&stream, &all), &expected);
+        prop_assert_eq!(&scan_and_pass(&stream, &all), &expected);
     }
 
     #[test]

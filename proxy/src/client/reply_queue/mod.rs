@@ -87,6 +87,8 @@ pub(crate) struct ReplyQueue {
     output: Output,
     /// Messages that wait for the end of a reply of which the client has got the beginning.
     messages: Output,
+    /// A reply that had begun has no end: nothing goes out behind it, for the client would take it for the rest.
+    is_cut: bool,
 }
 
 impl ReplyQueue {
@@ -157,6 +159,9 @@ impl ReplyQueue {
         buffers: &mut Buffers,
         write: impl FnOnce(&mut Vec<u8>) -> R,
     ) -> R {
+        if self.is_cut {
+            return write(&mut Vec::new());
+        }
         if self.places.is_empty() {
             return self.output.write_with(buffers, write);
         }
@@ -205,7 +210,7 @@ impl ReplyQueue {
                 if place.end - u64::from(place.missing) == first && place.missing >= count =>
             {
                 place.missing -= count;
-                if !place.silent {
+                if !place.silent && !self.is_cut {
                     self.output.push(reply, buffers);
                 }
                 let begun_bytes = std::mem::take(&mut place.begun_bytes);
@@ -241,6 +246,9 @@ impl ReplyQueue {
             return;
         }
         place.begun = true;
+        if self.is_cut {
+            return;
+        }
         if index == 0 {
             self.output.push(piece, buffers);
         } else {
@@ -249,12 +257,31 @@ impl ReplyQueue {
         }
     }
 
+    /// The rest of the reply to request `number` will not come. `true`: the client may have its beginning, and nothing goes out any more. `false`: it has not, and
+    /// another reply is to be delivered.
+    pub(crate) fn break_off(&mut self, number: u64) -> bool {
+        let index = self.open_place(number, 1);
+        let place = &mut self.places[index];
+        self.is_cut = index == 0 && !place.silent;
+        if !self.is_cut {
+            // What comes before it in its place has been let go with the place before.
+            self.waiting_bytes -= place.ready.len();
+            place.ready = Output::default();
+            place.begun = false;
+            place.begun_bytes = 0;
+        }
+        self.is_cut
+    }
+
     /// A message that answers nothing goes out as soon as a whole reply has: never into the middle of one, nor behind requests that wait.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "subscriptions and tracking are to come")
     )]
     pub(crate) fn message(&mut self, message: ReplyBytes<'_>, buffers: &mut Buffers) {
+        if self.is_cut {
+            return;
+        }
         if self.places.front().is_some_and(|place| place.begun) {
             self.messages.push(message, buffers);
         } else {
@@ -337,8 +364,10 @@ impl ReplyQueue {
         while let Some(place) = self.places.front_mut() {
             if !place.ready.is_empty() {
                 self.waiting_bytes -= place.ready.len();
-                self.output
-                    .append(std::mem::take(&mut place.ready), buffers);
+                let ready = std::mem::take(&mut place.ready);
+                if !self.is_cut {
+                    self.output.append(ready, buffers);
+                }
             }
             if place.missing > 0 {
                 return;

@@ -246,6 +246,28 @@ proptest! {
 }
 
 #[test]
+fn nothing_goes_out_behind_a_reply_that_was_broken_off() {
+    let mut buffers = Buffers::default();
+    let mut queue = ReplyQueue::default();
+    let first = queue.expect(Source::Pipe(0), 1, false);
+    let second = queue.expect(Source::Pipe(1), 1, false);
+    let third = queue.expect(Source::Pipe(2), 1, false);
+    let lent = ReplyBytes::Lent;
+    queue.deliver_beginning(second, lent(b"$9\r\nunseen"), &mut buffers);
+    assert!(!queue.break_off(second), "nobody has seen it");
+    queue.deliver(second, 1, lent(b"-ERR\r\n"), Retry::Safe, &mut buffers);
+    queue.deliver_beginning(first, lent(b"$9\r\nhalf"), &mut buffers);
+    assert!(queue.break_off(first));
+    queue.deliver(first, 1, lent(b"-ERR\r\n"), Retry::Safe, &mut buffers);
+    queue.answer(&mut buffers, |out| out.extend_from_slice(b"+OK\r\n"));
+    queue.message(lent(b">1\r\n+m\r\n"), &mut buffers);
+    queue.deliver(third, 1, lent(b"+OK\r\n"), Retry::Safe, &mut buffers);
+    assert_eq!(written(&mut queue, &mut buffers), b"$9\r\nhalf");
+    assert!(queue.is_idle());
+    assert_eq!(queue.bytes(), 0);
+}
+
+#[test]
 fn as_many_requests_are_under_way_as_their_replies_are_short() {
     const BYTES: usize = 1 << 20;
     let mut buffers = Buffers::default();

@@ -216,6 +216,13 @@ impl Line {
         self.parcels.front()
     }
 
+    /// The reply to the first request goes on its way before it is whole.
+    pub(crate) fn begin_reply(&mut self) {
+        if let Some(first) = self.parcels.front_mut() {
+            first.is_begun = true;
+        }
+    }
+
     /// The first `count` requests of the first parcel have got their replies; they leave. [`Self::drop_done`] is to follow.
     ///
     /// # Panics
@@ -413,7 +420,9 @@ impl Line {
         is_late: impl Fn(&Parcel) -> bool,
         mut told: impl FnMut(Parcel, bool) -> Target,
     ) {
-        let is_late = |parcel: &Parcel| parcel.target.is_waiting() && is_late(parcel);
+        // A reply that comes is not late.
+        let is_late =
+            |parcel: &Parcel| parcel.target.is_waiting() && !parcel.is_begun && is_late(parcel);
         if !self.parcels.iter().any(is_late) {
             return;
         }
