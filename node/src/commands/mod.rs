@@ -25,6 +25,7 @@ pub(crate) mod testing;
 
 pub(crate) use bits::Combination;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
+pub(crate) use keys::{Dumping, Restoring};
 
 use crate::client::{Identity, Session};
 use crate::node_state::NodeState;

@@ -25,6 +25,8 @@ mod packed;
 mod save;
 mod seal;
 mod source;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use crc64::crc64;

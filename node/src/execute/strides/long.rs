@@ -2,12 +2,13 @@
 //! Pure. Never: waits. Invariant: from [`LongCommand::begin`] to its end its keys are held; what it changes is one unit of the effects.
 
 use super::{Strides, stride_from};
-use crate::commands::{Call, Combination, FIRST_KEY};
+use crate::commands::{Call, Combination, Dumping, FIRST_KEY, Restoring};
 use crate::execute::perform::{watch_slowness, write_error};
 use crate::execute::{Executor, Turn};
 use crate::node_state::Hold;
-use shared::command::{self, CommandFlags, CommandSpec};
+use shared::command::{self, CommandFlags, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
+use std::ops::Range;
 
 /// How long a command goes on before others have their turn, ns.
 const GO_ON_NS: u64 = 500_000;
@@ -31,6 +32,30 @@ enum Work {
     Keys(Strides),
     /// Bytes of strings that are combined; nothing before the first step.
     Bytes(Option<Combination>),
+    /// A value that is written.
+    Dump(Option<Dumping>),
+    /// A value that is read.
+    Restore(Option<Restoring>),
+}
+
+impl Work {
+    fn of(spec: &'static CommandSpec, args: Args<'_>) -> Self {
+        match (spec.id, Strides::of(spec, args)) {
+            (CommandId::Dump, _) => Self::Dump(None),
+            (CommandId::Restore | CommandId::RestoreAsking, _) => Self::Restore(None),
+            (_, Some(strides)) => Self::Keys(strides),
+            (_, None) => Self::Bytes(None),
+        }
+    }
+
+    /// Behind the last argument that may be a key.
+    fn keys_end(&self, args: Args<'_>) -> usize {
+        match self {
+            Self::Keys(_) | Self::Bytes(_) => args.len(),
+            // What follows is no key, and may be long.
+            Self::Dump(_) | Self::Restore(_) => FIRST_KEY + 1,
+        }
+    }
 }
 
 /// How far a [`LongCommand`] has come.
@@ -57,13 +82,9 @@ impl Executor {
             turn.store.begin_unit();
         }
         turn.session.last_command = Some(spec);
-        let work = match Strides::of(spec, args) {
-            Some(strides) => Work::Keys(strides),
-            None => Work::Bytes(None),
-        };
         LongCommand {
             spec,
-            work,
+            work: Work::of(spec, args),
             marked: FIRST_KEY,
             took_ns: 0,
             reply: Vec::new(),
@@ -112,37 +133,39 @@ impl Executor {
         long: &mut LongCommand,
         args: Args<'_>,
     ) -> Result<bool, ErrorReply> {
-        if long.marked < args.len() {
-            long.marked = mark(turn, long.spec, long.marked, args);
+        let keys_end = long.work.keys_end(args);
+        if long.marked < keys_end {
+            long.marked = mark(turn, long.spec, long.marked..keys_end, args);
             return Ok(false);
         }
+        if let Work::Keys(strides) = &mut long.work {
+            self.stride(turn, strides, args, &mut long.reply)?;
+            return Ok(strides.is_over());
+        }
+        let mut call = Call {
+            spec: long.spec,
+            args,
+            hashes: &[],
+            store: turn.store,
+            reply: ReplyWriter::new(&mut long.reply, turn.session.protocol),
+            identity: turn.identity,
+            session: turn.session,
+            node: turn.node,
+            now_ms: turn.now_ms,
+        };
         match &mut long.work {
-            Work::Keys(strides) => {
-                self.stride(turn, strides, args, &mut long.reply)?;
-                Ok(strides.is_over())
-            }
-            Work::Bytes(combination) => {
-                let mut call = Call {
-                    spec: long.spec,
-                    args,
-                    hashes: &[],
-                    store: turn.store,
-                    reply: ReplyWriter::new(&mut long.reply, turn.session.protocol),
-                    identity: turn.identity,
-                    session: turn.session,
-                    node: turn.node,
-                    now_ms: turn.now_ms,
-                };
-                Combination::go_on(combination, &mut call)
-            }
+            Work::Keys(_) => Ok(true),
+            Work::Bytes(combination) => Combination::go_on(combination, &mut call),
+            Work::Dump(dumping) => Dumping::go_on(dumping, &mut call),
+            Work::Restore(restoring) => Restoring::go_on(restoring, &mut call),
         }
     }
 }
 
-/// Marks the keys of one stride; where the next begins. Of a command that is not one for strides, words that are no keys are marked too: nobody minds.
-fn mark(turn: &mut Turn<'_>, spec: &CommandSpec, from: usize, args: Args<'_>) -> usize {
-    let part = stride_from(from, spec, args);
-    let end = part.end;
+/// Marks the keys of one stride among these arguments; where the next begins. Of a command that is not one for strides, words that are no keys are marked too: nobody minds.
+fn mark(turn: &mut Turn<'_>, spec: &CommandSpec, keys: Range<usize>, args: Args<'_>) -> usize {
+    let end = stride_from(keys.start, spec, args).end.min(keys.end);
+    let part = keys.start..end;
     if let Some(hold) = &mut turn.node.hold {
         for index in part.step_by(spec.key_step()) {
             hold.mark(turn.store.hash(args.at(index)));
