@@ -277,6 +277,33 @@ fn a_node_refuses_what_a_careful_redis_server_refuses() {
     assert!(redis.connect().call_words("PING").error_text().is_none());
 }
 
+#[test]
+fn what_elements_are_packed_in_travels_however_long_it_is() {
+    let Some(redis) = redis_server::start(&["--sanitize-dump-payload", "yes"]) else {
+        return;
+    };
+    let node = start_node(&[]);
+    let (mut ours, mut redis) = (node.connect(), redis.connect());
+    for client in [&mut ours, &mut redis] {
+        let setting = ["CONFIG", "SET", "hash-max-listpack-entries", "100000"];
+        assert_eq!(client.call(&setting), Reply::ok());
+    }
+    for first in (0..40_000).step_by(1000) {
+        let mut words = vec!["HSET".to_owned(), "k".to_owned()];
+        for number in first..first + 1000 {
+            words.extend([format!("field:{number}"), number.to_string()]);
+        }
+        assert_eq!(ours.call(&words), Reply::Integer(1000));
+    }
+    let payload = dump(&mut ours, "k");
+    assert_eq!(payload[0], 16);
+    assert_eq!(restore(&mut redis, "k", &payload), Reply::ok());
+    assert!(content(&mut redis, "k") == content(&mut ours, "k"));
+    let back = dump(&mut redis, "k");
+    assert_eq!(restore(&mut ours, "l", &back), Reply::ok());
+    assert!(content(&mut ours, "l") == content(&mut ours, "k"));
+}
+
 fn bad_format() -> Reply {
     Reply::Error(b"ERR Bad data format".to_vec())
 }

@@ -173,6 +173,22 @@ fn long_values_come_back_a_piece_at_a_time() {
     comes_back("ZADD", &scores);
 }
 
+#[test]
+fn what_elements_are_packed_in_may_be_long() {
+    let mut node = TestNode::new();
+    for setting in ["hash-max-listpack-entries", "hash-max-listpack-value"] {
+        node.send(&format!("CONFIG SET {setting} 100000"));
+    }
+    // More elements than a head counts, and long ones among them.
+    let mut elements: Vec<Vec<u8>> = (0..80_000).map(|nth| element("e", nth)).collect();
+    elements.extend([vec![b'f'; 70_000], vec![b'v'; 20_000]]);
+    make(&mut node, "HSET", "from", &elements);
+    let payload = dump(&mut node, "from");
+    assert_eq!(payload[0], Encoding::HashListpack.number());
+    assert_eq!(restore(&mut node, "to", &payload), b"+OK\r\n");
+    assert!(content(&mut node, "to") == content(&mut node, "from"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]

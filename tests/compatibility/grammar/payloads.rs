@@ -32,12 +32,16 @@ fn restore(draw: &mut Draw) -> Request {
         true => "RESTORE",
         false => "restore",
     };
-    let ttl = match draw.dice.below(10) {
-        0..=6 => b"0".to_vec(),
-        7 => draw.moment_milliseconds(),
-        _ => draw.milliseconds(),
+    let is_moment = draw.dice.percent(15);
+    let ttl = match draw.dice.below(3) {
+        _ if is_moment => draw.moment_milliseconds(),
+        0 => draw.milliseconds(),
+        _ => b"0".to_vec(),
     };
     let mut request = request![name, key(draw), ttl, payload(draw)];
+    if is_moment {
+        request.extend(request!["ABSTTL"]);
+    }
     request.extend(draw.options(3, OPTIONS));
     request
 }

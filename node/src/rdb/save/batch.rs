@@ -3,10 +3,11 @@
 
 use super::Walk;
 use crate::store::{HashRef, Kind, ListRef, SetRef, SortedSetRef, Texts, Value, WrongType};
-use shared::resp::parse_integer;
 
-/// Elements that are copied at once, long ones as they are.
+/// Elements that are copied at once while they are short. One long one is copied as a whole, as by any command that reads it.
 const COPIED_AT_ONCE: usize = 32;
+/// Behind a batch of more bytes the next one is of one element.
+const LONG_BATCH_BYTES: usize = 64 * 1024;
 
 /// Elements in the order in which they are written; of a hash fields and values by turns.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub(super) struct Batch {
     scores: Vec<f64>,
     /// The next to be written.
     next: usize,
+    /// Elements of the last batch: twice as many from batch to batch.
+    some: usize,
 }
 
 impl Batch {
@@ -34,12 +37,7 @@ impl Batch {
         self.next += 1;
     }
 
-    /// All elements that have been copied, as integers where they are.
-    pub(super) fn integers(&self) -> Vec<i64> {
-        self.texts.iter().filter_map(parse_integer).collect()
-    }
-
-    /// Copies the elements from `walk` on behind those that are here; where the next ones are. Sorted sets go from the greatest score down unless `ascends`, as Redis reads them best.
+    /// Copies the elements from `walk` on, in the place of those that are written; where the next ones are. Sorted sets go from the greatest score down unless `ascends`, as Redis reads them best.
     ///
     /// # Errors
     /// [`WrongType`]; but its kind was looked at.
@@ -49,16 +47,23 @@ impl Batch {
         walk: Walk,
         ascends: bool,
     ) -> Result<Walk, WrongType> {
+        let bytes: usize = self.texts.iter().map(<[u8]>::len).sum();
+        let some = match bytes {
+            0..=LONG_BATCH_BYTES => COPIED_AT_ONCE.min(self.some * 2).max(1),
+            _ => 1,
+        };
+        self.some = some;
+        self.clear();
         let texts = &mut self.texts;
         match (walk, value.kind()) {
             (Walk::Position(from), Kind::Set) => {
                 let set = SetRef::of(value)?;
-                let next = set.walk(from, COPIED_AT_ONCE, |member| texts.push(member));
+                let next = set.walk(from, some, |member| texts.push(member));
                 Ok(next.map_or(Walk::End, Walk::Position))
             }
             (Walk::Position(from), _) => {
                 let hash = HashRef::of(value)?;
-                let next = hash.walk(from, COPIED_AT_ONCE, |field, value| {
+                let next = hash.walk(from, some, |field, value| {
                     texts.push(field);
                     texts.push(value);
                 });
@@ -66,8 +71,8 @@ impl Batch {
             }
             (Walk::Place(from), Kind::List) => {
                 let list = ListRef::of(value)?;
-                list.walk(from, COPIED_AT_ONCE as u64, |element| texts.push(element));
-                Ok(after(from, list.len()))
+                list.walk(from, some as u64, |element| texts.push(element));
+                Ok(after(from + some as u64, list.len()))
             }
             (Walk::Place(from), _) => {
                 let set = SortedSetRef::of(value)?;
@@ -77,27 +82,26 @@ impl Batch {
                     scores.push(score);
                 };
                 if ascends {
-                    set.walk(from, COPIED_AT_ONCE as u64, show);
+                    set.walk(from, some as u64, show);
                 } else if let Some(rank) = set.len().checked_sub(from + 1) {
-                    set.walk_back(rank, COPIED_AT_ONCE as u64, show);
+                    set.walk_back(rank, some as u64, show);
                 }
-                Ok(after(from, set.len()))
+                Ok(after(from + some as u64, set.len()))
             }
             (Walk::End, _) => Ok(Walk::End),
         }
     }
 
     /// Forgets what has been written.
-    pub(super) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.texts.clear();
         self.scores.clear();
         self.next = 0;
     }
 }
 
-/// Behind a batch of a value with `len` elements.
-fn after(from: u64, len: u64) -> Walk {
-    let next = from + COPIED_AT_ONCE as u64;
+/// Behind a batch of a value with `len` elements, of which `next` have been shown.
+fn after(next: u64, len: u64) -> Walk {
     if next < len {
         Walk::Place(next)
     } else {

@@ -7,7 +7,7 @@ mod steps;
 use super::encoding::Encoding;
 use super::length::{MOST_BYTES, Written};
 use super::lzf::Packer;
-use super::packed::{ListpackWriter, write_intset};
+use super::packed::ListpackWriter;
 use super::text::TextWriter;
 use crate::store::{
     HashRef, Kind, Position, SetRef, SortedSetRef, StringRef, Value, WrongType, encoding_name,
@@ -32,6 +32,8 @@ pub struct Saver {
     /// Of the element of the batch that is next, or of what elements are packed in, what is written already.
     text: Option<TextWriter>,
     listpack: ListpackWriter,
+    /// Members of a set that becomes an intset.
+    integers: Vec<i64>,
     packer: Packer,
 }
 
@@ -83,6 +85,7 @@ impl Saver {
             batch: Batch::default(),
             text: None,
             listpack: ListpackWriter::new(),
+            integers: Vec::new(),
             packer: Packer::new(longest_bytes),
         })
     }
@@ -124,14 +127,7 @@ fn encoding_of(value: Value<'_>) -> Result<Option<(Encoding, u64)>, WrongType> {
     }))
 }
 
-/// The intset of these texts.
-fn intset_of(batch: &Batch) -> Vec<u8> {
-    let mut members = batch.integers();
-    members.sort_unstable();
-    write_intset(&members)
-}
-
-/// Whether a string's own bytes are shown to its writer.
+/// The bytes that a string's writer is shown: none of an integer, which it knows.
 fn bytes_of(text: StringRef<'_>) -> &[u8] {
     match text {
         StringRef::Bytes(bytes) => bytes,

@@ -1,14 +1,15 @@
 //! How a value is written, step by step.
 //! Pure.
 
-use super::{Saver, Stage, Walk, bytes_of, intset_of};
+use super::{Saver, Stage, Walk, bytes_of};
 use crate::rdb::encoding::Encoding;
 use crate::rdb::fault::Fault;
 use crate::rdb::length::Written;
 use crate::rdb::lzf::Packer;
+use crate::rdb::packed::write_intset;
 use crate::rdb::text::TextWriter;
 use crate::store::{StringRef, Value};
-use shared::resp::write_double;
+use shared::resp::{parse_integer, write_double};
 
 /// Bytes that are written between two looks at the time, each element counted as [`ELEMENT_BYTES`] at least: some 100 µs.
 const TREATED_AT_ONCE: usize = 32 * 1024;
@@ -58,7 +59,6 @@ impl Saver {
     /// Copies the next elements when those that were copied are written; `false` at the end.
     fn has_element(&mut self, value: Value<'_>, ascends: bool) -> Result<bool, Fault> {
         if self.batch.next().is_none() {
-            self.batch.clear();
             let filled = self.batch.fill(value, self.walk, ascends);
             self.walk = filled.map_err(|_| Fault::Broken)?;
         }
@@ -115,12 +115,14 @@ impl Saver {
         Ok(len)
     }
 
-    /// All members of a set of integers, which are few.
+    /// Takes the next members of a set of integers, which are few.
     fn pack_integers(&mut self, value: Value<'_>) -> Result<usize, Fault> {
-        while !matches!(self.walk, Walk::End) {
-            let filled = self.batch.fill(value, self.walk, true);
-            self.walk = filled.map_err(|_| Fault::Broken)?;
+        while self.has_element(value, true)? {
+            let number = self.batch.next().and_then(|(text, _)| parse_integer(text));
+            self.integers.extend(number);
+            self.batch.advance();
         }
+        self.integers.sort_unstable();
         self.stage = Stage::Pack;
         Ok(TREATED_AT_ONCE)
     }
@@ -128,7 +130,7 @@ impl Saver {
     /// Goes on with the string in which elements are packed; whether all of it is written.
     fn write_pack(&mut self, out: &mut Vec<u8>) -> bool {
         if self.encoding == Encoding::SetIntset {
-            let intset = intset_of(&self.batch);
+            let intset = write_intset(&self.integers);
             let text = StringRef::Bytes(&intset);
             return write_text(&mut self.text, text, &mut self.packer, out);
         }
