@@ -310,10 +310,11 @@ fn bad_format() -> Reply {
 
 /// What is packed and said to unpack to nothing is an empty string to Redis, whatever is packed.
 fn is_packed_nothing(bytes: &[u8]) -> bool {
-    let behind = match bytes {
-        [0xc3, ..64 | 192.., behind @ ..] | [0xc3, 64..128, _, behind @ ..] => behind,
-        [0xc3, 0x80, _, _, _, _, behind @ ..] => behind,
-        _ => return false,
+    let ([0xc3, ..64 | 192.., behind @ ..]
+    | [0xc3, 64..128, _, behind @ ..]
+    | [0xc3, 0x80, _, _, _, _, behind @ ..]) = bytes
+    else {
+        return false;
     };
     matches!(
         behind,

@@ -212,9 +212,9 @@ impl ListpackWriter {
                     .extend_from_slice(&[IS_INTEGER_13_BITS | high & 0x1f, low]);
                 return;
             }
-            0..0x8000 => (INTEGER_16, 2),
-            0..0x80_0000 => (INTEGER_24, 3),
-            0..0x8000_0000 => (INTEGER_32, 4),
+            0x1000..0x8000 => (INTEGER_16, 2),
+            0x8000..0x80_0000 => (INTEGER_24, 3),
+            0x80_0000..0x8000_0000 => (INTEGER_32, 4),
             _ => (INTEGER_64, 8),
         };
         self.bytes.push(head);
