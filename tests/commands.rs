@@ -253,3 +253,36 @@ fn whatever_answers_a_command_its_reply_is_heard_or_not() {
         assert_eq!(client.receive().expect("a reply"), Reply::bulk("heard"));
     });
 }
+
+#[test]
+fn what_is_dumped_is_restored_under_another_name() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        client.call_words("RPUSH list a 12 c");
+        client.call_words("ZADD scores 1.5 a -inf b");
+        client.call_words("SET text hello");
+        for (key, read, expected) in [
+            ("list", "LRANGE copy 0 -1", vec!["a", "12", "c"]),
+            ("scores", "ZRANGE copy 0 -1", vec!["b", "a"]),
+            ("text", "MGET copy", vec!["hello"]),
+        ] {
+            let Reply::Bulk(payload) = client.call(&["DUMP", key]) else {
+                panic!("no payload of {key}");
+            };
+            let words: [&[u8]; 5] = [b"RESTORE", b"copy", b"100000", &payload, b"REPLACE"];
+            assert_eq!(client.call(&words), Reply::ok());
+            let busy = client.call(&words[..4]).error_text().expect("it is there");
+            assert_eq!(busy, "BUSYKEY Target key name already exists.");
+            let elements: Vec<Reply> = expected.iter().map(Reply::bulk).collect();
+            assert_eq!(client.call_words(read), Reply::Array(elements));
+            let ttl = client.call_words("TTL copy").integer();
+            assert!((50..=100).contains(&ttl), "{ttl}");
+        }
+        assert!(client.call_words("DUMP none").is_null());
+        let broken = client
+            .call_words("RESTORE copy 0 zork REPLACE")
+            .error_text();
+        let expected = "ERR DUMP payload version or checksum are wrong";
+        assert_eq!(broken.as_deref(), Some(expected));
+    });
+}

@@ -4,6 +4,7 @@
 //! - [`commands`]: the everyday commands through the `redis` crate's client and raw sockets, on a node and through proxies.
 //! - [`compatibility`]: random commands to us and to a real redis-server; every reply and every key must agree.
 //! - [`command_table`]: the table of commands is the one of a real redis-server.
+//! - [`payloads`]: what DUMP gives here a real redis-server restores, and the other way round; both refuse the same.
 //! - [`pipelining`]: replies in the order of commands, however slow a shard is and however the bytes arrive.
 //! - [`routing`]: every key has one home; hash tags, databases, what cluster clients see.
 //! - [`fan_out`]: commands over several shards answer as one server would; walks miss no key.
@@ -40,6 +41,7 @@ mod idle;
 mod local_cluster;
 mod many_keys;
 mod maxmemory;
+mod payloads;
 mod pipelining;
 mod random_clients;
 mod routing;

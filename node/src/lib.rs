@@ -12,6 +12,7 @@
 //!  commands ◇        handlers: a reply or an error, and what is to come later
 //!  node_state ◇      settings, stats, clients in their registry, slow log, pause, held keys
 //!  client ◇  log ◇   identity, session, traffic, outbox                       what changed, as commands
+//!  rdb ◇             values as bytes: DUMP and RESTORE
 //!  store ◇           the keyspace; `unsafe` in its index and slabs alone
 //! ```
 //!
@@ -67,6 +68,7 @@ pub mod execute;
 pub mod log;
 pub mod node_state;
 mod processor;
+pub mod rdb;
 mod server;
 pub mod settings;
 mod shell;

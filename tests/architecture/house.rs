@@ -59,7 +59,7 @@ const HOUSES: &[House] = &[
             &["node_state"],
             &["client"],
             &["settings", "log"],
-            &["stats"],
+            &["stats", "rdb"],
             &["store"],
         ],
         exceptions: &[],

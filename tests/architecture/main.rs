@@ -39,6 +39,7 @@ const PURE_FOLDERS: &[&str] = &[
     "node/src/log",
     "node/src/node_state",
     "node/src/execute",
+    "node/src/rdb",
     "proxy/src/route",
     "proxy/src/pipe",
     "proxy/src/client",

@@ -104,9 +104,11 @@ fn rule(request: &Request) -> Rule {
         "KEYS" | "COMMAND LIST" | "COMMAND GETKEYSANDFLAGS" | "CONFIG GET" => Rule::Unordered,
         // Keys that have expired are counted until a sweep removes them, which is soon, not at once.
         "DBSIZE" => Rule::KeyCount,
+        // Which bytes of a string are packed, and how, is free; what they hold is compared where it is read.
+        "DUMP"
         // Each is about the process, the moment or chance; what remains is that a reply of this type comes.
         // (The idle time is read from bits that mean something else after a change of maxmemory-policy.)
-        "OBJECT IDLETIME" | "TIME" | "RANDOMKEY" | "CLIENT ID" | "LOLWUT" | "MEMORY USAGE"
+        | "OBJECT IDLETIME" | "TIME" | "RANDOMKEY" | "CLIENT ID" | "LOLWUT" | "MEMORY USAGE"
         | "LATENCY RESET" | "MEMORY DOCTOR" | "DEBUG OBJECT" | "LATENCY DOCTOR" | "SLOWLOG LEN"
         | "OBJECT FREQ" => Rule::SameType,
         // Lists of events that differ from run to run; pages in our own words.

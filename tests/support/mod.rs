@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod dice;
 pub(crate) mod eventually;
 pub(crate) mod fault;
+pub(crate) mod payload;
 pub(crate) mod redis_server;
 pub(crate) mod reply;
 pub(crate) mod servers;

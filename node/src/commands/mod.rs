@@ -26,6 +26,7 @@ pub(crate) mod testing;
 
 pub(crate) use bits::Combination;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
+pub(crate) use keys::{Dumping, Restoring};
 pub(crate) use piecewise::{Piecewise, Progress};
 
 use crate::client::{Identity, Session};

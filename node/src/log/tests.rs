@@ -45,6 +45,7 @@ fn line() -> impl Strategy<Value = String> {
         key().prop_map(|key| format!("MOVE {key} 1")),
         list_line(),
         sorted_set_line(),
+        carry_line(),
         key().prop_map(|key| format!("GET {key}")),
         (0..2_u8).prop_map(|db| format!("SELECT {db}")),
         Just("SWAPDB 0 1".to_owned()),
@@ -73,6 +74,38 @@ fn list_line() -> impl Strategy<Value = String> {
         (key(), -3..3_i8).prop_map(|(key, at)| format!("LSET {key} {at} set")),
         key().prop_map(|key| format!("LINSERT {key} AFTER a inserted")),
     ]
+}
+
+/// A value that is dumped and restored under another name.
+fn carry_line() -> impl Strategy<Value = String> {
+    let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
+    let options = prop_oneof![
+        Just(""),
+        Just(" REPLACE"),
+        Just(" REPLACE ABSTTL"),
+        Just(" IDLETIME 5")
+    ];
+    (key(), key(), 0..60_u8, options)
+        .prop_map(|(from, to, ttl, options)| format!("CARRY {from} {to} {ttl}{options}"))
+}
+
+/// Dumps the first key that the words name, and restores it as the others say.
+fn carry(node: &mut TestNode, words: &str) {
+    let words: Vec<&str> = words.split(' ').collect();
+    let reply = node.run_bytes(&["DUMP", words[0]]);
+    let Some(head) = reply.iter().position(|byte| *byte == b'\n') else {
+        return;
+    };
+    // Where there is no such key the payload is none.
+    let payload = reply.get(head + 1..reply.len() - 2).unwrap_or_default();
+    let mut restore = vec![
+        &b"RESTORE"[..],
+        words[1].as_bytes(),
+        words[2].as_bytes(),
+        payload,
+    ];
+    restore.extend(words[3..].iter().map(|word| word.as_bytes()));
+    node.run_bytes(&restore);
 }
 
 /// A command on sorted sets. Their keys are few, and shared with all others.
@@ -174,9 +207,12 @@ proptest! {
         let start_ms = node.now_ms;
         node.store.start_recording();
         for line in &history {
-            match line.strip_prefix('+') {
-                Some(ms) => node.advance_ms(ms.parse().expect("a number")),
-                None => drop(node.send(line)),
+            if let Some(ms) = line.strip_prefix('+') {
+                node.advance_ms(ms.parse().expect("a number"));
+            } else if let Some(words) = line.strip_prefix("CARRY ") {
+                carry(&mut node, words);
+            } else {
+                node.send(line);
             }
         }
         // Whoever replays does not let keys expire by itself: it waits to be told. So its clock stands.

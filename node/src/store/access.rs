@@ -138,6 +138,24 @@ impl AccessClock {
         }
     }
 
+    /// The mark of a key that was added as `mark`, of which somebody else tells how it was used.
+    pub(super) fn told(&self, mark: u16, idle_seconds: Option<u64>, frequency: Option<u8>) -> u16 {
+        match (self.kind, idle_seconds) {
+            (MarkKind::Time, Some(idle)) if idle < RECENT_SECONDS => {
+                low_clock(self.seconds.wrapping_sub(idle))
+            }
+            (MarkKind::Time, Some(idle)) => {
+                let minutes = (idle / 60).min(OLDEST_MINUTES);
+                OLD | low_clock((self.seconds / 60).wrapping_sub(minutes))
+            }
+            (MarkKind::Frequency, _) => {
+                let frequency = frequency.unwrap_or(FREQUENCY_AT_FIRST);
+                u16::from_le_bytes([frequency, self.period()])
+            }
+            (MarkKind::Time | MarkKind::Queue, _) => mark,
+        }
+    }
+
     /// As Redis' `LFULogIncr`: the higher the counter, the less likely it grows.
     fn count_use(&mut self, frequency: u8) -> u8 {
         if frequency == u8::MAX {

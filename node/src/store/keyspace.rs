@@ -296,6 +296,23 @@ impl Store {
         })
     }
 
+    /// Says of a key that was put just now how it was used where it comes from, as far as the policy keeps that; of whom nothing is known is a new one.
+    pub fn set_usage(
+        &mut self,
+        db: DbIndex,
+        key: Key<'_>,
+        idle_seconds: Option<u64>,
+        frequency: Option<u8>,
+    ) {
+        let Some(found) = self.database(db).find(key) else {
+            return;
+        };
+        let database = &mut self.databases[usize::from(db.0)];
+        let mark = database.entry(found.handle).mark();
+        let mark = self.clock.told(mark, idle_seconds, frequency);
+        database.set_mark(found.handle, mark);
+    }
+
     /// Bytes that the key costs: entry, extent, its share of the index (MEMORY USAGE).
     pub fn key_bytes(&mut self, db: DbIndex, key: Key<'_>) -> Option<usize> {
         let found = self.live(db, key)?;

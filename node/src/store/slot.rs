@@ -159,13 +159,17 @@ impl Editing<'_> {
     /// Makes a value where nothing is; it never expires.
     pub(super) fn create(&mut self, content: Content<'_>) -> Result<(), StoreFull> {
         debug_assert!(self.before.alive().is_none(), "nothing is there");
-        self.put_over(content)
+        self.put_over(content, None)
     }
 
-    /// Drops whatever is there with all that belongs to it, and puts a value that never expires in its place.
-    pub(super) fn put_over(&mut self, content: Content<'_>) -> Result<(), StoreFull> {
+    /// Drops whatever is there with all that belongs to it, and puts a value that expires then, or never, in its place.
+    pub(super) fn put_over(
+        &mut self,
+        content: Content<'_>,
+        expiry: Option<u64>,
+    ) -> Result<(), StoreFull> {
         self.store
-            .write(self.db, self.key, self.before, content, None)?;
+            .write(self.db, self.key, self.before, content, expiry)?;
         let found = self.store.database(self.db).find(self.key);
         self.before = found.map_or(Before::Nothing, Before::Alive);
         Ok(())
@@ -276,8 +280,11 @@ impl Editing<'_> {
         &mut self,
         form: Form,
         object: Box<dyn Large>,
+        expiry: Option<u64>,
     ) -> Result<(), StoreFull> {
-        self.with_object(form, object, Self::put_over)
+        self.with_object(form, object, |editing, content| {
+            editing.put_over(content, expiry)
+        })
     }
 
     fn with_object(

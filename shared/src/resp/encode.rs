@@ -71,6 +71,15 @@ impl<'a> ReplyWriter<'a> {
         self.out.extend_from_slice(bytes);
     }
 
+    /// Appends a whole reply that is RESP already; where nothing stands before it, it is kept as it is.
+    pub fn whole(&mut self, reply: Vec<u8>) {
+        if self.out.is_empty() {
+            *self.out = reply;
+        } else {
+            self.raw(&reply);
+        }
+    }
+
     /// `+OK`.
     pub fn ok(&mut self) {
         self.raw(b"+OK\r\n");

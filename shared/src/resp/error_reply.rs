@@ -77,6 +77,27 @@ pub enum ErrorReply {
     /// HINCRBYFLOAT by infinity.
     #[error("ERR value is NaN or Infinity")]
     NotFinite,
+    /// RESTORE of a key that is there.
+    #[error("BUSYKEY Target key name already exists.")]
+    BusyKey,
+    /// RESTORE.
+    #[error("ERR Invalid TTL value, must be >= 0")]
+    InvalidTtl,
+    /// RESTORE.
+    #[error("ERR Invalid IDLETIME value, must be >= 0")]
+    InvalidIdleTime,
+    /// RESTORE.
+    #[error("ERR Invalid FREQ value, must be >= 0 and <= 255")]
+    InvalidFrequency,
+    /// RESTORE of bytes that DUMP did not give, or that came to harm.
+    #[error("ERR DUMP payload version or checksum are wrong")]
+    PayloadSeal,
+    /// RESTORE of bytes that are no value, or none that is known here.
+    #[error("ERR Bad data format")]
+    PayloadBroken,
+    /// DUMP and RESTORE. Ours: Redis goes on for as long as there is memory.
+    #[error("ERR the value would be longer than proto-max-bulk-len when it is unpacked")]
+    PayloadTooLong,
     /// SCAN and friends.
     #[error("ERR invalid cursor")]
     InvalidCursor,

@@ -6,6 +6,7 @@ mod connection;
 mod hashes;
 mod keys;
 mod lists;
+mod payloads;
 mod server;
 mod sets;
 mod sorted_sets;
@@ -55,7 +56,8 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
         (300..=369, _) => sets::COMMANDS,
         (370..=449, _) => strings::COMMANDS,
         (450..=569, _) => bits::COMMANDS,
-        (570..=829, _) => keys::COMMANDS,
+        (570..=589, _) => payloads::COMMANDS,
+        (590..=829, _) => keys::COMMANDS,
         (830..=849, _) => keys::WHOLE_SERVER_COMMANDS,
         (850..=914, _) => connection::COMMANDS,
         (915..=919, _) => server::FLUSHES,

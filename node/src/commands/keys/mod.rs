@@ -1,13 +1,18 @@
 //! Commands of keys, whatever they hold.
 //! Pure. Invariant: a handler that returns an error has changed nothing.
 
+mod dump;
 mod expire;
 mod object;
 mod place;
 mod presence;
+mod restore;
 #[cfg(test)]
 mod tests;
 mod walk;
+
+pub(crate) use dump::Dumping;
+pub(crate) use restore::Restoring;
 
 use super::Handler;
 use super::key_by_key::KeyByKey;
@@ -27,6 +32,8 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::Renamenx => place::renamenx,
         CommandId::Copy => place::copy,
         CommandId::Move => place::move_key,
+        CommandId::Dump => dump::dump,
+        CommandId::Restore | CommandId::RestoreAsking => restore::restore,
         CommandId::Expire => expire::expire,
         CommandId::Pexpire => expire::pexpire,
         CommandId::Expireat => expire::expireat,

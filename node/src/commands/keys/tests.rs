@@ -404,3 +404,190 @@ fn a_pattern_holds_nobody_up_whatever_the_key() {
         );
     }
 }
+
+/// What DUMP gives.
+fn payload_of(node: &mut TestNode, key: &str) -> Vec<u8> {
+    let reply = node.run_bytes(&["DUMP", key]);
+    let head = reply
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .expect("a head")
+        + 1;
+    reply[head..reply.len() - 2].to_vec()
+}
+
+/// Sends a RESTORE, with its payload in the place of the word `payload`, and gives its reply without the line end.
+fn restored(node: &mut TestNode, line: &str, payload: &[u8]) -> String {
+    let words: Vec<&[u8]> = line
+        .split(' ')
+        .map(|word| match word {
+            "payload" => payload,
+            word => word.as_bytes(),
+        })
+        .collect();
+    node.run(&words).trim_end().to_owned()
+}
+
+#[test]
+fn a_value_is_dumped_and_restored_as_asked() {
+    let mut node = TestNode::new();
+    node.send("SET k v");
+    assert_eq!(node.send("DUMP none"), "$-1\r\n");
+    let payload = payload_of(&mut node, "k");
+    assert_eq!(payload[..5], [0, 1, b'v', 10, 0]);
+    for (line, expected) in [
+        (
+            "RESTORE k 0 payload",
+            "-BUSYKEY Target key name already exists.",
+        ),
+        (
+            "RESTORE k x payload",
+            "-BUSYKEY Target key name already exists.",
+        ),
+        (
+            "RESTORE l x payload",
+            "-ERR value is not an integer or out of range",
+        ),
+        (
+            "RESTORE l -1 payload",
+            "-ERR Invalid TTL value, must be >= 0",
+        ),
+        ("RESTORE l -1 zork", "-ERR Invalid TTL value, must be >= 0"),
+        (
+            "RESTORE l 0 zork",
+            "-ERR DUMP payload version or checksum are wrong",
+        ),
+        ("RESTORE l 0 payload ZORK", "-ERR syntax error"),
+        ("RESTORE l 0 payload IDLETIME", "-ERR syntax error"),
+        (
+            "RESTORE l 0 payload IDLETIME -1",
+            "-ERR Invalid IDLETIME value, must be >= 0",
+        ),
+        (
+            "RESTORE l 0 payload IDLETIME x",
+            "-ERR value is not an integer or out of range",
+        ),
+        (
+            "RESTORE l 0 payload FREQ 256",
+            "-ERR Invalid FREQ value, must be >= 0 and <= 255",
+        ),
+        (
+            "RESTORE l 0 payload FREQ -1",
+            "-ERR Invalid FREQ value, must be >= 0 and <= 255",
+        ),
+        ("RESTORE l 0 payload IDLETIME 1 FREQ 1", "-ERR syntax error"),
+        ("RESTORE l 0 payload FREQ 1 IDLETIME 1", "-ERR syntax error"),
+        ("RESTORE l 5000 payload", "+OK"),
+        ("RESTORE m 1767225601000 payload absttl", "+OK"),
+        ("RESTORE n 1 payload absttl", "+OK"),
+        ("RESTORE o 9223372036854775807 payload", "+OK"),
+        ("RESTORE k 0 payload IDLETIME 20000 replace", "+OK"),
+        ("RESTORE-ASKING p 0 payload", "+OK"),
+    ] {
+        assert_eq!(restored(&mut node, line, &payload), expected, "{line}");
+    }
+    node.expect(&[
+        ("PTTL l", ":5000"),
+        ("PTTL m", ":1000"),
+        ("EXISTS n o", ":0"),
+        ("OBJECT IDLETIME k", ":19980"),
+        ("MGET k l m p", "*4 $1 v $1 v $1 v $1 v"),
+    ]);
+    assert_eq!(
+        restored(&mut node, "RESTORE k 1 payload ABSTTL REPLACE", &payload),
+        "+OK"
+    );
+    assert_eq!(node.send("EXISTS k"), ":0\r\n");
+}
+
+#[test]
+fn a_restored_key_has_been_used_as_often_as_is_said() {
+    let mut node = TestNode::new();
+    node.store.set_eviction(EvictionSettings {
+        policy: EvictionPolicy::AllKeysLfu,
+        ..EvictionSettings::default()
+    });
+    node.send("SET k v");
+    let payload = payload_of(&mut node, "k");
+    for (options, frequency) in [
+        ("FREQ 200", 200),
+        ("REPLACE", 5),
+        ("IDLETIME 9", 5),
+        ("FREQ 0", 0),
+    ] {
+        let line = format!("RESTORE k 0 payload REPLACE {options}");
+        assert_eq!(restored(&mut node, &line, &payload), "+OK");
+        assert_eq!(
+            node.send("OBJECT FREQ k"),
+            format!(":{frequency}\r\n"),
+            "{options}"
+        );
+    }
+}
+
+#[test]
+fn effects_of_a_restored_key_are_that_it_is_restored_again() {
+    let mut node = TestNode::new();
+    // Long ones are read in strides; their effects stand between MULTI and EXEC.
+    let long = vec![b'x'; 300_000];
+    for value in [&b"v"[..], &long] {
+        node.run_bytes(&[&b"SET"[..], b"k", value]);
+        let payload = payload_of(&mut node, "k");
+        node.store.start_recording();
+        node.store.take_effects();
+        for (line, ttl, last) in [
+            (
+                "RESTORE l 5000 payload IDLETIME 7",
+                Some("1767225605000"),
+                "ABSTTL",
+            ),
+            ("RESTORE m 0 payload", Some("0"), "payload"),
+            (
+                "RESTORE m 1767225609000 payload ABSTTL REPLACE",
+                Some("1767225609000"),
+                "REPLACE",
+            ),
+            ("RESTORE m 1 payload ABSTTL", None, ""),
+            ("RESTORE m 1 payload ABSTTL REPLACE", None, "m"),
+            ("RESTORE m 1 payload ABSTTL REPLACE", None, ""),
+            ("RESTORE l 1 payload", None, ""),
+        ] {
+            restored(&mut node, line, &payload);
+            let effects = node.store.take_effects();
+            let words = words_of(&effects);
+            let words: Vec<&[u8]> = words
+                .iter()
+                .map(Vec::as_slice)
+                .filter(|word| ![&b"multi"[..], b"exec", b"select"].contains(word))
+                .collect();
+            let at = words.iter().position(|word| *word == b"RESTORE");
+            let told = at.map(|at| String::from_utf8_lossy(words[at + 2]).into_owned());
+            assert_eq!(told.as_deref(), ttl, "{line}");
+            let end = words.last().copied().unwrap_or_default();
+            let is_payload = last == "payload" && end == payload;
+            assert!(
+                is_payload || end == last.as_bytes(),
+                "{line}: {}",
+                end.escape_ascii()
+            );
+        }
+        node.send("FLUSHALL");
+    }
+}
+
+/// All words of some requests.
+fn words_of(mut requests: &[u8]) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    while let Some(end) = requests.iter().position(|byte| *byte == b'\n') {
+        let len: usize = String::from_utf8_lossy(&requests[1..end - 1])
+            .parse()
+            .expect("a length");
+        let is_word = requests[0] == b'$';
+        requests = &requests[end + 1..];
+        if is_word {
+            words.push(requests[..len].to_vec());
+            requests = &requests[len + 2..];
+        }
+    }
+    words
+}

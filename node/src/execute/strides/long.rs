@@ -2,12 +2,15 @@
 //! Pure. Never: waits. Invariant: from [`LongCommand::begin`] to its end its keys are held; what it changes is one unit of the effects.
 
 use super::{Strides, stride_from};
-use crate::commands::{Action, Call, Combination, FIRST_KEY, Handler, Piecewise, Progress};
+use crate::commands::{
+    Action, Call, Combination, Dumping, FIRST_KEY, Handler, Piecewise, Progress, Restoring,
+};
 use crate::execute::perform::{watch_slowness, write_error};
 use crate::execute::{Executor, Turn};
 use crate::node_state::Hold;
 use shared::command::{self, CommandFlags, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
+use std::ops::Range;
 
 /// How long a command goes on before others have their turn, ns.
 const GO_ON_NS: u64 = 500_000;
@@ -33,6 +36,31 @@ enum Work {
     Bytes(Option<Combination>),
     /// A long reply; nothing before the first step.
     Reply(Option<Box<dyn Piecewise>>),
+    /// A value that is written.
+    Dump(Option<Dumping>),
+    /// A value that is read.
+    Restore(Option<Restoring>),
+}
+
+impl Work {
+    fn of(spec: &'static CommandSpec, args: Args<'_>) -> Self {
+        match (spec.id, Strides::of(spec, args)) {
+            (CommandId::Dump, _) => Self::Dump(None),
+            (CommandId::Restore | CommandId::RestoreAsking, _) => Self::Restore(None),
+            (CommandId::Bitop, _) => Self::Bytes(None),
+            (_, Some(strides)) => Self::Keys(strides),
+            (_, None) => Self::Reply(None),
+        }
+    }
+
+    /// Behind the last argument that may be a key.
+    fn keys_end(&self, args: Args<'_>) -> usize {
+        match self {
+            Self::Keys(_) | Self::Bytes(_) | Self::Reply(_) => args.len(),
+            // What follows is no key, and may be long.
+            Self::Dump(_) | Self::Restore(_) => FIRST_KEY + 1,
+        }
+    }
 }
 
 /// How far a [`LongCommand`] has come.
@@ -59,14 +87,9 @@ impl Executor {
             turn.store.begin_unit();
         }
         turn.session.last_command = Some(spec);
-        let work = match Strides::of(spec, args) {
-            Some(strides) => Work::Keys(strides),
-            None if spec.id == CommandId::Bitop => Work::Bytes(None),
-            None => Work::Reply(None),
-        };
         LongCommand {
             spec,
-            work,
+            work: Work::of(spec, args),
             marked: FIRST_KEY,
             took_ns: 0,
             reply: Vec::new(),
@@ -115,8 +138,9 @@ impl Executor {
         long: &mut LongCommand,
         args: Args<'_>,
     ) -> Result<bool, ErrorReply> {
-        if long.marked < args.len() {
-            long.marked = mark(turn, long.spec, long.marked, args);
+        let keys_end = long.work.keys_end(args);
+        if long.marked < keys_end {
+            long.marked = mark(turn, long.spec, long.marked..keys_end, args);
             return Ok(false);
         }
         if let Work::Keys(strides) = &mut long.work {
@@ -138,6 +162,8 @@ impl Executor {
         match &mut long.work {
             Work::Keys(_) => Ok(true),
             Work::Bytes(combination) => Combination::go_on(combination, &mut call),
+            Work::Dump(dumping) => Dumping::go_on(dumping, &mut call),
+            Work::Restore(restoring) => Restoring::go_on(restoring, &mut call),
             Work::Reply(reply) => {
                 let handler = self.handlers.get(long.spec.id);
                 show_piece(reply, &mut call, handler.expect("it has run before"))
@@ -173,10 +199,10 @@ fn show_piece(
     }
 }
 
-/// Marks the keys of one stride; where the next begins. Of a command that is not one for strides, words that are no keys are marked too: nobody minds.
-fn mark(turn: &mut Turn<'_>, spec: &CommandSpec, from: usize, args: Args<'_>) -> usize {
-    let part = stride_from(from, spec, args);
-    let end = part.end;
+/// Marks the keys of one stride among these arguments; where the next begins. Of a command that is not one for strides, words that are no keys are marked too: nobody minds.
+fn mark(turn: &mut Turn<'_>, spec: &CommandSpec, keys: Range<usize>, args: Args<'_>) -> usize {
+    let end = stride_from(keys.start, spec, args).end.min(keys.end);
+    let part = keys.start..end;
     if let Some(hold) = &mut turn.node.hold {
         for index in part.step_by(spec.key_step()) {
             hold.mark(turn.store.hash(args.at(index)));

@@ -8,7 +8,9 @@ pub(crate) use long::{LongCommand, LongEnd};
 
 use super::lookahead::PREFETCHED_KEYS;
 use super::{Executor, Turn};
-use crate::commands::{Action, Call, Combination, FIRST_KEY, KeyByKey, key_by_key};
+use crate::commands::{
+    Action, Call, Combination, Dumping, FIRST_KEY, KeyByKey, Restoring, key_by_key,
+};
 use shared::command::{CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 use std::ops::Range;
@@ -18,11 +20,16 @@ const STRIDE_KEYS: usize = PREFETCHED_KEYS;
 /// With more arguments than these, others have their turns in between: below, a command takes half a millisecond.
 const UNDIVIDED_ARGS: usize = 8 * STRIDE_KEYS;
 
-/// Whether a command has so many keys, or so many bytes to combine, that it should not be carried out in one go.
+/// Whether a command has so many keys, or so many bytes to combine, to write or to read, that it should not be carried out in one go.
 #[inline]
 pub(super) fn are_for(turn: &mut Turn<'_>, spec: &CommandSpec, args: Args<'_>) -> bool {
-    have_many_keys(spec, args)
-        || (spec.id == CommandId::Bitop && Combination::is_long(turn.store, turn.session.db, args))
+    let db = turn.session.db;
+    match spec.id {
+        CommandId::Bitop => Combination::is_long(turn.store, db, args),
+        CommandId::Dump => Dumping::is_long(turn.store, db, args),
+        CommandId::Restore | CommandId::RestoreAsking => Restoring::is_long(args),
+        _ => have_many_keys(spec, args),
+    }
 }
 
 fn have_many_keys(spec: &CommandSpec, args: Args<'_>) -> bool {

@@ -127,8 +127,12 @@ fn a_reply_stops_growing_at_the_hard_limit() {
     assert_eq!(node.run(&words("EXISTS", 0..1, None)), ":1\r\n");
 }
 
-/// Runs a command over 200,000 keys on `node`; `meanwhile` is called between the strides, with another client.
-fn with_others(node: &mut TestNode, command: &[String], mut meanwhile: impl FnMut(&mut TestNode)) {
+/// Runs a long command on `node` and gives its reply; `meanwhile` is called between the strides, with another client.
+fn with_others(
+    node: &mut TestNode,
+    command: &[impl AsRef<[u8]>],
+    mut meanwhile: impl FnMut(&mut TestNode),
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_request(&mut bytes, command);
     let mut batch = RequestBatch::default();
@@ -151,10 +155,18 @@ fn with_others(node: &mut TestNode, command: &[String], mut meanwhile: impl FnMu
         // The first keys are marked by now, if no more; then others come.
         match node.executor.go_on(&mut turn, begun, args) {
             LongEnd::NotYet(rest) => long = Some(rest),
-            LongEnd::Over(_) => return,
+            LongEnd::Over(reply) => return reply,
         }
         meanwhile(node);
     }
+}
+
+/// Whether another client's command has to wait.
+fn is_held(node: &mut TestNode, line: &str) -> bool {
+    let reply = node.send(line);
+    let is_held = node.stop == Stop::NotYet(Wait::Keys);
+    assert_eq!(reply.is_empty(), is_held, "{line}");
+    is_held
 }
 
 #[test]
@@ -162,15 +174,6 @@ fn others_are_served_meanwhile_and_kept_from_its_keys() {
     let count = 200_000;
     let mut node = TestNode::new();
     node.run(&["MSET", "beside", "1", "key:0", "old"]);
-    let is_held = |node: &mut TestNode, line: &str| {
-        let reply = node.send(line);
-        assert_eq!(
-            reply.is_empty(),
-            node.stop == Stop::NotYet(Wait::Keys),
-            "{line}"
-        );
-        node.stop == Stop::NotYet(Wait::Keys)
-    };
     let mut turns = 0;
     with_others(&mut node, &words("MSET", 0..count, Some("new")), |node| {
         turns += 1;
@@ -337,4 +340,49 @@ fn a_long_reply_is_that_of_one_moment() {
             assert_eq!(reply, b"*0\r\n", "{line}");
         }
     }
+}
+
+#[test]
+fn a_long_value_is_written_and_read_at_one_moment() {
+    let mut node = TestNode::new();
+    for first in (0..100_000).step_by(1000) {
+        let elements = (first..first + 1000).map(|number| format!("element:{number}"));
+        let words = ["RPUSH", "from"].map(str::to_owned).into_iter();
+        node.run(&words.chain(elements).collect::<Vec<_>>());
+    }
+    let mut turns = 0;
+    let reply = with_others(&mut node, &["DUMP", "from"], |node| {
+        turns += 1;
+        for line in ["LLEN from", "GET to", "SET beside 1"] {
+            assert!(!is_held(node, line), "{line}");
+        }
+        for line in ["RPUSH from x", "DEL from", "FLUSHALL"] {
+            assert!(is_held(node, line), "{line}");
+        }
+    });
+    assert!(turns > 0, "it is cut");
+    let head = reply
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .expect("a head")
+        + 1;
+    let payload = &reply[head..reply.len() - 2];
+    turns = 0;
+    let restore: [&[u8]; 4] = [b"RESTORE", b"to", b"0", payload];
+    let reply = with_others(&mut node, &restore, |node| {
+        turns += 1;
+        for line in ["LLEN from", "SET beside 1"] {
+            assert!(!is_held(node, line), "{line}");
+        }
+        for line in ["EXISTS to", "SET to 1", "DBSIZE"] {
+            assert!(is_held(node, line), "{line}");
+        }
+    });
+    assert_eq!(reply, b"+OK\r\n");
+    assert!(turns > 0, "it is cut");
+    assert_eq!(node.send("LLEN to"), ":100000\r\n");
+    // What goes by itself meanwhile is not there.
+    node.send("PEXPIRE from 5");
+    let reply = with_others(&mut node, &["DUMP", "from"], |node| node.advance_ms(10));
+    assert_eq!(reply, b"$-1\r\n");
 }

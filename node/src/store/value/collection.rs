@@ -212,13 +212,14 @@ fn edit_blob<C: Collection, R>(
     written.map(|()| edited)
 }
 
-/// Puts a collection that was made by a command in the place of whatever is at a key; it never expires. One without elements leaves no key. `tell` tells the effects, if anything changed.
+/// Puts a collection that was made by a command in the place of whatever is at a key; it expires then, or never. One without elements leaves no key. `tell` tells the effects, if anything changed.
 ///
 /// # Errors
 /// [`StoreFull`]; nothing was changed, and the collection is freed.
 pub(super) fn put_made<C: Collection>(
     slot: Slot<'_>,
     mut collection: C,
+    expiry: Option<u64>,
     tell: impl FnOnce(&mut Effects, DbIndex, &[u8], &()),
 ) -> Result<(), StoreFull> {
     slot.change_telling(
@@ -233,11 +234,11 @@ pub(super) fn put_made<C: Collection>(
             }
             let form = Form::new(C::KIND, 0);
             let Some(blob) = collection.take_blob() else {
-                editing.put_object_over(form, Box::new(collection))?;
+                editing.put_object_over(form, Box::new(collection), expiry)?;
                 return Ok(Edited::Changed(()));
             };
             let body = Body::Bytes(&blob);
-            let put = editing.put_over(Content { form, body });
+            let put = editing.put_over(Content { form, body }, expiry);
             if put.is_err() {
                 super::blob::free(C::KIND, &blob, editing.leaves());
             }

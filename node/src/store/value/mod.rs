@@ -32,6 +32,7 @@ mod leaves;
 mod limits;
 mod linear;
 mod list;
+mod maker;
 mod member_index;
 mod members;
 mod packed;
@@ -50,6 +51,7 @@ pub use leaves::Leaves;
 pub(in crate::store) use leaves::Pools;
 pub use limits::Limits;
 pub use list::{List, ListEdit, ListEnd, ListRef, ListSide, ListView};
+pub use maker::{CollectionMaker, Element};
 pub use members::MemberList;
 pub use set::{Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView};
 pub use sorted_set::{

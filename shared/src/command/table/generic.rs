@@ -5,7 +5,7 @@ use super::words::*;
 pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::Copy, -3).flags(WRITE | DENY_OOM).acl(KEYSPACE).keys(&[key(1, RO | ACCESS), key(2, OW | UPDATE)]).served().quiet(Around),
     row(Id::Del, -2).flags(WRITE).acl(KEYSPACE).keys(&[keys(1, -1, 1, RM | DELETE)]).route(Split).merge(Sum).served().tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
-    row(Id::Dump, 2).flags(READ).acl(KEYSPACE).keys(&[key(1, RO | ACCESS)]).tips(&["nondeterministic_output"]),
+    row(Id::Dump, 2).flags(READ).acl(KEYSPACE).keys(&[key(1, RO | ACCESS)]).served().tips(&["nondeterministic_output"]),
     row(Id::Exists, -2).flags(READ | FAST).acl(KEYSPACE).keys(&[keys(1, -1, 1, RO)]).route(Split).merge(Sum).served().tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
     row(Id::Expire, -3).flags(WRITE | FAST).acl(KEYSPACE).keys(&[key(1, RW | UPDATE)]).served(),
     row(Id::Expireat, -3).flags(WRITE | FAST).acl(KEYSPACE).keys(&[key(1, RW | UPDATE)]).served(),
@@ -27,7 +27,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::Randomkey, 1).flags(READ).acl(KEYSPACE).route(EveryShard).merge(AnyNonNull).served().whole_node().tips(&["request_policy:all_shards", "nondeterministic_output"]),
     row(Id::Rename, 3).flags(WRITE).acl(KEYSPACE).keys(&[key(1, RW | ACCESS | DELETE), key(2, OW | UPDATE)]).served(),
     row(Id::Renamenx, 3).flags(WRITE | FAST).acl(KEYSPACE).keys(&[key(1, RW | ACCESS | DELETE), key(2, OW | INSERT)]).served(),
-    row(Id::Restore, -4).flags(WRITE | DENY_OOM).acl(KEYSPACE | DANGEROUS).keys(&[key(1, OW | UPDATE)]),
+    row(Id::Restore, -4).flags(WRITE | DENY_OOM).acl(KEYSPACE | DANGEROUS).keys(&[key(1, OW | UPDATE)]).served(),
     row(Id::Scan, -2).flags(READ).acl(KEYSPACE).route(Walked).served().whole_node().tips(&["nondeterministic_output", "request_policy:special"]),
     row(Id::Sort, -2).flags(WRITE | DENY_OOM).acl(SET | SORTED_SET | LIST | DANGEROUS).keys(&[key(1, RO | ACCESS), somewhere(RO | ACCESS).note("BY and GET: the keys come from patterns and the elements that are sorted"), somewhere(OW | UPDATE).note("STORE: the word may stand anywhere after the key")]),
     row(Id::SortRo, -2).flags(READ).acl(SET | SORTED_SET | LIST | DANGEROUS).keys(&[key(1, RO | ACCESS), somewhere(RO | ACCESS).note("BY and GET: the keys come from patterns and the elements that are sorted")]),

@@ -66,7 +66,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::Psync, -3).flags(ADMIN | NO_SCRIPT | NO_ASYNC_LOADING | NO_MULTI).route(Refused),
     row(Id::Replconf, -1).flags(ADMIN | NO_SCRIPT | LOADING | STALE | ALLOW_BUSY).route(Refused),
     row(Id::Replicaof, 3).flags(ADMIN | NO_SCRIPT | STALE | NO_ASYNC_LOADING).route(Refused),
-    row(Id::RestoreAsking, -4).flags(WRITE | DENY_OOM | ASKING).acl(KEYSPACE | DANGEROUS).keys(&[key(1, OW | UPDATE)]).route(Refused),
+    row(Id::RestoreAsking, -4).flags(WRITE | DENY_OOM | ASKING).acl(KEYSPACE | DANGEROUS).keys(&[key(1, OW | UPDATE)]).route(Refused).served(),
     row(Id::Role, 1).flags(NO_SCRIPT | LOADING | STALE | FAST).acl(ADMIN_CATEGORY | DANGEROUS).route(Local),
     row(Id::Save, 1).flags(ADMIN | NO_SCRIPT | NO_ASYNC_LOADING | NO_MULTI).route(EveryShard).merge(AllOk),
     row(Id::Shutdown, -1).flags(ADMIN | NO_SCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY).route(Refused).served(),

@@ -264,7 +264,7 @@ impl SetMaker {
                 .walk(leaves, all, usize::MAX, |member| members.push(member));
         }
         let was_there = store.exists(db, key);
-        put_made(store.slot(db, key), set, |effects, db, key, ()| {
+        put_made(store.slot(db, key), set, None, |effects, db, key, ()| {
             effects.begin_unit();
             if was_there {
                 effects.append_words(db, &[word(CommandId::Del), key]);

@@ -214,7 +214,7 @@ impl<'a> SortedSetEdit<'a> {
                 return Err(full);
             }
         }
-        put_made(slot, set, |effects, db, key, ()| {
+        put_made(slot, set, None, |effects, db, key, ()| {
             tell_stored(effects, db, key, members);
         })?;
         Ok(members.len() as u64)

@@ -5,6 +5,7 @@ use super::integer::IntegerBytes;
 use super::{EDITED, INTEGER, StringRef, TEXT};
 use crate::store::content::{Body, Content, Value};
 use crate::store::door::{Effects, Wording, word};
+use crate::store::entry::Form;
 use crate::store::error::{StoreFull, WrongType};
 use crate::store::key::DbIndex;
 use crate::store::slot::{Edited, Editing, ExpiryChange, Slot};
@@ -71,30 +72,30 @@ impl<'a> StringEdit<'a> {
     /// # Errors
     /// [`StoreFull`]; nothing was changed.
     pub fn put_made(slot: Slot<'a>, value: Vec<u8>, wording: Wording<'_>) -> Result<(), StoreFull> {
-        let Slot {
-            store,
-            db,
-            key,
-            before,
-        } = slot;
-        // A long one is kept where it is.
-        let value = Arc::new(value);
-        store.offer(db, Arc::clone(&value));
+        put_owned(slot, EDITED, value, ExpiryChange::Clear, wording)
+    }
+
+    /// Puts a string that was read from elsewhere in the place of whatever is at a key, told as `wording`; canonical integers are kept as such.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn put_loaded(
+        slot: Slot<'a>,
+        value: Vec<u8>,
+        expiry: ExpiryChange,
+        wording: Wording<'_>,
+    ) -> Result<(), StoreFull> {
+        let Some(number) = parse_integer(&value) else {
+            return put_owned(slot, TEXT, value, expiry, wording);
+        };
+        let bytes = IntegerBytes::new(number);
         let content = Content {
-            form: EDITED,
-            body: Body::Bytes(&value),
+            form: INTEGER,
+            body: Body::Bytes(bytes.as_bytes()),
         };
-        let slot = Slot {
-            store: &mut *store,
-            db,
-            key,
-            before,
-        };
-        let put = slot.put(content, ExpiryChange::Clear, |effects, db, _| {
+        slot.put(content, expiry, |effects, db, _| {
             effects.append_worded(db, wording);
-        });
-        store.withdraw(db);
-        put
+        })
     }
 
     /// Puts an integer in the place of what is there; the expiry stays.
@@ -171,6 +172,39 @@ impl<'a> StringEdit<'a> {
             })
         })
     }
+}
+
+/// A long value is kept where it is.
+fn put_owned(
+    slot: Slot<'_>,
+    form: Form,
+    value: Vec<u8>,
+    expiry: ExpiryChange,
+    wording: Wording<'_>,
+) -> Result<(), StoreFull> {
+    let Slot {
+        store,
+        db,
+        key,
+        before,
+    } = slot;
+    let value = Arc::new(value);
+    store.offer(db, Arc::clone(&value));
+    let content = Content {
+        form,
+        body: Body::Bytes(&value),
+    };
+    let slot = Slot {
+        store: &mut *store,
+        db,
+        key,
+        before,
+    };
+    let put = slot.put(content, expiry, |effects, db, _| {
+        effects.append_worded(db, wording);
+    });
+    store.withdraw(db);
+    put
 }
 
 fn put_integer(

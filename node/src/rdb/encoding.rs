@@ -1,0 +1,130 @@
+//! [`Encoding`]: the first byte of a value, which says what it is and how it lies behind.
+//! Pure.
+
+use crate::store::Kind;
+
+/// How a value lies in bytes. The numbers are Redis' own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// One string.
+    String,
+    /// A count, then elements.
+    List,
+    /// A count, then members.
+    Set,
+    /// A count, then members, each with its score as text.
+    SortedSetText,
+    /// A count, then fields, each with its value.
+    Hash,
+    /// A count, then members, each with its score as a binary double.
+    SortedSet,
+    /// A zipmap: hashes of Redis before 2.6.
+    HashZipmap,
+    /// A ziplist: small lists of Redis before 3.2.
+    ListZiplist,
+    /// An intset.
+    SetIntset,
+    /// A ziplist: small sorted sets of Redis before 7.0.
+    SortedSetZiplist,
+    /// A ziplist: small hashes of Redis before 7.0.
+    HashZiplist,
+    /// A count, then ziplists: lists of Redis before 7.0.
+    ListZiplists,
+    /// A listpack.
+    HashListpack,
+    /// A listpack.
+    SortedSetListpack,
+    /// A count, then nodes: a listpack or one long element each.
+    ListNodes,
+    /// A listpack: small sets of Redis 7.2.
+    SetListpack,
+}
+
+impl Encoding {
+    /// The encoding of this number; `None` for what is no value, and for values that are not known here: streams (15, 19, 21) and those of modules (6, 7).
+    #[must_use]
+    pub fn of(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::String,
+            1 => Self::List,
+            2 => Self::Set,
+            3 => Self::SortedSetText,
+            4 => Self::Hash,
+            5 => Self::SortedSet,
+            9 => Self::HashZipmap,
+            10 => Self::ListZiplist,
+            11 => Self::SetIntset,
+            12 => Self::SortedSetZiplist,
+            13 => Self::HashZiplist,
+            14 => Self::ListZiplists,
+            16 => Self::HashListpack,
+            17 => Self::SortedSetListpack,
+            18 => Self::ListNodes,
+            20 => Self::SetListpack,
+            _ => return None,
+        })
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::String => 0,
+            Self::List => 1,
+            Self::Set => 2,
+            Self::SortedSetText => 3,
+            Self::Hash => 4,
+            Self::SortedSet => 5,
+            Self::HashZipmap => 9,
+            Self::ListZiplist => 10,
+            Self::SetIntset => 11,
+            Self::SortedSetZiplist => 12,
+            Self::HashZiplist => 13,
+            Self::ListZiplists => 14,
+            Self::HashListpack => 16,
+            Self::SortedSetListpack => 17,
+            Self::ListNodes => 18,
+            Self::SetListpack => 20,
+        }
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::String => Kind::String,
+            Self::List | Self::ListZiplist | Self::ListZiplists | Self::ListNodes => Kind::List,
+            Self::Set | Self::SetIntset | Self::SetListpack => Kind::Set,
+            Self::Hash | Self::HashZipmap | Self::HashZiplist | Self::HashListpack => Kind::Hash,
+            Self::SortedSet
+            | Self::SortedSetText
+            | Self::SortedSetZiplist
+            | Self::SortedSetListpack => Kind::SortedSet,
+        }
+    }
+
+    /// Whether Redis looks only at how many elements there are, not at their lengths, when it decides whether a value of this encoding stays small by name.
+    pub(super) fn stays_packed(self) -> bool {
+        matches!(
+            self,
+            Self::HashListpack
+                | Self::HashZiplist
+                | Self::SortedSetListpack
+                | Self::SortedSetZiplist
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Encoding;
+
+    #[test]
+    fn numbers_and_encodings_are_two_names_for_the_same() {
+        let known = (0..=u8::MAX).filter_map(Encoding::of);
+        assert_eq!(known.clone().count(), 16);
+        for encoding in known {
+            assert_eq!(Encoding::of(encoding.number()), Some(encoding));
+        }
+    }
+}

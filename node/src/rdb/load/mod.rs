@@ -1,0 +1,136 @@
+//! [`Loader`]: a value on its way from bytes into the keyspace, made aside a piece at a time.
+//! Pure. Invariants: nothing is put before all of it has been looked at; whatever the bytes say, no more is allocated than they hold or unpack to.
+
+mod steps;
+mod weight;
+
+pub use weight::is_long;
+
+use super::encoding::Encoding;
+use super::fault::Fault;
+use super::packed::Walk;
+use super::source::Source;
+use super::text::TextReader;
+use crate::store::{
+    CollectionMaker, DbIndex, ExpiryChange, Key, Kind, Limits, Store, StoreFull, StringEdit,
+    Wording,
+};
+
+/// A value that is being read.
+#[derive(Debug)]
+#[must_use = "what it has made is the database's memory until it is put or given up"]
+pub struct Loader {
+    encoding: Encoding,
+    stage: Stage,
+    /// The byte that is next.
+    at: usize,
+    /// Elements or nodes that are still to come.
+    left: u64,
+    /// Bytes that may still be unpacked.
+    room: u64,
+    /// A string, an element, a field, what elements are packed in.
+    first: TextReader,
+    /// A field's value.
+    second: TextReader,
+    made: Made,
+}
+
+/// What has been made so far.
+#[derive(Debug)]
+enum Made {
+    Text(Vec<u8>),
+    Collection(CollectionMaker),
+}
+
+/// What comes next.
+#[derive(Debug)]
+enum Stage {
+    /// The first byte behind the encoding.
+    Beginning,
+    /// The one string, or an element's first.
+    First,
+    /// A field's value.
+    Second,
+    /// The rest of a string from this byte on, to be copied.
+    Copying(usize),
+    /// The head of a node of a list.
+    Node,
+    /// What elements are packed in.
+    Pack,
+    /// An element of that.
+    Packed(Walk),
+    /// Nothing.
+    Over,
+}
+
+impl Loader {
+    /// The value that `bytes` begin with, made for this key of `db`; its limits are those that `limits` gives for its kind. All together may unpack to `room` bytes.
+    ///
+    /// # Errors
+    /// [`Fault::Broken`]: they begin with none that is known.
+    pub fn begin(
+        bytes: &[u8],
+        db: DbIndex,
+        key: &[u8],
+        limits: impl FnOnce(Kind) -> Limits,
+        room: u64,
+    ) -> Result<Self, Fault> {
+        let mut source = Source::new(bytes, 0);
+        let encoding = Encoding::of(source.byte()?).ok_or(Fault::Broken)?;
+        let kind = encoding.kind();
+        let made = if kind == Kind::String {
+            Made::Text(Vec::new())
+        } else {
+            let mut limits = limits(kind);
+            if encoding.stays_packed() {
+                limits.element_bytes = usize::MAX;
+            }
+            let maker = CollectionMaker::new(kind, db, key, limits).ok_or(Fault::Broken)?;
+            Made::Collection(maker)
+        };
+        Ok(Self {
+            encoding,
+            stage: Stage::Beginning,
+            at: source.at(),
+            left: 0,
+            room,
+            first: TextReader::default(),
+            second: TextReader::default(),
+            made,
+        })
+    }
+
+    /// Where the byte behind the value stands, once that is whole.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        self.at
+    }
+
+    /// Puts the value in the place of whatever is at a key of its database, to live until `expiry`, and tells the door as `wording`.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed, and what was made is freed.
+    pub fn put(
+        self,
+        store: &mut Store,
+        key: Key<'_>,
+        db: DbIndex,
+        expiry: Option<u64>,
+        wording: Wording<'_>,
+    ) -> Result<(), StoreFull> {
+        match self.made {
+            Made::Text(text) => {
+                let expiry = expiry.map_or(ExpiryChange::Clear, ExpiryChange::At);
+                StringEdit::put_loaded(store.slot(db, key), text, expiry, wording)
+            }
+            Made::Collection(maker) => maker.put(store, key, expiry, wording),
+        }
+    }
+
+    /// Frees what was made, a part at a time.
+    pub fn give_up(self, store: &mut Store) {
+        if let Made::Collection(maker) = self.made {
+            maker.give_up(store);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Values as bytes, in the format of Redis' RDB: what DUMP gives and RESTORE takes, and what snapshots and full syncs are made of. (The file around the values is not here.)
+//! Pure.
+//!
+//! ```text
+//! payload:  encoding 1 | value | version 2 | checksum 8                              encoding, seal (crc64)
+//! value:    a string, or a count and elements, or elements packed in a string        text (length, lzf), packed, double
+//!
+//! Loader:   bytes ─► steps ─► a collection made aside ─► the place of a key          load
+//! Saver:    a key's value ─► steps ─► bytes                                          save
+//! ```
+//!
+//! - Written is what Redis 7.0 writes (version 10), by the names that OBJECT ENCODING gives: small hashes and sorted sets as listpacks, sets of integers as intsets, lists as nodes of listpacks of 8 KiB.
+//! - Read is all that Redis since 2.4 has written for these types, up to version 11 (Redis 7.2). Every byte is looked at, as Redis does with `sanitize-dump-payload yes`.
+//! - Redis 7.0.15 differs: it refuses version 11 and packed sets (encoding 20); it takes a value that reads on into its own seal, a packed string that says it is empty whatever is packed, and for a score that is no number as much as it can read, or 0; and sorted sets that are packed in disorder stay so there.
+//! - Streams are not here yet: they join with encodings 15, 19 and 21 in [`Encoding`], a form of their own in `load/steps` and one in `save`.
+//! - Both ways go on in steps of some 100 µs, between which others may have their turns; each step is shown the bytes, or the value, again.
+
+mod crc64;
+mod double;
+mod encoding;
+mod fault;
+mod length;
+mod load;
+mod lzf;
+mod packed;
+mod save;
+mod seal;
+mod source;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use crc64::crc64;
+pub use encoding::Encoding;
+pub use fault::Fault;
+pub use load::{Loader, is_long};
+pub use save::{MOST_HEAD_BYTES, Saver};
+pub use seal::{Checksum, NEWEST_VERSION, VERSION, write_version};

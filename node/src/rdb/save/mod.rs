@@ -1,0 +1,136 @@
+//! [`Saver`]: a key's value on its way into bytes, a piece at a time.
+//! Pure. Never: seals what it writes, or says where that goes. Invariant: the value stays as it is from the first step to the last.
+
+mod batch;
+mod steps;
+
+use super::encoding::Encoding;
+use super::length::{MOST_BYTES, Written};
+use super::lzf::Packer;
+use super::packed::ListpackWriter;
+use super::text::TextWriter;
+use crate::store::{
+    HashRef, Kind, Position, SetRef, SortedSetRef, StringRef, Value, WrongType, encoding_name,
+};
+use batch::Batch;
+
+/// Members of the largest set that is written as an intset; Redis makes one of a larger one itself, where its limits say so.
+const MOST_INTSET_MEMBERS: u64 = 1024;
+
+/// Bytes that stand before what steps write: the encoding, and how many elements follow.
+pub const MOST_HEAD_BYTES: usize = 1 + MOST_BYTES;
+
+/// A value that is being written.
+#[derive(Debug)]
+pub struct Saver {
+    encoding: Encoding,
+    /// Elements, or nodes of a list that have been written.
+    count: u64,
+    stage: Stage,
+    walk: Walk,
+    batch: Batch,
+    /// Of the element of the batch that is next, or of what elements are packed in, what is written already.
+    text: Option<TextWriter>,
+    listpack: ListpackWriter,
+    /// Members of a set that becomes an intset.
+    integers: Vec<i64>,
+    packer: Packer,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The one string.
+    String,
+    /// Elements one behind the other.
+    Elements,
+    /// Elements that are packed together.
+    Packing,
+    /// The bytes in which all of them, or those of a node, are.
+    Pack,
+    /// Nothing.
+    Over,
+}
+
+/// Where the next elements are.
+#[derive(Clone, Copy, Debug)]
+enum Walk {
+    Position(Position),
+    /// How many have been shown.
+    Place(u64),
+    /// There are none.
+    End,
+}
+
+impl Saver {
+    /// For this value; `longest_bytes` bounds, by and large, what its strings may take. `None` for a kind that is not known here (streams).
+    #[must_use]
+    pub fn begin(value: Value<'_>, longest_bytes: usize) -> Option<Self> {
+        // No reader refuses a value of its own kind.
+        let (encoding, count) = encoding_of(value).ok()??;
+        let stage = match encoding {
+            Encoding::String => Stage::String,
+            Encoding::Set | Encoding::Hash | Encoding::SortedSet => Stage::Elements,
+            _ => Stage::Packing,
+        };
+        let walk = match value.kind() {
+            Kind::Set | Kind::Hash => Walk::Position(Position::default()),
+            _ => Walk::Place(0),
+        };
+        Some(Self {
+            encoding,
+            count,
+            stage,
+            walk,
+            batch: Batch::default(),
+            text: None,
+            listpack: ListpackWriter::new(),
+            integers: Vec::new(),
+            packer: Packer::new(longest_bytes),
+        })
+    }
+
+    /// Appends what stands before all that the steps have written: encoding and count, which for a list is known only when they are over.
+    pub fn write_head(&self, out: &mut Vec<u8>) {
+        out.push(self.encoding.number());
+        let is_counted = matches!(
+            self.encoding,
+            Encoding::Set | Encoding::Hash | Encoding::SortedSet | Encoding::ListNodes
+        );
+        if is_counted {
+            out.extend_from_slice(Written::new(self.count).as_bytes());
+        }
+    }
+}
+
+/// How a value is written, by the name that OBJECT ENCODING gives it, and how many elements stand there as they are.
+fn encoding_of(value: Value<'_>) -> Result<Option<(Encoding, u64)>, WrongType> {
+    let name = encoding_name(value);
+    Ok(Some(match value.kind() {
+        Kind::String => (Encoding::String, 1),
+        Kind::List => (Encoding::ListNodes, 0),
+        Kind::Set => {
+            let members = SetRef::of(value)?.members();
+            let is_intset = name == "intset" && members <= MOST_INTSET_MEMBERS;
+            let encoding = if is_intset {
+                Encoding::SetIntset
+            } else {
+                Encoding::Set
+            };
+            (encoding, members)
+        }
+        Kind::Hash if name == "listpack" => (Encoding::HashListpack, 0),
+        Kind::Hash => (Encoding::Hash, HashRef::of(value)?.fields()),
+        Kind::SortedSet if name == "listpack" => (Encoding::SortedSetListpack, 0),
+        Kind::SortedSet => (Encoding::SortedSet, SortedSetRef::of(value)?.len()),
+        Kind::Stream => return Ok(None),
+    }))
+}
+
+/// The bytes that a string's writer is shown: none of an integer, which it knows.
+fn bytes_of(text: StringRef<'_>) -> &[u8] {
+    match text {
+        StringRef::Bytes(bytes) => bytes,
+        StringRef::Integer(_) => &[],
+    }
+}
