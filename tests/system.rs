@@ -5,6 +5,7 @@
 //! - [`compatibility`]: random commands to us and to a real redis-server; every reply and every key must agree.
 //! - [`command_table`]: the table of commands is the one of a real redis-server.
 //! - [`payloads`]: what DUMP gives here a real redis-server restores, and the other way round; both refuse the same.
+//! - [`served`]: the README tells which commands work where.
 //! - [`pipelining`]: replies in the order of commands, however slow a shard is and however the bytes arrive.
 //! - [`routing`]: every key has one home; hash tags, databases, what cluster clients see.
 //! - [`fan_out`]: commands over several shards answer as one server would; walks miss no key.
@@ -45,6 +46,7 @@ mod payloads;
 mod pipelining;
 mod random_clients;
 mod routing;
+mod served;
 mod shutdown;
 mod support;
 mod tls;
