@@ -173,6 +173,47 @@ fn values_of_every_size_come_back_as_they_went() {
     });
 }
 
+/// Sends commands one by one and compares the replies, integers and bulks as text.
+fn expect(client: &mut Client, script: &[(&str, &str)]) {
+    for (line, expected) in script {
+        let reply = client.call_words(line);
+        let text = match &reply {
+            Reply::Array(elements) => {
+                let texts: Vec<String> = elements.iter().map(Reply::text).collect();
+                texts.join(" ")
+            }
+            Reply::Error(_) => reply.error_text().unwrap_or_default(),
+            Reply::Integer(number) => number.to_string(),
+            other => other.text(),
+        };
+        assert_eq!(text, *expected, "{line}");
+    }
+}
+
+#[test]
+fn sketches_count_what_they_have_seen() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        let mut add: Vec<String> = ["PFADD", "{s}:many"].map(str::to_owned).into();
+        add.extend((0..5_000).map(|number| format!("visitor:{number}")));
+        assert_eq!(client.call(&add), Reply::Integer(1));
+        expect(
+            &mut client,
+            &[
+                ("PFADD {s}:few a b c", "1"),
+                ("PFADD {s}:few a", "0"),
+                ("PFCOUNT {s}:few", "3"),
+                ("PFCOUNT {s}:many", "5016"),
+                ("PFMERGE {s}:all {s}:few {s}:many", "OK"),
+                ("PFCOUNT {s}:all", "5018"),
+                ("PFCOUNT {s}:few {s}:many", "5018"),
+                ("PFDEBUG ENCODING {s}:all", "dense"),
+                ("PFSELFTEST", "OK"),
+            ],
+        );
+    });
+}
+
 #[test]
 fn unknown_commands_get_an_error_and_the_connection_lives() {
     on_every_kind(|address| {

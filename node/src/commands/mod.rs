@@ -11,6 +11,8 @@ mod connection;
 mod counted_keys;
 mod double;
 mod hashes;
+mod hyperloglog;
+mod in_parts;
 mod key_by_key;
 mod keys;
 mod lists;
@@ -23,7 +25,7 @@ mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use bits::Combination;
+pub(crate) use in_parts::InParts;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
 
 use crate::client::{Identity, Session};
@@ -136,6 +138,7 @@ const GROUPS: &[Group] = &[
     bits::handler,
     hashes::handler,
     sets::handler,
+    hyperloglog::handler,
     connection::handler,
     client::handler,
     server::handler,

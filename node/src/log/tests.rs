@@ -45,6 +45,7 @@ fn line() -> impl Strategy<Value = String> {
         key().prop_map(|key| format!("MOVE {key} 1")),
         list_line(),
         sorted_set_line(),
+        other_line(),
         key().prop_map(|key| format!("GET {key}")),
         (0..2_u8).prop_map(|db| format!("SELECT {db}")),
         Just("SWAPDB 0 1".to_owned()),
@@ -95,6 +96,17 @@ fn sorted_set_line() -> impl Strategy<Value = String> {
         (key(), key(), key())
             .prop_map(|(to, one, two)| format!("ZINTERSTORE {to} 2 {one} {two} AGGREGATE MAX")),
         (key(), key(), key()).prop_map(|(to, one, two)| format!("ZDIFFSTORE {to} 2 {one} {two}")),
+    ]
+}
+
+/// A command on sketches. Their keys are few, and shared with all others.
+fn other_line() -> impl Strategy<Value = String> {
+    let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
+    prop_oneof![
+        (key(), 0..9_u8).prop_map(|(key, one)| format!("PFADD {key} {one} a")),
+        key().prop_map(|key| format!("PFCOUNT {key}")),
+        (key(), key(), key()).prop_map(|(to, one, two)| format!("PFMERGE {to} {one} {two}")),
+        key().prop_map(|key| format!("PFDEBUG TODENSE {key}")),
     ]
 }
 

@@ -142,6 +142,22 @@ pub enum ErrorReply {
     /// BITFIELD_RO that would write.
     #[error("ERR BITFIELD_RO only supports the GET subcommand")]
     BitFieldReadOnly,
+    // HyperLogLogs.
+    /// A string whose header is not that of a HyperLogLog.
+    #[error("WRONGTYPE Key is not a valid HyperLogLog string value.")]
+    NotASketch,
+    /// The header is, and what follows cannot be.
+    #[error("INVALIDOBJ Corrupted HLL object detected")]
+    SketchCorrupted,
+    /// PFDEBUG DECODE.
+    #[error("ERR HLL encoding is not sparse")]
+    SketchNotSparse,
+    /// PFDEBUG of nothing.
+    #[error("ERR The specified key does not exist")]
+    SpecifiedKeyMissing,
+    /// PFSELFTEST.
+    #[error("TESTFAILED sketches do not count as they should; this node should not be used")]
+    SketchTestFailed,
     // Lists and sorted sets.
     /// LSET beyond either end.
     #[error("ERR index out of range")]

@@ -167,6 +167,16 @@ impl ErrorReply {
         ))
     }
 
+    /// PFDEBUG.
+    #[must_use]
+    pub fn unknown_sketch_subcommand(given: &[u8]) -> Self {
+        Self::Quoting(UserText::around(
+            "ERR Unknown PFDEBUG subcommand '",
+            given,
+            "'",
+        ))
+    }
+
     /// LATENCY GRAPH.
     #[must_use]
     pub fn no_latency_samples(event: &[u8]) -> Self {

@@ -4,6 +4,7 @@
 mod bits;
 mod connection;
 mod hashes;
+mod hyperloglogs;
 mod keys;
 mod lists;
 mod server;
@@ -55,7 +56,8 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
         (300..=369, _) => sets::COMMANDS,
         (370..=449, _) => strings::COMMANDS,
         (450..=569, _) => bits::COMMANDS,
-        (570..=829, _) => keys::COMMANDS,
+        (570..=689, _) => keys::COMMANDS,
+        (690..=829, _) => hyperloglogs::COMMANDS,
         (830..=849, _) => keys::WHOLE_SERVER_COMMANDS,
         (850..=914, _) => connection::COMMANDS,
         (915..=919, _) => server::FLUSHES,

@@ -1,8 +1,8 @@
-//! Commands over very many keys, or very many bytes, for which others do not wait: a while of work, then the others' turns, until it is over.
+//! Commands over very many keys, or very much else, for which others do not wait: a while of work, then the others' turns, until it is over.
 //! Pure. Never: waits. Invariant: from [`LongCommand::begin`] to its end its keys are held; what it changes is one unit of the effects.
 
 use super::{Strides, stride_from};
-use crate::commands::{Call, Combination, FIRST_KEY};
+use crate::commands::{Call, FIRST_KEY, InParts};
 use crate::execute::perform::{watch_slowness, write_error};
 use crate::execute::{Executor, Turn};
 use crate::node_state::Hold;
@@ -29,8 +29,8 @@ pub(crate) struct LongCommand {
 enum Work {
     /// Keys.
     Keys(Strides),
-    /// Bytes of strings that are combined; nothing before the first step.
-    Bytes(Option<Combination>),
+    /// Something else.
+    Parts(Box<InParts>),
 }
 
 /// How far a [`LongCommand`] has come.
@@ -50,6 +50,13 @@ impl Executor {
     pub(crate) fn begin(&mut self, turn: &mut Turn<'_>, args: Args<'_>) -> LongCommand {
         let spec = command::resolve(args).expect("a command that passed the gates");
         assert!(turn.node.hold.is_none(), "one at a time");
+        let work = match Strides::of(spec, args) {
+            Some(strides) => Work::Keys(strides),
+            None => {
+                let parts = InParts::of(spec.id).expect("a command that has parts");
+                Work::Parts(Box::new(parts))
+            }
+        };
         let writes = spec.flags.contains(CommandFlags::WRITE);
         let keys = args.len() / spec.key_step();
         turn.node.hold = Some(Hold::new(writes, keys));
@@ -57,10 +64,6 @@ impl Executor {
             turn.store.begin_unit();
         }
         turn.session.last_command = Some(spec);
-        let work = match Strides::of(spec, args) {
-            Some(strides) => Work::Keys(strides),
-            None => Work::Bytes(None),
-        };
         LongCommand {
             spec,
             work,
@@ -121,7 +124,7 @@ impl Executor {
                 self.stride(turn, strides, args, &mut long.reply)?;
                 Ok(strides.is_over())
             }
-            Work::Bytes(combination) => {
+            Work::Parts(parts) => {
                 let mut call = Call {
                     spec: long.spec,
                     args,
@@ -133,7 +136,7 @@ impl Executor {
                     node: turn.node,
                     now_ms: turn.now_ms,
                 };
-                Combination::go_on(combination, &mut call)
+                parts.go_on(&mut call)
             }
         }
     }

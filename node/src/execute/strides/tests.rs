@@ -158,6 +158,27 @@ fn with_others(node: &mut TestNode, command: &[String], mut meanwhile: impl FnMu
 }
 
 #[test]
+fn others_are_served_while_very_much_is_counted() {
+    const COUNT: usize = 60_000;
+    let mut node = TestNode::new();
+    let numbers = || (0..COUNT).map(|number| number.to_string());
+    let mut add = vec!["PFADD".to_owned(), "sketch".to_owned()];
+    add.extend(numbers());
+    // What is not to be waited for while it is at work, and what is.
+    for (command, free, held) in [(add, "SET w:1 1", "PFCOUNT sketch")] {
+        let mut turns = 0;
+        with_others(&mut node, &command, |node| {
+            turns += 1;
+            node.send(free);
+            assert_ne!(node.stop, Stop::NotYet(Wait::Keys), "{free}");
+            node.send(held);
+            assert_eq!(node.stop, Stop::NotYet(Wait::Keys), "{held}");
+        });
+        assert!(turns > 0, "{command:?} is cut");
+    }
+}
+
+#[test]
 fn others_are_served_meanwhile_and_kept_from_its_keys() {
     let count = 200_000;
     let mut node = TestNode::new();

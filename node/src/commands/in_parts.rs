@@ -1,0 +1,52 @@
+//! Commands over very much that is not keys of their own: carried out a part at a time, so that others have their turns between.
+//! Pure. Never: decides for how long others wait, or how they are kept from the keys ([`crate::execute`] does).
+
+use super::Call;
+use super::bits::Combination;
+use super::hyperloglog::{Addition, Union};
+use crate::store::{DbIndex, Store};
+use shared::command::CommandId;
+use shared::resp::{Args, ErrorReply};
+
+/// How far such a command has come.
+#[derive(Debug)]
+pub(crate) enum InParts {
+    /// BITOP; nothing before the first step.
+    Combination(Option<Combination>),
+    /// PFADD.
+    Addition(Addition),
+    /// PFCOUNT, PFMERGE.
+    Union(Union),
+}
+
+impl InParts {
+    /// Whether a command is one of these, and has so much to do that it should not be carried out in one go.
+    #[inline]
+    pub(crate) fn is_for(store: &mut Store, db: DbIndex, id: CommandId, args: Args<'_>) -> bool {
+        match id {
+            CommandId::Bitop => Combination::is_long(store, db, args),
+            CommandId::Pfadd => Addition::is_long(args),
+            CommandId::Pfcount | CommandId::Pfmerge => Union::is_long(args),
+            _ => false,
+        }
+    }
+
+    /// A command that has not begun; `None` for all that are none of these.
+    pub(crate) fn of(id: CommandId) -> Option<Self> {
+        Some(match id {
+            CommandId::Bitop => Self::Combination(None),
+            CommandId::Pfadd => Self::Addition(Addition::new()),
+            CommandId::Pfcount | CommandId::Pfmerge => Self::Union(Union::new()),
+            _ => return None,
+        })
+    }
+
+    /// A step of the work; whether it was the last.
+    pub(crate) fn go_on(&mut self, call: &mut Call<'_>) -> Result<bool, ErrorReply> {
+        match self {
+            Self::Combination(combination) => Combination::go_on(combination, call),
+            Self::Addition(addition) => addition.go_on(call),
+            Self::Union(union) => union.go_on(call),
+        }
+    }
+}
