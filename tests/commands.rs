@@ -215,6 +215,38 @@ fn sketches_count_what_they_have_seen() {
 }
 
 #[test]
+fn places_are_found_and_stored() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        expect(
+            &mut client,
+            &[
+                (
+                    "GEOADD {g}:it 13.361389 38.115556 Palermo 15.087269 37.502669 Catania",
+                    "2",
+                ),
+                ("GEODIST {g}:it Palermo Catania km", "166.2742"),
+                ("GEOHASH {g}:it Palermo", "sqc8b49rny0"),
+                (
+                    "GEOSEARCH {g}:it FROMLONLAT 15 37 BYRADIUS 200 km ASC",
+                    "Catania Palermo",
+                ),
+                (
+                    "GEOSEARCHSTORE {g}:near {g}:it FROMLONLAT 15 37 BYBOX 150 150 km",
+                    "1",
+                ),
+                (
+                    "GEORADIUSBYMEMBER {g}:it Palermo 200 km STOREDIST {g}:far",
+                    "2",
+                ),
+                ("ZRANGE {g}:far 0 -1", "Palermo Catania"),
+                ("ZRANGE {g}:near 0 -1", "Catania"),
+            ],
+        );
+    });
+}
+
+#[test]
 fn unknown_commands_get_an_error_and_the_connection_lives() {
     on_every_kind(|address| {
         let mut client = Client::connect(address);

@@ -3,6 +3,7 @@
 
 use super::Call;
 use super::bits::Combination;
+use super::geo::Search;
 use super::hyperloglog::{Addition, Union};
 use crate::store::{DbIndex, Store};
 use shared::command::CommandId;
@@ -17,6 +18,8 @@ pub(crate) enum InParts {
     Addition(Addition),
     /// PFCOUNT, PFMERGE.
     Union(Union),
+    /// GEOSEARCH and its kind; nothing before the first step.
+    Search(Option<Search>),
 }
 
 impl InParts {
@@ -27,6 +30,12 @@ impl InParts {
             CommandId::Bitop => Combination::is_long(store, db, args),
             CommandId::Pfadd => Addition::is_long(args),
             CommandId::Pfcount | CommandId::Pfmerge => Union::is_long(args),
+            CommandId::Geosearch
+            | CommandId::Geosearchstore
+            | CommandId::Georadius
+            | CommandId::GeoradiusRo
+            | CommandId::Georadiusbymember
+            | CommandId::GeoradiusbymemberRo => Search::is_long(store, db, id, args),
             _ => false,
         }
     }
@@ -37,6 +46,12 @@ impl InParts {
             CommandId::Bitop => Self::Combination(None),
             CommandId::Pfadd => Self::Addition(Addition::new()),
             CommandId::Pfcount | CommandId::Pfmerge => Self::Union(Union::new()),
+            CommandId::Geosearch
+            | CommandId::Geosearchstore
+            | CommandId::Georadius
+            | CommandId::GeoradiusRo
+            | CommandId::Georadiusbymember
+            | CommandId::GeoradiusbymemberRo => Self::Search(None),
             _ => return None,
         })
     }
@@ -47,6 +62,7 @@ impl InParts {
             Self::Combination(combination) => Combination::go_on(combination, call),
             Self::Addition(addition) => addition.go_on(call),
             Self::Union(union) => union.go_on(call),
+            Self::Search(search) => Search::go_on(search, call),
         }
     }
 }

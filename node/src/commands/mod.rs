@@ -10,6 +10,7 @@ mod client;
 mod connection;
 mod counted_keys;
 mod double;
+mod geo;
 mod hashes;
 mod hyperloglog;
 mod in_parts;
@@ -17,6 +18,7 @@ mod key_by_key;
 mod keys;
 mod lists;
 mod long_double;
+mod merge_sort;
 mod scan_options;
 mod server;
 mod sets;
@@ -139,6 +141,7 @@ const GROUPS: &[Group] = &[
     hashes::handler,
     sets::handler,
     hyperloglog::handler,
+    geo::handler,
     connection::handler,
     client::handler,
     server::handler,

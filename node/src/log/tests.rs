@@ -99,7 +99,7 @@ fn sorted_set_line() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A command on sketches. Their keys are few, and shared with all others.
+/// A command on sketches or places. Their keys are few, and shared with all others.
 fn other_line() -> impl Strategy<Value = String> {
     let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
     prop_oneof![
@@ -107,6 +107,11 @@ fn other_line() -> impl Strategy<Value = String> {
         key().prop_map(|key| format!("PFCOUNT {key}")),
         (key(), key(), key()).prop_map(|(to, one, two)| format!("PFMERGE {to} {one} {two}")),
         key().prop_map(|key| format!("PFDEBUG TODENSE {key}")),
+        (key(), 0..9_u8).prop_map(|(key, one)| format!("GEOADD {key} {one} 1.5 m{one} 2 3 a")),
+        (key(), key()).prop_map(|(to, from)| {
+            format!("GEOSEARCHSTORE {to} {from} FROMLONLAT 2 2 BYRADIUS 300 km STOREDIST")
+        }),
+        (key(), key()).prop_map(|(to, from)| format!("GEORADIUS {from} 2 2 300 km STORE {to}")),
     ]
 }
 

@@ -55,7 +55,7 @@ pub use value::{
     AddRule, Added, Bound, Comparison, Existence, Hash, HashEdit, HashRef, HashView, Leaves,
     Limits, List, ListEdit, ListEnd, ListRef, ListSide, ListView, MemberList, Position, Put,
     ScoreEnd, ScoredRef, Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView, SortedSet,
-    SortedSetEdit, SortedSetRef, SortedSetView, Tally, Texts, below, encoding_name,
+    SortedSetEdit, SortedSetMaker, SortedSetRef, SortedSetView, Tally, Texts, below, encoding_name,
 };
 pub use value::{StringEdit, StringEncoding, StringRef};
 

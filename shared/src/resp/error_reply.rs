@@ -142,6 +142,37 @@ pub enum ErrorReply {
     /// BITFIELD_RO that would write.
     #[error("ERR BITFIELD_RO only supports the GET subcommand")]
     BitFieldReadOnly,
+    // Places.
+    /// A unit of length that nobody knows.
+    #[error("ERR unsupported unit provided. please use M, KM, FT, MI")]
+    GeoUnit,
+    /// GEORADIUSBYMEMBER, GEOSEARCH FROMMEMBER: there is no such member.
+    #[error("ERR could not decode requested zset member")]
+    GeoMember,
+    /// GEORADIUS and friends.
+    #[error("ERR need numeric radius")]
+    GeoRadiusNotNumeric,
+    /// GEORADIUS and friends.
+    #[error("ERR radius cannot be negative")]
+    GeoRadiusNegative,
+    /// GEOSEARCH BYBOX.
+    #[error("ERR need numeric width")]
+    GeoWidthNotNumeric,
+    /// GEOSEARCH BYBOX.
+    #[error("ERR need numeric height")]
+    GeoHeightNotNumeric,
+    /// GEOSEARCH BYBOX.
+    #[error("ERR height or width cannot be negative")]
+    GeoBoxNegative,
+    /// GEOSEARCH and friends.
+    #[error("ERR COUNT must be > 0")]
+    GeoCountNotPositive,
+    /// GEOSEARCH and friends: which of the nearest are meant when nobody says how many?
+    #[error("ERR the ANY argument requires COUNT argument")]
+    GeoAnyWithoutCount,
+    /// What is stored cannot be told as well; what stores it.
+    #[error("ERR {0} is not compatible with WITHDIST, WITHHASH and WITHCOORD options")]
+    GeoStoreAndDetails(&'static str),
     // HyperLogLogs.
     /// A string whose header is not that of a HyperLogLog.
     #[error("WRONGTYPE Key is not a valid HyperLogLog string value.")]

@@ -3,6 +3,7 @@
 
 mod bits;
 mod connection;
+mod geo;
 mod hashes;
 mod hyperloglogs;
 mod keys;
@@ -57,7 +58,8 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
         (370..=449, _) => strings::COMMANDS,
         (450..=569, _) => bits::COMMANDS,
         (570..=689, _) => keys::COMMANDS,
-        (690..=829, _) => hyperloglogs::COMMANDS,
+        (690..=749, _) => hyperloglogs::COMMANDS,
+        (750..=829, _) => geo::COMMANDS,
         (830..=849, _) => keys::WHOLE_SERVER_COMMANDS,
         (850..=914, _) => connection::COMMANDS,
         (915..=919, _) => server::FLUSHES,

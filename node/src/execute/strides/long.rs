@@ -6,7 +6,7 @@ use crate::commands::{Call, FIRST_KEY, InParts};
 use crate::execute::perform::{watch_slowness, write_error};
 use crate::execute::{Executor, Turn};
 use crate::node_state::Hold;
-use shared::command::{self, CommandFlags, CommandSpec};
+use shared::command::{self, CommandFlags, CommandSpec, KeyFlags};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 
 /// How long a command goes on before others have their turn, ns.
@@ -17,6 +17,8 @@ const GO_ON_NS: u64 = 500_000;
 pub(crate) struct LongCommand {
     spec: &'static CommandSpec,
     work: Work,
+    /// It changes some of its keys.
+    writes: bool,
     /// The argument up to which its keys are marked.
     marked: usize,
     took_ns: u64,
@@ -57,7 +59,7 @@ impl Executor {
                 Work::Parts(Box::new(parts))
             }
         };
-        let writes = spec.flags.contains(CommandFlags::WRITE);
+        let writes = changes_keys(spec, &work, args);
         let keys = args.len() / spec.key_step();
         turn.node.hold = Some(Hold::new(writes, keys));
         if writes {
@@ -67,6 +69,7 @@ impl Executor {
         LongCommand {
             spec,
             work,
+            writes,
             marked: FIRST_KEY,
             took_ns: 0,
             reply: Vec::new(),
@@ -94,7 +97,7 @@ impl Executor {
         };
         turn.node.hold = None;
         let spec = long.spec;
-        if spec.flags.contains(CommandFlags::WRITE) {
+        if long.writes {
             turn.store.end_unit();
         }
         if let Err(error) = result {
@@ -140,6 +143,16 @@ impl Executor {
             }
         }
     }
+}
+
+/// Whether a command changes one of its keys: some that may do not, by their options (GEORADIUS without STORE).
+fn changes_keys(spec: &CommandSpec, work: &Work, args: Args<'_>) -> bool {
+    if !spec.flags.contains(CommandFlags::WRITE) || matches!(work, Work::Keys(_)) {
+        return spec.flags.contains(CommandFlags::WRITE);
+    }
+    let mut changes = false;
+    spec.for_each_key_with_flags(args, |_, flags| changes |= !flags.contains(KeyFlags::RO));
+    changes
 }
 
 /// Marks the keys of one stride; where the next begins. Of a command that is not one for strides, words that are no keys are marked too: nobody minds.

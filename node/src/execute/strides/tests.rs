@@ -158,14 +158,37 @@ fn with_others(node: &mut TestNode, command: &[String], mut meanwhile: impl FnMu
 }
 
 #[test]
-fn others_are_served_while_very_much_is_counted() {
+fn others_are_served_while_very_much_is_searched_or_counted() {
     const COUNT: usize = 60_000;
     let mut node = TestNode::new();
     let numbers = || (0..COUNT).map(|number| number.to_string());
+    let mut places = vec!["GEOADD".to_owned(), "places".to_owned()];
+    for number in 0..COUNT {
+        let degrees = number % 170;
+        places.extend([
+            degrees.to_string(),
+            (degrees / 3).to_string(),
+            number.to_string(),
+        ]);
+    }
+    node.run(&places);
     let mut add = vec!["PFADD".to_owned(), "sketch".to_owned()];
     add.extend(numbers());
+    let line = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     // What is not to be waited for while it is at work, and what is.
-    for (command, free, held) in [(add, "SET w:1 1", "PFCOUNT sketch")] {
+    for (command, free, held) in [
+        (
+            line("GEOSEARCH places FROMLONLAT 1 1 BYRADIUS 20000 km ASC"),
+            "ZCARD places",
+            "ZREM places 1",
+        ),
+        (
+            line("GEORADIUS places 1 1 20000 km STORE near"),
+            "SET w:1 1",
+            "ZCARD near",
+        ),
+        (add, "SET w:1 1", "PFCOUNT sketch"),
+    ] {
         let mut turns = 0;
         with_others(&mut node, &command, |node| {
             turns += 1;
@@ -176,6 +199,7 @@ fn others_are_served_while_very_much_is_counted() {
         });
         assert!(turns > 0, "{command:?} is cut");
     }
+    node.expect(&[("ZCARD near", ":60000"), ("PFCOUNT sketch", ":60453")]);
 }
 
 #[test]

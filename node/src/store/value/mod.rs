@@ -54,7 +54,7 @@ pub use members::MemberList;
 pub use set::{Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView};
 pub use sorted_set::{
     AddRule, Added, Bound, Comparison, Existence, ScoreEnd, ScoredRef, SortedSet, SortedSetEdit,
-    SortedSetRef, SortedSetView, Tally,
+    SortedSetMaker, SortedSetRef, SortedSetView, Tally,
 };
 pub use string::{StringEdit, StringEncoding, StringRef};
 pub use texts::Texts;
