@@ -247,6 +247,28 @@ fn places_are_found_and_stored() {
 }
 
 #[test]
+fn elements_are_sorted() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        let mut push: Vec<String> = ["RPUSH", "{o}:many"].map(str::to_owned).into();
+        push.extend((0..3_000).rev().map(|number| number.to_string()));
+        assert_eq!(client.call(&push), Reply::Integer(3_000));
+        expect(
+            &mut client,
+            &[
+                ("SORT {o}:many LIMIT 0 3", "0 1 2"),
+                ("SORT_RO {o}:many ALPHA DESC LIMIT 0 2", "999 998"),
+                ("SORT {o}:many DESC STORE {o}:sorted", "3000"),
+                ("LINDEX {o}:sorted 0", "2999"),
+                ("MSET {o}:w:1 3 {o}:w:2 2 {o}:w:3 1", "OK"),
+                ("SADD {o}:few 1 2 3", "3"),
+                ("SORT {o}:few BY {o}:w:* GET # GET {o}:w:*", "3 1 2 2 1 3"),
+            ],
+        );
+    });
+}
+
+#[test]
 fn unknown_commands_get_an_error_and_the_connection_lives() {
     on_every_kind(|address| {
         let mut client = Client::connect(address);

@@ -5,6 +5,7 @@ use super::Call;
 use super::bits::Combination;
 use super::geo::Search;
 use super::hyperloglog::{Addition, Union};
+use super::keys::Sorting;
 use crate::store::{DbIndex, Store};
 use shared::command::CommandId;
 use shared::resp::{Args, ErrorReply};
@@ -20,6 +21,8 @@ pub(crate) enum InParts {
     Union(Union),
     /// GEOSEARCH and its kind; nothing before the first step.
     Search(Option<Search>),
+    /// SORT; nothing before the first step.
+    Sorting(Option<Sorting>),
 }
 
 impl InParts {
@@ -36,6 +39,7 @@ impl InParts {
             | CommandId::GeoradiusRo
             | CommandId::Georadiusbymember
             | CommandId::GeoradiusbymemberRo => Search::is_long(store, db, id, args),
+            CommandId::Sort | CommandId::SortRo => Sorting::is_long(store, db, id, args),
             _ => false,
         }
     }
@@ -52,8 +56,15 @@ impl InParts {
             | CommandId::GeoradiusRo
             | CommandId::Georadiusbymember
             | CommandId::GeoradiusbymemberRo => Self::Search(None),
+            CommandId::Sort | CommandId::SortRo => Self::Sorting(None),
             _ => return None,
         })
+    }
+
+    /// Whether what the command reads depends on what it finds: no key may change while it is at work.
+    pub(crate) fn reads_any_key(id: CommandId, args: Args<'_>) -> bool {
+        let is_sort = matches!(id, CommandId::Sort | CommandId::SortRo);
+        is_sort && Sorting::reads_any_key(id, args)
     }
 
     /// A step of the work; whether it was the last.
@@ -63,6 +74,7 @@ impl InParts {
             Self::Addition(addition) => addition.go_on(call),
             Self::Union(union) => union.go_on(call),
             Self::Search(search) => Search::go_on(search, call),
+            Self::Sorting(sorting) => Sorting::go_on(sorting, call),
         }
     }
 }

@@ -99,7 +99,7 @@ fn sorted_set_line() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A command on sketches or places. Their keys are few, and shared with all others.
+/// A command on sketches or places, or a SORT. Their keys are few, and shared with all others.
 fn other_line() -> impl Strategy<Value = String> {
     let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
     prop_oneof![
@@ -112,6 +112,10 @@ fn other_line() -> impl Strategy<Value = String> {
             format!("GEOSEARCHSTORE {to} {from} FROMLONLAT 2 2 BYRADIUS 300 km STOREDIST")
         }),
         (key(), key()).prop_map(|(to, from)| format!("GEORADIUS {from} 2 2 300 km STORE {to}")),
+        (key(), key()).prop_map(|(to, from)| format!("SORT {from} ALPHA DESC STORE {to}")),
+        (key(), key()).prop_map(|(to, from)| {
+            format!("SORT {from} BY k* LIMIT 0 2 GET # GET k* STORE {to}")
+        }),
     ]
 }
 

@@ -53,8 +53,8 @@ pub use slot::{ExpiryChange, Slot};
 pub use upkeep::{EXPIRE_SLICE, Eviction};
 pub use value::{
     AddRule, Added, Bound, Comparison, Existence, Hash, HashEdit, HashRef, HashView, Leaves,
-    Limits, List, ListEdit, ListEnd, ListRef, ListSide, ListView, MemberList, Position, Put,
-    ScoreEnd, ScoredRef, Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView, SortedSet,
+    Limits, List, ListEdit, ListEnd, ListMaker, ListRef, ListSide, ListView, MemberList, Position,
+    Put, ScoreEnd, ScoredRef, Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView, SortedSet,
     SortedSetEdit, SortedSetMaker, SortedSetRef, SortedSetView, Tally, Texts, below, encoding_name,
 };
 pub use value::{StringEdit, StringEncoding, StringRef};

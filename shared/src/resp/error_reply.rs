@@ -142,6 +142,14 @@ pub enum ErrorReply {
     /// BITFIELD_RO that would write.
     #[error("ERR BITFIELD_RO only supports the GET subcommand")]
     BitFieldReadOnly,
+    /// SORT by what is no number.
+    #[error("ERR One or more scores can't be converted into double")]
+    SortNotNumeric,
+    /// SORT over several shards: what the pattern stands for may lie elsewhere; the option.
+    #[error(
+        "ERR {0} option of SORT denied in cluster mode when keys formed by the pattern may be in different slots."
+    )]
+    SortPattern(&'static str),
     // Places.
     /// A unit of length that nobody knows.
     #[error("ERR unsupported unit provided. please use M, KM, FT, MI")]

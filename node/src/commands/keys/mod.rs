@@ -5,9 +5,12 @@ mod expire;
 mod object;
 mod place;
 mod presence;
+mod sort;
 #[cfg(test)]
 mod tests;
 mod walk;
+
+pub(crate) use sort::Sorting;
 
 use super::Handler;
 use super::key_by_key::KeyByKey;
@@ -22,6 +25,7 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::Type => presence::type_of,
         CommandId::Keys => walk::keys,
         CommandId::Scan => walk::scan,
+        CommandId::Sort | CommandId::SortRo => sort::sort,
         CommandId::Randomkey => walk::randomkey,
         CommandId::Rename => place::rename,
         CommandId::Renamenx => place::renamenx,

@@ -61,7 +61,12 @@ impl Executor {
         };
         let writes = changes_keys(spec, &work, args);
         let keys = args.len() / spec.key_step();
-        turn.node.hold = Some(Hold::new(writes, keys));
+        let hold = Hold::new(writes, keys);
+        turn.node.hold = Some(if InParts::reads_any_key(spec.id, args) {
+            hold.of_all_keys()
+        } else {
+            hold
+        });
         if writes {
             turn.store.begin_unit();
         }
@@ -145,7 +150,7 @@ impl Executor {
     }
 }
 
-/// Whether a command changes one of its keys: some that may do not, by their options (GEORADIUS without STORE).
+/// Whether a command changes one of its keys: some that may do not, by their options (SORT without STORE).
 fn changes_keys(spec: &CommandSpec, work: &Work, args: Args<'_>) -> bool {
     if !spec.flags.contains(CommandFlags::WRITE) || matches!(work, Work::Keys(_)) {
         return spec.flags.contains(CommandFlags::WRITE);
