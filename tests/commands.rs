@@ -269,6 +269,23 @@ fn elements_are_sorted() {
 }
 
 #[test]
+fn a_lock_is_given_back_by_whom_it_belongs_to() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        expect(
+            &mut client,
+            &[
+                ("SET lock mine NX PX 100000", "OK"),
+                ("DELIFEQ lock yours", "0"),
+                ("SET lock mine IFEQ mine PX 200000", "OK"),
+                ("DELIFEQ lock mine", "1"),
+                ("EXISTS lock", "0"),
+            ],
+        );
+    });
+}
+
+#[test]
 fn unknown_commands_get_an_error_and_the_connection_lives() {
     on_every_kind(|address| {
         let mut client = Client::connect(address);

@@ -99,7 +99,7 @@ fn sorted_set_line() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A command on sketches or places, or a SORT. Their keys are few, and shared with all others.
+/// A command on sketches or places, a SORT, or one that compares. Their keys are few, and shared with all others.
 fn other_line() -> impl Strategy<Value = String> {
     let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
     prop_oneof![
@@ -116,6 +116,8 @@ fn other_line() -> impl Strategy<Value = String> {
         (key(), key()).prop_map(|(to, from)| {
             format!("SORT {from} BY k* LIMIT 0 2 GET # GET k* STORE {to}")
         }),
+        (key(), 0..9_i64).prop_map(|(key, old)| format!("SET {key} new IFEQ {old} KEEPTTL")),
+        (key(), 0..9_i64).prop_map(|(key, value)| format!("DELIFEQ {key} {value}")),
     ]
 }
 

@@ -339,7 +339,9 @@ impl CommandSpec {
         };
         let read_write = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE);
         match self.id {
-            CommandId::Set if !says(3, b"get") => KeyFlags::OW.union(KeyFlags::UPDATE),
+            CommandId::Set if !says(3, b"get") && !says(3, b"ifeq") => {
+                KeyFlags::OW.union(KeyFlags::UPDATE)
+            }
             CommandId::Bitfield if bitfield_only_reads(args) => {
                 KeyFlags::RO.union(KeyFlags::ACCESS)
             }
