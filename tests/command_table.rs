@@ -11,7 +11,7 @@ use super::support::{Client, Reply};
 
 /// Some rows are of later versions, for clients and frameworks use them.
 fn is_in_redis(row: &CommandSpec) -> bool {
-    command::docs(row.id).since < "7.1"
+    command::docs(row.id).since < LATER
 }
 
 /// What the table answers to a command: a reply, or the error it is refused with.
@@ -34,7 +34,10 @@ fn ours(words: &[&str], protocol: Protocol) -> Reply {
     Reply::read(&mut BufReader::new(out.as_slice())).expect("a whole reply")
 }
 
-/// Sets, maps and arrays of subcommands in one order, for Redis' is that of a hash table; prose blanked.
+/// The first version that is not Redis 7.0.
+const LATER: &str = "7.1";
+
+/// Sets, maps and arrays of subcommands in one order, for Redis' is that of a hash table; prose blanked, and what later versions brought left out.
 fn comparable(reply: Reply) -> Reply {
     let all = |elements: Vec<Reply>| elements.into_iter().map(comparable).collect::<Vec<_>>();
     match reply {
@@ -62,6 +65,7 @@ fn comparable(reply: Reply) -> Reply {
         }
         Reply::Array(elements) => {
             let mut elements = all(elements);
+            elements.retain(|element| !is_later(element));
             if elements.iter().all(is_subcommand) {
                 elements.sort();
             }
@@ -69,6 +73,15 @@ fn comparable(reply: Reply) -> Reply {
         }
         other => other,
     }
+}
+
+/// Whether this is an argument that a later version brought.
+fn is_later(argument: &Reply) -> bool {
+    let Reply::Map(pairs) = argument else {
+        return false;
+    };
+    let since = pairs.chunks(2).find(|pair| pair[0] == Reply::bulk("since"));
+    since.is_some_and(|pair| pair[1].text().as_str() >= LATER)
 }
 
 fn is_subcommand(row: &Reply) -> bool {
@@ -82,6 +95,7 @@ fn without_prose(key: &Reply, value: Reply) -> Reply {
             let mut versions: Vec<Reply> = changes
                 .iter()
                 .map(|change| change.elements()[0].clone())
+                .filter(|version| version.text().as_str() < LATER)
                 .collect();
             versions.sort();
             Reply::Set(versions)

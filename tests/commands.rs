@@ -173,6 +173,118 @@ fn values_of_every_size_come_back_as_they_went() {
     });
 }
 
+/// Sends commands one by one and compares the replies, integers and bulks as text.
+fn expect(client: &mut Client, script: &[(&str, &str)]) {
+    for (line, expected) in script {
+        let reply = client.call_words(line);
+        let text = match &reply {
+            Reply::Array(elements) => {
+                let texts: Vec<String> = elements.iter().map(Reply::text).collect();
+                texts.join(" ")
+            }
+            Reply::Error(_) => reply.error_text().unwrap_or_default(),
+            Reply::Integer(number) => number.to_string(),
+            other => other.text(),
+        };
+        assert_eq!(text, *expected, "{line}");
+    }
+}
+
+#[test]
+fn sketches_count_what_they_have_seen() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        let mut add: Vec<String> = ["PFADD", "{s}:many"].map(str::to_owned).into();
+        add.extend((0..5_000).map(|number| format!("visitor:{number}")));
+        assert_eq!(client.call(&add), Reply::Integer(1));
+        expect(
+            &mut client,
+            &[
+                ("PFADD {s}:few a b c", "1"),
+                ("PFADD {s}:few a", "0"),
+                ("PFCOUNT {s}:few", "3"),
+                ("PFCOUNT {s}:many", "5016"),
+                ("PFMERGE {s}:all {s}:few {s}:many", "OK"),
+                ("PFCOUNT {s}:all", "5018"),
+                ("PFCOUNT {s}:few {s}:many", "5018"),
+                ("PFDEBUG ENCODING {s}:all", "dense"),
+                ("PFSELFTEST", "OK"),
+            ],
+        );
+    });
+}
+
+#[test]
+fn places_are_found_and_stored() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        expect(
+            &mut client,
+            &[
+                (
+                    "GEOADD {g}:it 13.361389 38.115556 Palermo 15.087269 37.502669 Catania",
+                    "2",
+                ),
+                ("GEODIST {g}:it Palermo Catania km", "166.2742"),
+                ("GEOHASH {g}:it Palermo", "sqc8b49rny0"),
+                (
+                    "GEOSEARCH {g}:it FROMLONLAT 15 37 BYRADIUS 200 km ASC",
+                    "Catania Palermo",
+                ),
+                (
+                    "GEOSEARCHSTORE {g}:near {g}:it FROMLONLAT 15 37 BYBOX 150 150 km",
+                    "1",
+                ),
+                (
+                    "GEORADIUSBYMEMBER {g}:it Palermo 200 km STOREDIST {g}:far",
+                    "2",
+                ),
+                ("ZRANGE {g}:far 0 -1", "Palermo Catania"),
+                ("ZRANGE {g}:near 0 -1", "Catania"),
+            ],
+        );
+    });
+}
+
+#[test]
+fn elements_are_sorted() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        let mut push: Vec<String> = ["RPUSH", "{o}:many"].map(str::to_owned).into();
+        push.extend((0..3_000).rev().map(|number| number.to_string()));
+        assert_eq!(client.call(&push), Reply::Integer(3_000));
+        expect(
+            &mut client,
+            &[
+                ("SORT {o}:many LIMIT 0 3", "0 1 2"),
+                ("SORT_RO {o}:many ALPHA DESC LIMIT 0 2", "999 998"),
+                ("SORT {o}:many DESC STORE {o}:sorted", "3000"),
+                ("LINDEX {o}:sorted 0", "2999"),
+                ("MSET {o}:w:1 3 {o}:w:2 2 {o}:w:3 1", "OK"),
+                ("SADD {o}:few 1 2 3", "3"),
+                ("SORT {o}:few BY {o}:w:* GET # GET {o}:w:*", "3 1 2 2 1 3"),
+            ],
+        );
+    });
+}
+
+#[test]
+fn a_lock_is_given_back_by_whom_it_belongs_to() {
+    on_every_kind(|address| {
+        let mut client = Client::connect(address);
+        expect(
+            &mut client,
+            &[
+                ("SET lock mine NX PX 100000", "OK"),
+                ("DELIFEQ lock yours", "0"),
+                ("SET lock mine IFEQ mine PX 200000", "OK"),
+                ("DELIFEQ lock mine", "1"),
+                ("EXISTS lock", "0"),
+            ],
+        );
+    });
+}
+
 #[test]
 fn unknown_commands_get_an_error_and_the_connection_lives() {
     on_every_kind(|address| {

@@ -50,10 +50,10 @@ const ALLOWED: &[Allowed] = &[
     Allowed {
         command: "COMMAND LIST",
         may_fail: false,
-        reason: "commands that are not served yet are not listed, some of Redis 7.2 are",
+        reason: "commands that are not served yet are not listed, some of later versions are",
         is_meant: |_, ours, redis| {
             let (ours, redis) = (ours.elements(), redis.elements());
-            let later = ["client|setinfo", "client|no-touch"].map(Reply::bulk);
+            let later = ["client|setinfo", "client|no-touch", "delifeq"].map(Reply::bulk);
             let is_ours = |name: &Reply| {
                 let row = command::lookup_full_name(name.text().as_bytes());
                 row.is_some_and(is_listed)

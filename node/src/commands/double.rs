@@ -19,6 +19,8 @@ struct Number {
     len: usize,
     /// It was so large, or so small, that its value is another one.
     is_out_of_range: bool,
+    /// It is so small that a double has not all digits for it.
+    is_too_small: bool,
 }
 
 /// The number that the whole of `text` is, as `string2d` of Redis takes it: no blanks, nothing that is too large or too small to be told.
@@ -30,18 +32,36 @@ pub(super) fn double(text: &[u8]) -> Option<f64> {
 
 /// The number that a border of scores is: more than [`double`] takes, for Redis looks less closely. Blanks may stand before it, nothing at all is zero, what is too large is infinite.
 pub(super) fn border(text: &[u8]) -> Option<f64> {
-    // Redis reads a C string.
-    let text = &text[..text
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(text.len())];
+    read_c_string(text).map(|number| number.value)
+}
+
+/// The number by which SORT sorts: as [`border`], but what cannot be told exactly enough is refused, be it large or so small that digits are lost.
+pub(super) fn weight(text: &[u8]) -> Option<f64> {
+    let number = read_c_string(text)?;
+    let is_taken = !number.is_out_of_range && !number.is_too_small;
+    is_taken.then_some(number.value)
+}
+
+fn read_c_string(text: &[u8]) -> Option<Number> {
+    let text = until_nul(text);
     if text.is_empty() {
-        return Some(0.0);
+        return Some(Number {
+            value: 0.0,
+            len: 0,
+            is_out_of_range: false,
+            is_too_small: false,
+        });
     }
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let blanks = text.iter().take_while(|byte| is_blank(byte)).count();
     let number = read(&text[blanks..])?;
-    (blanks + number.len == text.len()).then_some(number.value)
+    (blanks + number.len == text.len()).then_some(number)
+}
+
+/// What Redis sees where it reads a C string.
+pub(super) fn until_nul(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|byte| *byte == 0);
+    &text[..end.unwrap_or(text.len())]
 }
 
 fn read(text: &[u8]) -> Option<Number> {
@@ -77,6 +97,7 @@ fn infinity(text: &[u8]) -> Option<Number> {
         value: f64::INFINITY,
         len: word.len(),
         is_out_of_range: false,
+        is_too_small: false,
     })
 }
 
@@ -125,6 +146,7 @@ fn decimal(text: &[u8]) -> Option<Number> {
         value,
         len,
         is_out_of_range: value.is_infinite() || (value == 0.0 && !is_zero),
+        is_too_small: value.is_subnormal(),
     })
 }
 
@@ -149,6 +171,8 @@ fn hexadecimal(text: &[u8]) -> Option<Number> {
         value: result,
         len: end + exponent_len,
         is_out_of_range: result.is_infinite() || (result == 0.0 && value != 0),
+        // Those of hexadecimal digits that there is no room for are hardly ever written.
+        is_too_small: false,
     })
 }
 
@@ -186,7 +210,7 @@ fn rounded(value: u64, is_more: bool, kept: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{border, double};
+    use super::{border, double, weight};
 
     fn check(text: &str, as_score: Option<f64>, as_border: Option<f64>) {
         let bits = |value: Option<f64>| value.map(f64::to_bits);
@@ -233,6 +257,27 @@ mod tests {
             "--1", "+-1", "1 ", "0x1p", "in",
         ] {
             check(text, None, None);
+        }
+    }
+
+    #[test]
+    fn weights_are_told_exactly_or_refused() {
+        for (text, expected) in [
+            ("", Some(0.0)),
+            (" 1", Some(1.0)),
+            ("1\0x", Some(1.0)),
+            ("inf", Some(f64::INFINITY)),
+            ("0x1p-1074", Some(5e-324)),
+            ("2.2250738585072014e-308", Some(f64::MIN_POSITIVE)),
+            ("5e-324", None),
+            ("1e-310", None),
+            ("0x1p-1075", None),
+            ("1e400", None),
+            ("1 ", None),
+            (" ", None),
+            ("nan", None),
+        ] {
+            assert_eq!(weight(text.as_bytes()), expected, "{text:?}");
         }
     }
 

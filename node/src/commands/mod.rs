@@ -10,11 +10,15 @@ mod client;
 mod connection;
 mod counted_keys;
 mod double;
+mod geo;
 mod hashes;
+mod hyperloglog;
+mod in_parts;
 mod key_by_key;
 mod keys;
 mod lists;
 mod long_double;
+mod merge_sort;
 mod piecewise;
 mod scan_options;
 mod server;
@@ -24,9 +28,8 @@ mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use bits::Combination;
+pub(crate) use in_parts::InParts;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
-pub(crate) use keys::{Dumping, Restoring};
 pub(crate) use piecewise::{Piecewise, Progress};
 
 use crate::client::{Identity, Session};
@@ -143,6 +146,8 @@ const GROUPS: &[Group] = &[
     bits::handler,
     hashes::handler,
     sets::handler,
+    hyperloglog::handler,
+    geo::handler,
     connection::handler,
     client::handler,
     server::handler,

@@ -116,7 +116,7 @@ fn password(look: &mut Look<'_, '_>) -> Gate {
 fn pause(look: &mut Look<'_, '_>) -> Gate {
     let (turn, spec) = (&look.turn, look.spec);
     if turn.node.pause.is_on(turn.now_ms) {
-        let writes = spec.flags.contains(CommandFlags::WRITE);
+        let writes = spec.may_write();
         if turn.node.pause.holds(writes, turn.now_ms) {
             return Gate::Wait(Wait::Pause);
         }
@@ -156,7 +156,7 @@ fn keys_at_work(look: &mut Look<'_, '_>) -> Gate {
 /// Whether a command could see what another has done by half, or could change what that one has still to see.
 #[cold]
 fn is_held(hold: &Hold, store: &Store, spec: &CommandSpec, args: Args<'_>) -> bool {
-    let writes = spec.flags.contains(CommandFlags::WRITE);
+    let writes = spec.may_write();
     // Who pauses the others wants the keyspace to stand still from then on.
     let looks = spec.flags.contains(CommandFlags::READ) || spec.id == CommandId::ClientPause;
     if !hold.concerns(writes) || !(writes || looks) {

@@ -46,6 +46,7 @@ fn line() -> impl Strategy<Value = String> {
         list_line(),
         sorted_set_line(),
         carry_line(),
+        other_line(),
         key().prop_map(|key| format!("GET {key}")),
         (0..2_u8).prop_map(|db| format!("SELECT {db}")),
         Just("SWAPDB 0 1".to_owned()),
@@ -128,6 +129,28 @@ fn sorted_set_line() -> impl Strategy<Value = String> {
         (key(), key(), key())
             .prop_map(|(to, one, two)| format!("ZINTERSTORE {to} 2 {one} {two} AGGREGATE MAX")),
         (key(), key(), key()).prop_map(|(to, one, two)| format!("ZDIFFSTORE {to} 2 {one} {two}")),
+    ]
+}
+
+/// A command on sketches or places, a SORT, or one that compares. Their keys are few, and shared with all others.
+fn other_line() -> impl Strategy<Value = String> {
+    let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
+    prop_oneof![
+        (key(), 0..9_u8).prop_map(|(key, one)| format!("PFADD {key} {one} a")),
+        key().prop_map(|key| format!("PFCOUNT {key}")),
+        (key(), key(), key()).prop_map(|(to, one, two)| format!("PFMERGE {to} {one} {two}")),
+        key().prop_map(|key| format!("PFDEBUG TODENSE {key}")),
+        (key(), 0..9_u8).prop_map(|(key, one)| format!("GEOADD {key} {one} 1.5 m{one} 2 3 a")),
+        (key(), key()).prop_map(|(to, from)| {
+            format!("GEOSEARCHSTORE {to} {from} FROMLONLAT 2 2 BYRADIUS 300 km STOREDIST")
+        }),
+        (key(), key()).prop_map(|(to, from)| format!("GEORADIUS {from} 2 2 300 km STORE {to}")),
+        (key(), key()).prop_map(|(to, from)| format!("SORT {from} ALPHA DESC STORE {to}")),
+        (key(), key()).prop_map(|(to, from)| {
+            format!("SORT {from} BY k* LIMIT 0 2 GET # GET k* STORE {to}")
+        }),
+        (key(), 0..9_i64).prop_map(|(key, old)| format!("SET {key} new IFEQ {old} KEEPTTL")),
+        (key(), 0..9_i64).prop_map(|(key, value)| format!("DELIFEQ {key} {value}")),
     ]
 }
 

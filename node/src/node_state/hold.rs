@@ -10,6 +10,8 @@ const KEYS_PER_WORD: usize = 2;
 #[derive(Debug)]
 pub struct Hold {
     writes: bool,
+    /// Nobody knows beforehand which keys it looks at: all of them.
+    of_all_keys: bool,
     marks: KeyMarks,
 }
 
@@ -19,7 +21,17 @@ impl Hold {
     pub fn new(writes: bool, keys: usize) -> Self {
         Self {
             writes,
+            of_all_keys: false,
             marks: KeyMarks::new(keys),
+        }
+    }
+
+    /// The same for a command that may look at any key.
+    #[must_use]
+    pub fn of_all_keys(self) -> Self {
+        Self {
+            of_all_keys: true,
+            ..self
         }
     }
 
@@ -39,7 +51,7 @@ impl Hold {
     #[must_use]
     #[inline]
     pub fn holds(&self, key: KeyHash) -> bool {
-        self.marks.may_contain(key)
+        self.of_all_keys || self.marks.may_contain(key)
     }
 }
 

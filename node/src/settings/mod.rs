@@ -65,6 +65,8 @@ pub struct Hot {
     pub input_limit_bytes: usize,
     /// `proto-max-bulk-len`
     pub bulk_bytes: u64,
+    /// `hll-sparse-max-bytes`
+    pub sparse_sketch_bytes: usize,
     /// Until when collections are small by name.
     pub small: SmallCollections,
     /// `hz`
@@ -305,6 +307,7 @@ impl Hot {
             output_limit: normal,
             input_limit_bytes: values.size("client-query-buffer-limit"),
             bulk_bytes: values.unsigned("proto-max-bulk-len"),
+            sparse_sketch_bytes: values.size("hll-sparse-max-bytes"),
             small: SmallCollections::of(values),
             hz: values
                 .integer("hz")

@@ -53,10 +53,10 @@ pub use slot::{ExpiryChange, Slot};
 pub use upkeep::{EXPIRE_SLICE, Eviction};
 pub use value::{
     AddRule, Added, Bound, CollectionMaker, Comparison, Element, Existence, Hash, HashEdit,
-    HashRef, HashView, Leaves, Limits, List, ListEdit, ListEnd, ListRef, ListSide, ListView,
-    MemberList, Position, Put, ScoreEnd, ScoredRef, Set, SetEdit, SetEncoding, SetMaker, SetRef,
-    SetView, SortedSet, SortedSetEdit, SortedSetRef, SortedSetView, Tally, Texts, below,
-    encoding_name,
+    HashRef, HashView, Leaves, Limits, List, ListEdit, ListEnd, ListMaker, ListRef, ListSide,
+    ListView, MemberList, Position, Put, ScoreEnd, ScoredRef, Set, SetEdit, SetEncoding, SetMaker,
+    SetRef, SetView, SortedSet, SortedSetEdit, SortedSetMaker, SortedSetRef, SortedSetView, Tally,
+    Texts, below, encoding_name,
 };
 pub use value::{StringEdit, StringEncoding, StringRef};
 

@@ -100,9 +100,11 @@ fn is_of_the_start(name: &[u8], config: &ProxyConfig) -> bool {
     config.get(&name).is_some()
 }
 
-/// A number of bytes as Redis reads it: without blanks.
+/// A number of bytes as Redis reads it: without blanks, and with gigabytes as the largest unit.
 fn bytes(text: &[u8]) -> Option<u64> {
-    if !text.iter().all(u8::is_ascii_alphanumeric) {
+    let is_known =
+        |byte: &u8| byte.is_ascii_digit() || b"bkmg".contains(&byte.to_ascii_lowercase());
+    if !text.iter().all(is_known) {
         return None;
     }
     let text = std::str::from_utf8(text).ok()?;
@@ -239,6 +241,8 @@ mod tests {
         );
         assert_eq!(change_of("CONFIG SET maxmemory"), Ok(Change::AtShards));
         // A node says what is wrong with it.
+        assert_eq!(bytes(b"8t"), None, "Redis knows no terabytes");
+        assert_eq!(bytes(b"8Gb"), Some(8 << 30));
         assert_eq!(
             change_of("CONFIG SET proto-max-bulk-len 1"),
             Ok(Change::AtShards)

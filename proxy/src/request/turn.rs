@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use shared::clock::Reading;
-use shared::command::{self, CommandFlags, CommandSpec, Quiet, Route};
+use shared::command::{self, CommandSpec, Quiet, Route};
 use shared::resp::{Args, ErrorReply, Request, RequestBatch};
 use shared::session::Replies;
 use shared::throttle::Throttle;
@@ -307,7 +307,7 @@ impl<'a> Turn<'a> {
         }
         let is_held = match self.hold {
             None => false,
-            Some(Hold::Writes) => spec.flags.contains(CommandFlags::WRITE),
+            Some(Hold::Writes) => spec.may_write(),
             Some(Hold::All) => true,
         };
         if is_held {

@@ -23,7 +23,7 @@ pub(crate) use place::Place;
 pub(crate) use split::Split;
 
 use shared::command::{self, CommandId, CommandSpec, Merge};
-use shared::resp::{Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner};
+use shared::resp::{Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner, is_word};
 use shared::slot::SlotId;
 use shared::topology::ShardIndex;
 
@@ -99,9 +99,35 @@ pub(crate) fn shard_of(
         }
     });
     match (first, stray) {
-        (Some((slot, _)), None) => Ok((snapshot.owner(slot), Place::Slot(slot))),
+        (Some((slot, _)), None) => {
+            check_patterns(spec, args, slot)?;
+            Ok((snapshot.owner(slot), Place::Slot(slot)))
+        }
         (None, _) => Ok((any_shard(), Place::Anywhere)),
         (Some((_, one)), Some(other)) => Err(cross_slot(spec, args, one, other)),
+    }
+}
+
+/// Whether what the patterns of a SORT stand for lies in the slot of what is sorted: their hash tag says so.
+fn check_patterns(spec: &CommandSpec, args: Args<'_>, slot: SlotId) -> Result<(), ErrorReply> {
+    let mut stray = None;
+    spec.for_each_key_pattern(args, |at| {
+        let pattern = args.at(at);
+        let find = |wanted: u8| pattern.iter().position(|byte| *byte == wanted);
+        // Without a star it stands for no key. One before or in the tag may make another tag of it.
+        let is_stray = find(b'*').is_some_and(|star| {
+            let is_fixed = find(b'{').is_some_and(|open| open < star)
+                && find(b'}').is_some_and(|close| close < star);
+            !is_fixed || SlotId::of_key(pattern) != slot
+        });
+        if is_stray {
+            stray = stray.or(Some(at));
+        }
+    });
+    match stray {
+        None => Ok(()),
+        Some(at) if is_word(args.at(at - 1), "BY") => Err(ErrorReply::SortPattern("BY")),
+        Some(_) => Err(ErrorReply::SortPattern("GET")),
     }
 }
 
@@ -170,6 +196,30 @@ mod tests {
         let (shard, _) =
             shard_of(spec, args, &topology_of(shards)).map_err(|error| error.to_string())?;
         Ok(shard.as_usize())
+    }
+
+    #[test]
+    fn patterns_of_sort_must_stand_for_keys_of_its_slot() {
+        let three = ["a", "b", "c"];
+        let denied = |option: &str| {
+            Err(ErrorReply::SortPattern(if option == "BY" { "BY" } else { "GET" }).to_string())
+        };
+        for (line, expected) in [
+            ("SORT {foo}l", Ok(2)),
+            ("SORT {foo}l BY nosort GET # GET constant", Ok(2)),
+            (
+                "SORT {foo}l BY {foo}w:* GET {foo}h:*->f STORE {foo}d",
+                Ok(2),
+            ),
+            ("SORT_RO {foo}l BY w:*", denied("BY")),
+            ("SORT {foo}l BY {foo}w:* GET *{foo}", denied("GET")),
+            ("SORT {foo}l GET {b}*", denied("GET")),
+            ("SORT {foo}l GET {foo*}", denied("GET")),
+            ("SORT {foo}l GET {}{foo}*", denied("GET")),
+        ] {
+            assert_eq!(routed(line, &three), expected, "{line}");
+        }
+        assert_eq!(routed("SORT l BY w:* GET o:*", &["a"]), Ok(0));
     }
 
     #[test]

@@ -35,6 +35,7 @@ command_ids! {
     Append "append",
     Decr "decr",
     Decrby "decrby",
+    Delifeq "delifeq",
     Get "get",
     Getdel "getdel",
     Getex "getex",

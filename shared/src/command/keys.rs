@@ -250,6 +250,17 @@ impl CommandSpec {
         self.search_keys(args, &mut visit);
     }
 
+    /// Calls `visit` with the index of each argument that is a pattern of further keys, behind BY or GET of SORT.
+    pub fn for_each_key_pattern(&self, args: Args<'_>, mut visit: impl FnMut(usize)) {
+        if matches!(self.id, CommandId::Sort | CommandId::SortRo) {
+            walk_sort_options(args, |option, at| {
+                if option != SortOption::Store {
+                    visit(at);
+                }
+            });
+        }
+    }
+
     /// From one key to the next: 2 where a value stands behind each (`MSET`).
     #[must_use]
     pub fn key_step(&self) -> usize {
@@ -328,7 +339,9 @@ impl CommandSpec {
         };
         let read_write = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE);
         match self.id {
-            CommandId::Set if !says(3, b"get") => KeyFlags::OW.union(KeyFlags::UPDATE),
+            CommandId::Set if !says(3, b"get") && !says(3, b"ifeq") => {
+                KeyFlags::OW.union(KeyFlags::UPDATE)
+            }
             CommandId::Bitfield if bitfield_only_reads(args) => {
                 KeyFlags::RO.union(KeyFlags::ACCESS)
             }
@@ -337,21 +350,41 @@ impl CommandSpec {
     }
 }
 
-/// The last `STORE` counts, as Redis says; words that belong to other options are stepped over.
+/// The last `STORE` counts, as Redis says.
 fn sort_destination(args: Args<'_>) -> Option<usize> {
     let mut found = None;
+    walk_sort_options(args, |option, at| {
+        if option == SortOption::Store {
+            found = Some(at);
+        }
+    });
+    found
+}
+
+/// Options of SORT that name keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SortOption {
+    Pattern,
+    Store,
+}
+
+/// Shows where what such options name stands; words that belong to other options are stepped over. (A destination is not stepped over: so does Redis.)
+fn walk_sort_options(args: Args<'_>, mut show: impl FnMut(SortOption, usize)) {
     let mut at = 2;
     while let Some(arg) = args.get(at) {
+        let has_value = at + 1 < args.len();
         if arg.eq_ignore_ascii_case(b"limit") {
             at += 2;
         } else if arg.eq_ignore_ascii_case(b"get") || arg.eq_ignore_ascii_case(b"by") {
             at += 1;
-        } else if arg.eq_ignore_ascii_case(b"store") && at + 1 < args.len() {
-            found = Some(at + 1);
+            if has_value {
+                show(SortOption::Pattern, at);
+            }
+        } else if arg.eq_ignore_ascii_case(b"store") && has_value {
+            show(SortOption::Store, at + 1);
         }
         at += 1;
     }
-    found
 }
 
 fn last_option_value(args: Args<'_>, from: usize, words: &[&[u8]]) -> Option<usize> {

@@ -48,6 +48,8 @@ pub struct CommandSpec {
     pub served: Served,
     /// Which of the client's other commands must be over.
     pub quiet: Quiet,
+    /// It counts as a read, and may change a key all the same.
+    pub is_changing_read: bool,
     /// It takes well under a microsecond when its request and its reply are small.
     pub is_quick: bool,
     /// It looks at every key of a node, or changes them all.
@@ -171,6 +173,13 @@ impl CommandSpec {
     #[must_use]
     pub fn is_container(&self) -> bool {
         self.subcommand_count > 0
+    }
+
+    /// Whether it may change a key, whatever it counts as.
+    #[inline]
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        self.flags.contains(CommandFlags::WRITE) || self.is_changing_read
     }
 
     /// Its subcommand called `name`, in any letter case.

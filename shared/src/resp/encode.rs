@@ -225,6 +225,17 @@ impl<'a> ReplyWriter<'a> {
         }
     }
 
+    /// A double whose text is known already: `,text`, or a bulk string.
+    pub fn double_text(&mut self, text: &str) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text.as_bytes()),
+            Protocol::Resp3 => {
+                self.out.push(b',');
+                self.line(text.as_bytes());
+            }
+        }
+    }
+
     /// `#t` / `#f`, or `:1` / `:0`.
     pub fn boolean(&mut self, value: bool) {
         self.raw(match (self.protocol, value) {

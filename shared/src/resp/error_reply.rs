@@ -163,6 +163,61 @@ pub enum ErrorReply {
     /// BITFIELD_RO that would write.
     #[error("ERR BITFIELD_RO only supports the GET subcommand")]
     BitFieldReadOnly,
+    /// SORT by what is no number.
+    #[error("ERR One or more scores can't be converted into double")]
+    SortNotNumeric,
+    /// SORT over several shards: what the pattern stands for may lie elsewhere; the option.
+    #[error(
+        "ERR {0} option of SORT denied in cluster mode when keys formed by the pattern may be in different slots."
+    )]
+    SortPattern(&'static str),
+    // Places.
+    /// A unit of length that nobody knows.
+    #[error("ERR unsupported unit provided. please use M, KM, FT, MI")]
+    GeoUnit,
+    /// GEORADIUSBYMEMBER, GEOSEARCH FROMMEMBER: there is no such member.
+    #[error("ERR could not decode requested zset member")]
+    GeoMember,
+    /// GEORADIUS and friends.
+    #[error("ERR need numeric radius")]
+    GeoRadiusNotNumeric,
+    /// GEORADIUS and friends.
+    #[error("ERR radius cannot be negative")]
+    GeoRadiusNegative,
+    /// GEOSEARCH BYBOX.
+    #[error("ERR need numeric width")]
+    GeoWidthNotNumeric,
+    /// GEOSEARCH BYBOX.
+    #[error("ERR need numeric height")]
+    GeoHeightNotNumeric,
+    /// GEOSEARCH BYBOX.
+    #[error("ERR height or width cannot be negative")]
+    GeoBoxNegative,
+    /// GEOSEARCH and friends.
+    #[error("ERR COUNT must be > 0")]
+    GeoCountNotPositive,
+    /// GEOSEARCH and friends: which of the nearest are meant when nobody says how many?
+    #[error("ERR the ANY argument requires COUNT argument")]
+    GeoAnyWithoutCount,
+    /// What is stored cannot be told as well; what stores it.
+    #[error("ERR {0} is not compatible with WITHDIST, WITHHASH and WITHCOORD options")]
+    GeoStoreAndDetails(&'static str),
+    // HyperLogLogs.
+    /// A string whose header is not that of a HyperLogLog.
+    #[error("WRONGTYPE Key is not a valid HyperLogLog string value.")]
+    NotASketch,
+    /// The header is, and what follows cannot be.
+    #[error("INVALIDOBJ Corrupted HLL object detected")]
+    SketchCorrupted,
+    /// PFDEBUG DECODE.
+    #[error("ERR HLL encoding is not sparse")]
+    SketchNotSparse,
+    /// PFDEBUG of nothing.
+    #[error("ERR The specified key does not exist")]
+    SpecifiedKeyMissing,
+    /// PFSELFTEST.
+    #[error("TESTFAILED sketches do not count as they should; this node should not be used")]
+    SketchTestFailed,
     // Lists and sorted sets.
     /// LSET beyond either end.
     #[error("ERR index out of range")]

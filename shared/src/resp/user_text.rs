@@ -167,6 +167,43 @@ impl ErrorReply {
         ))
     }
 
+    /// PFDEBUG.
+    #[must_use]
+    pub fn unknown_sketch_subcommand(given: &[u8]) -> Self {
+        Self::Quoting(UserText::around(
+            "ERR Unknown PFDEBUG subcommand '",
+            given,
+            "'",
+        ))
+    }
+
+    /// GEOSEARCH and GEOSEARCHSTORE from nowhere; the command's name as it was written.
+    #[must_use]
+    pub fn no_centre_of_search(command: &[u8]) -> Self {
+        Self::Quoting(UserText::around(
+            "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ",
+            command,
+            "",
+        ))
+    }
+
+    /// GEOSEARCH and GEOSEARCHSTORE of no shape; the command's name as it was written.
+    #[must_use]
+    pub fn no_extent_of_search(command: &[u8]) -> Self {
+        Self::Quoting(UserText::around(
+            "ERR exactly one of BYRADIUS and BYBOX can be specified for ",
+            command,
+            "",
+        ))
+    }
+
+    /// Degrees, longitude and latitude, that no place has, or one too near to a pole.
+    #[must_use]
+    pub fn not_on_earth(longitude: f64, latitude: f64) -> Self {
+        let text = format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}");
+        Self::Quoting(text.into_bytes().into())
+    }
+
     /// LATENCY GRAPH.
     #[must_use]
     pub fn no_latency_samples(event: &[u8]) -> Self {

@@ -3,12 +3,15 @@
 
 mod bits;
 mod connection;
+mod geo;
 mod hashes;
+mod hyperloglogs;
 mod keys;
 mod lists;
 mod payloads;
 mod server;
 mod sets;
+mod sort;
 mod sorted_sets;
 mod strings;
 
@@ -57,7 +60,10 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
         (370..=449, _) => strings::COMMANDS,
         (450..=569, _) => bits::COMMANDS,
         (570..=589, _) => payloads::COMMANDS,
-        (590..=829, _) => keys::COMMANDS,
+        (590..=689, _) => keys::COMMANDS,
+        (690..=739, _) => hyperloglogs::COMMANDS,
+        (740..=789, _) => geo::COMMANDS,
+        (790..=829, _) => sort::COMMANDS,
         (830..=849, _) => keys::WHOLE_SERVER_COMMANDS,
         (850..=914, _) => connection::COMMANDS,
         (915..=919, _) => server::FLUSHES,
@@ -81,7 +87,13 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
     if is_container(&request) && request.len() > 1 {
         request[1] = draw.any_case(&request[1]);
     }
-    Step::plain(request)
+    let mut step = Step::plain(request);
+    if std::ptr::eq(group, sort::COMMANDS) {
+        let conversion = sort::CONVERSION.iter().map(|word| Vec::from(*word));
+        step.requests.insert(0, conversion.collect());
+        step.answered.push(1);
+    }
+    step
 }
 
 /// Whether the word behind the name is a subcommand, which may be written in any letter case as well.

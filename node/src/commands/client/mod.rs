@@ -178,6 +178,8 @@ mod tests {
         let mut node = TestNode::new();
         assert_eq!(node.send("CLIENT PAUSE 100 WRITE"), "+OK\r\n");
         assert_eq!(node.send("SET a b"), "");
+        // It may keep what it has counted.
+        assert_eq!(node.send("PFCOUNT a"), "");
         assert_eq!(node.send("PING"), "+PONG\r\n");
         assert_eq!(node.send("CLIENT UNPAUSE"), "+OK\r\n");
         assert_eq!(node.send("SET a b"), "+OK\r\n");

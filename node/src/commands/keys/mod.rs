@@ -7,12 +7,14 @@ mod object;
 mod place;
 mod presence;
 mod restore;
+mod sort;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-pub(crate) use dump::Dumping;
-pub(crate) use restore::Restoring;
+pub(super) use dump::Dumping;
+pub(super) use restore::Restoring;
+pub(super) use sort::Sorting;
 
 use super::Handler;
 use super::key_by_key::KeyByKey;
@@ -27,6 +29,7 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::Type => presence::type_of,
         CommandId::Keys => walk::keys,
         CommandId::Scan => walk::scan,
+        CommandId::Sort | CommandId::SortRo => sort::sort,
         CommandId::Randomkey => walk::randomkey,
         CommandId::Rename => place::rename,
         CommandId::Renamenx => place::renamenx,

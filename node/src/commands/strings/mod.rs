@@ -1,6 +1,7 @@
 //! Commands of strings as a whole and by ranges of bytes.
 //! Pure. Invariant: a handler that returns an error has changed nothing.
 
+mod compare;
 mod edit;
 mod lcs;
 mod many;
@@ -17,6 +18,7 @@ use shared::command::CommandId;
 /// The handler of a command of this group.
 pub(super) fn handler(id: CommandId) -> Option<Handler> {
     Some(match id {
+        CommandId::Delifeq => compare::delifeq,
         CommandId::Get => read::get,
         CommandId::Strlen => read::strlen,
         CommandId::Getrange | CommandId::Substr => read::getrange,

@@ -35,6 +35,47 @@ fn set_obeys_its_options() {
 }
 
 #[test]
+fn a_string_may_have_to_be_the_expected_one() {
+    check(&[
+        ("SET k new IFEQ old", "$-1"),
+        ("SET k new IFEQ old GET", "$-1"),
+        ("EXISTS k", ":0"),
+        ("SET k old", "+OK"),
+        ("SET k new IFEQ older", "$-1"),
+        ("SET k new IFEQ old EX 100", "+OK"),
+        ("TTL k", ":100"),
+        ("SET k x IFEQ old GET", "$3 new"),
+        ("SET k 17 ifeq new GET KEEPTTL", "$3 new"),
+        ("TTL k", ":100"),
+        ("SET k 18 IFEQ 017", "$-1"),
+        ("SET k 18 IFEQ 17", "+OK"),
+        ("SET k 19 IFEQ", "-ERR syntax error"),
+        ("SET k 19 IFEQ 18 NX", "-ERR syntax error"),
+        ("SET k 19 XX IFEQ 18", "-ERR syntax error"),
+        ("SET k 19 IFEQ 18 IFEQ 18", "-ERR syntax error"),
+        ("DELIFEQ k 17", ":0"),
+        ("DELIFEQ k 18", ":1"),
+        ("DELIFEQ k 18", ":0"),
+        ("RPUSH l a", ":1"),
+        (
+            "SET l x IFEQ a",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+        ),
+        (
+            "DELIFEQ l a",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+        ),
+    ]);
+    let mut node = TestNode::new();
+    node.store.start_recording();
+    node.expect_effects(&[
+        ("SET k old", "select 0 set k old"),
+        ("SET k new IFEQ old GET", "set k new"),
+        ("DELIFEQ k new", "del k"),
+    ]);
+}
+
+#[test]
 fn conflicting_options_of_set_are_syntax_errors() {
     for options in [
         "NX XX",

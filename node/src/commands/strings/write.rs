@@ -1,29 +1,32 @@
 //! Commands that put a string in place of whatever was there: SET and its older forms.
 //! Pure.
 
+use super::compare::is_equal;
 use crate::commands::arguments::{DeadlineForm, is_word, reply_optional, string};
 use crate::commands::{Action, Call};
-use crate::store::{ExpiryChange, StringEdit};
+use crate::store::{ExpiryChange, StringEdit, StringRef};
 use shared::resp::ErrorReply;
 
-/// Whether SET depends on the key being there.
+/// Whether SET depends on what is at the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Condition {
+enum Condition<'a> {
     Always,
     IfAbsent,
     IfPresent,
+    /// This string is there.
+    IfEqual(&'a [u8]),
 }
 
 /// The options of SET.
 #[derive(Clone, Copy, Debug)]
 struct SetOptions<'a> {
-    condition: Condition,
+    condition: Condition<'a>,
     answer_with_old: bool,
     keep_expiry: bool,
     deadline: Option<(DeadlineForm, &'a [u8])>,
 }
 
-/// SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | KEEPTTL]
+/// SET key value [NX | XX | IFEQ value] [GET] [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | KEEPTTL]
 pub(super) fn set(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if call.args.len() > 3 {
         return set_with_options(call);
@@ -44,19 +47,22 @@ fn set_with_options(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         None => None,
     };
     let (db, key, value) = (call.db(), call.key(1), call.args.at(2));
-    let exists = if options.answer_with_old {
+    let is_met = if options.answer_with_old {
         let old = string(call.store.get(db, key))?;
         reply_optional(&mut call.reply, old);
-        old.is_some()
+        options.condition.is_met_by(old)
     } else {
-        options.condition != Condition::Always && call.store.exists(db, key)
+        match options.condition {
+            Condition::Always => true,
+            Condition::IfAbsent => !call.store.exists(db, key),
+            Condition::IfPresent => call.store.exists(db, key),
+            Condition::IfEqual(_) => {
+                let old = string(call.store.peek(db, key))?;
+                options.condition.is_met_by(old)
+            }
+        }
     };
-    let unwanted = match options.condition {
-        Condition::Always => false,
-        Condition::IfAbsent => exists,
-        Condition::IfPresent => !exists,
-    };
-    if unwanted {
+    if !is_met {
         if !options.answer_with_old {
             call.reply.null();
         }
@@ -72,6 +78,23 @@ fn set_with_options(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.reply.ok();
     }
     Ok(Action::Continue)
+}
+
+impl Condition<'_> {
+    /// Whether SET may go on when this string is at the key, or nothing.
+    fn is_met_by(self, old: Option<StringRef<'_>>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::IfAbsent => old.is_none(),
+            Self::IfPresent => old.is_some(),
+            Self::IfEqual(expected) => old.is_some_and(|old| is_equal(old, expected)),
+        }
+    }
+
+    /// Whether an option may ask for another one.
+    fn is_or_may_be(self, other: Self) -> bool {
+        self == Self::Always || self == other
+    }
 }
 
 fn parse_options<'a>(call: &Call<'a>) -> Result<SetOptions<'a>, ErrorReply> {
@@ -91,10 +114,13 @@ fn parse_options<'a>(call: &Call<'a>) -> Result<SetOptions<'a>, ErrorReply> {
                 return Err(ErrorReply::Syntax);
             }
             options.deadline = Some((form, number));
-        } else if is_word(argument, "NX") && options.condition != Condition::IfPresent {
+        } else if is_word(argument, "NX") && options.condition.is_or_may_be(Condition::IfAbsent) {
             options.condition = Condition::IfAbsent;
-        } else if is_word(argument, "XX") && options.condition != Condition::IfAbsent {
+        } else if is_word(argument, "XX") && options.condition.is_or_may_be(Condition::IfPresent) {
             options.condition = Condition::IfPresent;
+        } else if is_word(argument, "IFEQ") && options.condition == Condition::Always {
+            let expected = arguments.next().ok_or(ErrorReply::Syntax)?;
+            options.condition = Condition::IfEqual(expected);
         } else if is_word(argument, "GET") {
             options.answer_with_old = true;
         } else if is_word(argument, "KEEPTTL") && options.deadline.is_none() {

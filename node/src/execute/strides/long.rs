@@ -1,14 +1,12 @@
-//! Commands over very many keys, or very many bytes, for which others do not wait: a while of work, then the others' turns, until it is over.
+//! Commands over very many keys, or very much else, for which others do not wait: a while of work, then the others' turns, until it is over.
 //! Pure. Never: waits. Invariant: from [`LongCommand::begin`] to its end its keys are held; what it changes is one unit of the effects.
 
 use super::{Strides, stride_from};
-use crate::commands::{
-    Action, Call, Combination, Dumping, FIRST_KEY, Handler, Piecewise, Progress, Restoring,
-};
+use crate::commands::{Action, Call, FIRST_KEY, Handler, InParts, Piecewise, Progress};
 use crate::execute::perform::{watch_slowness, write_error};
 use crate::execute::{Executor, Turn};
 use crate::node_state::Hold;
-use shared::command::{self, CommandFlags, CommandId, CommandSpec};
+use shared::command::{self, CommandFlags, CommandSpec, KeyFlags};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 use std::ops::Range;
 
@@ -20,6 +18,8 @@ const GO_ON_NS: u64 = 500_000;
 pub(crate) struct LongCommand {
     spec: &'static CommandSpec,
     work: Work,
+    /// It changes some of its keys.
+    writes: bool,
     /// The argument up to which its keys are marked.
     marked: usize,
     took_ns: u64,
@@ -32,33 +32,26 @@ pub(crate) struct LongCommand {
 enum Work {
     /// Keys.
     Keys(Strides),
-    /// Bytes of strings that are combined; nothing before the first step.
-    Bytes(Option<Combination>),
+    /// Something else.
+    Parts(Box<InParts>),
     /// A long reply; nothing before the first step.
     Reply(Option<Box<dyn Piecewise>>),
-    /// A value that is written.
-    Dump(Option<Dumping>),
-    /// A value that is read.
-    Restore(Option<Restoring>),
 }
 
 impl Work {
     fn of(spec: &'static CommandSpec, args: Args<'_>) -> Self {
-        match (spec.id, Strides::of(spec, args)) {
-            (CommandId::Dump, _) => Self::Dump(None),
-            (CommandId::Restore | CommandId::RestoreAsking, _) => Self::Restore(None),
-            (CommandId::Bitop, _) => Self::Bytes(None),
-            (_, Some(strides)) => Self::Keys(strides),
-            (_, None) => Self::Reply(None),
+        match (Strides::of(spec, args), InParts::of(spec.id)) {
+            (Some(strides), _) => Self::Keys(strides),
+            (None, Some(parts)) => Self::Parts(Box::new(parts)),
+            (None, None) => Self::Reply(None),
         }
     }
 
     /// Behind the last argument that may be a key.
     fn keys_end(&self, args: Args<'_>) -> usize {
         match self {
-            Self::Keys(_) | Self::Bytes(_) | Self::Reply(_) => args.len(),
-            // What follows is no key, and may be long.
-            Self::Dump(_) | Self::Restore(_) => FIRST_KEY + 1,
+            Self::Parts(parts) => parts.keys_end(args),
+            Self::Keys(_) | Self::Reply(_) => args.len(),
         }
     }
 }
@@ -80,16 +73,23 @@ impl Executor {
     pub(crate) fn begin(&mut self, turn: &mut Turn<'_>, args: Args<'_>) -> LongCommand {
         let spec = command::resolve(args).expect("a command that passed the gates");
         assert!(turn.node.hold.is_none(), "one at a time");
-        let writes = spec.flags.contains(CommandFlags::WRITE);
+        let work = Work::of(spec, args);
+        let writes = changes_keys(spec, &work, args);
         let keys = args.len() / spec.key_step();
-        turn.node.hold = Some(Hold::new(writes, keys));
+        let hold = Hold::new(writes, keys);
+        turn.node.hold = Some(if InParts::reads_any_key(spec.id, args) {
+            hold.of_all_keys()
+        } else {
+            hold
+        });
         if writes {
             turn.store.begin_unit();
         }
         turn.session.last_command = Some(spec);
         LongCommand {
             spec,
-            work: Work::of(spec, args),
+            work,
+            writes,
             marked: FIRST_KEY,
             took_ns: 0,
             reply: Vec::new(),
@@ -117,7 +117,7 @@ impl Executor {
         };
         turn.node.hold = None;
         let spec = long.spec;
-        if spec.flags.contains(CommandFlags::WRITE) {
+        if long.writes {
             turn.store.end_unit();
         }
         if let Err(error) = result {
@@ -161,9 +161,7 @@ impl Executor {
         };
         match &mut long.work {
             Work::Keys(_) => Ok(true),
-            Work::Bytes(combination) => Combination::go_on(combination, &mut call),
-            Work::Dump(dumping) => Dumping::go_on(dumping, &mut call),
-            Work::Restore(restoring) => Restoring::go_on(restoring, &mut call),
+            Work::Parts(parts) => parts.go_on(&mut call),
             Work::Reply(reply) => {
                 let handler = self.handlers.get(long.spec.id);
                 show_piece(reply, &mut call, handler.expect("it has run before"))
@@ -197,6 +195,16 @@ fn show_piece(
             Ok(false)
         }
     }
+}
+
+/// Whether a command changes one of its keys: some that may do not, by their options (SORT without STORE).
+fn changes_keys(spec: &CommandSpec, work: &Work, args: Args<'_>) -> bool {
+    if !spec.flags.contains(CommandFlags::WRITE) || matches!(work, Work::Keys(_)) {
+        return spec.flags.contains(CommandFlags::WRITE);
+    }
+    let mut changes = false;
+    spec.for_each_key_with_flags(args, |_, flags| changes |= !flags.contains(KeyFlags::RO));
+    changes
 }
 
 /// Marks the keys of one stride among these arguments; where the next begins. Of a command that is not one for strides, words that are no keys are marked too: nobody minds.

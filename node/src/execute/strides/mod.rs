@@ -8,10 +8,8 @@ pub(crate) use long::{LongCommand, LongEnd};
 
 use super::lookahead::PREFETCHED_KEYS;
 use super::{Executor, Turn};
-use crate::commands::{
-    Action, Call, Combination, Dumping, FIRST_KEY, KeyByKey, Restoring, key_by_key,
-};
-use shared::command::{CommandId, CommandSpec};
+use crate::commands::{Action, Call, FIRST_KEY, InParts, KeyByKey, key_by_key};
+use shared::command::CommandSpec;
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 use std::ops::Range;
 
@@ -20,16 +18,10 @@ const STRIDE_KEYS: usize = PREFETCHED_KEYS;
 /// With more arguments than these, others have their turns in between: below, a command takes half a millisecond.
 const UNDIVIDED_ARGS: usize = 8 * STRIDE_KEYS;
 
-/// Whether a command has so many keys, or so many bytes to combine, to write or to read, that it should not be carried out in one go.
+/// Whether a command has so many keys, or so much else to do, that it should not be carried out in one go.
 #[inline]
 pub(super) fn are_for(turn: &mut Turn<'_>, spec: &CommandSpec, args: Args<'_>) -> bool {
-    let db = turn.session.db;
-    match spec.id {
-        CommandId::Bitop => Combination::is_long(turn.store, db, args),
-        CommandId::Dump => Dumping::is_long(turn.store, db, args),
-        CommandId::Restore | CommandId::RestoreAsking => Restoring::is_long(args),
-        _ => have_many_keys(spec, args),
-    }
+    have_many_keys(spec, args) || InParts::is_for(turn.store, turn.session.db, spec.id, args)
 }
 
 fn have_many_keys(spec: &CommandSpec, args: Args<'_>) -> bool {

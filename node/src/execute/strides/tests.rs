@@ -170,6 +170,92 @@ fn is_held(node: &mut TestNode, line: &str) -> bool {
 }
 
 #[test]
+fn others_are_served_while_very_much_is_sorted_searched_or_counted() {
+    const COUNT: usize = 60_000;
+    let mut node = TestNode::new();
+    let numbers = || (0..COUNT).map(|number| number.to_string());
+    node.run(
+        &["RPUSH", "list"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(numbers())
+            .collect::<Vec<_>>(),
+    );
+    let mut places = vec!["GEOADD".to_owned(), "places".to_owned()];
+    for number in 0..COUNT {
+        let degrees = number % 170;
+        places.extend([
+            degrees.to_string(),
+            (degrees / 3).to_string(),
+            number.to_string(),
+        ]);
+    }
+    node.run(&places);
+    let mut add = vec!["PFADD".to_owned(), "sketch".to_owned()];
+    add.extend(numbers());
+    let line = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let unknown_keys = "SORT list BY w:* LIMIT 0 3";
+    // What is not to be waited for while it is at work, and what is.
+    for (command, free, held) in [
+        (line("SORT list"), "GET w:1", "RPUSH list x"),
+        (line("SORT list"), "SET w:1 1", "DEL list"),
+        (
+            line("SORT list DESC STORE stored"),
+            "SET w:1 1",
+            "LLEN stored",
+        ),
+        (line(unknown_keys), "GET w:1", "SET w:1 1"),
+        (
+            line("GEOSEARCH places FROMLONLAT 1 1 BYRADIUS 20000 km ASC"),
+            "ZCARD places",
+            "ZREM places 1",
+        ),
+        (
+            line("GEORADIUS places 1 1 20000 km STORE near"),
+            "SET w:1 1",
+            "ZCARD near",
+        ),
+        (add, "SET w:1 1", "PFCOUNT sketch"),
+    ] {
+        let mut turns = 0;
+        with_others(&mut node, &command, |node| {
+            turns += 1;
+            node.send(free);
+            assert_ne!(node.stop, Stop::NotYet(Wait::Keys), "{free}");
+            node.send(held);
+            assert_eq!(node.stop, Stop::NotYet(Wait::Keys), "{held}");
+        });
+        assert!(turns > 0, "{command:?} is cut");
+    }
+    node.expect(&[
+        ("LINDEX stored 0", "$5 59999"),
+        ("ZCARD near", ":60000"),
+        ("PFCOUNT sketch", ":60453"),
+    ]);
+}
+
+#[test]
+fn what_goes_while_it_is_sorted_is_sorted_anew() {
+    let mut node = TestNode::new();
+    let mut push = vec!["RPUSH".to_owned(), "list".to_owned()];
+    push.extend((0..60_000).map(|number| number.to_string()));
+    node.run(&push);
+    node.send("PEXPIRE list 10");
+    let sort = ["SORT", "list", "STORE", "stored"].map(str::to_owned);
+    let mut turns = 0;
+    with_others(&mut node, &sort, |node| {
+        turns += 1;
+        node.advance_ms(20);
+    });
+    // It went before all of it was read, or it was sorted as it was.
+    let stored = node.send("LLEN stored");
+    assert!(
+        [":0\r\n", ":60000\r\n"].contains(&stored.as_str()),
+        "{stored} in {turns} turns"
+    );
+}
+
+#[test]
 fn others_are_served_meanwhile_and_kept_from_its_keys() {
     let count = 200_000;
     let mut node = TestNode::new();

@@ -50,13 +50,13 @@ pub use hash::{Hash, HashEdit, HashRef, HashView, Put};
 pub use leaves::Leaves;
 pub(in crate::store) use leaves::Pools;
 pub use limits::Limits;
-pub use list::{List, ListEdit, ListEnd, ListRef, ListSide, ListView};
+pub use list::{List, ListEdit, ListEnd, ListMaker, ListRef, ListSide, ListView};
 pub use maker::{CollectionMaker, Element};
 pub use members::MemberList;
 pub use set::{Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView};
 pub use sorted_set::{
     AddRule, Added, Bound, Comparison, Existence, ScoreEnd, ScoredRef, SortedSet, SortedSetEdit,
-    SortedSetRef, SortedSetView, Tally,
+    SortedSetMaker, SortedSetRef, SortedSetView, Tally,
 };
 pub use string::{StringEdit, StringEncoding, StringRef};
 pub use texts::Texts;

@@ -89,7 +89,7 @@ fn syntax_is_written_as_in_manuals() {
     check(CommandId::Mset, "key value [key value ...]");
     check(
         CommandId::Set,
-        "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+        "key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
     );
     check(
         CommandId::Sort,

@@ -47,6 +47,7 @@ pub(super) const fn row(id: Id, arity: i16) -> CommandSpec {
         retry: Retry::Never,
         served: Served::Nowhere,
         quiet: Quiet::Never,
+        is_changing_read: false,
         is_quick: false,
         is_whole_node: false,
         tips: &[],
@@ -114,6 +115,12 @@ impl CommandSpec {
     /// It changes nothing, though it reads no keys.
     pub(super) const fn repeatable(mut self) -> Self {
         self.retry = Retry::Safe;
+        self
+    }
+
+    /// It counts as a read, and may change a key all the same: it waits for the end of a pause as writes do.
+    pub(super) const fn changing(mut self) -> Self {
+        self.is_changing_read = true;
         self
     }
 

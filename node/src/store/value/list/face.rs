@@ -64,6 +64,11 @@ impl<'a> ListRef<'a> {
         self.view.walk(self.leaves, from, limit, show);
     }
 
+    /// The same from a position on downwards.
+    pub fn walk_back(self, from: u64, limit: u64, show: impl FnMut(StringRef<'a>)) {
+        self.view.walk_back(self.leaves, from, limit, show);
+    }
+
     /// Shows up to `count` elements from an end on, in the order in which they would be taken.
     pub fn show(self, end: ListEnd, count: u64, show: impl FnMut(StringRef<'a>)) {
         match end {

@@ -6,9 +6,11 @@ mod face;
 mod keep;
 mod large;
 mod leaf;
+mod maker;
 
 pub use edit::{ListEdit, ListSide};
 pub use face::{ListEnd, ListRef};
+pub use maker::ListMaker;
 
 use super::Limits;
 use super::block::{count, index};

@@ -222,7 +222,7 @@ impl<'a> SortedSetEdit<'a> {
 }
 
 /// What was stored, in pieces that are one to who replays it.
-fn tell_stored(effects: &mut Effects, db: DbIndex, key: &[u8], members: &MemberList) {
+pub(super) fn tell_stored(effects: &mut Effects, db: DbIndex, key: &[u8], members: &MemberList) {
     let delete = [word(CommandId::Del), key];
     if members.is_empty() {
         effects.append_words(db, &delete);

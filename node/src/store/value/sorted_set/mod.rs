@@ -6,6 +6,7 @@ mod face;
 mod keep;
 mod large;
 mod leaf;
+mod maker;
 mod rule;
 mod scored;
 mod view;
@@ -13,6 +14,7 @@ mod walk;
 
 pub use edit::{SortedSetEdit, Tally};
 pub use face::{ScoreEnd, SortedSetRef};
+pub use maker::SortedSetMaker;
 pub use rule::{AddRule, Added, Comparison, Existence};
 pub use scored::ScoredRef;
 pub use view::{Bound, SortedSetView};

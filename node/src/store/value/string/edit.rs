@@ -116,6 +116,21 @@ impl<'a> StringEdit<'a> {
         Self::put_text(self.slot, text, ExpiryChange::Keep)
     }
 
+    /// Puts bytes that a command made of what is there in its place, told as `wording`: shown as `raw`, and the expiry stays.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn remake(self, value: &[u8], wording: Wording<'_>) -> Result<(), StoreFull> {
+        let content = Content {
+            form: EDITED,
+            body: Body::Bytes(value),
+        };
+        self.slot
+            .put(content, ExpiryChange::Keep, |effects, db, _| {
+                effects.append_worded(db, wording);
+            })
+    }
+
     /// Adds bytes at the end; gives the new length. Amortised O(added bytes). Where nothing is, they are put as they are.
     ///
     /// # Errors

@@ -9,6 +9,8 @@ pub(super) const PAGES: &[CommandDocs] = &[
         .arguments(&[key("key")]),
     page(Id::Decrby, "1.0.0", "Takes a number from an integer, which starts at 0.").cost("O(1)")
         .arguments(&[key("key"), integer("decrement")]),
+    page(Id::Delifeq, "9.0.0", "Removes a key if the string there is the one that is expected.").cost("O(1)")
+        .arguments(&[key("key"), string("value")]),
     page(Id::Get, "1.0.0", "Reads the string at a key.").cost("O(1)")
         .arguments(&[key("key")]),
     page(Id::Getdel, "6.2.0", "Reads the string at a key and removes the key.").cost("O(1)")
@@ -52,11 +54,11 @@ pub(super) const PAGES: &[CommandDocs] = &[
     page(Id::Psetex, "2.6.0", "Writes a string with a time to live in milliseconds.").cost("O(1)")
         .arguments(&[key("key"), integer("milliseconds"), string("value")]),
     page(Id::Set, "1.0.0", "Writes a string to a key, whatever was there before.").cost("O(1)")
-        .history(&[("2.6.12", "Options `EX`, `PX`, `NX` and `XX`."), ("6.0.0", "Option `KEEPTTL`."), ("6.2.0", "Options `GET`, `EXAT` and `PXAT`."), ("7.0.0", "`NX` and `GET` together.")])
+        .history(&[("2.6.12", "Options `EX`, `PX`, `NX` and `XX`."), ("6.0.0", "Option `KEEPTTL`."), ("6.2.0", "Options `GET`, `EXAT` and `PXAT`."), ("7.0.0", "`NX` and `GET` together."), ("8.1.0", "Option `IFEQ`.")])
         .arguments(&[
             key("key"),
             string("value"),
-            one_of("condition", &[word("nx", "NX"), word("xx", "XX")]).since("2.6.12").optional(),
+            one_of("condition", &[word("nx", "NX"), word("xx", "XX"), string("comparison-value").token("IFEQ").since("8.1.0")]).since("2.6.12").optional(),
             word("get", "GET").since("6.2.0").optional(),
             one_of("expiration", &[
                 integer("seconds").token("EX").since("2.6.12"),
