@@ -57,6 +57,11 @@ pub use value::{
     ScoreEnd, ScoredRef, Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView, SortedSet,
     SortedSetEdit, SortedSetRef, SortedSetView, Tally, Texts, below, encoding_name,
 };
+pub use value::{
+    Claim, ClaimRule, ConsumerRef, EntryRef, EntryTexts, GroupEdit, GroupRef, NodeLimits,
+    PendingEntry, Reading, StreamEdit, StreamId, StreamIdText, StreamRef, Sweep, SweepEnd, Totals,
+    Trim, TrimTo,
+};
 pub use value::{StringEdit, StringEncoding, StringRef};
 
 #[cfg(test)]
