@@ -19,6 +19,7 @@ mod scan_options;
 mod server;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -136,6 +137,7 @@ const GROUPS: &[Group] = &[
     bits::handler,
     hashes::handler,
     sets::handler,
+    streams::handler,
     connection::handler,
     client::handler,
     server::handler,
