@@ -9,6 +9,7 @@ mod lists;
 mod server;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 
 use super::draw::{Draw, KeySpace, Request, request};
@@ -53,9 +54,10 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
         (100..=199, _) => sorted_sets::COMMANDS,
         (200..=299, _) => hashes::COMMANDS,
         (300..=369, _) => sets::COMMANDS,
-        (370..=449, _) => strings::COMMANDS,
-        (450..=569, _) => bits::COMMANDS,
-        (570..=829, _) => keys::COMMANDS,
+        (370..=439, _) => strings::COMMANDS,
+        (440..=539, _) => bits::COMMANDS,
+        (540..=679, _) => streams::COMMANDS,
+        (680..=829, _) => keys::COMMANDS,
         (830..=849, _) => keys::WHOLE_SERVER_COMMANDS,
         (850..=914, _) => connection::COMMANDS,
         (915..=919, _) => server::FLUSHES,

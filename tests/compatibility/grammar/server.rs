@@ -302,6 +302,8 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ),
     ("hash-max-listpack-entries", &["128", "-1"]),
     ("list-max-listpack-size", &["-2", "128"]),
+    ("stream-node-max-entries", &["100", "5", "-1"]),
+    ("stream-node-max-bytes", &["4096", "200", "x"]),
     ("set-max-intset-entries", &["512"]),
     ("zset-max-ziplist-value", &["64"]),
     ("lazyfree-lazy-expire", &["yes", "no", "maybe"]),
