@@ -179,11 +179,14 @@ fn reply_consumer(
 /// XINFO GROUPS key
 pub(super) fn groups(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     stream_there(call)?;
-    let (db, key) = (call.db(), call.key(2));
+    let (db, key, most_bytes) = (call.db(), call.key(2), most_reply_bytes(call));
     if let Some(stream) = StreamRef::there(call.store.look(db, key))? {
         let reply = &mut call.reply;
         reply.array(stream.group_count());
         for group in stream.groups() {
+            if reply.position() > most_bytes {
+                break;
+            }
             reply.map(6);
             reply.bulk(b"name");
             reply.bulk(group.name());
@@ -200,7 +203,7 @@ pub(super) fn groups(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 pub(super) fn consumers(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (name, now_ms) = (call.args.at(3), call.now_ms);
     stream_there(call)?;
-    let (db, key) = (call.db(), call.key(2));
+    let (db, key, most_bytes) = (call.db(), call.key(2), most_reply_bytes(call));
     let stream = StreamRef::there(call.store.look(db, key))?;
     let Some(group) = stream.and_then(|stream| stream.group(name)) else {
         return Err(ErrorReply::no_such_group_of(key.bytes, name));
@@ -208,6 +211,9 @@ pub(super) fn consumers(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let reply = &mut call.reply;
     reply.array(group.consumer_count());
     for consumer in group.consumers() {
+        if reply.position() > most_bytes {
+            break;
+        }
         reply.map(3);
         reply.bulk(b"name");
         reply.bulk(consumer.name());

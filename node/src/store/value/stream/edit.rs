@@ -229,11 +229,8 @@ const MAXLEN: &[u8] = b"MAXLEN";
 const EXACTLY: &[u8] = b"=";
 
 fn trim_now(stream: &mut Stream, means: &mut Means<'_>, trim: Trim) -> u64 {
-    let Some(all) = stream.release_entries(means.leaves, trim) else {
-        return stream.trim(means.leaves, trim);
-    };
-    let trimmed = all.entries.len();
-    means.released = Some(all);
+    let (trimmed, released) = stream.trim(means.leaves, trim);
+    means.released = released;
     trimmed
 }
 

@@ -9,6 +9,7 @@ use crate::store::StoreFull;
 use crate::store::value::block::count32;
 use crate::store::value::codes::{Elsewhere, Encoded};
 use crate::store::value::leaves::{LeafId, Leaves, MAX_LEAF_BYTES};
+use crate::store::value::limits::FREED_AT_ONCE;
 use crate::store::value::tree::{Key, Path, Separator, Tree};
 use shared::resp::Args;
 
@@ -275,47 +276,88 @@ impl Entries {
         }
     }
 
-    /// Removes entries from the front for as long as `chooses` says so; how many. It is shown a leaf, and how many entries there are, and says how many of the leaf's it wants to go.
+    /// Removes entries from the front for as long as `chooses` says so; how many. It is shown a leaf, and how many entries there are, and says how many of the leaf's it wants to go. Of many leaves most go to `released`, which is empty, to be freed by somebody else.
     pub(super) fn trim(
         &mut self,
         leaves: &mut Leaves,
-        chooses: impl FnMut(LeafRef<'_>, u64) -> Cut,
+        released: &mut Self,
+        mut chooses: impl FnMut(LeafRef<'_>, u64) -> Cut,
     ) -> u64 {
         let before = self.len;
-        self.counted(leaves, |entries, leaves| {
-            entries.trim_leaves(leaves, chooses)
-        });
+        let mut freed = 0;
+        while let Some(tree) = &self.tree {
+            let (path, _) = tree.find_rank(leaves, 0);
+            let leaf = LeafRef::of(leaves, path.leaf());
+            let (cut, entries) = (chooses(leaf, self.len), leaf.count());
+            match cut {
+                Cut::Nothing => break,
+                // Without memory for the others' tree it is freed here.
+                Cut::All if freed >= FREED_AT_ONCE && leaves.reserve().is_ok() => {
+                    released.take_over(self, leaves, &path);
+                    continue;
+                }
+                Cut::First(wanted) if wanted < entries => {
+                    self.counted(leaves, |this, leaves| this.cut_front(leaves, &path, wanted));
+                    break;
+                }
+                Cut::All | Cut::First(_) => {
+                    self.counted(leaves, |this, leaves| this.remove_leaf(leaves, &path));
+                    freed += 1;
+                }
+            }
+            if cut != Cut::All {
+                break;
+            }
+        }
         if self.len != before {
             self.find_first(leaves);
         }
         before - self.len
     }
 
-    fn trim_leaves(
-        &mut self,
-        leaves: &mut Leaves,
-        mut chooses: impl FnMut(LeafRef<'_>, u64) -> Cut,
-    ) {
-        while let Some(tree) = &self.tree {
-            let (path, _) = tree.find_rank(leaves, 0);
-            let leaf = LeafRef::of(leaves, path.leaf());
-            match chooses(leaf, self.len) {
-                Cut::Nothing => break,
-                Cut::All => self.remove_leaf(leaves, &path),
-                Cut::First(wanted) if wanted >= leaf.count() => {
-                    self.remove_leaf(leaves, &path);
-                    break;
-                }
-                Cut::First(wanted) => {
-                    let mut entries = leaf.entries().take(wanted);
-                    if let Some(first) = entries.next() {
-                        let end = entries.last().map_or(first.end, |last| last.end);
-                        self.cut(leaves, &path, (first.begin, end), wanted);
-                    }
-                    break;
+    /// Takes some entries out at the front of a leaf that has more.
+    fn cut_front(&mut self, leaves: &mut Leaves, path: &Path, wanted: usize) {
+        let leaf = LeafRef::of(leaves, path.leaf());
+        let mut entries = leaf.entries().take(wanted);
+        if let Some(first) = entries.next() {
+            let end = entries.last().map_or(first.end, |last| last.end);
+            self.cut(leaves, path, (first.begin, end), wanted);
+        }
+    }
+
+    /// Takes the first leaf of others, and with it what it refers to, behind its own. They are not to be read any more, so nothing parts them. Room is reserved.
+    fn take_over(&mut self, others: &mut Self, leaves: &mut Leaves, path: &Path) {
+        let leaf = LeafRef::of(leaves, path.leaf());
+        let entries = count32(leaf.count());
+        let references = leaf.references();
+        let elsewhere = references.iter().map(|(_, place)| leaves.long_cost(*place));
+        let bytes = leaves.cost(path.leaf()) + elsewhere.sum::<u64>();
+        others.counted(leaves, |others, leaves| {
+            if let Some(tree) = &mut others.tree {
+                tree.add(leaves, path, -entries.cast_signed());
+                if !tree.remove_leaf(leaves, path) {
+                    others.tree = None;
                 }
             }
-        }
+        });
+        others.leaves -= 1;
+        others.len -= u64::from(entries);
+        others.bytes -= bytes;
+        self.counted(leaves, |this, leaves| {
+            let last = this.last_path(leaves);
+            match (last, &mut this.tree) {
+                (Some(last), Some(tree)) => {
+                    let left = count32(LeafRef::of(leaves, last.leaf()).count());
+                    tree.add(leaves, &last, entries.cast_signed());
+                    let sizes = (left, entries);
+                    tree.split_leaf(leaves, &last, path.leaf(), sizes, Separator::LEAST);
+                }
+                _ => this.tree = Some(Tree::by_rank(path.leaf())),
+            }
+        });
+        self.leaves += 1;
+        self.len += u64::from(entries);
+        self.bytes += bytes;
     }
 
     /// Shows entries between two identifiers for as long as `show` wants more.

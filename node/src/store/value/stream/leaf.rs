@@ -3,7 +3,7 @@
 //! identifier stays what the others are counted from.
 //!
 //! ```text
-//! there 2 (flag: the names lie elsewhere) | removed 2 | bytes of Redis' node 4 | first 16 | last 16 | names: how many, bytes, texts | entries
+//! there 2 (flags: the names lie elsewhere; something does) | removed 2 | bytes of Redis' node 4 | first 16 | last 16 | names: how many, bytes, texts | entries
 //! an entry: milliseconds since the first, flags | sequence | [how many names, bytes, names] | values
 //! ```
 //! A sequence is counted from the first one's within its millisecond. Of an entry that lies elsewhere the last two parts do.
@@ -13,14 +13,17 @@ use super::id::{ID_BYTES, StreamId};
 use super::varint;
 use super::{EntryRef, listpack};
 use crate::store::value::block::{
-    Block, FIRST_FLAG, close, count, has_flag, put_u16, put_u32, set_count, set_flag, short,
-    u16_at, u32_at,
+    Block, FIRST_FLAG, SECOND_FLAG, close, count, has_flag, put_u16, put_u32, set_count, set_flag,
+    short, u16_at, u32_at,
 };
 use crate::store::value::codes::Elsewhere;
 use crate::store::value::leaves::{LeafId, Leaves};
 
 /// Set in the count of a leaf whose names lie elsewhere.
 const NAMES_ELSEWHERE: u16 = FIRST_FLAG;
+
+/// Set in that of a leaf that refers to anything elsewhere, or did: others need not be searched.
+const HAS_REFERENCES: u16 = SECOND_FLAG;
 
 const REMOVED: usize = 2;
 const PACKED: usize = 4;
@@ -54,6 +57,7 @@ pub(super) fn write_empty(out: &mut Vec<u8>, beginning: &Beginning<'_>) {
     out.extend_from_slice(beginning.texts);
     if beginning.are_elsewhere {
         set_flag(out, NAMES_ELSEWHERE);
+        set_flag(out, HAS_REFERENCES);
     }
 }
 
@@ -64,6 +68,9 @@ pub(super) fn append(block: &mut impl Block, id: StreamId, entry: &[u8], packed:
     let bytes = block.bytes_mut();
     bytes[len..].copy_from_slice(entry);
     set_count(bytes, count(bytes) + 1);
+    if entry[0] & IS_ELSEWHERE != 0 {
+        set_flag(bytes, HAS_REFERENCES);
+    }
     bytes[LAST..NAMES].copy_from_slice(&id.to_bytes());
     let packed = u64::from(u32_at(bytes, PACKED)).saturating_add(packed);
     put_u32(bytes, PACKED, u32::try_from(packed).unwrap_or(u32::MAX));
@@ -225,6 +232,9 @@ impl<'a> LeafRef<'a> {
 
     /// Every place in the leaf that says where a string lies.
     pub(super) fn references(self) -> Vec<(usize, Elsewhere)> {
+        if !has_flag(self.bytes, HAS_REFERENCES) {
+            return Vec::new();
+        }
         let names = self.names_elsewhere().map(|place| (self.texts_at, place));
         let texts = self.entries().filter_map(|entry| {
             let place = self.elsewhere(&entry)?;

@@ -145,7 +145,14 @@ fn trim(
         is_approximate: below(chance, 2) == 0,
         limit: (below(chance, 3) == 0).then_some(120),
     };
-    let trimmed = stream.trim(leaves, trim);
+    let (trimmed, released) = stream.trim(leaves, trim);
+    if let Some(mut released) = released {
+        assert_eq!(
+            stream.leaf_bytes() + released.leaf_bytes(),
+            leaves.live_bytes()
+        );
+        while !released.free_slice(leaves) {}
+    }
     let wanted = match trim.to {
         TrimTo::Length(most) => len.saturating_sub(most),
         TrimTo::Id(least) => plain.range(..least).count() as u64,
@@ -225,6 +232,42 @@ fn any_operations_leave_what_a_map_would() {
         entries: 3,
     };
     check(4, limits, 500);
+}
+
+#[test]
+fn what_is_trimmed_of_a_long_stream_is_freed_by_others() {
+    let mut chance = 1;
+    let mut leaves = Leaves::new(1);
+    let mut stream = Stream::default();
+    for number in 1..=30_000 {
+        let fields = record(&mut chance);
+        append(&mut stream, &mut leaves, id(number, 0), &fields, LIMITS).unwrap();
+    }
+    let trims = [
+        (TrimTo::Length(20_050), 9_950),
+        (TrimTo::Id(id(29_990, 0)), 20_039),
+    ];
+    for (to, expected) in trims {
+        let (is_approximate, limit) = (false, None);
+        let trim = Trim {
+            to,
+            is_approximate,
+            limit,
+        };
+        let (trimmed, released) = stream.trim(&mut leaves, trim);
+        let mut released = released.expect("most of it");
+        assert_eq!(trimmed, expected);
+        assert!(released.entries.len() * 2 > trimmed);
+        released.check(&leaves);
+        stream.check(&leaves);
+        assert_eq!(
+            stream.leaf_bytes() + released.leaf_bytes(),
+            leaves.live_bytes()
+        );
+        while !released.free_slice(&mut leaves) {}
+        assert_eq!(stream.leaf_bytes(), leaves.live_bytes());
+    }
+    assert_eq!(stream.entries.first(), id(29_990, 0));
 }
 
 #[test]

@@ -54,25 +54,30 @@ impl Trim {
 }
 
 impl Stream {
-    /// Removes entries from the front; how many.
-    pub(super) fn trim(&mut self, leaves: &mut Leaves, trim: Trim) -> u64 {
+    /// Removes entries from the front: how many, and what is to be freed of them by somebody else, a part at a time.
+    pub(super) fn trim(&mut self, leaves: &mut Leaves, trim: Trim) -> (u64, Option<Self>) {
         let before = self.entries.len();
-        self.entries
-            .trim(leaves, |leaf, len| trim.cut(leaf, len, before - len))
+        let mut released = Self::default();
+        if self.goes_wholly(leaves, trim) {
+            released.entries = std::mem::take(&mut self.entries);
+        } else {
+            let entries = &mut released.entries;
+            self.entries.trim(leaves, entries, |leaf, len| {
+                trim.cut(leaf, len, before - len)
+            });
+        }
+        let trimmed = before - self.entries.len();
+        (trimmed, (released.entries.nodes() > 0).then_some(released))
     }
 
-    /// Gives all entries up, where a trim would leave none of many: they are to be freed by somebody else, a part at a time.
-    pub(super) fn release_entries(&mut self, leaves: &Leaves, trim: Trim) -> Option<Self> {
+    /// Whether a trim leaves nothing of many entries.
+    fn goes_wholly(&self, leaves: &Leaves, trim: Trim) -> bool {
         if trim.limit.is_some() || self.entries.nodes() <= FREED_AT_ONCE as u64 {
-            return None;
+            return false;
         }
-        let goes_wholly = match trim.to {
+        match trim.to {
             TrimTo::Length(most) => most == 0,
             TrimTo::Id(least) => self.entries.last(leaves).is_none_or(|last| last < least),
-        };
-        goes_wholly.then(|| Self {
-            entries: std::mem::take(&mut self.entries),
-            ..Self::default()
-        })
+        }
     }
 }
