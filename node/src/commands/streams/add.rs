@@ -5,7 +5,7 @@ use super::identifier::{AskedId, asked_id, is_sign};
 use super::trim::TrimOptions;
 use crate::commands::arguments::is_word;
 use crate::commands::{Action, Call};
-use crate::store::{StreamEdit, StreamId};
+use crate::store::{StreamEdit, StreamId, StreamRef};
 use shared::resp::{Args, ErrorReply, StreamError};
 
 /// A node of Redis' is not longer, bytes of text.
@@ -36,7 +36,7 @@ pub(super) fn xadd(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     let (db, key, now_ms) = (call.db(), call.key(1), call.now_ms);
     let edit = StreamEdit::of(call.store.slot(db, key))?;
-    let last = edit.stream().map(|stream| stream.last_id());
+    let last = edit.stream().map(StreamRef::last_id);
     if last.is_none() && !heading.makes_stream {
         call.reply.null();
         return Ok(Action::Continue);

@@ -6,7 +6,7 @@ use super::most_reply_bytes;
 use super::read::{ReadOptions, StreamsReply};
 use super::reply::{EntriesReply, reply_entry};
 use crate::commands::{Action, Call};
-use crate::store::{GroupEdit, Reading, StreamEdit, StreamId, StreamRef};
+use crate::store::{GroupEdit, GroupRef, Reading, StreamEdit, StreamId, StreamRef};
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, StreamError};
 
@@ -76,7 +76,7 @@ fn serve(
     let Some(stream) = edit.stream() else {
         return Ok(());
     };
-    let last_given = stream.group(group).map(|group| group.last_id());
+    let last_given = stream.group(group).map(GroupRef::last_id);
     let has_new = stream.last_entry() > last_given;
     let edit = GroupEdit::of(edit, group);
     if wanted == Wanted::New && !has_new {

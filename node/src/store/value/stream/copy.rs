@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::StreamId;
-use super::entries::{Entries, separator};
+use super::entries::{Entries, path_to, separator};
 use super::leaf::LeafRef;
 use crate::store::StoreFull;
 use crate::store::value::block::count32;
@@ -24,7 +24,7 @@ impl Entries {
             return Ok(());
         };
         let before = pools.to().live_bytes();
-        let (mut path, _) = tree.find_rank(pools.from(), 0);
+        let mut path = path_to(tree, pools.from(), StreamId::MIN);
         let copied = loop {
             if let Err(full) = self.append_copy(path.leaf(), pools) {
                 break Err(full);
@@ -43,8 +43,9 @@ impl Entries {
         let leaves = pools.to();
         let leaf = leaves.alloc(bytes.len());
         leaves.bytes_mut(leaf).copy_from_slice(&bytes);
-        match (self.last_path(leaves), self.last(leaves), &mut self.tree) {
-            (Some(path), Some(before), Some(tree)) => {
+        let before = self.last(leaves).unwrap_or(StreamId::MIN);
+        match (self.last_path(leaves), &mut self.tree) {
+            (Some(path), Some(tree)) => {
                 let left = LeafRef::of(leaves, path.leaf()).count();
                 tree.add(leaves, &path, count32(entries).cast_signed());
                 let sizes = (count32(left), count32(entries));

@@ -1,6 +1,6 @@
 //! [`Entries`]: the entries of a stream, leaves in a tree by identifier.
 //! Pure. Never: takes a step whose size depends on how many entries there are, but for what it is told to remove or to show.
-//! Invariant: no leaf is without entries; without any leaf there is no tree.
+//! Invariants: no leaf is without entries but the first, where a trim ended within it behind the last entry that was not removed before, as in Redis; without any leaf there is no tree.
 
 use super::draft::Draft;
 use super::leaf::{self, Beginning, LeafRef};
@@ -29,7 +29,7 @@ pub(super) struct Entries {
 }
 
 /// The way to the leaf where an entry is, if it is anywhere.
-fn path_to(tree: &Tree, leaves: &Leaves, id: StreamId) -> Path {
+pub(super) fn path_to(tree: &Tree, leaves: &Leaves, id: StreamId) -> Path {
     let text = id.seq.to_be_bytes();
     let (score, text) = (id.ms, &text[..]);
     let path = tree.find(leaves, Key { score, text });
@@ -86,6 +86,12 @@ impl Entries {
         LeafRef::of(leaves, path.leaf()).last()
     }
 
+    /// The last one that was put here, whether it was removed since or not.
+    pub(super) fn last_put(&self, leaves: &Leaves) -> Option<StreamId> {
+        let path = self.last_path(leaves)?;
+        Some(LeafRef::of(leaves, path.leaf()).last_put())
+    }
+
     pub(super) fn last_path(&self, leaves: &Leaves) -> Option<Path> {
         let tree = self.tree.as_ref()?;
         Some(tree.find_rank(leaves, self.len).0)
@@ -132,7 +138,9 @@ impl Entries {
             let (first, differs) = (leaf.first, draft.differs_from(leaf));
             let entries = leaf.count() as u64 + leaf.removed();
             let room = MAX_LEAF_BYTES - leaf.len();
-            if limits.have_room(leaf.packed(), entries, draft.text_bytes)
+            // It may be less where no entry is left, and XSETID went back.
+            if id >= first
+                && limits.have_room(leaf.packed(), entries, draft.text_bytes)
                 && draft
                     .write(leaves, first, id, differs, room, entry)?
                     .is_some()
@@ -148,7 +156,6 @@ impl Entries {
             (Some(path), Some(tree)) => {
                 let left = LeafRef::of(leaves, path.leaf());
                 let sizes = (count32(left.count()), 1);
-                // Leaves have entries.
                 let before = left.last().unwrap_or(StreamId::MIN);
                 tree.add(leaves, &path, 1);
                 tree.split_leaf(leaves, &path, right, sizes, separator(before, id));
@@ -225,7 +232,7 @@ impl Entries {
         true
     }
 
-    /// Takes some entries out of a leaf that has more.
+    /// Takes some entries out of a leaf, which stays.
     fn cut(
         &mut self,
         leaves: &mut Leaves,
@@ -286,27 +293,24 @@ impl Entries {
         let before = self.len;
         let mut freed = 0;
         while let Some(tree) = &self.tree {
-            let (path, _) = tree.find_rank(leaves, 0);
+            // By rank one without entries would not be found.
+            let path = path_to(tree, leaves, StreamId::MIN);
             let leaf = LeafRef::of(leaves, path.leaf());
-            let (cut, entries) = (chooses(leaf, self.len), leaf.count());
-            match cut {
+            match chooses(leaf, self.len) {
                 Cut::Nothing => break,
                 // Without memory for the others' tree it is freed here.
                 Cut::All if freed >= FREED_AT_ONCE && leaves.reserve().is_ok() => {
                     released.take_over(self, leaves, &path);
                     continue;
                 }
-                Cut::First(wanted) if wanted < entries => {
-                    self.counted(leaves, |this, leaves| this.cut_front(leaves, &path, wanted));
-                    break;
-                }
-                Cut::All | Cut::First(_) => {
+                Cut::All => {
                     self.counted(leaves, |this, leaves| this.remove_leaf(leaves, &path));
                     freed += 1;
                 }
-            }
-            if cut != Cut::All {
-                break;
+                Cut::First(wanted) => {
+                    self.counted(leaves, |this, leaves| this.cut_front(leaves, &path, wanted));
+                    break;
+                }
             }
         }
         if self.len != before {
@@ -315,7 +319,7 @@ impl Entries {
         before - self.len
     }
 
-    /// Takes some entries out at the front of a leaf that has more.
+    /// Takes some entries out at the front of a leaf.
     fn cut_front(&mut self, leaves: &mut Leaves, path: &Path, wanted: usize) {
         let leaf = LeafRef::of(leaves, path.leaf());
         let mut entries = leaf.entries().take(wanted);
@@ -424,12 +428,12 @@ impl Entries {
             tree.check(leaves, &|bytes| {
                 let leaf = LeafRef::of_bytes(leaves, bytes);
                 assert_eq!(leaf.entries().count(), leaf.count());
-                assert!(leaf.count() > 0);
+                assert!(leaf.count() > 0 || leaf.first < self.first || self.len == 0);
                 leaf.count() as u64
             })
         });
         assert_eq!(counted, self.len);
-        assert_eq!(self.len == 0, self.leaves == 0);
+        assert_eq!(self.tree.is_none(), self.leaves == 0);
     }
 }
 

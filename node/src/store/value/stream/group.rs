@@ -95,7 +95,7 @@ impl Group {
         }
     }
 
-    /// Bytes taken beside leaves.
+    /// Bytes taken beside leaves, its own included.
     pub(super) fn heap_bytes(&self) -> u64 {
         let numbers =
             (self.by_name.capacity() + self.free.capacity()) * size_of::<ConsumerNumber>();

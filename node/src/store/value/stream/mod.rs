@@ -54,6 +54,10 @@ pub(in crate::store) struct Stream {
     /// How many entries there ever were.
     entries_added: u64,
     /// In the order of their names.
+    #[expect(
+        clippy::vec_box,
+        reason = "one more moves the others, of which there may be many"
+    )]
     groups: Vec<Box<Group>>,
     /// Bytes of groups beside their leaves, and of those.
     group_bytes: u64,

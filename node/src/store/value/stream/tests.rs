@@ -271,6 +271,43 @@ fn what_is_trimmed_of_a_long_stream_is_freed_by_others() {
 }
 
 #[test]
+fn a_node_may_stay_without_entries_as_in_redis() {
+    let mut leaves = Leaves::new(1);
+    let mut stream = Stream::default();
+    let fields = vec![(b"f".to_vec(), b"v".to_vec())];
+    for number in 5..=8 {
+        append(&mut stream, &mut leaves, id(number, 0), &fields, LIMITS).unwrap();
+    }
+    assert!(stream.remove(&mut leaves, id(8, 0)));
+    let to = TrimTo::Id(id(8, 0));
+    let (is_approximate, limit) = (false, None);
+    let trim = Trim {
+        to,
+        is_approximate,
+        limit,
+    };
+    assert_eq!(stream.trim(&mut leaves, trim).0, 3);
+    assert_eq!((stream.entries.len(), stream.entries.nodes()), (0, 1));
+    assert_eq!(stream.entries.last(&leaves), None);
+    stream.check(&leaves);
+    // After XSETID the next one may be less than what the node began with.
+    append(&mut stream, &mut leaves, id(2, 0), &fields, LIMITS).unwrap();
+    append(&mut stream, &mut leaves, id(9, 0), &fields, LIMITS).unwrap();
+    assert_eq!((stream.entries.len(), stream.entries.nodes()), (2, 2));
+    assert_eq!(stream.entries.first(), id(2, 0));
+    assert!(stream.entries.get(&leaves, id(2, 0)).is_some());
+    assert!(stream.entries.get(&leaves, id(9, 0)).is_some());
+    let mut copied = stream.copied(&mut Pools::One(&mut leaves)).unwrap();
+    while !copied.free_slice(&mut leaves) {}
+    assert_eq!(stream.leaf_bytes(), leaves.live_bytes());
+    let to = TrimTo::Length(1);
+    assert_eq!(stream.trim(&mut leaves, Trim { to, ..trim }).0, 1);
+    assert_eq!((stream.entries.len(), stream.entries.nodes()), (1, 1));
+    stream.remove(&mut leaves, id(9, 0));
+    assert_eq!(leaves.live_bytes(), 0);
+}
+
+#[test]
 fn identifiers_at_the_edges_stand_where_they_belong() {
     let mut leaves = Leaves::new(1);
     let mut stream = Stream::default();

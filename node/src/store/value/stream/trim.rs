@@ -77,7 +77,10 @@ impl Stream {
         }
         match trim.to {
             TrimTo::Length(most) => most == 0,
-            TrimTo::Id(least) => self.entries.last(leaves).is_none_or(|last| last < least),
+            TrimTo::Id(least) => self
+                .entries
+                .last_put(leaves)
+                .is_none_or(|last| last < least),
         }
     }
 }
