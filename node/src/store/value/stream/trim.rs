@@ -57,6 +57,9 @@ impl Stream {
     /// Removes entries from the front: how many, and what is to be freed of them by somebody else, a part at a time.
     pub(super) fn trim(&mut self, leaves: &mut Leaves, trim: Trim) -> (u64, Option<Self>) {
         let before = self.entries.len();
+        if matches!(trim.to, TrimTo::Length(most) if before <= most) {
+            return (0, None);
+        }
         let mut released = Self::default();
         if self.goes_wholly(leaves, trim) {
             released.entries = std::mem::take(&mut self.entries);
