@@ -286,6 +286,46 @@ fn a_lock_is_given_back_by_whom_it_belongs_to() {
 }
 
 #[test]
+fn a_stream_is_written_by_one_and_shared_by_a_group() {
+    on_every_kind(|address| {
+        let mut writer = Client::connect(address);
+        let created = writer.call_words("XGROUP CREATE {jobs}1 workers $ MKSTREAM");
+        assert_eq!(created, Reply::ok());
+        let ids: Vec<String> = (0..250)
+            .map(|number| {
+                writer
+                    .call_words(&format!("XADD {{jobs}}1 * job {number}"))
+                    .text()
+            })
+            .collect();
+        assert_eq!(writer.call_words("XLEN {jobs}1"), Reply::Integer(250));
+        let mut worker = Client::connect(address);
+        let read = "XREADGROUP GROUP workers one COUNT 100 STREAMS {jobs}1 >";
+        let batch = worker.call_words(read);
+        let entries = batch.elements()[0].elements()[1].elements();
+        assert_eq!(entries.len(), 100);
+        assert_eq!(entries[99].elements()[0].text(), ids[99]);
+        let done = format!("XACK {{jobs}}1 workers {}", ids[..40].join(" "));
+        assert_eq!(worker.call_words(&done), Reply::Integer(40));
+        let mut other = Client::connect(address);
+        let claimed = other.call_words("XAUTOCLAIM {jobs}1 workers two 0 0 COUNT 50 JUSTID");
+        assert_eq!(claimed.elements()[0].text(), ids[90]);
+        assert_eq!(claimed.elements()[1].elements().len(), 50);
+        let pending = other.call_words("XPENDING {jobs}1 workers");
+        assert_eq!(pending.elements()[0], Reply::Integer(60));
+        // Two streams of one hash tag, read together.
+        other.call_words("XADD {jobs}2 5-1 job last");
+        let both = other.call_words("XREAD COUNT 1 STREAMS {jobs}1 {jobs}2 0 0");
+        assert_eq!(both.elements().len(), 2);
+        let help = other.call_words("XINFO HELP");
+        assert!(help.elements().len() > 3, "{help:?}");
+        let blocked = other.call_words("XREAD BLOCK 1 STREAMS {jobs}1 0");
+        let error = blocked.error_text().expect("there is no way to wait yet");
+        assert!(error.starts_with("ERR BLOCK "), "{error}");
+    });
+}
+
+#[test]
 fn unknown_commands_get_an_error_and_the_connection_lives() {
     on_every_kind(|address| {
         let mut client = Client::connect(address);

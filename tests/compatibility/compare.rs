@@ -20,6 +20,8 @@ enum Rule {
     Rows,
     /// Numbers of keys, some of which may have expired already.
     KeyCount,
+    /// The same at every depth, but for what tells moments and idle times, measured at slightly different moments, and for the inner nodes of Redis' trees.
+    Moments,
     /// Integers that tell seconds, measured at slightly different moments.
     Seconds,
     /// Integers that tell milliseconds, measured at slightly different moments.
@@ -54,6 +56,7 @@ pub(super) fn agree(request: &Request, ours: &Reply, redis: &Reply) -> bool {
         Rule::KeyCount => close(ours, redis, UNSWEPT_KEYS),
         Rule::Seconds => close(ours, redis, CLOCK_TOLERANCE_MS / 1000),
         Rule::Milliseconds => close(ours, redis, CLOCK_TOLERANCE_MS),
+        Rule::Moments => moments_agree(ours, redis),
         Rule::Unordered => sorted(ours) == sorted(redis),
         Rule::Rows => rows_agree(ours, redis),
         Rule::SameType => same_type(ours, redis),
@@ -79,7 +82,7 @@ pub(super) fn name(request: &Request) -> String {
     };
     const CONTAINERS: &[&str] = &[
         "CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "LATENCY", "SLOWLOG", "DEBUG",
-        "FUNCTION", "SCRIPT",
+        "FUNCTION", "SCRIPT", "XINFO", "XGROUP",
     ];
     let first = upper(0);
     if CONTAINERS.contains(&first.as_str()) && request.len() > 1 {
@@ -94,6 +97,7 @@ fn rule(request: &Request) -> Rule {
     match name.as_str() {
         "TTL" | "EXPIRETIME" => Rule::Seconds,
         "PTTL" | "PEXPIRETIME" => Rule::Milliseconds,
+        "XPENDING" | "XINFO STREAM" | "XINFO CONSUMERS" => Rule::Moments,
         // Order of keys, of commands and of sets is free.
         "COMMAND" | "COMMAND INFO" => Rule::Rows,
         "HGETALL" | "HKEYS" | "HVALS" | "SMEMBERS" | "SINTER" | "SUNION" | "SDIFF" | "SPOP" => {
@@ -131,6 +135,36 @@ fn close(ours: &Reply, redis: &Reply, tolerance: u64) -> bool {
         }
         _ => false,
     }
+}
+
+/// See [`Rule::Moments`]. Moments are Unix milliseconds; idle times have a name, or stand behind a pending entry's consumer.
+fn moments_agree(ours: &Reply, redis: &Reply) -> bool {
+    /// Some day of 2001: no other integer of these replies is as great and near to another one.
+    const LEAST_MOMENT: i64 = 1_000_000_000_000;
+    let (elements, others) = match (ours, redis) {
+        (Reply::Array(ours), Reply::Array(redis)) | (Reply::Map(ours), Reply::Map(redis)) => {
+            (ours, redis)
+        }
+        (Reply::Integer(one), Reply::Integer(other)) if *one > LEAST_MOMENT => {
+            return one == other || close(ours, redis, CLOCK_TOLERANCE_MS) && *other > LEAST_MOMENT;
+        }
+        _ => return ours == redis,
+    };
+    let name = |at: usize| match at.checked_sub(1).map(|at| &elements[at])? {
+        Reply::Bulk(name) => Some(name.as_slice()),
+        _ => None,
+    };
+    let is_idle_of_pending = |at: usize| {
+        let is_integer = |at: usize| matches!(elements.get(at), Some(Reply::Integer(_)));
+        elements.len() == 4 && at == 2 && is_integer(2) && is_integer(3) && !is_integer(0)
+    };
+    elements.len() == others.len()
+        && (elements.iter().zip(others).enumerate()).all(|(at, (one, other))| match name(at) {
+            Some(b"radix-tree-nodes") => same_type(one, other),
+            Some(b"idle") => close(one, other, CLOCK_TOLERANCE_MS),
+            _ if is_idle_of_pending(at) && close(one, other, CLOCK_TOLERANCE_MS) => true,
+            _ => moments_agree(one, other),
+        })
 }
 
 /// Equal variants; nulls of any kind agree with nothing but themselves.

@@ -42,6 +42,7 @@ fn dump(client: &mut Client) -> Dump {
             "set" => asked(key, &["SMEMBERS"], &[]),
             "zset" => asked(key, &["ZRANGE"], &["0", "-1", "WITHSCORES"]),
             "list" => asked(key, &["LRANGE"], &["0", "-1"]),
+            "stream" => asked(key, &["XRANGE"], &["-", "+"]),
             _ => asked(key, &["GET"], &[]),
         })
         .collect();

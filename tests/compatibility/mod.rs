@@ -109,7 +109,7 @@ fn an_altered_reply_is_found() {
         }
     });
     let run = Run::new(7, Scope::Server, 1, 3);
-    let report = run.compare(altering, Side::new(redis.address), 3_000);
+    let report = run.compare(altering, Side::new(redis.address), 6_000);
     assert!(report.compared() > 2_000, "{report}");
     for command in ["GET", "INCR", "APPEND", "MGET", "BITCOUNT"] {
         assert!(

@@ -24,6 +24,7 @@ mod scan_options;
 mod server;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -148,6 +149,7 @@ const GROUPS: &[Group] = &[
     sets::handler,
     hyperloglog::handler,
     geo::handler,
+    streams::handler,
     connection::handler,
     client::handler,
     server::handler,

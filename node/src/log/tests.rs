@@ -2,7 +2,8 @@
 
 use crate::commands::testing::TestNode;
 use crate::store::{
-    DbIndex, HashRef, Kind, ListRef, Position, SetRef, SortedSetRef, StringRef, Value,
+    DbIndex, HashRef, Kind, ListRef, Position, SetRef, SortedSetRef, StreamId, StreamRef,
+    StringRef, Value,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -47,6 +48,8 @@ fn line() -> impl Strategy<Value = String> {
         sorted_set_line(),
         carry_line(),
         other_line(),
+        stream_line(),
+        group_line(),
         key().prop_map(|key| format!("GET {key}")),
         (0..2_u8).prop_map(|db| format!("SELECT {db}")),
         Just("SWAPDB 0 1".to_owned()),
@@ -154,6 +157,86 @@ fn other_line() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A command on streams. Their keys are few, and shared with all others.
+fn stream_line() -> impl Strategy<Value = String> {
+    let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
+    prop_oneof![
+        key().prop_map(|key| format!("XADD {key} * a 1 b long:value")),
+        (key(), 0..9_u8).prop_map(|(key, ms)| format!("XADD {key} {ms}-* a {ms}")),
+        (key(), 0..4_u8).prop_map(|(key, most)| format!("XADD {key} MAXLEN ~ {most} * a 2")),
+        (key(), 1..9_u8).prop_map(|(key, ms)| format!("XADD {key} MINID {ms} {ms}-9 c 3")),
+        (key(), 0..9_u8).prop_map(|(key, ms)| format!("XDEL {key} {ms}-0 {ms}-1 1-9")),
+        (key(), 0..3_u8).prop_map(|(key, most)| format!("XTRIM {key} MAXLEN {most}")),
+        (key(), 0..9_u8).prop_map(|(key, ms)| format!("XTRIM {key} MINID ~ {ms}")),
+        (key(), 0..12_u8).prop_map(|(key, ms)| format!("XSETID {key} {ms}-5")),
+        key().prop_map(|key| format!("XSETID {key} 12 ENTRIESADDED 40 MAXDELETEDID 3")),
+    ]
+}
+
+/// A command on groups of consumers.
+fn group_line() -> impl Strategy<Value = String> {
+    let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
+    let group = || prop_oneof![Just("g"), Just("h")];
+    let id = || (0..9_u8).prop_map(|ms| format!("{ms}-0"));
+    prop_oneof![
+        (key(), group()).prop_map(|(key, group)| format!("XGROUP CREATE {key} {group} 0 MKSTREAM")),
+        (key(), group())
+            .prop_map(|(key, group)| format!("XGROUP CREATE {key} {group} $ ENTRIESREAD 3")),
+        (key(), group(), id())
+            .prop_map(|(key, group, id)| format!("XGROUP SETID {key} {group} {id}")),
+        (key(), group())
+            .prop_map(|(key, group)| format!("XGROUP CREATECONSUMER {key} {group} new")),
+        (key(), group()).prop_map(|(key, group)| format!("XGROUP DELCONSUMER {key} {group} c")),
+        (key(), group()).prop_map(|(key, group)| format!("XGROUP DESTROY {key} {group}")),
+        (key(), group())
+            .prop_map(|(key, group)| format!("XREADGROUP GROUP {group} c STREAMS {key} >")),
+        (key(), group()).prop_map(|(key, group)| format!(
+            "XREADGROUP GROUP {group} d NOACK COUNT 1 STREAMS {key} >"
+        )),
+        (key(), key(), group()).prop_map(|(one, two, group)| format!(
+            "XREADGROUP GROUP {group} c COUNT 2 STREAMS {one} {two} > 0"
+        )),
+        (key(), group(), id()).prop_map(|(key, group, id)| format!("XACK {key} {group} {id} 1-9")),
+        (key(), group(), id())
+            .prop_map(|(key, group, id)| format!("XCLAIM {key} {group} d 5 {id} LASTID {id}")),
+        (key(), group(), id()).prop_map(|(key, group, id)| format!(
+            "XCLAIM {key} {group} e 0 {id} IDLE 3 RETRYCOUNT 4 FORCE"
+        )),
+        (key(), group()).prop_map(|(key, group)| format!("XAUTOCLAIM {key} {group} e 9 0 COUNT 2")),
+        (key(), group()).prop_map(|(key, group)| format!("XAUTOCLAIM {key} {group} d 0 - JUSTID")),
+    ]
+}
+
+/// A stream with its groups, but for moments: whoever replays has a clock that stands.
+fn show_stream(stream: StreamRef<'_>, elements: &mut Vec<String>) {
+    elements.push(format!(
+        "last {:?} deleted {:?} added {} first {:?}",
+        stream.last_id(),
+        stream.max_deleted_id(),
+        stream.entries_added(),
+        stream.first_entry(),
+    ));
+    stream.walk(StreamId::MIN, StreamId::MAX, |entry| {
+        let fields: Vec<_> = entry.fields().collect();
+        elements.push(format!("{:?} {fields:?}", entry.id));
+        true
+    });
+    for group in stream.groups() {
+        let name = group.name().escape_ascii();
+        let (last, read, lag) = (group.last_id(), group.entries_read(), group.lag());
+        elements.push(format!("group {name} {last:?} {read:?} {lag:?}"));
+        for consumer in group.consumers() {
+            let (name, pending) = (consumer.name().escape_ascii(), consumer.pending_count());
+            elements.push(format!("consumer {name} {pending}"));
+        }
+        group.walk_pending(StreamId::MIN, |entry| {
+            let consumer = entry.consumer.escape_ascii();
+            elements.push(format!("{:?} {consumer} {}", entry.id, entry.count));
+            true
+        });
+    }
+}
+
 /// Value and expiry by database and key.
 type Keyspace = BTreeMap<(u8, Vec<u8>), (Vec<u8>, Option<u64>)>;
 
@@ -186,7 +269,8 @@ fn shown(value: Value<'_>) -> Vec<u8> {
                 elements.push(format!("{} => {score}", text(member)));
             });
         }
-        _ => elements.push(text(StringRef::of(value).expect("a string"))),
+        Kind::Stream => show_stream(StreamRef::of(value).expect("a stream"), &mut elements),
+        Kind::String => elements.push(text(StringRef::of(value).expect("a string"))),
     }
     if matches!(value.kind(), Kind::Hash | Kind::Set) {
         elements.sort();

@@ -13,7 +13,7 @@ pub(crate) use special::short_decimal;
 pub use start::Start;
 pub use table::{PARAMETERS, Parameter};
 
-use crate::store::{EvictionSettings, Limits};
+use crate::store::{EvictionSettings, Limits, NodeLimits};
 use shared::config::{DebugCommand, Secret};
 use shared::resp::{ErrorReply, parse_integer};
 
@@ -69,6 +69,8 @@ pub struct Hot {
     pub sparse_sketch_bytes: usize,
     /// Until when collections are small by name.
     pub small: SmallCollections,
+    /// When nodes of streams are full (`stream-node-max-bytes`, `stream-node-max-entries`).
+    pub stream_nodes: NodeLimits,
     /// `hz`
     pub hz: u64,
     /// `protected-mode`
@@ -309,6 +311,10 @@ impl Hot {
             bulk_bytes: values.unsigned("proto-max-bulk-len"),
             sparse_sketch_bytes: values.size("hll-sparse-max-bytes"),
             small: SmallCollections::of(values),
+            stream_nodes: NodeLimits {
+                bytes: values.unsigned("stream-node-max-bytes"),
+                entries: values.unsigned("stream-node-max-entries"),
+            },
             hz: values
                 .integer("hz")
                 .clamp(*HZ.start(), *HZ.end())

@@ -58,6 +58,11 @@ pub use value::{
     SetRef, SetView, SortedSet, SortedSetEdit, SortedSetMaker, SortedSetRef, SortedSetView, Tally,
     Texts, below, encoding_name,
 };
+pub use value::{
+    Claim, ClaimRule, ConsumerRef, EntryRef, EntryTexts, GroupEdit, GroupRef, NodeLimits,
+    PendingEntry, Reading, StreamEdit, StreamId, StreamIdText, StreamRef, Sweep, SweepEnd, Totals,
+    Trim, TrimTo,
+};
 pub use value::{StringEdit, StringEncoding, StringRef};
 
 #[cfg(test)]

@@ -312,6 +312,16 @@ impl Editing<'_> {
         database.edit_object(found, change)
     }
 
+    /// Whether anybody keeps what is told.
+    pub(super) fn is_recording(&self) -> bool {
+        self.store.door.effects().is_recording()
+    }
+
+    /// Takes a part of what was there, to be freed slice by slice.
+    pub(super) fn give_up(&mut self, object: Box<dyn Large>) {
+        self.store.database_mut(self.db).give_up(object);
+    }
+
     /// Where collections keep what they refer to.
     pub(super) fn leaves(&mut self) -> &mut Leaves {
         self.store.database_mut(self.db).leaves_mut()

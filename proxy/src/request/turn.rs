@@ -333,10 +333,13 @@ impl<'a> Turn<'a> {
     fn by_its_route(&mut self, asked: Asked<'_>, run: &mut Run) -> Step {
         let spec = asked.spec;
         match spec.route {
-            Route::ByKey => match route::shard_of(spec, asked.args, &self.exchange.snapshot) {
-                Ok((shard, place)) => self.forward(shard, place, asked, run),
-                Err(error) => self.answer_error(&error),
-            },
+            // Nodes refuse BLOCK themselves until there is a way to wait.
+            Route::ByKey | Route::LeasedIfBlock => {
+                match route::shard_of(spec, asked.args, &self.exchange.snapshot) {
+                    Ok((shard, place)) => self.forward(shard, place, asked, run),
+                    Err(error) => self.answer_error(&error),
+                }
+            }
             Route::AnyShard => {
                 let shard = self.any_shard_for(spec);
                 self.forward(shard, Place::Anywhere, asked, run)
@@ -346,11 +349,9 @@ impl<'a> Turn<'a> {
             Route::Local => self.local(asked),
             Route::Walked => self.walk(asked),
             Route::Refused => self.answer_error(&route::refused(spec)),
-            Route::ByChannel
-            | Route::Leased
-            | Route::LeasedIfBlock
-            | Route::Transaction
-            | Route::Subscribed => self.answer_error(&command::unknown_command(asked.args)),
+            Route::ByChannel | Route::Leased | Route::Transaction | Route::Subscribed => {
+                self.answer_error(&command::unknown_command(asked.args))
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::encode::blank_line_ends;
 use super::request::ProtocolError;
+use super::stream_error::StreamError;
 use super::user_text::UserText;
 use crate::glob::GlobError;
 
@@ -268,6 +269,9 @@ pub enum ErrorReply {
     /// ZUNION and friends.
     #[error("ERR weight value is not a float")]
     WeightNotFloat,
+    /// Commands on streams.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     // The connection: AUTH, HELLO, CLIENT, SELECT.
     /// Any command before AUTH.
     #[error("NOAUTH Authentication required.")]

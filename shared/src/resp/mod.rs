@@ -8,6 +8,7 @@ mod greeting;
 mod number;
 mod reply_end;
 mod request;
+mod stream_error;
 #[cfg(test)]
 mod tests;
 mod user_text;
@@ -23,5 +24,6 @@ pub use request::{
     ArgRange, Args, ProtocolError, READ_AT_ONCE_BYTES, Request, RequestBatch, RequestLimits,
     RequestScanner, make_room,
 };
+pub use stream_error::StreamError;
 pub use user_text::UserText;
 pub use word::{integer, integer_32, is_word, on_or_off, parse_cursor, yes_or_no};

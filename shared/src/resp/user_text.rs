@@ -177,6 +177,53 @@ impl ErrorReply {
         ))
     }
 
+    /// XPENDING and the like of a group that is not there.
+    #[must_use]
+    pub fn no_such_group(key: &[u8], group: &[u8]) -> Self {
+        Self::no_group(
+            ["NOGROUP No such key '", "' or consumer group '", "'"],
+            key,
+            group,
+        )
+    }
+
+    /// XREADGROUP of the same.
+    #[must_use]
+    pub fn no_such_group_to_read(key: &[u8], group: &[u8]) -> Self {
+        let last = "' in XREADGROUP with GROUP option";
+        Self::no_group(
+            ["NOGROUP No such key '", "' or consumer group '", last],
+            key,
+            group,
+        )
+    }
+
+    /// XGROUP and XINFO of a stream without such a group.
+    #[must_use]
+    pub fn no_such_group_of(key: &[u8], group: &[u8]) -> Self {
+        let pieces = ["NOGROUP No such consumer group '", "' for key name '", "'"];
+        Self::no_group(pieces, group, key)
+    }
+
+    fn no_group([before, between, after]: [&str; 3], one: &[u8], other: &[u8]) -> Self {
+        let mut text = before.as_bytes().to_vec();
+        text.extend_from_slice(cut(one, LONGEST_QUOTATION));
+        text.extend_from_slice(between.as_bytes());
+        text.extend_from_slice(cut(other, LONGEST_QUOTATION));
+        text.extend_from_slice(after.as_bytes());
+        Self::Quoting(text.into())
+    }
+
+    /// XCLAIM: an option that it does not have, or that lacks its argument.
+    #[must_use]
+    pub fn unrecognized_claim_option(given: &[u8]) -> Self {
+        Self::Quoting(UserText::around(
+            "ERR Unrecognized XCLAIM option '",
+            given,
+            "'",
+        ))
+    }
+
     /// GEOSEARCH and GEOSEARCHSTORE from nowhere; the command's name as it was written.
     #[must_use]
     pub fn no_centre_of_search(command: &[u8]) -> Self {

@@ -13,6 +13,7 @@ mod server;
 mod sets;
 mod sort;
 mod sorted_sets;
+mod streams;
 mod strings;
 
 use super::draw::{Draw, KeySpace, Request, request};
@@ -57,12 +58,13 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
         (100..=199, _) => sorted_sets::COMMANDS,
         (200..=299, _) => hashes::COMMANDS,
         (300..=369, _) => sets::COMMANDS,
-        (370..=449, _) => strings::COMMANDS,
-        (450..=569, _) => bits::COMMANDS,
-        (570..=589, _) => payloads::COMMANDS,
-        (590..=689, _) => keys::COMMANDS,
-        (690..=739, _) => hyperloglogs::COMMANDS,
-        (740..=789, _) => geo::COMMANDS,
+        (370..=429, _) => strings::COMMANDS,
+        (430..=519, _) => bits::COMMANDS,
+        (520..=609, _) => streams::COMMANDS,
+        (610..=629, _) => payloads::COMMANDS,
+        (630..=709, _) => keys::COMMANDS,
+        (710..=749, _) => hyperloglogs::COMMANDS,
+        (750..=789, _) => geo::COMMANDS,
         (790..=829, _) => sort::COMMANDS,
         (830..=849, _) => keys::WHOLE_SERVER_COMMANDS,
         (850..=914, _) => connection::COMMANDS,

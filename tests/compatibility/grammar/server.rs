@@ -302,6 +302,9 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ),
     ("hash-max-listpack-entries", &["128", "-1"]),
     ("list-max-listpack-size", &["-2", "128"]),
+    // Nodes of changing sizes make redis-server 7.0.15 lose entries, and crash.
+    ("stream-node-max-entries", &["100", "-1"]),
+    ("stream-node-max-bytes", &["4096", "x"]),
     ("set-max-intset-entries", &["512"]),
     ("zset-max-ziplist-value", &["64"]),
     ("lazyfree-lazy-expire", &["yes", "no", "maybe"]),

@@ -27,9 +27,32 @@ pub enum Wording<'a> {
     Beginning(Args<'a>, usize),
     /// As these words.
     Words(&'a [&'a [u8]]),
+    /// As these words, and then as all of these arguments.
+    Led(&'a [&'a [u8]], Args<'a>),
     /// Not at all: the words that told another key's change tell this one as well.
     Told,
 }
+
+/// Words, and then others.
+struct Led<'a, I> {
+    words: std::slice::Iter<'a, &'a [u8]>,
+    rest: I,
+}
+
+impl<'a, I: ExactSizeIterator<Item = &'a [u8]>> Iterator for Led<'a, I> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.words.next().copied().or_else(|| self.rest.next())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let len = self.words.len() + self.rest.len();
+        (len, Some(len))
+    }
+}
+
+impl<'a, I: ExactSizeIterator<Item = &'a [u8]>> ExactSizeIterator for Led<'a, I> {}
 
 impl Effects {
     /// A change that was told as `wording`.
@@ -40,6 +63,10 @@ impl Effects {
                 self.append(db, &mut args.iter_from(0).take(count));
             }
             Wording::Words(words) => self.append_words(db, words),
+            Wording::Led(words, args) => {
+                let (words, rest) = (words.iter(), args.iter_from(0));
+                self.append(db, &mut Led { words, rest });
+            }
             Wording::Told => {}
         }
     }

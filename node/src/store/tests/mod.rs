@@ -17,6 +17,7 @@ mod growth;
 mod model;
 mod object;
 mod scan;
+mod stream;
 
 /// A Friday noon.
 const NOON: u64 = 1_795_176_000_000;

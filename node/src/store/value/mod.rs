@@ -16,7 +16,7 @@
 //! hash, set ─ table ─ linear ┐
 //! sorted_set ┬ tree          ├─ leaves (blocks by number, long strings) ─ slabs, extents
 //!            └ member_index ─┤
-//! list ─ tree                ┘   block, codes, frame, packed: how elements lie in a block
+//! list, stream ─ tree        ┘   block, codes, frame, packed: how elements lie in a block
 //! ```
 
 pub(in crate::store) mod blob;
@@ -38,6 +38,7 @@ mod members;
 mod packed;
 mod set;
 mod sorted_set;
+mod stream;
 mod string;
 mod table;
 mod texts;
@@ -57,6 +58,11 @@ pub use set::{Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView};
 pub use sorted_set::{
     AddRule, Added, Bound, Comparison, Existence, ScoreEnd, ScoredRef, SortedSet, SortedSetEdit,
     SortedSetMaker, SortedSetRef, SortedSetView, Tally,
+};
+pub use stream::{
+    Claim, ClaimRule, ConsumerRef, EntryRef, EntryTexts, GroupEdit, GroupRef, NodeLimits,
+    PendingEntry, Reading, StreamEdit, StreamId, StreamIdText, StreamRef, Sweep, SweepEnd, Totals,
+    Trim, TrimTo,
 };
 pub use string::{StringEdit, StringEncoding, StringRef};
 pub use texts::Texts;
