@@ -2,13 +2,13 @@
 //! What needs a tool that this machine does not have says so and passes.
 //!
 //! - [`compose`]: the compose file as values, variables replaced by their defaults.
-//! - [`files`]: every file beside it: topology, HAProxy, Prometheus, Grafana, the image.
-//! - [`dashboard`]: the dashboard's queries.
+//! - [`files`]: every file beside it: topology, Prometheus, Grafana, the image. [`haproxy`]: HAProxy's. [`dashboard`]: the dashboard's queries.
 //! - [`loopback`]: the same processes, started by config/loopback.sh, under load, stopped one by one.
 
 mod compose;
 mod dashboard;
 mod files;
+mod haproxy;
 mod loopback;
 
 use std::fs;
