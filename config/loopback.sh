@@ -5,25 +5,44 @@
 #   config/loopback.sh up            starts everything in the order of docker-compose.yml and returns when it serves
 #   config/loopback.sh stop NAME     stops node1, node2, node3, proxy1, proxy2, haproxy or prometheus as its container would be
 #   config/loopback.sh start NAME    starts it again and returns when it serves
-#   config/loopback.sh down          stops everything
+#   config/loopback.sh down          stops everything, the proxies before HAProxy, which drains nobody
 #
-# What containers have of their own is an address of the loopback here: proxy1 is at 127.77.0.11, with the ports of docker-compose.yml. Names are
-# looked up in a file of hosts that only these processes see. Nothing is started again by itself. From the environment:
+# What containers have of their own is an address of the loopback here: proxy1 is at 127.77.0.11, with the ports of docker-compose.yml, and applications
+# connect to 127.77.0.21:6379, HAProxy. Names are looked up in a file of hosts that only these processes see. Nothing is started again by itself.
+# The file .env is not read; from the environment:
 #   SWITCHYARD                 the binary; target/release/switchyard unless set
 #   LOOPBACK_NETWORK           the first three numbers of all addresses; 127.77.0 unless set
 #   LOOPBACK_PROMETHEUS_PORT   9090 unless set; Debian starts a Prometheus of its own there, on all addresses
-#   LOOPBACK_FOLDER            logs, process ids, Prometheus' data; /tmp/switchyard-loopback unless set
+#   LOOPBACK_FOLDER            logs, process ids, Prometheus' data; /tmp/switchyard-loopback unless set. Nobody else's, and nobody else may write there
 #   APPLICATIONS_PASSWORD, NODES_PASSWORD   as in .env.example
 set -euo pipefail
 
-root=$(cd "$(dirname "$0")/.." && pwd)
+# A container sees nothing of the environment in which it is started, and neither do the checks here.
+unset "${!SWITCHYARD_NODE_@}" "${!SWITCHYARD_PROXY_@}" "${!SWITCHYARD_CHECK_@}" SWITCHYARD_CONFIG SWITCHYARD_LOG SWITCHYARD_LOG_FORMAT
+
+# Whatever the working folder, and through whatever link it was called.
+root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+
+# A path that holds in every working folder. Links in it stay: where the folder itself is one, it is refused.
+absolute() {
+    case $1 in
+        /*) echo "$1" ;;
+        *) echo "$PWD/$1" ;;
+    esac
+}
+
 switchyard=${SWITCHYARD:-$root/target/release/switchyard}
+# A bare name is looked up as every command is.
+[[ $switchyard != */* ]] || switchyard=$(absolute "$switchyard")
 network=${LOOPBACK_NETWORK:-127.77.0}
 prometheus_port=${LOOPBACK_PROMETHEUS_PORT:-9090}
 folder=${LOOPBACK_FOLDER:-/tmp/switchyard-loopback}
+folder=$(absolute "${folder%/}")
 
 # In the order in which they start.
 services=(node1 node2 node3 proxy1 proxy2 haproxy prometheus)
+# In the order in which they stop.
+departing=(prometheus proxy2 proxy1 haproxy node3 node2 node1)
 
 # Longer than any start takes, in tenths of a second.
 patience=300
@@ -36,6 +55,22 @@ fail() {
     exit "${2:-69}"
 }
 
+# Between a process' start and the note of its id a signal waits: nobody would find that process.
+holding=false
+told=
+trap 'told=129; $holding || exit 129' HUP
+trap 'told=130; $holding || exit 130' INT
+trap 'told=143; $holding || exit 143' TERM
+
+hold_signals() {
+    holding=true
+}
+
+release_signals() {
+    holding=false
+    [ -z "$told" ] || exit "$told"
+}
+
 address() {
     case $1 in
         node1) echo "$network.1" ;;
@@ -46,6 +81,13 @@ address() {
         haproxy) echo "$network.21" ;;
         prometheus) echo "$network.31" ;;
         *) fail "there is no \"$1\" here; there are: ${services[*]}" 64 ;;
+    esac
+}
+
+port() {
+    case $1 in
+        prometheus) echo "$prometheus_port" ;;
+        *) echo 6379 ;;
     esac
 }
 
@@ -64,8 +106,6 @@ settings() {
 become() {
     local name=$1 own
     own=$(address "$name")
-    # A container sees nothing of the environment in which it is started.
-    unset "${!SWITCHYARD_NODE_@}" "${!SWITCHYARD_PROXY_@}" SWITCHYARD_CONFIG SWITCHYARD_LOG SWITCHYARD_LOG_FORMAT
     case $name in
         node*)
             settings node
@@ -133,16 +173,59 @@ serves() {
     esac
 }
 
-refuse_a_second() {
-    ! running "$1" >/dev/null || fail "$1 runs already; end it with: config/loopback.sh stop $1" 73
+# The sockets that listen at an address and port, by their numbers in /proc; nothing where nobody listens.
+listening() {
+    local one two three four
+    IFS=. read -r one two three four <<<"$1"
+    # 0A: it listens.
+    awk -v wanted="$(printf '%02X%02X%02X%02X:%04X' "$four" "$three" "$two" "$one" "$2")" \
+        '$2 == wanted && $4 == "0A" { print $10 }' /proc/net/tcp
+}
+
+# Whether it is process $1, or a child of it, who listens for service $2, and nobody else: another deployment may answer at the same address.
+listens_alone() {
+    local sockets socket files
+    sockets=$(listening "$(address "$2")" "$(port "$2")")
+    [ -n "$sockets" ] || return 1
+    # shellcheck disable=SC2046 # words and patterns are meant to be split and matched
+    files=$(cd /proc && readlink "$1"/fd/* $(sed 's|[0-9]\+|&/fd/*|g' "$1/task/$1/children") 2>/dev/null) || true
+    for socket in $sockets; do
+        [[ $'\n'$files$'\n' == *$'\n'"socket:[$socket]"$'\n'* ]] || return 1
+    done
+}
+
+# Files are written there, and processes ended whose ids stand there: it must be nobody else's. Makes it where it is missing.
+claim_folder() {
+    # The parents' rights are as ever; where it is there already, what follows looks at it.
+    mkdir -p "$(dirname "$folder")" 2>/dev/null && mkdir -m 700 "$folder" 2>/dev/null || true
+    [ -e "$folder" ] || [ -L "$folder" ] || fail "cannot make the folder $folder; name another one with LOOPBACK_FOLDER" 73
+    check_folder
+}
+
+check_folder() {
+    [ -d "$folder" ] && [ ! -L "$folder" ] || fail "$folder is no folder; name another one with LOOPBACK_FOLDER" 73
+    [ -O "$folder" ] && [ -z "$(find "$folder" -maxdepth 0 -perm /022)" ] \
+        || fail "$folder belongs to another user, or others may write there; name another one with LOOPBACK_FOLDER" 77
+    [ -w "$folder" ] && [ -x "$folder" ] || fail "cannot write to the folder $folder; name another one with LOOPBACK_FOLDER" 73
+}
+
+# Whether there is a deployment, running or not.
+was_there() {
+    [ -e "$folder" ] || [ -L "$folder" ] || return 1
+    check_folder
+    [ -e "$folder/hosts" ]
 }
 
 launch() {
-    local name=$1 process
-    refuse_a_second "$name"
+    local name=$1 process other
+    ! running "$name" >/dev/null || fail "$name runs already; end it with: config/loopback.sh stop $name" 73
+    other=$(listening "$(address "$name")" "$(port "$name")")
+    [ -z "$other" ] || fail "another process listens at $(address "$name"):$(port "$name"), where $name would; end it, or choose another LOOPBACK_NETWORK" 69
+    hold_signals
     become "$name" >>"$folder/$name.log" 2>&1 </dev/null &
     process=$!
     echo "$process $(started "$process")" >"$folder/$name.pid"
+    release_signals
 }
 
 wait_until_it_serves() {
@@ -153,8 +236,8 @@ wait_until_it_serves() {
             fail "$name ended before it served; its log is $folder/$name.log"
         fi
         # In a shell of its own: a refused connection ends it.
-        if (serves "$name") >/dev/null 2>&1; then
-            echo "$name: process $process, at $(address "$name")"
+        if listens_alone "$process" "$name" && (serves "$name") >/dev/null 2>&1 && running "$name" >/dev/null; then
+            echo "$name: process $process, at $(address "$name"):$(port "$name")"
             return
         fi
         sleep 0.1
@@ -172,18 +255,36 @@ start() {
     done
 }
 
-stop() {
+# Ends a service; says nothing where it does not run.
+end() {
     local name=$1 process signal=TERM
     process=$(running "$name") || return 0
     # stop_signal of docker-compose.yml.
     [ "$name" != haproxy ] || signal=USR1
-    kill -s "$signal" "$process"
+    # It may have ended by itself meanwhile.
+    kill -s "$signal" "$process" 2>/dev/null || return 0
     for ((tenths = 0; tenths < ${grace[$name]}; tenths++)); do
         running "$name" >/dev/null || return 0
         sleep 0.1
     done
     echo "loopback.sh: $name has not ended in time and is killed" >&2
-    kill -s KILL "$process" || true
+    kill -s KILL "$process" 2>/dev/null || true
+}
+
+stop() {
+    running "$1" >/dev/null || echo "loopback.sh: $1 does not run; if it should, its log says why: $folder/$1.log" >&2
+    end "$1"
+}
+
+# Nothing may run already. Where some do and some have ended, says which.
+refuse_a_second() {
+    local name here=() gone=()
+    for name in "${services[@]}"; do
+        if running "$name" >/dev/null; then here+=("$name"); else gone+=("$name"); fi
+    done
+    [ ${#here[@]} != 0 ] || return 0
+    [ ${#gone[@]} != 0 ] || fail "everything runs already; end it with: config/loopback.sh down" 73
+    fail "running: ${here[*]}; not running: ${gone[*]}. Start these one by one with config/loopback.sh start NAME, or begin anew with config/loopback.sh down" 73
 }
 
 up() {
@@ -191,12 +292,10 @@ up() {
     for tool in "$switchyard" haproxy prometheus unshare; do
         command -v "$tool" >/dev/null || fail "there is no $tool; build with: cargo build --release, install with: apt-get install haproxy prometheus"
     done
-    for name in "${services[@]}"; do
-        refuse_a_second "$name"
-    done
+    claim_folder
+    refuse_a_second
     # All or nothing.
     trap down EXIT
-    mkdir -p "$folder"
     {
         echo "127.0.0.1 localhost"
         for name in "${services[@]}"; do
@@ -211,17 +310,20 @@ up() {
 }
 
 down() {
-    local place
-    for ((place = ${#services[@]} - 1; place >= 0; place--)); do
-        stop "${services[place]}"
+    local name
+    # What has begun to end is ended: a second signal would leave some behind.
+    trap '' HUP INT TERM
+    for name in "${departing[@]}"; do
+        end "$name"
     done
 }
 
 case "${1:-} $#" in
     "up 1") up ;;
-    "down 1") down ;;
+    "down 1") ! was_there || down ;;
     "start 2" | "stop 2")
         address "$2" >/dev/null
+        was_there || fail "there is no deployment in $folder; begin with: config/loopback.sh up"
         "$1" "$2"
         ;;
     *) fail "write: config/loopback.sh up | down | start NAME | stop NAME" 64 ;;

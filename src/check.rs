@@ -1,5 +1,5 @@
 //! `switchyard check ADDRESS`: whether a server answers a PING in time; one line and an exit code, for health checks of containers and scripts.
-//! Opens one connection and closes it. Never: retries, waits beyond the deadline, or shows a password.
+//! Opens one connection and closes it. Never: retries, waits beyond the deadline, or shows a password, also where the server says it.
 //! Invariant: the deadline holds for all of it together: the name's look-up, connecting, the TLS handshake, every reply.
 
 use crate::args::CheckArguments;
@@ -10,6 +10,7 @@ use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore, St
 use shared::config::{Secret, read_file};
 use shared::resp::{Frame, ReplyError, decode, encode_request};
 use shared::topology::Address;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -36,13 +37,58 @@ enum Unwell {
     Closed,
     #[error("it does not speak the Redis protocol")]
     Foreign(#[source] ReplyError),
-    #[error("its reply to PING is longer than {MOST_REPLY_BYTES} bytes, or another one than PONG")]
-    OtherReply,
-    #[error("{command} was answered with {text:?}")]
-    Refused { command: &'static str, text: String },
+    #[error(
+        "its reply to {0} is longer than {MOST_REPLY_BYTES} bytes, or another one than {expected}",
+        expected = .0.reply()
+    )]
+    OtherReply(Step),
+    #[error("{step} was answered with {text:?}")]
+    Refused { step: Step, text: String },
     #[error("no reply within {0}")]
     Deadline(String),
 }
+
+/// What is said to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Auth,
+    Ping,
+}
+
+impl Step {
+    /// The one reply that passes.
+    fn reply(self) -> &'static str {
+        match self {
+            Self::Auth => "OK",
+            Self::Ping => "PONG",
+        }
+    }
+
+    /// Of an error that the server said, what may be shown.
+    fn shown(self, error: &str, password: &Secret) -> String {
+        let shown = match self {
+            // Some servers quote what they were sent: the kind of the error says enough.
+            Self::Auth => error.split_whitespace().next().unwrap_or_default(),
+            Self::Ping => error,
+        };
+        if password.is_empty() {
+            return shown.to_owned();
+        }
+        shown.replace(password.reveal(), BLANKED)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Auth => "AUTH",
+            Self::Ping => "PING",
+        })
+    }
+}
+
+/// What stands where a password would.
+const BLANKED: &str = "***";
 
 /// Asks once and says how it went.
 pub(crate) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
@@ -117,20 +163,19 @@ impl Question {
 
 fn exchange(mut stream: impl Read + Write, password: &Secret) -> Result<(), Unwell> {
     if !password.is_empty() {
-        call(&mut stream, "AUTH", &["AUTH", password.reveal()])?;
+        let words = ["AUTH", password.reveal()];
+        call(&mut stream, Step::Auth, &words, password)?;
     }
-    match call(&mut stream, "PING", &["PING"])? {
-        Frame::Simple(text) if text == b"PONG" => Ok(()),
-        _ => Err(Unwell::OtherReply),
-    }
+    call(&mut stream, Step::Ping, &["PING"], password)
 }
 
-/// One command and its reply, which is no error.
+/// One command, which must get the reply that passes.
 fn call(
     stream: &mut (impl Read + Write),
-    command: &'static str,
+    step: Step,
     words: &[&str],
-) -> Result<Frame, Unwell> {
+    password: &Secret,
+) -> Result<(), Unwell> {
     let mut request = Vec::new();
     encode_request(&mut request, words);
     stream.write_all(&request).map_err(broken)?;
@@ -145,13 +190,14 @@ fn call(
         match decode(&reply).map_err(Unwell::Foreign)? {
             None => {}
             Some((Frame::Error(text), _)) => {
-                let text = String::from_utf8_lossy(&text).into_owned();
-                return Err(Unwell::Refused { command, text });
+                let text = step.shown(&String::from_utf8_lossy(&text), password);
+                return Err(Unwell::Refused { step, text });
             }
-            Some((frame, _)) => return Ok(frame),
+            Some((Frame::Simple(text), _)) if text == step.reply().as_bytes() => return Ok(()),
+            Some(_) => break,
         }
     }
-    Err(Unwell::OtherReply)
+    Err(Unwell::OtherReply(step))
 }
 
 /// Why nothing more comes over a connection. What a person can mend, the certificate, is said in words.
@@ -231,29 +277,61 @@ mod tests {
         }
     }
 
+    /// What is made of a server that says `said`, asked with `password`.
+    fn check(password: &str, said: &[u8], expected: &str) {
+        let outcome = exchange(Script(said), &Secret::new(password));
+        let words = outcome.map_or_else(|unwell| unwell.to_string(), |()| "well".to_owned());
+        assert_eq!(words, expected, "{}", said.escape_ascii());
+    }
+
     #[test]
     fn only_pong_passes() {
-        let check = |said: &[u8], expected: &str| {
-            let outcome = exchange(Script(said), &Secret::default());
-            let words = outcome.map_or_else(|unwell| unwell.to_string(), |()| "well".to_owned());
-            assert_eq!(words, expected, "{}", said.escape_ascii());
-        };
         let other = "its reply to PING is longer than 4096 bytes, or another one than PONG";
-        check(b"+PONG\r\n", "well");
-        check(b"", "it closed the connection without a reply");
-        check(b"+PON", "it closed the connection without a reply");
-        check(b"$4\r\nPONG\r\n", other);
-        check(b"+QUEUED\r\n", other);
+        check("", b"+PONG\r\n", "well");
+        check("", b"", "it closed the connection without a reply");
+        check("", b"+PON", "it closed the connection without a reply");
+        check("", b"$4\r\nPONG\r\n", other);
+        check("", b"+QUEUED\r\n", other);
         check(
+            "",
             b"HTTP/1.1 400 Bad Request\r\n",
             "it does not speak the Redis protocol",
         );
         check(
+            "",
             b"-NOAUTH Authentication required.\r\n",
             "PING was answered with \"NOAUTH Authentication required.\"",
         );
         let mut endless = b"$9000\r\n".to_vec();
         endless.resize(9000, b'x');
-        check(&endless, other);
+        check("", &endless, other);
+    }
+
+    #[test]
+    fn only_ok_lets_in() {
+        let other = "its reply to AUTH is longer than 4096 bytes, or another one than OK";
+        check("sesame", b"+PONG\r\n", other);
+        check("sesame", b"$2\r\nOK\r\n", other);
+        check("sesame", b":1\r\n", other);
+        let mut endless = b"$9000\r\n".to_vec();
+        endless.resize(9000, b'x');
+        check("sesame", &endless, other);
+    }
+
+    #[test]
+    fn a_password_that_the_server_says_is_not_shown() {
+        check(
+            "sesame",
+            b"-ERR unknown command 'AUTH', with args beginning with: 'sesame'\r\n",
+            "AUTH was answered with \"ERR\"",
+        );
+        check(
+            "sesame",
+            b"-sesame is wrong\r\n",
+            "AUTH was answered with \"***\"",
+        );
+        check("sesame", b"-\r\n", "AUTH was answered with \"\"");
+        let step = Step::Ping.shown("ERR after AUTH sesame", &Secret::new("sesame"));
+        assert_eq!(step, "ERR after AUTH ***");
     }
 }

@@ -27,14 +27,16 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(answer) => {
-            let usage = answer.use_stderr();
             // Nowhere to write the answer to: nobody wants it.
-            answer.print().ok();
-            return if usage {
-                USAGE.into()
-            } else {
-                ExitCode::SUCCESS
+            if !answer.use_stderr() {
+                answer.print().ok();
+                return ExitCode::SUCCESS;
+            }
+            match in_two_lines(&answer.render().to_string()) {
+                Some(lines) => writeln!(stderr(), "{lines}").ok(),
+                None => answer.print().ok(),
             };
+            return USAGE.into();
         }
     };
     match run(&arguments) {
@@ -46,6 +48,26 @@ fn main() -> ExitCode {
             failure.exit_code().into()
         }
     }
+}
+
+/// What clap says about wrong arguments, for logs and health checks as well as people: what is wrong with what may have been meant, and then the usage.
+/// `None` for what is no error but help for who gave no arguments.
+fn in_two_lines(said: &str) -> Option<String> {
+    let mut wrong = String::new();
+    let mut usage = None;
+    for paragraph in said.strip_prefix("error: ")?.split("\n\n") {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        let line = words.join(" ");
+        if let Some(how) = line.strip_prefix("Usage: ") {
+            usage = Some(how.to_owned());
+        } else if let Some(tip) = line.strip_prefix("tip: ") {
+            wrong += &format!("; {tip}");
+        } else if wrong.is_empty() {
+            wrong = line;
+        }
+    }
+    let usage = usage.map_or_else(String::new, |how| format!("usage: {how}; "));
+    Some(format!("switchyard: {wrong}\n{usage}--help says more"))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

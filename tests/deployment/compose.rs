@@ -14,6 +14,52 @@ const OWN_IMAGE: &str = "switchyard:local";
 /// What a node may take beyond `maxmemory` is at least as much again.
 const MEMORY_PER_MAXMEMORY: u64 = 2;
 
+/// How many of the worst clients fit into a proxy's `mem_limit`: the comment there says it.
+const WORST_CLIENTS: u64 = 24;
+
+/// What a proxy takes besides.
+const PROXY_OWN_BYTES: u64 = 256 << 20;
+
+/// All that a service may say. Another word may be a right that it has no need of, as `user`, `privileged` or `cap_add`.
+const KNOWN_WORDS: &[&str] = &[
+    "build",
+    "cap_drop",
+    "command",
+    "depends_on",
+    "env_file",
+    "environment",
+    "healthcheck",
+    "image",
+    "logging",
+    "mem_limit",
+    "networks",
+    "ports",
+    "pull_policy",
+    "read_only",
+    "restart",
+    "security_opt",
+    "stop_grace_period",
+    "stop_signal",
+    "ulimits",
+    "volumes",
+];
+
+/// What is published, and where health is asked for inside the container.
+const PUBLISHED: &[(&str, &str, &str)] = &[
+    ("haproxy", "6379", "http://127.0.0.1:8404/healthz"),
+    ("prometheus", "9090", "http://127.0.0.1:9090/-/ready"),
+    ("grafana", "3000", "http://127.0.0.1:3000/api/health"),
+];
+
+/// Who is started before whom, and stopped after: names, each with what must be true of it.
+const ORDER: &[(&str, &[&str], &str)] = &[
+    ("node", &[], ""),
+    ("proxy", &["node1", "node2", "node3"], "service_started"),
+    ("haproxy", &["proxy1", "proxy2"], "service_healthy"),
+    ("prometheus", &["proxy1", "proxy2"], "service_healthy"),
+    ("grafana", &["prometheus"], "service_healthy"),
+];
+
 /// One service.
 pub(super) struct Service {
     pub(super) name: String,
@@ -154,9 +200,29 @@ impl Service {
         let text = self.value[key]
             .as_str()
             .unwrap_or_else(|| panic!("{}: no {key}", self.name));
-        text.strip_suffix('s')
-            .and_then(|text| text.parse().ok())
-            .expect("seconds")
+        seconds(text)
+    }
+
+    /// A setting of its environment that is a number of seconds.
+    pub(super) fn seconds_of(&self, setting: &str) -> u64 {
+        seconds(self.setting(setting).as_str())
+    }
+
+    /// A setting of its environment that is a number of bytes.
+    fn bytes_of(&self, setting: &str) -> u64 {
+        bytes(self.setting(setting).as_str())
+    }
+
+    /// A setting of its environment, by the last words of its name.
+    fn setting(&self, words: &str) -> String {
+        let name = format!("SWITCHYARD_{}_{words}", self.role().to_uppercase());
+        let value = self.environment().remove(&name);
+        value.unwrap_or_else(|| panic!("{}: no {name}", self.name))
+    }
+
+    /// The words of its health check.
+    fn health(&self) -> Vec<String> {
+        strings(&self.value["healthcheck"]["test"])
     }
 }
 
@@ -177,6 +243,12 @@ pub(super) fn with_role(role: &str) -> Vec<Service> {
         .collect();
     assert!(!found.is_empty(), "no {role}");
     found
+}
+
+/// A whole number of seconds as `15s`.
+pub(super) fn seconds(text: &str) -> u64 {
+    let number = text.strip_suffix('s').and_then(|text| text.parse().ok());
+    number.unwrap_or_else(|| panic!("{text}: no seconds"))
 }
 
 /// A whole number of bytes as `512mb`, `1g`.
@@ -241,7 +313,37 @@ fn a_variable_that_does_not_exist_would_be_found() {
 }
 
 #[test]
-fn every_service_is_watched_restarted_bounded_and_started_in_order() {
+fn the_image_is_built_once_and_asked_of_no_registry() {
+    let own = services().into_iter().filter(Service::is_own);
+    let (building, using): (Vec<Service>, Vec<Service>) =
+        own.partition(|service| !service.value["build"].is_null());
+    assert_eq!(building.len(), 1, "side by side they fail over its name");
+    for service in using {
+        assert_eq!(service.value["pull_policy"], "never", "{}", service.name);
+    }
+}
+
+#[test]
+fn nobody_has_rights_that_he_does_not_need() {
+    for service in services() {
+        let name = &service.name;
+        for word in service.value.as_object().expect("words").keys() {
+            assert!(KNOWN_WORDS.contains(&word.as_str()), "{name}: {word}");
+        }
+        assert_eq!(strings(&service.value["cap_drop"]), ["ALL"], "{name}");
+        let security = strings(&service.value["security_opt"]);
+        assert_eq!(security, ["no-new-privileges:true"], "{name}");
+        // Grafana unpacks what it needs at its start.
+        assert_eq!(
+            service.value["read_only"] == true,
+            name != "grafana",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn every_service_is_watched_restarted_and_bounded() {
     for service in services() {
         let name = &service.name;
         assert_eq!(service.value["restart"], "unless-stopped", "{name}");
@@ -249,36 +351,28 @@ fn every_service_is_watched_restarted_bounded_and_started_in_order() {
             service.value["mem_limit"].is_string(),
             "{name}: no bound of memory"
         );
-        let health = strings(&service.value["healthcheck"]["test"]);
-        assert_eq!(
-            health.first().map(String::as_str),
-            Some("CMD"),
-            "{name}: no shell is needed"
+        let log = &service.value["logging"]["options"];
+        assert!(
+            log["max-size"].is_string() && log["max-file"].is_string(),
+            "{name}: its log grows for ever"
         );
-        if let Some(earlier) = service.value["depends_on"].as_object() {
-            for (other, condition) in earlier {
-                assert_eq!(
-                    condition["condition"], "service_healthy",
-                    "{name} after {other}"
-                );
-                assert!(
-                    services().iter().any(|service| service.name == *other),
-                    "{name} after {other}"
-                );
-            }
-        }
+        let timing = |key: &str| seconds(service.value["healthcheck"][key].as_str().expect(key));
+        assert!(timing("interval") <= 10 && timing("start_period") >= 10);
         if !service.is_own() {
             continue;
         }
-        // The same words against a port where nobody listens: the command exists, and says no.
+        let health = service.health();
+        let address = format!("127.0.0.1:{}", service.client_port());
         assert_eq!(
-            health[1..4],
-            [
-                "switchyard".to_owned(),
-                "check".to_owned(),
-                format!("127.0.0.1:{}", service.client_port())
-            ]
+            health[..5],
+            ["CMD", "switchyard", "check", &address, "--deadline"],
+            "{name}"
         );
+        assert!(
+            timing("timeout") > seconds(&health[5]),
+            "{name}: killed before it can say why"
+        );
+        // The same words against a port where nobody listens: the command exists, and says no.
         let nobody = free_address().to_string();
         let output = Command::new(SWITCHYARD)
             .args(["check", &nobody])
@@ -293,48 +387,86 @@ fn every_service_is_watched_restarted_bounded_and_started_in_order() {
 }
 
 #[test]
+fn everybody_is_started_and_stopped_in_order() {
+    for service in services() {
+        let name = &service.name;
+        let (_, earlier, condition) = ORDER
+            .iter()
+            .find(|(of, ..)| *of == name || *of == service.role())
+            .unwrap_or_else(|| panic!("{name}: no order"));
+        let expected: BTreeMap<&str, Value> = earlier
+            .iter()
+            .map(|other| (*other, serde_json::json!({ "condition": condition })))
+            .collect();
+        let found = service.value["depends_on"].as_object();
+        let found: BTreeMap<&str, Value> = found
+            .into_iter()
+            .flatten()
+            .map(|(other, condition)| (other.as_str(), condition.clone()))
+            .collect();
+        assert_eq!(found, expected, "{name}");
+        let signal = (name == "haproxy").then_some("SIGUSR1");
+        assert_eq!(service.value["stop_signal"].as_str(), signal, "{name}");
+    }
+}
+
+#[test]
 fn memory_and_stopping_fit_the_settings() {
     for service in services().iter().filter(|service| service.is_own()) {
-        let environment = service.environment();
-        let role = service.role().to_uppercase();
-        let grace = &environment[&format!("SWITCHYARD_{role}_SHUTDOWN_GRACE")];
-        let grace: u64 = grace
-            .strip_suffix('s')
-            .and_then(|text| text.parse().ok())
-            .expect("seconds");
-        assert!(
-            service.seconds("stop_grace_period") > grace,
-            "{}: killed before it has drained",
-            service.name
-        );
+        let mut longest = service.seconds_of("SHUTDOWN_GRACE");
+        let limit = bytes(service.value["mem_limit"].as_str().expect("a text"));
         if service.role() == "node" {
-            let limit = bytes(service.value["mem_limit"].as_str().expect("a text"));
-            let maxmemory = bytes(&environment["SWITCHYARD_NODE_MAXMEMORY"]);
+            let maxmemory = service.bytes_of("MAXMEMORY");
             assert!(
                 limit >= MEMORY_PER_MAXMEMORY * maxmemory,
                 "{}",
                 service.name
             );
+        } else {
+            longest += service.seconds_of("DRAIN_DELAY");
+            let worst = service.bytes_of("CLIENT_QUERY_BUFFER_LIMIT")
+                + service.bytes_of("CLIENT_OUTPUT_HARD_LIMIT");
+            assert!(
+                limit >= PROXY_OWN_BYTES + WORST_CLIENTS * worst,
+                "{}: {WORST_CLIENTS} clients with {worst} bytes each",
+                service.name
+            );
         }
+        assert!(
+            service.seconds("stop_grace_period") > longest,
+            "{}: killed before it has drained",
+            service.name
+        );
     }
+    let [node, proxy] = ["node", "proxy"].map(|role| with_role(role).remove(0));
+    assert_eq!(
+        node.bytes_of("PROTO_MAX_BULK_LEN"),
+        proxy.bytes_of("PROTO_MAX_BULK_LEN"),
+        "a value that the proxy takes and the node does not"
+    );
+    let said = format!("# {WORST_CLIENTS} of the worst clients");
+    assert!(text("docker-compose.yml").contains(&said));
 }
 
 #[test]
 fn nothing_is_published_beyond_loopback_and_nodes_are_the_proxies_own() {
     for service in services() {
-        for port in strings(&service.value["ports"]) {
-            assert!(port.starts_with("127.0.0.1:"), "{}: {port}", service.name);
+        let name = &service.name;
+        let published = PUBLISHED.iter().find(|(of, ..)| of == name);
+        let mut ports = Vec::new();
+        if let Some((_, port, health)) = published {
+            ports.push(format!("127.0.0.1:{port}:{port}"));
+            let asking = ["CMD", "wget", "-q", "-O", "/dev/null", health];
+            assert_eq!(service.health(), asking, "{name}");
         }
-        if service.is_own() {
-            assert!(service.value["ports"].is_null(), "{}", service.name);
-        }
+        assert_eq!(strings(&service.value["ports"]), ports, "{name}");
         let networks = strings(&service.value["networks"]);
         let expected: &[&str] = match service.role().as_str() {
             "node" => &["nodes"],
             "proxy" => &["nodes", "front"],
             _ => &["front"],
         };
-        assert_eq!(networks, expected, "{}", service.name);
+        assert_eq!(networks, expected, "{name}");
     }
     assert_eq!(
         load("docker-compose.yml")["networks"]["nodes"]["internal"],

@@ -73,9 +73,105 @@ fn it_shows_all_that_was_promised() {
         "switchyard_proxy_pipes_lost_total",
         "switchyard_proxy_shard_reachable",
         "outcome!=\"ok\"",
+        "outcome=~\"error|unknown\"",
         "switchyard_proxy_refused_requests_total",
     ] {
         assert!(all.contains(word), "{word}");
+    }
+}
+
+/// The unit of what an expression comes to, by the names in it.
+fn unit_of(expression: &str) -> &'static str {
+    let has = |word: &str| expression.contains(word);
+    if has("histogram_quantile(") {
+        "s"
+    } else if has("rate(") && has("_bytes_total") {
+        "Bps"
+    } else if has("rate(") && (has("connections_total") || has("pipes_lost_total")) {
+        "cps"
+    } else if has("rate(") {
+        "reqps"
+    } else if has("_bytes{") {
+        "bytes"
+    } else {
+        "short"
+    }
+}
+
+/// Labels by which an expression is split; `le` is the quantile's own.
+fn split_by(expression: &str) -> BTreeSet<&str> {
+    let outermost = expression
+        .strip_prefix("histogram_quantile(")
+        .and_then(|rest| rest.split_once(", "))
+        .map_or(expression, |(_, rest)| rest);
+    let aggregation = outermost.split_once(' ').map_or("", |(word, _)| word);
+    if !["sum", "min", "max"].contains(&aggregation) {
+        return BTreeSet::new();
+    }
+    let labels = outermost
+        .split_once("by (")
+        .and_then(|(_, rest)| rest.split_once(')'))
+        .map_or("", |(labels, _)| labels);
+    labels
+        .split(", ")
+        .filter(|label| !label.is_empty() && *label != "le")
+        .collect()
+}
+
+/// Labels that a legend names.
+fn named_in(legend: &str) -> BTreeSet<&str> {
+    let parts = legend.split("{{").skip(1);
+    parts
+        .map(|part| part.split_once("}}").expect("it ends").0)
+        .collect()
+}
+
+#[test]
+fn units_and_legends_are_those_of_the_queries() {
+    let dashboard = dashboard();
+    for panel in panels(&dashboard)
+        .iter()
+        .filter(|panel| panel["type"] != "row")
+    {
+        let title = panel["title"].as_str().expect("a title");
+        let mut legends = BTreeSet::new();
+        for target in panel["targets"].as_array().expect("queries") {
+            let expression = target["expr"].as_str().expect("a query");
+            let legend = target["legendFormat"].as_str().expect("a legend");
+            assert_eq!(
+                panel["fieldConfig"]["defaults"]["unit"],
+                unit_of(expression),
+                "{title}: {expression}"
+            );
+            assert_eq!(
+                named_in(legend),
+                split_by(expression),
+                "{title}: {legend}: {expression}"
+            );
+            assert!(legends.insert(legend), "{title}: two are called {legend}");
+            for (quantile, name) in [("(0.5,", "p50"), ("(0.99,", "p99"), ("(0.999,", "p99.9")] {
+                if expression.contains(quantile) && !title.starts_with("p99 by") {
+                    assert!(
+                        legend.split(' ').any(|word| word == name),
+                        "{title}: {legend}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn quantiles_of_each_proxy_are_shown() {
+    for quantile in ["0.5", "0.99", "0.999"] {
+        let wanted = format!("histogram_quantile({quantile}, sum by (le, proxy) (");
+        let shown = queries("1m");
+        assert!(
+            shown
+                .iter()
+                .any(|query| query.expression.starts_with(&wanted)),
+            "{quantile}"
+        );
     }
 }
 

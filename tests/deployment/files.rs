@@ -1,8 +1,10 @@
-//! Every file beside the compose file: it is there, names what exists, and its own tool loads it where that is installed.
+//! Every file beside the compose file but HAProxy's: it is there, names what exists, and its own tool loads it where that is installed.
 
 use std::process::Command;
 
-use super::compose::{Service, load, services, with_role};
+use serde_json::Value;
+
+use super::compose::{Service, load, seconds, services, with_role};
 use super::{is_there, path, root, text};
 use crate::support::servers::SWITCHYARD;
 
@@ -20,7 +22,7 @@ const NEEDED_BY_THE_BUILD: &[&str] = &[
 ];
 
 /// Runs a tool over files of the tree, which must succeed.
-fn passes(program: &str, arguments: &[&str]) {
+pub(super) fn passes(program: &str, arguments: &[&str]) {
     let output = Command::new(program)
         .args(arguments)
         .current_dir(root())
@@ -35,13 +37,20 @@ fn passes(program: &str, arguments: &[&str]) {
     );
 }
 
-fn service(name: &str) -> Service {
+pub(super) fn service(name: &str) -> Service {
     let found = services().into_iter().find(|service| service.name == name);
     found.unwrap_or_else(|| panic!("no {name}"))
 }
 
+fn strings_of(list: &Value) -> Vec<String> {
+    let words = list.as_array().expect("a list").iter();
+    words
+        .map(|word| word.as_str().expect("a text").to_owned())
+        .collect()
+}
+
 /// `node1:6379` for each service of a role.
-fn addresses(role: &str, port: impl Fn(&Service) -> u16) -> Vec<String> {
+pub(super) fn addresses(role: &str, port: impl Fn(&Service) -> u16) -> Vec<String> {
     let address = |service: &Service| format!("{}:{}", service.name, port(service));
     with_role(role).iter().map(address).collect()
 }
@@ -93,79 +102,43 @@ fn every_mounted_file_is_there() {
 }
 
 #[test]
-fn haproxy_leads_to_the_proxies_that_are_ready() {
-    let text = text("config/haproxy/haproxy.cfg");
-    let mut servers = Vec::new();
-    for line in text.lines().map(str::trim) {
-        if let Some(server) = line.strip_prefix("server ") {
-            let words: Vec<&str> = server.split(' ').collect();
-            assert!(words[1].starts_with(&format!("{}:", words[0])), "{line}");
-            servers.push(words[1].to_owned());
-        }
-    }
-    assert_eq!(servers, addresses("proxy", Service::client_port));
-    let admin = with_role("proxy")[0].port_of("SWITCHYARD_PROXY_ADMIN");
-    assert!(text.contains(&format!("check port {admin} ")));
-    assert!(text.contains("option httpchk GET /readyz"));
-    let published = &service("haproxy").value["ports"][0];
-    let inside = published
-        .as_str()
-        .and_then(|port| port.rsplit(':').next())
-        .expect("a port");
-    assert!(text.contains(&format!("bind \"${{SWITCHYARD_LOOPBACK-}}:{inside}\"")));
-    let most = |prefix: &str, text: &str| -> u64 {
-        let line = text
-            .lines()
-            .map(str::trim)
-            .find_map(|line| line.strip_prefix(prefix));
-        line.and_then(|number| number.parse().ok())
-            .unwrap_or_else(|| panic!("no {prefix}"))
-    };
-    let maxclients = &with_role("proxy")[0].environment()["SWITCHYARD_PROXY_MAXCLIENTS"];
-    assert!(
-        most("maxconn ", &text) <= maxclients.parse().expect("a number"),
-        "one proxy takes all"
-    );
-    let files = service("haproxy").value["ulimits"]["nofile"]
-        .as_u64()
-        .expect("a number");
-    assert!(files > 2 * most("maxconn ", &text), "two sockets for each");
-    let health = service("haproxy").value["healthcheck"]["test"].to_string();
-    assert!(
-        health.contains("http://127.0.0.1:8404/healthz")
-            && text.contains(":8404\"")
-            && text.contains("monitor-uri /healthz")
-    );
-}
-
-#[test]
-fn haproxy_takes_its_file() {
-    if is_there("haproxy", &["-v"], "HAProxy's own check of its file") {
-        passes("haproxy", &["-c", "-f", "config/haproxy/haproxy.cfg"]);
-    }
-}
-
-#[test]
 fn prometheus_asks_every_proxy_and_grafana_asks_prometheus() {
     let file = load("config/prometheus/prometheus.yml");
     let targets = &file["scrape_configs"][0]["static_configs"][0]["targets"];
     let proxies = addresses("proxy", |proxy| proxy.port_of("SWITCHYARD_PROXY_ADMIN"));
     assert_eq!(*targets, serde_json::json!(proxies));
-    let source = &load("config/grafana/provisioning/datasources/prometheus.yml")["datasources"][0];
-    assert_eq!(source["url"], "http://prometheus:9090");
+    // The label by which the dashboard chooses: the name, without the port.
+    assert_eq!(
+        file["scrape_configs"][0]["relabel_configs"],
+        serde_json::json!([{ "source_labels": ["__address__"], "regex": r"(.+):\d+", "target_label": "proxy" }])
+    );
+    assert_eq!(file["scrape_configs"][0]["job_name"], "switchyard-proxy");
+    let global = |key: &str| seconds(file["global"][key].as_str().expect(key));
+    assert!(
+        global("scrape_timeout") < global("scrape_interval"),
+        "one that is slow is told from one that is gone"
+    );
+    let grafana = service("grafana");
+    let below = "/etc/grafana/provisioning";
+    let datasources = grafana.mounted(&format!("{below}/datasources/prometheus.yml"));
+    let source = &load(&datasources)["datasources"][0];
+    let health = service("prometheus").value["healthcheck"]["test"][5].clone();
+    let own = health.as_str().and_then(|url| url.strip_suffix("/-/ready"));
+    assert_eq!(
+        source["url"],
+        own.expect("a URL").replace("127.0.0.1", "prometheus")
+    );
     assert_eq!(
         source["jsonData"]["timeInterval"],
         file["global"]["scrape_interval"]
     );
-    let published = &service("prometheus").value["ports"][0];
-    assert!(
-        published
-            .as_str()
-            .is_some_and(|port| port.ends_with(":9090"))
-    );
-    let provider = &load("config/grafana/provisioning/dashboards/switchyard.yml")["providers"][0];
+    let dashboards = grafana.mounted(&format!("{below}/dashboards/switchyard.yml"));
+    let provider = &load(&dashboards)["providers"][0];
     let folder = provider["options"]["path"].as_str().expect("a path");
-    service("grafana").mounted(&format!("{folder}/switchyard.json"));
+    let shown = grafana.mounted(&format!("{folder}/switchyard.json"));
+    assert_eq!(shown, "config/grafana/dashboards/switchyard.json");
+    let home = &grafana.environment()["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"];
+    assert_eq!(*home, format!("{folder}/switchyard.json"));
 }
 
 #[test]
@@ -183,23 +156,13 @@ fn prometheus_takes_its_file() {
 }
 
 #[test]
-fn the_script_starts_and_stops_as_the_compose_file_says() {
+fn the_script_stops_as_the_compose_file_says() {
     let script = text("config/loopback.sh");
     for service in services()
         .iter()
         .filter(|service| service.name != "grafana")
     {
         let name = &service.name;
-        for word in service.command() {
-            let (flag, value) = word.split_once('=').unwrap_or((&word, ""));
-            // Paths in the container are paths of the tree or of the script's folder there.
-            let expected = match (flag.starts_with('/'), value.starts_with('/')) {
-                (true, _) => continue,
-                (false, true) => flag,
-                (false, false) => word.as_str(),
-            };
-            assert!(script.contains(expected), "{name}: {expected}");
-        }
         let grace = service.seconds("stop_grace_period") * 10;
         assert!(
             script.contains(&format!("[{name}]={grace}")),
@@ -210,13 +173,6 @@ fn the_script_starts_and_stops_as_the_compose_file_says() {
             assert!(script.contains(&format!("[ \"$name\" != {name} ] || signal={signal}")));
         }
     }
-    for (name, port) in [("LISTEN", "6379"), ("ADMIN", "9121")] {
-        let setting = format!("SWITCHYARD_PROXY_{name}");
-        assert_eq!(with_role("proxy")[0].port_of(&setting).to_string(), port);
-        assert!(script.contains(&format!("{setting}=$own:{port}")));
-    }
-    let port = with_role("node")[0].client_port();
-    assert!(script.contains(&format!("SWITCHYARD_NODE_LISTEN=$own:{port}")));
 }
 
 #[test]
@@ -272,6 +228,14 @@ fn the_image_is_built_from_what_is_there_and_nobody_is_root_in_it() {
             exposed.is_some_and(|ports| ports.split(' ').any(|other| other == port.to_string()))
         );
     }
+    assert!(dockerfile.contains("\nSTOPSIGNAL SIGTERM\n"));
+    let health = strings_of(&service("node1").value["healthcheck"]["test"]);
+    let words = format!("{:?}", &health[2..]);
+    let check = words.replace("[\"", "CMD [\"/usr/local/bin/switchyard\", \"");
+    assert!(
+        dockerfile.contains(&check),
+        "the image's own health check is the compose file's: {check}"
+    );
     let ignore = text(".dockerignore");
     assert!(
         ignore.lines().any(|line| line == "*"),

@@ -1,31 +1,30 @@
-//! config/loopback.sh up, on addresses of this test's own: load through HAProxy while a proxy and a node are stopped and started, and the
-//! dashboard's queries against the Prometheus that has watched it. Each fact has one deadline; the phases follow each other in one test, for starting takes seconds.
+//! The deployment on loopback under load: proxies that drain or hang, a node that is stopped, the dashboard's queries against the Prometheus that has
+//! watched it. Each fact has one deadline; phases follow each other in one test, for starting takes seconds.
 
 use std::fs;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Command, Output, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::io::{ErrorKind, Write};
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
-use serde_json::Value;
-use tempfile::TempDir;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
+use super::applications::{Seen, application, erring_application};
 use super::dashboard::queries;
-use super::{is_there, path};
-use crate::support::eventually::{PATIENCE, Stopwatch, eventually, now_nanoseconds};
-use crate::support::servers::{SWITCHYARD, free_address};
-use crate::support::{Client, Reply};
+use super::running::{Deployment, fetch};
+use crate::support::eventually::eventually;
+use crate::support::{Client, Reply, encode};
 
 /// Applications that load the deployment.
 const APPLICATIONS: usize = 4;
 
-/// Requests that must have passed before the next fault, so that each phase has seen load.
-const REQUESTS_PER_PHASE: u64 = 2_000;
+/// Clients that keep their connections, with replies that they have not read; so many that each proxy has some.
+const SLOW_CLIENTS: usize = 8;
 
-/// Rounds of an application over one connection; then it takes a new one, so that both proxies have clients again after each came back.
-const ROUNDS_PER_CONNECTION: u64 = 200;
+/// Two replies of it are more than sockets hold, and less than `client-output-hard-limit`.
+const LARGE_BYTES: usize = 7 << 20;
 
 /// Panels that show trouble or a moment: nothing there is a good answer too.
 const MAY_BE_ZERO: &[&str] = &[
@@ -39,269 +38,66 @@ const MAY_BE_ZERO: &[&str] = &[
 /// Range of rates in queries: longer than two scrapes, so that a rate has two samples from the start.
 const RATE_INTERVAL: &str = "30s";
 
-/// The running deployment; stopped when it goes.
-struct Deployment {
-    network: String,
-    prometheus_port: u16,
-    folder: TempDir,
-    /// Passwords, as .env would have them.
-    passwords: &'static [(&'static str, &'static str)],
+/// A moment in which nothing comes from who has nothing to say.
+const A_MOMENT: Duration = Duration::from_millis(100);
+
+/// Clients that have asked for two large values each and read nothing yet.
+fn slow_clients(deployment: &Deployment) -> Vec<Client> {
+    let mut client = Client::connect(deployment.haproxy());
+    let value = "v".repeat(LARGE_BYTES);
+    assert_eq!(client.call(&["SET", "large", &value]), Reply::ok());
+    let slow = (0..SLOW_CLIENTS).map(|_| {
+        let mut client = Client::connect(deployment.haproxy());
+        client
+            .send(&encode(&["GET", "large"]).repeat(2))
+            .expect("sent");
+        client.socket().peek(&mut [0]).expect("the first byte");
+        client
+    });
+    slow.collect()
 }
 
-impl Deployment {
-    /// Everything up; `None`, with the reason printed, where a tool is missing.
-    fn start(passwords: &'static [(&'static str, &'static str)]) -> Option<Self> {
-        let skipped = "the deployment on loopback";
-        let tools: &[(&str, &[&str])] = &[
-            ("haproxy", &["-v"]),
-            ("prometheus", &["--version"]),
-            ("promtool", &["--version"]),
-            // What the script hides its file of hosts with; some sandboxes forbid it.
-            ("unshare", &["--map-root-user", "--mount", "true"]),
-        ];
-        if !tools
-            .iter()
-            .all(|(tool, arguments)| is_there(tool, arguments, skipped))
-        {
-            return None;
-        }
-        // 127.64.1 to 127.191.250: not where people would run the script, and seldom where another test does.
-        let draw = now_nanoseconds() / 1000 + u64::from(std::process::id()) * 7919;
-        let deployment = Self {
-            network: format!("127.{}.{}", 64 + draw % 128, 1 + draw / 128 % 250),
-            prometheus_port: free_address().port(),
-            folder: TempDir::with_prefix("switchyard-test-").expect("a temporary folder"),
-            passwords,
-        };
-        deployment.script(&["up"]);
-        Some(deployment)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(path("config/loopback.sh"));
-        command.args(arguments).stdin(Stdio::null());
-        command.env("SWITCHYARD", SWITCHYARD);
-        command.envs(self.passwords.iter().copied());
-        // Of no container's business.
-        command.env("SWITCHYARD_NODE_MAXMEMORY", "1");
-        command.env("LOOPBACK_NETWORK", &self.network);
-        command.env("LOOPBACK_PROMETHEUS_PORT", self.prometheus_port.to_string());
-        command.env("LOOPBACK_FOLDER", self.folder.path());
-        command.output().expect("the script runs")
-    }
-
-    /// The script must succeed, without complaints.
-    fn script(&self, arguments: &[&str]) {
-        let output = self.run(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success() && errors.is_empty(),
-            "{arguments:?}: {errors}{}",
-            self.logs()
-        );
-    }
-
-    /// The last of every log.
-    fn logs(&self) -> String {
-        let mut all = String::new();
-        for entry in fs::read_dir(self.folder.path())
-            .expect("a folder")
-            .flatten()
-        {
-            if entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "log")
-            {
-                let text = fs::read_to_string(entry.path()).unwrap_or_default();
-                let lines: Vec<&str> = text.lines().collect();
-                let tail = lines[lines.len().saturating_sub(8)..].join("\n");
-                all += &format!("\n--- {}\n{tail}", entry.path().display());
-            }
-        }
-        all
-    }
-
-    fn address(&self, last: u8, port: u16) -> SocketAddr {
-        format!("{}.{last}:{port}", self.network)
-            .parse()
-            .expect("an address")
-    }
-
-    fn haproxy(&self) -> SocketAddr {
-        self.address(21, 6379)
-    }
-
-    /// How many clients proxy `number` has.
-    fn clients_of_proxy(&self, number: u8) -> u64 {
-        let page = fetch(self.address(10 + number, 9121), "/metrics").unwrap_or_default();
-        let line = page
-            .lines()
-            .find_map(|line| line.strip_prefix("switchyard_proxy_clients "));
-        line.and_then(|count| count.parse().ok())
-            .unwrap_or_default()
-    }
-
-    /// What Prometheus answers to a query: the values, of which none may be missing.
-    fn ask_prometheus(&self, expression: &str) -> Vec<f64> {
-        let encoded: String = expression
-            .bytes()
-            .map(|byte| format!("%{byte:02X}"))
-            .collect();
-        let address = self.address(31, self.prometheus_port);
-        let body =
-            fetch(address, &format!("/api/v1/query?query={encoded}")).expect("Prometheus answers");
-        let answer: Value = serde_json::from_str(&body).expect("JSON");
-        assert_eq!(answer["status"], "success", "{expression}: {body}");
-        let results = answer["data"]["result"].as_array().expect("a vector");
-        let value = |result: &Value| {
-            let text = result["value"][1].as_str().expect("a value");
-            text.parse().expect("a number, or NaN")
-        };
-        results.iter().map(value).collect()
-    }
+/// Whether the connection has ended in order; panics when it broke.
+fn has_ended(client: &mut Client) -> bool {
+    client.set_read_deadline(A_MOMENT);
+    let error = client.receive().expect_err("nothing was asked");
+    let kind = error.kind();
+    assert!(
+        [ErrorKind::UnexpectedEof, ErrorKind::WouldBlock].contains(&kind),
+        "{error}"
+    );
+    kind == ErrorKind::UnexpectedEof
 }
 
-impl Drop for Deployment {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            eprintln!("{}", self.logs());
-        }
-        let output = self.run(&["down"]);
-        // A second panic would hide the first.
-        if !thread::panicking() {
-            assert!(
-                output.status.success(),
-                "{}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-        }
-    }
-}
-
-/// The body of `GET path`, which must be answered with 200. HTTP/1.0: not in chunks, and closed at its end.
-fn fetch(address: SocketAddr, path: &str) -> io::Result<String> {
-    let mut socket = TcpStream::connect(address)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    socket.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
-    let mut reply = String::new();
-    socket.read_to_string(&mut reply)?;
-    match reply.split_once("\r\n\r\n") {
-        Some((head, body)) if head.contains(" 200 ") => Ok(body.to_owned()),
-        _ => Err(io::Error::other(reply)),
-    }
-}
-
-/// What applications have seen.
-#[derive(Default)]
-struct Seen {
-    stop: AtomicBool,
-    answered: AtomicU64,
-    reconnects: AtomicU64,
-    errors: Mutex<Vec<String>>,
-}
-
-impl Seen {
-    fn take_errors(&self) -> Vec<String> {
-        std::mem::take(&mut *self.errors.lock().expect("nobody panicked with it"))
-    }
-
-    /// Returns when the applications have got that many more answers.
-    fn wait_for_load(&self) {
-        let before = self.answered.load(Ordering::Relaxed);
-        eventually("the load goes on", || {
-            self.answered.load(Ordering::Relaxed) >= before + REQUESTS_PER_PHASE
-        });
-    }
-}
-
-/// An application with a connection that it opens again when it breaks, and that asks again what was not answered.
-fn application(number: usize, address: SocketAddr, seen: &Seen) {
-    let mut connection = None;
-    let mut turn = 0_u64;
-    while !seen.stop.load(Ordering::Relaxed) {
-        let key = format!("application:{number}:{}", turn % 100);
-        let value = format!("{turn}");
-        let set = insist(&mut connection, address, &["SET", &key, &value], seen);
-        let get = insist(&mut connection, address, &["GET", &key], seen);
-        if let (Reply::Simple(_), Reply::Bulk(found)) = (&set, &get) {
-            assert_eq!(
-                String::from_utf8_lossy(found),
-                value,
-                "{key}: its own write"
-            );
-        }
-        for reply in [set, get] {
-            seen.answered.fetch_add(1, Ordering::Relaxed);
-            if let Reply::Error(error) = reply {
-                let error = String::from_utf8_lossy(&error).into_owned();
-                seen.errors
-                    .lock()
-                    .expect("nobody panicked with it")
-                    .push(error);
-            }
-        }
-        turn += 1;
-        if turn.is_multiple_of(ROUNDS_PER_CONNECTION) {
-            connection = None;
-        }
-    }
-}
-
-/// Asks until there is a reply, over a new connection when the old one broke.
-fn insist(
-    connection: &mut Option<Client>,
-    address: SocketAddr,
-    words: &[&str],
-    seen: &Seen,
-) -> Reply {
-    let watch = Stopwatch::start();
-    loop {
-        let client = match connection.take() {
-            Some(client) => Ok(client),
-            None => Client::try_connect(address),
-        };
-        let outcome = client.and_then(|mut client| {
-            let reply = client.try_call(words)?;
-            Ok((client, reply))
-        });
-        match outcome {
-            Ok((client, reply)) => {
-                *connection = Some(client);
-                return reply;
-            }
-            Err(error) => {
-                seen.reconnects.fetch_add(1, Ordering::Relaxed);
-                assert!(watch.elapsed() < PATIENCE, "{words:?}: {error}");
-            }
-        }
-    }
-}
-
-/// One that errs all the time, so that there are errors of every kind to show; what it is told is none of the applications' business.
-fn erring_application(address: SocketAddr, seen: &Seen) {
-    let mut connection = None;
-    let nobody_counts = Seen::default();
-    while !seen.stop.load(Ordering::Relaxed) {
-        for words in [
-            &["SET", "text", "no number"][..],
-            &["INCR", "text"],
-            &["NO-SUCH-COMMAND"],
-        ] {
-            insist(&mut connection, address, words, &nobody_counts);
-        }
-        crate::support::eventually::pause(std::time::Duration::from_millis(20));
-    }
-}
-
-/// Stops and starts each proxy in turn under load: nobody sees an error who connects again.
+/// Stops and starts each proxy in turn under load. Who connects now and then sees nothing of it; who stays gets the replies that were under way, whole,
+/// and then an end in order.
 fn drain_each_proxy(deployment: &Deployment, seen: &Seen) {
     for number in [1, 2] {
         let name = format!("proxy{number}");
+        let own = deployment.address(10 + number, 6379);
         let before = seen.reconnects.load(Ordering::Relaxed);
-        let had = deployment.clients_of_proxy(number);
-        deployment.script(&["stop", &name]);
+        let mut slow = slow_clients(deployment);
+        let mut idle = Client::connect(own);
+        assert_eq!(idle.call_words("PING"), Reply::Simple(b"PONG".to_vec()));
+        thread::scope(|scope| {
+            let stopping = scope.spawn(|| deployment.script(&["stop", &name]));
+            // It has nothing to wait for: the drain begins with its end.
+            idle.receive().expect_err("nothing was asked");
+            // Only now do they read: what a killed proxy had not sent is missing.
+            for client in &mut slow {
+                for _ in 0..2 {
+                    let reply = client.receive().expect("a whole reply");
+                    assert!(matches!(reply, Reply::Bulk(value) if value.len() == LARGE_BYTES));
+                }
+            }
+            stopping.join().expect("it stops");
+        });
         seen.wait_for_load();
+        let ended = slow
+            .iter_mut()
+            .map(has_ended)
+            .filter(|ended| *ended)
+            .count();
         let reconnects = seen.reconnects.load(Ordering::Relaxed) - before;
         deployment.script(&["start", &name]);
         // HAProxy sends new clients to it again.
@@ -311,8 +107,13 @@ fn drain_each_proxy(deployment: &Deployment, seen: &Seen) {
             deployment.clients_of_proxy(number) > 0
         });
         eprintln!(
-            "{name} stopped with {had} clients and started: {reconnects} broken connections, no error reply"
+            "{name} stopped and started: {reconnects} broken requests, {ended} of {SLOW_CLIENTS} slow clients let go with all their replies"
         );
+        assert!(
+            (1..SLOW_CLIENTS).contains(&ended),
+            "each proxy had some of {SLOW_CLIENTS}, {name} {ended}"
+        );
+        assert_eq!(reconnects, 0, "{name}: nobody's request is cut by a drain");
         assert_eq!(seen.take_errors(), Vec::<String>::new(), "{name}");
     }
 }
@@ -410,6 +211,109 @@ fn the_deployment_serves_while_proxies_and_a_node_come_and_go_and_its_dashboard_
         if let Err(panic) = outcome {
             std::panic::resume_unwind(panic);
         }
+    });
+}
+
+/// The panel's expression, and the same as a plain count since the start.
+fn errors_that_clients_saw() -> (String, String) {
+    let mut panel = queries(RATE_INTERVAL).into_iter();
+    let rate = panel.find(|query| query.panel == "Errors that clients saw");
+    let rate = rate.expect("a panel").expression;
+    let count = rate
+        .replace("rate(", "(")
+        .replace(&format!("[{RATE_INTERVAL}]"), "");
+    (rate, count)
+}
+
+#[test]
+fn each_error_that_a_client_saw_is_counted_once() {
+    let Some(deployment) = Deployment::start(&[]) else {
+        return;
+    };
+    let (rate, count) = errors_that_clients_saw();
+    eventually("both proxies are watched", || {
+        deployment.ask_prometheus("sum(rate(switchyard_proxy_requests_total[30s]) * 0 + 1)")
+            == [2.0]
+    });
+    assert_eq!(
+        deployment.ask_prometheus(&rate),
+        [0.0],
+        "no error, and no gap"
+    );
+    assert_eq!(deployment.ask_prometheus(&count), [0.0]);
+
+    let mut client = Client::connect(deployment.haproxy());
+    let mut errors = 0_u32;
+    let mut ask = |words: &str| {
+        if matches!(client.call_words(words), Reply::Error(_)) {
+            errors += 1;
+        }
+    };
+    ask("SET text word");
+    for _ in 0..7 {
+        ask("INCR text");
+    }
+    for _ in 0..5 {
+        ask("NO-SUCH-COMMAND");
+    }
+    deployment.script(&["stop", "node2"]);
+    for number in 0..30 {
+        ask(&format!("GET key:{number}"));
+    }
+    assert!(errors > 12, "some keys were on the node");
+    let expected = f64::from(errors);
+    eventually("as many errors as the client was told", || {
+        deployment.ask_prometheus(&count) == [expected]
+    });
+}
+
+/// Whether every thread of a process is stopped by a signal.
+fn stands_still(process: Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it is there");
+    threads.flatten().all(|thread| {
+        let state = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // Behind its name, which stands in parentheses.
+        state
+            .rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('T'))
+    })
+}
+
+#[test]
+fn clients_of_a_proxy_that_hangs_are_cut_off_and_served_by_the_other() {
+    let Some(deployment) = Deployment::start(&[]) else {
+        return;
+    };
+    let mut clients: Vec<Client> = (0..SLOW_CLIENTS)
+        .map(|_| Client::connect(deployment.haproxy()))
+        .collect();
+    for client in &mut clients {
+        assert_eq!(client.call_words("SET key v"), Reply::ok());
+    }
+    let process = deployment.process("proxy1");
+    kill(process, Signal::SIGSTOP).expect("it runs");
+    eventually("all its threads stand still", || stands_still(process));
+    for client in &mut clients {
+        client.send(&encode(&["GET", "key"])).expect("sent");
+    }
+    let answers = clients.iter_mut().map(|client| match client.receive() {
+        Ok(reply) => Some(reply),
+        Err(error) => {
+            let hung = error.kind() == ErrorKind::WouldBlock;
+            assert!(!hung, "neither served nor cut off");
+            None
+        }
+    });
+    let (served, cut): (Vec<_>, Vec<_>) = answers.partition(Option::is_some);
+    assert!(!served.is_empty() && !cut.is_empty(), "each proxy had some");
+    for _ in 0..SLOW_CLIENTS {
+        let mut client = Client::connect(deployment.haproxy());
+        assert_eq!(client.call_words("GET key"), Reply::bulk("v"));
+    }
+    kill(process, Signal::SIGCONT).expect("it is there");
+    eventually("it gets clients again", || {
+        clients.extend(Client::try_connect(deployment.haproxy()));
+        deployment.clients_of_proxy(1) > 0
     });
 }
 

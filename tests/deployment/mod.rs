@@ -2,14 +2,18 @@
 //! What needs a tool that this machine does not have says so and passes.
 //!
 //! - [`compose`]: the compose file as values, variables replaced by their defaults.
-//! - [`files`]: every file beside it: topology, HAProxy, Prometheus, Grafana, the image.
-//! - [`dashboard`]: the dashboard's queries.
-//! - [`loopback`]: the same processes, started by config/loopback.sh, under load, stopped one by one.
+//! - [`files`]: every file beside it: topology, Prometheus, Grafana, the image. [`haproxy`]: HAProxy's. [`dashboard`]: the dashboard's queries.
+//! - [`running`]: the same processes, started by config/loopback.sh. [`script`]: that they are the same, and how the script starts and ends them.
+//! - [`loopback`]: they are stopped one by one under the load of [`applications`].
 
+mod applications;
 mod compose;
 mod dashboard;
 mod files;
+mod haproxy;
 mod loopback;
+mod running;
+mod script;
 
 use std::fs;
 use std::path::{Path, PathBuf};
