@@ -1,7 +1,7 @@
 //! The service that deals accepted clients to the proxy threads, one after the other.
 //! Never: reads from or writes to a client; who is not taken in hears it from [`Refusals`].
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +13,7 @@ use shared::access::Access;
 use shared::resp::ErrorReply;
 use shared::socket::{PAUSE_AFTER_FAILED_ACCEPT, prepare_accepted};
 use shared::throttle::Throttle;
+use socket2::SockRef;
 use tokio::sync::{mpsc, watch};
 
 use super::listeners::{Listener, Listeners};
@@ -148,6 +149,10 @@ impl Service for Acceptor {
             () = self.accept_all(plain, None) => {}
             () = self.accept_all(tls, self.shared.tls.as_ref()) => {}
             _ = drain.wait_for(|is_draining| *is_draining) => {}
+        }
+        // Whoever comes from now on is refused instead of waiting in a socket that nobody accepts from; so are those who wait there already.
+        for listener in [&self.plain, &self.tls].into_iter().flatten() {
+            SockRef::from(listener).shutdown(Shutdown::Both).ok();
         }
     }
 

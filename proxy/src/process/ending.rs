@@ -23,6 +23,8 @@ pub(super) struct Ending {
     pub(super) leaving: watch::Sender<bool>,
     /// Turns true when nobody is accepted any more.
     pub(super) draining: watch::Sender<bool>,
+    /// Each thread has a receiver of it for as long as it lives.
+    pub(super) lives: watch::Sender<()>,
     pub(super) shared: Arc<ProxyShared>,
 }
 
@@ -49,12 +51,8 @@ impl Ending {
             thread.send(Order::Stop).await.ok();
         }
         self.shared.forget_threads();
-        let all_gone = async {
-            for thread in &threads {
-                thread.closed().await;
-            }
-        };
         let patience = self.shared.config.shutdown_grace + PATIENCE_BEYOND_GRACE;
+        let all_gone = self.lives.closed();
         if tokio::time::timeout(patience, all_gone).await.is_err() {
             tracing::error!("a proxy thread does not stop");
         }

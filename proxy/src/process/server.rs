@@ -192,7 +192,9 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError`]: the operating system refuses threads.
     pub fn run(self, stopped: watch::Receiver<bool>) -> Result<(), ProxyError> {
-        let threads = start_threads(&self.shared, self.orders)?;
+        let (lives, life) = watch::channel(());
+        let threads = start_threads(&self.shared, self.orders, &life)?;
+        drop(life);
         let (leaving, left) = watch::channel(false);
         let (draining, drain) = watch::channel(false);
         let mut server = Server::new_with_opt_and_conf(None, frame_settings(&self.shared.config));
@@ -217,6 +219,7 @@ impl Proxy {
             stopped,
             leaving,
             draining,
+            lives,
             shared: Arc::clone(&self.shared),
         };
         server.run(RunArgs {
@@ -356,10 +359,12 @@ fn frame_settings(config: &ProxyConfig) -> ServerConf {
 fn start_threads(
     shared: &Arc<ProxyShared>,
     orders: Vec<mpsc::Receiver<Order>>,
+    life: &watch::Receiver<()>,
 ) -> Result<Vec<JoinHandle<()>>, ProxyError> {
     let start = |(number, orders): (usize, mpsc::Receiver<Order>)| {
-        let shared = Arc::clone(shared);
+        let (shared, life) = (Arc::clone(shared), life.clone());
         let run = move || {
+            let _life = life;
             if let Err(error) = run_thread(shared, orders) {
                 tracing::error!(%error, "a proxy thread could not start");
             }

@@ -126,7 +126,8 @@ impl Exchange {
         };
         // What is not for the client is not shown to it, not even its beginning.
         let is_its_own = !matches!(begun.first(), None | Some(b'>' | b'-'));
-        if !parcel.is_begun && !(is_its_own && begun.len() >= FLOWING_BYTES) {
+        let may_begin = is_its_own && begun.len() >= FLOWING_BYTES;
+        if !(parcel.is_begun || may_begin) {
             return;
         }
         let passed = pipe.scanner.pass(begun.len());

@@ -1,4 +1,6 @@
-//! Large requests through the proxy, before nodes that do as they are told.
+//! Large requests and replies through the proxy, before nodes that do as they are told.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::io::{Read as _, Write as _};
 

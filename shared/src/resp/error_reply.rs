@@ -194,9 +194,9 @@ pub enum ErrorReply {
     /// GEOSEARCH BYBOX.
     #[error("ERR height or width cannot be negative")]
     GeoBoxNegative,
-    /// GEOSEARCH and friends.
+    /// GEOSEARCH and friends, XAUTOCLAIM.
     #[error("ERR COUNT must be > 0")]
-    GeoCountNotPositive,
+    CountTooSmall,
     /// GEOSEARCH and friends: which of the nearest are meant when nobody says how many?
     #[error("ERR the ANY argument requires COUNT argument")]
     GeoAnyWithoutCount,

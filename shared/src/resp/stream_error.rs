@@ -99,7 +99,4 @@ pub enum StreamError {
     /// XCLAIM: the option's name.
     #[error("ERR Invalid {0} option argument for XCLAIM")]
     ClaimOption(&'static str),
-    /// XAUTOCLAIM.
-    #[error("ERR COUNT must be > 0")]
-    SweepCount,
 }

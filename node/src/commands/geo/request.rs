@@ -215,7 +215,7 @@ impl Parser<'_> {
                 request.count = usize::try_from(count)
                     .ok()
                     .filter(|count| *count > 0)
-                    .ok_or(ErrorReply::GeoCountNotPositive)?;
+                    .ok_or(ErrorReply::CountTooSmall)?;
                 return Ok(at + 2);
             }
             _ if self.form.is_search() => return self.read_search_option(at),

@@ -115,12 +115,12 @@ fn min_idle(argument: &[u8], command: &'static str) -> Result<u64, StreamError> 
     Ok(u64::try_from(idle).unwrap_or(0))
 }
 
-fn count(argument: &[u8]) -> Result<u64, StreamError> {
+fn count(argument: &[u8]) -> Result<u64, ErrorReply> {
     let count = integer(argument).ok();
     count
         .and_then(|count| u64::try_from(count).ok())
         .filter(|count| (1..=COUNT_TOO_LARGE).contains(count))
-        .ok_or(StreamError::SweepCount)
+        .ok_or(ErrorReply::CountTooSmall)
 }
 
 impl ClaimOptions {
