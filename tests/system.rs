@@ -9,6 +9,7 @@
 //! - [`pipelining`]: replies in the order of commands, however slow a shard is and however the bytes arrive.
 //! - [`routing`]: every key has one home; hash tags, databases, what cluster clients see.
 //! - [`fan_out`]: commands over several shards answer as one server would; walks miss no key.
+//! - [`combined`]: sets and sorted sets of several shards are combined as one server would.
 //! - [`many_keys`]: one command over very many keys is one to others, who are served meanwhile.
 //! - [`topology_swap`]: the topology changes and nodes die under load; no reply is lost, doubled or out of order.
 //! - [`random_clients`]: random clients against a model of what they may see, while nodes stop, die and exchange slots.
@@ -29,6 +30,7 @@
 #![cfg(test)]
 
 mod admin;
+mod combined;
 mod command_table;
 mod commands;
 mod compatibility;

@@ -230,6 +230,16 @@ impl Draw {
         (0..count).map(|_| self.key_of(kind)).collect()
     }
 
+    /// A key that mostly holds what `kind` names; these lie in many slots, so that a command over several of them is one over several shards.
+    pub(crate) fn spread_key_of(&mut self, kind: &str) -> Vec<u8> {
+        format!("{kind}:{}", self.dice.below(6)).into_bytes()
+    }
+
+    /// `count` of them.
+    pub(crate) fn spread_keys_of(&mut self, kind: &str, count: usize) -> Vec<Vec<u8>> {
+        (0..count).map(|_| self.spread_key_of(kind)).collect()
+    }
+
     /// The name of a field, a member: mostly one of few, seldom any value.
     pub(crate) fn element(&mut self) -> Vec<u8> {
         match self.dice.below(10) {

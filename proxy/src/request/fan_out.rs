@@ -14,6 +14,7 @@ use crate::client::{Source, WaitsFor};
 use crate::here::settings;
 use crate::pipe::set::PipeNumber;
 use crate::pipe::{Parcel, Target};
+use crate::route::combine::{self, Combined};
 use crate::route::merge::Plan;
 use crate::route::scan::ScanCursor;
 use crate::route::{self, Place, Split, rounds};
@@ -69,6 +70,66 @@ impl Turn<'_> {
                 split.encode(spec, args, shard, out);
             });
         }
+    }
+
+    /// What each shard's own keys come to; as the client wrote it when one shard owns all keys.
+    pub(super) fn combine(&mut self, asked: Asked<'_>, run: &mut Run) -> Step {
+        let Asked { spec, args, .. } = asked;
+        let Some(keys) = combine::keys(spec, args) else {
+            return self.forward(route::any_shard(), Place::Anywhere, asked, run);
+        };
+        let snapshot = &self.exchange.snapshot;
+        if let Some(only) = combine::one_owner(args, keys.clone(), snapshot) {
+            return self.forward(only, Place::Keys, asked, run);
+        }
+        if combine::is_too_long(asked.frame) {
+            return self.answer_error(&ErrorReply::CombinedTooLong {
+                command: spec.name,
+                arguments: combine::MOST_ARGS,
+                bytes: combine::MOST_BYTES,
+            });
+        }
+        let mut split = std::mem::take(&mut self.exchange.split);
+        split.plan_keys(spec, args, keys.clone(), &self.exchange.snapshot);
+        let combined = Combined::of(spec, args, keys);
+        let step = self.send_combined(asked, combined.as_ref(), &split);
+        self.exchange.split = split;
+        step
+    }
+
+    /// Parts of a command, or all of it when something in it is wrong, to the shards of its keys.
+    fn send_combined(
+        &mut self,
+        asked: Asked<'_>,
+        combined: Option<&Combined>,
+        split: &Split,
+    ) -> Step {
+        let Asked { spec, args, .. } = asked;
+        let ways = match self.admit_all(spec.retry, split.shards()) {
+            Ok(ways) => ways,
+            Err(what) => return Step::Wait(what),
+        };
+        let plan = combined.map(Combined::making);
+        let plan = plan.map_or(Plan::Broken, Plan::Combined);
+        let gather = self.gather(spec, plan, &ways);
+        for (part, way) in (0..).zip(ways) {
+            let shard = way.shard;
+            match combined {
+                Some(combined) => {
+                    let row = combined.asks(part);
+                    self.send_part(gather, part, row, Place::Keys, &way, |out| {
+                        combined.encode(args, split, (part, shard), out);
+                    });
+                }
+                None => {
+                    let place = Place::Shard(self.exchange.pipes.primary(shard).shard_index);
+                    self.send_part(gather, part, spec, place, &way, |out| {
+                        encode_request(out, args.iter_from(0));
+                    });
+                }
+            }
+        }
+        Step::Next
     }
 
     /// The same command to every shard, and what else must be known of each.

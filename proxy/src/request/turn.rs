@@ -345,6 +345,7 @@ impl<'a> Turn<'a> {
                 self.forward(shard, Place::Anywhere, asked, run)
             }
             Route::Split => self.split(asked, run),
+            Route::Combined => self.combine(asked, run),
             Route::EveryShard => self.every_shard(asked, route::plan(spec)),
             Route::Local => self.local(asked),
             Route::Walked => self.walk(asked),

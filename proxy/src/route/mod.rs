@@ -1,8 +1,8 @@
 //! Where does a request go? Knows only the command table, the topology and the request.
 //! Pure.
 //!
-//! - here: the shard of a command's keys. [`split`]: one part per shard. [`merge`]: parts → one reply. [`rounds`]: very many keys,
-//!   some at a time. [`scan`]: SCAN's cursor.
+//! - here: the shard of a command's keys. [`split`]: one part per shard. [`combine`]: sets of several shards. [`merge`]: parts → one reply.
+//!   [`rounds`]: very many keys, some at a time. [`scan`]: SCAN's cursor.
 //! - [`info`]: INFO of all shards. [`totals`]: limits that they have together. [`reply`]: what must be read out of a node's reply.
 //!
 //! What needs no node is answered in [`crate::here`], which imports this room and is not imported by it.
@@ -10,6 +10,7 @@
 //! Keys of one command must lie in one slot, as in Redis Cluster: slots may move, so two slots of one shard are no promise.
 //! Where there is only one shard nothing moves, and everything is allowed that a plain Redis allows.
 
+pub(crate) mod combine;
 pub(crate) mod info;
 pub(crate) mod merge;
 mod place;
@@ -104,6 +105,9 @@ pub(crate) fn shard_of(
             Ok((snapshot.owner(slot), Place::Slot(slot)))
         }
         (None, _) => Ok((any_shard(), Place::Anywhere)),
+        (Some((slot, _)), Some(_)) if is_broken(spec, args) => {
+            Ok((snapshot.owner(slot), Place::Slot(slot)))
+        }
         (Some((_, one)), Some(other)) => Err(cross_slot(spec, args, one, other)),
     }
 }
@@ -129,6 +133,14 @@ fn check_patterns(spec: &CommandSpec, args: Args<'_>, slot: SlotId) -> Result<()
         Some(at) if is_word(args.at(at - 1), "BY") => Err(ErrorReply::SortPattern("BY")),
         Some(_) => Err(ErrorReply::SortPattern("GET")),
     }
+}
+
+/// Whether a node will refuse the command whatever its keys hold, because the number of keys is not true or an option is none; that is to be said before it
+/// is said of arguments that they are keys.
+#[cold]
+fn is_broken(spec: &CommandSpec, args: Args<'_>) -> bool {
+    let keys = spec.counted_keys(args);
+    keys.is_some_and(|keys| spec.for_each_option(args, &keys, |_, _| {}).is_err())
 }
 
 /// Where a value is missing it is not known which arguments are keys, and Redis complains of their number.
@@ -244,6 +256,30 @@ mod tests {
         );
         // One shard: as plain Redis.
         assert_eq!(routed("RENAME foo b", &["a"]), Ok(0));
+    }
+
+    #[test]
+    fn a_number_of_keys_that_takes_options_for_keys_is_left_to_a_node() {
+        let three = ["a", "b", "c"];
+        for line in [
+            "LMPOP 2 foo LEFT",
+            "LMPOP 3 foo LEFT COUNT 2",
+            "ZMPOP 2 foo MIN COUNT 1",
+            "ZUNIONSTORE foo 2 {foo}2 WEIGHTS 1",
+            "ZDIFFSTORE foo 1 {foo}2 b",
+        ] {
+            assert!(routed(line, &three).is_ok(), "{line}");
+        }
+        for line in [
+            "LMPOP 2 foo b LEFT",
+            "ZMPOP 2 foo b max count 1",
+            "ZUNIONSTORE foo 1 b WEIGHTS x",
+            "ZDIFFSTORE foo 1 b",
+            "SUNIONSTORE foo b",
+        ] {
+            let error = routed(line, &three).unwrap_err();
+            assert!(error.starts_with("CROSSSLOT "), "{line}: {error}");
+        }
     }
 
     #[test]

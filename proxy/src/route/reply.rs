@@ -19,6 +19,15 @@ pub(crate) fn integer(reply: &[u8]) -> Option<i64> {
     parse_integer(reply.strip_prefix(b":")?.strip_suffix(b"\r\n")?)
 }
 
+/// The value of a double in the shape of either protocol.
+pub(crate) fn double(reply: &[u8]) -> Option<f64> {
+    let text = match reply.strip_prefix(b",") {
+        Some(line) => line.strip_suffix(b"\r\n")?,
+        None => bulk(reply)?,
+    };
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
 /// An unsigned number without a sign, as cursors are written.
 pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
     if !text.iter().all(u8::is_ascii_digit) {
@@ -42,6 +51,23 @@ pub(crate) fn bulk(reply: &[u8]) -> Option<&[u8]> {
 /// Where the line behind the first one begins.
 fn line_end(reply: &[u8]) -> Option<usize> {
     memchr::memchr(b'\n', reply).map(|at| at + 1)
+}
+
+/// Where the bulk string ends that begins here. What was scanned as a whole need not be scanned again to be cut.
+fn string_end(reply: &[u8]) -> Option<usize> {
+    let digits = reply.get(1..)?;
+    let mut length = 0_usize;
+    for (at, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                let digit = usize::from(byte - b'0');
+                length = length.checked_mul(10)?.checked_add(digit)?;
+            }
+            // The marker, the digits, two line ends.
+            _ => return length.checked_add(1 + at + 2 + 2),
+        }
+    }
+    None
 }
 
 /// The elements of an array, a set or a push; of a map, keys and values in turn.
@@ -86,7 +112,13 @@ impl<'a> Iterator for Elements<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         self.left = self.left.checked_sub(1)?;
-        let end = ReplyScanner::default().scan(self.rest).ok().flatten()?;
+        let end = match self.rest {
+            [b'$', b'0'..=b'9', ..] => string_end(self.rest)?,
+            rest => ReplyScanner::default().scan(rest).ok().flatten()?,
+        };
+        if end > self.rest.len() {
+            return None;
+        }
         let (element, rest) = self.rest.split_at(end);
         self.rest = rest;
         Some(element)
@@ -109,6 +141,9 @@ mod tests {
         assert_eq!(decimal(b"18446744073709551615"), Some(u64::MAX));
         assert_eq!(decimal(b"-1"), None);
         assert_eq!(decimal(b""), None);
+        assert_eq!(double(b",-inf\r\n"), Some(f64::NEG_INFINITY));
+        assert_eq!(double(b"$5\r\n1e+20\r\n"), Some(1e20));
+        assert_eq!(double(b":1\r\n"), None);
     }
 
     #[test]
@@ -118,6 +153,16 @@ mod tests {
             assert_eq!(elements, expected);
         };
         check(b"*0\r\n", &[]);
+        check(
+            b"*4\r\n$0\r\n\r\n$10\r\n0123\r\n6789\r\n$-1\r\n$1\r\na\r\n",
+            &[
+                b"$0\r\n\r\n",
+                b"$10\r\n0123\r\n6789\r\n",
+                b"$-1\r\n",
+                b"$1\r\na\r\n",
+            ],
+        );
+        check(b"*1\r\n$5\r\nab\r\n", &[]);
         check(
             b"*2\r\n*1\r\n:1\r\n$1\r\na\r\n",
             &[b"*1\r\n:1\r\n", b"$1\r\na\r\n"],

@@ -68,6 +68,12 @@ impl Split {
         }
     }
 
+    /// The arguments that are keys of `shard`, where nothing stands between keys.
+    pub(crate) fn keys_of(&self, shard: ShardIndex) -> impl Iterator<Item = usize> + Clone {
+        let places = self.owners.iter().zip(self.first..);
+        places.filter_map(move |(owner, at)| (*owner == shard).then_some(at))
+    }
+
     /// The shards that get a part, in the order of the parts.
     pub(crate) fn shards(&self) -> impl Iterator<Item = ShardIndex> {
         self.parts.iter().map(|(shard, _)| *shard)

@@ -1,6 +1,8 @@
 //! Which arguments are keys: Redis 7's key specifications, and the few commands whose syntax they cannot tell.
 //! Pure. No argument can make it panic, overflow or visit an index beyond the arguments.
 
+use std::ops::Range;
+
 use super::{CommandId, CommandSpec, KeyFlags};
 use crate::resp::{Args, parse_integer};
 
@@ -128,6 +130,10 @@ impl KeyShape {
 }
 
 impl KeySpec {
+    fn is_counted(&self) -> bool {
+        self.find == FindKeys::Counted
+    }
+
     /// `Ok(None)`: an option that is not there. `Err`: the arguments do not fit, or no rule can tell.
     fn range(&self, args: Args<'_>) -> Result<Option<KeyRange>, ()> {
         let count = args.len();
@@ -270,6 +276,20 @@ impl CommandSpec {
         }
     }
 
+    /// Whether a number stands before its keys.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.keys.iter().any(KeySpec::is_counted)
+    }
+
+    /// Its keys before which their number stands; `None` when there are none, or the number cannot be true.
+    #[must_use]
+    pub fn counted_keys(&self, args: Args<'_>) -> Option<Range<usize>> {
+        let spec = self.keys.iter().find(|spec| spec.is_counted())?;
+        let KeyRange { first, last, .. } = spec.range(args).ok()??;
+        Some(first..last + 1)
+    }
+
     /// Whether some arguments of it may be keys.
     #[must_use]
     pub fn has_keys(&self) -> bool {
@@ -402,7 +422,7 @@ fn last_option_value(args: Args<'_>, from: usize, words: &[&[u8]]) -> Option<usi
 }
 
 /// Argument 3, or, where that is empty, all behind KEYS.
-fn migrated_keys(args: Args<'_>) -> std::ops::Range<usize> {
+fn migrated_keys(args: Args<'_>) -> Range<usize> {
     let mut at = 6;
     while let Some(arg) = args.get(at) {
         if arg.eq_ignore_ascii_case(b"keys") {

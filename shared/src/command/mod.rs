@@ -9,11 +9,15 @@ mod keys;
 mod names;
 mod route;
 mod table;
+mod tail;
 
 pub use flags::{AclCategories, CommandFlags, KeyFlags};
 pub use id::CommandId;
 pub use keys::{BeginSearch, FindKeys, KeySpec};
-pub use route::{Merge, MissingShard, Quiet, Retry, Route, Served};
+pub use route::{
+    Combination, Merge, MissingShard, Operation, Quiet, Retry, Route, Served, Telling,
+};
+pub use tail::{BrokenTail, Tail};
 
 use crate::resp::{Args, ErrorReply};
 
@@ -34,6 +38,8 @@ pub struct CommandSpec {
     shape: keys::KeyShape,
     /// Where its keys stand.
     pub keys: &'static [KeySpec],
+    /// What it takes behind keys whose number stands before them.
+    tail: Option<Tail>,
     /// Categories it belongs to.
     pub acl: AclCategories,
     /// Where a proxy sends it.

@@ -2,6 +2,8 @@
 //! be over before it.
 //! Pure.
 
+use super::CommandId;
+
 /// Where a proxy sends a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -11,6 +13,8 @@ pub enum Route {
     ByChannel,
     /// One sub-command per shard: each takes the keys (with what belongs to them) that live there.
     Split,
+    /// To the shard that owns all its keys. Where several do, each is asked what it makes of its own.
+    Combined,
     /// To every shard.
     EveryShard,
     /// Shard after shard, by cursor.
@@ -52,6 +56,43 @@ pub enum Merge {
     Concat,
     /// One of the non-null replies, drawn by chance, each shard as likely as it has keys.
     AnyNonNull,
+    /// Members of all shards' sets, from which one set is made.
+    OneSet(Combination),
+}
+
+/// A command that makes one set of those at several keys, in parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Combination {
+    /// What is made of the sets.
+    pub operation: Operation,
+    /// What of it is told.
+    pub telling: Telling,
+    /// What the shard of the first key is asked.
+    pub first: CommandId,
+    /// What the others are asked.
+    pub others: CommandId,
+}
+
+/// What is made of several sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Members of any.
+    Union,
+    /// Members of all.
+    Intersection,
+    /// Members of the first that are in no other.
+    Difference,
+}
+
+/// What is told of a set that a command has made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// Its members, in any order.
+    Members,
+    /// Its members in the order of their scores, and the scores when they are asked for.
+    Scores,
+    /// How many there are.
+    Count,
 }
 
 /// What a proxy says of a command for every shard, or for any, when a shard cannot be reached.

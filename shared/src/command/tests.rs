@@ -86,14 +86,20 @@ fn rows_are_whole() {
     for row in all() {
         assert!(row.arity != 0, "{}", row.name);
         assert!(row.name == row.name.to_ascii_lowercase());
-        let many = matches!(row.route, Route::Split | Route::EveryShard);
+        let many = matches!(
+            row.route,
+            Route::Split | Route::Combined | Route::EveryShard
+        );
         assert_eq!(
             many,
             row.merge != Merge::Single,
             "{}: one reply of several needs a merge, one reply does not",
             row.name
         );
-        if matches!(row.route, Route::Split | Route::LeasedIfBlock) {
+        if matches!(
+            row.route,
+            Route::Split | Route::Combined | Route::LeasedIfBlock
+        ) {
             assert!(row.has_keys(), "{}", row.name);
         }
         if row.route == Route::ByKey {

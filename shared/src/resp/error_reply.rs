@@ -401,6 +401,26 @@ pub enum ErrorReply {
         /// The bound, bytes.
         limit: usize,
     },
+    /// A command that makes one set of several, with very many arguments, over several shards; its name, and the bounds.
+    #[error(
+        "ERR '{command}' over several shards takes at most {arguments} arguments and {bytes} bytes; name its keys with one hash tag"
+    )]
+    CombinedTooLong {
+        /// Its name.
+        command: &'static str,
+        /// Most arguments.
+        arguments: u32,
+        /// Most bytes of the request.
+        bytes: u32,
+    },
+    /// The sets of several shards have more members together than are put together in one go.
+    #[error(
+        "ERR the sets of several shards have more than {most} members together; name their keys with one hash tag"
+    )]
+    TooManyMembers {
+        /// The bound.
+        most: usize,
+    },
     /// A write over several shards: one of them failed.
     #[error("UNKNOWN shard {shard} failed; the command may have been applied in part")]
     AppliedInPart {

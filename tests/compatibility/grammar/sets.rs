@@ -10,6 +10,9 @@ pub(super) const COMMANDS: &[Command] = &[
     |draw| members("SADD", draw),
     |draw| members("SADD", draw),
     |draw| members("SADD", draw),
+    |draw| spread_members("SADD", draw),
+    |draw| spread_members("SADD", draw),
+    |draw| spread_members("SREM", draw),
     |draw| members("SREM", draw),
     |draw| members("SREM", draw),
     |draw| request!["SCARD", draw.key_of("set")],
@@ -65,10 +68,29 @@ fn random_member(draw: &mut Draw) -> Request {
     request
 }
 
+fn spread_members(name: &str, draw: &mut Draw) -> Request {
+    let mut request = request![name, draw.spread_key_of("set")];
+    request.extend(draw.elements());
+    request
+}
+
+/// Keys of commands that read them in any slots: sets, and now and then something else.
+fn read_keys(count: usize, draw: &mut Draw) -> Request {
+    let key = |draw: &mut Draw| match draw.dice.below(20) {
+        0..=10 => draw.spread_key_of("set"),
+        11..=18 => draw.key_of("set"),
+        _ => draw.key(),
+    };
+    (0..count).map(|_| key(draw)).collect()
+}
+
 fn combine(name: &str, draw: &mut Draw) -> Request {
     let count = 1 + usize::from(name.ends_with("STORE")) + draw.dice.below(4);
     let mut request = request![name];
-    request.extend(draw.keys_of("set", count));
+    request.extend(match name.ends_with("STORE") {
+        true => draw.keys_of("set", count),
+        false => read_keys(count, draw),
+    });
     request
 }
 
@@ -76,11 +98,14 @@ fn count_intersection(draw: &mut Draw) -> Request {
     let count = 1 + draw.dice.below(3);
     let announced = match draw.dice.percent(85) {
         true => count.to_string().into_bytes(),
-        // None that would take an option for a key, which may lie in another slot.
-        false => Vec::from(*draw.dice.pick(&["0", "-1", "100", "abc", "", "+1"])),
+        false => Vec::from(
+            *draw
+                .dice
+                .pick(&["0", "1", "3", "5", "-1", "100", "abc", "", "+1"]),
+        ),
     };
     let mut request = request!["SINTERCARD", announced];
-    request.extend(draw.keys_of("set", count));
+    request.extend(read_keys(count, draw));
     request.extend(draw.options(2, &[|draw| request!["LIMIT", draw.integer()]]));
     request
 }

@@ -1,5 +1,5 @@
 //! Commands on sorted sets. Ranges of texts mean something among equal scores alone, so they have a key of their own. ZSCAN and real choices of ZRANDMEMBER
-//! come in an order that is each server's own, and are not here.
+//! come in an order that is each server's own, and are not here. Sets of several shards have scores whose sums are exact: they are added in another order there.
 //! Pure.
 
 use super::Command;
@@ -40,6 +40,18 @@ pub(super) const COMMANDS: &[Command] = &[
     |draw| combined("ZUNION", draw),
     |draw| combined("ZINTER", draw),
     |draw| combined("ZDIFF", draw),
+    spread_zadd,
+    spread_zadd,
+    spread_zadd,
+    |draw| request!["ZREM", draw.spread_key_of("scores"), draw.element()],
+    |draw| spread("ZUNION", SPREAD, draw),
+    |draw| spread("ZUNION", SPREAD, draw),
+    |draw| spread("ZINTER", SPREAD, draw),
+    |draw| spread("ZINTER", SPREAD, draw),
+    |draw| spread("ZDIFF", SPREAD, draw),
+    |draw| spread("ZINTERCARD", &[LIMIT_OF_COUNT], draw),
+    |_| request!["SET", "scores:5", "a text"],
+    |draw| request!["DEL", draw.spread_key_of("scores")],
     |draw| stored("ZUNIONSTORE", draw),
     |draw| stored("ZINTERSTORE", draw),
     |draw| stored("ZDIFFSTORE", draw),
@@ -218,6 +230,53 @@ const COMBINED: &[Command] = &[
 fn combined(name: &str, draw: &mut Draw) -> Request {
     let mut request = counted(name, draw);
     request.extend(draw.options(3, COMBINED));
+    request
+}
+
+fn spread_zadd(draw: &mut Draw) -> Request {
+    let mut request = request!["ZADD", draw.spread_key_of("scores")];
+    for _ in 0..1 + draw.dice.below(6) {
+        // Quarters; no zeros, of which a weight would make negative ones.
+        let score = *draw
+            .dice
+            .pick(&["1", "2", "-3", "0.25", "-1.5", "7.75", "20", "1024"]);
+        request.extend([Vec::from(score), draw.element()]);
+    }
+    request
+}
+
+fn exact_weights(draw: &mut Draw) -> Request {
+    let mut request = request!["WEIGHTS"];
+    let count = 1 + draw.dice.below(3);
+    let weights = ["1", "2", "0.5", "-3", "0x1p2", "x"];
+    request.extend((0..count).map(|_| Vec::from(*draw.dice.pick(&weights))));
+    request
+}
+
+const SPREAD: &[Command] = &[
+    exact_weights,
+    exact_weights,
+    |_| request!["AGGREGATE", "SUM"],
+    |_| request!["AGGREGATE", "MIN"],
+    |_| request!["AGGREGATE", "MAX"],
+    |_| request!["AGGREGATE", "AVG"],
+    WITH_SCORES,
+    WITH_SCORES,
+];
+
+const LIMIT_OF_COUNT: Command = |draw| request!["LIMIT", draw.index()];
+
+/// Over keys of several shards; sets are sorted sets, too.
+fn spread(name: &str, options: &[Command], draw: &mut Draw) -> Request {
+    let count = 1 + draw.dice.below(3);
+    let told = match draw.dice.percent(90) {
+        true => count.to_string().into_bytes(),
+        false => draw.dice.between(-1, 8).to_string().into_bytes(),
+    };
+    let kind = *draw.dice.pick(&["scores", "scores", "scores", "set"]);
+    let mut request = request![name, told];
+    request.extend(draw.spread_keys_of(kind, count));
+    request.extend(draw.options(4, options));
     request
 }
 

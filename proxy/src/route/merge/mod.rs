@@ -2,7 +2,9 @@
 //! Pure. Invariants: one failed part fails the whole, and the error says which shard, and what may have happened; large elements are not copied.
 //!
 //! - [`plan`]: how parts become one reply. Here: what is there, what failed, and the plain rules. [`pieces`]: the reply as it grows. [`slowlog`]: one log of several.
+//! - [`members`]: one set of several shards'.
 
+mod members;
 pub(crate) mod pieces;
 mod plan;
 mod slowlog;
@@ -11,6 +13,7 @@ use bytes::Bytes;
 use shared::command::Merge;
 use shared::resp::ErrorReply;
 
+pub(crate) use self::members::{Aggregate, Making, Told};
 pub(crate) use self::pieces::Pieces;
 pub(crate) use self::plan::{Change, Plan};
 use super::info;
@@ -77,6 +80,11 @@ fn merge_into<'a>(plan: &Plan, parts: &Parts<'a>, out: &mut Pieces) -> Result<()
             rule: Merge::AnyOk, ..
         } => return any_ok(parts, out),
         Plan::Table { rule, change } => by_rule(*rule, &parts.replies(*change)?, out)?,
+        Plan::Combined(making) => members::make(*making, &parts.replies_of_keys()?, out)?,
+        Plan::Broken => {
+            parts.replies_of_keys()?;
+            return Err(not_understood().into());
+        }
         Plan::KeyOrder(order) => in_key_order(order, &parts.replies(Change::None)?, out)?,
         Plan::Scan(cursor) => scanned(*cursor, &parts.replies(Change::None)?, out)?,
         Plan::Info(facts) => {
@@ -176,6 +184,22 @@ impl<'a> Parts<'a> {
         match worst {
             None => Ok(replies),
             Some((at, part)) => Err(self.failure(at, part, change)),
+        }
+    }
+
+    /// Every reply, or an error as its node said it: to the client these are keys of one server, which looks at types before it reads options.
+    fn replies_of_keys(&self) -> Result<Vec<&'a Bytes>, Broken<'a>> {
+        let errors = || {
+            self.parts.iter().filter_map(|part| match part {
+                Part::Reply(bytes) if reply::is_error(bytes) => Some(bytes),
+                _ => None,
+            })
+        };
+        let have_all_replied = self.parts.iter().all(|part| matches!(part, Part::Reply(_)));
+        let of_type = errors().find(|error| error.starts_with(b"-WRONGTYPE "));
+        match of_type.or_else(|| errors().next()) {
+            Some(error) if have_all_replied => Err(Broken::Said(error)),
+            _ => self.replies(Change::None),
         }
     }
 
@@ -287,6 +311,8 @@ fn by_rule(rule: Merge, replies: &[&Bytes], out: &mut Pieces) -> Result<(), Erro
             }
         }
         Merge::EveryOne => every_one(replies, out)?,
+        // Has a plan of its own.
+        Merge::OneSet(_) => return Err(not_understood()),
         Merge::Single | Merge::KeyOrder | Merge::AllOk | Merge::AnyOk | Merge::AnyNonNull => {
             match replies.first() {
                 Some(first) => out.share(first, first),

@@ -3,6 +3,7 @@
 
 use shared::command::{CommandId, CommandSpec, Merge, MissingShard, Retry};
 
+use super::members::Making;
 use crate::route::info::ProxyFacts;
 use crate::route::scan::ScanCursor;
 
@@ -16,6 +17,10 @@ pub(crate) enum Plan {
         /// What is there when some parts were executed and others failed.
         change: Change,
     },
+    /// Members of several shards' sets are put together.
+    Combined(Making),
+    /// A command of which something is wrong, said to every shard of its keys as it is: what the nodes say is wrong.
+    Broken,
     /// Elements of arrays, in the order of the keys; the part of each key.
     KeyOrder(Vec<u16>),
     /// SCAN of one shard: its cursor is packed into ours.

@@ -12,7 +12,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::Linsert, 5).flags(WRITE | DENY_OOM).acl(LIST).keys(&[key(1, RW | INSERT)]).served(),
     row(Id::Llen, 2).flags(READ | FAST).acl(LIST).keys(&[key(1, RO)]).served(),
     row(Id::Lmove, 5).flags(WRITE | DENY_OOM).acl(LIST).keys(&[key(1, RW | ACCESS | DELETE), key(2, RW | INSERT)]).served(),
-    row(Id::Lmpop, -4).flags(WRITE).acl(LIST).keys(&[counted(1, RW | ACCESS | DELETE)]).served(),
+    row(Id::Lmpop, -4).flags(WRITE).acl(LIST).keys(&[counted(1, RW | ACCESS | DELETE)]).tail(Tail::LIST_END).served(),
     row(Id::Lpop, -2).flags(WRITE | FAST).acl(LIST).keys(&[key(1, RW | ACCESS | DELETE)]).served(),
     row(Id::Lpos, -3).flags(READ).acl(LIST).keys(&[key(1, RO | ACCESS)]).served(),
     row(Id::Lpush, -3).flags(WRITE | DENY_OOM | FAST).acl(LIST).keys(&[key(1, RW | INSERT)]).served(),

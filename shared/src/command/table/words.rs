@@ -5,11 +5,15 @@ pub(super) use super::super::CommandId as Id;
 pub(super) use super::super::CommandSpec;
 pub(super) use super::super::Merge::*;
 pub(super) use super::super::MissingShard::*;
+pub(super) use super::super::Operation::*;
 pub(super) use super::super::Quiet::{Around, Before};
 pub(super) use super::super::Route::*;
+pub(super) use super::super::Tail;
+pub(super) use super::super::Telling::*;
 use super::super::keys::{BeginSearch, FindKeys, KeyShape, KeySpec};
 use super::super::{
-    AclCategories, CommandFlags, KeyFlags, Merge, MissingShard, Quiet, Retry, Route, Served,
+    AclCategories, Combination, CommandFlags, KeyFlags, Merge, MissingShard, Operation, Quiet,
+    Retry, Route, Served, Telling,
 };
 
 /// Plain numbers instead of the sets, for `|` works on them at compile time.
@@ -39,6 +43,7 @@ pub(super) const fn row(id: Id, arity: i16) -> CommandSpec {
         flags: CommandFlags(0),
         shape: KeyShape::None,
         keys: &[],
+        tail: None,
         // `fast` or `slow` until the flags say more.
         acl: AclCategories(0).implied(CommandFlags(0)),
         route: ByKey,
@@ -97,6 +102,30 @@ impl CommandSpec {
 
     pub(super) const fn merge(mut self, merge: Merge) -> Self {
         self.merge = merge;
+        self
+    }
+
+    /// What it takes behind keys whose number stands before them.
+    pub(super) const fn tail(mut self, tail: Tail) -> Self {
+        self.tail = Some(tail);
+        self
+    }
+
+    /// Over several shards a proxy asks that of the first key for `first`, those of other keys for `others`, and makes one set of what they say.
+    pub(super) const fn combined(
+        mut self,
+        operation: Operation,
+        telling: Telling,
+        first: Id,
+        others: Id,
+    ) -> Self {
+        self.route = Combined;
+        self.merge = OneSet(Combination {
+            operation,
+            telling,
+            first,
+            others,
+        });
         self
     }
 
