@@ -2,7 +2,6 @@
 //! `SWITCHYARD_WRITE_README=1` asks for that.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use shared::command::{self, CommandSpec, Route};
 
@@ -65,12 +64,8 @@ fn table() -> String {
     for (group, by_place) in groups {
         for (works, mut names) in by_place {
             names.sort();
-            let _ = writeln!(
-                text,
-                "| {group} | {} | `{}` |",
-                works.title(),
-                names.join("` `")
-            );
+            let names = names.join("` `");
+            text.push_str(&format!("| {group} | {} | `{names}` |\n", works.title()));
         }
     }
     text
