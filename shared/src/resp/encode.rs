@@ -66,6 +66,12 @@ impl<'a> ReplyWriter<'a> {
         self.out.truncate(position);
     }
 
+    /// Makes room for so many bytes if there is as much, so that a long reply is not moved as it grows.
+    pub fn make_room(&mut self, bytes: usize) {
+        // Where there is none, it grows as others do.
+        self.out.try_reserve(bytes).ok();
+    }
+
     /// Appends bytes that already are RESP.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
