@@ -260,6 +260,9 @@ impl ReplyQueue {
     /// The rest of the reply to request `number` will not come. `true`: the client may have its beginning, and nothing goes out any more. `false`: it has not, and
     /// another reply is to be delivered.
     pub(crate) fn break_off(&mut self, number: u64) -> bool {
+        if self.is_cut {
+            return true;
+        }
         let index = self.open_place(number, 1);
         let place = &mut self.places[index];
         self.is_cut = index == 0 && !place.silent;
