@@ -1,5 +1,5 @@
-//! Commands whose reply may be very long: shown a piece at a time. A short reply is there in one turn; with a long one other clients' commands run between the
-//! pieces, and the keys are held meanwhile, so that it is the reply of one moment.
+//! Commands whose reply may be very long, or the way to it: done a piece at a time. What is short is there in one turn; with what is long other clients' commands
+//! run between the pieces, and the keys are held meanwhile, so that it is the reply of one moment.
 //! Pure. Never: decides when others have their turns ([`crate::execute`] does).
 
 use super::{Action, Call};
@@ -26,9 +26,9 @@ pub(crate) enum Progress {
     Anew,
 }
 
-/// A command under way that shows a piece at a time.
+/// A command under way that does a piece at a time.
 pub(crate) trait Piecewise: Debug {
-    /// Shows the next piece.
+    /// Shows the next piece, or comes nearer to what is to be shown.
     ///
     /// # Errors
     /// The command's; they become its reply.
@@ -72,5 +72,19 @@ pub(super) fn show<W: Piecewise + 'static>(
             // In one turn nothing goes.
             Progress::Over | Progress::Anew => return Ok(Action::Continue),
         }
+    }
+}
+
+/// Carries out what may be a long way to a short reply: in one turn when the first piece is all there is to do.
+pub(super) fn work_through<W: Piecewise + 'static>(
+    call: &mut Call<'_>,
+    mut work: W,
+) -> Result<Action, ErrorReply> {
+    if call.is_piecewise {
+        return Ok(Action::Piecewise(Box::new(work)));
+    }
+    match work.go_on(call)? {
+        Progress::More => Ok(Action::Piecewise(Box::new(work))),
+        Progress::Over | Progress::Anew => Ok(Action::Continue),
     }
 }

@@ -4,7 +4,7 @@
 use super::gates::{self, Gate};
 use super::strides::Strides;
 use super::{Executor, Stop, Turn, Wait, timing};
-use crate::commands::{Action, Call, Handler};
+use crate::commands::{Action, Call, Errand, Handler};
 use crate::node_state::SlowlogEntry;
 use crate::store::KeyHash;
 use shared::command::{self, CommandFlags, CommandSpec};
@@ -135,10 +135,16 @@ impl Executor {
             Action::Continue => Stop::Done,
             Action::NewLimits => Stop::NewLimits,
             Action::Close => Stop::Close,
-            Action::Errand(errand) => Stop::Errand {
-                errand,
-                is_heard: true,
-            },
+            Action::Errand(errand) => {
+                // How long it will take is known, and nobody runs before it is over.
+                if let Errand::Stall { us } = errand {
+                    watch_slowness(turn, spec, asked.args, us.saturating_mul(1_000));
+                }
+                Stop::Errand {
+                    errand,
+                    is_heard: true,
+                }
+            }
             Action::Piecewise(_) => Stop::NotYet(Wait::OthersTurns),
         }
     }

@@ -1,8 +1,9 @@
 //! BITCOUNT: how many bits are set.
 //! Pure.
 
-use super::IndexUnit;
+use super::{BitRange, IndexUnit, bytes_of_len};
 use crate::commands::arguments::{bytes_of, forward_span, integer, reply_count, string};
+use crate::commands::piecewise::{Piecewise, Progress, work_through};
 use crate::commands::{Action, Call};
 use shared::resp::ErrorReply;
 
@@ -32,14 +33,45 @@ pub(super) fn bitcount(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         }
         _ => return Err(ErrorReply::Syntax),
     };
-    let range = forward_span(start, end, unit.len(bytes.len()));
-    let count = range.map_or(0, |range| {
-        let (first, whole, last) = unit.bits(range).split(bytes);
+    let len = bytes.len();
+    let Some(range) = forward_span(start, end, unit.len(len)) else {
+        call.reply.integer(0);
+        return Ok(Action::Continue);
+    };
+    let rest = unit.bits(range);
+    work_through(call, Counting { len, rest, ones: 0 })
+}
+
+/// A count under way.
+#[derive(Debug)]
+struct Counting {
+    /// The string's length, bytes.
+    len: usize,
+    /// What is to be counted yet.
+    rest: BitRange,
+    /// What has been found, bits.
+    ones: usize,
+}
+
+impl Piecewise for Counting {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key) = (call.db(), call.key(1));
+        let mut buffer = itoa::Buffer::new();
+        let value = string(call.store.look(db, key))?;
+        let Some(bytes) = bytes_of_len(value, self.len, &mut buffer) else {
+            return Ok(Progress::Anew);
+        };
+        let (piece, rest) = self.rest.piece();
+        let (first, whole, last) = piece.split(bytes);
         let edges = first.count_ones() + last.unwrap_or(0).count_ones();
-        ones(whole) + edges as usize
-    });
-    reply_count(&mut call.reply, count);
-    Ok(Action::Continue)
+        self.ones += ones(whole) + edges as usize;
+        if let Some(rest) = rest {
+            self.rest = rest;
+            return Ok(Progress::More);
+        }
+        reply_count(&mut call.reply, self.ones);
+        Ok(Progress::Over)
+    }
 }
 
 /// Bits that are set, counted a word at a time.

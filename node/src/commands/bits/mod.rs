@@ -12,7 +12,8 @@ mod tests;
 pub(crate) use combine::Combination;
 
 use super::{Call, Handler};
-use crate::commands::arguments::is_word;
+use crate::commands::arguments::{bytes_of, is_word};
+use crate::store::StringRef;
 use shared::command::CommandId;
 use shared::resp::ErrorReply;
 use shared::resp::parse_integer;
@@ -100,7 +101,34 @@ struct BitRange {
     last: usize,
 }
 
+/// Bytes of a string that are looked at in one piece: a tenth of a millisecond.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// The bytes of a string, if it is there and as long as it was when the command began.
+fn bytes_of_len<'a>(
+    value: Option<StringRef<'a>>,
+    len: usize,
+    buffer: &'a mut itoa::Buffer,
+) -> Option<&'a [u8]> {
+    value
+        .map(|value| bytes_of(value, buffer))
+        .filter(|bytes| bytes.len() == len)
+}
+
 impl BitRange {
+    /// What of it is looked at next, and the rest.
+    fn piece(self) -> (Self, Option<Self>) {
+        let last = (self.first / 8 + PIECE_BYTES) * 8 - 1;
+        if last >= self.last {
+            return (self, None);
+        }
+        let rest = Self {
+            first: last + 1,
+            ..self
+        };
+        (Self { last, ..self }, Some(rest))
+    }
+
     /// The bytes that hold the range: the first one and the last one, the bits outside the range cleared, and the whole ones between.
     /// With a single byte there is no last one.
     fn split(self, bytes: &[u8]) -> (u8, &[u8], Option<u8>) {

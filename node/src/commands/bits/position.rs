@@ -1,8 +1,9 @@
 //! BITPOS: where the first bit of a kind is.
 //! Pure.
 
-use super::{BitRange, IndexUnit};
+use super::{BitRange, IndexUnit, bytes_of_len};
 use crate::commands::arguments::{bytes_of, integer, reply_count, span, string};
+use crate::commands::piecewise::{Piecewise, Progress, work_through};
 use crate::commands::{Action, Call};
 use shared::resp::ErrorReply;
 
@@ -40,13 +41,49 @@ pub(super) fn bitpos(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.reply.integer(-1);
         return Ok(Action::Continue);
     };
-    match (first_of(bytes, bit, unit.bits(range)), bit, end) {
-        (Some(at), ..) => reply_count(&mut call.reply, at),
+    let search = Search {
+        bit,
+        len: bytes.len(),
+        rest: unit.bits(range),
         // Behind a string whose end was not named follow zeros.
-        (None, 0, None) => reply_count(&mut call.reply, bytes.len() * 8),
-        (None, ..) => call.reply.integer(-1),
+        has_zeros_behind: end.is_none(),
+    };
+    work_through(call, search)
+}
+
+/// A search under way.
+#[derive(Debug)]
+struct Search {
+    bit: u8,
+    /// The string's length, bytes.
+    len: usize,
+    /// What has not been looked at.
+    rest: BitRange,
+    has_zeros_behind: bool,
+}
+
+impl Piecewise for Search {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key) = (call.db(), call.key(1));
+        let mut buffer = itoa::Buffer::new();
+        let value = string(call.store.look(db, key))?;
+        let Some(bytes) = bytes_of_len(value, self.len, &mut buffer) else {
+            return Ok(Progress::Anew);
+        };
+        let (piece, rest) = self.rest.piece();
+        match (first_of(bytes, self.bit, piece), rest) {
+            (Some(at), _) => reply_count(&mut call.reply, at),
+            (None, Some(rest)) => {
+                self.rest = rest;
+                return Ok(Progress::More);
+            }
+            (None, None) if self.bit == 0 && self.has_zeros_behind => {
+                reply_count(&mut call.reply, self.len * 8);
+            }
+            (None, None) => call.reply.integer(-1),
+        }
+        Ok(Progress::Over)
     }
-    Ok(Action::Continue)
 }
 
 /// The first bit of `range` that is `bit`; whole words of the other kind are skipped.

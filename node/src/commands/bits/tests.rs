@@ -304,3 +304,50 @@ fn so_many_arguments_that_all_would_wait_are_refused() {
         );
     }
 }
+
+#[test]
+fn a_long_string_is_counted_and_searched_in_pieces() {
+    const PIECE_BITS: usize = super::PIECE_BYTES * 8;
+    let len = 3 * super::PIECE_BYTES + 5;
+    let mut node = TestNode::new();
+    let set: Vec<usize> = [0, 1, 2, 3]
+        .into_iter()
+        .flat_map(|piece| [piece * PIECE_BITS, piece * PIECE_BITS + 17])
+        .chain([PIECE_BITS - 1, 2 * PIECE_BITS - 1, len * 8 - 1])
+        .collect();
+    node.send(&format!("SETBIT ones {} 0", len * 8 - 1));
+    for bit in &set {
+        node.send(&format!("SETBIT ones {bit} 1"));
+    }
+    node.send("BITOP NOT zeros ones");
+    let edges = |bit: usize| [bit.saturating_sub(9), bit.saturating_sub(1), bit, bit + 1];
+    let ends: Vec<usize> = set.iter().copied().flat_map(edges).collect();
+    for (index, first) in ends.iter().enumerate() {
+        let last = ends[(index * 7 + 3) % ends.len()].min(len * 8 - 1);
+        let within = |bit: &&usize| (*first..=last).contains(*bit);
+        let (count, least) = (
+            set.iter().filter(within).count(),
+            set.iter().filter(within).min(),
+        );
+        let least = least.map_or(-1, |bit| i64::try_from(*bit).unwrap());
+        for (line, expected) in [
+            (
+                format!("BITCOUNT ones {first} {last} BIT"),
+                i64::try_from(count).unwrap(),
+            ),
+            (format!("BITPOS ones 1 {first} {last} BIT"), least),
+            (format!("BITPOS zeros 0 {first} {last} BIT"), least),
+        ] {
+            assert_eq!(node.send(&line), format!(":{expected}\r\n"), "{line}");
+        }
+    }
+    node.send("DEL ones");
+    node.send(&format!("SETBIT ones {} 0", len * 8 - 1));
+    node.send("BITOP NOT ones ones");
+    let all = len * 8;
+    node.expect(&[
+        ("BITCOUNT ones", &format!(":{all}")),
+        ("BITPOS ones 0", &format!(":{all}")),
+        ("BITPOS ones 0 0 -1", ":-1"),
+    ]);
+}

@@ -215,6 +215,9 @@ mod tests {
             is_heard: true,
         };
         assert_eq!(node.stop, stall);
+        // What it held up everybody for is in the slow log, without being waited for.
+        let log = node.send("SLOWLOG GET");
+        assert!(log.contains(":500000\r\n*3\r\n$5\r\nDEBUG\r\n"), "{log}");
         node.node.settings.preset("enable-debug-command", "yes");
         node.identity = at("10.0.0.1:5000");
         assert_eq!(node.send("DEBUG SET-ACTIVE-EXPIRE 0"), "+OK\r\n");

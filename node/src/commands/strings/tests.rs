@@ -360,6 +360,49 @@ fn lcs_finds_what_two_strings_share() {
     ]);
 }
 
+/// The longest common subsequence's length by its definition.
+fn lcs_len(first: &[u8], second: &[u8]) -> usize {
+    let mut above = vec![0; second.len() + 1];
+    for byte in first {
+        let mut row = vec![0];
+        for (column, other) in second.iter().enumerate() {
+            let longest = if byte == other {
+                above[column] + 1
+            } else {
+                row[column].max(above[column + 1])
+            };
+            row.push(longest);
+        }
+        above = row;
+    }
+    above[second.len()]
+}
+
+#[test]
+fn lcs_of_long_strings_comes_in_pieces_and_is_the_longest() {
+    let mut node = TestNode::new();
+    let text = |len: usize, seed: usize| -> String {
+        let letter = |index: usize| b"abcd"[(index * index / 7 + index * seed) % 4];
+        (0..len).map(|index| char::from(letter(index))).collect()
+    };
+    for (first_len, second_len) in [(3_000, 700), (700, 3_000), (40_000, 3), (1, 70_000)] {
+        let (first, second) = (text(first_len, 3), text(second_len, 5));
+        node.send(&format!("MSET a {first} b {second}"));
+        let expected = lcs_len(first.as_bytes(), second.as_bytes());
+        assert_eq!(node.send("LCS a b LEN"), format!(":{expected}\r\n"));
+        let reply = node.send("LCS a b");
+        let common = reply.split("\r\n").nth(1).expect("a string");
+        assert_eq!(common.len(), expected);
+        for whole in [&first, &second] {
+            let mut rest = whole.bytes();
+            assert!(common.bytes().all(|byte| rest.any(|other| other == byte)));
+        }
+        let runs = node.send("LCS a b IDX WITHMATCHLEN");
+        let tail = format!("$3\r\nlen\r\n:{expected}\r\n");
+        assert!(runs.ends_with(&tail), "{first_len} {second_len}");
+    }
+}
+
 #[test]
 fn effects_are_deterministic_and_only_of_changes() {
     let mut node = TestNode::new();

@@ -170,7 +170,7 @@ fn is_held(node: &mut TestNode, line: &str) -> bool {
 }
 
 #[test]
-fn others_are_served_while_very_much_is_sorted_searched_or_counted() {
+fn others_are_served_while_very_much_is_sorted_searched_counted_or_compared() {
     const COUNT: usize = 60_000;
     let mut node = TestNode::new();
     let numbers = || (0..COUNT).map(|number| number.to_string());
@@ -191,6 +191,9 @@ fn others_are_served_while_very_much_is_sorted_searched_or_counted() {
         ]);
     }
     node.run(&places);
+    for (key, len) in [("bits", 4 << 20), ("text", 6_000), ("other", 5_000)] {
+        node.run(&["SET".to_owned(), key.to_owned(), "\0".repeat(len)]);
+    }
     let mut add = vec!["PFADD".to_owned(), "sketch".to_owned()];
     add.extend(numbers());
     let line = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
@@ -216,6 +219,10 @@ fn others_are_served_while_very_much_is_sorted_searched_or_counted() {
             "ZCARD near",
         ),
         (add, "SET w:1 1", "PFCOUNT sketch"),
+        (line("BITCOUNT bits"), "GETBIT bits 1", "SETBIT bits 1 0"),
+        (line("BITPOS bits 1"), "GETBIT bits 1", "DEL bits"),
+        (line("LCS text other"), "GET text", "APPEND text x"),
+        (line("LCS other text LEN"), "GET text", "DEL text"),
     ] {
         let mut turns = 0;
         with_others(&mut node, &command, |node| {
