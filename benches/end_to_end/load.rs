@@ -17,10 +17,12 @@ const VALUE_BYTES: usize = 32;
 /// What is asked, and how many requests are sent at a time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cell {
-    /// `get`, `set`, `incr`, `mget10` or `mset10`.
+    /// `get`, `set`, `incr`, `mget10` or `mset10`; or a command as it is, in words, with `__rand_int__` where a number is drawn.
     pub(crate) command: &'static str,
     /// Requests in flight per connection.
     pub(crate) pipeline: usize,
+    /// How much work it is, in GETs; only an aim.
+    pub(crate) weight: f64,
 }
 
 /// Figures of one run.
@@ -37,6 +39,16 @@ pub(crate) struct Figures {
 }
 
 impl Cell {
+    /// One of the commands with a name.
+    pub(crate) fn new(command: &'static str, pipeline: usize) -> Self {
+        let weight = if command.ends_with("10") { 5.0 } else { 1.0 };
+        Self {
+            command,
+            pipeline,
+            weight,
+        }
+    }
+
     /// So many requests that a run takes about `length`; only an aim.
     fn requests(self, length: Duration) -> usize {
         let per_second = match self.pipeline {
@@ -44,15 +56,10 @@ impl Cell {
             2..=50 => 800_000.0,
             _ => 1_300_000.0,
         };
-        let weight = if self.command.ends_with("10") {
-            5.0
-        } else {
-            1.0
-        };
         let weight = if self.pipeline == 1 {
-            1.0 + weight / 5.0
+            1.0 + self.weight / 5.0
         } else {
-            weight
+            self.weight
         };
         #[expect(
             clippy::cast_possible_truncation,
@@ -65,7 +72,8 @@ impl Cell {
 
     /// As printed.
     pub(crate) fn name(self) -> String {
-        format!("{} P{}", self.command.to_uppercase(), self.pipeline)
+        let name = self.command.split(' ').next().unwrap_or_default();
+        format!("{} P{}", name.to_uppercase(), self.pipeline)
     }
 }
 
@@ -101,6 +109,7 @@ pub(crate) fn run(target: &Target, cell: Cell, keys: usize, length: Duration) ->
         "mset10" => command
             .arg("mset")
             .args([["key:__rand_int__", &value]; 10].concat()),
+        words if words.contains(' ') => command.args(words.split(' ')),
         name => command.args(["-t", name]),
     };
     let pids = target.pids();

@@ -1,9 +1,11 @@
 //! Prints the figures that Switchyard is to reach, measured here and now, side by side with the peers found on this machine.
 //!
-//! `cargo bench --bench end_to_end -- [node] [proxy] [tls] [memory] [pauses] [expiry] [idle] [hostile] [--quick] [--runs N] [--seconds S]`; without names: all.
+//! `cargo bench --bench end_to_end -- [node] [proxy] [tls] [memory] [pauses] [expiry] [idle] [hostile] [types] [turns] [--quick] [--runs N] [--seconds S]`; without names: all.
 //! Every figure is a ratio to a peer measured in the same run, in alternation, or CPU time per request of the server, because throughput
 //! of one binary varies twofold within an hour on a shared machine. [`section`] says what is measured; `benches/README.md` says how, and keeps the last results.
 
+mod bystander;
+mod collections;
 mod compare;
 mod load;
 mod machine;
@@ -31,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) memory_keys: Vec<usize>,
     /// Keys to which a node grows while its pauses are watched.
     pub(crate) growth_keys: usize,
+    /// Elements of a collection, at most.
+    pub(crate) elements: usize,
     /// Names of the sections that run; empty for all.
     sections: Vec<String>,
 }
@@ -43,6 +47,7 @@ impl Settings {
             keys: 1_000_000,
             memory_keys: vec![1_000_000, 5_000_000],
             growth_keys: 5_000_000,
+            elements: 5_000_000,
             sections: Vec::new(),
         }
     }
@@ -55,6 +60,7 @@ impl Settings {
             keys: 1_000_000,
             memory_keys: vec![1_000_000],
             growth_keys: 1_000_000,
+            elements: 1_000_000,
             sections: Vec::new(),
         }
     }

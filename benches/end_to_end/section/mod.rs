@@ -8,6 +8,8 @@ mod node;
 mod pauses;
 mod proxy;
 mod tls;
+mod turns;
+mod types;
 
 use crate::Settings;
 use crate::table::Table;
@@ -25,4 +27,6 @@ pub(crate) const ALL: &[Section] = &[
     ("expiry", expiry::measure),
     ("idle", idle::measure),
     ("hostile", hostile::measure),
+    ("types", types::measure),
+    ("turns", turns::measure),
 ];

@@ -27,7 +27,7 @@ pub(super) fn measure(settings: &Settings, table: &mut Table) {
         fill(target.address, settings.keys);
     }
     for &(command, pipeline, goal) in CELLS {
-        let cell = Cell { command, pipeline };
+        let cell = Cell::new(command, pipeline);
         let rounds = alternate(&targets, cell, settings);
         let name = cell.name();
         let own = |figures: &crate::load::Figures| figures.own_us;

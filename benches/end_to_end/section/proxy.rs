@@ -84,10 +84,7 @@ pub(super) fn measure(settings: &Settings, table: &mut Table) {
         fill(target.address, settings.keys);
     }
     for goals in CELLS {
-        let cell = Cell {
-            command: goals.command,
-            pipeline: goals.pipeline,
-        };
+        let cell = Cell::new(goals.command, goals.pipeline);
         let rounds = alternate(&targets, cell, settings);
         let name = cell.name();
         let all = |figures: &Figures| figures.all_us;

@@ -12,10 +12,7 @@ pub(super) fn measure(settings: &Settings, table: &mut Table) {
     // Its plain listener: only the load is to be encrypted.
     fill(encrypted.front.address, settings.keys);
     for (pipeline, goal) in [(1, 1.2), (16, 0.15)] {
-        let cell = Cell {
-            command: "get",
-            pipeline,
-        };
+        let cell = Cell::new("get", pipeline);
         let rounds = alternate(&[&plain, &encrypted], cell, settings);
         let own: Vec<f64> = rounds
             .iter()

@@ -5,19 +5,13 @@
 //! thread of the servers used during a wait. The line without an attack shows what the machine adds.
 
 mod attack;
-mod bystander;
 mod lengths;
-
-use std::thread;
-use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use self::attack::Attack;
-use self::bystander::{Bystander, Waits};
 use crate::Settings;
+use crate::bystander::{Seen, watched};
 use crate::peers::{self, Target};
-use crate::support::eventually::{Stopwatch, pause};
 use crate::table::{Table, digits};
 
 /// What a bystander may wait, milliseconds.
@@ -25,9 +19,6 @@ const GOAL_MS: f64 = 5.0;
 
 /// What one attack may make a server grow by; the bound of `tests/hostile.rs`.
 const GOAL_MB: f64 = 256.0;
-
-/// How often resident memory is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 pub(super) fn measure(settings: &Settings, table: &mut Table) {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("readable");
@@ -40,47 +31,10 @@ pub(super) fn measure(settings: &Settings, table: &mut Table) {
     for attack in attack::ALL.iter().chain(lengths::ALL) {
         for (is_ours, make) in makers {
             let target = make();
-            let seen = under_attack(&target, attack, settings.length);
+            let seen = watched(&target, settings.length, attack.run);
             print(table, &target.name, attack.name, is_ours, &seen);
         }
     }
-}
-
-/// What was seen during an attack.
-struct Seen {
-    waits: Waits,
-    grown_mb: f64,
-}
-
-/// Repeats the attack for `length` at least, once in any case, with a server that is new.
-fn under_attack(target: &Target, attack: &Attack, length: Duration) -> Seen {
-    let bystander = Bystander::new(target);
-    let before = target.front.resident_bytes();
-    let mut most = before;
-    let waits = thread::scope(|scope| {
-        let watching = scope.spawn(|| bystander.watch());
-        let address = target.address;
-        let attacking = scope.spawn(move || {
-            let watch = Stopwatch::start();
-            while {
-                (attack.run)(address);
-                watch.elapsed() < length
-            } {}
-        });
-        while !attacking.is_finished() {
-            most = most.max(target.front.resident_bytes());
-            pause(LOOK_EVERY);
-        }
-        // The aftermath counts as well: what is closed has to be cleared away.
-        pause(length / 10);
-        most = most.max(target.front.resident_bytes());
-        bystander.end();
-        attacking.join().expect("the attack was carried out");
-        watching.join().expect("the bystander was served")
-    });
-    #[expect(clippy::cast_precision_loss, reason = "megabytes with a few digits")]
-    let grown_mb = (most - before) as f64 / 1024.0 / 1024.0;
-    Seen { waits, grown_mb }
 }
 
 fn print(table: &mut Table, target: &str, attack: &str, is_ours: bool, seen: &Seen) {

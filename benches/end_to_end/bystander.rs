@@ -1,34 +1,82 @@
-//! A client that minds its own business, and how long it waits for each reply.
+//! A client that minds its own business while others are at work, and how long it waits for each reply.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use crate::machine::own_times;
 use crate::peers::Target;
-use crate::support::eventually::Stopwatch;
+use crate::support::eventually::{Stopwatch, pause};
 use crate::support::thread_times::{ThreadTimes, thread_times};
 use crate::support::{Client, Reply};
 
 /// How long it waited.
-pub(super) struct Waits {
-    pub(super) p50_ms: f64,
-    pub(super) p99_ms: f64,
-    pub(super) greatest_ms: f64,
+pub(crate) struct Waits {
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) greatest_ms: f64,
     /// The greatest wait without the time for which threads stood in line for a core: its own, and that one of the servers' which stood longest.
     /// No more than what the servers made it wait, then, on a machine that had a core for everybody.
-    pub(super) served_ms: f64,
+    pub(crate) served_ms: f64,
     /// The most CPU time that one thread of the servers used while one reply was waited for.
-    pub(super) own_ms: f64,
+    pub(crate) own_ms: f64,
+}
+
+/// How often resident memory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// What was seen while somebody was at work.
+pub(crate) struct Seen {
+    pub(crate) waits: Waits,
+    /// By what the server's resident memory had grown at most.
+    pub(crate) grown_mb: f64,
+}
+
+/// Repeats `work` for `length` at least, once in any case, and for a tenth of it watches what comes after.
+pub(crate) fn watched(
+    target: &Target,
+    length: Duration,
+    mut work: impl FnMut(SocketAddr) + Send,
+) -> Seen {
+    let bystander = Bystander::new(target);
+    let before = target.front.resident_bytes();
+    let mut most = before;
+    let waits = thread::scope(|scope| {
+        let watching = scope.spawn(|| bystander.watch());
+        let address = target.address;
+        let working = scope.spawn(move || {
+            let watch = Stopwatch::start();
+            while {
+                work(address);
+                watch.elapsed() < length
+            } {}
+        });
+        while !working.is_finished() {
+            most = most.max(target.front.resident_bytes());
+            pause(LOOK_EVERY);
+        }
+        // The aftermath counts as well: what is closed has to be cleared away.
+        pause(length / 10);
+        most = most.max(target.front.resident_bytes());
+        bystander.end();
+        working.join().expect("the work was done");
+        watching.join().expect("the bystander was served")
+    });
+    #[expect(clippy::cast_precision_loss, reason = "megabytes with a few digits")]
+    let grown_mb = (most - before) as f64 / 1024.0 / 1024.0;
+    Seen { waits, grown_mb }
 }
 
 /// The client, and when it is to stop.
-pub(super) struct Bystander<'a> {
+struct Bystander<'a> {
     target: &'a Target,
     ends: AtomicBool,
 }
 
 impl<'a> Bystander<'a> {
     /// Of this server.
-    pub(super) fn new(target: &'a Target) -> Self {
+    fn new(target: &'a Target) -> Self {
         let reply = target.front.connect().call_words("SET bystander v");
         assert_eq!(reply, Reply::ok());
         Self {
@@ -38,12 +86,12 @@ impl<'a> Bystander<'a> {
     }
 
     /// The reply that it waits for now is its last.
-    pub(super) fn end(&self) {
+    fn end(&self) {
         self.ends.store(true, Ordering::Relaxed);
     }
 
     /// Asks until the end. Other clients have been there before: its connection is one of the first.
-    pub(super) fn watch(&self) -> Waits {
+    fn watch(&self) -> Waits {
         let mut client: Client = self.target.front.connect();
         let pids = self.target.pids();
         let expected = [
