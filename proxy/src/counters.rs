@@ -47,6 +47,8 @@ pub(crate) struct Counters {
     pub(crate) commands: Count,
     /// The id of the next client.
     pub(crate) next_client: AtomicU64,
+    /// Bytes that wait for clients or came from them, in all threads as of their last tick.
+    kept_bytes: AtomicUsize,
 }
 
 impl Counters {
@@ -59,7 +61,20 @@ impl Counters {
             rejected: Count::default(),
             commands: Count::default(),
             next_client: AtomicU64::new(1),
+            kept_bytes: AtomicUsize::new(0),
         }
+    }
+
+    /// A thread keeps `now` bytes for its clients instead of `before`; what all threads keep.
+    pub(crate) fn keep_bytes(&self, before: usize, now: usize) -> usize {
+        self.kept_bytes.fetch_add(now, Ordering::Relaxed);
+        let with_before = self.kept_bytes.fetch_sub(before, Ordering::Relaxed);
+        with_before - before
+    }
+
+    /// Bytes that wait for clients or came from them.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.kept_bytes.load(Ordering::Relaxed)
     }
 
     /// CONFIG RESETSTAT.

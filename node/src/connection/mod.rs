@@ -140,7 +140,9 @@ impl Connection {
             Ending::Gone | Ending::Cut => {}
             Ending::Orderly => {
                 // A client that does not read its last replies has had its time.
-                if !self.write_last_replies(CLOSING_TIME).await {
+                if self.write_last_replies(CLOSING_TIME).await {
+                    self.see_off(CLOSING_TIME).await;
+                } else {
                     debug!(client = self.client.id(), "last replies were not read");
                 }
             }

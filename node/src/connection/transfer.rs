@@ -10,12 +10,15 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 /// Waiting replies from which on no command runs, where `client-output-buffer-limit` names no soft limit.
 const DEFAULT_SOFT_BYTES: usize = 1024 * 1024;
 /// An incomplete request up to this length is kept apart and copied back into the shared buffer for the next read; a longer one gets a buffer of its own.
 const COPIED_TAIL_BYTES: usize = SCRATCH_BYTES / 4;
+
+/// A client that has been told that nothing more comes, and sends nothing for so long, has read it.
+const QUIET_TIME: Duration = Duration::from_millis(500);
 
 impl Connection {
     /// Writes waiting replies as far as they go and reads what has come, whichever is possible first; resolves when something was read.
@@ -210,6 +213,31 @@ impl Connection {
                 Ok(Err(_)) | Err(_) => return false,
             }
         }
+    }
+
+    /// Tells the client that nothing more comes, and throws away what it still sends until it closes or is quiet: a socket in which something lies unread is reset when it is
+    /// closed, and what the client has not got by then is lost.
+    pub(super) async fn see_off(&mut self, patience: Duration) {
+        let until_closed = async {
+            self.stream.shutdown().await?;
+            while let Ok(read) =
+                tokio::time::timeout(QUIET_TIME, poll_fn(|context| self.throw_away(context))).await
+                && read? > 0
+            {
+                tokio::task::yield_now().await;
+            }
+            io::Result::Ok(())
+        };
+        // Late or broken, it is closed.
+        tokio::time::timeout(patience, until_closed).await.ok();
+    }
+
+    /// Bytes received that nobody wants.
+    fn throw_away(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let scratch = &mut *self.shell.scratch.borrow_mut();
+        let mut room = ReadBuf::new(&mut scratch.input);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut room))?;
+        Poll::Ready(Ok(room.filled().len()))
     }
 
     pub(super) fn output_bytes(&self) -> usize {

@@ -73,6 +73,10 @@ const GAUGES: &[(&str, &str)] = &[
         "Bytes of requests to nodes that have no reply yet.",
     ),
     (
+        "switchyard_proxy_client_bytes",
+        "Bytes of requests and replies kept for clients, as of the last ticks; maxmemory-clients bounds them.",
+    ),
+    (
         "switchyard_proxy_topology_version",
         "Version of the topology in use.",
     ),
@@ -160,6 +164,7 @@ fn whole_proxy(proxy: &ProxyShared, reports: &[ThreadReport]) {
     gauge!("switchyard_proxy_pipes_open").set(count(|report| report.pipes_open));
     gauge!("switchyard_proxy_requests_waiting").set(count(|report| report.requests_waiting));
     gauge!("switchyard_proxy_waiting_bytes").set(count(|report| report.bytes_waiting));
+    gauge!("switchyard_proxy_client_bytes").set(as_gauge(proxy.counters.kept_bytes()));
     let version = proxy.topology.load().version().0;
     gauge!("switchyard_proxy_topology_version")
         .set(as_gauge(usize::try_from(version).unwrap_or(usize::MAX)));

@@ -26,6 +26,8 @@ pub(crate) struct Outlet {
     pub(crate) queue: ReplyQueue,
     /// The command over many keys that is carried out in rounds.
     pub(crate) rounds: Option<Box<Rounds>>,
+    /// Bytes that collectors keep for it: parts of replies that are not whole yet.
+    pub(crate) gathered_bytes: usize,
     /// What the client waits for.
     waits_for: Option<WaitsFor>,
     /// In which pipe's crowd the client stands.
@@ -79,7 +81,7 @@ impl Outlet {
     /// Requests of this kind that may be sent besides those that are under way.
     #[inline]
     pub(crate) fn room(&self, limits: &OutletLimits, kind: Retry) -> u64 {
-        let left = limits.soft_bytes.saturating_sub(self.queue.bytes());
+        let left = limits.soft_bytes.saturating_sub(self.pending_bytes());
         if left == 0 {
             return 0;
         }
@@ -87,9 +89,15 @@ impl Outlet {
         most.saturating_sub(self.queue.missing())
     }
 
-    /// Bytes of replies that are kept.
+    /// Bytes of replies, and of parts of replies.
+    #[inline]
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.queue.bytes() + self.gathered_bytes
+    }
+
+    /// All bytes that are kept for the client.
     pub(crate) fn bytes(&self) -> usize {
-        self.queue.bytes() + self.rounds.as_ref().map_or(0, |rounds| rounds.bytes())
+        self.pending_bytes() + self.rounds.as_ref().map_or(0, |rounds| rounds.bytes())
     }
 
     /// Whether its client has left more than the soft limit waiting, and neither sent nor taken anything, for so long. Replies that wait for others are not

@@ -82,6 +82,14 @@ impl Gather {
         self.missing == 0
     }
 
+    /// Bytes of replies that are kept.
+    pub(crate) fn bytes(&self) -> usize {
+        if self.is_too_large() {
+            return 0;
+        }
+        self.held_bytes
+    }
+
     fn is_too_large(&self) -> bool {
         self.held_bytes > self.most_bytes
     }

@@ -220,12 +220,47 @@ impl Receivers {
 
     /// Fills in a part of a command; the last one completes the reply, or the round.
     pub(crate) fn fill(&mut self, key: Key, part: u16, value: Part) {
-        let is_complete = self
+        let Some(gather) = self.gathers.get_mut(key) else {
+            return;
+        };
+        let before = gather.bytes();
+        let is_complete = gather.fill(usize::from(part), value);
+        let (client, now) = (gather.asker.client, gather.bytes());
+        if is_complete {
+            self.count_gathered(client, before, 0);
+            if let Some(gather) = self.gathers.remove(key) {
+                self.complete(gather);
+            }
+        } else {
+            self.count_gathered(client, before, now);
+        }
+    }
+
+    /// A collector of the client's keeps `now` bytes instead of `before`.
+    fn count_gathered(&mut self, client: Key, before: usize, now: usize) {
+        let Some(outlet) = self.outlets.get_mut(client) else {
+            return;
+        };
+        outlet.gathered_bytes = outlet.gathered_bytes + now - before;
+        // Whether that is too much is looked at where its other bytes are.
+        if now >= before + LARGE_REPLY_BYTES || outlet.bytes() > self.limits.hard_bytes {
+            self.mark_dirty(client);
+        }
+    }
+
+    /// The client has gone, and with it all that was kept for it.
+    pub(crate) fn forget(&mut self, client: Key) {
+        self.late.forget(client);
+        let outlet = self.outlets.remove(client);
+        if outlet.is_none_or(|outlet| outlet.gathered_bytes == 0) {
+            return;
+        }
+        let its_own = self
             .gathers
-            .get_mut(key)
-            .is_some_and(|gather| gather.fill(usize::from(part), value));
-        if is_complete && let Some(gather) = self.gathers.remove(key) {
-            self.complete(gather);
+            .iter()
+            .filter(|(_, gather)| gather.asker.client == client);
+        for key in its_own.map(|(key, _)| key).collect::<Vec<_>>() {
+            self.gathers.remove(key);
         }
     }
 

@@ -83,8 +83,7 @@ impl Exchange {
     /// A client has gone.
     pub(crate) fn forget(&mut self, key: Key) {
         self.stop_waiting(key);
-        self.receivers.late.forget(key);
-        self.receivers.outlets.remove(key);
+        self.receivers.forget(key);
         self.proxy.counters.clients.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -18,7 +18,7 @@ use super::stream::ClientStream;
 use super::{ProxyThread, TurnEnd};
 use crate::buffers::Buffers;
 use crate::client::output::{Output, SLICES_PER_WRITE};
-use crate::client::{Client, WaitsFor, Work};
+use crate::client::{Client, Outlet, WaitsFor, Work};
 use crate::slab::Key;
 
 /// Reads from one client before others get their turn.
@@ -33,6 +33,9 @@ const LEAST_READ_BYTES: usize = 16 * 1024;
 /// Most bytes that a client may send ahead while its requests wait, whatever the settings say: positions in a buffer have 32 bits.
 const MOST_AHEAD_BYTES: usize = 1 << 31;
 
+/// A client that has sent or taken something within this time may not have got all of it, milliseconds.
+const BUSY_MS: u64 = 2_000;
+
 /// A client, and its socket.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -43,6 +46,10 @@ pub(super) struct Connection {
     /// Wakes its task.
     waker: Option<Waker>,
     sending: Sending,
+    /// It is told that nothing more comes, and not cut.
+    is_over: bool,
+    /// Bytes kept for it, requests and replies, as they were counted last.
+    kept_bytes: usize,
 }
 
 /// How far its replies have gone out.
@@ -64,7 +71,9 @@ enum StepEnd {
     Pending,
     /// There is more to do after the others' turn.
     Yield,
-    /// The client is gone, or has nothing more to say.
+    /// It has all its replies, and gets no more.
+    Over,
+    /// The client is gone, or cut.
     Gone,
 }
 
@@ -77,6 +86,8 @@ impl Connection {
             client,
             waker: None,
             sending: Sending::Free,
+            is_over: false,
+            kept_bytes: 0,
         }
     }
 
@@ -166,6 +177,10 @@ impl ProxyThread {
                 StepEnd::Next => {}
                 StepEnd::Pending => return Poll::Pending,
                 StepEnd::Yield => break,
+                StepEnd::Over => {
+                    connection.is_over = self.has_been_busy(connection.key);
+                    return Poll::Ready(TurnEnd::End(()));
+                }
                 StepEnd::Gone => return Poll::Ready(TurnEnd::End(())),
             }
         }
@@ -178,18 +193,18 @@ impl ProxyThread {
         let outlet = self.exchange.receivers.outlets.at_mut(key);
         match (&mut connection.client.work, outlet.waits_for()) {
             (Work::Ending, _) if outlet.queue.is_idle() && connection.sending == Sending::Free => {
-                StepEnd::Gone
+                StepEnd::Over
             }
             (Work::Reading, _) => {
                 if outlet.queue.missing() < limits.requests
-                    && outlet.queue.bytes() < limits.soft_bytes
+                    && outlet.pending_bytes() < limits.soft_bytes
                 {
                     return self.read_client(connection, cx);
                 }
                 self.exchange.hold_back(key, &mut connection.client);
                 StepEnd::Next
             }
-            (Work::Waiting(_), None) if outlet.queue.bytes() < limits.soft_bytes => {
+            (Work::Waiting(_), None) if outlet.pending_bytes() < limits.soft_bytes => {
                 self.resume_client(connection)
             }
             (Work::Waiting(_), None) if outlet.rounds.is_some() => {
@@ -204,6 +219,12 @@ impl ProxyThread {
             (Work::Waiting(_), Some(WaitsFor::Outlet(_))) => self.read_ahead(connection, cx),
             (Work::Waiting(_), Some(_)) | (Work::Ending, _) => StepEnd::Pending,
         }
+    }
+
+    /// Whether something of what the client has sent or is to take may still be on its way.
+    fn has_been_busy(&mut self, key: Key) -> bool {
+        let now_ms = self.exchange.now_ms();
+        now_ms.saturating_sub(self.exchange.receivers.outlet(key).progress_ms) < BUSY_MS
     }
 
     /// Goes on with requests that had to wait.
@@ -397,7 +418,11 @@ impl ProxyThread {
     }
 
     #[inline]
-    fn put_back(&mut self, connection: Box<Connection>) {
+    fn put_back(&mut self, mut connection: Box<Connection>) {
+        let outlet = self.exchange.receivers.outlets.get(connection.key);
+        let kept_bytes = outlet.map_or(0, Outlet::bytes) + connection.client.input_bytes();
+        self.kept_bytes = self.kept_bytes - connection.kept_bytes + kept_bytes;
+        connection.kept_bytes = kept_bytes;
         let place = connection.key.place();
         if place >= self.connections.len() {
             self.connections.resize_with(place + 1, || None);
@@ -435,10 +460,37 @@ impl ProxyThread {
         }
     }
 
+    /// Closes those clients for which most is kept, until no more than `most_bytes` are.
+    pub(super) fn close_largest(&mut self, most_bytes: usize) {
+        let all = self.connections.iter().flatten();
+        let mut by_bytes: Vec<(usize, Key)> = all
+            .map(|connection| (connection.kept_bytes, connection.key))
+            .collect();
+        by_bytes.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        for (bytes, key) in by_bytes {
+            if self.kept_bytes <= most_bytes {
+                return;
+            }
+            static TOO_MUCH_FOR_ALL: Throttle = Throttle::new();
+            let peer = self.client(key).map(|client| client.state.peer);
+            if let Some(left_out) = TOO_MUCH_FOR_ALL.admit(self.exchange.clock.wall_ms())
+                && let Some(peer) = peer
+            {
+                tracing::warn!(%peer, bytes, left_out, "client closed: all together keep more than maxmemory-clients, and it the most");
+            }
+            self.remove_client(key);
+        }
+    }
+
     fn part_with(&mut self, connection: Box<Connection>) {
         connection.wake();
+        self.kept_bytes -= connection.kept_bytes;
         self.exchange.forget(connection.key);
-        self.departures.close_soon(connection.stream);
+        if connection.is_over {
+            self.departures.part(connection.stream, self.is_stopping);
+        } else {
+            self.departures.close_soon(connection.stream);
+        }
     }
 }
 

@@ -1,11 +1,17 @@
-//! Closing clients' sockets: ten thousand may leave in the same moment, and each costs the kernel some microseconds.
-//! Decides nothing. Invariant: no turn closes more than [`CLOSES_PER_TURN`], so nobody waits for a crowd that leaves; what waits is bounded by
-//! [`MOST_WAITING`].
+//! Closing clients' sockets: ten thousand may leave in the same moment, and each costs the kernel some microseconds; and whoever is sent away by us must get
+//! what was written to him.
+//! Decides nothing. Invariants: no turn closes more than [`CLOSES_PER_TURN`], so nobody waits for a crowd that leaves; what waits is bounded by
+//! [`MOST_WAITING`], and for whom it is waited by [`MOST_PARTING`].
 
+use std::cell::Cell;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use shared::drop_queue::DropQueue;
+use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::thread::stream::ClientStream;
 
@@ -15,11 +21,26 @@ const CLOSES_PER_TURN: usize = 32;
 /// Sockets that may wait; beyond it they are closed at once. A crowd as large as `maxclients` is by default fits.
 const MOST_WAITING: usize = 16 * 1024;
 
-/// Sockets of clients that have gone.
+/// Clients that are waited for while others are served; beyond it sockets are closed at once. They have left `maxclients` already, but not the table of
+/// descriptors.
+const MOST_PARTING: usize = 256;
+
+/// How long it is waited at most for a client that has been told that nothing more comes.
+const PARTING_TIME: Duration = Duration::from_secs(5);
+
+/// A client that has been told, and sends nothing for so long, has read it.
+const QUIET_TIME: Duration = Duration::from_millis(500);
+
+/// What is read at once, to be thrown away.
+const THROWN_AWAY_BYTES: usize = 16 * 1024;
+
+/// Sockets of clients that have gone, or are about to.
 #[derive(Debug)]
 pub(crate) struct Departures {
     sockets: DropQueue<ClientStream>,
     news: Notify,
+    /// Clients that are waited for.
+    parting: Cell<usize>,
 }
 
 impl Departures {
@@ -28,7 +49,23 @@ impl Departures {
         Self {
             sockets: DropQueue::new(MOST_WAITING, CLOSES_PER_TURN),
             news: Notify::new(),
+            parting: Cell::new(0),
         }
+    }
+
+    /// Clients that have been told that nothing more comes, and may still be reading.
+    pub(crate) fn parting(&self) -> usize {
+        self.parting.get()
+    }
+
+    /// Closes the socket when the client has closed it or says nothing more, or a while later: a socket in which something lies unread is reset when it is closed, and what the
+    /// client has not got by then is lost. With `everybody` there is no bound.
+    pub(crate) fn part(self: &Rc<Self>, stream: ClientStream, everybody: bool) {
+        if self.parting.get() >= MOST_PARTING && !everybody {
+            return self.close_soon(stream);
+        }
+        self.parting.set(self.parting.get() + 1);
+        tokio::task::spawn_local(part_with(Rc::clone(self), stream));
     }
 
     /// Closes the socket soon.
@@ -47,4 +84,23 @@ pub(crate) async fn close_all(departures: Rc<Departures>) {
             tokio::task::yield_now().await;
         }
     }
+}
+
+async fn part_with(departures: Rc<Departures>, mut stream: ClientStream) {
+    // Late or broken, it is closed.
+    timeout(PARTING_TIME, until_closed(&mut stream)).await.ok();
+    departures.close_soon(stream);
+    departures.parting.set(departures.parting.get() - 1);
+}
+
+/// Tells the client that nothing more comes, and throws away what it still sends.
+async fn until_closed(stream: &mut ClientStream) -> std::io::Result<()> {
+    std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_shutdown(cx)).await?;
+    let mut thrown_away = vec![0; THROWN_AWAY_BYTES];
+    while let Ok(read) = timeout(QUIET_TIME, stream.read(&mut thrown_away)).await
+        && read? > 0
+    {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }

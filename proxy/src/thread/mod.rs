@@ -63,6 +63,10 @@ struct ProxyThread {
     /// Sockets to be closed.
     departures: Rc<Departures>,
     is_stopping: bool,
+    /// Bytes kept for all clients, requests and replies.
+    kept_bytes: usize,
+    /// Of these, what other threads know of.
+    published_bytes: usize,
     ticks: u32,
     /// Requests that other threads know of.
     published_requests: u64,
@@ -82,6 +86,8 @@ impl ProxyThread {
                 rest,
                 departures: Rc::new(Departures::new()),
                 is_stopping: false,
+                kept_bytes: 0,
+                published_bytes: 0,
                 ticks: 0,
                 published_requests: 0,
             })
@@ -192,7 +198,10 @@ pub(crate) fn run_thread(
         thread.borrow_mut().start_pipes();
         orders::take_orders(&thread, orders).await;
         thread.borrow_mut().stop();
-        let count = || thread.borrow().exchange.receivers.outlets.len();
+        let count = || {
+            let thread = thread.borrow();
+            thread.exchange.receivers.outlets.len() + thread.departures.parting()
+        };
         let all_gone = async {
             while count() > 0 {
                 tokio::time::sleep(LAST_LOOK).await;

@@ -34,6 +34,7 @@ impl ProxyThread {
         self.exchange.follow_topology();
         self.exchange.tick_pipes();
         self.tick_paused();
+        self.tick_memory();
         // Every tick would be too often for thousands of clients of which nearly all are idle.
         self.ticks = self.ticks.wrapping_add(1);
         if self.ticks.is_multiple_of(TICKS_PER_CLIENT_ROUND) {
@@ -67,6 +68,18 @@ impl ProxyThread {
         let late: Vec<Key> = paused.filter(is_late).collect();
         for key in late {
             self.exchange.stop_waiting(key);
+        }
+    }
+
+    /// When all clients together have more waiting than they may, those of a thread that keeps more than its share are closed, largest first.
+    fn tick_memory(&mut self) {
+        let proxy = &self.exchange.proxy;
+        let before = std::mem::replace(&mut self.published_bytes, self.kept_bytes);
+        let all_bytes = proxy.counters.keep_bytes(before, self.kept_bytes);
+        let most_bytes = proxy.config.maxmemory_clients.as_usize();
+        if all_bytes > most_bytes {
+            let threads = proxy.threads().len().max(1);
+            self.close_largest(most_bytes / threads);
         }
     }
 
