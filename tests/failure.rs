@@ -246,3 +246,35 @@ fn a_database_that_the_nodes_do_not_have_hurts_only_those_who_ask_for_it() {
     assert_eq!(client.call(&["SELECT", "1"]), Reply::ok());
     assert_eq!(client.call(&["SET", "x", "1"]), Reply::ok());
 }
+
+#[test]
+fn what_reached_a_proxy_that_stood_still_is_not_done_for_who_has_gone_elsewhere() {
+    let node = start_node(&[]);
+    let stopped = start_proxy(&[node.address], &["--threads", "1"]);
+    let other = start_proxy(&[node.address], &[]);
+    let connect = |_| {
+        let mut client = stopped.connect();
+        assert_eq!(client.call_words("PING"), Reply::Simple(b"PONG".to_vec()));
+        client
+    };
+    let mut hasty: Vec<Client> = (0..20).map(connect).collect();
+    let mut patient = connect(20);
+    stopped.freeze();
+    for client in &mut hasty {
+        client.send(&encode(&["SET", "key", "old"])).unwrap();
+    }
+    patient.send(&encode(&["SET", "own", "kept"])).unwrap();
+    // They give up, and ask another proxy.
+    drop(hasty);
+    pause(Duration::from_millis(1_500));
+    let mut client = other.connect();
+    assert_eq!(client.call_words("SET key new"), Reply::ok());
+    stopped.thaw();
+    assert_eq!(patient.receive().unwrap(), Reply::ok());
+    for _ in 0..20 {
+        assert_eq!(client.call_words("GET key"), Reply::bulk("new"));
+        pause(Duration::from_millis(10));
+    }
+    assert_eq!(client.call_words("GET own"), Reply::bulk("kept"));
+    assert_eq!(patient.call_words("GET key"), Reply::bulk("new"));
+}

@@ -50,6 +50,8 @@ pub(super) struct Connection {
     is_over: bool,
     /// Bytes kept for it, requests and replies, as they were counted last.
     kept_bytes: usize,
+    /// Stalls of the thread after which it was looked whether the client is still there.
+    stalls: u32,
 }
 
 /// How far its replies have gone out.
@@ -88,6 +90,7 @@ impl Connection {
             sending: Sending::Free,
             is_over: false,
             kept_bytes: 0,
+            stalls: 0,
         }
     }
 
@@ -154,13 +157,26 @@ impl ProxyThread {
         if waker.is_none_or(|waker| !waker.will_wake(cx.waker())) {
             connection.waker = Some(cx.waker().clone());
         }
-        let end = self.client_turn(&mut connection, cx);
+        self.look_for_stall();
+        let end = if self.has_left_meanwhile(&mut connection) {
+            Poll::Ready(TurnEnd::End(()))
+        } else {
+            self.client_turn(&mut connection, cx)
+        };
         match end {
             Poll::Ready(TurnEnd::End(())) => self.part_with(connection),
             _ => self.put_back(connection),
         }
         self.wake_flusher();
         end
+    }
+
+    /// Whether the client went while the thread stood still: it, or a load balancer for it, may have asked somebody else for the same by now, and more. What it
+    /// asked here was not begun, and is not any more.
+    #[inline]
+    fn has_left_meanwhile(&self, connection: &mut Connection) -> bool {
+        let stalls_before = std::mem::replace(&mut connection.stalls, self.stalls);
+        stalls_before != self.stalls && connection.stream.has_hung_up()
     }
 
     fn client_turn(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> Poll<TurnEnd> {

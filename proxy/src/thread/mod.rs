@@ -68,6 +68,8 @@ struct ProxyThread {
     /// Of these, what other threads know of.
     published_bytes: usize,
     ticks: u32,
+    /// How often the thread has stood still.
+    stalls: u32,
     /// Requests that other threads know of.
     published_requests: u64,
 }
@@ -89,6 +91,7 @@ impl ProxyThread {
                 kept_bytes: 0,
                 published_bytes: 0,
                 ticks: 0,
+                stalls: 0,
                 published_requests: 0,
             })
         })

@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -19,13 +20,25 @@ pub(crate) enum ClientStream {
 }
 
 impl ClientStream {
-    /// Whether the connection was reset: the client is gone, and did not just say all that it has to say.
-    pub(crate) fn is_broken(&self) -> bool {
-        let socket = match self {
+    fn socket(&self) -> &TcpStream {
+        match self {
             Self::Plain(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
-        };
-        !matches!(socket.take_error(), Ok(None))
+        }
+    }
+
+    /// Whether the client has closed its side, or the connection is broken, whatever lies unread before that.
+    pub(crate) fn has_hung_up(&self) -> bool {
+        let ends = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+        let mut poll_fd = [PollFd::new(self.socket(), ends)];
+        // When nobody can tell, it is read to find out.
+        poll(&mut poll_fd, Some(&Timespec::default())).is_ok()
+            && poll_fd[0].revents().intersects(ends)
+    }
+
+    /// Whether the connection was reset: the client is gone, and did not just say all that it has to say.
+    pub(crate) fn is_broken(&self) -> bool {
+        !matches!(self.socket().take_error(), Ok(None))
     }
 }
 

@@ -16,6 +16,9 @@ use crate::slab::Key;
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(50);
 
+/// A thread that has not had a tick for so long has stood still, milliseconds: most load balancers and clients wait longer.
+const STALL_MS: u64 = 1_000;
+
 /// Clients are looked at every so many ticks.
 const TICKS_PER_CLIENT_ROUND: u32 = 20;
 
@@ -29,7 +32,21 @@ pub(super) async fn run_ticks(thread: Rc<RefCell<ProxyThread>>) {
 }
 
 impl ProxyThread {
+    /// Notices when the thread has stood still, before anything that has come meanwhile is carried out.
+    #[inline]
+    pub(super) fn look_for_stall(&mut self) {
+        let now_ms = self.exchange.now_ms();
+        if now_ms.saturating_sub(self.exchange.tick_ms) >= STALL_MS {
+            self.exchange.tick_ms = now_ms;
+            self.stalls = self.stalls.wrapping_add(1);
+            tracing::warn!(
+                "a thread stood still for a second or more: the process was stopped, or its machine does not keep up"
+            );
+        }
+    }
+
     fn tick(&mut self) {
+        self.look_for_stall();
         self.exchange.tick_ms = self.exchange.now_ms();
         self.exchange.follow_topology();
         self.exchange.tick_pipes();
