@@ -95,15 +95,6 @@ const ALLOWED: &[Allowed] = &[
         },
     },
     Allowed {
-        command: "DUMP",
-        may_fail: true,
-        reason: "streams are not written as bytes yet, and it says so",
-        is_meant: |_, ours, _| {
-            let text = ours.error_text();
-            text.is_some_and(|text| text == "ERR DUMP of a stream is not there yet")
-        },
-    },
-    Allowed {
         command: "OBJECT REFCOUNT",
         may_fail: false,
         reason: "Redis shares the objects of some small integers, depending on how they came to be; here nothing is shared",

@@ -38,10 +38,16 @@ pub enum Encoding {
     ListNodes,
     /// A listpack: small sets of Redis 7.2.
     SetListpack,
+    /// A count, then nodes, each of an identifier and a listpack; what there was of entries; groups: streams of Redis before 7.0.
+    StreamListpacks,
+    /// The same with the entries that there ever were, and those that groups have read: streams of Redis 7.0.
+    StreamListpacks2,
+    /// The same with the moments at which consumers last got anything: streams of Redis 7.2.
+    StreamListpacks3,
 }
 
 impl Encoding {
-    /// The encoding of this number; `None` for what is no value, and for values that are not known here: streams (15, 19, 21) and those of modules (6, 7).
+    /// The encoding of this number; `None` for what is no value, and for those of modules (6, 7).
     #[must_use]
     pub fn of(number: u8) -> Option<Self> {
         Some(match number {
@@ -60,7 +66,10 @@ impl Encoding {
             16 => Self::HashListpack,
             17 => Self::SortedSetListpack,
             18 => Self::ListNodes,
+            15 => Self::StreamListpacks,
+            19 => Self::StreamListpacks2,
             20 => Self::SetListpack,
+            21 => Self::StreamListpacks3,
             _ => return None,
         })
     }
@@ -85,6 +94,9 @@ impl Encoding {
             Self::SortedSetListpack => 17,
             Self::ListNodes => 18,
             Self::SetListpack => 20,
+            Self::StreamListpacks => 15,
+            Self::StreamListpacks2 => 19,
+            Self::StreamListpacks3 => 21,
         }
     }
 
@@ -100,6 +112,7 @@ impl Encoding {
             | Self::SortedSetText
             | Self::SortedSetZiplist
             | Self::SortedSetListpack => Kind::SortedSet,
+            Self::StreamListpacks | Self::StreamListpacks2 | Self::StreamListpacks3 => Kind::Stream,
         }
     }
 
@@ -122,7 +135,7 @@ mod tests {
     #[test]
     fn numbers_and_encodings_are_two_names_for_the_same() {
         let known = (0..=u8::MAX).filter_map(Encoding::of);
-        assert_eq!(known.clone().count(), 16);
+        assert_eq!(known.clone().count(), 19);
         for encoding in known {
             assert_eq!(Encoding::of(encoding.number()), Some(encoding));
         }

@@ -59,9 +59,9 @@ pub use value::{
     Texts, below, encoding_name,
 };
 pub use value::{
-    Claim, ClaimRule, ConsumerRef, EntryRef, EntryTexts, GroupEdit, GroupRef, NodeLimits,
-    PendingEntry, Reading, StreamEdit, StreamId, StreamIdText, StreamRef, Sweep, SweepEnd, Totals,
-    Trim, TrimTo,
+    Claim, ClaimRule, ConsumerRef, EntryRef, EntryTexts, GroupEdit, GroupPosition, GroupRef,
+    NodeEntry, NodeLimits, PendingEntry, Reading, StreamEdit, StreamId, StreamIdText, StreamMaker,
+    StreamNode, StreamRef, Sweep, SweepEnd, Totals, Trim, TrimTo,
 };
 pub use value::{StringEdit, StringEncoding, StringRef};
 

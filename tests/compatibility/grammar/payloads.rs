@@ -12,7 +12,7 @@ fn key(draw: &mut Draw) -> Vec<u8> {
     if draw.dice.percent(30) {
         return draw.key();
     }
-    let kind = *draw.dice.pick(&["hash", "list", "set", "zset"]);
+    let kind = *draw.dice.pick(&["hash", "list", "set", "zset", "stream"]);
     draw.key_of(kind)
 }
 

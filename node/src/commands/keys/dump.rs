@@ -108,11 +108,7 @@ impl Dumping {
         let Some(value) = call.store.get(db, key) else {
             return Ok(None);
         };
-        let Some(saver) = Saver::begin(value, bytes) else {
-            return Err(ErrorReply::Text(
-                "ERR DUMP of a stream is not there yet".into(),
-            ));
-        };
+        let saver = Saver::begin(value, bytes)?;
         Ok(Some(Self {
             stage: Stage::Saving(Box::new(saver)),
             out: vec![0; ROOM],

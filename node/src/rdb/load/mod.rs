@@ -1,10 +1,14 @@
 //! [`Loader`]: a value on its way from bytes into the keyspace, made aside a piece at a time.
 //! Pure. Invariants: nothing is put before all of it has been looked at; whatever the bytes say, no more is allocated than they hold or unpack to.
 
+mod node;
 mod steps;
+mod stream;
 mod weight;
 
 pub use weight::is_long;
+
+pub(super) use node::{HAS_NODE_NAMES, IS_REMOVED, OTHERS};
 
 use super::encoding::Encoding;
 use super::fault::Fault;
@@ -15,6 +19,7 @@ use crate::store::{
     CollectionMaker, DbIndex, ExpiryChange, Key, Kind, Limits, Store, StoreFull, StringEdit,
     Wording,
 };
+use stream::StreamLoader;
 
 /// A value that is being read.
 #[derive(Debug)]
@@ -40,6 +45,7 @@ pub struct Loader {
 enum Made {
     Text(Vec<u8>),
     Collection(CollectionMaker),
+    Stream(Box<StreamLoader>),
 }
 
 /// What comes next.
@@ -78,15 +84,17 @@ impl Loader {
         let mut source = Source::new(bytes, 0);
         let encoding = Encoding::of(source.byte()?).ok_or(Fault::Broken)?;
         let kind = encoding.kind();
-        let made = if kind == Kind::String {
-            Made::Text(Vec::new())
-        } else {
-            let mut limits = limits(kind);
-            if encoding.stays_packed() {
-                limits.element_bytes = usize::MAX;
+        let made = match kind {
+            Kind::String => Made::Text(Vec::new()),
+            Kind::Stream => Made::Stream(Box::new(StreamLoader::new(encoding, db))),
+            _ => {
+                let mut limits = limits(kind);
+                if encoding.stays_packed() {
+                    limits.element_bytes = usize::MAX;
+                }
+                let maker = CollectionMaker::new(kind, db, key, limits).ok_or(Fault::Broken)?;
+                Made::Collection(maker)
             }
-            let maker = CollectionMaker::new(kind, db, key, limits).ok_or(Fault::Broken)?;
-            Made::Collection(maker)
         };
         Ok(Self {
             encoding,
@@ -124,13 +132,16 @@ impl Loader {
                 StringEdit::put_loaded(store.slot(db, key), text, expiry, wording)
             }
             Made::Collection(maker) => maker.put(store, key, expiry, wording),
+            Made::Stream(stream) => stream.into_maker().put(store, key, expiry, wording),
         }
     }
 
     /// Frees what was made, a part at a time.
     pub fn give_up(self, store: &mut Store) {
-        if let Made::Collection(maker) = self.made {
-            maker.give_up(store);
+        match self.made {
+            Made::Text(_) => {}
+            Made::Collection(maker) => maker.give_up(store),
+            Made::Stream(stream) => stream.into_maker().give_up(store),
         }
     }
 }

@@ -37,7 +37,10 @@ impl Encoding {
             | Self::Set
             | Self::SortedSetText
             | Self::Hash
-            | Self::SortedSet => None,
+            | Self::SortedSet
+            | Self::StreamListpacks
+            | Self::StreamListpacks2
+            | Self::StreamListpacks3 => None,
         }
     }
 
@@ -62,6 +65,9 @@ impl Loader {
 
     /// A small part of the work; how many bytes it treated.
     fn step(&mut self, bytes: &[u8], store: &mut Store) -> Result<usize, Fault> {
+        if let Made::Stream(_) = self.made {
+            return self.step_of_stream(bytes, store);
+        }
         let mut source = Source::new(bytes, self.at);
         let begin = source.at();
         let mut unpacked = 0;
@@ -71,11 +77,7 @@ impl Loader {
                 let room = self.room;
                 let goes_on = self.first.is_unpacking() || self.second.is_unpacking();
                 self.read_text(bytes, &mut source, store)?;
-                if goes_on || room - self.room > TREATED_AT_ONCE as u64 {
-                    unpacked = TREATED_AT_ONCE;
-                } else {
-                    unpacked = usize::try_from(room - self.room).unwrap_or(TREATED_AT_ONCE);
-                }
+                unpacked = unpacked_since(room, self.room, goes_on);
             }
             Stage::Copying(at) => {
                 let Made::Text(text) = &mut self.made else {
@@ -98,6 +100,22 @@ impl Loader {
         let read = source.at() - begin;
         self.at = source.at();
         Ok(read + unpacked)
+    }
+
+    /// The same of a stream.
+    fn step_of_stream(&mut self, bytes: &[u8], store: &mut Store) -> Result<usize, Fault> {
+        let Made::Stream(stream) = &mut self.made else {
+            return Err(Fault::Broken);
+        };
+        let mut source = Source::new(bytes, self.at);
+        let (room, goes_on) = (self.room, stream.is_unpacking());
+        let treated = stream.step(bytes, &mut source, &mut self.room, store)?;
+        let read = source.at() - self.at;
+        self.at = source.at();
+        if stream.is_over() {
+            self.stage = Stage::Over;
+        }
+        Ok(treated + read + unpacked_since(room, self.room, goes_on))
     }
 
     fn begin_elements(&mut self, source: &mut Source<'_>) -> Result<(), Fault> {
@@ -246,6 +264,14 @@ impl Loader {
         let len = element.len();
         add(&mut self.made, store, element)?;
         Ok(len)
+    }
+}
+
+/// Bytes that a step unpacked at most: of a string that it went on with, or of one that took from the room there was.
+fn unpacked_since(before: u64, room: u64, goes_on: bool) -> usize {
+    match usize::try_from(before - room) {
+        Ok(unpacked) if !goes_on => unpacked.min(TREATED_AT_ONCE),
+        _ => TREATED_AT_ONCE,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::rdb::fault::Fault;
 use crate::rdb::length::read_count;
 use crate::rdb::source::Source;
 use crate::rdb::text::skip;
+use crate::store::Kind;
 
 /// A string of so many bytes is read in a quarter of a millisecond.
 const SHORT_STRING_BYTES: u64 = 256 * 1024;
@@ -33,6 +34,7 @@ pub fn is_long(payload: &[u8]) -> bool {
 fn unpacked_bytes(encoding: Encoding, payload: &[u8], most: u64) -> Result<u64, Fault> {
     let mut source = Source::new(payload, 1);
     let mut left = match encoding.form() {
+        _ if encoding.kind() == Kind::Stream => return unpacked_nodes(&mut source, most),
         None if encoding != Encoding::String => return Ok(0),
         _ if encoding.has_nodes() => read_count(&mut source)?,
         _ => 1,
@@ -44,6 +46,18 @@ fn unpacked_bytes(encoding: Encoding, payload: &[u8], most: u64) -> Result<u64, 
             read_count(&mut source)?;
         }
         bytes = bytes.saturating_add(skip(&mut source)?);
+    }
+    Ok(bytes)
+}
+
+/// The same of the nodes of a stream: what stands behind them is not packed.
+fn unpacked_nodes(source: &mut Source<'_>, most: u64) -> Result<u64, Fault> {
+    let mut left = read_count(source)?;
+    let mut bytes = 0_u64;
+    while left > 0 && bytes <= most {
+        left -= 1;
+        let (first, entries) = (skip(source)?, skip(source)?);
+        bytes = bytes.saturating_add(first).saturating_add(entries);
     }
     Ok(bytes)
 }

@@ -150,6 +150,16 @@ fn back_length(bytes: &[u8]) -> Option<usize> {
     None
 }
 
+/// Bytes of a text of so many as an element.
+pub(in crate::rdb) fn len_of_text(len: usize) -> usize {
+    let head = match len {
+        0..64 => 1,
+        64..4096 => 2,
+        _ => 5,
+    };
+    head + len + BackLength::new(head + len).len
+}
+
 /// A listpack that is being written.
 #[derive(Debug)]
 pub(in crate::rdb) struct ListpackWriter {
@@ -187,13 +197,24 @@ impl ListpackWriter {
     /// # Errors
     /// [`Fault::TooLong`]: no listpack may be as long as this one would be.
     pub(in crate::rdb) fn push(&mut self, element: &[u8]) -> Result<(), Fault> {
+        match parse_integer(element) {
+            Some(number) => self.push_as_it_is(StringRef::Integer(number)),
+            None => self.push_as_it_is(StringRef::Bytes(element)),
+        }
+    }
+
+    /// Adds an element, a number or a text that says none.
+    ///
+    /// # Errors
+    /// [`Fault::TooLong`]: no listpack may be as long as this one would be.
+    pub(in crate::rdb) fn push_as_it_is(&mut self, element: StringRef<'_>) -> Result<(), Fault> {
         let start = self.bytes.len();
-        if element.len() > MOST_BYTES - start {
+        if element.len() > MOST_BYTES.saturating_sub(start) {
             return Err(Fault::TooLong);
         }
-        match parse_integer(element) {
-            Some(number) => self.push_integer(number),
-            None => self.push_text(element),
+        match element {
+            StringRef::Integer(number) => self.push_integer(number),
+            StringRef::Bytes(text) => self.push_text(text),
         }
         let back = BackLength::new(self.bytes.len() - start);
         self.bytes.extend_from_slice(back.as_bytes());

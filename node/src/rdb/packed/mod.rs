@@ -7,7 +7,7 @@ mod ziplist;
 mod zipmap;
 
 pub(super) use intset::write as write_intset;
-pub(super) use listpack::ListpackWriter;
+pub(super) use listpack::{ListpackWriter, len_of_text};
 
 use super::fault::Fault;
 use crate::store::StringRef;

@@ -2,7 +2,9 @@
 //! Pure. Never: seals what it writes, or says where that goes. Invariant: the value stays as it is from the first step to the last.
 
 mod batch;
+mod node;
 mod steps;
+mod stream;
 
 use super::encoding::Encoding;
 use super::length::{MOST_BYTES, Written};
@@ -10,9 +12,11 @@ use super::lzf::Packer;
 use super::packed::ListpackWriter;
 use super::text::TextWriter;
 use crate::store::{
-    HashRef, Kind, Position, SetRef, SortedSetRef, StringRef, Value, WrongType, encoding_name,
+    HashRef, Kind, Position, SetRef, SortedSetRef, StreamRef, StringRef, Value, WrongType,
+    encoding_name,
 };
 use batch::Batch;
+use stream::StreamSaver;
 
 /// Members of the largest set that is written as an intset; Redis makes one of a larger one itself, where its limits say so.
 const MOST_INTSET_MEMBERS: u64 = 1024;
@@ -24,11 +28,12 @@ pub const MOST_HEAD_BYTES: usize = 1 + MOST_BYTES;
 #[derive(Debug)]
 pub struct Saver {
     encoding: Encoding,
-    /// Elements, or nodes of a list that have been written.
+    /// Elements, nodes of a stream, or nodes of a list that have been written.
     count: u64,
     stage: Stage,
     walk: Walk,
     batch: Batch,
+    stream: StreamSaver,
     /// Of the element of the batch that is next, or of what elements are packed in, what is written already.
     text: Option<TextWriter>,
     listpack: ListpackWriter,
@@ -48,6 +53,8 @@ enum Stage {
     Packing,
     /// The bytes in which all of them, or those of a node, are.
     Pack,
+    /// A stream.
+    Stream,
     /// Nothing.
     Over,
 }
@@ -63,26 +70,29 @@ enum Walk {
 }
 
 impl Saver {
-    /// For this value; `longest_bytes` bounds, by and large, what its strings may take. `None` for a kind that is not known here (streams).
-    #[must_use]
-    pub fn begin(value: Value<'_>, longest_bytes: usize) -> Option<Self> {
-        // No reader refuses a value of its own kind.
-        let (encoding, count) = encoding_of(value).ok()??;
+    /// For this value; `longest_bytes` bounds, by and large, what its strings may take.
+    ///
+    /// # Errors
+    /// [`WrongType`]; but no reader refuses a value of its own kind.
+    pub fn begin(value: Value<'_>, longest_bytes: usize) -> Result<Self, WrongType> {
+        let (encoding, count) = encoding_of(value)?;
         let stage = match encoding {
             Encoding::String => Stage::String,
             Encoding::Set | Encoding::Hash | Encoding::SortedSet => Stage::Elements,
+            Encoding::StreamListpacks2 => Stage::Stream,
             _ => Stage::Packing,
         };
         let walk = match value.kind() {
             Kind::Set | Kind::Hash => Walk::Position(Position::default()),
             _ => Walk::Place(0),
         };
-        Some(Self {
+        Ok(Self {
             encoding,
             count,
             stage,
             walk,
             batch: Batch::default(),
+            stream: StreamSaver::default(),
             text: None,
             listpack: ListpackWriter::new(),
             integers: Vec::new(),
@@ -95,7 +105,11 @@ impl Saver {
         out.push(self.encoding.number());
         let is_counted = matches!(
             self.encoding,
-            Encoding::Set | Encoding::Hash | Encoding::SortedSet | Encoding::ListNodes
+            Encoding::Set
+                | Encoding::Hash
+                | Encoding::SortedSet
+                | Encoding::ListNodes
+                | Encoding::StreamListpacks2
         );
         if is_counted {
             out.extend_from_slice(Written::new(self.count).as_bytes());
@@ -103,10 +117,10 @@ impl Saver {
     }
 }
 
-/// How a value is written, by the name that OBJECT ENCODING gives it, and how many elements stand there as they are.
-fn encoding_of(value: Value<'_>) -> Result<Option<(Encoding, u64)>, WrongType> {
+/// How a value is written, by the name that OBJECT ENCODING gives it, and how many elements, or nodes of a stream, are counted before them.
+fn encoding_of(value: Value<'_>) -> Result<(Encoding, u64), WrongType> {
     let name = encoding_name(value);
-    Ok(Some(match value.kind() {
+    Ok(match value.kind() {
         Kind::String => (Encoding::String, 1),
         Kind::List => (Encoding::ListNodes, 0),
         Kind::Set => {
@@ -123,8 +137,11 @@ fn encoding_of(value: Value<'_>) -> Result<Option<(Encoding, u64)>, WrongType> {
         Kind::Hash => (Encoding::Hash, HashRef::of(value)?.fields()),
         Kind::SortedSet if name == "listpack" => (Encoding::SortedSetListpack, 0),
         Kind::SortedSet => (Encoding::SortedSet, SortedSetRef::of(value)?.len()),
-        Kind::Stream => return Ok(None),
-    }))
+        Kind::Stream => {
+            let nodes = StreamRef::of(value)?.nodes();
+            (Encoding::StreamListpacks2, nodes)
+        }
+    })
 }
 
 /// The bytes that a string's writer is shown: none of an integer, which it knows.

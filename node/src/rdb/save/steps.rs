@@ -1,6 +1,7 @@
 //! How a value is written, step by step.
 //! Pure.
 
+use super::stream::Pen;
 use super::{Saver, Stage, Walk, bytes_of};
 use crate::rdb::encoding::Encoding;
 use crate::rdb::fault::Fault;
@@ -8,7 +9,7 @@ use crate::rdb::length::Written;
 use crate::rdb::lzf::Packer;
 use crate::rdb::packed::write_intset;
 use crate::rdb::text::TextWriter;
-use crate::store::{StringRef, Value};
+use crate::store::{StreamRef, StringRef, Value};
 use shared::resp::{parse_integer, write_double};
 
 /// Bytes that are written between two looks at the time, each element counted as [`ELEMENT_BYTES`] at least: some 100 µs.
@@ -52,6 +53,7 @@ impl Saver {
                 }
                 Ok(TREATED_AT_ONCE)
             }
+            Stage::Stream => self.write_stream(value, out),
             Stage::Over => Ok(0),
         }
     }
@@ -83,6 +85,21 @@ impl Saver {
         let len = text.len();
         self.batch.advance();
         Ok(len)
+    }
+
+    fn write_stream(&mut self, value: Value<'_>, out: &mut Vec<u8>) -> Result<usize, Fault> {
+        let stream = StreamRef::of(value).map_err(|_| Fault::Broken)?;
+        let pen = Pen {
+            text: &mut self.text,
+            listpack: &mut self.listpack,
+            packer: &mut self.packer,
+            out,
+        };
+        let treated = self.stream.step(stream, pen)?;
+        if self.stream.is_over() {
+            self.stage = Stage::Over;
+        }
+        Ok(treated)
     }
 
     /// Takes the next element into the listpack, or finds it full.
@@ -159,7 +176,7 @@ impl Saver {
 }
 
 /// Goes on with a string, of which `writer` knows how much is written already; whether all of it is.
-fn write_text(
+pub(super) fn write_text(
     writer: &mut Option<TextWriter>,
     text: StringRef<'_>,
     packer: &mut Packer,

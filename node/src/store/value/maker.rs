@@ -62,7 +62,7 @@ fn bytes_of<'a>(text: StringRef<'a>, digits: &'a mut itoa::Buffer) -> &'a [u8] {
 }
 
 impl CollectionMaker {
-    /// One of this kind without elements, for this key of `db`; `None` for a kind that is no collection, or that is not known here (streams).
+    /// One of this kind without elements, for this key of `db`; `None` for a kind that is no collection, or is made in parts of its own ([`StreamMaker`](super::StreamMaker)).
     #[must_use]
     pub fn new(kind: Kind, db: DbIndex, key: &[u8], mut limits: Limits) -> Option<Self> {
         limits.blob_bytes = most_value_bytes(key.len()).min(Limits::MOST_BLOB_BYTES);

@@ -60,9 +60,9 @@ pub use sorted_set::{
     SortedSetMaker, SortedSetRef, SortedSetView, Tally,
 };
 pub use stream::{
-    Claim, ClaimRule, ConsumerRef, EntryRef, EntryTexts, GroupEdit, GroupRef, NodeLimits,
-    PendingEntry, Reading, StreamEdit, StreamId, StreamIdText, StreamRef, Sweep, SweepEnd, Totals,
-    Trim, TrimTo,
+    Claim, ClaimRule, ConsumerRef, EntryRef, EntryTexts, GroupEdit, GroupPosition, GroupRef,
+    NodeEntry, NodeLimits, PendingEntry, Reading, StreamEdit, StreamId, StreamIdText, StreamMaker,
+    StreamNode, StreamRef, Sweep, SweepEnd, Totals, Trim, TrimTo,
 };
 pub use string::{StringEdit, StringEncoding, StringRef};
 pub use texts::Texts;

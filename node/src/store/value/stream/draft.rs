@@ -11,8 +11,8 @@ use shared::resp::Args;
 /// Longer texts of an entry lie elsewhere, so that a leaf has room for several.
 const MOST_BYTES_HERE: usize = 512;
 
-/// What a client gave.
-#[derive(Debug)]
+/// What a client gave, or a payload.
+#[derive(Debug, Default)]
 pub(super) struct Draft {
     pub(super) count: u64,
     pub(super) names: Vec<u8>,
@@ -30,19 +30,39 @@ impl Draft {
             count: record.len() as u64 / 2,
             names: leaves.borrow_scratch(),
             values: leaves.borrow_scratch(),
-            text_bytes: 0,
-            packed_names: 0,
-            packed_values: 0,
+            ..Self::default()
         };
         let mut texts = record.iter_from(0);
         while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
-            body::push(&mut draft.names, name);
-            body::push(&mut draft.values, value);
-            draft.text_bytes += (name.len() + value.len()) as u64;
-            draft.packed_names += listpack::text(name);
-            draft.packed_values += listpack::text(value);
+            draft.push_name(name);
+            draft.push_value(value);
         }
         draft
+    }
+
+    /// One name more; how many there are is for the caller to say.
+    pub(super) fn push_name(&mut self, name: &[u8]) {
+        body::push(&mut self.names, name);
+        self.text_bytes += name.len() as u64;
+        self.packed_names += listpack::text(name);
+    }
+
+    /// One value more.
+    pub(super) fn push_value(&mut self, value: &[u8]) {
+        body::push(&mut self.values, value);
+        self.text_bytes += value.len() as u64;
+        self.packed_values += listpack::text(value);
+    }
+
+    /// Forgets all but its buffers.
+    pub(super) fn clear(&mut self) {
+        self.names.clear();
+        self.values.clear();
+        *self = Self {
+            names: std::mem::take(&mut self.names),
+            values: std::mem::take(&mut self.values),
+            ..Self::default()
+        };
     }
 
     /// Gives its buffers back.

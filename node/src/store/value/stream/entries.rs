@@ -64,7 +64,7 @@ impl Entries {
     }
 
     /// Lets entries be changed, and counts what they take.
-    fn counted<R>(
+    pub(super) fn counted<R>(
         &mut self,
         leaves: &mut Leaves,
         change: impl FnOnce(&mut Self, &mut Leaves) -> R,
@@ -152,18 +152,23 @@ impl Entries {
             }
         }
         let right = Self::new_leaf(leaves, id, draft, entry)?;
-        match (last, &mut self.tree) {
+        self.link(leaves, right, 1, id);
+        Ok(())
+    }
+
+    /// A leaf of so many entries stands behind all others; `id` is its first one, or will be. Room is reserved.
+    pub(super) fn link(&mut self, leaves: &mut Leaves, right: LeafId, entries: u32, id: StreamId) {
+        match (self.last_path(leaves), &mut self.tree) {
             (Some(path), Some(tree)) => {
                 let left = LeafRef::of(leaves, path.leaf());
-                let sizes = (count32(left.count()), 1);
+                let sizes = (count32(left.count()), entries);
                 let before = left.last().unwrap_or(StreamId::MIN);
-                tree.add(leaves, &path, 1);
+                tree.add(leaves, &path, entries.cast_signed());
                 tree.split_leaf(leaves, &path, right, sizes, separator(before, id));
             }
             _ => self.tree = Some(Tree::by_key(right)),
         }
         self.leaves += 1;
-        Ok(())
     }
 
     /// A leaf of one entry. Room is reserved.

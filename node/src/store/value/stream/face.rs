@@ -1,7 +1,7 @@
 //! [`StreamRef`]: the stream at a key, to be read.
 //! Pure.
 
-use super::{EntryRef, GroupRef, Stream, StreamId};
+use super::{EntryRef, GroupRef, Stream, StreamId, StreamNode};
 use crate::store::value::leaves::Leaves;
 use crate::store::{Kind, Value, WrongType};
 use std::any::Any;
@@ -120,6 +120,19 @@ impl<'a> StreamRef<'a> {
     pub fn groups(self) -> impl Iterator<Item = GroupRef<'a>> {
         let groups = self.stream.groups.iter();
         groups.map(move |group| GroupRef::of(group, self.stream.history(), self.leaves))
+    }
+
+    /// The group at this place in the order of their names.
+    #[must_use]
+    pub fn group_at(self, nth: usize) -> Option<GroupRef<'a>> {
+        let group = self.stream.groups.get(nth)?;
+        Some(GroupRef::of(group, self.stream.history(), self.leaves))
+    }
+
+    /// The first node, or the one behind that in which this entry is.
+    #[must_use]
+    pub fn node_behind(self, entry: Option<StreamId>) -> Option<StreamNode<'a>> {
+        StreamNode::behind(&self.stream.entries, self.leaves, entry)
     }
 
     /// The group of this name.

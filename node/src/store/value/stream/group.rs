@@ -23,6 +23,12 @@ pub(super) struct Delivery {
     pub(super) count: u64,
 }
 
+/// Nobody's number: of an entry whose consumer is not known yet.
+pub(super) const NOBODY: ConsumerNumber = ConsumerNumber(u32::MAX);
+
+/// The greatest moment that a delivery keeps, Unix milliseconds.
+pub(super) const MOST_MS: u64 = (1 << 48) - 1;
+
 /// Names a consumer within its group for as long as it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ConsumerNumber(pub(super) u32);
@@ -117,6 +123,11 @@ impl Group {
             .filter_map(|number| self.consumer(*number))
     }
 
+    /// The one at this place in the order of their names.
+    pub(super) fn nth_consumer(&self, nth: usize) -> Option<&Consumer> {
+        self.consumer(*self.by_name.get(nth)?)
+    }
+
     /// A consumer that is there.
     pub(super) fn consumer(&self, number: ConsumerNumber) -> Option<&Consumer> {
         self.consumers.get(number.0 as usize)?.as_deref()
@@ -193,6 +204,19 @@ impl Group {
     /// Who has an entry, if it is pending.
     pub(super) fn delivery(&self, leaves: &Leaves, id: StreamId) -> Option<Delivery> {
         self.pending.get(leaves, id).map(Delivery::read)
+    }
+
+    /// An entry is pending whose consumer is not known yet.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing has changed then.
+    pub(super) fn note_pending(
+        &mut self,
+        leaves: &mut Leaves,
+        id: StreamId,
+        delivery: Delivery,
+    ) -> Result<(), StoreFull> {
+        self.pending.put(leaves, id, delivery.to_bytes())
     }
 
     /// An entry was given to a consumer, whoever had it before.

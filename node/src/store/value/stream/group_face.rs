@@ -89,6 +89,13 @@ impl<'a> GroupRef<'a> {
         consumers.map(|consumer| ConsumerRef { consumer })
     }
 
+    /// The consumer at this place in the order of their names.
+    #[must_use]
+    pub fn consumer_at(self, nth: usize) -> Option<ConsumerRef<'a>> {
+        let consumer = self.group.nth_consumer(nth)?;
+        Some(ConsumerRef { consumer })
+    }
+
     /// The consumer of this name.
     #[must_use]
     pub fn consumer(self, name: &[u8]) -> Option<ConsumerRef<'a>> {

@@ -13,7 +13,7 @@ pub struct StreamId {
 }
 
 /// Bytes of an identifier where it is kept.
-pub(super) const ID_BYTES: usize = 16;
+pub(super) const ID_BYTES: usize = StreamId::BYTES;
 
 /// `18446744073709551615-18446744073709551615`.
 const LONGEST_TEXT: usize = 41;
@@ -34,6 +34,9 @@ impl StreamIdText {
 }
 
 impl StreamId {
+    /// Bytes that it is as bytes.
+    pub const BYTES: usize = 16;
+
     /// Below all entries.
     pub const MIN: Self = Self { ms: 0, seq: 0 };
 
@@ -75,16 +78,22 @@ impl StreamId {
         StreamIdText { bytes, len }
     }
 
-    /// In the order of their bytes they are in their own.
-    pub(super) fn to_bytes(self) -> [u8; ID_BYTES] {
+    /// As bytes, in whose order they are in their own.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; ID_BYTES] {
         (u128::from(self.ms) << 64 | u128::from(self.seq)).to_be_bytes()
     }
 
     /// Of the sixteen bytes at the front.
     pub(super) fn read(bytes: &[u8]) -> Self {
-        let number = bytes
-            .first_chunk::<ID_BYTES>()
-            .map_or(0, |chunk| u128::from_be_bytes(*chunk));
+        let chunk = bytes.first_chunk::<ID_BYTES>();
+        chunk.map_or(Self::MIN, |chunk| Self::of_bytes(*chunk))
+    }
+
+    /// What [`Self::to_bytes`] gave.
+    #[must_use]
+    pub fn of_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let number = u128::from_be_bytes(bytes);
         let [ms, seq] = [number >> 64, number & u128::from(u64::MAX)];
         let half = |half: u128| u64::try_from(half).unwrap_or(u64::MAX);
         Self {

@@ -72,6 +72,28 @@ pub(super) fn append(block: &mut impl Block, id: StreamId, entry: &[u8], packed:
         set_flag(bytes, HAS_REFERENCES);
     }
     bytes[LAST..NAMES].copy_from_slice(&id.to_bytes());
+    add_packed(bytes, packed);
+}
+
+/// Entries that were removed before a leaf was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Removed {
+    pub(super) count: usize,
+    /// The last of them.
+    pub(super) last: StreamId,
+    /// Bytes that Redis would have of them.
+    pub(super) packed_bytes: u64,
+}
+
+/// Notes entries that are not here any more, but count.
+pub(super) fn note_removed(bytes: &mut [u8], removed: Removed) {
+    let count = usize::from(u16_at(bytes, REMOVED)).saturating_add(removed.count);
+    put_u16(bytes, REMOVED, short(count));
+    bytes[LAST..NAMES].copy_from_slice(&removed.last.to_bytes());
+    add_packed(bytes, removed.packed_bytes);
+}
+
+fn add_packed(bytes: &mut [u8], packed: u64) {
     let packed = u64::from(u32_at(bytes, PACKED)).saturating_add(packed);
     put_u32(bytes, PACKED, u32::try_from(packed).unwrap_or(u32::MAX));
 }
@@ -106,6 +128,13 @@ pub(super) struct Lying {
     pub(super) begin: usize,
     texts: usize,
     pub(super) end: usize,
+}
+
+impl Lying {
+    /// Whether its names are not the leaf's.
+    pub(super) fn has_own_names(&self) -> bool {
+        self.flags & OWN_NAMES != 0
+    }
 }
 
 impl<'a> LeafRef<'a> {
@@ -171,6 +200,11 @@ impl<'a> LeafRef<'a> {
             0 => Some(self.last_put()),
             _ => self.entries().last().map(|entry| entry.id),
         }
+    }
+
+    /// Its names.
+    pub(super) fn texts(self) -> EntryTexts<'a> {
+        EntryTexts::of(self.texts)
     }
 
     /// Whether these are the names.

@@ -6,6 +6,7 @@
 //!         └─ groups ─┬─ pending     records in a tree: who has what, since when, how often
 //!                    └─ consumers ─ pending     records in a tree: the same identifiers
 //! ```
+//! A stream is also made aside, node by node and group by group (maker), and read so (node).
 //! Removed entries take no bytes. Where Redis' nodes end is kept all the same, for an approximate trim removes whole ones.
 
 mod body;
@@ -23,6 +24,8 @@ mod id;
 mod keep;
 mod leaf;
 mod listpack;
+mod maker;
+mod node;
 mod node_limits;
 mod records;
 mod trim;
@@ -35,6 +38,8 @@ pub use face::StreamRef;
 pub use group_edit::{GroupEdit, Reading};
 pub use group_face::{ConsumerRef, GroupRef, PendingEntry};
 pub use id::{StreamId, StreamIdText};
+pub use maker::{GroupPosition, StreamMaker};
+pub use node::{NodeEntry, StreamNode};
 pub use node_limits::NodeLimits;
 pub use trim::{Trim, TrimTo};
 
@@ -76,6 +81,11 @@ pub struct EntryRef<'a> {
 }
 
 impl<'a> EntryRef<'a> {
+    /// Values of its fields.
+    pub fn values(self) -> impl Iterator<Item = StringRef<'a>> {
+        self.values
+    }
+
     /// Names of fields with their values.
     pub fn fields(self) -> impl Iterator<Item = (StringRef<'a>, StringRef<'a>)> {
         self.names.zip(self.values)

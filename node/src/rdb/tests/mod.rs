@@ -1,3 +1,7 @@
+//! Values of all types as payloads, through RESTORE and DUMP of a node without sockets. [`streams`]: those of streams.
+
+mod streams;
+
 use super::{Encoding, crc64};
 use crate::commands::testing::TestNode;
 use crate::store::EXPIRE_SLICE;
@@ -38,6 +42,10 @@ fn content(node: &mut TestNode, key: &str) -> (String, Vec<Vec<u8>>) {
         "+set" => (&["SMEMBERS", key], 1),
         "+hash" => (&["HGETALL", key], 2),
         "+zset" => (&["ZRANGE", key, "0", "-1", "WITHSCORES"], 0),
+        "+stream" => {
+            let all = node.run_bytes(&["XINFO", "STREAM", key, "FULL", "COUNT", "0"]);
+            return (node.send(&format!("OBJECT ENCODING {key}")), vec![all]);
+        }
         _ => (&["GET", key], 0),
     };
     let reply = node.run_bytes(words);
@@ -436,7 +444,7 @@ fn what_is_no_value_is_refused() {
         b"\x03\x01\x01a\xfd".to_vec(),
         value(Is::SortedSetListpack, &[&listpack(&["f", "nan"])]),
         value(Is::SortedSetListpack, &[&listpack(&["f", "x"])]),
-        // Streams, modules, and what nobody knows.
+        // Streams that are none, modules, and what nobody knows.
         value(Is::String, &[b"x"]).into_iter().skip(1).collect(),
         b"\x0f\x01x".to_vec(),
         b"\x13\x01x".to_vec(),
@@ -521,6 +529,7 @@ fn flips() -> usize {
 /// Values of all encodings, by hand and from commands.
 fn all_values() -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = values().into_iter().map(|(value, ..)| value).collect();
+    all.extend(streams::values());
     let mut node = TestNode::new();
     let long = |nth: usize| vec![b'x'; nth * 40];
     let commands: [(&str, Vec<Vec<u8>>); 6] = [
