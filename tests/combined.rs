@@ -1,4 +1,4 @@
-//! Commands that make one set of several, over keys of several shards: answered through a proxy as by one node that has all of them.
+//! Commands that make one set of several, or one count of several sketches, over keys of several shards: answered through a proxy as by one node that has all of them.
 
 use crate::support::dice::Dice;
 use crate::support::servers::{Cluster, start_node};
@@ -252,4 +252,99 @@ fn without_one_of_its_shards_there_is_no_answer() {
             .len(),
         1
     );
+}
+
+/// What fills keys with sketches: small ones, which are sparse, and dense ones; a list and strings that are none, or are broken.
+fn sketches(dice: &mut Dice) -> Vec<Vec<Vec<u8>>> {
+    let mut contents = Vec::new();
+    for number in 0..KEYS - 2 {
+        let key = format!("h:{number}");
+        for _ in 0..1 + number * 4 {
+            let mut add = vec![b"PFADD".to_vec(), key.clone().into()];
+            let elements = (0..1 + dice.below(400)).map(|_| dice.below(20_000).to_string().into());
+            add.extend(elements.collect::<Vec<Vec<u8>>>());
+            contents.push(add);
+        }
+    }
+    let sparse = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80";
+    let too_many_registers = [&sparse[..], b"\x7f\xff\0"].concat();
+    for (key, text) in [
+        ("text", b"no sketch".to_vec()),
+        ("number", b"12345678901234567".to_vec()),
+        ("empty", Vec::new()),
+        ("corrupted", too_many_registers),
+        ("dense", [b"HYLL\0", &[0; 100][..]].concat()),
+    ] {
+        contents.push(vec![b"SET".to_vec(), key.into(), text]);
+    }
+    contents.push(["RPUSH", "list:0", "a"].map(Vec::from).to_vec());
+    contents
+}
+
+#[test]
+fn sketches_of_three_shards_are_counted_as_those_of_one_node() {
+    let seed = Dice::seed_from_environment();
+    eprintln!("SWITCHYARD_SEED={seed}");
+    let mut dice = Dice::new(seed);
+    let (cluster, node) = (Cluster::start(3), start_node(&[]));
+    let mut clients = [cluster.connect(), node.connect()];
+    for content in sketches(&mut dice) {
+        let [ours, expected] = clients.each_mut().map(|client| client.call(&content));
+        assert_eq!(ours, expected);
+    }
+    let mut counts = 0;
+    for protocol in ["2", "3"] {
+        for client in &mut clients {
+            client.call(&["HELLO", protocol]);
+        }
+        for _ in 0..500 {
+            let mut command = words("PFCOUNT");
+            for _ in 0..1 + dice.below(6) {
+                let others = ["text", "number", "empty", "corrupted", "dense", "list:0"];
+                command.push(match dice.below(30) {
+                    0 => (*dice.pick(&others)).to_owned(),
+                    _ => format!("h:{}", dice.below(KEYS)),
+                });
+            }
+            let [ours, expected] = clients.each_mut().map(|client| client.call(&command));
+            assert_eq!(ours, expected, "SWITCHYARD_SEED={seed} {command:?}");
+            counts += usize::from(ours.error_text().is_none());
+        }
+    }
+    assert!(counts > 300, "{counts} counts");
+}
+
+#[test]
+fn more_sketches_than_are_counted_together_are_refused_and_one_shard_counts_them() {
+    let (_cluster, mut client, [a, b, _]) = on_three_shards();
+    client.call_words(&format!("PFADD {a} x y"));
+    client.call_words(&format!("PFADD {b} y z"));
+    let mut count = vec!["PFCOUNT".to_owned(); 87];
+    count[1..].fill(a.clone());
+    assert_eq!(client.call(&count), Reply::Integer(2));
+    count[86].clone_from(&b);
+    let refused = client.call(&count).error_text();
+    let expected =
+        "ERR PFCOUNT over several shards takes at most 85 keys; name them with one hash tag";
+    assert_eq!(refused.as_deref(), Some(expected));
+    count.remove(1);
+    assert_eq!(client.call(&count), Reply::Integer(3));
+    let refused = client.call_words(&format!("PFMERGE {a} {b}")).error_text();
+    let refused = refused.expect("two slots");
+    assert!(
+        refused.starts_with("CROSSSLOT Keys in request"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn sketches_are_not_counted_without_one_of_their_shards() {
+    let (mut cluster, mut client, [a, b, c]) = on_three_shards();
+    client.call_words(&format!("PFADD {a} x"));
+    cluster.nodes[1].kill();
+    let reply = client.call_words(&format!("PFCOUNT {a} {b} {c}"));
+    let text = reply.error_text().expect("a shard is missing");
+    assert!(text.starts_with("CLUSTERDOWN shard s1 "), "{text}");
+    let reply = client.call_words(&format!("PFCOUNT {a} {c}"));
+    assert_eq!(reply, Reply::Integer(1));
 }

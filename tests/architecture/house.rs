@@ -26,7 +26,7 @@ const HOUSES: &[House] = &[
             &["access"],
             &["command", "socket"],
             &["topology"],
-            &["config"],
+            &["config", "sketch"],
             &["resp"],
             &[
                 "slot",

@@ -1,7 +1,9 @@
 //! Commands that several shards answer: parts are appended to their pipes, all of them or none, and collected.
 //! Reaches: the pipes' lines, the collectors. Never: decides which part goes where ([`crate::route::split`] does), or what the replies come to.
 
-use shared::command::{self, CommandId, CommandSpec, Retry};
+use std::ops::Range;
+
+use shared::command::{self, CommandId, CommandSpec, Merge, Retry};
 use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, encode_request, parse_cursor};
 use shared::topology::ShardIndex;
 
@@ -15,7 +17,7 @@ use crate::here::settings;
 use crate::pipe::set::PipeNumber;
 use crate::pipe::{Parcel, Target};
 use crate::route::combine::{self, Combined};
-use crate::route::merge::Plan;
+use crate::route::merge::{MOST_SKETCHES, Plan};
 use crate::route::scan::ScanCursor;
 use crate::route::{self, Place, Split, rounds};
 use crate::slab::Key;
@@ -91,10 +93,41 @@ impl Turn<'_> {
         }
         let mut split = std::mem::take(&mut self.exchange.split);
         split.plan_keys(spec, args, keys.clone(), &self.exchange.snapshot);
-        let combined = Combined::of(spec, args, keys);
-        let step = self.send_combined(asked, combined.as_ref(), &split);
+        let step = match spec.merge {
+            Merge::OneSketch(asks) => self.fetch_sketches(asked, asks, keys, &split),
+            _ => {
+                let combined = Combined::of(spec, args, keys);
+                self.send_combined(asked, combined.as_ref(), &split)
+            }
+        };
         self.exchange.split = split;
         step
+    }
+
+    /// The sketch at each key, asked for one by one: a shard that has no sketch at one of them says so.
+    fn fetch_sketches(
+        &mut self,
+        asked: Asked<'_>,
+        asks: CommandId,
+        keys: Range<usize>,
+        split: &Split,
+    ) -> Step {
+        let most = MOST_SKETCHES;
+        if keys.len() > most {
+            return self.answer_error(&ErrorReply::TooManySketches { most });
+        }
+        let ways = match self.admit_all(asked.spec.retry, split.owners()) {
+            Ok(ways) => ways,
+            Err(what) => return Step::Wait(what),
+        };
+        let gather = self.gather(asked.spec, Plan::CountedTogether, &ways);
+        let row = command::spec(asks);
+        for ((part, way), key) in (0..).zip(ways).zip(keys) {
+            self.send_part(gather, part, row, Place::Keys, &way, |out| {
+                encode_request(out, [row.name.as_bytes(), asked.args.at(key)]);
+            });
+        }
+        Step::Next
     }
 
     /// Parts of a command, or all of it when something in it is wrong, to the shards of its keys.

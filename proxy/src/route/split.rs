@@ -74,6 +74,11 @@ impl Split {
         places.filter_map(move |(owner, at)| (*owner == shard).then_some(at))
     }
 
+    /// The shard of each key, in the order of the keys.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = ShardIndex> {
+        self.owners.iter().copied()
+    }
+
     /// The shards that get a part, in the order of the parts.
     pub(crate) fn shards(&self) -> impl Iterator<Item = ShardIndex> {
         self.parts.iter().map(|(shard, _)| *shard)

@@ -13,7 +13,7 @@ pub enum Route {
     ByChannel,
     /// One sub-command per shard: each takes the keys (with what belongs to them) that live there.
     Split,
-    /// To the shard that owns all its keys. Where several do, each is asked what it makes of its own.
+    /// To the shard that owns all its keys. Where several do, each is asked what it makes of its own, or has.
     Combined,
     /// To every shard.
     EveryShard,
@@ -58,6 +58,8 @@ pub enum Merge {
     AnyNonNull,
     /// Members of all shards' sets, from which one set is made.
     OneSet(Combination),
+    /// Sketches, one of each key, which are united and counted; what each key is asked.
+    OneSketch(CommandId),
 }
 
 /// A command that makes one set of those at several keys, in parts.

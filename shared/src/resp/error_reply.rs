@@ -413,6 +413,14 @@ pub enum ErrorReply {
         /// Most bytes of the request.
         bytes: u32,
     },
+    /// PFCOUNT of more keys over several shards than are counted together in one go.
+    #[error(
+        "ERR PFCOUNT over several shards takes at most {most} keys; name them with one hash tag"
+    )]
+    TooManySketches {
+        /// The bound.
+        most: usize,
+    },
     /// The sets of several shards have more members together than are put together in one go.
     #[error(
         "ERR the sets of several shards have more than {most} members together; name their keys with one hash tag"

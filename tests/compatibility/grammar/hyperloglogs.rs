@@ -12,6 +12,8 @@ pub(super) const COMMANDS: &[Command] = &[
     |draw| keys("PFCOUNT", 1, draw),
     |draw| keys("PFCOUNT", 1, draw),
     |draw| keys("PFCOUNT", 3, draw),
+    spread_add,
+    spread_count,
     |draw| keys("PFMERGE", 1, draw),
     |draw| keys("PFMERGE", 3, draw),
     debug,
@@ -22,6 +24,19 @@ pub(super) const COMMANDS: &[Command] = &[
     written,
     broken,
 ];
+
+/// Over several shards.
+fn spread_add(draw: &mut Draw) -> Request {
+    let mut request = request!["PFADD", draw.spread_key_of("sketch")];
+    request.extend(draw.elements());
+    request
+}
+
+fn spread_count(draw: &mut Draw) -> Request {
+    let mut request = request!["PFCOUNT"];
+    request.extend(draw.spread_keys_of("sketch", 3));
+    request
+}
 
 fn key(draw: &mut Draw) -> Vec<u8> {
     draw.key_of("sketch")

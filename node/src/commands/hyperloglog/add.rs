@@ -1,11 +1,11 @@
 //! PFADD: elements that a sketch has seen, all at once or, when they are many, some at a time with other clients' commands between.
 //! Pure.
 
-use super::sketch::{Encoding, HEADER_BYTES, Rise, Sketch, forget_count, raise_dense};
 use super::sketch_of;
 use crate::commands::{Action, Call};
 use crate::store::{StringEdit, Wording};
 use shared::resp::{Args, ErrorReply};
+use shared::sketch::{Encoding, HEADER_BYTES, Rise, Sketch, forget_count, raise_dense};
 use std::ops::Range;
 
 /// Index of the first element.
@@ -49,7 +49,7 @@ fn add(
             return Ok(is_changed);
         }
         Some(sketch) => (Sketch::copy(sketch), false),
-        None => (Sketch::new(), true),
+        None => (Sketch::default(), true),
     };
     let is_changed = rises.try_fold(is_new, |is_changed, rise| {
         let is_raised = sketch.raise(rise, most_sparse_bytes);

@@ -2,13 +2,13 @@
 //! between.
 //! Pure. Invariant: a count that was computed is kept in the sketch, and that is a change like any other.
 
-use super::sketch::{Encoding, Registers, Sketch, keep_count};
 use super::sketch_of;
 use crate::commands::arguments::string;
 use crate::commands::{Action, Call};
 use crate::store::{StringEdit, StringEncoding, StringRef, Wording};
 use shared::command::CommandId;
 use shared::resp::{Args, ErrorReply};
+use shared::sketch::{Encoding, Registers, Sketch, keep_count};
 
 /// Index of the first sketch that is read. (PFMERGE reads its destination as well.)
 const FIRST_SKETCH: usize = 1;
@@ -78,7 +78,7 @@ impl Union {
     /// Of none yet.
     pub(crate) fn new() -> Self {
         Self {
-            registers: Registers::new(),
+            registers: Registers::default(),
             is_dense: false,
             next: FIRST_SKETCH,
         }
@@ -133,7 +133,7 @@ impl Union {
         let most_sparse_bytes = call.node.settings.hot.sparse_sketch_bytes;
         let mut sketch = match string(call.store.peek(db, key))? {
             Some(value) => Sketch::copy(sketch_of(value)?),
-            None => Sketch::new(),
+            None => Sketch::default(),
         };
         if self.is_dense {
             sketch.make_dense()?;

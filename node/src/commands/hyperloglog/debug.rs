@@ -1,12 +1,12 @@
 //! PFDEBUG: the inside of a sketch. PFSELFTEST: whether sketches count as they should.
 //! Pure. Bound: the self-test takes less than a millisecond; Redis' own goes on for seconds, in which nobody else is served.
 
-use super::sketch::{Encoding, REGISTERS, Registers, Rise, Sketch, SketchRef};
 use super::sketch_of;
 use crate::commands::arguments::{is_word, string};
 use crate::commands::{Action, Call};
 use crate::store::{StringEdit, Wording};
 use shared::resp::ErrorReply;
+use shared::sketch::{Encoding, REGISTERS, Registers, Rise, Sketch, SketchRef};
 
 /// Elements of the self-test.
 const TESTED_ELEMENTS: u32 = 1_000;
@@ -26,7 +26,7 @@ pub(super) fn pfdebug(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let value = string(call.store.peek(db, key))?.ok_or(ErrorReply::SpecifiedKeyMissing)?;
     let sketch = sketch_of(value)?;
     if is_word(word, "GETREG") {
-        let mut registers = Registers::new();
+        let mut registers = Registers::default();
         registers.raise(sketch)?;
         make_dense(call)?;
         call.reply.array(REGISTERS);
@@ -64,7 +64,7 @@ fn make_dense(call: &mut Call<'_>) -> Result<bool, ErrorReply> {
 
 /// PFSELFTEST
 pub(super) fn pfselftest(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (mut sparse, mut dense) = (Sketch::new(), Sketch::new());
+    let (mut sparse, mut dense) = (Sketch::default(), Sketch::default());
     dense.make_dense()?;
     for number in 0..TESTED_ELEMENTS {
         let rise = Rise::of(&number.to_le_bytes());

@@ -4,7 +4,6 @@
 mod add;
 mod count;
 mod debug;
-mod sketch;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +14,7 @@ use super::Handler;
 use crate::store::StringRef;
 use shared::command::CommandId;
 use shared::resp::ErrorReply;
-use sketch::SketchRef;
+use shared::sketch::SketchRef;
 
 /// The handler of a command of this group.
 pub(super) fn handler(id: CommandId) -> Option<Handler> {

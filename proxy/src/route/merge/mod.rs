@@ -2,11 +2,12 @@
 //! Pure. Invariants: one failed part fails the whole, and the error says which shard, and what may have happened; large elements are not copied.
 //!
 //! - [`plan`]: how parts become one reply. Here: what is there, what failed, and the plain rules. [`pieces`]: the reply as it grows. [`slowlog`]: one log of several.
-//! - [`members`]: one set of several shards'.
+//! - [`members`]: one set of several shards'. [`sketches`]: one count of several shards' sketches.
 
 mod members;
 pub(crate) mod pieces;
 mod plan;
+mod sketches;
 mod slowlog;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use shared::resp::ErrorReply;
 pub(crate) use self::members::{Aggregate, Making, Told};
 pub(crate) use self::pieces::Pieces;
 pub(crate) use self::plan::{Change, Plan};
+pub(crate) use self::sketches::MOST_SKETCHES;
 use super::info;
 use super::reply::{self, Elements};
 use super::scan::ScanCursor;
@@ -81,6 +83,10 @@ fn merge_into<'a>(plan: &Plan, parts: &Parts<'a>, out: &mut Pieces) -> Result<()
         } => return any_ok(parts, out),
         Plan::Table { rule, change } => by_rule(*rule, &parts.replies(*change)?, out)?,
         Plan::Combined(making) => members::make(*making, &parts.replies_of_keys()?, out)?,
+        Plan::CountedTogether => {
+            let count = sketches::count(parts.of_keys()?)?;
+            out.writer().integer(count.cast_signed());
+        }
         Plan::Broken => {
             parts.replies_of_keys()?;
             return Err(not_understood().into());
@@ -203,6 +209,17 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// The reply to each key, errors as well, as long as all are there.
+    fn of_keys(&self) -> Result<impl Iterator<Item = &'a Bytes>, Broken<'a>> {
+        if !self.parts.iter().all(|part| matches!(part, Part::Reply(_))) {
+            self.replies(Change::None)?;
+        }
+        Ok(self.parts.iter().filter_map(|part| match part {
+            Part::Reply(bytes) => Some(bytes),
+            _ => None,
+        }))
+    }
+
     fn failure(&self, at: usize, part: &'a Part, change: Change) -> Broken<'a> {
         let shard: Box<str> = self.shards[at].into();
         // Where others have done their share, or may have, half of a change is there.
@@ -311,8 +328,8 @@ fn by_rule(rule: Merge, replies: &[&Bytes], out: &mut Pieces) -> Result<(), Erro
             }
         }
         Merge::EveryOne => every_one(replies, out)?,
-        // Has a plan of its own.
-        Merge::OneSet(_) => return Err(not_understood()),
+        // Have plans of their own.
+        Merge::OneSet(_) | Merge::OneSketch(_) => return Err(not_understood()),
         Merge::Single | Merge::KeyOrder | Merge::AllOk | Merge::AnyOk | Merge::AnyNonNull => {
             match replies.first() {
                 Some(first) => out.share(first, first),

@@ -19,6 +19,8 @@ pub(crate) enum Plan {
     },
     /// Members of several shards' sets are put together.
     Combined(Making),
+    /// Sketches of several keys are counted as one.
+    CountedTogether,
     /// A command of which something is wrong, said to every shard of its keys as it is: what the nodes say is wrong.
     Broken,
     /// Elements of arrays, in the order of the keys; the part of each key.

@@ -129,6 +129,13 @@ impl CommandSpec {
         self
     }
 
+    /// Over several shards a proxy asks each key's for the sketch there, and counts them together.
+    pub(super) const fn counted_together(mut self, asks: Id) -> Self {
+        self.route = Combined;
+        self.merge = OneSketch(asks);
+        self
+    }
+
     /// Node and proxy have a handler for it.
     pub(super) const fn served(mut self) -> Self {
         self.served = Served::Everywhere;

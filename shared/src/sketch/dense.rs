@@ -43,7 +43,7 @@ pub(super) fn set(registers: &mut [u8], register: usize, count: u8) {
 }
 
 /// Raises a register; whether it was lower.
-pub(in super::super) fn raise(registers: &mut [u8], rise: Rise) -> bool {
+pub fn raise(registers: &mut [u8], rise: Rise) -> bool {
     let is_lower = get(registers, rise.register) < rise.count;
     if is_lower {
         set(registers, rise.register, rise.count);
@@ -62,7 +62,7 @@ pub(super) fn all(registers: &[u8]) -> impl Iterator<Item = u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::hyperloglog::sketch::{DENSE_BYTES, REGISTERS};
+    use crate::sketch::{DENSE_BYTES, REGISTERS};
 
     #[test]
     fn each_register_is_its_own() {

@@ -9,7 +9,7 @@ const SHIFT: u32 = 47;
 
 /// A register and a count that it is to have at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Rise {
+pub struct Rise {
     /// Which register, below [`REGISTERS`].
     pub(super) register: usize,
     /// 1 to 51.
@@ -18,7 +18,8 @@ pub(in super::super) struct Rise {
 
 impl Rise {
     /// What this element asks for.
-    pub(in super::super) fn of(element: &[u8]) -> Self {
+    #[must_use]
+    pub fn of(element: &[u8]) -> Self {
         let hash = hash(element);
         // A bit beyond the last ends every run of zeros.
         let tail = hash >> INDEX_BITS | 1 << TAIL_BITS;

@@ -11,11 +11,11 @@ mod element;
 mod estimate;
 mod sparse;
 
-pub(super) use dense::raise as raise_dense;
-pub(super) use element::Rise;
+pub use dense::raise as raise_dense;
+pub use element::Rise;
 
+use crate::resp::ErrorReply;
 use estimate::{Histogram, estimate};
-use shared::resp::ErrorReply;
 use sparse::{Mark, Raised};
 
 /// Bits of a hash that name a register.
@@ -23,15 +23,15 @@ const INDEX_BITS: u32 = 14;
 /// The others.
 const TAIL_BITS: u32 = 50;
 /// Registers of a sketch.
-pub(super) const REGISTERS: usize = 1 << INDEX_BITS;
+pub const REGISTERS: usize = 1 << INDEX_BITS;
 
 const MAGIC: &[u8; 4] = b"HYLL";
 const ENCODING_AT: usize = 4;
 const COUNT_AT: usize = 8;
 /// Bytes before the registers.
-pub(super) const HEADER_BYTES: usize = 16;
-/// Bytes of dense registers.
-const DENSE_BYTES: usize = REGISTERS * 6 / 8;
+pub const HEADER_BYTES: usize = 16;
+/// Bytes of dense registers, which a sketch has at most, as a rule.
+pub const DENSE_BYTES: usize = REGISTERS * 6 / 8;
 /// The highest bit of the count.
 const IS_OLD: u8 = 0x80;
 /// Codes of one sketch that are shown: no valid one has more.
@@ -39,7 +39,7 @@ const MOST_SHOWN_BYTES: usize = 2 * REGISTERS;
 
 /// The codes of a sketch are not those of 16,384 registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Corrupted;
+pub struct Corrupted;
 
 impl From<Corrupted> for ErrorReply {
     fn from(_: Corrupted) -> Self {
@@ -49,8 +49,10 @@ impl From<Corrupted> for ErrorReply {
 
 /// How the registers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub enum Encoding {
+    /// Six bits each.
     Dense,
+    /// As runs.
     Sparse,
 }
 
@@ -63,7 +65,8 @@ impl Encoding {
     }
 
     /// What PFDEBUG ENCODING calls it.
-    pub(super) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Dense => "dense",
             Self::Sparse => "sparse",
@@ -73,7 +76,7 @@ impl Encoding {
 
 /// A sketch to be read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SketchRef<'a> {
+pub struct SketchRef<'a> {
     bytes: &'a [u8],
     encoding: Encoding,
 }
@@ -82,8 +85,8 @@ impl<'a> SketchRef<'a> {
     /// The sketch that these bytes are, as far as the header tells.
     ///
     /// # Errors
-    /// They are none.
-    pub(super) fn of(bytes: &'a [u8]) -> Result<Self, ErrorReply> {
+    /// [`ErrorReply::NotASketch`]: they are none.
+    pub fn of(bytes: &'a [u8]) -> Result<Self, ErrorReply> {
         let is_sketch = bytes.len() >= HEADER_BYTES && bytes.starts_with(MAGIC);
         let encoding = match bytes.get(ENCODING_AT) {
             Some(0) if bytes.len() == HEADER_BYTES + DENSE_BYTES => Encoding::Dense,
@@ -96,18 +99,24 @@ impl<'a> SketchRef<'a> {
         Ok(Self { bytes, encoding })
     }
 
-    pub(super) fn encoding(self) -> Encoding {
+    /// How its registers are written.
+    #[must_use]
+    pub fn encoding(self) -> Encoding {
         self.encoding
     }
 
     /// The count that was kept, if nothing has changed since.
-    pub(super) fn kept_count(self) -> Option<u64> {
+    #[must_use]
+    pub fn kept_count(self) -> Option<u64> {
         let count = self.bytes[COUNT_AT..].first_chunk::<8>()?;
         (count[7] & IS_OLD == 0).then(|| u64::from_le_bytes(*count))
     }
 
     /// How many elements it has seen, by its registers.
-    pub(super) fn count(self) -> Result<u64, Corrupted> {
+    ///
+    /// # Errors
+    /// [`Corrupted`]
+    pub fn count(self) -> Result<u64, Corrupted> {
         let mut histogram: Histogram = [0; 64];
         match self.encoding {
             Encoding::Dense => {
@@ -128,7 +137,10 @@ impl<'a> SketchRef<'a> {
     }
 
     /// PFDEBUG DECODE: the codes of a sparse sketch in words; `None` of a dense one.
-    pub(super) fn codes(self) -> Result<Option<String>, Corrupted> {
+    ///
+    /// # Errors
+    /// [`Corrupted`]
+    pub fn codes(self) -> Result<Option<String>, Corrupted> {
         use std::fmt::Write as _;
         if self.encoding == Encoding::Dense {
             return Ok(None);
@@ -164,16 +176,21 @@ impl<'a> SketchRef<'a> {
 
 /// The registers of several sketches, of each the highest.
 #[derive(Debug)]
-pub(super) struct Registers(Box<[u8]>);
+pub struct Registers(Box<[u8]>);
 
-impl Registers {
+impl Default for Registers {
     /// All zero.
-    pub(super) fn new() -> Self {
+    fn default() -> Self {
         Self(vec![0; REGISTERS].into())
     }
+}
 
+impl Registers {
     /// Raises all to what a sketch has.
-    pub(super) fn raise(&mut self, sketch: SketchRef<'_>) -> Result<(), Corrupted> {
+    ///
+    /// # Errors
+    /// [`Corrupted`]; some are raised then.
+    pub fn raise(&mut self, sketch: SketchRef<'_>) -> Result<(), Corrupted> {
         match sketch.encoding {
             Encoding::Dense => {
                 let counts = dense::all(&sketch.bytes[HEADER_BYTES..]);
@@ -191,7 +208,8 @@ impl Registers {
     }
 
     /// How many elements the sketches have seen together.
-    pub(super) fn count(&self) -> u64 {
+    #[must_use]
+    pub fn count(&self) -> u64 {
         let mut histogram: Histogram = [0; 64];
         for count in &self.0 {
             histogram[usize::from(*count) % 64] += 1;
@@ -200,12 +218,13 @@ impl Registers {
     }
 
     /// What each register has.
-    pub(super) fn counts(&self) -> &[u8] {
+    #[must_use]
+    pub fn counts(&self) -> &[u8] {
         &self.0
     }
 
     /// Those that are not zero.
-    pub(super) fn rises(&self) -> impl Iterator<Item = Rise> {
+    pub fn rises(&self) -> impl Iterator<Item = Rise> {
         let counts = self.0.iter().copied().enumerate();
         counts
             .filter(|(_, count)| *count > 0)
@@ -215,14 +234,14 @@ impl Registers {
 
 /// A sketch to be changed.
 #[derive(Debug)]
-pub(super) struct Sketch {
+pub struct Sketch {
     bytes: Vec<u8>,
     mark: Mark,
 }
 
-impl Sketch {
+impl Default for Sketch {
     /// One that has seen nothing.
-    pub(super) fn new() -> Self {
+    fn default() -> Self {
         let mut bytes = vec![0; HEADER_BYTES];
         bytes[..MAGIC.len()].copy_from_slice(MAGIC);
         bytes[ENCODING_AT] = Encoding::Sparse.byte();
@@ -233,29 +252,35 @@ impl Sketch {
             mark: Mark::default(),
         }
     }
+}
 
+impl Sketch {
     /// A copy.
-    pub(super) fn copy(sketch: SketchRef<'_>) -> Self {
+    #[must_use]
+    pub fn copy(sketch: SketchRef<'_>) -> Self {
         Self {
             bytes: sketch.bytes.to_vec(),
             mark: Mark::default(),
         }
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// As a string keeps it.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    pub(super) fn is_dense(&self) -> bool {
+    /// Whether its registers are written out.
+    #[must_use]
+    pub fn is_dense(&self) -> bool {
         self.bytes[ENCODING_AT] == Encoding::Dense.byte()
     }
 
     /// Raises a register; whether it was lower. A sparse sketch of more than `most_sparse_bytes` would become a dense one.
-    pub(super) fn raise(
-        &mut self,
-        rise: Rise,
-        most_sparse_bytes: usize,
-    ) -> Result<bool, Corrupted> {
+    ///
+    /// # Errors
+    /// [`Corrupted`]; nothing was changed.
+    pub fn raise(&mut self, rise: Rise, most_sparse_bytes: usize) -> Result<bool, Corrupted> {
         if !self.is_dense() {
             match sparse::raise(&mut self.bytes, rise, most_sparse_bytes, &mut self.mark)? {
                 Raised::Not => return Ok(false),
@@ -267,7 +292,10 @@ impl Sketch {
     }
 
     /// Writes the registers out. What the header says of the count stays.
-    pub(super) fn make_dense(&mut self) -> Result<(), Corrupted> {
+    ///
+    /// # Errors
+    /// [`Corrupted`]; nothing was changed.
+    pub fn make_dense(&mut self) -> Result<(), Corrupted> {
         if self.is_dense() {
             return Ok(());
         }
@@ -285,20 +313,20 @@ impl Sketch {
     }
 
     /// The kept count is no longer true.
-    pub(super) fn forget_count(&mut self) {
+    pub fn forget_count(&mut self) {
         forget_count(&mut self.bytes);
     }
 }
 
 /// The count that is kept in the bytes of a sketch is no longer true.
-pub(super) fn forget_count(sketch: &mut [u8]) {
+pub fn forget_count(sketch: &mut [u8]) {
     if let Some(highest) = sketch.get_mut(HEADER_BYTES - 1) {
         *highest |= IS_OLD;
     }
 }
 
 /// Keeps a count in the bytes of a sketch.
-pub(super) fn keep_count(sketch: &mut [u8], count: u64) {
+pub fn keep_count(sketch: &mut [u8], count: u64) {
     if let Some(place) = sketch.get_mut(COUNT_AT..HEADER_BYTES) {
         place.copy_from_slice(&count.to_le_bytes());
     }

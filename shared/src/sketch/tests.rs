@@ -1,5 +1,12 @@
 use super::*;
-use crate::store::below;
+
+/// A number below `bound`.
+fn below(chance: &mut u64, bound: u64) -> u64 {
+    *chance = chance
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    (*chance >> 32) * bound >> 32
+}
 
 /// Raises random registers in random order, those of a model as well; `ascending`: in the order of the registers.
 fn check(seed: u64, rises: usize, most_count: u64, is_ascending: bool) {
@@ -13,7 +20,7 @@ fn check(seed: u64, rises: usize, most_count: u64, is_ascending: bool) {
     if is_ascending {
         drawn.sort_by_key(|rise| rise.register);
     }
-    let (mut sketch, mut unmarked) = (Sketch::new(), Sketch::new());
+    let (mut sketch, mut unmarked) = (Sketch::default(), Sketch::default());
     let mut model = vec![0; REGISTERS];
     for rise in drawn {
         let is_lower = model[rise.register] < rise.count;
@@ -25,7 +32,7 @@ fn check(seed: u64, rises: usize, most_count: u64, is_ascending: bool) {
     }
     assert!(sketch.bytes == unmarked.bytes, "seed {seed}");
     let shown = SketchRef::of(sketch.bytes()).unwrap();
-    let mut registers = Registers::new();
+    let mut registers = Registers::default();
     registers.raise(shown).unwrap();
     assert_eq!(registers.counts(), model);
     let count = shown.count().unwrap();
@@ -34,7 +41,7 @@ fn check(seed: u64, rises: usize, most_count: u64, is_ascending: bool) {
     dense.make_dense().unwrap();
     let dense = SketchRef::of(dense.bytes()).unwrap();
     assert_eq!(dense.count(), Ok(count));
-    let mut registers = Registers::new();
+    let mut registers = Registers::default();
     registers.raise(dense).unwrap();
     assert_eq!(registers.counts(), model);
 }
@@ -51,7 +58,7 @@ fn registers_are_the_same_whichever_way_they_are_written() {
 
 #[test]
 fn counts_are_close() {
-    let mut sketch = Sketch::new();
+    let mut sketch = Sketch::default();
     let mut seen = 0;
     for wanted in [1, 10, 100, 1_000, 10_000, 100_000] {
         for number in seen..wanted {
