@@ -109,9 +109,13 @@ impl Dumping {
             return Ok(None);
         };
         let saver = Saver::begin(value, bytes)?;
+        let most_bytes = call.node.settings.hot.output_limit.most_bytes();
+        // As it grows it would be copied again and again. Room that is not written takes no memory.
+        let mut out = Vec::with_capacity(ROOM + bytes.min(most_bytes));
+        out.resize(ROOM, 0);
         Ok(Some(Self {
             stage: Stage::Saving(Box::new(saver)),
-            out: vec![0; ROOM],
+            out,
         }))
     }
 }
