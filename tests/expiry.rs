@@ -1,7 +1,7 @@
 //! Expired keys: never seen, and soon gone, however many they are.
 
 use crate::support::eventually::{PATIENCE, eventually, eventually_within, now_nanoseconds};
-use crate::support::servers::{Server, start_node};
+use crate::support::servers::{Cluster, Server, start_node};
 use crate::support::{Client, Reply, encode};
 
 /// How soon an expired key's memory is free again, milliseconds. The node plans for half of that; the rest is for a machine that is busy with other things.
@@ -124,4 +124,49 @@ fn times_to_live_count_down_and_can_be_changed() {
     assert_eq!(client.call_words("TTL k"), Reply::Integer(-1));
     assert_eq!(client.call_words("PEXPIRE k 20"), Reply::Integer(1));
     eventually("it expires", || client.call_words("GET k").is_null());
+}
+
+#[test]
+fn fields_of_hashes_expire_on_nodes_and_behind_proxies() {
+    let node = start_node(&[]);
+    let cluster = Cluster::start(3);
+    for address in [node.address, cluster.proxy.address] {
+        let mut client = Client::connect(address);
+        for number in 0..20 {
+            let key = format!("session:{number}");
+            let set = ["HSETEX", &key, "EX", "1000", "FIELDS", "2"];
+            let set = [&set[..], &["token", "1", "code", "2"]].concat();
+            assert_eq!(client.call(&set), Reply::Integer(1));
+            let stays = ["HSET", &key, "name", "n", "code", "3"];
+            assert_eq!(client.call(&stays), Reply::Integer(1));
+            let soon = client.call(&["HPEXPIRE", &key, "30", "FIELDS", "1", "token"]);
+            assert_eq!(soon, Reply::Array(vec![Reply::Integer(1)]));
+            let ends = ["HEXPIRE", &key, "100", "NX", "FIELDS", "2", "name", "none"];
+            let expected = Reply::Array(vec![Reply::Integer(1), Reply::Integer(-2)]);
+            assert_eq!(client.call(&ends), expected);
+        }
+        for number in 0..20 {
+            let key = format!("session:{number}");
+            eventually("a field expires", || {
+                client.call(&["HGET", &key, "token"]).is_null()
+            });
+            assert_eq!(client.call(&["HLEN", &key]), Reply::Integer(2));
+            let ttl = client.call(&["HTTL", &key, "FIELDS", "3", "token", "code", "name"]);
+            assert_eq!(
+                ttl.elements()[..2],
+                [Reply::Integer(-2), Reply::Integer(-1)]
+            );
+            assert!((1..=100).contains(&ttl.elements()[2].integer()));
+            let taken = client.call(&["HGETDEL", &key, "FIELDS", "1", "code"]);
+            assert_eq!(taken, Reply::Array(vec![Reply::bulk("3")]));
+            let read = client.call(&["HGETEX", &key, "PERSIST", "FIELDS", "1", "name"]);
+            assert_eq!(read, Reply::Array(vec![Reply::bulk("n")]));
+            let lasting = client.call(&["HPERSIST", &key, "FIELDS", "1", "name"]);
+            assert_eq!(lasting, Reply::Array(vec![Reply::Integer(-1)]));
+        }
+        eventually_within(2 * PATIENCE, "all that expired is swept", || {
+            let info = client.call_words("INFO stats").text();
+            number_in(&info, "expired_subkeys:") >= 20
+        });
+    }
 }

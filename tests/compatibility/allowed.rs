@@ -20,6 +20,25 @@ pub(super) struct Allowed {
     is_meant: fn(request: &Request, ours: &Reply, redis: &Reply) -> bool,
 }
 
+/// Commands of later versions, and of Valkey, that are served.
+const LATER: [&str; 15] = [
+    "client|setinfo",
+    "client|no-touch",
+    "delifeq",
+    "hexpire",
+    "hexpireat",
+    "hexpiretime",
+    "hgetdel",
+    "hgetex",
+    "hpersist",
+    "hpexpire",
+    "hpexpireat",
+    "hpexpiretime",
+    "hpttl",
+    "hsetex",
+    "httl",
+];
+
 const ALLOWED: &[Allowed] = &[
     Allowed {
         command: "CLIENT SETINFO",
@@ -53,7 +72,7 @@ const ALLOWED: &[Allowed] = &[
         reason: "commands that are not served yet are not listed, some of later versions are",
         is_meant: |_, ours, redis| {
             let (ours, redis) = (ours.elements(), redis.elements());
-            let later = ["client|setinfo", "client|no-touch", "delifeq"].map(Reply::bulk);
+            let later = LATER.map(Reply::bulk);
             let is_ours = |name: &Reply| {
                 let row = command::lookup_full_name(name.text().as_bytes());
                 row.is_some_and(is_listed)

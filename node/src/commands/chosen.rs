@@ -9,6 +9,9 @@ use std::collections::HashSet;
 /// From this share of all on (one in …) elements are chosen in one walk over all: drawing would too often meet one again.
 const WALKED_SHARE: u64 = 3;
 
+/// Draws in a row of what was drawn before: of less than a third of all, not in the age of the world.
+const MOST_AGAIN: u32 = 100;
+
 /// The count of SRANDMEMBER, HRANDFIELD, ZRANDMEMBER; a negative one allows repetitions.
 pub(super) fn count(argument: &[u8]) -> Result<i64, ErrorReply> {
     match integer(argument)? {
@@ -36,6 +39,32 @@ pub(super) enum Choice {
 }
 
 impl Choice {
+    /// `count` of `len` elements, without draws.
+    pub(super) fn walked(count: u64, len: u64) -> Self {
+        if count >= len {
+            return Self::All;
+        }
+        Self::Walk(Selection { wanted: count, len })
+    }
+
+    /// Up to `count` different elements whose places `draw` draws, until it finds none or one too often again.
+    pub(super) fn drawn(count: u64, mut draw: impl FnMut() -> Option<Position>) -> Vec<Position> {
+        let mut seen = HashSet::new();
+        let (mut drawn, mut again) = (Vec::new(), 0);
+        while (drawn.len() as u64) < count && again < MOST_AGAIN {
+            let Some(position) = draw() else {
+                break;
+            };
+            if seen.insert(position) {
+                drawn.push(position);
+                again = 0;
+            } else {
+                again += 1;
+            }
+        }
+        drawn
+    }
+
     /// `count` of `len` elements, whose places `draw` draws.
     pub(super) fn of(
         count: u64,
@@ -43,23 +72,10 @@ impl Choice {
         chance: &mut u64,
         mut draw: impl FnMut(&mut u64) -> Option<Position>,
     ) -> Self {
-        if count >= len {
-            return Self::All;
+        if count >= len || count * WALKED_SHARE > len {
+            return Self::walked(count, len);
         }
-        if count * WALKED_SHARE > len {
-            return Self::Walk(Selection { wanted: count, len });
-        }
-        let mut seen = HashSet::new();
-        let mut drawn = Vec::new();
-        while (drawn.len() as u64) < count {
-            let Some(position) = draw(chance) else {
-                break;
-            };
-            if seen.insert(position) {
-                drawn.push(position);
-            }
-        }
-        Self::Drawn(drawn)
+        Self::Drawn(Self::drawn(count, || draw(chance)))
     }
 }
 

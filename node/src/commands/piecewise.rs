@@ -20,6 +20,8 @@ const UNDIVIDED_BYTES: usize = 256 * 1024;
 pub(crate) enum Progress {
     /// There is more to show.
     More,
+    /// The same, and there may be very much to look at that is not shown.
+    Long,
     /// The reply is there.
     Over,
     /// What is shown has gone meanwhile (expired, evicted): the command begins anew.
@@ -65,10 +67,8 @@ pub(super) fn show<W: Piecewise + 'static>(
     }
     loop {
         match work.go_on(call)? {
-            Progress::More if call.reply.position() - start > UNDIVIDED_BYTES => {
-                return Ok(Action::Piecewise(Box::new(work)));
-            }
-            Progress::More => {}
+            Progress::More if call.reply.position() - start <= UNDIVIDED_BYTES => {}
+            Progress::More | Progress::Long => return Ok(Action::Piecewise(Box::new(work))),
             // In one turn nothing goes.
             Progress::Over | Progress::Anew => return Ok(Action::Continue),
         }

@@ -20,9 +20,25 @@ pub(super) struct Outside {
 pub struct Value<'a> {
     pub(super) entry: Entry<'a>,
     pub(super) outside: &'a Outside,
+    /// When it is looked at, Unix milliseconds: parts that are over by then are not seen. At 0 all are.
+    pub(super) now_ms: u64,
 }
 
 impl<'a> Value<'a> {
+    /// The same, looked at then (Unix milliseconds).
+    #[inline]
+    #[must_use]
+    pub fn at_moment(self, now_ms: u64) -> Self {
+        Self { now_ms, ..self }
+    }
+
+    /// When it is looked at.
+    #[inline]
+    #[must_use]
+    pub fn now_ms(self) -> u64 {
+        self.now_ms
+    }
+
     /// Its kind. Only entries of keys are shown as values, so there always is one.
     #[must_use]
     #[inline]

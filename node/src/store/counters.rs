@@ -6,6 +6,8 @@
 pub struct StoreCounters {
     /// `expired_keys`: removed because their time had come, on access or by the sweep.
     pub expired_keys: u64,
+    /// `expired_subkeys`: fields of hashes that were removed because their time had come; not those that went with all of their key.
+    pub expired_subkeys: u64,
     /// `expired_longest_stay_ms`: for how long at most a key that the sweep removed had been dead.
     pub expired_longest_stay_ms: u64,
     /// `evicted_keys`.

@@ -1,9 +1,10 @@
-//! The sweep: removes keys whose time has come without waiting for somebody to ask for them.
+//! The sweep: removes keys whose time has come, and parts of their values, without waiting for somebody to ask for them.
 //! Pure: the caller says what time it is and how much may be done.
 //!
 //! Every page of a slab knows a lower bound of its entries' expiries, so a pass reads only pages in which something may be due. A pass goes through all classes from their last entry to their first: an entry that is moved into a hole meanwhile came from behind and has been seen.
 //! A pass begins at most two seconds after the one before and is over within half of that, as long as there is time to remove what is due; so nothing dead
 //! stays for five, even if there is so much of it that removing takes two more.
+//! An entry is due when it is dead, or when the first of its value's parts that end by themselves has ended. Parts go some at a time.
 //! Beside it goes a slower walk that keeps access marks from wrapping round (see `access`).
 
 use super::access::{AccessClock, WALK_PERIOD_MS};
@@ -24,6 +25,24 @@ const REMOVAL_COST: usize = 16;
 
 /// What a handle that the index moves costs, in entries looked at.
 const MOVE_COST: usize = 4;
+
+/// What a part of a value that goes costs, in entries looked at: it goes from the value and from the order of ends.
+const PART_COST: usize = 64;
+
+/// Parts of one value that go at once.
+const PARTS_AT_ONCE: usize = 32;
+
+/// What the sweep does to what has ended.
+pub(super) trait Ending {
+    /// Takes an entry away.
+    fn remove(&mut self, database: &mut Database, handle: Handle);
+
+    /// Takes away up to `limit` parts of its value that have ended; how many there were.
+    fn end_parts(&mut self, database: &mut Database, handle: Handle, limit: usize) -> usize;
+
+    /// Whether its value is to stay as it is for now: somebody reads it a piece at a time.
+    fn spares(&self, database: &Database, handle: Handle) -> bool;
+}
 
 /// How far the sweep of one database has come.
 #[derive(Clone, Copy, Debug)]
@@ -104,14 +123,14 @@ impl SweepBudget {
     }
 }
 
-/// Continues the pass over one database as far as time has gone on and the budget allows; `remove` takes a dead entry away. `true` when it lags behind.
+/// Continues the pass over one database as far as time has gone on and the budget allows; `ending` takes away what has ended. `true` when it lags behind.
 pub(super) fn sweep(
     database: &mut Database,
     now_ms: u64,
     budget: &mut SweepBudget,
-    remove: &mut dyn FnMut(&mut Database, Handle),
+    ending: &mut dyn Ending,
 ) -> bool {
-    if database.expiring() == 0 {
+    if !database.has_expiries() {
         database.sweep.class = CLASS_COUNT;
         database.sweep.average_ttl_ms = 0;
         return false;
@@ -136,7 +155,7 @@ pub(super) fn sweep(
         if budget.left == 0 {
             return true;
         }
-        step(database, now_ms, budget, remove);
+        step(database, now_ms, budget, ending);
     }
     false
 }
@@ -160,12 +179,7 @@ fn first_page(database: &Database, class: usize) -> u32 {
 }
 
 /// Does a page, or the part of it that the budget allows, or goes on to the next class.
-fn step(
-    database: &mut Database,
-    now_ms: u64,
-    budget: &mut SweepBudget,
-    remove: &mut dyn FnMut(&mut Database, Handle),
-) {
+fn step(database: &mut Database, now_ms: u64, budget: &mut SweepBudget, ending: &mut dyn Ending) {
     let mut state = database.sweep;
     let Some(class) = ClassId::new(state.class) else {
         return;
@@ -207,7 +221,9 @@ fn step(
         position -= 1;
         budget.spend(1);
         budget.visited += 1;
-        visit(database, class, position, now_ms, budget, remove);
+        if !visit(database, class, position, now_ms, budget, ending) {
+            position += 1;
+        }
         // Removals may have taken the end of the class away.
         position = position.min(database.slabs().places(class));
     }
@@ -220,36 +236,51 @@ fn next_page(database: &mut Database, nth: u32) {
     database.sweep.done += 1;
 }
 
+/// Does what is to be done for one entry; `false` when more is than there was budget for.
 fn visit(
     database: &mut Database,
     class: ClassId,
     position: u32,
     now_ms: u64,
     budget: &mut SweepBudget,
-    remove: &mut dyn FnMut(&mut Database, Handle),
-) {
+    ending: &mut dyn Ending,
+) -> bool {
     if position >= database.slabs().places(class) {
-        return;
+        return true;
     }
     let handle = database.slabs().place(class, position);
-    let entry = database.entry(handle);
-    if entry.kind().is_none() {
-        return;
+    if database.entry(handle).kind().is_none() {
+        return true;
     }
-    let Some(at) = entry.expiry() else {
-        return;
+    let Some(at) = database.wakes_at(handle) else {
+        return true;
     };
     if at > now_ms {
         database.slabs_mut().note_expiry(handle, at);
-        return;
+        return true;
     }
-    let moved_before = database.moved();
-    remove(database, handle);
-    budget.removed += 1;
-    budget.longest_stay_ms = budget.longest_stay_ms.max(now_ms - at);
-    // In a storm all leaves reach the point where they merge at about the same time.
-    let moved = usize::try_from(database.moved() - moved_before).unwrap_or(usize::MAX);
-    budget.spend(REMOVAL_COST + moved * MOVE_COST);
+    match database.dies_at(handle) {
+        Some(died_at) if died_at <= now_ms => {
+            let moved_before = database.moved();
+            ending.remove(database, handle);
+            budget.removed += 1;
+            budget.longest_stay_ms = budget.longest_stay_ms.max(now_ms - died_at);
+            // In a storm all leaves reach the point where they merge at about the same time.
+            let moved = usize::try_from(database.moved() - moved_before).unwrap_or(usize::MAX);
+            budget.spend(REMOVAL_COST + moved * MOVE_COST);
+            true
+        }
+        _ if ending.spares(database, handle) => {
+            database.slabs_mut().note_expiry(handle, at);
+            true
+        }
+        _ => {
+            let ended = ending.end_parts(database, handle, PARTS_AT_ONCE);
+            budget.longest_stay_ms = budget.longest_stay_ms.max(now_ms - at);
+            budget.spend(ended.max(1) * PART_COST);
+            ended < PARTS_AT_ONCE
+        }
+    }
 }
 
 /// One entry per page is enough of a sample: the first that expires among these many.

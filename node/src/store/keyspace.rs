@@ -12,6 +12,7 @@ use super::hash::{KeyHasher, splitmix};
 use super::key::{DbIndex, Key, KeyHash};
 use super::reclaim::Reclaimer;
 use super::slab::{Handle, MAX_PAGES};
+use super::value::Texts;
 use shared::command::CommandId;
 use std::sync::Arc;
 
@@ -173,7 +174,7 @@ impl Store {
         let database = self.database(db);
         let found = database.find(key)?;
         // Without expiries at all the entry need not be looked at.
-        if database.expiring() > 0 && database.entry(found.handle).is_dead(self.now_ms) {
+        if database.has_expiries() && database.is_dead(found.handle, self.now_ms) {
             self.expire(db, found, key);
             return None;
         }
@@ -197,6 +198,14 @@ impl Store {
         }
     }
 
+    /// Parts of a key's value ended.
+    pub(super) fn note_ended(&mut self, db: DbIndex, key: Key<'_>, names: &Texts) {
+        self.counters.expired_subkeys += names.len() as u64;
+        if self.door.has_hearers() && !names.is_empty() {
+            self.door.ended(db, key, names);
+        }
+    }
+
     /// Counts one more use of an entry.
     #[inline]
     pub(super) fn touch(&mut self, db: DbIndex, found: Found) {
@@ -215,13 +224,15 @@ impl Store {
         self.counters.keyspace_hits += 1;
         let database = &mut self.databases[usize::from(db.0)];
         let clock = &mut self.clock;
-        Some(database.read(found.handle, |mark| clock.used(mark)))
+        let value = database.read(found.handle, |mark| clock.used(mark));
+        Some(value.at_moment(self.now_ms))
     }
 
     /// The value, not counted as an access (TYPE, OBJECT, TTL, CLIENT NO-TOUCH).
     pub fn peek(&mut self, db: DbIndex, key: Key<'_>) -> Option<Value<'_>> {
         let found = self.live(db, key)?;
-        Some(self.database(db).value(found.handle))
+        let value = self.database(db).value(found.handle);
+        Some(value.at_moment(self.now_ms))
     }
 
     /// The value of a key that was looked up in this command already: not counted in any way, and several can be looked at together.
@@ -229,8 +240,8 @@ impl Store {
     pub fn look(&self, db: DbIndex, key: Key<'_>) -> Option<Value<'_>> {
         let database = self.database(db);
         let found = database.find(key)?;
-        let is_dead = database.entry(found.handle).is_dead(self.now_ms);
-        (!is_dead).then(|| database.value(found.handle))
+        let is_dead = database.is_dead(found.handle, self.now_ms);
+        (!is_dead).then(|| database.value(found.handle).at_moment(self.now_ms))
     }
 
     /// A seed for choices by chance within one command.

@@ -52,11 +52,11 @@ pub use keyspace::{ExpectedEntries, Store, Usage};
 pub use slot::{ExpiryChange, Slot};
 pub use upkeep::{EXPIRE_SLICE, Eviction};
 pub use value::{
-    AddRule, Added, Bound, CollectionMaker, Comparison, Element, Existence, Hash, HashEdit,
-    HashRef, HashView, Leaves, Limits, List, ListEdit, ListEnd, ListMaker, ListRef, ListSide,
-    ListView, MemberList, Position, Put, ScoreEnd, ScoredRef, Set, SetEdit, SetEncoding, SetMaker,
-    SetRef, SetView, SortedSet, SortedSetEdit, SortedSetMaker, SortedSetRef, SortedSetView, Tally,
-    Texts, below, encoding_name,
+    AddRule, Added, Bound, CollectionMaker, Comparison, Element, Ended, Existence, ExpiryRule,
+    FieldExpiry, Hash, HashEdit, HashRef, HashView, Leaves, Limits, List, ListEdit, ListEnd,
+    ListMaker, ListRef, ListSide, ListView, MemberList, Position, Put, ScoreEnd, ScoredRef, Set,
+    SetEdit, SetEncoding, SetMaker, SetRef, SetView, SortedSet, SortedSetEdit, SortedSetMaker,
+    SortedSetRef, SortedSetView, Tally, Texts, below, encoding_name,
 };
 pub use value::{
     Claim, ClaimRule, ConsumerRef, EntryRef, EntryTexts, GroupEdit, GroupPosition, GroupRef,

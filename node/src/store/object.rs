@@ -3,7 +3,7 @@
 
 use super::chunked::Chunked;
 use super::error::StoreFull;
-use super::value::{Leaves, Pools};
+use super::value::{Leaves, Pools, Texts};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -31,6 +31,24 @@ pub(super) trait Large: Any + Debug + Send {
 
     /// Frees a part of it, some 20 µs' worth; `true` when nothing is left. From the first call on nobody reads it.
     fn free_slice(&mut self, leaves: &mut Leaves) -> bool;
+
+    /// When the first of its parts ends that end by themselves, Unix milliseconds; asked often, so it is known and not looked for.
+    fn next_end_ms(&self) -> Option<u64> {
+        None
+    }
+
+    /// When the last of its parts ends, where all of them do: it is over then.
+    fn last_end_ms(&self, _: &Leaves) -> Option<u64> {
+        None
+    }
+
+    /// Takes out up to `limit` parts that have ended by then, and names them.
+    fn end_parts(&mut self, _: &mut Leaves, _now_ms: u64, _limit: usize, _names: &mut Texts) {}
+
+    /// All of it as a blob of at most so many bytes, where it is that small and none of its parts ends by itself any more; nothing is left here then.
+    fn take_small(&mut self, _most_bytes: usize) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Objects of one database.

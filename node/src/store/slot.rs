@@ -9,7 +9,7 @@ use super::error::StoreFull;
 use super::key::{DbIndex, Key};
 use super::keyspace::{Before, Store};
 use super::object::Large;
-use super::value::Leaves;
+use super::value::{Leaves, Texts};
 use std::ops::Range;
 
 /// What becomes of a key's expiry when its value is replaced.
@@ -52,7 +52,44 @@ impl Slot<'_> {
     #[inline]
     pub(super) fn value(&self) -> Option<Value<'_>> {
         let found = self.before.alive()?;
-        Some(self.store.database(self.db).value(found.handle))
+        let value = self.store.database(self.db).value(found.handle);
+        Some(value.at_moment(self.store.now_ms))
+    }
+
+    /// What time it is for who edits it, Unix milliseconds.
+    pub(super) fn now_ms(&self) -> u64 {
+        self.store.now_ms
+    }
+
+    /// Before parts of a value are edited: `end` takes out those that have ended and names them, so that who edits meets what everybody sees.
+    pub(super) fn end_parts(
+        &mut self,
+        end: impl FnOnce(&mut dyn Large, &mut Leaves, u64, &mut Texts),
+    ) {
+        let Some(found) = self.before.alive() else {
+            return;
+        };
+        let now_ms = self.store.now_ms;
+        if !self
+            .store
+            .database(self.db)
+            .has_ended_parts(found.handle, now_ms)
+        {
+            return;
+        }
+        let mut names = Texts::default();
+        let Store {
+            databases,
+            reclaimer,
+            ..
+        } = &mut *self.store;
+        let database = &mut databases[usize::from(self.db.0)];
+        database.edit_object(found, |object, leaves| {
+            end(object, leaves, now_ms, &mut names);
+        });
+        // Not all of it has ended, so something is left.
+        self.before = Before::Alive(database.settle(found, reclaimer));
+        self.store.note_ended(self.db, self.key, &names);
     }
 
     /// Puts a value in the place of whatever is there. `tell` says so to the effects.
@@ -312,6 +349,19 @@ impl Editing<'_> {
         database.edit_object(found, change)
     }
 
+    /// Brings what is known of an object beside it up to date: see [`Database::settle`](super::database::Database::settle).
+    pub(super) fn settle(&mut self) {
+        if let Some(found) = self.before.alive() {
+            let Store {
+                databases,
+                reclaimer,
+                ..
+            } = &mut *self.store;
+            let settled = databases[usize::from(self.db.0)].settle(found, reclaimer);
+            self.before = Before::Alive(settled);
+        }
+    }
+
     /// Whether anybody keeps what is told.
     pub(super) fn is_recording(&self) -> bool {
         self.store.door.effects().is_recording()
@@ -364,7 +414,7 @@ impl Store {
         let database = self.database(db);
         let before = match database.find(key) {
             None => Before::Nothing,
-            Some(found) if database.entry(found.handle).is_dead(self.now_ms) => Before::Dead(found),
+            Some(found) if database.is_dead(found.handle, self.now_ms) => Before::Dead(found),
             Some(found) => {
                 self.database_mut(db).freshen(found.handle);
                 Before::Alive(found)

@@ -6,11 +6,12 @@ use super::counters::{ExpireStep, MemoryUse, StoreCounters};
 use super::database::Database;
 use super::door::{Change, Door, Effects, Listener, TooManyInterests, Touch};
 use super::eviction::{Draws, EvictionPolicy, EvictionSettings};
-use super::expiry::{self, SweepBudget};
-use super::key::{DbIndex, Key};
+use super::expiry::{self, Ending, SweepBudget};
+use super::key::{DbIndex, Key, KeyHash};
 use super::keyspace::Store;
 use super::reclaim::Reclaimer;
 use super::slab::Handle;
+use super::value::Texts;
 
 /// A good budget for [`Store::expire_step`]: some 250 removals, 75 µs.
 pub const EXPIRE_SLICE: usize = 4096;
@@ -56,6 +57,53 @@ impl Leaving<'_> {
     }
 }
 
+/// What the sweep does to keys, and parts of their values, whose time has come.
+struct Expiring<'a> {
+    leaving: Leaving<'a>,
+    counters: &'a mut StoreCounters,
+    db: DbIndex,
+    now_ms: u64,
+    spares: &'a dyn Fn(KeyHash) -> bool,
+}
+
+impl Ending for Expiring<'_> {
+    fn remove(&mut self, database: &mut Database, handle: Handle) {
+        self.counters.expired_keys += 1;
+        self.leaving
+            .remove(database, self.db, handle, Change::Expired);
+    }
+
+    fn end_parts(&mut self, database: &mut Database, handle: Handle, limit: usize) -> usize {
+        let Some(found) = database.found_at(handle) else {
+            debug_assert!(false, "a live place stands in the index");
+            return 0;
+        };
+        let (now_ms, mut names) = (self.now_ms, Texts::default());
+        database.edit_object(found, |object, leaves| {
+            object.end_parts(leaves, now_ms, limit, &mut names);
+        });
+        self.counters.expired_subkeys += names.len() as u64;
+        let Leaving {
+            door,
+            name,
+            reclaimer,
+        } = &mut self.leaving;
+        if door.has_hearers() && !names.is_empty() {
+            name.clear();
+            name.extend_from_slice(database.key(handle));
+            let hash = database.hash_of(handle);
+            let bytes = name.as_slice();
+            door.ended(self.db, Key { bytes, hash }, &names);
+        }
+        database.settle(found, reclaimer);
+        names.len()
+    }
+
+    fn spares(&self, database: &Database, handle: Handle) -> bool {
+        (self.spares)(database.hash_of(handle))
+    }
+}
+
 /// Frees what was removed and is large, as far as the budget allows; whether there is more.
 fn free_slices(database: &mut Database, budget: &mut SweepBudget) -> bool {
     while budget.left > 0 && database.free_slice() {
@@ -92,6 +140,12 @@ impl Store {
         self.database(db).expiring()
     }
 
+    /// Keys of `db` of which parts end by themselves: hashes with fields that expire.
+    #[must_use]
+    pub fn len_timed(&self, db: DbIndex) -> usize {
+        self.database(db).timed()
+    }
+
     /// INFO's `avg_ttl` of `db`, milliseconds: an estimate from the last pass of the sweep; 0 when no key has an expiry.
     #[must_use]
     pub fn average_ttl_ms(&self, db: DbIndex) -> u64 {
@@ -107,7 +161,7 @@ impl Store {
             let Some(handle) = drawn else {
                 break;
             };
-            if !database.entry(handle).is_dead(self.now_ms) {
+            if !database.is_dead(handle, self.now_ms) {
                 out.extend_from_slice(database.key(handle));
                 return true;
             }
@@ -121,7 +175,7 @@ impl Store {
         let database = self.database(db);
         let mut live = None;
         let mut look = |handle: Handle| {
-            if live.is_none() && !database.entry(handle).is_dead(now_ms) {
+            if live.is_none() && !database.is_dead(handle, now_ms) {
                 live = Some(handle);
             }
         };
@@ -173,8 +227,9 @@ impl Store {
         let now_ms = self.now_ms;
         let database = self.database(db);
         database.scan(cursor, count.max(1), &mut |handle| {
-            if !database.entry(handle).is_dead(now_ms) {
-                visit(database.key(handle), database.value(handle));
+            if !database.is_dead(handle, now_ms) {
+                let value = database.value(handle).at_moment(now_ms);
+                visit(database.key(handle), value);
             }
         })
     }
@@ -182,6 +237,15 @@ impl Store {
     /// One slice of the sweep: looks at up to `budget_entries` entries and removes the dead ones; a removal counts as sixteen looks. [`EXPIRE_SLICE`] is a good budget.
     /// Call it ten times a second, and again after serving clients while it says so: then nothing dead stays for five seconds, and nobody waits for it longer than a slice.
     pub fn expire_step(&mut self, budget_entries: usize) -> ExpireStep {
+        self.expire_step_sparing(budget_entries, &|_| false)
+    }
+
+    /// The same, but parts of keys' values stay where `spares` says so of the key: somebody reads them a piece at a time. Whole keys go all the same.
+    pub fn expire_step_sparing(
+        &mut self,
+        budget_entries: usize,
+        spares: &dyn Fn(KeyHash) -> bool,
+    ) -> ExpireStep {
         let mut budget = SweepBudget::new(budget_entries);
         let now_ms = self.now_ms;
         let keeps_all = self.keeps_all();
@@ -204,16 +268,19 @@ impl Store {
             let db = DbIndex(u8::try_from(at).unwrap_or(u8::MAX));
             let database = &mut databases[at];
             if !keeps_all {
-                let mut leaving = Leaving {
+                let leaving = Leaving {
                     door,
                     name,
                     reclaimer,
                 };
-                let mut remove = |database: &mut Database, handle: Handle| {
-                    counters.expired_keys += 1;
-                    leaving.remove(database, db, handle, Change::Expired);
+                let mut expiring = Expiring {
+                    leaving,
+                    counters,
+                    db,
+                    now_ms,
+                    spares,
                 };
-                again |= expiry::sweep(database, now_ms, &mut budget, &mut remove);
+                again |= expiry::sweep(database, now_ms, &mut budget, &mut expiring);
             }
             expiry::age(database, now_ms, clock, &mut budget);
             again |= free_slices(database, &mut budget);

@@ -27,7 +27,7 @@ const ADDED: &[&str] = &[
     "mem_aof_buffer", "mem_not_counted_for_evict", "lazyfree_pending_objects", "lazyfreed_objects",
     "rdb_changes_since_last_save",
     "total_commands_processed", "instantaneous_ops_per_sec", "total_net_input_bytes", "total_net_output_bytes", "total_net_repl_input_bytes", "total_net_repl_output_bytes",
-    "expired_keys", "expired_time_cap_reached_count", "evicted_keys", "evicted_clients", "total_eviction_exceeded_time", "keyspace_hits", "keyspace_misses",
+    "expired_keys", "expired_subkeys", "expired_time_cap_reached_count", "evicted_keys", "evicted_clients", "total_eviction_exceeded_time", "keyspace_hits", "keyspace_misses",
     "total_error_replies", "dump_payload_sanitizations", "total_reads_processed", "total_writes_processed", "io_threaded_reads_processed", "io_threaded_writes_processed",
     "used_cpu_sys", "used_cpu_user", "used_cpu_sys_children", "used_cpu_user_children", "used_cpu_sys_main_thread", "used_cpu_user_main_thread",
     "instantaneous_input_kbps", "instantaneous_output_kbps", "expire_cycle_cpu_milliseconds", "allocator_frag_bytes", "allocator_rss_bytes",

@@ -31,6 +31,30 @@ pub enum ErrorReply {
     /// A time to live, or a deadline, that is not positive or beyond 64 bits; the command's name.
     #[error("ERR invalid expire time in '{0}' command")]
     InvalidExpireTime(&'static str),
+    /// HEXPIRE and friends: a time to live, or a deadline, below nought.
+    #[error("ERR invalid expire time, must be >= 0")]
+    ExpireTimeNegative,
+    /// HEXPIRE, HTTL and friends.
+    #[error("ERR Mandatory argument FIELDS is missing or not at the right position")]
+    FieldsNotThere,
+    /// HEXPIRE and friends: a number of fields that is none.
+    #[error("ERR Parameter `numFields` should be greater than 0")]
+    FieldCountTooSmall,
+    /// HTTL, HPERSIST, HGETDEL, HGETEX: a number of fields that is none.
+    #[error("ERR Number of fields must be a positive integer")]
+    FieldCountNotPositive,
+    /// HEXPIRE, HTTL and friends: more or fewer fields than announced.
+    #[error("ERR The `numfields` parameter must match the number of arguments")]
+    FieldCountMismatch,
+    /// HSETEX: a number of fields that is none.
+    #[error("ERR invalid number of fields")]
+    FieldCountInvalid,
+    /// HSETEX.
+    #[error("ERR Only one of FXX or FNX arguments can be specified")]
+    FieldConditionConflict,
+    /// HSETEX.
+    #[error("ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified")]
+    FieldExpiryConflict,
     /// EXPIRE and friends.
     #[error("ERR NX and XX, GT or LT options at the same time are not compatible")]
     ExpireNxConflict,

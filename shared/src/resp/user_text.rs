@@ -113,6 +113,12 @@ impl ErrorReply {
         Self::Quoting(UserText::around("ERR Unsupported option ", given, ""))
     }
 
+    /// HSETEX: an argument that it does not have.
+    #[must_use]
+    pub fn unknown_argument(given: &[u8]) -> Self {
+        Self::Quoting(UserText::around("ERR unknown argument: ", given, ""))
+    }
+
     /// HELLO: an option that it does not have, or that lacks its argument.
     #[must_use]
     pub fn hello_option(given: &[u8]) -> Self {

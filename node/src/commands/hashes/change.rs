@@ -78,7 +78,7 @@ pub(super) fn hincrby(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         .ok_or(ErrorReply::IncrementOverflow)?;
     let mut digits = itoa::Buffer::new();
     let value = digits.format(after).as_bytes();
-    edit.set(field, value, Wording::Verbatim(args))?;
+    edit.set_keeping(field, value, Wording::Verbatim(args))?;
     call.reply.integer(after);
     Ok(Action::Continue)
 }
@@ -104,8 +104,15 @@ pub(super) fn hincrbyfloat(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         .ok_or(ErrorReply::IncrementNotFinite)?;
     let mut text = Vec::new();
     after.print(&mut text);
-    let words = [CommandId::Hset.name().as_bytes(), args.at(1), field, &text];
-    edit.set(field, &text, Wording::Words(&words))?;
+    let (key, hset) = (args.at(1), CommandId::Hset.name().as_bytes());
+    let hsetex = CommandId::Hsetex.name().as_bytes();
+    let ends = edit.hash()?.is_some_and(|hash| hash.ends(field));
+    if ends {
+        let words = [hsetex, key, b"KEEPTTL", b"FIELDS", b"1", field, &text];
+        edit.set_keeping(field, &text, Wording::Words(&words))?;
+    } else {
+        edit.set(field, &text, Wording::Words(&[hset, key, field, &text]))?;
+    }
     call.reply.bulk(&text);
     Ok(Action::Continue)
 }

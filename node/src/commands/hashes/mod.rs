@@ -2,11 +2,14 @@
 //! Pure. Invariant: a handler that returns an error has changed nothing, but where there was no memory for all that was asked.
 
 mod change;
+mod expire;
+mod fields;
 mod random;
 mod read;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod timed;
 
 use super::Handler;
 use crate::store::{HashRef, Value, WrongType};
@@ -31,6 +34,18 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::Hincrbyfloat => change::hincrbyfloat,
         CommandId::Hrandfield => random::hrandfield,
         CommandId::Hscan => scan::hscan,
+        CommandId::Hexpire => expire::hexpire,
+        CommandId::Hpexpire => expire::hpexpire,
+        CommandId::Hexpireat => expire::hexpireat,
+        CommandId::Hpexpireat => expire::hpexpireat,
+        CommandId::Httl => expire::httl,
+        CommandId::Hpttl => expire::hpttl,
+        CommandId::Hexpiretime => expire::hexpiretime,
+        CommandId::Hpexpiretime => expire::hpexpiretime,
+        CommandId::Hpersist => expire::hpersist,
+        CommandId::Hgetdel => timed::hgetdel,
+        CommandId::Hgetex => timed::hgetex,
+        CommandId::Hsetex => timed::hsetex,
         _ => return None,
     })
 }

@@ -5,8 +5,13 @@ use super::hash;
 use crate::commands::arguments::{check_reply, is_word, reply_string};
 use crate::commands::chosen::{Choice, count};
 use crate::commands::{Action, Call};
-use crate::store::{HashRef, Position, StringRef};
+use crate::store::{HashRef, Position, StringRef, below};
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
+
+/// Of a hash most of whose fields are over and not swept yet, up to so many of those are looked at. Where there are more, some that are not over may be missed, for work is bounded.
+const MOST_PASSED_BY: u64 = 1024;
+/// Then so many are drawn, and chosen from.
+const FEW: u64 = 64;
 
 /// How a field is shown.
 type Show = fn(&mut ReplyWriter<'_>, StringRef<'_>, StringRef<'_>);
@@ -43,19 +48,36 @@ pub(super) fn hrandfield(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         _ => count.unsigned_abs().min(fields),
     };
     let pairs_apart = call.reply.protocol() == Protocol::Resp3;
-    let (show, words): (Show, u64) = match (with_values, pairs_apart) {
-        (false, _) => (show_field, 1),
-        (true, false) => (show_both, 2),
-        (true, true) => (show_pair, 1),
+    let style = match (with_values, pairs_apart) {
+        (false, _) => Style::new(show_field, 1),
+        (true, false) => Style::new(show_both, 2),
+        (true, true) => Style::new(show_pair, 1),
     };
-    let words = usize::try_from(shown.saturating_mul(words));
-    call.reply.array(words.unwrap_or(usize::MAX));
     if count < 0 {
-        draw_with_repetitions(call, shown, show)?;
+        draw_with_repetitions(call, shown, style)?;
     } else {
-        choose(call, shown, fields, show)?;
+        choose(call, shown, fields, style)?;
     }
     Ok(Action::Continue)
+}
+
+/// How fields are shown, and in how many words each.
+#[derive(Clone, Copy)]
+struct Style {
+    show: Show,
+    words: u64,
+}
+
+impl Style {
+    fn new(show: Show, words: u64) -> Self {
+        Self { show, words }
+    }
+
+    /// The head of a reply with so many fields.
+    fn head(self, reply: &mut ReplyWriter<'_>, fields: u64) {
+        let words = usize::try_from(fields.saturating_mul(self.words));
+        reply.array(words.unwrap_or(usize::MAX));
+    }
 }
 
 fn show_field(reply: &mut ReplyWriter<'_>, field: StringRef<'_>, _: StringRef<'_>) {
@@ -72,17 +94,33 @@ fn show_pair(reply: &mut ReplyWriter<'_>, field: StringRef<'_>, value: StringRef
     show_both(reply, field, value);
 }
 
-fn draw_with_repetitions(call: &mut Call<'_>, count: u64, show: Show) -> Result<(), ErrorReply> {
+fn draw_with_repetitions(call: &mut Call<'_>, count: u64, style: Style) -> Result<(), ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
     let most = call.node.settings.hot.output_limit.most_bytes();
     let mut chance = call.store.draw_seed();
     let Some(hash) = hash(call.store.look(db, key))? else {
         return Ok(());
     };
+    let few = match passed_by(hash) {
+        0..=MOST_PASSED_BY => Vec::new(),
+        _ => Choice::drawn(FEW, || hash.random(&mut chance)),
+    };
+    if few.is_empty() && passed_by(hash) > MOST_PASSED_BY {
+        call.reply.array(0);
+        return Ok(());
+    }
+    style.head(&mut call.reply, count);
     for _ in 0..count {
-        let drawn = hash.random(&mut chance);
-        if let Some((field, value)) = drawn.and_then(|place| hash.at(place)) {
-            show(&mut call.reply, field, value);
+        let place = match few.len() as u64 {
+            0 => hash.random(&mut chance),
+            some => {
+                let nth = usize::try_from(below(&mut chance, some));
+                few.get(nth.unwrap_or(0)).copied()
+            }
+        };
+        let drawn = place.and_then(|place| hash.at(place));
+        if let Some((field, value)) = drawn.or_else(|| any(hash)) {
+            (style.show)(&mut call.reply, field, value);
         }
         if call.reply.position() > most {
             return Err(ErrorReply::ReplyTooLong);
@@ -91,14 +129,40 @@ fn draw_with_repetitions(call: &mut Call<'_>, count: u64, show: Show) -> Result<
     Ok(())
 }
 
-fn choose(call: &mut Call<'_>, count: u64, fields: u64, show: Show) -> Result<(), ErrorReply> {
+/// Fields that are over and in the way of draws: none where enough others are there.
+fn passed_by(hash: HashRef<'_>) -> u64 {
+    let hidden = hash.hidden();
+    if hidden <= hash.fields() { 0 } else { hidden }
+}
+
+/// Some field where draws met none: it is one of few among few.
+fn any(hash: HashRef<'_>) -> Option<(StringRef<'_>, StringRef<'_>)> {
+    let mut found = None;
+    hash.walk(Position::default(), usize::MAX, |field, value| {
+        found = Some((field, value));
+    });
+    found
+}
+
+fn choose(call: &mut Call<'_>, count: u64, fields: u64, style: Style) -> Result<(), ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
     let mut chance = call.store.draw_seed();
     let Some(hash) = hash(call.store.look(db, key))? else {
         return Ok(());
     };
     let all = Position::default();
-    match Choice::of(count, fields, &mut chance, |chance| hash.random(chance)) {
+    let choice = match passed_by(hash) {
+        0 => Choice::of(count, fields, &mut chance, |chance| hash.random(chance)),
+        1..=MOST_PASSED_BY => Choice::walked(count, fields),
+        _ => Choice::Drawn(Choice::drawn(count, || hash.random(&mut chance))),
+    };
+    let count = match &choice {
+        Choice::Drawn(drawn) => drawn.len() as u64,
+        Choice::All | Choice::Walk(_) => count,
+    };
+    style.head(&mut call.reply, count);
+    let show = style.show;
+    match choice {
         Choice::All => {
             hash.walk(all, usize::MAX, |field, value| {
                 show(&mut call.reply, field, value);

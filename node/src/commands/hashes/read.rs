@@ -23,7 +23,11 @@ pub(super) fn hmget(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         let (db, key) = (call.db(), call.key(1));
         let exists = hash(call.store.get(db, key))?.is_some();
         call.reply.array(call.args.len() - 2);
-        Ok(Chosen { next: 2, exists })
+        Ok(Chosen {
+            next: 2,
+            exists,
+            began_ms: call.now_ms,
+        })
     })
 }
 
@@ -33,6 +37,8 @@ struct Chosen {
     /// The argument that is next.
     next: usize,
     exists: bool,
+    /// The moment that it is the reply of.
+    began_ms: u64,
 }
 
 impl Piecewise for Chosen {
@@ -42,6 +48,7 @@ impl Piecewise for Chosen {
         if hash.is_some() != self.exists {
             return Ok(Progress::Anew);
         }
+        let hash = hash.map(|hash| hash.at_moment(self.began_ms));
         let start = call.reply.position();
         while self.next < call.args.len() {
             let value = hash.and_then(|hash| hash.get(call.args.at(self.next)));
@@ -112,6 +119,8 @@ pub(super) fn hvals(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 struct All {
     part: Part,
     next: Option<Position>,
+    /// The moment that it is the reply of.
+    began_ms: u64,
 }
 
 impl All {
@@ -124,7 +133,11 @@ impl All {
             Part::Field | Part::Value => call.reply.array(count),
         }
         let next = (fields > 0).then(Position::default);
-        Ok(Self { part, next })
+        Ok(Self {
+            part,
+            next,
+            began_ms: call.now_ms,
+        })
     }
 }
 
@@ -137,9 +150,12 @@ impl Piecewise for All {
         let Some(hash) = hash(call.store.look(db, key))? else {
             return Ok(Progress::Anew);
         };
+        let hash = hash.at_moment(self.began_ms);
         let reply = &mut call.reply;
         let part = self.part;
+        let mut shown = 0;
         self.next = hash.walk(from, PIECE_ELEMENTS, |field, value| {
+            shown += 1;
             if part != Part::Value {
                 reply_string(reply, field);
             }
@@ -149,6 +165,8 @@ impl Piecewise for All {
         });
         check_reply(call)?;
         Ok(match self.next {
+            // Most are over, and there may be as many more as the sweep has not met yet.
+            Some(_) if shown < PIECE_ELEMENTS / 2 => Progress::Long,
             Some(_) => Progress::More,
             None => Progress::Over,
         })

@@ -22,8 +22,10 @@ pub(super) fn hscan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         };
         // Any cursor is accepted.
         let mut next = u32::try_from(cursor & u64::from(u32::MAX)).unwrap_or(0);
-        let (mut seen, mut words, mut fault) = (0, 0, None);
+        let (mut steps, mut seen, mut words, mut fault) = (0, 0, 0, None);
         loop {
+            // A step may show none: fields that are over.
+            steps += 1;
             next = hash.scan(next, |field, value| {
                 seen += 1;
                 let mut digits = itoa::Buffer::new();
@@ -36,7 +38,7 @@ pub(super) fn hscan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
                     words += 2;
                 }
             });
-            if next == 0 || seen >= options.count {
+            if next == 0 || seen >= options.count || steps >= options.count {
                 break;
             }
         }

@@ -187,7 +187,7 @@ fn show_piece(
         });
     };
     match work.go_on(call)? {
-        Progress::More => Ok(false),
+        Progress::More | Progress::Long => Ok(false),
         Progress::Over => Ok(true),
         Progress::Anew => {
             call.reply.truncate(0);

@@ -6,7 +6,7 @@ use crate::store::content::{Outside, Value};
 use crate::store::counters::MemoryUse;
 use crate::store::entry::{Entry, Kind};
 use crate::store::slab::HOLE_SHARE;
-use crate::store::value::blob;
+use crate::store::value::{TIMED, blob};
 
 /// The index of a nearly empty database is not the cost of its only key.
 const INDEX_SHARE_AT_MOST: u64 = 16;
@@ -36,10 +36,13 @@ impl Database {
     #[inline]
     pub(super) fn account_added(&mut self, handle: Handle) {
         let entry = self.entry(handle);
-        let expiry = entry.expiry();
+        let (expires, is_timed) = (entry.expiry().is_some(), entry.form() == TIMED);
         self.dataset += self.payload(entry);
-        if let Some(at) = expiry {
-            self.expiring += 1;
+        self.expiring += usize::from(expires);
+        self.timed += usize::from(is_timed);
+        if (expires || is_timed)
+            && let Some(at) = self.wakes_at(handle)
+        {
             self.slabs.note_expiry(handle, at);
         }
     }
@@ -47,9 +50,10 @@ impl Database {
     #[inline]
     pub(super) fn account_removed(&mut self, handle: Handle) {
         let entry = self.entry(handle);
-        let expires = entry.expiry().is_some();
+        let (expires, is_timed) = (entry.expiry().is_some(), entry.form() == TIMED);
         self.dataset -= self.payload(entry);
         self.expiring -= usize::from(expires);
+        self.timed -= usize::from(is_timed);
     }
 
     /// Bytes of the long strings that a packed collection refers to.
@@ -59,6 +63,7 @@ impl Database {
                 let value = Value {
                     entry,
                     outside: &self.outside,
+                    now_ms: 0,
                 };
                 blob::long_bytes(kind, value.bytes(), &self.outside.leaves)
             }

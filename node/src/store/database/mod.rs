@@ -2,6 +2,7 @@
 //! Knows nothing of time: what is expired is its caller's to say. Never: lets a handle out that it frees in the same call.
 //! Invariant: every live place of a slab stands exactly once in the index, under its key's hash.
 
+mod ends;
 mod memory;
 mod resize;
 mod write;
@@ -46,6 +47,8 @@ pub(in crate::store) struct Database {
     slabs: Slabs,
     outside: Outside,
     expiring: usize,
+    /// Keys of which parts end by themselves.
+    timed: usize,
     dataset: u64,
     /// Reused for entries that are moved by way of a copy.
     scratch: Vec<u8>,
@@ -155,6 +158,7 @@ impl Database {
                 leaves: Leaves::of(hasher, page_limit),
             },
             expiring: 0,
+            timed: 0,
             dataset: 0,
             scratch: Vec::new(),
             kept: Vec::new(),
@@ -272,6 +276,7 @@ impl Database {
         Value {
             entry: self.entry(handle),
             outside: &self.outside,
+            now_ms: 0,
         }
     }
 
@@ -292,6 +297,7 @@ impl Database {
         Value {
             entry: Entry::new(bytes),
             outside: &self.outside,
+            now_ms: 0,
         }
     }
 
@@ -393,7 +399,7 @@ impl Database {
                 debug_assert!(false, "a live place stands in the index");
                 return;
             };
-            if let Some(at) = self.entry(from).expiry() {
+            if let Some(at) = self.wakes_at(from) {
                 self.slabs.note_expiry(to, at);
             }
             self.index.replace(found.place, to);

@@ -8,7 +8,7 @@ use crate::store::error::StoreFull;
 use crate::store::key::Key;
 use crate::store::reclaim::Reclaimer;
 use crate::store::slab::{ClassId, Handle, MAX_ENTRY_BYTES};
-use crate::store::value::blob;
+use crate::store::value::{TIMED, blob};
 
 impl Database {
     /// Adds a key that is not there.
@@ -230,6 +230,7 @@ impl Database {
         let old = self.entry(found.handle);
         let (old_class, old_payload) = (old.class(), self.payload(old));
         let expired = usize::from(old.expiry().is_some());
+        let was_timed = usize::from(old.form() == TIMED);
         let class = ClassId::of(draft.len());
         let handle = if class == old_class {
             found.handle
@@ -239,9 +240,12 @@ impl Database {
         draft.write(self.slabs.bytes_mut(handle));
         let new_payload = self.payload(self.entry(handle));
         self.dataset = self.dataset + new_payload - old_payload;
-        self.expiring -= expired;
-        if let Some(at) = draft.expiry {
-            self.expiring += 1;
+        let (expires, is_timed) = (draft.expiry.is_some(), draft.form == TIMED);
+        self.expiring = self.expiring - expired + usize::from(expires);
+        self.timed = self.timed - was_timed + usize::from(is_timed);
+        if (expires || is_timed)
+            && let Some(at) = self.wakes_at(handle)
+        {
             self.slabs.note_expiry(handle, at);
         }
         if handle == found.handle {

@@ -8,6 +8,7 @@ pub use effects::{Effects, Wording};
 pub use listeners::{Change, Listener, TooManyInterests, Touch};
 
 use super::key::{DbIndex, Key, KeyHash};
+use super::value::Texts;
 use listeners::Listeners;
 use shared::command::CommandId;
 
@@ -88,6 +89,16 @@ impl Door {
     pub(super) fn gone(&mut self, db: DbIndex, key: Key<'_>, change: Change) {
         self.tell(db, key.hash, change, |effects| {
             effects.append_words(db, &[word(CommandId::Del), key.bytes]);
+        });
+    }
+
+    /// Parts of a key's value went by themselves: not one of the changes that clients asked for.
+    #[cold]
+    pub(super) fn ended(&mut self, db: DbIndex, key: Key<'_>, names: &Texts) {
+        self.tell(db, key.hash, Change::Written, |effects| {
+            let mut words = vec![word(CommandId::Hdel), key.bytes];
+            words.extend(names.iter());
+            effects.append_words(db, &words);
         });
     }
 

@@ -3,6 +3,7 @@
 use super::hash::splitmix;
 use super::plain::PlainStore;
 use super::slab::ClassId;
+use super::value::TIMED;
 use super::{
     DbIndex, EXPIRE_SLICE, Eviction, ExpiryChange, Key, KeyHash, Store, StoreFull, StringEdit,
     StringEncoding, StringRef, Value, Wording,
@@ -13,6 +14,7 @@ mod collection;
 mod door;
 mod eviction;
 mod expiry;
+mod field_expiry;
 mod growth;
 mod model;
 mod object;
@@ -93,7 +95,7 @@ fn below(chance: &mut u64, bound: u64) -> u64 {
 fn check_books(store: &Store) {
     for database in &store.databases {
         let slabs = database.slabs();
-        let (mut live, mut entries, mut expiring) = (0, 0, 0);
+        let (mut live, mut entries, mut expiring, mut timed) = (0, 0, 0, 0);
         let mut dataset = 0;
         for class in ClassId::all() {
             let mut holes = 0;
@@ -110,8 +112,9 @@ fn check_books(store: &Store) {
                 let found = database.found_at(handle).expect("it stands in the index");
                 assert_eq!(found.handle, handle);
                 dataset += database.payload(entry);
-                if let Some(at) = entry.expiry() {
-                    expiring += 1;
+                expiring += usize::from(entry.expiry().is_some());
+                timed += usize::from(entry.form() == TIMED);
+                if let Some(at) = database.wakes_at(handle) {
                     let bound = slabs.earliest_expiry(class, position / class.per_page());
                     let swept_meanwhile = database.sweep.is_within_a_page();
                     assert!(bound <= at || swept_meanwhile, "{bound} {at}");
@@ -126,6 +129,7 @@ fn check_books(store: &Store) {
         database.add_memory(&mut memory);
         assert_eq!(database.len(), entries);
         assert_eq!(database.expiring(), expiring);
+        assert_eq!(database.timed(), timed);
         assert_eq!(memory.entries, live);
         assert_eq!(memory.dataset, dataset);
         assert_eq!(memory.used(), database.used_memory());

@@ -27,6 +27,11 @@ pub(in crate::store) trait Collection: Large + Sized {
     /// Its blob while it is small; it must not be used then.
     fn take_blob(&mut self) -> Option<Vec<u8>>;
 
+    /// Its kind, in the flavour that it is of now.
+    fn form(&self) -> Form {
+        Form::new(Self::KIND, 0)
+    }
+
     /// Whether nothing is left of it.
     fn is_empty(&self) -> bool;
 
@@ -162,6 +167,9 @@ fn edit_there<C: Collection, R>(
     let (edited, is_empty) = edited.flatten().ok_or(StoreFull)?;
     if is_empty {
         editing.remove();
+    } else if C::KIND == Kind::Hash {
+        // Alone it has parts that end by themselves.
+        editing.settle();
     }
     Ok(edited)
 }
@@ -183,7 +191,7 @@ fn edit_blob<C: Collection, R>(
     let leaves = editing.leaves();
     let edited = edit(&mut collection, Tools { leaves, limits });
     let is_changed = matches!(edited, Edited::Changed(_));
-    let form = Form::new(C::KIND, 0);
+    let form = collection.form();
     let is_empty = collection.is_empty();
     let Some(blob) = collection.take_blob() else {
         if is_empty {
@@ -232,7 +240,7 @@ pub(super) fn put_made<C: Collection>(
                     Edited::Same(())
                 });
             }
-            let form = Form::new(C::KIND, 0);
+            let form = collection.form();
             let Some(blob) = collection.take_blob() else {
                 editing.put_object_over(form, Box::new(collection), expiry)?;
                 return Ok(Edited::Changed(()));

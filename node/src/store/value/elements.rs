@@ -176,6 +176,21 @@ impl<const VALUES: bool> Elements<VALUES> {
         }
     }
 
+    /// Gives back what a blob has room for beyond its bytes.
+    pub(super) fn shrink(&mut self) {
+        if let Self::Packed(blob) = self {
+            blob.shrink_to_fit();
+        }
+    }
+
+    /// Bytes that a blob has room for.
+    pub(super) fn blob_room(&self) -> u64 {
+        match self {
+            Self::Packed(blob) => blob.capacity() as u64,
+            Self::Table(_) => 0,
+        }
+    }
+
     /// Bytes that a table takes beside its leaves, and of its leaves.
     pub(super) fn table_bytes(&self) -> [u64; 2] {
         match self {

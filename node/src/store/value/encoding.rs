@@ -1,4 +1,4 @@
-//! What OBJECT ENCODING says of a value: Redis 7.0's names at its moments, whatever lies where.
+//! What OBJECT ENCODING says of a value: Redis' names at its moments, whatever lies where.
 //! Pure.
 
 use super::collection::{Lying, lying};
@@ -37,6 +37,8 @@ fn name(value: Value<'_>) -> Result<&'static str, WrongType> {
             };
             if hash.is_hashtable_by_name() {
                 "hashtable"
+            } else if hash.earliest_end().is_some() {
+                "listpackex"
             } else {
                 "listpack"
             }

@@ -3,7 +3,7 @@
 
 use super::collection::{Collection, put_made};
 use super::limits::Limits;
-use super::{AddRule, Added, Hash, List, Put, Set, SortedSet};
+use super::{AddRule, Added, ExpiryRule, Hash, List, Put, Set, SortedSet};
 use crate::store::door::Wording;
 use crate::store::entry::most_value_bytes;
 use crate::store::key::{DbIndex, Key};
@@ -17,6 +17,8 @@ pub enum Element<'a> {
     Text(StringRef<'a>),
     /// Of a hash: a field and its value.
     Field(StringRef<'a>, StringRef<'a>),
+    /// The same, and when it ends, Unix milliseconds in 48 bits.
+    FieldUntil(StringRef<'a>, StringRef<'a>, u64),
     /// Of a sorted set: a member and its score.
     Scored(StringRef<'a>, f64),
 }
@@ -31,7 +33,9 @@ impl Element<'_> {
     pub fn len(self) -> usize {
         match self {
             Self::Text(text) | Self::Scored(text, _) => text.len(),
-            Self::Field(field, value) => field.len() + value.len(),
+            Self::Field(field, value) | Self::FieldUntil(field, value, _) => {
+                field.len() + value.len()
+            }
         }
     }
 }
@@ -107,6 +111,14 @@ impl CollectionMaker {
                 let field = bytes_of(field, &mut digits);
                 let value = bytes_of(value, &mut more_digits);
                 Ok(hash.set(leaves, field, value, limits)? == Put::Added)
+            }
+            (Made::Hash(hash), Element::FieldUntil(field, value, at_ms)) => {
+                let field = bytes_of(field, &mut digits);
+                let value = bytes_of(value, &mut more_digits);
+                let put = hash.set(leaves, field, value, limits)?;
+                // One that is past is over, and goes as any that is.
+                hash.expire(leaves, field, at_ms, 0, ExpiryRule::Always)?;
+                Ok(put == Put::Added)
             }
             (Made::SortedSet(set), Element::Scored(member, score)) if !score.is_nan() => {
                 let member = bytes_of(member, &mut digits);

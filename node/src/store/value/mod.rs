@@ -13,7 +13,7 @@
 //! The structures that large collections are made of:
 //!
 //! ```text
-//! hash, set ─ table ─ linear ┐
+//! hash, set ─ table ─ linear ┐                     (a hash of which fields end: a sorted_set of their names by time beside them)
 //! sorted_set ┬ tree          ├─ leaves (blocks by number, long strings) ─ slabs, extents
 //!            └ member_index ─┤
 //! list, stream ─ tree        ┘   block, codes, frame, packed: how elements lie in a block
@@ -47,7 +47,8 @@ mod tree;
 pub use chance::below;
 pub use elements::Position;
 pub use encoding::encoding_name;
-pub use hash::{Hash, HashEdit, HashRef, HashView, Put};
+pub use hash::{Ended, ExpiryRule, FieldExpiry, Hash, HashEdit, HashRef, HashView, Put};
+pub(in crate::store) use hash::{TIMED, UNTIMED};
 pub use leaves::Leaves;
 pub(in crate::store) use leaves::Pools;
 pub use limits::Limits;

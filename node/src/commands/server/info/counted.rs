@@ -44,6 +44,7 @@ pub(super) fn stats(call: &Call<'_>, text: &mut String) {
             ("sync_partial_ok", &0),
             ("sync_partial_err", &0),
             ("expired_keys", &store.expired_keys),
+            ("expired_subkeys", &store.expired_subkeys),
             ("expired_longest_stay_ms", &store.expired_longest_stay_ms),
             ("expired_stale_perc", &"0.00"),
             ("expired_time_cap_reached_count", &stats.sweep_cut),
@@ -186,9 +187,10 @@ pub(super) fn keyspace(call: &Call<'_>, text: &mut String) {
         if keys > 0 {
             let expiring = call.store.len_expiring(db);
             let average = call.store.average_ttl_ms(db);
+            let timed = call.store.len_timed(db);
             let _ = write!(
                 text,
-                "db{number}:keys={keys},expires={expiring},avg_ttl={average}\r\n"
+                "db{number}:keys={keys},expires={expiring},avg_ttl={average},subexpiry={timed}\r\n"
             );
         }
     }

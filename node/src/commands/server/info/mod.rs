@@ -121,7 +121,7 @@ mod tests {
         assert!(default.contains("\r\nredis_version:7.2.4\r\n"), "{default}");
         assert!(default.contains("\r\nmaxmemory_policy:noeviction\r\n"));
         assert!(default.contains("\r\nloading:0\r\n"));
-        assert!(default.contains("\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n"));
+        assert!(default.contains("\r\ndb0:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"));
         assert!(default.contains("\r\nerrorstat_ERR:count=1\r\n"));
         let counted = node.send("INFO commandstats");
         assert!(counted.contains("cmdstat_set:calls=1,usec="), "{counted}");

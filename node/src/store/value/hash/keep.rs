@@ -1,24 +1,30 @@
 //! How a hash is kept by the store: in a blob or as an object.
 //! Pure.
 
-use super::{Elements, Hash, Leaves};
+use super::{Elements, FREED_AT_ONCE, Form, Hash, Leaves, TIMED, UNTIMED};
 use crate::store::object::Large;
 use crate::store::value::collection::Collection;
 use crate::store::value::leaves::Pools;
 use crate::store::value::packed;
+use crate::store::value::texts::Texts;
 use crate::store::{Kind, StoreFull};
 
 impl Large for Hash {
     fn own_bytes(&self) -> u64 {
-        self.elements.table_bytes()[0]
+        let expiries = self.expiries.as_ref().map_or(0, |expiries| {
+            size_of::<Self>() as u64 + self.elements.blob_room() + expiries.own_bytes()
+        });
+        self.elements.table_bytes()[0] + expiries
     }
 
     fn leaf_bytes(&self) -> u64 {
-        self.elements.table_bytes()[1]
+        let expiries = self.expiries.as_ref();
+        let expiries = expiries.map_or(0, |expiries| expiries.leaf_bytes());
+        self.elements.table_bytes()[1] + self.long_bytes + expiries
     }
 
     fn payload(&self) -> u64 {
-        self.leaf_bytes()
+        self.leaf_bytes() + self.elements.blob_room()
     }
 
     fn copied(&self, pools: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull> {
@@ -27,6 +33,29 @@ impl Large for Hash {
 
     fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
         !self.free_some(leaves)
+    }
+
+    fn next_end_ms(&self) -> Option<u64> {
+        self.view().earliest_end()
+    }
+
+    fn last_end_ms(&self, leaves: &Leaves) -> Option<u64> {
+        let expiries = self.expiries.as_ref()?;
+        let all_end = expiries.len() == self.elements.view().len();
+        all_end.then(|| expiries.latest_ms(leaves))
+    }
+
+    fn end_parts(&mut self, leaves: &mut Leaves, now_ms: u64, limit: usize, names: &mut Texts) {
+        self.end_some(leaves, now_ms, limit, names);
+    }
+
+    fn take_small(&mut self, most_bytes: usize) -> Option<Vec<u8>> {
+        if self.blob()?.len() > most_bytes {
+            return None;
+        }
+        let blob = self.take_blob();
+        *self = Self::default();
+        blob
     }
 }
 
@@ -41,11 +70,23 @@ impl Collection for Hash {
     fn from_blob(blob: Vec<u8>) -> Self {
         Self {
             elements: Elements::Packed(blob),
+            expiries: None,
+            long_bytes: 0,
         }
     }
 
     fn take_blob(&mut self) -> Option<Vec<u8>> {
-        self.elements.take_blob()
+        match self.expiries {
+            None => self.elements.take_blob(),
+            Some(_) => None,
+        }
+    }
+
+    fn form(&self) -> Form {
+        match self.expiries {
+            None => UNTIMED,
+            Some(_) => TIMED,
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -57,7 +98,21 @@ impl Collection for Hash {
     }
 
     fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {
-        let elements = self.elements.copy(pools)?;
-        Ok(Self { elements })
+        let mut copy = Self {
+            elements: self.elements.copy(pools)?,
+            expiries: None,
+            long_bytes: 0,
+        };
+        if let Some(expiries) = &self.expiries {
+            match expiries.copy(pools) {
+                Ok(expiries) => copy.expiries = Some(Box::new(expiries)),
+                Err(full) => {
+                    while copy.elements.free(pools.to(), FREED_AT_ONCE) {}
+                    return Err(full);
+                }
+            }
+            copy.weigh(pools.to());
+        }
+        Ok(copy)
     }
 }

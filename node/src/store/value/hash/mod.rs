@@ -2,27 +2,40 @@
 //! Pure.
 
 mod edit;
+mod edit_timed;
+mod expiries;
 mod keep;
 mod read;
+mod timed;
+mod view;
 
 pub use edit::HashEdit;
 pub use read::HashRef;
+pub use timed::{Ended, ExpiryRule, FieldExpiry};
+pub use view::HashView;
 
 use super::elements::{Elements, ElementsRef, Position, free_blob};
 use super::leaves::Leaves;
 use super::limits::{FREED_AT_ONCE, Limits};
-use crate::store::{StoreFull, StringRef};
+use super::packed;
+use crate::store::StoreFull;
+use crate::store::entry::{Form, Kind};
+use expiries::Expiries;
+
+/// The form of a hash some of whose fields end by themselves: always an object.
+pub(in crate::store) const TIMED: Form = Form::new(Kind::Hash, 1);
+
+/// The form of a hash of which none does.
+pub(in crate::store) const UNTIMED: Form = Form::new(Kind::Hash, 0);
 
 /// A hash to be changed.
 #[derive(Debug)]
 pub struct Hash {
     elements: Elements<true>,
-}
-
-/// A hash to be read.
-#[derive(Clone, Copy, Debug)]
-pub struct HashView<'a> {
-    elements: ElementsRef<'a, true>,
+    /// When fields end that do.
+    expiries: Option<Box<Expiries>>,
+    /// What the strings take to which its blob refers, where it is kept beside expiries.
+    long_bytes: u64,
 }
 
 /// What became of a field.
@@ -38,34 +51,52 @@ impl Default for Hash {
     fn default() -> Self {
         Self {
             elements: Elements::new(),
+            expiries: None,
+            long_bytes: 0,
         }
     }
 }
 
 impl Hash {
-    /// All of it in one blob while it is small, to stand in a key's entry. Whoever drops one calls [`Hash::free_blob`].
+    /// All of it in one blob while it is small and no field ends by itself, to stand in a key's entry. Whoever drops one calls [`Hash::free_blob`].
     #[must_use]
     pub fn blob(&self) -> Option<&[u8]> {
         match &self.elements {
-            Elements::Packed(blob) => Some(blob),
-            Elements::Table(_) => None,
+            Elements::Packed(blob) if self.expiries.is_none() => Some(blob),
+            Elements::Packed(_) | Elements::Table(_) => None,
         }
     }
 
-    /// To be read.
+    /// To be read, with all of its fields: see [`HashView::at_moment`].
     #[inline]
     #[must_use]
     pub fn view(&self) -> HashView<'_> {
-        HashView {
-            elements: self.elements.view(),
-        }
+        HashView::new(self.elements.view(), self.expiries.as_deref())
     }
 
-    /// Gives a field a value.
+    /// Gives a field a value; from now on it does not end by itself.
     ///
     /// # Errors
     /// [`StoreFull`]; nothing has changed then.
     pub fn set(
+        &mut self,
+        leaves: &mut Leaves,
+        field: &[u8],
+        value: &[u8],
+        limits: &Limits,
+    ) -> Result<Put, StoreFull> {
+        let put = self.set_keeping(leaves, field, value, limits)?;
+        if self.expiries.is_some() {
+            self.persist(leaves, field);
+        }
+        Ok(put)
+    }
+
+    /// Gives a field a value; it ends when it did before.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing has changed then.
+    pub fn set_keeping(
         &mut self,
         leaves: &mut Leaves,
         field: &[u8],
@@ -80,112 +111,53 @@ impl Hash {
         {
             self.elements.set_large_by_name();
         }
+        self.weigh(leaves);
         Ok(if is_new { Put::Added } else { Put::Replaced })
     }
 
     /// Removes a field; says whether it was there.
     pub fn remove(&mut self, leaves: &mut Leaves, field: &[u8]) -> bool {
         let sought = leaves.sought(field);
-        self.elements.remove(leaves, &sought)
+        let is_gone = self.elements.remove(leaves, &sought);
+        if is_gone && self.expiries.is_some() {
+            self.persist(leaves, field);
+            self.weigh(leaves);
+        }
+        is_gone
+    }
+
+    /// Counts anew what the blob of one with expiries refers to.
+    fn weigh(&mut self, leaves: &Leaves) {
+        if self.expiries.is_none() {
+            return;
+        }
+        self.long_bytes = match &self.elements {
+            Elements::Packed(blob) if packed::has_long::<true>(blob) => {
+                packed::long_bytes::<true>(blob, leaves)
+            }
+            Elements::Packed(_) | Elements::Table(_) => 0,
+        };
     }
 
     /// Frees a bounded part; says whether there is more. Nothing else may be asked of it afterwards.
     pub fn free_some(&mut self, leaves: &mut Leaves) -> bool {
-        self.elements.free(leaves, FREED_AT_ONCE)
+        if self.elements.free(leaves, FREED_AT_ONCE) {
+            return true;
+        }
+        self.long_bytes = 0;
+        let is_more = self
+            .expiries
+            .as_mut()
+            .is_some_and(|expiries| expiries.free_some(leaves));
+        if !is_more {
+            self.expiries = None;
+        }
+        is_more
     }
 
     /// Frees what a blob refers to that is about to be dropped.
     pub fn free_blob(blob: &[u8], leaves: &mut Leaves) {
         free_blob::<true>(blob, leaves);
-    }
-}
-
-impl<'a> HashView<'a> {
-    /// The hash of a blob, wherever that lies.
-    #[must_use]
-    pub fn of_blob(blob: &'a [u8]) -> Self {
-        Self {
-            elements: ElementsRef::Packed(blob),
-        }
-    }
-
-    /// How many fields there are.
-    #[inline]
-    #[must_use]
-    pub fn len(self) -> u64 {
-        self.elements.len()
-    }
-
-    /// Whether there are none, which a key's hash never is.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// Whether OBJECT ENCODING says `hashtable`, not `listpack`.
-    #[must_use]
-    pub fn is_hashtable_by_name(self) -> bool {
-        self.elements.is_large_by_name()
-    }
-
-    /// A field's value.
-    #[inline]
-    #[must_use]
-    pub fn get(self, leaves: &'a Leaves, field: &[u8]) -> Option<StringRef<'a>> {
-        let value = self.elements.get(leaves, &leaves.sought(field))?;
-        Some(leaves.show(value))
-    }
-
-    /// Asks for the memory where a field would be.
-    #[inline]
-    pub fn prefetch(self, leaves: &Leaves, field: &[u8]) {
-        self.elements.prefetch(leaves, &leaves.sought(field));
-    }
-
-    /// HSCAN's step: shows some fields, says the next cursor, 0 at the end. A field that is there from the first call to the last is shown at least once.
-    pub fn scan(
-        self,
-        leaves: &Leaves,
-        cursor: u32,
-        mut show: impl FnMut(StringRef<'_>, StringRef<'_>),
-    ) -> u32 {
-        self.elements.scan(leaves, cursor, |pair| {
-            show(leaves.show(pair.key), leaves.show(pair.value));
-        })
-    }
-
-    /// Where a field stands, each as likely.
-    pub fn random(self, leaves: &Leaves, chance: &mut u64) -> Option<Position> {
-        self.elements.random(leaves, chance)
-    }
-
-    /// The field at a position, and its value.
-    pub fn at(
-        self,
-        leaves: &'a Leaves,
-        position: Position,
-    ) -> Option<(StringRef<'a>, StringRef<'a>)> {
-        let pair = self.elements.at(leaves, position)?;
-        Some((leaves.show(pair.key), leaves.show(pair.value)))
-    }
-
-    /// Shows up to `limit` fields from a position on (small hashes: in the order in which they came), and says where to go on, `None` at the end. The hash must not change between the steps.
-    pub fn walk(
-        self,
-        leaves: &'a Leaves,
-        from: Position,
-        limit: usize,
-        mut show: impl FnMut(StringRef<'a>, StringRef<'a>),
-    ) -> Option<Position> {
-        self.elements.walk(leaves, from, limit, |pair| {
-            show(leaves.show(pair.key), leaves.show(pair.value));
-        })
-    }
-
-    /// Bytes taken, exactly.
-    #[must_use]
-    pub fn bytes(self, leaves: &Leaves) -> u64 {
-        self.elements.bytes(leaves)
     }
 }
 

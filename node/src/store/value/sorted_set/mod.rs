@@ -142,6 +142,14 @@ impl SortedSet {
         }
     }
 
+    /// Bytes that its blob has room for.
+    pub(in crate::store::value) fn blob_room(&self) -> u64 {
+        match &self.form {
+            Form::Packed(blob) => blob.capacity() as u64,
+            Form::Large(_) => 0,
+        }
+    }
+
     fn set_large_by_name(&mut self) {
         match &mut self.form {
             Form::Packed(blob) => set_flag(blob, leaf::LARGE_BY_NAME),

@@ -1,3 +1,6 @@
+mod expire;
+mod timed;
+
 use crate::commands::testing::TestNode;
 
 fn check(script: &[(&str, &str)]) {

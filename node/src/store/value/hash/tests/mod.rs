@@ -1,6 +1,9 @@
 //! Hashes against `HashMap`, small and large side by side.
 
+mod timed;
+
 use super::*;
+use crate::store::StringRef;
 use crate::store::value::chance::below;
 use crate::store::value::collection::Collection;
 use std::collections::{HashMap, HashSet};
