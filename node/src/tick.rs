@@ -82,7 +82,11 @@ fn sweep_slice(shell: &Shell) -> bool {
     let mut again = true;
     let mut took_ns = 0;
     while again && took_ns < SLICE_NS {
-        again = core.store.expire_step(SWEEP_ENTRIES).again;
+        // What is read a piece at a time stays as it is.
+        let hold = core.node.hold.as_ref();
+        let spares = |key| hold.is_some_and(|hold| hold.holds(key));
+        let step = core.store.expire_step_sparing(SWEEP_ENTRIES, &spares);
+        again = step.again;
         took_ns = watch.since_ns(start);
     }
     core.node.stats.sweep_ns += took_ns;
@@ -188,9 +192,10 @@ mod tests {
     use crate::node_state::NodeState;
     use crate::settings::Start;
     use crate::shell::Shell;
-    use crate::store::{DbIndex, ExpiryChange, Key, Store, StringEdit};
+    use crate::store::{DbIndex, ExpiryChange, HashEdit, Key, Limits, Store, StringEdit, Wording};
     use shared::clock::{Clock, ManualClock};
     use shared::config::NodeConfig;
+    use shared::resp::{ArgRange, Args};
     use shared::session::PauseKind;
     use std::time::Duration;
 
@@ -211,6 +216,27 @@ mod tests {
         };
         let slot = store.slot(DbIndex(0), key);
         StringEdit::put(slot, b"value", ExpiryChange::At(at_ms)).expect("there is room");
+    }
+
+    /// A hash of two fields, of which one ends.
+    fn put_hash(shell: &Shell, name: &str, at_ms: u64) {
+        let store = &mut shell.core.borrow_mut().store;
+        let key = Key {
+            bytes: name.as_bytes(),
+            hash: store.hash(name.as_bytes()),
+        };
+        let limits = Limits {
+            entries: 128,
+            element_bytes: 64,
+            blob_bytes: Limits::MOST_BLOB_BYTES,
+        };
+        let hash = HashEdit::of(store.slot(DbIndex(0), key), limits).expect("a hash");
+        hash.set(b"stays", b"v", Wording::Told).expect("room");
+        let hash = HashEdit::of(store.slot(DbIndex(0), key), limits).expect("a hash");
+        let ranges = [ArgRange::new(0, 4), ArgRange::new(4, 1)];
+        let expiry = ExpiryChange::At(at_ms.max(NOON_MS + 1));
+        hash.set_timed(Args::new(b"goesv", &ranges), 0, expiry)
+            .expect("room");
     }
 
     fn shell_at(clock: &ManualClock) -> Shell {
@@ -285,6 +311,27 @@ mod tests {
             [2],
             "the other one waits"
         );
+    }
+
+    #[test]
+    fn fields_that_are_over_are_gone_five_seconds_later() {
+        let clock = ManualClock::at(NOON_MS);
+        let shell = shell_at(&clock);
+        shell.core.borrow_mut().store.set_now(NOON_MS);
+        let hashes: u64 = 300;
+        for number in 0..hashes {
+            put_hash(&shell, &format!("hash:{number}"), NOON_MS + number * 10);
+        }
+        let mut tick = Tick::default();
+        for now_ms in (NOON_MS..NOON_MS + 9_000).step_by(TICK_MS) {
+            clock.set_wall_ms(now_ms);
+            block_on(jobs(&shell, &mut tick));
+        }
+        let store = &shell.core.borrow().store;
+        assert_eq!(store.counters().expired_subkeys, hashes);
+        assert!(store.counters().expired_longest_stay_ms <= PROMISE_MS);
+        assert_eq!(store.len_timed(DbIndex(0)), 0);
+        assert_eq!(store.len(DbIndex(0)), 300, "another field stays");
     }
 
     /// Dead keys are gone within the promise, whatever their number and however their moments lie, with nothing but ticks.

@@ -62,6 +62,11 @@ fn keyspace(node: &mut TestNode) -> Vec<String> {
         for key in KEYS {
             seen.push(node.send(&format!("GET {key}")));
             seen.push(sorted(&node.send(&format!("HGETALL {key}")), 4));
+            let reply = node.send(&format!("HKEYS {key}"));
+            let mut fields: Vec<&str> = reply.lines().skip(2).step_by(2).collect();
+            fields.sort_unstable();
+            let (count, fields) = (fields.len(), fields.join(" "));
+            seen.push(node.send(&format!("HPEXPIRETIME {key} FIELDS {count} {fields}")));
             seen.push(sorted(&node.send(&format!("SMEMBERS {key}")), 2));
             seen.push(node.send(&format!("PEXPIRETIME {key}")));
         }
@@ -93,6 +98,13 @@ fn of_collections() -> impl Strategy<Value = String> {
         1 => (key(), element()).prop_map(|(key, field)| format!("HINCRBY {key} {field} 7")),
         1 => (key(), element()).prop_map(|(key, field)| format!("HINCRBYFLOAT {key} {field} 1.5")),
         2 => (key(), element()).prop_map(|(key, field)| format!("HDEL {key} {field} x")),
+        3 => (key(), element(), 0..900_u32).prop_map(|(key, field, ms)| format!("HPEXPIRE {key} {ms} FIELDS 2 {field} x")),
+        1 => (key(), element()).prop_map(|(key, field)| format!("HEXPIRE {key} 1 GT FIELDS 2 x {field}")),
+        1 => (key(), element()).prop_map(|(key, field)| format!("HPERSIST {key} FIELDS 1 {field}")),
+        1 => (key(), element()).prop_map(|(key, field)| format!("HGETDEL {key} FIELDS 2 {field} {field}")),
+        1 => (key(), element(), 0..900_u32).prop_map(|(key, field, ms)| format!("HGETEX {key} PX {ms} FIELDS 1 {field}")),
+        2 => (key(), element(), 0..900_u32).prop_map(|(key, field, ms)| format!("HSETEX {key} PX {ms} FIELDS 2 {field} 1 x 2")),
+        1 => (key(), element()).prop_map(|(key, field)| format!("HSETEX {key} FXX KEEPTTL FIELDS 1 {field} kept")),
         3 => (key(), element(), element()).prop_map(|(key, one, two)| format!("SADD {key} {one} {two}")),
         1 => (key(), element()).prop_map(|(key, member)| format!("SREM {key} {member}")),
         2 => (key(), 0..4_u32).prop_map(|(key, count)| format!("SPOP {key} {count}")),

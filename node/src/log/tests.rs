@@ -45,6 +45,7 @@ fn line() -> impl Strategy<Value = String> {
         (key(), key()).prop_map(|(one, two)| format!("COPY {one} {two} DB 1 REPLACE")),
         key().prop_map(|key| format!("MOVE {key} 1")),
         list_line(),
+        timed_line(),
         sorted_set_line(),
         carry_line(),
         other_line(),
@@ -55,6 +56,32 @@ fn line() -> impl Strategy<Value = String> {
         Just("SWAPDB 0 1".to_owned()),
         Just("FLUSHDB".to_owned()),
         (1..40_u64).prop_map(|ms| format!("+{ms}")),
+    ]
+}
+
+/// A command on fields that end. Their keys are few, and shared with all others.
+fn timed_line() -> impl Strategy<Value = String> {
+    let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
+    let field = || (0..4_u8).prop_map(|number| format!("{number}"));
+    let ms = || 0..60_u64;
+    prop_oneof![
+        (key(), field(), ms())
+            .prop_map(|(key, field, ms)| format!("HPEXPIRE {key} {ms} FIELDS 2 {field} f1")),
+        (key(), field(), ms())
+            .prop_map(|(key, field, ms)| format!("HPEXPIRE {key} {ms} LT FIELDS 1 {field}")),
+        (key(), field()).prop_map(|(key, field)| format!("HPERSIST {key} FIELDS 2 {field} f1")),
+        (key(), field()).prop_map(|(key, field)| format!("HGETDEL {key} FIELDS 2 {field} none")),
+        (key(), field(), ms())
+            .prop_map(|(key, field, ms)| format!("HGETEX {key} PX {ms} FIELDS 2 {field} f2")),
+        (key(), field()).prop_map(|(key, field)| format!("HGETEX {key} PERSIST FIELDS 1 {field}")),
+        (key(), field(), ms())
+            .prop_map(|(key, field, ms)| format!("HSETEX {key} PX {ms} FIELDS 2 {field} 1 f1 2")),
+        (key(), field(), ms())
+            .prop_map(|(key, field, ms)| format!("HSETEX {key} FNX PX {ms} FIELDS 1 {field} 5")),
+        (key(), field())
+            .prop_map(|(key, field)| format!("HSETEX {key} KEEPTTL FIELDS 1 {field} 7")),
+        (key(), field()).prop_map(|(key, field)| format!("HINCRBY {key} {field} 2")),
+        Just("SWEEP".to_owned()),
     ]
 }
 
@@ -252,7 +279,8 @@ fn shown(value: Value<'_>) -> Vec<u8> {
         Kind::Hash => {
             let hash = HashRef::of(value).expect("a hash");
             hash.walk(all, usize::MAX, |field, value| {
-                elements.push([text(field), text(value)].join(" => "));
+                let end = format!("until {:?}", hash.end_of(field));
+                elements.push([text(field), text(value), end].join(" => "));
             });
         }
         Kind::Set => {
@@ -318,6 +346,8 @@ proptest! {
                 node.advance_ms(ms.parse().expect("a number"));
             } else if let Some(words) = line.strip_prefix("CARRY ") {
                 carry(&mut node, words);
+            } else if line == "SWEEP" {
+                while node.store.expire_step(64).again {}
             } else {
                 node.send(line);
             }
