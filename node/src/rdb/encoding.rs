@@ -44,6 +44,10 @@ pub enum Encoding {
     StreamListpacks2,
     /// The same with the moments at which consumers last got anything: streams of Redis 7.2.
     StreamListpacks3,
+    /// When the first field ends, a count, then fields, each behind when it ends and before its value: hashes of Redis 7.4 of which some fields end.
+    HashTimed,
+    /// When the first field ends, then a listpack of fields, values and ends: small ones of them.
+    HashTimedListpack,
 }
 
 impl Encoding {
@@ -70,6 +74,8 @@ impl Encoding {
             19 => Self::StreamListpacks2,
             20 => Self::SetListpack,
             21 => Self::StreamListpacks3,
+            24 => Self::HashTimed,
+            25 => Self::HashTimedListpack,
             _ => return None,
         })
     }
@@ -97,6 +103,8 @@ impl Encoding {
             Self::StreamListpacks => 15,
             Self::StreamListpacks2 => 19,
             Self::StreamListpacks3 => 21,
+            Self::HashTimed => 24,
+            Self::HashTimedListpack => 25,
         }
     }
 
@@ -107,7 +115,12 @@ impl Encoding {
             Self::String => Kind::String,
             Self::List | Self::ListZiplist | Self::ListZiplists | Self::ListNodes => Kind::List,
             Self::Set | Self::SetIntset | Self::SetListpack => Kind::Set,
-            Self::Hash | Self::HashZipmap | Self::HashZiplist | Self::HashListpack => Kind::Hash,
+            Self::Hash
+            | Self::HashZipmap
+            | Self::HashZiplist
+            | Self::HashListpack
+            | Self::HashTimed
+            | Self::HashTimedListpack => Kind::Hash,
             Self::SortedSet
             | Self::SortedSetText
             | Self::SortedSetZiplist
@@ -116,11 +129,17 @@ impl Encoding {
         }
     }
 
+    /// Whether the moment at which the first field ends stands before all else.
+    pub(super) fn is_timed(self) -> bool {
+        matches!(self, Self::HashTimed | Self::HashTimedListpack)
+    }
+
     /// Whether Redis looks only at how many elements there are, not at their lengths, when it decides whether a value of this encoding stays small by name.
     pub(super) fn stays_packed(self) -> bool {
         matches!(
             self,
             Self::HashListpack
+                | Self::HashTimedListpack
                 | Self::HashZiplist
                 | Self::SortedSetListpack
                 | Self::SortedSetZiplist
@@ -135,7 +154,7 @@ mod tests {
     #[test]
     fn numbers_and_encodings_are_two_names_for_the_same() {
         let known = (0..=u8::MAX).filter_map(Encoding::of);
-        assert_eq!(known.clone().count(), 19);
+        assert_eq!(known.clone().count(), 21);
         for encoding in known {
             assert_eq!(Encoding::of(encoding.number()), Some(encoding));
         }

@@ -2,12 +2,13 @@
 //! Pure. A long payload is summed a piece at a time.
 
 use super::crc64::crc64;
+use super::encoding::Encoding;
 use super::fault::Fault;
 
 /// The version that is written: the one of Redis 7.0.
 pub const VERSION: u16 = 10;
-/// The newest version that is read: the one of Redis 7.2, whose small sets are listpacks. (Redis 7.0 refuses it.)
-pub const NEWEST_VERSION: u16 = 11;
+/// The one that is written where fields of a hash end, for which those before have no words: that of Redis 7.4. It is also the newest that is read. (Redis 7.0 refuses it.)
+pub const NEWEST_VERSION: u16 = 12;
 
 const VERSION_BYTES: usize = 2;
 const CHECKSUM_BYTES: usize = 8;
@@ -68,7 +69,12 @@ impl Checksum {
     }
 }
 
-/// Appends the version that is written.
-pub fn write_version(payload: &mut Vec<u8>) {
-    payload.extend_from_slice(&VERSION.to_le_bytes());
+/// Appends the version that is written for a value of this encoding.
+pub(super) fn write_version(encoding: Encoding, payload: &mut Vec<u8>) {
+    let version = if encoding.is_timed() {
+        NEWEST_VERSION
+    } else {
+        VERSION
+    };
+    payload.extend_from_slice(&version.to_le_bytes());
 }

@@ -2,7 +2,7 @@
 //! Pure. Invariant: the payload is that of one moment, for nobody may change the key meanwhile; should it go by itself, there is none.
 
 use crate::commands::{Action, Call};
-use crate::rdb::{Checksum, MOST_HEAD_BYTES, Saver, write_version};
+use crate::rdb::{Checksum, MOST_HEAD_BYTES, Saver};
 use crate::store::{DbIndex, Key, Store};
 use shared::resp::{Args, ErrorReply};
 
@@ -72,7 +72,7 @@ impl Dumping {
                 }
                 if is_saved {
                     let start = put_before(out, ROOM, |head| saver.write_head(head));
-                    write_version(out);
+                    saver.write_version(out);
                     dumping.stage = Stage::Sealing(start, Checksum::from(start));
                 }
             }

@@ -26,6 +26,9 @@ use stream::StreamLoader;
 #[must_use = "what it has made is the database's memory until it is put or given up"]
 pub struct Loader {
     encoding: Encoding,
+    /// When the first field ends, and when the one that is next does, counted from there on and from one; nought is never.
+    earliest_end_ms: u64,
+    end: u64,
     stage: Stage,
     /// The byte that is next.
     at: usize,
@@ -53,6 +56,8 @@ enum Made {
 enum Stage {
     /// The first byte behind the encoding.
     Beginning,
+    /// When a field ends.
+    End,
     /// The one string, or an element's first.
     First,
     /// A field's value.
@@ -98,6 +103,8 @@ impl Loader {
         };
         Ok(Self {
             encoding,
+            earliest_end_ms: 0,
+            end: 0,
             stage: Stage::Beginning,
             at: source.at(),
             left: 0,

@@ -15,6 +15,9 @@ const TREATED_AT_ONCE: usize = 32 * 1024;
 /// An element takes as long as so many bytes of a long one.
 const ELEMENT_BYTES: usize = 512;
 
+/// The latest moment at which a field may end: Redis has 48 bits for it.
+const LATEST_END_MS: u64 = (1 << 48) - 1;
+
 /// A node of a list that is one element.
 const ONE_ELEMENT: u64 = 1;
 /// A node of a list that is a listpack.
@@ -24,9 +27,11 @@ impl Encoding {
     /// What its elements are packed in; `None` where they stand one behind the other as strings.
     pub(super) fn form(self) -> Option<Form> {
         match self {
-            Self::HashListpack | Self::SortedSetListpack | Self::ListNodes | Self::SetListpack => {
-                Some(Form::Listpack)
-            }
+            Self::HashListpack
+            | Self::HashTimedListpack
+            | Self::SortedSetListpack
+            | Self::ListNodes
+            | Self::SetListpack => Some(Form::Listpack),
             Self::ListZiplist | Self::SortedSetZiplist | Self::HashZiplist | Self::ListZiplists => {
                 Some(Form::Ziplist)
             }
@@ -37,6 +42,7 @@ impl Encoding {
             | Self::Set
             | Self::SortedSetText
             | Self::Hash
+            | Self::HashTimed
             | Self::SortedSet
             | Self::StreamListpacks
             | Self::StreamListpacks2
@@ -94,6 +100,10 @@ impl Loader {
                 return Ok(copied);
             }
             Stage::Node => self.begin_node(&mut source)?,
+            Stage::End => {
+                self.end = read_count(&mut source)?;
+                self.stage = Stage::First;
+            }
             Stage::Packed(_) => return self.take_packed(bytes, store),
             Stage::Over => {}
         }
@@ -119,6 +129,9 @@ impl Loader {
     }
 
     fn begin_elements(&mut self, source: &mut Source<'_>) -> Result<(), Fault> {
+        if self.encoding.is_timed() {
+            self.earliest_end_ms = u64::from_le_bytes(source.array()?);
+        }
         let is_counted = self.encoding.form().is_none() || self.encoding.has_nodes();
         if self.encoding == Encoding::String {
             self.stage = Stage::First;
@@ -139,6 +152,8 @@ impl Loader {
         self.left -= 1;
         self.stage = if self.encoding.has_nodes() {
             Stage::Node
+        } else if self.encoding == Encoding::HashTimed {
+            Stage::End
         } else {
             Stage::First
         };
@@ -193,13 +208,20 @@ impl Loader {
         if self.encoding == Encoding::String {
             return self.take_string(bytes);
         }
-        if self.encoding == Encoding::Hash && !is_second {
+        if matches!(self.encoding, Encoding::Hash | Encoding::HashTimed) && !is_second {
             self.stage = Stage::Second;
             return Ok(());
         }
         let first = self.first.get(bytes);
         let element = match self.encoding {
             Encoding::Hash => Element::Field(first, self.second.get(bytes)),
+            Encoding::HashTimed => {
+                let end = self.end.checked_sub(1).map(|from_earliest| {
+                    let at_ms = self.earliest_end_ms.checked_add(from_earliest);
+                    at_ms.ok_or(Fault::Broken)
+                });
+                field(first, self.second.get(bytes), end.transpose()?)?
+            }
             Encoding::SortedSet => {
                 let score = f64::from_bits(u64::from_le_bytes(source.array()?));
                 Element::Scored(first, score)
@@ -256,6 +278,17 @@ impl Loader {
             Encoding::HashListpack | Encoding::HashZiplist | Encoding::HashZipmap => {
                 Element::Field(first, second()?)
             }
+            Encoding::HashTimedListpack => {
+                let value = second()?;
+                let end = match second()? {
+                    StringRef::Integer(0) => None,
+                    StringRef::Integer(at_ms) => {
+                        Some(u64::try_from(at_ms).map_err(|_| Fault::Broken)?)
+                    }
+                    StringRef::Bytes(_) => return Err(Fault::Broken),
+                };
+                field(first, value, end)?
+            }
             Encoding::SortedSetListpack | Encoding::SortedSetZiplist => {
                 Element::Scored(first, double::of_element(second()?)?)
             }
@@ -272,6 +305,19 @@ fn unpacked_since(before: u64, room: u64, goes_on: bool) -> usize {
     match usize::try_from(before - room) {
         Ok(unpacked) if !goes_on => unpacked.min(TREATED_AT_ONCE),
         _ => TREATED_AT_ONCE,
+    }
+}
+
+/// A field, its value, and when it ends.
+fn field<'a>(
+    field: StringRef<'a>,
+    value: StringRef<'a>,
+    end: Option<u64>,
+) -> Result<Element<'a>, Fault> {
+    match end {
+        None => Ok(Element::Field(field, value)),
+        Some(at_ms) if at_ms <= LATEST_END_MS => Ok(Element::FieldUntil(field, value, at_ms)),
+        Some(_) => Err(Fault::Broken),
     }
 }
 

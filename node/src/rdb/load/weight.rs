@@ -33,6 +33,9 @@ pub fn is_long(payload: &[u8]) -> bool {
 /// Bytes of the strings in whose bytes elements are looked for, or of the one string. Counts to little more than `most`.
 fn unpacked_bytes(encoding: Encoding, payload: &[u8], most: u64) -> Result<u64, Fault> {
     let mut source = Source::new(payload, 1);
+    if encoding.is_timed() {
+        source.take(8)?;
+    }
     let mut left = match encoding.form() {
         _ if encoding.kind() == Kind::Stream => return unpacked_nodes(&mut source, most),
         None if encoding != Encoding::String => return Ok(0),

@@ -14,6 +14,8 @@ const LONG_BATCH_BYTES: usize = 64 * 1024;
 pub(super) struct Batch {
     texts: Texts,
     scores: Vec<f64>,
+    /// When fields end, of a hash of which some do.
+    ends: Vec<Option<u64>>,
     /// The next to be written.
     next: usize,
     /// Elements of the last batch: twice as many from batch to batch.
@@ -32,12 +34,18 @@ impl Batch {
         })
     }
 
+    /// When the next one ends, if it is a field of a hash of which some do.
+    pub(super) fn end_of_next(&self) -> Option<Option<u64>> {
+        let is_field = self.next.is_multiple_of(2);
+        self.ends.get(self.next / 2).copied().filter(|_| is_field)
+    }
+
     /// It is written.
     pub(super) fn advance(&mut self) {
         self.next += 1;
     }
 
-    /// Copies the elements from `walk` on, in the place of those that are written; where the next ones are. Sorted sets go from the greatest score down unless `ascends`, as Redis reads them best.
+    /// Copies the elements from `walk` on, in the place of those that are written; where the next ones are. Sorted sets go from the greatest score down unless `ascends`, as Redis reads them best. Fields are those of the moment `began_ms`; where all of some were over by then the batch is empty.
     ///
     /// # Errors
     /// [`WrongType`]; but its kind was looked at.
@@ -46,6 +54,7 @@ impl Batch {
         value: Value<'_>,
         walk: Walk,
         ascends: bool,
+        began_ms: u64,
     ) -> Result<Walk, WrongType> {
         let bytes: usize = self.texts.iter().map(<[u8]>::len).sum();
         let some = match bytes {
@@ -62,10 +71,14 @@ impl Batch {
                 Ok(next.map_or(Walk::End, Walk::Position))
             }
             (Walk::Position(from), _) => {
-                let hash = HashRef::of(value)?;
+                let hash = HashRef::of(value)?.at_moment(began_ms);
+                let (is_timed, ends) = (hash.earliest_end().is_some(), &mut self.ends);
                 let next = hash.walk(from, some, |field, value| {
                     texts.push(field);
                     texts.push(value);
+                    if is_timed {
+                        ends.push(hash.end_of(field));
+                    }
                 });
                 Ok(next.map_or(Walk::End, Walk::Position))
             }
@@ -96,6 +109,7 @@ impl Batch {
     fn clear(&mut self) {
         self.texts.clear();
         self.scores.clear();
+        self.ends.clear();
         self.next = 0;
     }
 }

@@ -10,6 +10,7 @@ use super::encoding::Encoding;
 use super::length::{MOST_BYTES, Written};
 use super::lzf::Packer;
 use super::packed::ListpackWriter;
+use super::seal;
 use super::text::TextWriter;
 use crate::store::{
     HashRef, Kind, Position, SetRef, SortedSetRef, StreamRef, StringRef, Value, WrongType,
@@ -21,13 +22,20 @@ use stream::StreamSaver;
 /// Members of the largest set that is written as an intset; Redis makes one of a larger one itself, where its limits say so.
 const MOST_INTSET_MEMBERS: u64 = 1024;
 
-/// Bytes that stand before what steps write: the encoding, and how many elements follow.
-pub const MOST_HEAD_BYTES: usize = 1 + MOST_BYTES;
+/// Bytes that stand before what steps write: the encoding, when the first field ends, and how many elements follow.
+pub const MOST_HEAD_BYTES: usize = 1 + END_BYTES + MOST_BYTES;
+
+/// Bytes of the moment at which the first field ends, the lowest first.
+const END_BYTES: usize = 8;
 
 /// A value that is being written.
 #[derive(Debug)]
 pub struct Saver {
     encoding: Encoding,
+    /// When the first field ends, of a hash of which some do.
+    earliest_end_ms: u64,
+    /// The moment that it is the value of.
+    began_ms: u64,
     /// Elements, nodes of a stream, or nodes of a list that have been written.
     count: u64,
     stage: Stage,
@@ -78,7 +86,9 @@ impl Saver {
         let (encoding, count) = encoding_of(value)?;
         let stage = match encoding {
             Encoding::String => Stage::String,
-            Encoding::Set | Encoding::Hash | Encoding::SortedSet => Stage::Elements,
+            Encoding::Set | Encoding::Hash | Encoding::HashTimed | Encoding::SortedSet => {
+                Stage::Elements
+            }
             Encoding::StreamListpacks2 => Stage::Stream,
             _ => Stage::Packing,
         };
@@ -88,6 +98,8 @@ impl Saver {
         };
         Ok(Self {
             encoding,
+            earliest_end_ms: earliest_end_ms(value),
+            began_ms: value.now_ms(),
             count,
             stage,
             walk,
@@ -103,10 +115,14 @@ impl Saver {
     /// Appends what stands before all that the steps have written: encoding and count, which for a list is known only when they are over.
     pub fn write_head(&self, out: &mut Vec<u8>) {
         out.push(self.encoding.number());
+        if self.encoding.is_timed() {
+            out.extend_from_slice(&self.earliest_end_ms.to_le_bytes());
+        }
         let is_counted = matches!(
             self.encoding,
             Encoding::Set
                 | Encoding::Hash
+                | Encoding::HashTimed
                 | Encoding::SortedSet
                 | Encoding::ListNodes
                 | Encoding::StreamListpacks2
@@ -114,6 +130,11 @@ impl Saver {
         if is_counted {
             out.extend_from_slice(Written::new(self.count).as_bytes());
         }
+    }
+
+    /// Appends the version of the format that stands behind the value.
+    pub fn write_version(&self, out: &mut Vec<u8>) {
+        seal::write_version(self.encoding, out);
     }
 }
 
@@ -133,6 +154,9 @@ fn encoding_of(value: Value<'_>) -> Result<(Encoding, u64), WrongType> {
             };
             (encoding, members)
         }
+        Kind::Hash if HashRef::of(value)?.earliest_end().is_some() => {
+            (Encoding::HashTimed, HashRef::of(value)?.fields())
+        }
         Kind::Hash if name == "listpack" => (Encoding::HashListpack, 0),
         Kind::Hash => (Encoding::Hash, HashRef::of(value)?.fields()),
         Kind::SortedSet if name == "listpack" => (Encoding::SortedSetListpack, 0),
@@ -142,6 +166,12 @@ fn encoding_of(value: Value<'_>) -> Result<(Encoding, u64), WrongType> {
             (Encoding::StreamListpacks2, nodes)
         }
     })
+}
+
+/// When the first field ends of a hash of which some do.
+fn earliest_end_ms(value: Value<'_>) -> u64 {
+    let hash = HashRef::of(value).ok();
+    hash.and_then(HashRef::earliest_end).unwrap_or(0)
 }
 
 /// The bytes that a string's writer is shown: none of an integer, which it knows.

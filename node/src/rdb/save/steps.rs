@@ -16,6 +16,8 @@ use shared::resp::{parse_integer, write_double};
 const TREATED_AT_ONCE: usize = 32 * 1024;
 /// An element takes as long as so many bytes of a long one.
 const ELEMENT_BYTES: usize = 128;
+/// Looking at fields of which none is written, for all are over, takes as long as so many bytes.
+const PASSED_BY: usize = 8 * ELEMENT_BYTES;
 /// A node of a list takes elements up to this length: Redis' own default.
 const NODE_BYTES: usize = 8 * 1024;
 /// The container of a node that is a listpack.
@@ -61,7 +63,7 @@ impl Saver {
     /// Copies the next elements when those that were copied are written; `false` at the end.
     fn has_element(&mut self, value: Value<'_>, ascends: bool) -> Result<bool, Fault> {
         if self.batch.next().is_none() {
-            let filled = self.batch.fill(value, self.walk, ascends);
+            let filled = self.batch.fill(value, self.walk, ascends, self.began_ms);
             self.walk = filled.map_err(|_| Fault::Broken)?;
         }
         Ok(self.batch.next().is_some())
@@ -69,8 +71,17 @@ impl Saver {
 
     fn write_element(&mut self, value: Value<'_>, out: &mut Vec<u8>) -> Result<usize, Fault> {
         if !self.has_element(value, false)? {
-            self.stage = Stage::Over;
-            return Ok(0);
+            if matches!(self.walk, Walk::End) {
+                self.stage = Stage::Over;
+            }
+            return Ok(PASSED_BY);
+        }
+        if self.text.is_none()
+            && let Some(end) = self.batch.end_of_next()
+        {
+            // From the earliest on, counted from one: nought is never.
+            let end = end.map_or(0, |at_ms| at_ms.saturating_sub(self.earliest_end_ms) + 1);
+            out.extend_from_slice(Written::new(end).as_bytes());
         }
         let Some((text, score)) = self.batch.next() else {
             return Ok(0);
