@@ -84,7 +84,7 @@ pub(super) fn work_through<W: Piecewise + 'static>(
         return Ok(Action::Piecewise(Box::new(work)));
     }
     match work.go_on(call)? {
-        Progress::More => Ok(Action::Piecewise(Box::new(work))),
+        Progress::More | Progress::Long => Ok(Action::Piecewise(Box::new(work))),
         Progress::Over | Progress::Anew => Ok(Action::Continue),
     }
 }
