@@ -1,4 +1,4 @@
-//! The compose file as values, and what it must say: flags and variables that exist, ports that agree, bounds that fit, nothing beyond loopback.
+//! The compose file as values, and what it must say: services, flags and variables that exist, order, ports that agree, nothing beyond loopback.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output};
@@ -6,43 +6,10 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use super::{path, text};
-use crate::support::servers::{SWITCHYARD, free_address};
+use crate::support::servers::SWITCHYARD;
 
 /// The image that this tree builds.
 const OWN_IMAGE: &str = "switchyard:local";
-
-/// What a node may take beyond `maxmemory` is at least as much again.
-const MEMORY_PER_MAXMEMORY: u64 = 2;
-
-/// How many of the worst clients fit into a proxy's `mem_limit`: the comment there says it.
-const WORST_CLIENTS: u64 = 24;
-
-/// What a proxy takes besides.
-const PROXY_OWN_BYTES: u64 = 256 << 20;
-
-/// All that a service may say. Another word may be a right that it has no need of, as `user`, `privileged` or `cap_add`.
-const KNOWN_WORDS: &[&str] = &[
-    "build",
-    "cap_drop",
-    "command",
-    "depends_on",
-    "env_file",
-    "environment",
-    "healthcheck",
-    "image",
-    "logging",
-    "mem_limit",
-    "networks",
-    "ports",
-    "pull_policy",
-    "read_only",
-    "restart",
-    "security_opt",
-    "stop_grace_period",
-    "stop_signal",
-    "ulimits",
-    "volumes",
-];
 
 /// What is published, and where health is asked for inside the container.
 const PUBLISHED: &[(&str, &str, &str)] = &[
@@ -66,9 +33,14 @@ pub(super) struct Service {
     pub(super) value: Value,
 }
 
-/// Every service, by name.
+/// Every service, by name, as without an environment.
 pub(super) fn services() -> Vec<Service> {
-    let file = load("docker-compose.yml");
+    services_with(&[])
+}
+
+/// Every service, by name, with these variables in the environment.
+pub(super) fn services_with(variables: &[(&str, &str)]) -> Vec<Service> {
+    let file = load_with("docker-compose.yml", variables);
     let services = file["services"].as_object().expect("services");
     let service = |(name, value): (&String, &Value)| Service {
         name: name.clone(),
@@ -79,20 +51,26 @@ pub(super) fn services() -> Vec<Service> {
 
 /// A YAML file of the tree, each `${NAME:-default}` replaced by its default, as without an environment.
 pub(super) fn load(below: &str) -> Value {
-    let text = with_defaults(&text(below));
+    load_with(below, &[])
+}
+
+/// As [`load`], with variables.
+fn load_with(below: &str, variables: &[(&str, &str)]) -> Value {
+    let text = replaced(&text(below), variables);
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{below}: {error}"))
 }
 
-fn with_defaults(text: &str) -> String {
+fn replaced(text: &str, variables: &[(&str, &str)]) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (variable, after) = after.split_once('}').expect("a variable ends");
-        let (_, default) = variable.split_once(":-").unwrap_or_else(|| {
+        let (name, default) = variable.split_once(":-").unwrap_or_else(|| {
             panic!("{variable} has no default: one command would not be enough")
         });
+        let set = variables.iter().find(|(other, _)| *other == name);
         out.push_str(before);
-        out.push_str(default);
+        out.push_str(set.map_or(default, |(_, value)| value));
         rest = after;
     }
     out + rest
@@ -100,7 +78,7 @@ fn with_defaults(text: &str) -> String {
 
 impl Service {
     /// Whether it runs the image that this tree builds.
-    fn is_own(&self) -> bool {
+    pub(super) fn is_own(&self) -> bool {
         self.value["image"] == OWN_IMAGE
     }
 
@@ -196,6 +174,23 @@ impl Service {
         command.output().expect("the binary runs")
     }
 
+    /// A setting as its binary would take it, also where nothing is said of it: the text behind `name =`, without quotes.
+    pub(super) fn printed(&self, name: &str) -> String {
+        let output = self.print_config();
+        let all = String::from_utf8(output.stdout).expect("text");
+        let value = all
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
+        let value = value.unwrap_or_else(|| panic!("{}: no {name}", self.name));
+        value.trim_matches('"').to_owned()
+    }
+
+    /// What stands in the compose file as a number of bytes.
+    pub(super) fn bytes_at(&self, key: &str) -> u64 {
+        let text = self.value[key].as_str();
+        bytes(text.unwrap_or_else(|| panic!("{}: no {key}", self.name)))
+    }
+
     pub(super) fn seconds(&self, key: &str) -> u64 {
         let text = self.value[key]
             .as_str()
@@ -209,24 +204,24 @@ impl Service {
     }
 
     /// A setting of its environment that is a number of bytes.
-    fn bytes_of(&self, setting: &str) -> u64 {
+    pub(super) fn bytes_of(&self, setting: &str) -> u64 {
         bytes(self.setting(setting).as_str())
     }
 
     /// A setting of its environment, by the last words of its name.
-    fn setting(&self, words: &str) -> String {
+    pub(super) fn setting(&self, words: &str) -> String {
         let name = format!("SWITCHYARD_{}_{words}", self.role().to_uppercase());
         let value = self.environment().remove(&name);
         value.unwrap_or_else(|| panic!("{}: no {name}", self.name))
     }
 
     /// The words of its health check.
-    fn health(&self) -> Vec<String> {
+    pub(super) fn health(&self) -> Vec<String> {
         strings(&self.value["healthcheck"]["test"])
     }
 }
 
-fn strings(value: &Value) -> Vec<String> {
+pub(super) fn strings(value: &Value) -> Vec<String> {
     let Some(list) = value.as_array() else {
         return Vec::new();
     };
@@ -324,69 +319,6 @@ fn the_image_is_built_once_and_asked_of_no_registry() {
 }
 
 #[test]
-fn nobody_has_rights_that_he_does_not_need() {
-    for service in services() {
-        let name = &service.name;
-        for word in service.value.as_object().expect("words").keys() {
-            assert!(KNOWN_WORDS.contains(&word.as_str()), "{name}: {word}");
-        }
-        assert_eq!(strings(&service.value["cap_drop"]), ["ALL"], "{name}");
-        let security = strings(&service.value["security_opt"]);
-        assert_eq!(security, ["no-new-privileges:true"], "{name}");
-        // Grafana unpacks what it needs at its start.
-        assert_eq!(
-            service.value["read_only"] == true,
-            name != "grafana",
-            "{name}"
-        );
-    }
-}
-
-#[test]
-fn every_service_is_watched_restarted_and_bounded() {
-    for service in services() {
-        let name = &service.name;
-        assert_eq!(service.value["restart"], "unless-stopped", "{name}");
-        assert!(
-            service.value["mem_limit"].is_string(),
-            "{name}: no bound of memory"
-        );
-        let log = &service.value["logging"]["options"];
-        assert!(
-            log["max-size"].is_string() && log["max-file"].is_string(),
-            "{name}: its log grows for ever"
-        );
-        let timing = |key: &str| seconds(service.value["healthcheck"][key].as_str().expect(key));
-        assert!(timing("interval") <= 10 && timing("start_period") >= 10);
-        if !service.is_own() {
-            continue;
-        }
-        let health = service.health();
-        let address = format!("127.0.0.1:{}", service.client_port());
-        assert_eq!(
-            health[..5],
-            ["CMD", "switchyard", "check", &address, "--deadline"],
-            "{name}"
-        );
-        assert!(
-            timing("timeout") > seconds(&health[5]),
-            "{name}: killed before it can say why"
-        );
-        // The same words against a port where nobody listens: the command exists, and says no.
-        let nobody = free_address().to_string();
-        let output = Command::new(SWITCHYARD)
-            .args(["check", &nobody])
-            .args(&health[4..])
-            .output();
-        assert_eq!(
-            output.expect("the binary runs").status.code(),
-            Some(69),
-            "{name}"
-        );
-    }
-}
-
-#[test]
 fn everybody_is_started_and_stopped_in_order() {
     for service in services() {
         let name = &service.name;
@@ -408,44 +340,6 @@ fn everybody_is_started_and_stopped_in_order() {
         let signal = (name == "haproxy").then_some("SIGUSR1");
         assert_eq!(service.value["stop_signal"].as_str(), signal, "{name}");
     }
-}
-
-#[test]
-fn memory_and_stopping_fit_the_settings() {
-    for service in services().iter().filter(|service| service.is_own()) {
-        let mut longest = service.seconds_of("SHUTDOWN_GRACE");
-        let limit = bytes(service.value["mem_limit"].as_str().expect("a text"));
-        if service.role() == "node" {
-            let maxmemory = service.bytes_of("MAXMEMORY");
-            assert!(
-                limit >= MEMORY_PER_MAXMEMORY * maxmemory,
-                "{}",
-                service.name
-            );
-        } else {
-            longest += service.seconds_of("DRAIN_DELAY");
-            let worst = service.bytes_of("CLIENT_QUERY_BUFFER_LIMIT")
-                + service.bytes_of("CLIENT_OUTPUT_HARD_LIMIT");
-            assert!(
-                limit >= PROXY_OWN_BYTES + WORST_CLIENTS * worst,
-                "{}: {WORST_CLIENTS} clients with {worst} bytes each",
-                service.name
-            );
-        }
-        assert!(
-            service.seconds("stop_grace_period") > longest,
-            "{}: killed before it has drained",
-            service.name
-        );
-    }
-    let [node, proxy] = ["node", "proxy"].map(|role| with_role(role).remove(0));
-    assert_eq!(
-        node.bytes_of("PROTO_MAX_BULK_LEN"),
-        proxy.bytes_of("PROTO_MAX_BULK_LEN"),
-        "a value that the proxy takes and the node does not"
-    );
-    let said = format!("# {WORST_CLIENTS} of the worst clients");
-    assert!(text("docker-compose.yml").contains(&said));
 }
 
 #[test]

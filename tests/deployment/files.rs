@@ -1,25 +1,10 @@
-//! Every file beside the compose file but HAProxy's: it is there, names what exists, and its own tool loads it where that is installed.
+//! The files beside the compose file, but for HAProxy's and the image's: each is there, names what exists, and its own tool loads it where that is installed.
 
 use std::process::Command;
-
-use serde_json::Value;
 
 use super::compose::{Service, load, seconds, services, with_role};
 use super::{is_there, path, root, text};
 use crate::support::servers::SWITCHYARD;
-
-/// What the image's build needs beside the sources.
-const NEEDED_BY_THE_BUILD: &[&str] = &[
-    ".cargo",
-    "Cargo.lock",
-    "Cargo.toml",
-    "benches",
-    "node",
-    "proxy",
-    "shared",
-    "src",
-    "tests",
-];
 
 /// Runs a tool over files of the tree, which must succeed.
 pub(super) fn passes(program: &str, arguments: &[&str]) {
@@ -40,13 +25,6 @@ pub(super) fn passes(program: &str, arguments: &[&str]) {
 pub(super) fn service(name: &str) -> Service {
     let found = services().into_iter().find(|service| service.name == name);
     found.unwrap_or_else(|| panic!("no {name}"))
-}
-
-fn strings_of(list: &Value) -> Vec<String> {
-    let words = list.as_array().expect("a list").iter();
-    words
-        .map(|word| word.as_str().expect("a text").to_owned())
-        .collect()
 }
 
 /// `node1:6379` for each service of a role.
@@ -188,66 +166,5 @@ fn a_container_engine_takes_the_compose_file() {
                 "--quiet",
             ],
         );
-    }
-}
-
-#[test]
-fn the_image_is_built_from_what_is_there_and_nobody_is_root_in_it() {
-    let dockerfile = text("config/docker/Dockerfile");
-    let build = service("node1").value["build"].clone();
-    assert_eq!(build["dockerfile"], "config/docker/Dockerfile");
-    for (name, default) in build["args"].as_object().expect("arguments") {
-        let default = default.as_str().expect("an image");
-        assert!(
-            dockerfile.contains(&format!("ARG {name}={default}\n")),
-            "{name}"
-        );
-        assert!(dockerfile.contains(&format!("FROM ${{{name}}}")), "{name}");
-    }
-    assert!(
-        dockerfile
-            .lines()
-            .filter(|line| line.starts_with("FROM "))
-            .all(|line| line.starts_with("FROM ${"))
-    );
-    let user = dockerfile
-        .lines()
-        .find_map(|line| line.strip_prefix("USER "));
-    assert!(user.is_some_and(|user| {
-        user.split(':')
-            .all(|id| id.parse::<u32>().is_ok_and(|id| id > 0))
-    }));
-    for port in [
-        with_role("proxy")[0].client_port(),
-        with_role("proxy")[0].port_of("SWITCHYARD_PROXY_ADMIN"),
-    ] {
-        let exposed = dockerfile
-            .lines()
-            .find_map(|line| line.strip_prefix("EXPOSE "));
-        assert!(
-            exposed.is_some_and(|ports| ports.split(' ').any(|other| other == port.to_string()))
-        );
-    }
-    assert!(dockerfile.contains("\nSTOPSIGNAL SIGTERM\n"));
-    let health = strings_of(&service("node1").value["healthcheck"]["test"]);
-    let words = format!("{:?}", &health[2..]);
-    let check = words.replace("[\"", "CMD [\"/usr/local/bin/switchyard\", \"");
-    assert!(
-        dockerfile.contains(&check),
-        "the image's own health check is the compose file's: {check}"
-    );
-    let ignore = text(".dockerignore");
-    assert!(
-        ignore.lines().any(|line| line == "*"),
-        "all that is not named stays out"
-    );
-    let mut let_in: Vec<&str> = ignore
-        .lines()
-        .filter_map(|line| line.strip_prefix('!'))
-        .collect();
-    let_in.sort_unstable();
-    assert_eq!(let_in, NEEDED_BY_THE_BUILD);
-    for name in let_in {
-        assert!(path(name).exists(), "{name}");
     }
 }

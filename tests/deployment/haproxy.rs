@@ -54,6 +54,7 @@ fn milliseconds(text: &str) -> u64 {
     let unit = match &text[digits.len()..] {
         "ms" => 1,
         "s" => 1_000,
+        "h" => 3_600_000,
         "d" => 86_400_000,
         other => panic!("{text}: {other}"),
     };
@@ -116,6 +117,11 @@ fn a_proxy_that_hangs_is_cut_off_and_one_that_drains_is_not() {
     let check = milliseconds(&one("defaults", "timeout check "));
     let hangs = fall * (inter + check);
     assert!(hangs <= 6_000, "cut after {hangs} ms");
+    let unheard = milliseconds(&of_every_server("tcp-ut"));
+    assert!(
+        (hangs..=120_000).contains(&unheard),
+        "bytes that a proxy does not confirm: its checks decide first, and keepalive is no slower than {unheard} ms"
+    );
     let refuses = (fall - 1) * inter;
     assert!(
         refuses >= 2_000,
@@ -164,6 +170,45 @@ fn nobody_is_cut_for_being_silent_or_refused_while_a_proxy_has_room() {
         files.expect("a number") > 2 * most("global") + 1_000,
         "two sockets for each"
     );
+}
+
+#[test]
+fn who_has_said_his_last_word_gets_the_slowest_reply() {
+    let deadline = milliseconds(&with_role("proxy")[0].printed("request-deadline"));
+    for side in ["client", "server"] {
+        let timeout = milliseconds(&one("defaults", &format!("timeout {side}-fin ")));
+        assert!(
+            (deadline..=60_000).contains(&timeout),
+            "{side}: {timeout} ms"
+        );
+    }
+}
+
+#[test]
+fn a_container_that_is_made_anew_is_found_again() {
+    let containers = "resolvers containers";
+    let own = all("backend proxies", "default-server");
+    assert!(
+        own.iter().any(|words| words.starts_with(containers)),
+        "it asks for addresses again"
+    );
+    // Pulled, built or waited for, meanwhile its name is unknown or nobody answers: its server must not be forgotten.
+    for without in ["nx", "other", "refused", "timeout"] {
+        let kept = milliseconds(&one(containers, &format!("hold {without} ")));
+        assert!(kept >= 600_000, "{without}: forgotten after {kept} ms");
+    }
+    let valid = milliseconds(&one(containers, "hold valid "));
+    assert!(valid <= 5_000, "an old address is used for {valid} ms");
+}
+
+#[test]
+fn connections_that_break_are_logged() {
+    let log = one("global", "log ");
+    let level = log.rsplit(' ').next().expect("a level");
+    assert!(["err", "notice"].contains(&level), "{level}");
+    for option in ["tcplog", "dontlog-normal", "log-separate-errors"] {
+        one("defaults", &format!("option {option}"));
+    }
 }
 
 #[test]

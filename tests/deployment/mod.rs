@@ -1,19 +1,23 @@
 //! docker-compose.yml and all that belongs to it, held to the code: what is named exists, what must agree agrees, what can be started works.
 //! What needs a tool that this machine does not have says so and passes.
 //!
-//! - [`compose`]: the compose file as values, variables replaced by their defaults.
-//! - [`files`]: every file beside it: topology, Prometheus, Grafana, the image. [`haproxy`]: HAProxy's. [`dashboard`]: the dashboard's queries.
+//! - [`compose`]: the compose file as values, variables replaced. [`access`]: who gets in by it. [`bounds`]: what each service may take.
+//! - [`files`]: the files beside it: topology, Prometheus, Grafana. [`haproxy`]: HAProxy's. [`image`]: the image's. [`dashboard`]: the dashboard's queries.
 //! - [`running`]: the same processes, started by config/loopback.sh. [`script`]: that they are the same, and how the script starts and ends them.
-//! - [`loopback`]: they are stopped one by one under the load of [`applications`].
+//! - [`loopback`]: they are stopped one by one under the load of [`applications`]. [`shown`]: what the dashboard makes of a load that is known.
 
+mod access;
 mod applications;
+mod bounds;
 mod compose;
 mod dashboard;
 mod files;
 mod haproxy;
+mod image;
 mod loopback;
 mod running;
 mod script;
+mod shown;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -19,6 +19,12 @@ use crate::support::servers::{SWITCHYARD, free_address};
 /// Variables of passwords and their values.
 pub(super) type Passwords = &'static [(&'static str, &'static str)];
 
+/// Passwords that tell each other apart.
+pub(super) const PASSWORDS: Passwords = &[
+    ("APPLICATIONS_PASSWORD", "of-applications"),
+    ("NODES_PASSWORD", "of-nodes"),
+];
+
 /// The running deployment; stopped when it goes.
 pub(super) struct Deployment {
     network: String,

@@ -1,0 +1,176 @@
+//! What each service may take, by the compose file, and that it fits what the service is told to hold: memory, files, time to start and to stop.
+
+use std::process::Command;
+
+use super::compose::{seconds, services, with_role};
+use super::files::service;
+use super::text;
+use crate::support::servers::{SWITCHYARD, free_address};
+
+/// What a node may take beyond `maxmemory` is at least as much again.
+const MEMORY_PER_MAXMEMORY: u64 = 2;
+
+/// So many clients with all that `client-query-buffer-limit` and `client-output-hard-limit` name fit into a proxy's `mem_limit`: the comment there says it.
+/// Of the settings alone; that no client takes more than they name is the proxy's to show.
+const WORST_CLIENTS: u64 = 24;
+
+/// What a proxy takes besides.
+const PROXY_OWN_BYTES: u64 = 256 << 20;
+
+/// HAProxy's two buffers of a connection, `tune.bufsize` unless set.
+const HAPROXY_BUFFERS: u64 = 2 * 16_384;
+
+/// What HAProxy takes besides.
+const HAPROXY_OWN_BYTES: u64 = 64 << 20;
+
+/// The least with which Prometheus and Grafana are known to work.
+const LEAST_FOR_OTHERS: u64 = 512 << 20;
+
+/// Files beside those of clients: listeners, pipes to nodes, what libraries keep open.
+const FILES_BESIDE_CLIENTS: u64 = 1_000;
+
+/// How long an ill service may pass for a healthy one, seconds.
+const KNOWN_TO_BE_ILL: u64 = 30;
+
+/// How long a service may take to start before it is called ill, seconds.
+const STARTS: std::ops::RangeInclusive<u64> = 10..=60;
+
+#[test]
+fn an_ill_service_is_known_soon_and_ended_ones_start_again() {
+    for service in services() {
+        let name = &service.name;
+        assert_eq!(service.value["restart"], "unless-stopped", "{name}");
+        let log = &service.value["logging"]["options"];
+        assert!(
+            log["max-size"].is_string() && log["max-file"].is_string(),
+            "{name}: its log grows for ever"
+        );
+        let check = &service.value["healthcheck"];
+        let timing = |key: &str| seconds(check[key].as_str().expect(key));
+        let retries = check["retries"].as_u64().expect("a number");
+        assert!(retries > 1, "{name}: one lost answer makes nobody ill");
+        let known = retries * (timing("interval") + timing("timeout"));
+        assert!(known <= KNOWN_TO_BE_ILL, "{name}: known after {known} s");
+        assert!(STARTS.contains(&timing("start_period")), "{name}");
+        if !service.is_own() {
+            continue;
+        }
+        let health = service.health();
+        let address = format!("127.0.0.1:{}", service.client_port());
+        assert_eq!(
+            health[..5],
+            ["CMD", "switchyard", "check", &address, "--deadline"],
+            "{name}"
+        );
+        assert!(
+            timing("timeout") > seconds(&health[5]),
+            "{name}: killed before it can say why"
+        );
+        // The same words against a port where nobody listens: the command exists, and says no.
+        let nobody = free_address().to_string();
+        let output = Command::new(SWITCHYARD)
+            .args(["check", &nobody])
+            .args(&health[4..])
+            .output();
+        assert_eq!(
+            output.expect("the binary runs").status.code(),
+            Some(69),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_full_node_makes_room_and_keeps_within_its_memory() {
+    for service in with_role("node") {
+        let name = &service.name;
+        let limit = service.bytes_at("mem_limit");
+        let maxmemory = service.bytes_of("MAXMEMORY");
+        assert!(limit >= MEMORY_PER_MAXMEMORY * maxmemory, "{name}");
+        let one_proxy = service.bytes_of("CLIENT_QUERY_BUFFER_LIMIT")
+            + service.bytes_of("CLIENT_OUTPUT_HARD_LIMIT");
+        assert!(
+            limit >= maxmemory + one_proxy,
+            "{name}: full, it has no room for what one proxy may have it hold"
+        );
+        let policy = service.printed("maxmemory-policy");
+        assert!(
+            policy.starts_with("allkeys-"),
+            "{name}: full, it refuses writes: {policy}"
+        );
+        let longest = with_role("proxy")[0].bytes_of("PROTO_MAX_BULK_LEN");
+        assert_eq!(
+            service.bytes_of("PROTO_MAX_BULK_LEN"),
+            longest,
+            "a value that the proxy takes and the node does not"
+        );
+    }
+}
+
+#[test]
+fn so_many_clients_at_the_settings_limits_fit_into_a_proxy() {
+    for service in with_role("proxy") {
+        let worst = service.bytes_of("CLIENT_QUERY_BUFFER_LIMIT")
+            + service.bytes_of("CLIENT_OUTPUT_HARD_LIMIT");
+        assert!(
+            service.bytes_at("mem_limit") >= PROXY_OWN_BYTES + WORST_CLIENTS * worst,
+            "{}: {WORST_CLIENTS} clients with {worst} bytes each",
+            service.name
+        );
+    }
+    let said = format!("# {WORST_CLIENTS} of the worst clients");
+    assert!(text("docker-compose.yml").contains(&said));
+}
+
+#[test]
+fn the_others_have_the_memory_that_they_need_and_nobody_swaps() {
+    for service in services() {
+        let name = &service.name;
+        let limit = service.bytes_at("mem_limit");
+        assert_eq!(limit, service.bytes_at("memswap_limit"), "{name} swaps");
+        let least = match name.as_str() {
+            "haproxy" => {
+                let config = text("config/haproxy/haproxy.cfg");
+                let connections: u64 = config
+                    .lines()
+                    .find_map(|line| line.strip_prefix("    maxconn "))
+                    .and_then(|number| number.parse().ok())
+                    .expect("the first is all connections'");
+                HAPROXY_OWN_BYTES + connections * HAPROXY_BUFFERS
+            }
+            "prometheus" | "grafana" => LEAST_FOR_OTHERS,
+            _ => 0,
+        };
+        assert!(limit >= least, "{name}: {limit} bytes of {least}");
+    }
+}
+
+#[test]
+fn as_many_files_may_be_open_as_clients_may_come() {
+    for service in services().iter().filter(|service| service.is_own()) {
+        let clients: u64 = service.printed("maxclients").parse().expect("a number");
+        let files = service.value["ulimits"]["nofile"].as_u64();
+        assert!(
+            files.expect("a number") >= clients + FILES_BESIDE_CLIENTS,
+            "{}: {clients} clients",
+            service.name
+        );
+    }
+}
+
+#[test]
+fn nobody_is_killed_before_he_has_drained() {
+    for service in services().iter().filter(|service| service.is_own()) {
+        let mut longest = service.seconds_of("SHUTDOWN_GRACE");
+        if service.role() == "proxy" {
+            longest += service.seconds_of("DRAIN_DELAY");
+        }
+        assert!(
+            service.seconds("stop_grace_period") > longest,
+            "{}",
+            service.name
+        );
+    }
+    let stop = service("prometheus").seconds("stop_grace_period");
+    assert!(stop >= 30, "it writes what it has: {stop} s");
+}
