@@ -5,16 +5,18 @@
 #   config/loopback.sh up            starts everything in the order of docker-compose.yml and returns when it serves
 #   config/loopback.sh stop NAME     stops node1, node2, node3, proxy1, proxy2, haproxy or prometheus as its container would be
 #   config/loopback.sh start NAME    starts it again and returns when it serves
+#   config/loopback.sh status        says what runs; 0 when all does, else 69
 #   config/loopback.sh down          stops everything, the proxies before HAProxy, which drains nobody
 #
 # What containers have of their own is an address of the loopback here: proxy1 is at 127.77.0.11, with the ports of docker-compose.yml, and applications
 # connect to 127.77.0.21:6379, HAProxy. Names are looked up in a file of hosts that only these processes see. Nothing is started again by itself.
+# Commands in one folder wait for each other.
 # The file .env is not read; from the environment:
 #   SWITCHYARD                 the binary; target/release/switchyard unless set
 #   LOOPBACK_NETWORK           the first three numbers of all addresses; 127.77.0 unless set
 #   LOOPBACK_PROMETHEUS_PORT   9090 unless set; Debian starts a Prometheus of its own there, on all addresses
 #   LOOPBACK_FOLDER            logs, process ids, Prometheus' data; /tmp/switchyard-loopback unless set. Nobody else's, and nobody else may write there
-#   APPLICATIONS_PASSWORD, NODES_PASSWORD   as in .env.example
+#   APPLICATIONS_PASSWORD, NODES_PASSWORD   as in .env.example; for `start NAME` the same as for `up`
 set -euo pipefail
 
 # A container sees nothing of the environment in which it is started, and neither do the checks here.
@@ -36,8 +38,13 @@ switchyard=${SWITCHYARD:-$root/target/release/switchyard}
 [[ $switchyard != */* ]] || switchyard=$(absolute "$switchyard")
 network=${LOOPBACK_NETWORK:-127.77.0}
 prometheus_port=${LOOPBACK_PROMETHEUS_PORT:-9090}
-folder=${LOOPBACK_FOLDER:-/tmp/switchyard-loopback}
-folder=$(absolute "${folder%/}")
+folder=$(absolute "${LOOPBACK_FOLDER:-/tmp/switchyard-loopback}")
+# A link with a slash behind it would pass for the folder that it leads to.
+while [[ $folder == */ && $folder != / ]]; do folder=${folder%/}; done
+# Names and addresses, and which passwords were set, but not to what. That a folder has this file says that it is a deployment's.
+hosts=$folder/switchyard-loopback.hosts
+
+passwords=(APPLICATIONS_PASSWORD NODES_PASSWORD)
 
 # In the order in which they start.
 services=(node1 node2 node3 proxy1 proxy2 haproxy prometheus)
@@ -47,6 +54,12 @@ departing=(prometheus proxy2 proxy1 haproxy node3 node2 node1)
 # Longer than any start takes, in tenths of a second.
 patience=300
 
+# How long a command waits for another one in the same folder, in tenths of a second.
+turn=600
+
+# How long a killed process may take to be gone, in tenths of a second.
+dying=50
+
 # stop_grace_period of docker-compose.yml, in tenths of a second.
 declare -A grace=([node1]=150 [node2]=150 [node3]=150 [proxy1]=150 [proxy2]=150 [haproxy]=150 [prometheus]=300)
 
@@ -55,7 +68,7 @@ fail() {
     exit "${2:-69}"
 }
 
-# Between a process' start and the note of its id a signal waits: nobody would find that process.
+# Between a process' start and its note of itself a signal waits: nobody would find that process.
 holding=false
 told=
 trap 'told=129; $holding || exit 129' HUP
@@ -104,7 +117,7 @@ settings() {
 
 # Becomes the process of a service. The commands are those of docker-compose.yml; only addresses to listen on and folders differ.
 become() {
-    local name=$1 own
+    local name=$1 own process=$BASHPID
     own=$(address "$name")
     case $name in
         node*)
@@ -135,8 +148,11 @@ become() {
     # Mounting needs root, or a user namespace in which one is.
     local map=()
     [ "$(id -u)" = 0 ] || map=(--map-root-user)
+    # Its own note, and the lock only from then on given away: whatever becomes of the script, whoever comes next finds this process.
+    echo "$process $(started "$process")" >"$folder/$name.pid"
+    # A session of its own: Ctrl-C is for who called the script, and what a service leaves behind is found by the number of its group.
     # shellcheck disable=SC2016 # expanded by the inner shell
-    exec unshare "${map[@]}" --mount sh -c 'mount --bind "$1" /etc/hosts && shift && exec "$@"' sh "$folder/hosts" "$@"
+    exec setsid unshare "${map[@]}" --mount sh -c 'mount --bind "$1" /etc/hosts && shift && exec "$@"' sh "$hosts" "$@" {lock}<&-
 }
 
 # When process $1 was started, in ticks since boot; nothing when there is none, or when it has ended and nobody has asked how.
@@ -155,6 +171,21 @@ running() {
     { read -r process when <"$folder/$1.pid"; } 2>/dev/null || return 1
     [ -n "$when" ] && [ "$(started "$process")" = "$when" ] || return 1
     echo "$process"
+}
+
+# The processes of a service, by their ids: all of its group that live in the deployment's folder. A worker of HAProxy that hangs outlives the process
+# that `running` knows.
+members() {
+    local group stat line id
+    { read -r group line <"$folder/$1.pid"; } 2>/dev/null || return 0
+    for stat in /proc/[0-9]*/stat; do
+        { read -r line <"$stat"; } 2>/dev/null || continue
+        id=${line%% *}
+        # shellcheck disable=SC2086 # state, parent, group and what follows
+        set -- ${line##*) }
+        [ "${3:-}" = "$group" ] && [ "$1" != Z ] && [ "/proc/$id/cwd" -ef "$folder" ] || continue
+        echo "$id"
+    done
 }
 
 serves() {
@@ -200,31 +231,74 @@ claim_folder() {
     mkdir -p "$(dirname "$folder")" 2>/dev/null && mkdir -m 700 "$folder" 2>/dev/null || true
     [ -e "$folder" ] || [ -L "$folder" ] || fail "cannot make the folder $folder; name another one with LOOPBACK_FOLDER" 73
     check_folder
+    take_turn
+    # A folder of something else has files of these names too: /etc its hosts.
+    [ -e "$hosts" ] || [ -z "$(ls -A "$folder")" ] || fail "$folder holds something else; name another one with LOOPBACK_FOLDER" 73
 }
 
 check_folder() {
     [ -d "$folder" ] && [ ! -L "$folder" ] || fail "$folder is no folder; name another one with LOOPBACK_FOLDER" 73
     [ -O "$folder" ] && [ -z "$(find "$folder" -maxdepth 0 -perm /022)" ] \
         || fail "$folder belongs to another user, or others may write there; name another one with LOOPBACK_FOLDER" 77
-    [ -w "$folder" ] && [ -x "$folder" ] || fail "cannot write to the folder $folder; name another one with LOOPBACK_FOLDER" 73
+    [ -r "$folder" ] && [ -w "$folder" ] && [ -x "$folder" ] || fail "cannot write to the folder $folder; name another one with LOOPBACK_FOLDER" 73
+}
+
+# One command after another, or one would not see what the other is starting. The lock is on the folder itself and ends with whoever holds it.
+take_turn() {
+    exec {lock}<"$folder" || fail "cannot open the folder $folder" 73
+    for ((tenths = 0; tenths < turn; tenths++)); do
+        ! flock --nonblock "$lock" || return 0
+        [ "$tenths" != 0 ] || echo "loopback.sh: waits for another one that is at work in $folder" >&2
+        sleep 0.1
+    done
+    fail "another one is still at work in $folder; try again when it is done" 75
 }
 
 # Whether there is a deployment, running or not.
 was_there() {
     [ -e "$folder" ] || [ -L "$folder" ] || return 1
     check_folder
-    [ -e "$folder/hosts" ]
+    take_turn
+    [ -e "$hosts" ]
+}
+
+# Whether any part of the deployment runs.
+something_runs() {
+    local name
+    for name in "${services[@]}"; do
+        ! running "$name" >/dev/null || return 0
+        [ -z "$(members "$name")" ] || return 0
+    done
+    return 1
+}
+
+# A service that is started into a deployment must be at its addresses, or the others would not find it, and have its passwords, or everybody would.
+check_it_belongs() {
+    local there name
+    there=$(awk '$2 == "node1" { sub(/\.1$/, "", $1); print $1 }' "$hosts")
+    [ "$there" = "$network" ] || fail "the deployment in $folder is at $there, not at $network; say LOOPBACK_NETWORK=$there" 64
+    for name in "${passwords[@]}"; do
+        if grep -qx "# $name was set" "$hosts"; then
+            [ -n "${!name:-}" ] || fail "$name was set when the deployment in $folder was started; set it to the same again" 64
+        else
+            [ -z "${!name:-}" ] || fail "$name was not set when the deployment in $folder was started; unset it, or begin anew with config/loopback.sh down" 64
+        fi
+    done
 }
 
 launch() {
     local name=$1 process other
-    ! running "$name" >/dev/null || fail "$name runs already; end it with: config/loopback.sh stop $name" 73
+    ! running "$name" >/dev/null && [ -z "$(members "$name")" ] \
+        || fail "$name runs already, or a part of it; end it with: config/loopback.sh stop $name" 73
     other=$(listening "$(address "$name")" "$(port "$name")")
     [ -z "$other" ] || fail "another process listens at $(address "$name"):$(port "$name"), where $name would; end it, or choose another LOOPBACK_NETWORK" 69
     hold_signals
     become "$name" >>"$folder/$name.log" 2>&1 </dev/null &
     process=$!
-    echo "$process $(started "$process")" >"$folder/$name.pid"
+    for ((tries = 0; tries < 10 * patience; tries++)); do
+        ! running "$name" >/dev/null && [ -n "$(started "$process")" ] || break
+        sleep 0.01
+    done
     release_signals
 }
 
@@ -258,17 +332,34 @@ start() {
 # Ends a service; says nothing where it does not run.
 end() {
     local name=$1 process signal=TERM
-    process=$(running "$name") || return 0
     # stop_signal of docker-compose.yml.
     [ "$name" != haproxy ] || signal=USR1
-    # It may have ended by itself meanwhile.
-    kill -s "$signal" "$process" 2>/dev/null || return 0
-    for ((tenths = 0; tenths < ${grace[$name]}; tenths++)); do
-        running "$name" >/dev/null || return 0
+    if process=$(running "$name"); then
+        # It may have ended by itself meanwhile.
+        kill -s "$signal" "$process" 2>/dev/null || true
+        for ((tenths = 0; tenths < ${grace[$name]}; tenths++)); do
+            running "$name" >/dev/null || break
+            sleep 0.1
+        done
+    fi
+    kill_what_is_left "$name"
+    rm -f "$folder/$name.pid"
+}
+
+kill_what_is_left() {
+    local name=$1 left
+    left=$(members "$name")
+    [ -n "$left" ] || return 0
+    echo "loopback.sh: $name has not ended in time and is killed" >&2
+    for ((tenths = 0; tenths < dying; tenths++)); do
+        # shellcheck disable=SC2086 # one id each
+        kill -s KILL $left 2>/dev/null || true
+        left=$(members "$name")
+        [ -n "$left" ] || return 0
         sleep 0.1
     done
-    echo "loopback.sh: $name has not ended in time and is killed" >&2
-    kill -s KILL "$process" 2>/dev/null || true
+    echo "loopback.sh: $name cannot be killed; processes: ${left//$'\n'/ }" >&2
+    outcome=69
 }
 
 stop() {
@@ -289,7 +380,7 @@ refuse_a_second() {
 
 up() {
     local tool name
-    for tool in "$switchyard" haproxy prometheus unshare; do
+    for tool in "$switchyard" haproxy prometheus unshare flock setsid; do
         command -v "$tool" >/dev/null || fail "there is no $tool; build with: cargo build --release, install with: apt-get install haproxy prometheus"
     done
     claim_folder
@@ -301,12 +392,28 @@ up() {
         for name in "${services[@]}"; do
             echo "$(address "$name") $name"
         done
-    } >"$folder/hosts"
+        for name in "${passwords[@]}"; do
+            [ -z "${!name:-}" ] || echo "# $name was set"
+        done
+    } >"$hosts"
     start node1 node2 node3
     start proxy1 proxy2
     start haproxy prometheus
     trap - EXIT
     echo "ready: clients at $(address haproxy):6379, metrics at http://$(address prometheus):$prometheus_port"
+}
+
+status() {
+    local name process
+    [ -e "$hosts" ] || fail "there is no deployment in $folder; begin with: config/loopback.sh up"
+    for name in "${services[@]}"; do
+        if process=$(running "$name"); then
+            echo "$name: process $process"
+        else
+            echo "$name: does not run; its log is $folder/$name.log"
+            outcome=69
+        fi
+    done
 }
 
 down() {
@@ -318,13 +425,20 @@ down() {
     done
 }
 
+outcome=0
 case "${1:-} $#" in
     "up 1") up ;;
-    "down 1") ! was_there || down ;;
+    "status 1") status ;;
+    "down 1")
+        # Of another folder nothing is known here.
+        if was_there && something_runs; then down; else echo "nothing was running in $folder"; fi
+        ;;
     "start 2" | "stop 2")
         address "$2" >/dev/null
         was_there || fail "there is no deployment in $folder; begin with: config/loopback.sh up"
+        [ "$1" = stop ] || check_it_belongs
         "$1" "$2"
         ;;
-    *) fail "write: config/loopback.sh up | down | start NAME | stop NAME" 64 ;;
+    *) fail "write: config/loopback.sh up | status | down | start NAME | stop NAME" 64 ;;
 esac
+exit "$outcome"

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 
-use super::compose::{Service, services};
+use super::compose::{Service, services_with};
 use super::path;
-use super::running::Deployment;
+use super::running::{Deployment, PASSWORDS};
 use crate::support::eventually::{now_nanoseconds, pause};
 
 /// Rounds of a start that is told to end.
@@ -79,14 +80,20 @@ fn expected_command(deployment: &Deployment, service: &Service, host: &str) -> V
 
 #[test]
 fn it_starts_what_the_compose_file_says_with_the_same_settings() {
-    let Some(deployment) = Deployment::start(&[]) else {
+    let Some(deployment) = Deployment::start(PASSWORDS) else {
         return;
     };
     for (name, last) in HOSTS {
-        let service = services().into_iter().find(|service| service.name == *name);
+        let mut services = services_with(PASSWORDS).into_iter();
+        let service = services.find(|service| service.name == *name);
         let service = service.expect("a service");
         let host = deployment.address(*last, 1).ip().to_string();
         let process = deployment.process(name);
+        assert_eq!(
+            getpgid(Some(process)),
+            Ok(process),
+            "{name}: Ctrl-C on who called the script would reach it"
+        );
         assert_eq!(
             words_of(process, "cmdline"),
             expected_command(&deployment, &service, &host),
@@ -115,12 +122,78 @@ fn it_starts_what_the_compose_file_says_with_the_same_settings() {
     }
     let again = deployment.run(&["up"]);
     assert_eq!(again.status.code(), Some(73));
+    deployment.script(&["status"]);
     deployment.script(&["stop", "proxy2"]);
     let again = deployment.run(&["up"]);
     let told = String::from_utf8_lossy(&again.stderr);
     assert!(told.contains("; not running: proxy2. "), "{told}");
+    assert_eq!(deployment.run(&["status"]).status.code(), Some(69));
     deployment.script(&["down"]);
     assert_eq!(processes_of(&deployment), Vec::<String>::new());
+}
+
+#[test]
+fn a_service_is_started_only_into_the_deployment_that_it_belongs_to() {
+    let Some(deployment) = Deployment::start(PASSWORDS) else {
+        return;
+    };
+    deployment.script(&["stop", "node2"]);
+    let check = |variable: &str, value: &str, words: &str| {
+        let mut command = deployment.command(&["start", "node2"]);
+        let output = command.env(variable, value).output().expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{told}");
+        assert!(told.lines().count() == 1 && told.contains(words), "{told}");
+    };
+    check("LOOPBACK_NETWORK", "127.63.1", "say LOOPBACK_NETWORK=127.");
+    check("NODES_PASSWORD", "", "NODES_PASSWORD was set");
+    deployment.script(&["start", "node2"]);
+    // Of another folder nobody knows here what runs.
+    let mut elsewhere = deployment.command(&["down"]);
+    let output = elsewhere.env("LOOPBACK_FOLDER", "elsewhere").output();
+    let told = output.expect("it runs").stdout;
+    assert!(
+        String::from_utf8_lossy(&told).starts_with("nothing was running in "),
+        "{}",
+        String::from_utf8_lossy(&told)
+    );
+}
+
+#[test]
+fn of_two_starts_at_once_one_starts_everything_and_the_other_nothing() {
+    let Some(deployment) = Deployment::prepare(&[]) else {
+        return;
+    };
+    let both = [(), ()].map(|()| {
+        let mut up = deployment.command(&["up"]);
+        let up = up.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        up.expect("the script runs")
+    });
+    let mut codes = both.map(|mut up| up.wait().expect("it ends").code());
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(73)]);
+    assert!(!processes_of(&deployment).is_empty());
+    deployment.script(&["down"]);
+    assert_eq!(processes_of(&deployment), Vec::<String>::new());
+}
+
+#[test]
+fn a_worker_of_haproxy_that_hangs_is_killed_with_it() {
+    let Some(deployment) = Deployment::start(&[]) else {
+        return;
+    };
+    let master = deployment.process("haproxy");
+    let children = format!("/proc/{master}/task/{master}/children");
+    let children = fs::read_to_string(children).expect("it runs");
+    let worker = children.trim().parse().expect("one worker");
+    kill(Pid::from_raw(worker), Signal::SIGSTOP).expect("it runs");
+    // Without its master the script has nobody to wait for.
+    kill(master, Signal::SIGKILL).expect("it runs");
+    let stopped = deployment.run(&["stop", "haproxy"]);
+    let told = String::from_utf8_lossy(&stopped.stderr);
+    assert!(stopped.status.success(), "{told}");
+    assert!(told.contains("haproxy has not ended in time"), "{told}");
+    deployment.script(&["start", "haproxy"]);
 }
 
 #[test]
@@ -132,20 +205,24 @@ fn a_start_that_is_told_to_end_leaves_nobody_behind() {
         // Close together at first: that is when processes are started one after the other.
         let wait_ms = now_nanoseconds() / 1_000 % (START_MS * (round + 1) / ROUNDS);
         let mut up = deployment.command(&["up"]);
-        let mut up = up
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .expect("the script runs");
+        let mut up = up.stdout(Stdio::null()).spawn().expect("the script runs");
         pause(Duration::from_millis(wait_ms));
         let id = i32::try_from(up.id()).expect("a process id");
-        kill(Pid::from_raw(id), Signal::SIGTERM).expect("it was not waited for");
+        let is_killed = round % 2 == 1;
+        let signal = if is_killed {
+            Signal::SIGKILL
+        } else {
+            Signal::SIGTERM
+        };
+        kill(Pid::from_raw(id), signal).expect("it was not waited for");
         let code = up.wait().expect("it ends").code();
         let left = processes_of(&deployment);
-        // A start that was through already has succeeded.
-        if code != Some(0) {
+        // A start that was through already has succeeded; one that is killed leaves it to `down`.
+        if code != Some(0) && !is_killed {
             assert_eq!(left, Vec::<String>::new(), "told after {wait_ms} ms");
         }
-        deployment.script(&["down"]);
+        // What a killed one was waiting for may hold the lock for a moment longer.
+        assert!(deployment.run(&["down"]).status.success());
         let left = processes_of(&deployment);
         assert_eq!(left, Vec::<String>::new(), "told after {wait_ms} ms");
     }
@@ -183,6 +260,9 @@ fn it_says_in_one_line_why_it_does_not_start() {
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).expect("it is ours");
     check(&["up"], "open", 77, "others may write there");
     check(&["down"], "open", 77, "others may write there");
+    fs::create_dir(deployment.folder().with_file_name("full")).expect("a folder");
+    fs::write(deployment.folder().with_file_name("full/hosts"), "").expect("written");
+    check(&["up"], "full", 73, "holds something else");
     // Another deployment's node answers there, as well as one could wish.
     let taken = TcpListener::bind(deployment.address(1, 6379)).expect("a free address");
     check(&["up"], "", 69, "another process listens at");
