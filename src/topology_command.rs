@@ -8,8 +8,13 @@ use shared::topology::{
     ACCEPTANCE, Address, KeyLoss, Node, NodeKind, Shard, Topology, differences, key_loss, rules,
     text,
 };
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use switchyard::Failure;
+
+/// The rights of a new topology file: its owner writes, everybody reads.
+const READABLE: u32 = 0o644;
 
 /// Does what was asked and prints the answer.
 pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
@@ -24,8 +29,14 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
             let text = text::print(&topology);
             match output {
                 None => answer(text.trim_end())?,
-                Some(path) if *force => replace_file(path, &text)?,
-                Some(path) => create_file(path, &text)?,
+                Some(path) => {
+                    let is_new = !path.exists();
+                    let write = if *force { replace_file } else { create_file };
+                    write(path, &text)?;
+                    if is_new {
+                        let_others_read(path)?;
+                    }
+                }
             }
         }
         TopologyCommand::Check { file, after } => {
@@ -38,6 +49,9 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
             let (old, new) = (load(old)?, read(new)?);
             for difference in differences(&old, &new.topology) {
                 answer(&difference.to_string())?;
+            }
+            for elsewhere in primaries_elsewhere(&old, &new.topology) {
+                answer(&elsewhere)?;
             }
             if let Some(loss) = key_loss(&old, &new.topology) {
                 let slots = count(loss.slots.len(), "slot");
@@ -88,7 +102,11 @@ fn checked(
         );
         return Err(Failure::Step(file.to_path_buf(), stale));
     }
+    let elsewhere = primaries_elsewhere(before, topology);
+    let has_moved = !elsewhere.is_empty();
+    elsewhere.into_iter().for_each(&mut note);
     match key_loss(before, topology) {
+        None if has_moved => note("no slot changes hands between shards".to_owned()),
         None => note("no slot changes hands without its keys".to_owned()),
         Some(loss) if document.accepts(&loss) => note(format!(
             "{} without their keys, as the file says",
@@ -97,6 +115,36 @@ fn checked(
         Some(loss) => return Err(Failure::Step(file.to_path_buf(), loss.to_string())),
     }
     Ok(lines.join("\n"))
+}
+
+/// A topology holds no secret, and proxies may run as somebody else: who may read it is not the umask's business.
+fn let_others_read(path: &Path) -> Result<(), Failure> {
+    fs::set_permissions(path, Permissions::from_mode(READABLE)).map_err(|source| Failure::System {
+        what: "let others read the new file",
+        source,
+    })
+}
+
+/// Shards whose slots stay with them, under a node that is at none of the addresses that the shard had: only who writes the file knows whether a process moved
+/// and took its keys along, or an empty one takes the place of one that is gone. So it is said, and not refused.
+fn primaries_elsewhere(old: &Topology, new: &Topology) -> Vec<String> {
+    let pairs = new.shards.iter().filter_map(|shard| {
+        let primary = new.node(&shard.primary)?;
+        let mut before = old.shard(&shard.id)?.members();
+        let is_known = before.any(|id| {
+            old.node(id)
+                .is_some_and(|node| node.address == primary.address)
+        });
+        (!is_known).then_some((shard, primary))
+    });
+    pairs
+        .map(|(shard, primary)| {
+            format!(
+                "shard {}: its primary {} is at another address, {}, and keys do not travel: they are lost unless the same process, or one that has them, answers there",
+                shard.id, primary.id, primary.address
+            )
+        })
+        .collect()
 }
 
 /// Whether proxies take the step.

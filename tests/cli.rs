@@ -534,7 +534,7 @@ fn topologies_are_made_checked_shown_and_compared() {
     let compared = run(&format!("topology diff {old} {new}"));
     assert_eq!(
         text(&compared.stdout),
-        "version 1 → 2\nnode n2: 127.0.0.1:7002 (switchyard) → 127.0.0.1:7003 (switchyard)\n"
+        "version 1 → 2\nnode n2: 127.0.0.1:7002 (switchyard) → 127.0.0.1:7003 (switchyard)\nshard s2: its primary n2 is at another address, 127.0.0.1:7003, and keys do not travel: they are lost unless the same process, or one that has them, answers there\n"
     );
     fs::write(&new, changed.replace("127.0.0.1:7002", "127.0.0.1:7001")).expect("written");
     let output = run(&format!("topology check {new}"));

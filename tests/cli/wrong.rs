@@ -1,8 +1,10 @@
 //! What is wrong and what is printed for it: where, what, what next.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
-use super::{check, run, text};
+use super::{SWITCHYARD, check, run, text};
 
 /// A file, the command that reads it, the exit code, and what is printed; `FILE` is its path.
 const FILES: &[(&str, &str, i32, &str)] = &[
@@ -232,4 +234,48 @@ fn a_step_that_leaves_keys_behind_is_told_before_it_is_made() {
             "switchyard: {old}: version 1 does not follow version 2; proxies take up a greater one only\n"
         ),
     );
+}
+
+#[test]
+fn a_primary_at_another_address_is_told_to_be_without_its_keys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (old, new) = (path("old.toml"), path("new.toml"));
+    let nodes = "--node 127.0.0.1:7001 --node 127.0.0.1:7002";
+    check(&format!("topology init {nodes} --output {old}"), 0, "");
+    let before = fs::read_to_string(&old).expect("read");
+    let after = before
+        .replace("\nversion = 1\n", "\nversion = 2\n")
+        .replace("127.0.0.1:7002", "127.0.0.1:7003");
+    fs::write(&new, after).expect("written");
+    let said = "shard s2: its primary n2 is at another address, 127.0.0.1:7003, and keys do not travel: they are lost unless the same process, or one that has them, answers there\n";
+    let compared = run(&format!("topology diff {old} {new}"));
+    assert!(
+        text(&compared.stdout).ends_with(said),
+        "{}",
+        text(&compared.stdout)
+    );
+    let checked = run(&format!("topology check {new} --after {old}"));
+    let lines = text(&checked.stdout);
+    assert!(checked.status.success(), "{lines}");
+    assert!(
+        lines.ends_with(&format!(
+            "  note: {said}  note: no slot changes hands between shards\n"
+        )),
+        "{lines}"
+    );
+}
+
+#[test]
+fn whoever_runs_the_proxy_may_read_a_new_topology() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("topology.toml");
+    let line = "umask 077; exec \"$0\" topology init --node 127.0.0.1:7001 --output \"$1\"";
+    let made = Command::new("sh")
+        .args(["-c", line, SWITCHYARD])
+        .arg(&file)
+        .status();
+    assert!(made.expect("a shell").success());
+    let mode = fs::metadata(&file).expect("made").permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
 }
