@@ -213,7 +213,7 @@ pub(crate) enum TopologyCommand {
 }
 
 /// `switchyard check`.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct CheckArguments {
     /// Whom to ask.
     #[arg(value_name = "HOST:PORT")]

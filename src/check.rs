@@ -1,6 +1,6 @@
 //! `switchyard check ADDRESS`: whether a server answers a PING in time; one line and an exit code, for health checks of containers and scripts.
 //! Opens one connection and closes it. Never: retries, waits beyond the deadline, or shows a password, also where the server says it.
-//! Invariant: the deadline holds for all of it together: the name's look-up, connecting, the TLS handshake, every reply.
+//! Invariant: the deadline holds for all of it together: reading the file of certificates, the name's look-up, connecting, the TLS handshake, every reply.
 
 use crate::args::CheckArguments;
 use crate::say;
@@ -63,19 +63,20 @@ impl Step {
             Self::Ping => "PONG",
         }
     }
+}
 
-    /// Of an error that the server said, what may be shown.
-    fn shown(self, error: &str, password: &Secret) -> String {
-        let shown = match self {
-            // Some servers quote what they were sent: the kind of the error says enough.
-            Self::Auth => error.split_whitespace().next().unwrap_or_default(),
-            Self::Ping => error,
-        };
-        if password.is_empty() {
-            return shown.to_owned();
-        }
-        shown.replace(password.reveal(), BLANKED)
+/// Of an error that the server said, what may be shown. Some quote what they were sent, whole, cut or escaped: where there is a password that is the error's
+/// kind, as long as it looks like one and is nothing of the password's.
+fn shown<'a>(error: &'a str, password: &Secret) -> &'a str {
+    if password.is_empty() {
+        return error;
     }
+    let kind = error.split_whitespace().next().unwrap_or_default();
+    let is_kind = kind.bytes().all(|byte| byte.is_ascii_uppercase());
+    if is_kind && (kind.is_empty() || !password.reveal().contains(kind)) {
+        return kind;
+    }
+    BLANKED
 }
 
 impl fmt::Display for Step {
@@ -96,12 +97,12 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
         address: arguments.address.clone(),
         source: Box::new(source),
     };
-    let question = Question::of(arguments)?;
     let (tell, told) = mpsc::sync_channel(1);
-    // A look-up of a name cannot be given a deadline: it goes on, on a thread that ends with the process.
+    // Reading a file and looking up a name cannot be given a deadline: they go on, on a thread that ends with the process.
+    let own = arguments.clone();
     let ask = move || {
         // Nobody listens any more when the deadline has passed.
-        tell.send(question.ask()).ok();
+        tell.send(Question::of(&own).map(Question::ask)).ok();
     };
     thread::Builder::new()
         .name("check".to_owned())
@@ -111,11 +112,12 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
             source,
         })?;
     match told.recv_timeout(arguments.deadline.time) {
-        Ok(Ok(())) => {
+        Ok(Ok(Ok(()))) => {
             say(&format!("{}: PONG", arguments.address));
             Ok(())
         }
-        Ok(Err(reason)) => Err(failed(reason)),
+        Ok(Ok(Err(reason))) => Err(failed(reason)),
+        Ok(Err(failure)) => Err(failure),
         Err(mpsc::RecvTimeoutError::Timeout) => {
             Err(failed(Unwell::Deadline(arguments.deadline.to_string())))
         }
@@ -190,7 +192,8 @@ fn call(
         match decode(&reply).map_err(Unwell::Foreign)? {
             None => {}
             Some((Frame::Error(text), _)) => {
-                let text = step.shown(&String::from_utf8_lossy(&text), password);
+                let text = String::from_utf8_lossy(&text);
+                let text = shown(&text, password).to_owned();
                 return Err(Unwell::Refused { step, text });
             }
             Some((Frame::Simple(text), _)) if text == step.reply().as_bytes() => return Ok(()),
@@ -331,7 +334,17 @@ mod tests {
             "AUTH was answered with \"***\"",
         );
         check("sesame", b"-\r\n", "AUTH was answered with \"\"");
-        let step = Step::Ping.shown("ERR after AUTH sesame", &Secret::new("sesame"));
-        assert_eq!(step, "ERR after AUTH ***");
+        let blanks = "-sesame-open foo";
+        for (password, error, expected) in [
+            ("sesame", "ERR after AUTH sesame", "ERR"),
+            (blanks, blanks, BLANKED),
+            (blanks, "sesame-open foo", BLANKED),
+            (blanks, "foo", BLANKED),
+            ("OPEN SESAME", "OPEN", BLANKED),
+            ("OPEN SESAME", "ERR 'OPEN", "ERR"),
+            ("", "LOADING Redis is loading", "LOADING Redis is loading"),
+        ] {
+            assert_eq!(shown(error, &Secret::new(password)), expected, "{error}");
+        }
     }
 }

@@ -188,7 +188,9 @@ impl Failure {
             | Self::Initial(_)
             | Self::Proxy(ProxyError::Topology(_)) => code::DATA,
             Self::File(error) => match error {
-                FileError::Missing(_) | FileError::Unreadable { .. } => code::NO_INPUT,
+                FileError::Missing(_) | FileError::Unreadable { .. } | FileError::NoFile { .. } => {
+                    code::NO_INPUT
+                }
                 FileError::TooLong(_) | FileError::NotText(_) => code::DATA,
                 FileError::Unwritable { .. } | FileError::Exists(_) => code::CANNOT_CREATE,
             },

@@ -369,8 +369,26 @@ fn check_does_not_wait_beyond_its_deadline() {
     );
     check(
         "check 127.0.0.1:1 --tls-ca-file /dev/null",
+        66,
+        "switchyard: /dev/null: is a device, not a file\n",
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("ca.pem");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    check(
+        &format!("check 127.0.0.1:1 --tls-ca-file {}", pipe.display()),
+        66,
+        &format!("switchyard: {}: is a pipe, not a file\n", pipe.display()),
+    );
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "").expect("a file");
+    check(
+        &format!("check 127.0.0.1:1 --tls-ca-file {}", empty.display()),
         64,
-        "switchyard: --tls-ca-file: /dev/null: no certificate in it; it must hold certificates in PEM form\n",
+        &format!(
+            "switchyard: --tls-ca-file: {}: no certificate in it; it must hold certificates in PEM form\n",
+            empty.display()
+        ),
     );
 }
 

@@ -28,6 +28,9 @@ const ACCEPTS_PER_TURN: usize = 16;
 /// How long the replies already written may take to leave before the process goes, when `shutdown-timeout` allows less.
 const LEAST_GRACE: Duration = Duration::from_millis(50);
 
+/// How long a file that is being written when the node ends may take; a disk that hangs longer keeps nobody.
+const LAST_FILES: Duration = Duration::from_secs(5);
+
 /// Why a node has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NodeExit {
@@ -62,7 +65,9 @@ pub fn run(
         .enable_io()
         .enable_time()
         .build_local(LocalOptions::default())?;
-    runtime.block_on(serve(start, listener, shutdown))
+    let exit = runtime.block_on(serve(start, listener, shutdown));
+    runtime.shutdown_timeout(LAST_FILES);
+    exit
 }
 
 /// Serves clients of `listener` until `shutdown` resolves or a client calls SHUTDOWN. Must run on a tokio `LocalRuntime` (see [`run`]) or inside a `LocalSet`.

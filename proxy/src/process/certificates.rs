@@ -1,5 +1,5 @@
 //! The certificate in its files: looked at again and again, and shown to new clients once it has changed. Connections that are open keep theirs.
-//! Never: writes the files. Invariant: a pair that cannot be used is said once and changes nothing.
+//! Never: writes the files. Invariants: nobody waits for the files but the thread that reads them, not even the end; a pair that cannot be used is said once and changes nothing.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
 
 use crate::reload::ReloadWatch;
-use crate::tls::TlsFront;
+use crate::tls::{TlsError, TlsFront};
 
 /// How often the files are read: two small ones, on a thread that has nothing else to do. Watching their folders would save little, and miss what some file
 /// systems and links to folders (as Kubernetes makes them) do not tell.
@@ -36,9 +36,9 @@ impl CertificateService {
         }
     }
 
-    /// Looks at the files. Certificate and key are two files and change one after the other, so what is wrong is said when it is so twice.
-    fn look(&mut self) {
-        match self.front.refresh() {
+    /// What a look at the files came to. Certificate and key are two files and change one after the other, so what is wrong is said when it is so twice.
+    fn note(&mut self, looked: Result<bool, TlsError>) {
+        match looked {
             Ok(is_new) => {
                 self.problem = None;
                 if is_new {
@@ -80,7 +80,11 @@ impl Service for CertificateService {
                 () = self.reload.told() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            self.look();
+            let front = self.front.clone();
+            tokio::select! {
+                _ = shutdown.changed() => return,
+                Ok(looked) = tokio::task::spawn_blocking(move || front.refresh()) => self.note(looked),
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The topology in a file: loaded at the start, and again whenever the file changes.
 //! Reaches: the file, the [`LiveTopology`]. Never: writes the file.
-//! Invariants: a file that cannot be used is reported once and changes nothing; slots whose keys would stay behind change hands only where the file says
+//! Invariants: nobody waits for a file but the thread that reads it, not even the end; a file that cannot be used is reported once and changes nothing; slots whose keys would stay behind change hands only where the file says
 //! that this is meant.
 
 use std::path::{Path, PathBuf};
@@ -73,7 +73,13 @@ impl Service for TopologyService {
         let mut last_text = None;
         let mut last_problem = String::new();
         loop {
-            self.read_once(&mut last_text, &mut last_problem);
+            let path = self.path.clone();
+            tokio::select! {
+                _ = shutdown.changed() => return,
+                Ok(content) = tokio::task::spawn_blocking(move || read_file(&path)) => {
+                    self.take_up(content, &mut last_text, &mut last_problem);
+                }
+            }
             tokio::select! {
                 _ = shutdown.changed() => return,
                 Some(()) = changes.recv() => tokio::time::sleep(SETTLE).await,
@@ -105,8 +111,13 @@ impl TopologyService {
         }
     }
 
-    fn read_once(&self, last_text: &mut Option<String>, last_problem: &mut String) {
-        let content = read_file(&self.path).map_err(TopologyFileError::from);
+    fn take_up(
+        &self,
+        content: Result<String, FileError>,
+        last_text: &mut Option<String>,
+        last_problem: &mut String,
+    ) {
+        let content = content.map_err(TopologyFileError::from);
         if let Ok(content) = &content
             && last_text.as_ref() == Some(content)
         {

@@ -1,9 +1,13 @@
 //! Small files: read whole with a bound, replaced so that a reader, or a crash, sees the old one or the new one and nothing between.
+//! Never: waits for somebody at the other end of a pipe.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::fcntl::OFlag;
 
 /// Longest file that is read: a topology of the most shards and nodes takes a quarter of it.
 pub const LONGEST_FILE_BYTES: u64 = 16 << 20;
@@ -21,6 +25,14 @@ pub enum FileError {
         path: PathBuf,
         /// What the operating system says.
         source: io::Error,
+    },
+    /// It is there, and no regular file: reading it might wait for ever.
+    #[error("{}: is {what}, not a file", path.display())]
+    NoFile {
+        /// Its path.
+        path: PathBuf,
+        /// `a pipe`
+        what: &'static str,
     },
     /// More than [`LONGEST_FILE_BYTES`].
     #[error("{}: is longer than 16 MiB, so it is not what was expected", .0.display())]
@@ -53,7 +65,19 @@ pub fn read_file(path: &Path) -> Result<String, FileError> {
             source,
         },
     };
-    let file = File::open(path).map_err(unreadable)?;
+    // Opening a pipe, too, would wait for whoever writes to it.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)
+        .map_err(unreadable)?;
+    let kind = file.metadata().map_err(unreadable)?.file_type();
+    if !kind.is_file() {
+        return Err(FileError::NoFile {
+            path: path.to_path_buf(),
+            what: name_of(kind),
+        });
+    }
     let mut bytes = Vec::new();
     file.take(LONGEST_FILE_BYTES + 1)
         .read_to_end(&mut bytes)
@@ -62,6 +86,16 @@ pub fn read_file(path: &Path) -> Result<String, FileError> {
         return Err(FileError::TooLong(path.to_path_buf()));
     }
     String::from_utf8(bytes).map_err(|_| FileError::NotText(path.to_path_buf()))
+}
+
+fn name_of(kind: FileType) -> &'static str {
+    if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else {
+        "a device"
+    }
 }
 
 /// Puts `text` in the place of whatever `path` holds: temporary file beside it, fsync, rename, fsync of the directory. A link stays a link, and
@@ -188,10 +222,27 @@ mod tests {
         let file = File::create(&path).unwrap();
         file.set_len(LONGEST_FILE_BYTES + 1).unwrap();
         assert!(matches!(read_file(&path), Err(FileError::TooLong(_))));
-        let folder_as_file = read_file(folder.path());
-        assert!(matches!(folder_as_file, Err(FileError::Unreadable { .. })));
+        assert!(matches!(
+            read_file(&path.join("below")),
+            Err(FileError::Unreadable { .. })
+        ));
         let nowhere = folder.path().join("missing").join("file");
         let unwritable = replace_file(&nowhere, "");
         assert!(matches!(unwritable, Err(FileError::Unwritable { .. })));
+    }
+
+    #[test]
+    fn what_is_no_file_is_called_what_it_is_and_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for (path, what) in [
+            (&*pipe, "a pipe"),
+            (folder.path(), "a folder"),
+            (Path::new("/dev/zero"), "a device"),
+        ] {
+            let error = read_file(path).unwrap_err().to_string();
+            assert_eq!(error, format!("{}: is {what}, not a file", path.display()));
+        }
     }
 }
