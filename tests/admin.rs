@@ -7,8 +7,8 @@ use std::thread;
 
 use crate::idle::affordable_clients;
 use crate::support::eventually::{PATIENCE, Stopwatch, eventually};
-use crate::support::servers::{Server, free_address, start_node, start_proxy};
-use crate::support::{Client, Reply};
+use crate::support::servers::{Cluster, Server, free_address, start_node, start_proxy};
+use crate::support::{Client, Reply, encode};
 
 /// Status code and body of `GET path`.
 fn get(address: SocketAddr, path: &str) -> (u16, String) {
@@ -71,11 +71,11 @@ fn a_proxy_that_leaves_says_so_before_it_turns_anybody_away() {
     for client in [&mut early, &mut late] {
         assert_eq!(client.call_words("GET k"), Reply::bulk("v"));
     }
-    assert!(
+    eventually("both are counted", || {
         get(admin, "/metrics")
             .1
             .contains("switchyard_proxy_clients 2")
-    );
+    });
     assert!(early.is_closed_by_server() && late.is_closed_by_server());
     let refused = TcpStream::connect(proxy.address).expect_err("nobody listens");
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
@@ -164,6 +164,199 @@ fn what_is_refused_is_counted() {
         eventually(command, || refused() >= before + 1.0);
         before = refused();
     }
+}
+
+/// What a proxy has counted, or is to have counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counted {
+    requests: u64,
+    errors: u64,
+}
+
+/// What the page says; that all requests are either local or for nodes, and timed, holds on every page.
+fn counted(admin: SocketAddr) -> Counted {
+    let (_, metrics) = get(admin, "/metrics");
+    let all = |name: &str| -> u64 {
+        let lines = metrics.lines().filter(|line| line.starts_with(name));
+        let values = lines.map(|line| line.rsplit(' ').next().and_then(|value| value.parse().ok()));
+        values
+            .map(|value: Option<u64>| value.expect("a count"))
+            .sum()
+    };
+    let requests = all("switchyard_proxy_requests_total ");
+    let commands = all("switchyard_proxy_commands_total{");
+    assert_eq!(
+        requests,
+        commands + all("switchyard_proxy_local_requests_total ")
+    );
+    let timed = all("switchyard_proxy_command_duration_seconds_count{");
+    assert_eq!(timed, commands, "those that failed are timed as well");
+    let errors = all("switchyard_proxy_error_replies_total ");
+    Counted { requests, errors }
+}
+
+/// A client that keeps count of what it asks and is told.
+struct Counting {
+    client: Client,
+    admin: SocketAddr,
+    expected: Counted,
+}
+
+impl Counting {
+    fn ask(&mut self, words: &str) -> Reply {
+        let reply = self.client.call_words(words);
+        self.expected.requests += 1;
+        self.expected.errors += u64::from(reply.error_text().is_some());
+        reply
+    }
+
+    /// So many requests more that the client is told so many errors for, and the page says the same.
+    fn settle(&mut self, what: &str, requests: u64, errors: u64) {
+        self.expected.requests += requests;
+        self.expected.errors += errors;
+        let mut last = self.expected;
+        eventually(&format!("{what} is counted"), || {
+            last = counted(self.admin);
+            last.requests >= self.expected.requests
+        });
+        assert_eq!(last, self.expected, "{what}");
+    }
+
+    fn check(&mut self, words: &str, is_error: bool) {
+        let reply = self.ask(words);
+        assert_eq!(reply.error_text().is_some(), is_error, "{words}: {reply:?}");
+        self.settle(words.split(' ').next().unwrap_or_default(), 0, 0);
+    }
+}
+
+#[test]
+fn each_request_is_counted_once_with_what_its_client_saw() {
+    let admin = free_address();
+    let admin_text = admin.to_string();
+    let for_proxy = [
+        "--admin",
+        &admin_text,
+        "--client-output-hard-limit",
+        "2mb",
+        "--client-output-soft-limit",
+        "1mb",
+        "--node-deadline",
+        "200ms",
+    ];
+    let mut cluster = Cluster::start_with(3, &[], &for_proxy);
+    let keys: Vec<String> = (0..3)
+        .map(|shard| cluster.keys_on(shard, 1).remove(0))
+        .collect();
+    let mut client = cluster.connect();
+    for key in &keys {
+        assert_eq!(client.call(&["SET", key, "text"]), Reply::ok());
+    }
+    let mut counting = Counting {
+        client,
+        admin,
+        // Nobody has asked for a page before: it is new.
+        expected: counted(admin),
+    };
+    let [one, two, three] = [&keys[0], &keys[1], &keys[2]];
+    let many = (0..3_000).map(|number| format!(" key:{number}"));
+    for words in [
+        "PING",
+        &format!("GET {one}"),
+        &format!("MGET {one} {two} {three}"),
+        &format!("MGET{}", many.collect::<String>()),
+        &format!("DEL no:{one} no:{two} no:{three}"),
+        "INFO",
+        "DBSIZE",
+        "CLIENT LIST",
+        "RANDOMKEY",
+        "SLOWLOG LEN",
+        "CONFIG GET maxmemory",
+        "SCAN 0",
+    ] {
+        counting.check(words, false);
+    }
+    for words in [
+        &format!("INCR {one}"),
+        &format!("SUNION {one} {two} {three}"),
+        "NO-SUCH-COMMAND",
+        "MSET a",
+        "CLIENT KILL 1.2.3.4:5",
+    ] {
+        counting.check(words, true);
+    }
+    counted_beside_replies(&mut counting, &cluster, one);
+    for key in &keys {
+        counting.client.call(&["SET", key, &"v".repeat(900_000)]);
+    }
+    counting.settle("SET of large values", 3, 0);
+    counting.check(&format!("MGET {one} {two} {three}"), true);
+    counted_without_a_node(&mut counting, &mut cluster);
+}
+
+/// Errors that nobody hears, and errors that are no replies to a command.
+fn counted_beside_replies(counting: &mut Counting, cluster: &Cluster, text: &str) {
+    let quiet = [
+        encode(&["CLIENT", "REPLY", "OFF"]),
+        encode(&["INCR", text]),
+        encode(&["NO-SUCH-COMMAND"]),
+        encode(&["CLIENT", "REPLY", "ON"]),
+    ];
+    counting.client.send(&quiet.concat()).expect("sent");
+    assert_eq!(counting.client.receive().expect("a reply"), Reply::ok());
+    counting.settle("what nobody hears", 4, 0);
+    let mut stranger = cluster.connect();
+    stranger.send(b"*1\r\n$zz\r\n").expect("sent");
+    assert!(stranger.receive().expect("a reply").error_text().is_some());
+    counting.settle("a protocol error", 1, 1);
+}
+
+/// What needs all shards fails, once; what does without those that are lost does not.
+fn counted_without_a_node(counting: &mut Counting, cluster: &mut Cluster) {
+    cluster.nodes[2].kill();
+    eventually("it fails", || counting.ask("DBSIZE").error_text().is_some());
+    counting.settle("DBSIZE while a node is lost", 0, 0);
+    for words in [
+        "INFO",
+        "INFO memory",
+        "SLOWLOG LEN",
+        "CONFIG GET maxmemory",
+        "LATENCY LATEST",
+    ] {
+        counting.check(words, false);
+    }
+    counting.check("DBSIZE", true);
+}
+
+#[test]
+fn metrics_are_true_to_the_end_of_a_proxy() {
+    let node = start_node(&[]);
+    let admin = free_address();
+    let text = admin.to_string();
+    let mut proxy = start_proxy(&[node.address], &["--admin", &text, "--threads", "2"]);
+    let mut slow = proxy.connect();
+    let value = "v".repeat(7 << 20);
+    assert_eq!(slow.call(&["SET", "large", &value]), Reply::ok());
+    slow.send(&encode(&["GET", "large"]).repeat(2))
+        .expect("sent");
+    slow.socket().peek(&mut [0]).expect("the first byte");
+    let before = counted(admin);
+    proxy.ask_to_stop();
+    // The thread without clients ends at once; the other one when its client has taken its replies.
+    eventually("a thread has ended", || {
+        get(admin, "/metrics")
+            .1
+            .contains("\nswitchyard_proxy_threads 1\n")
+    });
+    let (_, metrics) = get(admin, "/metrics");
+    for line in ["clients 1", "threads 1", "threads_silent 0"] {
+        let line = format!("\nswitchyard_proxy_{line}\n");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
+    assert!(counted(admin).requests >= before.requests, "{before:?}");
+    for _ in 0..2 {
+        assert_eq!(slow.receive().expect("a whole reply"), Reply::bulk(&value));
+    }
+    assert!(proxy.wait_for_exit(PATIENCE).success());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::eventually::eventually;
-use crate::support::servers::{Cluster, SWITCHYARD, Server, start_node};
+use crate::support::servers::{Cluster, SWITCHYARD, Server, start_node, topology_path};
 use crate::support::{Client, Reply, encode};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -155,4 +155,20 @@ fn a_hangup_ends_nobody() {
         server.ask_to_stop();
         ends_well(server);
     }
+}
+
+#[test]
+fn a_topology_file_that_has_become_a_pipe_keeps_no_proxy_from_serving_and_ending() {
+    let mut cluster = Cluster::start(1);
+    let file = topology_path(cluster.proxy.folder());
+    let pipe = file.with_extension("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    std::fs::rename(&pipe, &file).expect("a rename in a temporary folder");
+    eventually("it is said", || {
+        cluster.proxy.output().contains("is a pipe, not a file")
+    });
+    let mut client = cluster.connect();
+    assert_eq!(client.call_words("SET k v"), Reply::ok());
+    cluster.proxy.ask_to_stop();
+    ends_well(&mut cluster.proxy);
 }

@@ -2,14 +2,12 @@
 //! Never on the data path but for atomics and the topology, which are read without a lock.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
 
 use shared::clock::Clock;
 use shared::config::ProxyConfig;
-use tokio::sync::mpsc;
 
 use crate::counters::Counters;
-use crate::orders::Order;
+use crate::orders::ThreadContact;
 use crate::pause::Pause;
 use crate::tls::TlsFront;
 use crate::topology::LiveTopology;
@@ -36,29 +34,12 @@ pub(crate) struct ProxyShared {
     /// CLIENT PAUSE.
     pub(crate) pause: Pause,
     /// A way to each thread.
-    pub(crate) threads: Mutex<Vec<mpsc::Sender<Order>>>,
+    pub(crate) threads: Vec<ThreadContact>,
 }
 
 impl ProxyShared {
     /// Longest argument.
     pub(crate) fn bulk_bytes(&self) -> u32 {
         u32::try_from(self.config.proto_max_bulk_len.0).unwrap_or(u32::MAX)
-    }
-
-    /// A way to each thread, to be used outside the data path.
-    pub(crate) fn threads(&self) -> Vec<mpsc::Sender<Order>> {
-        // The lock guards a list that is whole at any moment.
-        self.threads
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
-    }
-
-    /// No orders can be given from now on.
-    pub(crate) fn forget_threads(&self) {
-        self.threads
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clear();
     }
 }

@@ -1,11 +1,25 @@
-//! What the rest of the proxy may ask of a thread. Plain data on a bounded channel.
+//! What the rest of the proxy may ask of a thread, and the way to it. Plain data on a bounded channel.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::here::{ClientOrder, ClientVerdict};
 use crate::metrics::thread_report::ThreadReport;
+
+/// How long all threads together may take to answer: who hangs longer is taken for silent.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// The way to a thread. Its orders are bounded: whoever has one for it must not wait for a thread that hangs.
+#[derive(Debug)]
+pub(crate) struct ThreadContact {
+    /// Where it takes orders, until its last client has gone.
+    pub(crate) orders: mpsc::Sender<Order>,
+    /// What it has said of itself at its end.
+    pub(crate) last_words: OnceLock<Arc<ThreadReport>>,
+}
 
 /// A client that was accepted.
 #[derive(Debug)]
@@ -27,6 +41,6 @@ pub(crate) enum Order {
     Report(oneshot::Sender<ThreadReport>),
     /// Carry this out on your clients.
     Clients(ClientOrder, oneshot::Sender<ClientVerdict>),
-    /// Let clients have their replies and go.
+    /// Let clients have their replies and go. Orders are taken on meanwhile.
     Stop,
 }

@@ -1,8 +1,9 @@
 //! The admin listener: HTTP for people and machines that watch, on a runtime of its own.
-//! Never: on the data path; it asks threads for copies of their counters, not more often than [`PAGE_LASTS_MS`] says.
+//! Never: on the data path; it asks threads for copies of their counters, not more often than [`WORDS_LAST_MS`] says.
 
 mod listener;
 mod report;
+mod threads;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -18,11 +19,9 @@ use pingora_core::services::Service;
 use tokio::sync::{Mutex, watch};
 
 use self::listener::AdminListener;
+use self::threads::{Threads, WORDS_LAST_MS, Word};
 use crate::facts::ProxyShared;
 use crate::metrics::readiness::Readiness;
-
-/// How long what the threads have said is good for: each time costs them some microseconds, and anybody may ask as often as he likes.
-const PAGE_LASTS_MS: u64 = 100;
 
 /// The service.
 pub(crate) struct AdminService {
@@ -51,29 +50,28 @@ impl AdminService {
 struct Desk {
     shared: Arc<ProxyShared>,
     leaving: watch::Receiver<bool>,
-    metrics: Arc<Page<String>>,
-    readiness: Arc<Page<Readiness>>,
+    /// One request at a time asks the threads.
+    threads: Arc<Mutex<Threads>>,
+    /// The last page, and when it was made.
+    metrics: Arc<Mutex<Option<(u64, String)>>>,
 }
 
-/// What the threads said last; one request at a time asks them.
-struct Page<T>(Mutex<Option<(u64, T)>>);
-
-impl<T: Clone> Page<T> {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(None)))
+impl Desk {
+    async fn words(&self) -> Vec<Word> {
+        self.threads.lock().await.words(&self.shared).await
     }
 
-    /// The page, asked for anew when it is too old.
-    async fn read(&self, shared: &ProxyShared, ask: impl Future<Output = T>) -> T {
-        let mut last = self.0.lock().await;
-        let now_ms = shared.clock.monotonic_ms();
-        if let Some((asked_ms, page)) = &*last
-            && now_ms < asked_ms + PAGE_LASTS_MS
+    /// The page, made anew when it is too old.
+    async fn metrics(&self) -> String {
+        let mut last = self.metrics.lock().await;
+        let now_ms = self.shared.clock.monotonic_ms();
+        if let Some((made_ms, page)) = &*last
+            && now_ms < made_ms + WORDS_LAST_MS
         {
             return page.clone();
         }
-        let page = ask.await;
-        *last = Some((shared.clock.monotonic_ms(), page.clone()));
+        let page = report::render(&self.shared, &self.words().await);
+        *last = Some((self.shared.clock.monotonic_ms(), page.clone()));
         page
     }
 }
@@ -99,8 +97,8 @@ impl Service for AdminService {
         let desk = Desk {
             shared: Arc::clone(&self.shared),
             leaving: self.leaving.clone(),
-            metrics: Page::new(),
-            readiness: Page::new(),
+            threads: Arc::default(),
+            metrics: Arc::default(),
         };
         let router = Router::new()
             .route("/metrics", get(metrics))
@@ -136,8 +134,7 @@ async fn elsewhere() -> (StatusCode, &'static str) {
 }
 
 async fn metrics(State(desk): State<Desk>) -> Response {
-    let asked = report::render(&desk.shared);
-    let text = desk.metrics.read(&desk.shared, asked).await;
+    let text = desk.metrics().await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
@@ -146,13 +143,12 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Clients are served: this proxy is not stopping, and reaches a shard at least.
+/// Clients are served: this proxy is not stopping, all its threads answer, and it reaches a shard at least.
 async fn readyz(State(desk): State<Desk>) -> Response {
     if *desk.leaving.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    let asked = report::readiness(&desk.shared);
-    let Readiness { is_ready, text } = desk.readiness.read(&desk.shared, asked).await;
+    let Readiness { is_ready, text } = report::readiness(&desk.words().await);
     let status = if is_ready {
         StatusCode::OK
     } else {

@@ -1,29 +1,33 @@
 //! The counters of all threads as one page that Prometheus reads.
-//! Never: holds a thread up; each one copies its numbers when it comes to it.
+//! Never: asks a thread.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use metrics::{Label, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use shared::command::CommandId;
-use tokio::sync::oneshot;
 
+use super::threads::{State, Word};
 use crate::facts::ProxyShared;
 use crate::metrics::Cell;
+use crate::metrics::histogram::Histogram;
 use crate::metrics::readiness::{self, Access, Readiness};
 use crate::metrics::thread_report::ThreadReport;
-use crate::orders::Order;
 
-/// A thread that does not answer within this time is left out.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// What stands in place of a shard's name where several shards answer; no shard can be called so.
+const SEVERAL_SHARDS: &str = "several shards";
 
 /// What each counter says, for people who see it on a dashboard for the first time.
 const COUNTERS: &[(&str, &str)] = &[
     (
         "switchyard_proxy_requests_total",
-        "Requests that ended: answered by a node, answered by the proxy, refused or lost.",
+        "Requests of clients that ended, each once: answered by nodes, answered by the proxy, refused or lost.",
+    ),
+    (
+        "switchyard_proxy_error_replies_total",
+        "Error replies that clients were given, each once, whoever said them; not those that a client did not want to hear (CLIENT REPLY).",
     ),
     (
         "switchyard_proxy_local_requests_total",
@@ -31,7 +35,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ),
     (
         "switchyard_proxy_refused_requests_total",
-        "Requests that the proxy answered with an error of its own without sending them to a node: unknown, wrong, not allowed, or for a shard that cannot be reached.",
+        "Requests that the proxy answered with an error of its own and that were not applied: unknown, wrong, not allowed, or for a shard that cannot be reached.",
     ),
     (
         "switchyard_proxy_pipes_lost_total",
@@ -51,17 +55,25 @@ const COUNTERS: &[(&str, &str)] = &[
     ),
     (
         "switchyard_proxy_rejected_connections_total",
-        "Connections of clients beyond maxclients.",
+        "Connections of clients that were turned away: beyond maxclients, or because no thread took them in.",
     ),
     (
         "switchyard_proxy_commands_total",
-        "Commands sent to nodes, by command, shard and outcome: ok, error (the reply is one), shard_down (not sent), unknown (sent, no reply).",
+        "Requests of clients for nodes, each once, by command, shard (or several shards) and outcome: ok, error (the reply is one, wanted or not), shard_down (not applied), unknown (sent, no reply). These and the local ones are all requests.",
+    ),
+    (
+        "switchyard_proxy_parts_total",
+        "Parts of requests that several shards answer, by shard and outcome, as in switchyard_proxy_commands_total; a shard may be asked for several parts of one request.",
     ),
 ];
 
 /// As [`COUNTERS`], of gauges.
 const GAUGES: &[(&str, &str)] = &[
     ("switchyard_proxy_threads", "Threads that serve clients."),
+    (
+        "switchyard_proxy_threads_silent",
+        "Threads of these that do not answer; what is shown of them is what they said last.",
+    ),
     ("switchyard_proxy_clients", "Clients connected."),
     ("switchyard_proxy_pipes_open", "Connections to nodes."),
     (
@@ -86,49 +98,70 @@ const GAUGES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Asks every thread.
-pub(crate) async fn ask(proxy: &ProxyShared) -> Vec<ThreadReport> {
-    let mut reports = Vec::new();
-    for thread in proxy.threads() {
-        let (answer, answered) = oneshot::channel();
-        if thread.send(Order::Report(answer)).await.is_err() {
-            continue;
-        }
-        if let Ok(Ok(report)) = tokio::time::timeout(PATIENCE, answered).await {
-            reports.push(report);
-        }
-    }
-    reports
-}
-
 /// Whether clients should be sent here.
-pub(crate) async fn readiness(proxy: &ProxyShared) -> Readiness {
-    let reports = ask(proxy).await;
-    readiness::judge(&shards(&reports), !reports.is_empty())
+pub(super) fn readiness(words: &[Word]) -> Readiness {
+    let silent = count_of(words, State::Silent);
+    readiness::judge(&shards(words), silent, words.len())
 }
 
-fn shards(reports: &[ThreadReport]) -> BTreeMap<&str, Access> {
-    readiness::of_all_threads(reports.iter().flat_map(|report| &report.reachable))
+fn count_of(words: &[Word], state: State) -> usize {
+    words.iter().filter(|word| word.state == state).count()
+}
+
+/// What is known of the way to each shard: by those who answer; if nobody does, by what was said last.
+fn shards(words: &[Word]) -> BTreeMap<&str, Access> {
+    let does_anybody_answer = count_of(words, State::Answers) > 0;
+    let counts = |word: &&Word| word.state == State::Answers || !does_anybody_answer;
+    let reports = words.iter().filter(counts).filter_map(report_of);
+    readiness::of_all_threads(reports.flat_map(|report| &report.reachable))
+}
+
+fn report_of(word: &Word) -> Option<&ThreadReport> {
+    word.report.as_deref()
+}
+
+/// The cells of all threads.
+#[derive(Default)]
+struct Cells<'a> {
+    /// By shard, or what is said for several of them, and command.
+    commands: BTreeMap<(&'a str, CommandId), Cell>,
+    /// By shard.
+    parts: BTreeMap<&'a str, Cell>,
+}
+
+impl<'a> Cells<'a> {
+    fn of(words: &'a [Word]) -> Self {
+        let mut all = Self::default();
+        for report in words.iter().filter_map(report_of) {
+            let name = |shard: usize| report.shards.get(shard).map_or("", |name| &**name);
+            for (shard, command, cell) in report.stats.cells() {
+                let key = (shard.map_or(SEVERAL_SHARDS, name), command);
+                add(all.commands.entry(key), cell);
+            }
+            for shard in &report.shards {
+                all.parts.entry(shard).or_insert_with(Cell::new);
+            }
+            for (shard, cell) in report.stats.parts() {
+                add(all.parts.entry(name(shard)), cell);
+            }
+        }
+        all
+    }
+}
+
+fn add<K: Ord>(place: Entry<'_, K, Cell>, cell: &Cell) {
+    match place {
+        Entry::Vacant(place) => {
+            place.insert(cell.clone());
+        }
+        Entry::Occupied(mut place) => place.get_mut().add(cell),
+    }
 }
 
 /// The page.
-pub(crate) async fn render(proxy: &ProxyShared) -> String {
-    let reports = ask(proxy).await;
+pub(super) fn render(proxy: &ProxyShared, words: &[Word]) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
-    let mut cells: BTreeMap<(&str, CommandId), Cell> = BTreeMap::new();
-    for report in &reports {
-        for (shard, command, cell) in report.stats.cells() {
-            let name = report.shards.get(shard).map_or("", |name| &**name);
-            match cells.entry((name, command)) {
-                std::collections::btree_map::Entry::Vacant(place) => {
-                    place.insert(cell.clone());
-                }
-                std::collections::btree_map::Entry::Occupied(mut place) => {
-                    place.get_mut().add(cell);
-                }
-            }
-        }
-    }
+    let cells = Cells::of(words);
     metrics::with_local_recorder(&recorder, || {
         for (name, text) in COUNTERS {
             describe_counter!(*name, *text);
@@ -136,20 +169,36 @@ pub(crate) async fn render(proxy: &ProxyShared) -> String {
         for (name, text) in GAUGES {
             describe_gauge!(*name, *text);
         }
-        whole_proxy(proxy, &reports);
-        for ((shard, command), cell) in &cells {
-            per_command(shard, *command, cell);
+        whole_proxy(proxy, words);
+        for ((shard, command), cell) in &cells.commands {
+            let command = Label::new("command", command.name());
+            let labels = vec![command, Label::new("shard", (*shard).to_owned())];
+            outcomes("switchyard_proxy_commands_total", &labels, cell);
+        }
+        for (shard, cell) in &cells.parts {
+            let labels = [Label::new("shard", (*shard).to_owned())];
+            outcomes("switchyard_proxy_parts_total", &labels, cell);
         }
     });
     let mut page = recorder.handle().render();
-    latencies(&cells, &mut page);
+    let of_commands = cells.commands.iter().map(|((shard, command), cell)| {
+        let labels = format!("command=\"{}\",shard=\"{shard}\"", command.name());
+        (labels, &cell.latency)
+    });
+    latencies(&COMMANDS, of_commands, &mut page);
+    let of_parts = cells.parts.iter();
+    let of_parts = of_parts.map(|(shard, cell)| (format!("shard=\"{shard}\""), &cell.latency));
+    latencies(&PARTS, of_parts, &mut page);
     page
 }
 
-fn whole_proxy(proxy: &ProxyShared, reports: &[ThreadReport]) {
-    let sum = |part: fn(&ThreadReport) -> u64| reports.iter().map(part).sum::<u64>();
-    let count = |part: fn(&ThreadReport) -> usize| as_gauge(reports.iter().map(part).sum());
+fn whole_proxy(proxy: &ProxyShared, words: &[Word]) {
+    let reports = || words.iter().filter_map(report_of);
+    let sum = |part: fn(&ThreadReport) -> u64| reports().map(part).sum::<u64>();
+    let count = |part: fn(&ThreadReport) -> usize| as_gauge(reports().map(part).sum());
     counter!("switchyard_proxy_requests_total").absolute(sum(|report| report.stats.requests));
+    counter!("switchyard_proxy_error_replies_total")
+        .absolute(sum(|report| report.stats.error_replies));
     counter!("switchyard_proxy_local_requests_total").absolute(sum(|report| report.stats.local));
     counter!("switchyard_proxy_refused_requests_total")
         .absolute(sum(|report| report.stats.refused));
@@ -159,7 +208,9 @@ fn whole_proxy(proxy: &ProxyShared, reports: &[ThreadReport]) {
     counter!("switchyard_proxy_sent_bytes_total").absolute(sum(|report| report.stats.sent_bytes));
     counter!("switchyard_proxy_connections_total").absolute(proxy.counters.accepted.all());
     counter!("switchyard_proxy_rejected_connections_total").absolute(proxy.counters.rejected.all());
-    gauge!("switchyard_proxy_threads").set(as_gauge(reports.len()));
+    let ended = count_of(words, State::Ended);
+    gauge!("switchyard_proxy_threads").set(as_gauge(words.len() - ended));
+    gauge!("switchyard_proxy_threads_silent").set(as_gauge(count_of(words, State::Silent)));
     gauge!("switchyard_proxy_clients").set(count(|report| report.clients));
     gauge!("switchyard_proxy_pipes_open").set(count(|report| report.pipes_open));
     gauge!("switchyard_proxy_requests_waiting").set(count(|report| report.requests_waiting));
@@ -168,28 +219,41 @@ fn whole_proxy(proxy: &ProxyShared, reports: &[ThreadReport]) {
     let version = proxy.topology.load().version().0;
     gauge!("switchyard_proxy_topology_version")
         .set(as_gauge(usize::try_from(version).unwrap_or(usize::MAX)));
-    for (shard, access) in shards(reports) {
+    for (shard, access) in shards(words) {
         gauge!("switchyard_proxy_shard_reachable", "shard" => shard.to_owned())
             .set(f64::from(u8::from(access == Access::Open)));
     }
 }
 
-fn per_command(shard: &str, command: CommandId, cell: &Cell) {
+/// All of them, also those that have not come to pass: the rate of a series that is born with its first hundred errors begins after these.
+fn outcomes(name: &'static str, labels: &[Label], cell: &Cell) {
     for (outcome, count) in [
         ("ok", cell.replies),
         ("error", cell.errors),
         ("shard_down", cell.down),
         ("unknown", cell.unknown),
     ] {
-        // All of them, also those that have not come to pass: the rate of a series that is born with its first hundred errors begins after these.
-        let labels = vec![
-            Label::new("command", command.name()),
-            Label::new("shard", shard.to_owned()),
-            Label::from_static_parts("outcome", outcome),
-        ];
-        counter!("switchyard_proxy_commands_total", labels).absolute(count);
+        let outcome = Label::from_static_parts("outcome", outcome);
+        let labels: Vec<Label> = labels.iter().cloned().chain([outcome]).collect();
+        counter!(name, labels).absolute(count);
     }
 }
+
+/// A histogram as the page shows it.
+struct Family {
+    name: &'static str,
+    help: &'static str,
+}
+
+const COMMANDS: Family = Family {
+    name: "switchyard_proxy_command_duration_seconds",
+    help: "Time from reading a request to having its reply from its node or nodes, or to telling its client that there is none.",
+};
+
+const PARTS: Family = Family {
+    name: "switchyard_proxy_part_duration_seconds",
+    help: "As switchyard_proxy_command_duration_seconds, of each shard's part of requests that several shards answer.",
+};
 
 /// Histograms are counted in buckets already; the exporter only takes single values, so these lines are written here. Every series has all buckets: sums over
 /// series, bucket by bucket, are wrong where some have fewer.
@@ -197,27 +261,24 @@ fn per_command(shard: &str, command: CommandId, cell: &Cell) {
     clippy::let_underscore_must_use,
     reason = "writing to memory cannot fail"
 )]
-fn latencies(cells: &BTreeMap<(&str, CommandId), Cell>, page: &mut String) {
-    const NAME: &str = "switchyard_proxy_command_duration_seconds";
-    let _ = writeln!(
-        page,
-        "# HELP {NAME} Time from reading a request to having its reply from the node."
-    );
-    let _ = writeln!(page, "# TYPE {NAME} histogram");
-    for ((shard, command), cell) in cells {
-        let labels = format!("command=\"{}\",shard=\"{shard}\"", command.name());
-        let all = cell.latency.count();
-        for (bound_us, count) in cell.latency.cumulative() {
+fn latencies<'a>(
+    family: &Family,
+    cells: impl Iterator<Item = (String, &'a Histogram)>,
+    page: &mut String,
+) {
+    let Family { name, help } = family;
+    let _ = writeln!(page, "# HELP {name} {help}");
+    let _ = writeln!(page, "# TYPE {name} histogram");
+    for (labels, latency) in cells {
+        let all = latency.count();
+        for (bound_us, count) in latency.cumulative() {
             let bound = seconds(bound_us);
-            let _ = writeln!(page, "{NAME}_bucket{{{labels},le=\"{bound}\"}} {count}");
+            let _ = writeln!(page, "{name}_bucket{{{labels},le=\"{bound}\"}} {count}");
         }
-        let _ = writeln!(page, "{NAME}_bucket{{{labels},le=\"+Inf\"}} {all}");
-        let _ = writeln!(
-            page,
-            "{NAME}_sum{{{labels}}} {}",
-            seconds(cell.latency.sum_us())
-        );
-        let _ = writeln!(page, "{NAME}_count{{{labels}}} {all}");
+        let _ = writeln!(page, "{name}_bucket{{{labels},le=\"+Inf\"}} {all}");
+        let sum = seconds(latency.sum_us());
+        let _ = writeln!(page, "{name}_sum{{{labels}}} {sum}");
+        let _ = writeln!(page, "{name}_count{{{labels}}} {all}");
     }
 }
 
@@ -245,10 +306,13 @@ mod tests {
             let mut stats = ThreadStats::default();
             stats.record(command, 0, 1, 0, us * 1_000);
             let (_, _, cell) = stats.cells().next().unwrap();
-            cells.insert(("s1", command), cell.clone());
+            cells.insert(format!("command=\"{}\"", command.name()), cell.clone());
         }
         let mut page = String::new();
-        latencies(&cells, &mut page);
+        let series = cells.into_iter().collect::<Vec<_>>();
+        let series = series.iter();
+        let series = series.map(|(labels, cell)| (labels.clone(), &cell.latency));
+        latencies(&COMMANDS, series, &mut page);
         let bounds_of = |command: &str| -> Vec<&str> {
             page.lines()
                 .filter(|line| line.contains("_bucket{") && line.contains(command))
@@ -258,5 +322,28 @@ mod tests {
         let bounds = bounds_of("\"get\"");
         assert!(bounds.len() > 20 && bounds.last() == Some(&"\"+Inf\""));
         assert_eq!(bounds, bounds_of("\"keys\""));
+    }
+
+    fn word(state: State, requests: u64, access: Access) -> Word {
+        let mut report = ThreadReport::default();
+        report.stats.requests = requests;
+        report.reachable = vec![("s1".into(), access)];
+        Word {
+            state,
+            report: Some(report.into()),
+        }
+    }
+
+    #[test]
+    fn a_silent_thread_makes_a_proxy_unready_and_says_nothing_of_shards() {
+        use State::{Answers, Silent};
+        let lost = word(Answers, 1, Access::Lost);
+        let silent = word(Silent, 1, Access::Open);
+        let words = [lost.clone(), silent.clone()];
+        assert_eq!(shards(&words), BTreeMap::from([("s1", Access::Lost)]));
+        assert!(!readiness(&words).is_ready);
+        assert_eq!(shards(&[silent]), BTreeMap::from([("s1", Access::Open)]));
+        let open = word(Answers, 1, Access::Open);
+        assert!(readiness(&[lost, open]).is_ready);
     }
 }

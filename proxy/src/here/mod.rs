@@ -62,6 +62,13 @@ pub(crate) enum After {
     Unpause,
 }
 
+impl After {
+    /// Whether nodes have their say in the answer.
+    pub(crate) fn asks_shards(&self) -> bool {
+        matches!(self, Self::AskAll(_) | Self::Info)
+    }
+}
+
 /// Answers a command whose row says so.
 pub(crate) fn answer(
     spec: &'static CommandSpec,

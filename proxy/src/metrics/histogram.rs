@@ -1,14 +1,20 @@
 //! Durations in buckets whose width grows with the duration: what a latency histogram needs, in 1 KiB.
-//! Pure. A value is off by at most an eighth; recording costs a few shifts and one addition.
+//! Pure. A bound is at most a quarter above the bound before it, also in what is shown; recording costs a few shifts and one addition.
+
+use std::ops::RangeInclusive;
 
 /// Buckets per doubling, as a power of two.
 const STEP_BITS: u32 = 2;
 
-/// Doublings of a microsecond that are told apart: up to 67 s.
+/// Doublings of a microsecond that are told apart: more than are shown.
 const DOUBLINGS: u32 = 26;
 
 /// Number of buckets; the last one has all that is longer.
 const BUCKETS: usize = ((DOUBLINGS + 1) << STEP_BITS) as usize;
+
+/// The bounds that are shown, microseconds: below the first is no way to a node and back, beyond the last no deadline that people set. Four per doubling
+/// make 85 of them.
+const SHOWN_US: RangeInclusive<u64> = 32..=1 << 26;
 
 /// Counts of durations.
 #[derive(Clone, Debug)]
@@ -51,21 +57,24 @@ impl Histogram {
         self.sum_us
     }
 
-    /// For each doubling, how many durations were below it: upper bound in microseconds, and the count up to there.
+    /// For each bound that is shown, in microseconds, how many durations were below it.
     pub(crate) fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
         let mut so_far = 0;
-        (0..DOUBLINGS).map(move |doubling| {
-            let first = (doubling << STEP_BITS) as usize;
-            let width = 1 << STEP_BITS;
-            so_far += self.counts[first..first + width].iter().sum::<u64>();
-            (bound(doubling), so_far)
+        (0_u32..).zip(&self.counts).filter_map(move |(at, count)| {
+            so_far += count;
+            let bound = bound(at);
+            SHOWN_US.contains(&bound).then_some((bound, so_far))
         })
     }
 }
 
-/// The upper bound of a doubling's buckets: 4, 8, 16 … microseconds.
-fn bound(doubling: u32) -> u64 {
-    1 << (doubling + STEP_BITS)
+/// The upper bound of the bucket at this place: 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 … microseconds.
+fn bound(at: u32) -> u64 {
+    let (doubling, step) = (at >> STEP_BITS, u64::from(at & ((1 << STEP_BITS) - 1)));
+    match doubling {
+        0 => step + 1,
+        _ => ((1 << STEP_BITS) + step + 1) << (doubling - 1),
+    }
 }
 
 /// Below 4 µs each microsecond has a bucket of its own; from there on, four per doubling.
@@ -97,12 +106,15 @@ mod tests {
                 .unwrap();
             assert!(us < bound, "{us} below {bound}");
             assert!(
-                bound == 4 || us >= bound / 2,
-                "{us} not below half of {bound}"
+                bound == *SHOWN_US.start() || us >= bound / 5 * 4,
+                "{us} not below four fifths of {bound}"
             );
             assert_eq!(histogram.count(), 3);
             assert_eq!(histogram.sum_us(), 3 * us);
         }
+        assert_eq!(Histogram::new().cumulative().count(), 85);
+        let last = Histogram::new().cumulative().last();
+        assert_eq!(last, Some((*SHOWN_US.end(), 0)));
     }
 
     #[test]

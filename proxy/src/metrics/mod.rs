@@ -10,16 +10,9 @@ pub(crate) mod thread_report;
 use histogram::Histogram;
 use shared::command::CommandId;
 
-/// Why a command was not answered by its node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Its shard could not be reached.
-    ShardDown,
-    /// It was sent and no reply came.
-    Unknown,
-}
+use crate::route::Outcome;
 
-/// One command at one shard.
+/// Requests of one kind that ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     /// Replies that were no errors.
@@ -30,12 +23,13 @@ pub(crate) struct Cell {
     pub(crate) down: u64,
     /// Lost on the way.
     pub(crate) unknown: u64,
-    /// From reading a request to having its reply.
+    /// From reading a request to its end, whatever that was.
     pub(crate) latency: Histogram,
 }
 
 impl Cell {
-    fn new() -> Self {
+    /// Without a count.
+    pub(crate) fn new() -> Self {
         Self {
             replies: 0,
             errors: 0,
@@ -43,6 +37,17 @@ impl Cell {
             unknown: 0,
             latency: Histogram::new(),
         }
+    }
+
+    fn record(&mut self, count: u32, outcome: Outcome, elapsed_ns: u64) {
+        let place = match outcome {
+            Outcome::Whole => &mut self.replies,
+            Outcome::Error => &mut self.errors,
+            Outcome::ShardDown => &mut self.down,
+            Outcome::Unknown => &mut self.unknown,
+        };
+        *place += u64::from(count);
+        self.latency.record(elapsed_ns / 1_000, u64::from(count));
     }
 
     /// Adds all that another one has.
@@ -61,14 +66,20 @@ type Row = Vec<Option<Box<Cell>>>;
 /// All counters of a thread.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ThreadStats {
-    /// By shard, then by command.
+    /// Of clients' requests that one shard answered: by shard, then by command.
     rows: Vec<Row>,
-    /// Commands that were answered or refused here.
+    /// Of clients' requests that several shards answered, by command.
+    of_several: Row,
+    /// Of the parts of these, by shard.
+    parts: Vec<Cell>,
+    /// Clients' requests that were answered or refused here.
     pub(crate) local: u64,
-    /// Commands that got an error of the proxy's own and were certainly not executed.
+    /// Those that got an error of the proxy's own and were certainly not applied.
     pub(crate) refused: u64,
-    /// Requests that ended, all together.
+    /// Clients' requests that ended, all together, each once.
     pub(crate) requests: u64,
+    /// Error replies that clients were given, whoever said them.
+    pub(crate) error_replies: u64,
     /// Connections to nodes that were lost.
     pub(crate) pipes_lost: u64,
     /// Bytes of requests that came from clients.
@@ -89,29 +100,34 @@ impl ThreadStats {
         elapsed_ns: u64,
     ) {
         self.requests += u64::from(count);
-        let cell = self.cell(command, shard);
+        let cell = self.cell(command, Some(shard));
         cell.replies += u64::from(count - errors);
         cell.errors += u64::from(errors);
         cell.latency.record(elapsed_ns / 1_000, u64::from(count));
     }
 
-    /// `count` commands got no reply.
-    pub(crate) fn record_failure(
+    /// `count` requests ended without a reply of one node; of several shards when none is named.
+    pub(crate) fn record_end(
         &mut self,
         command: CommandId,
-        shard: usize,
+        shard: Option<usize>,
         count: u32,
         outcome: Outcome,
+        elapsed_ns: u64,
     ) {
         self.requests += u64::from(count);
-        let cell = self.cell(command, shard);
-        match outcome {
-            Outcome::ShardDown => {
-                cell.down += u64::from(count);
-                self.refused += u64::from(count);
-            }
-            Outcome::Unknown => cell.unknown += u64::from(count),
+        if outcome == Outcome::ShardDown {
+            self.refused += u64::from(count);
         }
+        self.cell(command, shard).record(count, outcome, elapsed_ns);
+    }
+
+    /// A shard's part of a request ended.
+    pub(crate) fn record_part(&mut self, shard: usize, outcome: Outcome, elapsed_ns: u64) {
+        if shard >= self.parts.len() {
+            self.parts.resize_with(shard + 1, Cell::new);
+        }
+        self.parts[shard].record(1, outcome, elapsed_ns);
     }
 
     /// Answered here.
@@ -120,29 +136,46 @@ impl ThreadStats {
         self.local += 1;
     }
 
-    /// Refused here.
-    pub(crate) fn record_refused(&mut self) {
+    /// Refused here, by an error that its client wants to hear or not.
+    pub(crate) fn record_refused(&mut self, is_heard: bool) {
         self.record_local();
         self.refused += 1;
+        self.error_replies += u64::from(is_heard);
     }
 
-    /// Every cell that has counted something: shard, command, cell.
-    pub(crate) fn cells(&self) -> impl Iterator<Item = (usize, CommandId, &Cell)> {
-        self.rows.iter().enumerate().flat_map(|(shard, row)| {
-            CommandId::ALL
-                .iter()
-                .zip(row)
-                .filter_map(move |(id, cell)| cell.as_ref().map(|cell| (shard, *id, &**cell)))
-        })
+    /// Every cell of clients' requests that has counted something: shard (`None`: several), command, cell.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (Option<usize>, CommandId, &Cell)> {
+        let rows = self.rows.iter().enumerate();
+        let rows = rows.map(|(shard, row)| (Some(shard), row));
+        rows.chain([(None, &self.of_several)])
+            .flat_map(|(shard, row)| {
+                CommandId::ALL
+                    .iter()
+                    .zip(row)
+                    .filter_map(move |(id, cell)| cell.as_ref().map(|cell| (shard, *id, &**cell)))
+            })
+    }
+
+    /// The cell of each shard's parts.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (usize, &Cell)> {
+        self.parts.iter().enumerate()
     }
 
     #[inline]
-    fn cell(&mut self, command: CommandId, shard: usize) -> &mut Cell {
-        if shard >= self.rows.len() {
-            self.rows
-                .resize_with(shard + 1, || vec![None; CommandId::COUNT]);
+    fn cell(&mut self, command: CommandId, shard: Option<usize>) -> &mut Cell {
+        let row = match shard {
+            Some(shard) => {
+                if shard >= self.rows.len() {
+                    self.rows.resize_with(shard + 1, Row::new);
+                }
+                &mut self.rows[shard]
+            }
+            None => &mut self.of_several,
+        };
+        if row.is_empty() {
+            row.resize(CommandId::COUNT, None);
         }
-        self.rows[shard][command as usize].get_or_insert_with(|| Box::new(Cell::new()))
+        row[command as usize].get_or_insert_with(|| Box::new(Cell::new()))
     }
 }
 
@@ -154,9 +187,14 @@ mod tests {
     fn outcomes_are_told_apart() {
         let mut stats = ThreadStats::default();
         stats.record(CommandId::Get, 1, 5, 2, 4_000);
-        stats.record_failure(CommandId::Get, 1, 3, Outcome::ShardDown);
-        stats.record_failure(CommandId::Set, 0, 1, Outcome::Unknown);
-        stats.record_refused();
+        stats.record_end(CommandId::Get, Some(1), 3, Outcome::ShardDown, 4_000);
+        stats.record_end(CommandId::Set, Some(0), 1, Outcome::Unknown, 4_000);
+        stats.record_end(CommandId::Mget, None, 1, Outcome::Whole, 4_000);
+        for shard in 0..2 {
+            stats.record_part(shard, Outcome::Whole, 4_000);
+        }
+        stats.record_refused(true);
+        stats.record_refused(false);
         let cells: Vec<_> = stats
             .cells()
             .map(|(shard, id, cell)| {
@@ -173,10 +211,18 @@ mod tests {
         assert_eq!(
             cells,
             [
-                (0, CommandId::Set, 0, 0, 0, 1),
-                (1, CommandId::Get, 3, 2, 3, 0)
+                (Some(0), CommandId::Set, 0, 0, 0, 1),
+                (Some(1), CommandId::Get, 3, 2, 3, 0),
+                (None, CommandId::Mget, 1, 0, 0, 0)
             ]
         );
-        assert_eq!((stats.requests, stats.local, stats.refused), (10, 1, 4));
+        let ends: u64 = stats.cells().map(|(_, _, cell)| cell.latency.count()).sum();
+        assert_eq!(
+            (stats.requests, stats.local, stats.refused),
+            (12, 2, 5),
+            "parts are no requests"
+        );
+        assert_eq!(ends + stats.local, stats.requests);
+        assert_eq!(stats.error_replies, 1);
     }
 }

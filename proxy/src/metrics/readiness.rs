@@ -48,13 +48,17 @@ pub(crate) struct Readiness {
     pub(crate) text: String,
 }
 
-/// Ready is a proxy whose threads answer and that reaches a shard: keys of shards that are lost get an error here as they would at any other proxy. Where none can
+/// Ready is a proxy all of whose threads answer, for each of them has clients, and that reaches a shard: keys of shards that are lost get an error here as they would at any other proxy. Where none can
 /// be reached another proxy may do better.
-pub(crate) fn judge(shards: &BTreeMap<&str, Access>, do_threads_answer: bool) -> Readiness {
-    if !do_threads_answer {
+pub(crate) fn judge(
+    shards: &BTreeMap<&str, Access>,
+    silent_threads: usize,
+    threads: usize,
+) -> Readiness {
+    if silent_threads > 0 {
         return Readiness {
             is_ready: false,
-            text: "threads do not answer\n".to_owned(),
+            text: format!("not ready: {silent_threads} of {threads} threads do not answer\n"),
         };
     }
     let named = |wanted: Access| -> Vec<&str> {
@@ -101,7 +105,7 @@ mod tests {
             .iter()
             .map(|(name, access)| ((*name).into(), *access))
             .collect();
-        let readiness = judge(&of_all_threads(words.iter()), true);
+        let readiness = judge(&of_all_threads(words.iter()), 0, 2);
         assert_eq!((readiness.is_ready, &*readiness.text), (is_ready, text));
     }
 
@@ -128,7 +132,10 @@ mod tests {
             false,
             "not ready: 0 of 2 shards can be reached; out of reach: b; refuses the proxy's password, see node-password: a\n",
         );
-        assert!(!judge(&BTreeMap::new(), false).is_ready);
+        let open = BTreeMap::from([("a", Open)]);
+        let readiness = judge(&open, 1, 2);
+        assert!(!readiness.is_ready);
+        assert_eq!(readiness.text, "not ready: 1 of 2 threads do not answer\n");
     }
 
     #[test]
@@ -136,6 +143,6 @@ mod tests {
         let names: Vec<String> = (10..40).map(|number| format!("s{number}")).collect();
         let words: Vec<(&str, Access)> = names.iter().map(|name| (&**name, Access::Lost)).collect();
         let all: BTreeMap<&str, Access> = words.into_iter().collect();
-        assert!(judge(&all, true).text.ends_with("s19 and 20 more\n"));
+        assert!(judge(&all, 0, 2).text.ends_with("s19 and 20 more\n"));
     }
 }

@@ -4,7 +4,7 @@ use super::ThreadStats;
 use super::readiness::Access;
 
 /// What a thread says about itself.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ThreadReport {
     /// Its counters.
     pub(crate) stats: ThreadStats,
@@ -20,4 +20,15 @@ pub(crate) struct ThreadReport {
     pub(crate) bytes_waiting: usize,
     /// For each shard of the topology in use, what is known of the way to its primary.
     pub(crate) reachable: Vec<(Box<str>, Access)>,
+}
+
+impl ThreadReport {
+    /// The same of a thread that has nothing any more but what it has counted.
+    pub(crate) fn of_the_end(self) -> Self {
+        Self {
+            stats: self.stats,
+            shards: self.shards,
+            ..Self::default()
+        }
+    }
 }

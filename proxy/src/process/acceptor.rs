@@ -1,5 +1,5 @@
 //! The service that deals accepted clients to the proxy threads, one after the other.
-//! Never: reads from or writes to a client; who is not taken in hears it from [`Refusals`].
+//! Never: reads from or writes to a client; who is not taken in hears it from [`Refusals`]. Never: waits for a thread.
 
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
@@ -14,19 +14,19 @@ use shared::resp::ErrorReply;
 use shared::socket::{PAUSE_AFTER_FAILED_ACCEPT, prepare_accepted};
 use shared::throttle::Throttle;
 use socket2::SockRef;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::watch;
 
 use super::listeners::{Listener, Listeners};
 use super::refusal::Refusals;
 use super::server::ProxyError;
 use crate::facts::ProxyShared;
-use crate::orders::{Arrival, Order};
+use crate::orders::{Arrival, Order, ThreadContact};
 use crate::tls::TlsFront;
 
 /// The service.
 pub(super) struct Acceptor {
     shared: Arc<ProxyShared>,
-    threads: Vec<mpsc::Sender<Order>>,
     next_thread: AtomicUsize,
     refusals: Refusals,
     plain: Option<TcpListener>,
@@ -46,7 +46,6 @@ impl Acceptor {
             listener.map(Listener::copy).transpose()
         };
         Ok(Self {
-            threads: shared.threads(),
             shared,
             next_thread: AtomicUsize::new(0),
             refusals: Refusals::new(),
@@ -72,7 +71,7 @@ impl Acceptor {
                 .await
                 .and_then(|(stream, peer)| Ok((stream.into_std()?, peer)))
             {
-                Ok((stream, peer)) => self.deal(stream, peer, front).await,
+                Ok((stream, peer)) => self.deal(stream, peer, front),
                 Err(error) => {
                     static NONE_ACCEPTED: Throttle = Throttle::new();
                     if let Some(left_out) = NONE_ACCEPTED.admit(self.shared.clock.wall_ms()) {
@@ -84,7 +83,7 @@ impl Acceptor {
         }
     }
 
-    async fn deal(&self, stream: TcpStream, peer: SocketAddr, front: Option<&TlsFront>) {
+    fn deal(&self, stream: TcpStream, peer: SocketAddr, front: Option<&TlsFront>) {
         self.shared.counters.accepted.add(1);
         let config = &self.shared.config;
         if let Err(error) = prepare_accepted(&stream, config.tcp_keepalive) {
@@ -105,14 +104,20 @@ impl Acceptor {
             }
             return self.refuse(stream, front, &ErrorReply::TooManyClients);
         }
-        let number = self.next_thread.fetch_add(1, Ordering::Relaxed) % self.threads.len();
-        let order = Order::Serve(Arrival {
+        let arrival = Arrival {
             stream,
             peer,
             is_tls: front.is_some(),
-        });
-        if self.threads[number].send(order).await.is_err() {
+        };
+        let first = self.next_thread.fetch_add(1, Ordering::Relaxed);
+        if let Err(arrival) = hand_over(arrival, &self.shared.threads, first) {
             self.shared.counters.clients.fetch_sub(1, Ordering::Relaxed);
+            self.shared.counters.rejected.add(1);
+            static NO_THREAD: Throttle = Throttle::new();
+            if let Some(left_out) = NO_THREAD.admit(self.shared.clock.wall_ms()) {
+                tracing::error!(%peer, left_out, "turned away: no thread takes clients in");
+            }
+            self.refuse(arrival.stream, front, &ErrorReply::ThreadsBusy);
         }
     }
 
@@ -121,6 +126,22 @@ impl Acceptor {
             Some(front) => self.refusals.refuse_tls(front.clone(), stream, error),
             None => self.refusals.refuse_plain(stream, error),
         }
+    }
+}
+
+/// To the thread of this number, modulo how many there are, or the next one that has room for an order.
+fn hand_over(arrival: Arrival, threads: &[ThreadContact], first: usize) -> Result<(), Arrival> {
+    let mut order = Order::Serve(arrival);
+    for turn in 0..threads.len() {
+        let number = first.wrapping_add(turn) % threads.len();
+        match threads[number].orders.try_send(order) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(back) | TrySendError::Closed(back)) => order = back,
+        }
+    }
+    match order {
+        Order::Serve(arrival) => Err(arrival),
+        _ => unreachable!("what comes back is what was sent"),
     }
 }
 
@@ -162,5 +183,41 @@ impl Service for Acceptor {
 
     fn threads(&self) -> Option<usize> {
         Some(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::OnceLock;
+    use tokio::sync::mpsc;
+
+    #[test]
+    fn a_thread_that_takes_no_orders_keeps_no_client_from_the_others() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let arrival = || Arrival {
+            stream: TcpStream::connect(address).unwrap(),
+            peer: address,
+            is_tls: false,
+        };
+        let room_of_each = [1, 3, 2];
+        let (threads, mut orders): (Vec<_>, Vec<_>) = room_of_each
+            .into_iter()
+            .map(|room| {
+                let (orders, taken) = mpsc::channel(room);
+                let last_words = OnceLock::new();
+                (ThreadContact { orders, last_words }, taken)
+            })
+            .unzip();
+        for first in 0..6 {
+            assert!(hand_over(arrival(), &threads, first).is_ok(), "{first}");
+        }
+        assert!(hand_over(arrival(), &threads, 6).is_err(), "all are full");
+        for (taken, room) in orders.iter_mut().zip(room_of_each) {
+            assert_eq!(taken.len(), room);
+            taken.close();
+        }
+        assert!(hand_over(arrival(), &threads, 7).is_err(), "all have ended");
     }
 }

@@ -46,11 +46,11 @@ impl Ending {
         }
         tracing::info!(clients, "stopping");
         self.draining.send(true).ok();
-        let threads = self.shared.threads();
-        for thread in &threads {
-            thread.send(Order::Stop).await.ok();
+        for thread in &self.shared.threads {
+            let orders = thread.orders.clone();
+            // One that takes no orders must not keep the others from theirs.
+            tokio::spawn(async move { orders.send(Order::Stop).await });
         }
-        self.shared.forget_threads();
         let patience = self.shared.config.shutdown_grace + PATIENCE_BEYOND_GRACE;
         let all_gone = self.lives.closed();
         if tokio::time::timeout(patience, all_gone).await.is_err() {

@@ -8,7 +8,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use pingora_core::server::configuration::ServerConf;
@@ -26,7 +26,7 @@ use super::listeners::Listeners;
 use crate::admin::AdminService;
 use crate::counters::Counters;
 use crate::facts::ProxyShared;
-use crate::orders::Order;
+use crate::orders::{Order, ThreadContact};
 use crate::pause::Pause;
 use crate::reload::Reloading;
 use crate::thread::run_thread;
@@ -35,7 +35,7 @@ use crate::topology::{
     LiveTopology, StaleTopology, TopologyFileError, TopologyService, load_topology,
 };
 
-/// Orders that may wait for one thread; beyond them the acceptor waits.
+/// Orders that may wait for one thread; beyond them clients go to the other threads.
 const WAITING_ORDERS: usize = 1024;
 
 /// Threads that one proxy may have when as many are wanted as there are cores.
@@ -81,6 +81,9 @@ pub enum ProxyError {
     /// A proxy thread ended by itself: a mistake of the program.
     #[error("a proxy thread ended by itself; this is a mistake of the program, please report it")]
     ThreadEnded,
+    /// A proxy thread does not end.
+    #[error("a proxy thread hangs, and was left behind")]
+    ThreadHangs,
 }
 
 /// A proxy that listens, but does not serve yet.
@@ -124,8 +127,12 @@ impl Proxy {
         let tls = TlsFront::of(&config)?;
         let listeners = Listeners::bind(&config)?;
         let address = listeners.for_clients().ok_or(ProxyError::NoAddress)?;
-        let (senders, orders) = (0..thread_count(&config))
-            .map(|_| mpsc::channel(WAITING_ORDERS))
+        let (threads, orders) = (0..thread_count(&config))
+            .map(|_| {
+                let (orders, taken) = mpsc::channel(WAITING_ORDERS);
+                let last_words = OnceLock::new();
+                (ThreadContact { orders, last_words }, taken)
+            })
             .unzip();
         let shared = ProxyShared {
             topology,
@@ -136,7 +143,7 @@ impl Proxy {
             clock,
             address,
             run_id: random_id(),
-            threads: Mutex::new(senders),
+            threads,
             config,
         };
         Ok(Self {
@@ -215,6 +222,7 @@ impl Proxy {
             let reload = self.reloading.watch();
             server.add_service(CertificateService::new(front.clone(), reload));
         }
+        let still_alive = lives.clone();
         let ending = Ending {
             stopped,
             leaving,
@@ -225,6 +233,9 @@ impl Proxy {
         server.run(RunArgs {
             shutdown_signal: Box::new(ending),
         });
+        if still_alive.receiver_count() > 0 {
+            return Err(ProxyError::ThreadHangs);
+        }
         let all_ended = threads.into_iter().all(|thread| thread.join().is_ok());
         if all_ended {
             Ok(())
@@ -365,7 +376,7 @@ fn start_threads(
         let (shared, life) = (Arc::clone(shared), life.clone());
         let run = move || {
             let _life = life;
-            if let Err(error) = run_thread(shared, orders) {
+            if let Err(error) = run_thread(shared, number, orders) {
                 tracing::error!(%error, "a proxy thread could not start");
             }
         };

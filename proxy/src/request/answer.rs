@@ -8,7 +8,7 @@ use shared::topology::ShardIndex;
 use super::forward::Vain;
 use super::receivers::Failure;
 use super::turn::{Step, Turn};
-use crate::metrics::Outcome;
+use crate::route::Outcome;
 
 impl Turn<'_> {
     /// Replies here, behind all that was asked before.
@@ -26,7 +26,8 @@ impl Turn<'_> {
     }
 
     pub(super) fn answer_error(&mut self, error: &ErrorReply) -> Step {
-        self.exchange.receivers.stats.record_refused();
+        let is_heard = !self.is_silent();
+        self.exchange.receivers.stats.record_refused(is_heard);
         self.answer(|reply| reply.error(error));
         Step::Next
     }
@@ -44,8 +45,12 @@ impl Turn<'_> {
             Vain::Refused(text) => Failure::Refused(text),
         };
         let (error, label) = (failure.error(&node.shard), node.shard_index);
-        let stats = &mut self.exchange.receivers.stats;
-        stats.record_failure(spec.id, label, 1, Outcome::ShardDown);
+        let is_heard = !self.is_silent();
+        let receivers = &mut self.exchange.receivers;
+        let elapsed_ns = receivers.stopwatch.since_ns(self.read);
+        let stats = &mut receivers.stats;
+        stats.record_end(spec.id, Some(label), 1, Outcome::ShardDown, elapsed_ns);
+        stats.error_replies += u64::from(is_heard);
         self.answer(|reply| reply.error(&error));
         Step::Next
     }

@@ -230,6 +230,7 @@ impl Exchange {
 
     /// The last thing that the client hears.
     fn refuse(&mut self, key: Key, error: &ErrorReply) {
+        self.receivers.stats.record_refused(true);
         let buffers = &mut self.receivers.buffers;
         let outlet = self.receivers.outlets.at_mut(key);
         outlet.queue.answer(buffers, |out| {

@@ -257,7 +257,8 @@ impl Turn<'_> {
     /// Takes a place for a command of several parts, one from each of these shards.
     fn gather(&mut self, spec: &CommandSpec, plan: Plan, ways: &[Way]) -> Key {
         let number = self.expect(Source::Gathered, 1);
-        self.gather_for(number, spec, plan, self.shard_names(ways))
+        let asker = self.asker(number, spec);
+        self.gather_for(asker, plan, self.shard_names(ways))
     }
 
     pub(super) fn shard_names(&self, ways: &[Way]) -> Vec<Box<str>> {
@@ -265,22 +266,23 @@ impl Turn<'_> {
         ways.iter().map(name).collect()
     }
 
+    /// Whose command it is that nodes answer in parts.
+    pub(super) fn asker(&self, number: u64, spec: &CommandSpec) -> Asker {
+        Asker {
+            client: self.key,
+            number,
+            command: spec.id,
+            retry: spec.retry,
+            started: self.read,
+            is_local: false,
+        }
+    }
+
     /// Collects for a place that was taken before.
-    pub(super) fn gather_for(
-        &mut self,
-        number: u64,
-        spec: &CommandSpec,
-        plan: Plan,
-        sources: Vec<Box<str>>,
-    ) -> Key {
+    pub(super) fn gather_for(&mut self, asker: Asker, plan: Plan, sources: Vec<Box<str>>) -> Key {
         let receivers = &mut self.exchange.receivers;
         let chance = receivers.dice.throw();
         let protocol = self.lane.protocol;
-        let asker = Asker {
-            client: self.key,
-            number,
-            retry: spec.retry,
-        };
         let most_bytes = self.exchange.limits.hard_bytes;
         let gather = Gather::new(asker, protocol, plan, sources, chance, most_bytes);
         receivers.gathers.insert(gather)

@@ -3,9 +3,11 @@
 //! Bound: a collector keeps no more bytes than any client may have waiting; at the first part beyond, all are dropped, and so are the others as they come.
 
 use bytes::Bytes;
-use shared::command::Retry;
+use shared::clock::Reading;
+use shared::command::{CommandId, Retry};
 use shared::resp::{ErrorReply, Protocol};
 
+use crate::route::Outcome;
 use crate::route::merge::{self, Part, Parts, Pieces, Plan};
 use crate::slab::Key;
 
@@ -16,8 +18,14 @@ pub(crate) struct Asker {
     pub(crate) client: Key,
     /// The number of the request in the client's reply queue.
     pub(crate) number: u64,
+    /// What it is.
+    pub(crate) command: CommandId,
     /// Whether it only reads.
     pub(crate) retry: Retry,
+    /// When it was read.
+    pub(crate) started: Reading,
+    /// The proxy's own threads answer, not nodes.
+    pub(crate) is_local: bool,
 }
 
 /// A command under way.
@@ -94,20 +102,20 @@ impl Gather {
         self.held_bytes > self.most_bytes
     }
 
-    /// The reply, once all parts are there; what is small is written to `buffer`.
-    pub(crate) fn finish(self, buffer: Vec<u8>) -> Pieces {
+    /// The reply, once all parts are there, and what it says of the command; what is small is written to `buffer`.
+    pub(crate) fn finish(self, buffer: Vec<u8>) -> (Pieces, Outcome) {
         let mut reply = Pieces::new(buffer, self.protocol);
         if self.is_too_large() {
             let limit = self.most_bytes;
             reply
                 .writer()
                 .error(&ErrorReply::GatheredTooLarge { limit });
-            return reply;
+            return (reply, Outcome::Error);
         }
         let parts: Vec<Part> = self.parts.into_iter().flatten().collect();
         let parts = Parts::of(&parts, &self.shards, self.chance);
-        merge::merge(&self.plan, &parts, &mut reply);
-        reply
+        let outcome = merge::merge(&self.plan, &parts, &mut reply);
+        (reply, outcome)
     }
 }
 
@@ -123,7 +131,10 @@ mod tests {
         let asker = Asker {
             client,
             number: 1,
+            command: CommandId::Mget,
             retry: Retry::Safe,
+            started: shared::clock::Stopwatch::new().read(),
+            is_local: false,
         };
         Gather::new(asker, Protocol::Resp2, plan, shards, 0, most_bytes)
     }
@@ -136,7 +147,9 @@ mod tests {
         let mut gather = of_two(1_000_000);
         assert!(!gather.fill(1, Part::Reply(Bytes::from_static(b"*1\r\n$1\r\ny\r\n"))));
         assert!(gather.fill(0, Part::Reply(part)));
-        let pieces = gather.finish(Vec::new()).into_vec();
+        let (reply, outcome) = gather.finish(Vec::new());
+        assert_eq!(outcome, Outcome::Whole);
+        let pieces = reply.into_vec();
         assert_eq!(
             pieces[1].as_ptr(),
             place,
@@ -154,7 +167,9 @@ mod tests {
         gather.fill(0, Part::Reply(part.clone()));
         assert!(gather.fill(1, Part::Reply(part.clone())));
         assert!(part.is_unique(), "nothing of it is kept");
-        let reply = gather.finish(Vec::new()).into_vec().concat();
+        let (reply, outcome) = gather.finish(Vec::new());
+        assert_eq!(outcome, Outcome::Error);
+        let reply = reply.into_vec().concat();
         assert!(reply.starts_with(
             b"-ERR the reply would be more than client-output-hard-limit (1000 bytes)"
         ));

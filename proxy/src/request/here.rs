@@ -4,9 +4,10 @@
 use std::sync::atomic::Ordering;
 
 use shared::command::{CommandSpec, MissingShard};
-use shared::resp::{Protocol, ReplyWriter};
+use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use shared::topology::ShardIndex;
 
+use super::gather::Asker;
 use super::turn::{Step, Turn};
 use super::{Asked, Exchange};
 use crate::client::Source;
@@ -55,14 +56,18 @@ impl Turn<'_> {
         let stats = &mut exchange.receivers.stats;
         let (after, is_silent) = match after {
             Ok(after) => {
-                stats.record_local();
+                if !after.asks_shards() {
+                    stats.record_local();
+                }
                 (after, self.is_silent_after(asked.spec))
             }
             Err(error) => {
-                stats.record_refused();
                 text.clear();
                 ReplyWriter::new(&mut text, protocol).error(&error);
-                (After::Done, self.is_silent())
+                let is_silent = self.is_silent();
+                let stats = &mut self.exchange.receivers.stats;
+                stats.record_refused(!is_silent);
+                (After::Done, is_silent)
             }
         };
         let receivers = &mut self.exchange.receivers;
@@ -99,7 +104,11 @@ impl Turn<'_> {
                 };
                 let number = self.expect(Source::Gathered, 1);
                 let sources = vec!["proxy".into()];
-                let gather = self.gather_for(number, asked.spec, plan, sources);
+                let asker = Asker {
+                    is_local: true,
+                    ..self.asker(number, asked.spec)
+                };
+                let gather = self.gather_for(asker, plan, sources);
                 self.exchange.questions.push(Question {
                     order,
                     gather,
@@ -154,11 +163,18 @@ impl Turn<'_> {
 }
 
 impl Exchange {
-    /// All threads have had their say.
-    pub(crate) fn answer_question(&mut self, question: &Question, verdicts: Vec<ClientVerdict>) {
+    /// All threads have had their say; `None`: one of them says nothing.
+    pub(crate) fn answer_question(
+        &mut self,
+        question: &Question,
+        verdicts: Option<Vec<ClientVerdict>>,
+    ) {
         let mut text = Vec::new();
         let mut reply = ReplyWriter::new(&mut text, question.protocol);
-        question.order.reply(verdicts, &mut reply);
+        match verdicts {
+            Some(verdicts) => question.order.reply(verdicts, &mut reply),
+            None => reply.error(&ErrorReply::ThreadSilent),
+        }
         self.receivers
             .fill(question.gather, 0, Part::Reply(text.into()));
     }
@@ -178,7 +194,7 @@ impl Exchange {
         let section = vec![
             ("switchyard_version", env!("CARGO_PKG_VERSION").to_owned()),
             ("switchyard_role", "proxy".to_owned()),
-            ("proxy_threads", self.proxy.threads().len().to_string()),
+            ("proxy_threads", self.proxy.threads.len().to_string()),
             (
                 "proxy_requests",
                 counters.commands.since_reset().to_string(),

@@ -1,19 +1,21 @@
 //! Those who get replies: the clients' outlets, and the commands of many parts between nodes and clients.
-//! Does no I/O. Invariant: whoever is gone gets nothing, and nobody else gets it instead.
+//! Does no I/O. Invariants: whoever is gone gets nothing, and nobody else gets it instead; a client's request is counted once, when it ends, and a part of one
+//! as a part.
 
 use bytes::Bytes;
 use shared::clock::{Reading, Stopwatch};
 use shared::command::Retry;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 
-use super::gather::Gather;
+use super::gather::{Asker, Gather};
 use crate::buffers::Buffers;
 use crate::client::{Outlet, OutletLimits, ReplyBytes};
 use crate::dice::Dice;
-use crate::metrics::{Outcome, ThreadStats};
+use crate::metrics::ThreadStats;
 use crate::pipe::late::LateWrites;
 use crate::pipe::reach::Reach;
 use crate::pipe::{Parcel, Target};
+use crate::route::Outcome;
 use crate::route::merge::Part;
 use crate::slab::{Key, Slab};
 
@@ -101,11 +103,14 @@ impl Receivers {
         now: Reading,
     ) {
         let elapsed_ns = self.stopwatch.between_ns(parcel.started, now);
-        self.stats
-            .record(parcel.command, shard, parcel.count, errors, elapsed_ns);
         match parcel.target {
             Target::Client { client: key, first } => {
+                self.stats
+                    .record(parcel.command, shard, parcel.count, errors, elapsed_ns);
                 if let Some(outlet) = self.outlets.get_mut(key) {
+                    if errors > 0 && outlet.queue.is_heard(first) {
+                        self.stats.error_replies += u64::from(errors);
+                    }
                     let buffers = &mut self.buffers;
                     outlet
                         .queue
@@ -123,6 +128,11 @@ impl Receivers {
                     ReplyBytes::Lent(bytes) => Bytes::copy_from_slice(bytes),
                     ReplyBytes::Own(bytes) => bytes,
                 };
+                let outcome = match errors {
+                    0 => Outcome::Whole,
+                    _ => Outcome::Error,
+                };
+                self.stats.record_part(shard, outcome, elapsed_ns);
                 self.fill(gather, part, Part::Reply(bytes));
             }
         }
@@ -169,13 +179,18 @@ impl Receivers {
             Failure::NotApplied | Failure::Barred | Failure::Refused(_) => Outcome::ShardDown,
             Failure::Unknown => Outcome::Unknown,
         };
-        self.stats
-            .record_failure(parcel.command, shard_index, parcel.count, outcome);
+        let elapsed_ns = self.stopwatch.since_ns(parcel.started);
         match parcel.target {
             Target::Client { client: key, first } => {
+                let (label, count) = (Some(shard_index), parcel.count);
+                self.stats
+                    .record_end(parcel.command, label, count, outcome, elapsed_ns);
                 let Some(outlet) = self.outlets.get_mut(key) else {
                     return;
                 };
+                if outlet.queue.is_heard(first) {
+                    self.stats.error_replies += u64::from(count);
+                }
                 let error = failure.error(shard);
                 let mut reply = Vec::new();
                 for _ in 0..parcel.count {
@@ -192,6 +207,7 @@ impl Receivers {
                 self.mark_dirty(key);
             }
             Target::Part { gather, part } => {
+                self.stats.record_part(shard_index, outcome, elapsed_ns);
                 let value = match failure {
                     Failure::NotApplied => Part::Down(shard.into()),
                     Failure::Barred => Part::Barred(shard.into()),
@@ -266,15 +282,18 @@ impl Receivers {
 
     /// All parts are there: the client gets the reply, or its rounds the answer.
     fn complete(&mut self, gather: Gather) {
-        let (key, number, kind) = (gather.asker.client, gather.asker.number, gather.asker.retry);
+        let asker = gather.asker;
+        let (key, number, kind) = (asker.client, asker.number, asker.retry);
+        let (reply, outcome) = gather.finish(self.buffers.take());
         let Some(outlet) = self.outlets.get_mut(key) else {
-            return;
+            return self.count(&asker, outcome, false);
         };
-        let reply = gather.finish(self.buffers.take());
+        let is_heard = outlet.queue.is_heard(number);
         match &mut outlet.rounds {
             Some(rounds) if rounds.number == number => {
                 if rounds.answered(reply) {
-                    self.end_rounds(key);
+                    let is_told = self.end_rounds(key);
+                    self.count(&asker, outcome, is_heard && is_told);
                 } else {
                     let flowing = rounds.take_flowing();
                     begin_reply(outlet, number, flowing, &mut self.buffers);
@@ -292,23 +311,37 @@ impl Receivers {
                     let own = ReplyBytes::Own(Bytes::from(last));
                     outlet.queue.deliver(number, 1, own, kind, buffers);
                 }
+                self.count(&asker, outcome, is_heard);
             }
         }
         self.mark_dirty(key);
     }
 
-    /// The last round of the client's command has been answered: it gets the reply.
-    fn end_rounds(&mut self, key: Key) {
+    /// A command of several parts has ended.
+    fn count(&mut self, asker: &Asker, outcome: Outcome, is_heard: bool) {
+        if asker.is_local {
+            self.stats.refused += u64::from(outcome != Outcome::Whole);
+        } else {
+            let elapsed_ns = self.stopwatch.since_ns(asker.started);
+            self.stats
+                .record_end(asker.command, None, 1, outcome, elapsed_ns);
+        }
+        self.stats.error_replies += u64::from(is_heard && outcome != Outcome::Whole);
+    }
+
+    /// The last round of the client's command has been answered: it gets the reply. `false`: it has got half of one, and is closed.
+    fn end_rounds(&mut self, key: Key) -> bool {
         let outlet = self.outlets.at_mut(key);
         let Some(rounds) = outlet.rounds.take() else {
-            return;
+            return false;
         };
         let (number, kind) = (rounds.number, rounds.spec.retry);
         let mut pieces = match rounds.into_reply() {
             Ok(pieces) => pieces,
             Err(error) => {
                 let buffers = &mut self.buffers;
-                if outlet.queue.break_off(number) {
+                let is_half = outlet.queue.break_off(number);
+                if is_half {
                     // Half a reply cannot be taken back: the client must not take it for a whole one.
                     outlet.is_broken = true;
                     let error = String::from_utf8_lossy(&error);
@@ -319,7 +352,7 @@ impl Receivers {
                 }
                 let error = ReplyBytes::Lent(&error);
                 outlet.queue.deliver(number, 1, error, kind, buffers);
-                return;
+                return !is_half;
             }
         };
         let last = ReplyBytes::Own(pieces.pop().unwrap_or_default());
@@ -327,6 +360,7 @@ impl Receivers {
         outlet
             .queue
             .deliver(number, 1, last, kind, &mut self.buffers);
+        true
     }
 
     /// The outlet of a client that is here.
@@ -385,3 +419,66 @@ fn begin_reply(outlet: &mut Outlet, number: u64, pieces: Vec<Bytes>, buffers: &m
 
 /// A reply of this size is handed on as it is instead of being copied.
 const LARGE_REPLY_BYTES: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Source;
+    use crate::route::Place;
+    use shared::command::CommandId;
+
+    fn parcel(receivers: &Receivers, target: Target, count: u32) -> Parcel {
+        let now = receivers.stopwatch.read();
+        Parcel::new(target, Place::Anywhere, CommandId::Incr, count, now)
+    }
+
+    /// Requests, errors that clients saw.
+    fn counted(receivers: &Receivers) -> (u64, u64) {
+        (receivers.stats.requests, receivers.stats.error_replies)
+    }
+
+    #[test]
+    fn a_reply_that_comes_after_its_client_was_told_is_not_counted_again() {
+        let mut receivers = Receivers::new(OutletLimits {
+            requests: 10,
+            soft_bytes: 1_000,
+            hard_bytes: 10_000,
+        });
+        let client = receivers.outlets.insert(Outlet::default());
+        let queue = &mut receivers.outlet(client).queue;
+        let first = queue.expect(Source::Pipe(0), 3, false);
+        let asked = parcel(&receivers, Target::Client { client, first }, 3);
+        receivers.fail(asked, Failure::Unknown, "s0", 0);
+        assert_eq!(counted(&receivers), (3, 3));
+        let cells = receivers.stats.cells();
+        let timed: u64 = cells.map(|(_, _, cell)| cell.latency.count()).sum();
+        assert_eq!(timed, 3, "with the time that they took");
+        let now = receivers.stopwatch.read();
+        for target in [Target::Nobody, Target::Late { client, pipe: 0 }] {
+            let late = parcel(&receivers, target, 3);
+            let replies = ReplyBytes::Lent(b":1\r\n-ERR no\r\n:2\r\n");
+            receivers.deliver(late, replies, 1, 0, now);
+        }
+        assert_eq!(counted(&receivers), (3, 3));
+    }
+
+    #[test]
+    fn errors_that_nobody_hears_are_no_errors_that_clients_saw() {
+        let mut receivers = Receivers::new(OutletLimits {
+            requests: 10,
+            soft_bytes: 1_000,
+            hard_bytes: 10_000,
+        });
+        let client = receivers.outlets.insert(Outlet::default());
+        let now = receivers.stopwatch.read();
+        for (silent, seen) in [(true, 0), (false, 2)] {
+            let queue = &mut receivers.outlet(client).queue;
+            let first = queue.expect(Source::Pipe(0), 2, silent);
+            let asked = parcel(&receivers, Target::Client { client, first }, 2);
+            let replies = ReplyBytes::Lent(b"-ERR a\r\n-ERR b\r\n");
+            receivers.deliver(asked, replies, 2, 0, now);
+            assert_eq!(receivers.stats.error_replies, seen);
+        }
+        assert_eq!(receivers.stats.requests, 4);
+    }
+}

@@ -113,7 +113,7 @@ impl Turn<'_> {
                 rounds.begin(&round);
             }
             let names = self.shard_names(&ways);
-            let gather = self.gather_for(number, spec, plan, names);
+            let gather = self.gather_for(self.asker(number, spec), plan, names);
             self.send_split(gather, spec, args, &split, ways);
         });
         self.exchange.split = split;

@@ -3,7 +3,7 @@
 //!
 //! - here: the shard of a command's keys. [`split`]: one part per shard. [`combine`]: sets of several shards. [`merge`]: parts → one reply.
 //!   [`rounds`]: very many keys, some at a time. [`scan`]: SCAN's cursor.
-//! - [`info`]: INFO of all shards. [`totals`]: limits that they have together. [`reply`]: what must be read out of a node's reply.
+//! - [`outcome`]: what became of a request. [`info`]: INFO of all shards. [`totals`]: limits that they have together. [`reply`]: what must be read out of a node's reply.
 //!
 //! What needs no node is answered in [`crate::here`], which imports this room and is not imported by it.
 //!
@@ -13,6 +13,7 @@
 pub(crate) mod combine;
 pub(crate) mod info;
 pub(crate) mod merge;
+mod outcome;
 mod place;
 pub(crate) mod reply;
 pub(crate) mod rounds;
@@ -20,6 +21,7 @@ pub(crate) mod scan;
 pub(crate) mod split;
 pub(crate) mod totals;
 
+pub(crate) use outcome::Outcome;
 pub(crate) use place::Place;
 pub(crate) use split::Split;
 

@@ -181,17 +181,18 @@ async fn run_pauses(thread: Rc<RefCell<ProxyThread>>) {
     }
 }
 
-/// Runs a thread until it is told to stop, and its clients are gone.
+/// Runs the thread of this number until it is told to stop, and its clients are gone.
 pub(crate) fn run_thread(
     proxy: Arc<ProxyShared>,
-    orders: mpsc::Receiver<Order>,
+    number: usize,
+    mut orders: mpsc::Receiver<Order>,
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())?;
     let grace = proxy.config.shutdown_grace;
     runtime.block_on(async move {
-        let thread = ProxyThread::new(proxy);
+        let thread = ProxyThread::new(Arc::clone(&proxy));
         tokio::task::spawn_local(tokio::task::unconstrained(run_flusher(Rc::clone(&thread))));
         tokio::task::spawn_local(tick::run_ticks(Rc::clone(&thread)));
         tokio::task::spawn_local(run_pauses(Rc::clone(&thread)));
@@ -199,8 +200,12 @@ pub(crate) fn run_thread(
         tokio::task::spawn_local(departures::close_all(departures));
         thread.borrow_mut().exchange.want_first_pipes();
         thread.borrow_mut().start_pipes();
-        orders::take_orders(&thread, orders).await;
+        orders::take_orders(&thread, &mut orders).await;
         thread.borrow_mut().stop();
+        let last_orders = Rc::clone(&thread);
+        tokio::task::spawn_local(async move {
+            orders::take_orders(&last_orders, &mut orders).await;
+        });
         let count = || {
             let thread = thread.borrow();
             thread.exchange.receivers.outlets.len() + thread.departures.parting()
@@ -216,6 +221,9 @@ pub(crate) fn run_thread(
                 "clients cut off: they did not take their last replies in time"
             );
         }
+        let last_words = Arc::new(thread.borrow().report().of_the_end());
+        // Nobody else says them.
+        proxy.threads[number].last_words.set(last_words).ok();
     });
     Ok(())
 }

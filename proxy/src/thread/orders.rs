@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use shared::resp::RequestScanner;
@@ -15,14 +16,14 @@ use crate::client::{Client, ClientState, Outlet, WaitsFor, Work};
 use crate::here::{self, ClientOrder, ClientVerdict};
 use crate::metrics::readiness::Access;
 use crate::metrics::thread_report::ThreadReport;
-use crate::orders::{Arrival, Order};
+use crate::orders::{ANSWER_WITHIN, Arrival, Order, ThreadContact};
 use crate::request::here::Question;
 use crate::slab::Key;
 
 /// Until the order to stop.
 pub(super) async fn take_orders(
     thread: &Rc<RefCell<ProxyThread>>,
-    mut orders: mpsc::Receiver<Order>,
+    orders: &mut mpsc::Receiver<Order>,
 ) {
     while let Some(order) = orders.recv().await {
         match order {
@@ -38,6 +39,23 @@ pub(super) async fn take_orders(
             Order::Stop => return,
         }
     }
+}
+
+/// What all threads say about their clients; those that have ended have none.
+async fn ask_clients_of_all(threads: &[ThreadContact], order: &ClientOrder) -> Vec<ClientVerdict> {
+    let mut asked = Vec::new();
+    for thread in threads {
+        let (answer, answered) = oneshot::channel();
+        let order = Order::Clients(order.clone(), answer);
+        if thread.orders.send(order).await.is_ok() {
+            asked.push(answered);
+        }
+    }
+    let mut verdicts = Vec::new();
+    for answered in asked {
+        verdicts.extend(answered.await.ok());
+    }
+    verdicts
 }
 
 fn serve_arrival(thread: &Rc<RefCell<ProxyThread>>, arrival: Arrival) {
@@ -108,7 +126,7 @@ impl ProxyThread {
         clients.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn report(&self) -> ThreadReport {
+    pub(super) fn report(&self) -> ThreadReport {
         let exchange = &self.exchange;
         let mut report = ThreadReport {
             stats: exchange.receivers.stats.clone(),
@@ -182,18 +200,10 @@ impl ProxyThread {
         let Some(me) = self.me.upgrade() else {
             return;
         };
-        let threads = self.exchange.proxy.threads();
+        let proxy = Arc::clone(&self.exchange.proxy);
         tokio::task::spawn_local(async move {
-            let mut verdicts = Vec::new();
-            for thread in threads {
-                let (answer, answered) = oneshot::channel();
-                let order = Order::Clients(question.order.clone(), answer);
-                if thread.send(order).await.is_ok()
-                    && let Ok(verdict) = answered.await
-                {
-                    verdicts.push(verdict);
-                }
-            }
+            let all = ask_clients_of_all(&proxy.threads, &question.order);
+            let verdicts = tokio::time::timeout(ANSWER_WITHIN, all).await.ok();
             let mut thread = me.borrow_mut();
             thread.exchange.answer_question(&question, verdicts);
             thread.wake_flusher();

@@ -417,6 +417,12 @@ pub enum ErrorReply {
         /// The shard's name.
         shard: Box<str>,
     },
+    /// One of the proxy's threads hangs, and was to be asked about its clients.
+    #[error("ERR a thread of the proxy does not answer; what the others were asked to do is done")]
+    ThreadSilent,
+    /// No thread of the proxy takes a client in; the connection is closed then.
+    #[error("ERR the proxy is too busy to take a client in; connect again later")]
+    ThreadsBusy,
     /// The parts of one reply are more than any client may have waiting.
     #[error(
         "ERR the reply would be more than client-output-hard-limit ({limit} bytes); ask for fewer keys at a time"

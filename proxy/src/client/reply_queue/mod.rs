@@ -113,6 +113,12 @@ impl ReplyQueue {
         }
     }
 
+    /// Whether the client gets to see the reply to request `number`, which is expected.
+    pub(crate) fn is_heard(&self, number: u64) -> bool {
+        let index = self.places.partition_point(|place| place.end <= number);
+        !self.is_cut && self.places.get(index).is_some_and(|place| !place.silent)
+    }
+
     /// What may be written now.
     #[inline]
     pub(crate) fn output(&mut self) -> &mut Output {

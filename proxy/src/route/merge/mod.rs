@@ -18,6 +18,7 @@ pub(crate) use self::members::{Aggregate, Making, Told};
 pub(crate) use self::pieces::Pieces;
 pub(crate) use self::plan::{Change, Plan};
 pub(crate) use self::sketches::MOST_SKETCHES;
+use super::Outcome;
 use super::info;
 use super::reply::{self, Elements};
 use super::scan::ScanCursor;
@@ -51,13 +52,24 @@ pub(crate) struct Parts<'a> {
     chance: u64,
 }
 
-/// Appends the reply to `out`, which is empty.
-pub(crate) fn merge(plan: &Plan, parts: &Parts<'_>, out: &mut Pieces) {
-    if let Err(error) = merge_into(plan, parts, out) {
-        out.clear();
-        match error {
-            Broken::Said(bytes) => out.share(bytes, bytes),
-            Broken::Ours(error) => out.writer().error(&error),
+/// Appends the reply to `out`, which is empty; gives what it says of the command.
+pub(crate) fn merge(plan: &Plan, parts: &Parts<'_>, out: &mut Pieces) -> Outcome {
+    let Err(error) = merge_into(plan, parts, out) else {
+        return if reply::is_error(out.first()) {
+            Outcome::Error
+        } else {
+            Outcome::Whole
+        };
+    };
+    out.clear();
+    match error {
+        Broken::Said(bytes) => {
+            out.share(bytes, bytes);
+            Outcome::Error
+        }
+        Broken::Ours(error) => {
+            out.writer().error(&error);
+            Outcome::of(&error)
         }
     }
 }
