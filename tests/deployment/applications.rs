@@ -102,7 +102,13 @@ fn insist(
     }
 }
 
-/// One that errs all the time, so that there are errors of every kind to show; what it is told is none of the applications' business.
+/// Keys of every shard.
+const SPREAD: &[&str] = &[
+    "MGET", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15",
+];
+
+/// One that errs all the time, so that there are errors of every kind to show, and asks all shards at once; what it is told is none of the applications'
+/// business.
 pub(super) fn erring_application(address: SocketAddr, seen: &Seen) {
     let mut connection = None;
     let nobody_counts = Seen::default();
@@ -111,6 +117,7 @@ pub(super) fn erring_application(address: SocketAddr, seen: &Seen) {
             &["SET", "text", "no number"][..],
             &["INCR", "text"],
             &["NO-SUCH-COMMAND"],
+            SPREAD,
         ] {
             insist(&mut connection, address, words, &nobody_counts);
         }

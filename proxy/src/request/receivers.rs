@@ -276,7 +276,9 @@ impl Receivers {
             .iter()
             .filter(|(_, gather)| gather.asker.client == client);
         for key in its_own.map(|(key, _)| key).collect::<Vec<_>>() {
-            self.gathers.remove(key);
+            if let Some(gather) = self.gathers.remove(key) {
+                self.count(&gather.asker, Outcome::Unknown, false);
+            }
         }
     }
 

@@ -95,7 +95,7 @@ impl ProxyThread {
         let all_bytes = proxy.counters.keep_bytes(before, self.kept_bytes);
         let most_bytes = proxy.config.maxmemory_clients.as_usize();
         if all_bytes > most_bytes {
-            let threads = proxy.threads().len().max(1);
+            let threads = proxy.threads.len().max(1);
             self.close_largest(most_bytes / threads);
         }
     }
