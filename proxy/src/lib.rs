@@ -65,6 +65,8 @@
 //! - Whoever waits is registered with what he waits for, and is let go on by it or by the clock, once (`request::waiting`).
 //! - One place says whether a reply is heard (`request::turn`).
 //! - A key that is void stays void: late replies find nobody (`slab`).
+//! - A client's request is counted once, with what the client was told (`request::receivers`); no counter falls, and nobody who asks a thread waits longer
+//!   than a bound for one that hangs (`admin::threads`, `orders`).
 //! - Nobody holds a thread: a turn ends by time, by the bytes written and by the replies that wait (`request::turn`, `thread::clients`, `thread::pipes`),
 //!   commands over very many keys go on in rounds (`route::rounds`), large values are not copied (`client::received`),
 //!   sockets are closed a few at a time (`thread::departures`), and what is large travels by pipes of its own (`pipe::lane`, `Class::Bulk`).
