@@ -5,7 +5,7 @@ fn below(chance: &mut u64, bound: u64) -> u64 {
     *chance = chance
         .wrapping_mul(6_364_136_223_846_793_005)
         .wrapping_add(1_442_695_040_888_963_407);
-    (*chance >> 32) * bound >> 32
+    ((*chance >> 32) * bound) >> 32
 }
 
 /// Raises random registers in random order, those of a model as well; `ascending`: in the order of the registers.

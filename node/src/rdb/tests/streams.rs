@@ -240,12 +240,12 @@ fn what_no_stream_can_be_is_refused() {
         }),
         ("not pending", |it| it.groups[0].consumers[0].2[0] = (2, 0)),
         ("consumers in disorder", |it| {
-            it.groups[0].consumers.swap(0, 1)
+            it.groups[0].consumers.swap(0, 1);
         }),
         ("a consumer again", |it| it.groups[0].consumers[1].0 = "c"),
         ("given out before 1970", |it| it.groups[0].pending[0].1 = -1),
         ("given out at no time", |it| {
-            it.groups[0].pending[0].1 = 1 << 48
+            it.groups[0].pending[0].1 = 1 << 48;
         }),
         ("seen before 1970", |it| it.groups[0].consumers[0].1 = -5),
     ];
@@ -276,15 +276,17 @@ fn what_no_stream_can_be_is_refused() {
 /// Lets a stream live for so many commands: with entries, groups, consumers, and much that was removed.
 fn grow(node: &mut TestNode, key: &str, seed: u64, commands: usize) {
     let mut chance = seed;
-    let mut below = |bound: u64| crate::store::below(&mut chance, bound);
+    let mut below = |bound: u64| {
+        usize::try_from(crate::store::below(&mut chance, bound)).expect("below a usize")
+    };
     node.send(&format!("XADD {key} 3-1 f v"));
     for number in 0..commands {
         let [some, few, one] = [below(60), below(4), below(2)];
         let id = format!("{}-{few}", 3 + some);
         let command = match below(16) {
             0..6 => {
-                let names = ["f", "f g", "other"][(few % 3) as usize];
-                let field = |name: &str| format!("{name} {}", ["12", "value", "-7"][one as usize]);
+                let names = ["f", "f g", "other"][few % 3];
+                let field = |name: &str| format!("{name} {}", ["12", "value", "-7"][one]);
                 let fields: Vec<String> = names.split(' ').map(field).collect();
                 let long = "z".repeat(if some == 0 { 3000 } else { 3 });
                 format!(
@@ -300,10 +302,10 @@ fn grow(node: &mut TestNode, key: &str, seed: u64, commands: usize) {
                 2 => format!("XTRIM {key} MINID ~ {}", some / 3),
                 _ => format!("XTRIM {key} MINID {}", some / 3),
             },
-            8 => format!("XGROUP CREATE {key} g{few} {}", ["0", "$"][one as usize]),
+            8 => format!("XGROUP CREATE {key} g{few} {}", ["0", "$"][one]),
             9 => format!("XGROUP CREATECONSUMER {key} g{few} c{some}"),
             10..13 => {
-                node.advance_ms(some);
+                node.advance_ms(some as u64);
                 format!("XREADGROUP GROUP g{few} c{one} COUNT {some} STREAMS {key} >")
             }
             13 => format!("XACK {key} g{few} {id} {}-0", 4 + some),
