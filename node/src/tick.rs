@@ -82,10 +82,13 @@ fn sweep_slice(shell: &Shell) -> bool {
     let mut again = true;
     let mut took_ns = 0;
     while again && took_ns < SLICE_NS {
-        // What is read a piece at a time stays as it is.
+        // What is read a piece at a time stays as it is for who reads it.
         let hold = core.node.hold.as_ref();
-        let spares = |key| hold.is_some_and(|hold| hold.holds(key));
-        let step = core.store.expire_step_sparing(SWEEP_ENTRIES, &spares);
+        let until = |key| match hold {
+            Some(hold) if hold.holds(key) => hold.moment_ms(),
+            _ => u64::MAX,
+        };
+        let step = core.store.expire_step_sparing(SWEEP_ENTRIES, &until);
         again = step.again;
         took_ns = watch.since_ns(start);
     }

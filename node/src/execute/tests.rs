@@ -288,3 +288,49 @@ fn a_source_that_expires_meanwhile_is_no_part_of_any_of_the_result() {
     let result = node.run_bytes(&["GET", "to"]);
     assert!(result.ends_with(&[&[1; LEN][..], b"\r\n"].concat()));
 }
+
+#[test]
+fn fields_that_are_over_go_while_a_long_reply_shows_the_others() {
+    let mut node = TestNode::new();
+    for (prefix, count, ms) in [("over", 10_000, "10"), ("later", 100, "2000")] {
+        for start in (0..count).step_by(100) {
+            let mut words: Vec<String> = ["HSETEX", "h", "PX", ms, "FIELDS", "100"]
+                .map(str::to_owned)
+                .to_vec();
+            words.extend((start..start + 100).flat_map(|number| {
+                let value = "v".repeat(20);
+                [format!("{prefix}:{number}"), value]
+            }));
+            assert_eq!(node.run(&words), ":1\r\n");
+        }
+    }
+    for start in (0..9900).step_by(100) {
+        let mut words = vec!["HSET".to_owned(), "h".to_owned()];
+        words.extend((start..start + 100).flat_map(|number| {
+            let value = "v".repeat(20);
+            [format!("stays:{number}"), value]
+        }));
+        node.run(&words);
+    }
+    node.advance_ms(10);
+    let (mut turns, mut gone) = (0, 0);
+    let reply = combine(&mut node, "HGETALL h", |node| {
+        turns += 1;
+        let hold = node.node.hold.as_ref().expect("a command is under way");
+        let until_ms = hold.moment_ms();
+        node.advance_ms(600);
+        for _ in 0..20 {
+            node.store.expire_step_sparing(4096, &|_| until_ms);
+        }
+        gone = node.store.counters().expired_subkeys;
+    });
+    assert!(turns > 0 && gone > 0, "{turns} {gone}");
+    assert!(gone <= 10_000, "the others were not over when it began");
+    let reply = String::from_utf8(reply).expect("text");
+    assert_eq!(reply.lines().next(), Some("*20000"));
+    let fields: std::collections::BTreeSet<&str> =
+        reply.lines().filter(|line| line.contains(':')).collect();
+    assert_eq!(fields.len(), 10_000);
+    assert_eq!(reply.lines().count(), 1 + 2 * 20_000);
+    assert!(!reply.contains("over:") && reply.contains("later:99\r\n"));
+}

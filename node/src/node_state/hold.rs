@@ -12,6 +12,8 @@ pub struct Hold {
     writes: bool,
     /// Nobody knows beforehand which keys it looks at: all of them.
     of_all_keys: bool,
+    /// See [`Hold::of_moment`].
+    moment_ms: u64,
     marks: KeyMarks,
 }
 
@@ -22,6 +24,7 @@ impl Hold {
         Self {
             writes,
             of_all_keys: false,
+            moment_ms: 0,
             marks: KeyMarks::new(keys),
         }
     }
@@ -33,6 +36,18 @@ impl Hold {
             of_all_keys: true,
             ..self
         }
+    }
+
+    /// The same for a command that minds nothing of what goes of its keys' values that had ended by then (Unix milliseconds), for it does not see it.
+    #[must_use]
+    pub fn of_moment(self, moment_ms: u64) -> Self {
+        Self { moment_ms, ..self }
+    }
+
+    /// Up to when parts of its keys' values that have ended may go; 0: none may.
+    #[must_use]
+    pub fn moment_ms(&self) -> u64 {
+        self.moment_ms
     }
 
     /// One of its keys, in whatever database.

@@ -40,7 +40,7 @@ pub(super) trait Ending {
     /// Takes away up to `limit` parts of its value that have ended; how many there were.
     fn end_parts(&mut self, database: &mut Database, handle: Handle, limit: usize) -> usize;
 
-    /// Whether its value is to stay as it is for now: somebody reads it a piece at a time.
+    /// Whether what has ended of its value is to stay for now: somebody reads it a piece at a time.
     fn spares(&self, database: &Database, handle: Handle) -> bool;
 }
 

@@ -63,7 +63,7 @@ struct Expiring<'a> {
     counters: &'a mut StoreCounters,
     db: DbIndex,
     now_ms: u64,
-    spares: &'a dyn Fn(KeyHash) -> bool,
+    until: &'a dyn Fn(KeyHash) -> u64,
 }
 
 impl Ending for Expiring<'_> {
@@ -78,7 +78,8 @@ impl Ending for Expiring<'_> {
             debug_assert!(false, "a live place stands in the index");
             return 0;
         };
-        let (now_ms, mut names) = (self.now_ms, Texts::default());
+        let until_ms = (self.until)(database.hash_of(handle));
+        let (now_ms, mut names) = (self.now_ms.min(until_ms), Texts::default());
         database.edit_object(found, |object, leaves| {
             object.end_parts(leaves, now_ms, limit, &mut names);
         });
@@ -100,7 +101,8 @@ impl Ending for Expiring<'_> {
     }
 
     fn spares(&self, database: &Database, handle: Handle) -> bool {
-        (self.spares)(database.hash_of(handle))
+        let until_ms = (self.until)(database.hash_of(handle));
+        !database.has_ended_parts(handle, until_ms)
     }
 }
 
@@ -237,14 +239,14 @@ impl Store {
     /// One slice of the sweep: looks at up to `budget_entries` entries and removes the dead ones; a removal counts as sixteen looks. [`EXPIRE_SLICE`] is a good budget.
     /// Call it ten times a second, and again after serving clients while it says so: then nothing dead stays for five seconds, and nobody waits for it longer than a slice.
     pub fn expire_step(&mut self, budget_entries: usize) -> ExpireStep {
-        self.expire_step_sparing(budget_entries, &|_| false)
+        self.expire_step_sparing(budget_entries, &|_| u64::MAX)
     }
 
-    /// The same, but parts of keys' values stay where `spares` says so of the key: somebody reads them a piece at a time. Whole keys go all the same.
+    /// The same, but of a key's value only parts go that have ended up to the moment that `until` says of the key: somebody reads it a piece at a time as it was then. Whole keys go all the same.
     pub fn expire_step_sparing(
         &mut self,
         budget_entries: usize,
-        spares: &dyn Fn(KeyHash) -> bool,
+        until: &dyn Fn(KeyHash) -> u64,
     ) -> ExpireStep {
         let mut budget = SweepBudget::new(budget_entries);
         let now_ms = self.now_ms;
@@ -278,7 +280,7 @@ impl Store {
                     counters,
                     db,
                     now_ms,
-                    spares,
+                    until,
                 };
                 again |= expiry::sweep(database, now_ms, &mut budget, &mut expiring);
             }

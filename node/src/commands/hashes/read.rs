@@ -114,11 +114,30 @@ pub(super) fn hvals(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     show(call, |call| All::begin(call, Part::Value))
 }
 
+/// Where the next fields are.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// Of a hash of which no field ends.
+    Walk(Position),
+    /// Of one from which fields that are over may go meanwhile, which a cursor survives. It shows each field once, for none comes.
+    Scan(u32),
+    /// Nowhere.
+    Over,
+}
+
+/// With more fields that are over and not swept yet a reply goes piece by piece, however short it is.
+const MOST_PASSED_BY: u64 = 4096;
+
+/// Steps of a scan in one piece.
+const PIECE_STEPS: usize = 8;
+
 /// All fields of the hash at the first key.
 #[derive(Debug)]
 struct All {
     part: Part,
-    next: Option<Position>,
+    next: Next,
+    /// Very many fields are passed by.
+    is_long: bool,
     /// The moment that it is the reply of.
     began_ms: u64,
 }
@@ -126,16 +145,22 @@ struct All {
 impl All {
     fn begin(call: &mut Call<'_>, part: Part) -> Result<Self, ErrorReply> {
         let (db, key) = (call.db(), call.key(1));
-        let fields = hash(call.store.get(db, key))?.map_or(0, HashRef::fields);
+        let hash = hash(call.store.get(db, key))?;
+        let fields = hash.map_or(0, HashRef::fields);
         let count = usize::try_from(fields).unwrap_or(usize::MAX);
         match part {
             Part::Both => call.reply.map(count),
             Part::Field | Part::Value => call.reply.array(count),
         }
-        let next = (fields > 0).then(Position::default);
+        let next = match hash {
+            None => Next::Over,
+            Some(hash) if hash.earliest_end().is_some() => Next::Scan(0),
+            Some(_) => Next::Walk(Position::default()),
+        };
         Ok(Self {
             part,
             next,
+            is_long: hash.is_some_and(|hash| hash.hidden() > MOST_PASSED_BY),
             began_ms: call.now_ms,
         })
     }
@@ -143,18 +168,17 @@ impl All {
 
 impl Piecewise for All {
     fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
-        let Some(from) = self.next else {
+        if matches!(self.next, Next::Over) {
             return Ok(Progress::Over);
-        };
+        }
         let (db, key) = (call.db(), call.key(1));
         let Some(hash) = hash(call.store.look(db, key))? else {
             return Ok(Progress::Anew);
         };
         let hash = hash.at_moment(self.began_ms);
         let reply = &mut call.reply;
-        let part = self.part;
-        let mut shown = 0;
-        self.next = hash.walk(from, PIECE_ELEMENTS, |field, value| {
+        let (part, mut shown) = (self.part, 0);
+        let mut show = |field: StringRef<'_>, value: StringRef<'_>| {
             shown += 1;
             if part != Part::Value {
                 reply_string(reply, field);
@@ -162,13 +186,43 @@ impl Piecewise for All {
             if part != Part::Field {
                 reply_string(reply, value);
             }
-        });
+            shown
+        };
+        self.next = match self.next {
+            Next::Over => Next::Over,
+            Next::Walk(from) => {
+                let next = hash.walk(from, PIECE_ELEMENTS, |field, value| {
+                    show(field, value);
+                });
+                next.map_or(Next::Over, Next::Walk)
+            }
+            Next::Scan(from) => scan_piece(hash, from, show),
+        };
         check_reply(call)?;
         Ok(match self.next {
-            // Most are over, and there may be as many more as the sweep has not met yet.
-            Some(_) if shown < PIECE_ELEMENTS / 2 => Progress::Long,
-            Some(_) => Progress::More,
-            None => Progress::Over,
+            Next::Over => Progress::Over,
+            _ if self.is_long => Progress::Long,
+            _ => Progress::More,
         })
     }
+}
+
+/// Shows the fields of a few steps of a scan; `show` says how many it has shown.
+fn scan_piece(
+    hash: HashRef<'_>,
+    from: u32,
+    mut show: impl FnMut(StringRef<'_>, StringRef<'_>) -> usize,
+) -> Next {
+    let mut cursor = from;
+    for _ in 0..PIECE_STEPS {
+        let mut shown = 0;
+        cursor = hash.scan(cursor, |field, value| shown = show(field, value));
+        if cursor == 0 {
+            return Next::Over;
+        }
+        if shown >= PIECE_ELEMENTS {
+            break;
+        }
+    }
+    Next::Scan(cursor)
 }

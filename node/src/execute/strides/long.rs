@@ -76,7 +76,11 @@ impl Executor {
         let work = Work::of(spec, args);
         let writes = changes_keys(spec, &work, args);
         let keys = args.len() / spec.key_step();
-        let hold = Hold::new(writes, keys);
+        let mut hold = Hold::new(writes, keys);
+        if let Work::Reply(_) = work {
+            // It begins at this moment or later, and sees nothing that was over by then.
+            hold = hold.of_moment(turn.now_ms);
+        }
         turn.node.hold = Some(if InParts::reads_any_key(spec.id, args) {
             hold.of_all_keys()
         } else {

@@ -279,7 +279,8 @@ fn nothing_goes_while_all_is_kept_or_somebody_reads_it_in_pieces() {
     let mut store = store(1);
     let name = key(&store, b"hash");
     fill(&mut store, name, 9);
-    expire(&mut store, name, 0..4, NOON + 1000);
+    expire(&mut store, name, 0..3, NOON + 1000);
+    expire(&mut store, name, 3..4, NOON + 2000);
     store.keep_all_until(NOON + 20_000);
     sweep(&mut store, NOON + 10_000);
     let all = |store: &mut Store| {
@@ -287,11 +288,22 @@ fn nothing_goes_while_all_is_kept_or_somebody_reads_it_in_pieces() {
         HashRef::of(value).unwrap().at_moment(0).fields()
     };
     assert_eq!((seen(&mut store, DB, name), all(&mut store)), (5, 9));
-    for now_ms in (NOON + 20_000..NOON + 26_000).step_by(100) {
-        store.set_now(now_ms);
-        store.expire_step_sparing(EXPIRE_SLICE, &|hash| hash == name.hash);
+    let until_of = |until_ms: u64| {
+        move |hash| {
+            if hash == name.hash {
+                until_ms
+            } else {
+                u64::MAX
+            }
+        }
+    };
+    for (until_ms, left) in [(0, 9), (NOON + 999, 9), (NOON + 1000, 6)] {
+        for now_ms in (NOON + 20_000..NOON + 26_000).step_by(100) {
+            store.set_now(now_ms);
+            store.expire_step_sparing(EXPIRE_SLICE, &until_of(until_ms));
+        }
+        assert_eq!((seen(&mut store, DB, name), all(&mut store)), (5, left));
     }
-    assert_eq!((seen(&mut store, DB, name), all(&mut store)), (5, 9));
     sweep(&mut store, NOON + 26_000);
     assert_eq!((seen(&mut store, DB, name), all(&mut store)), (5, 5));
 }

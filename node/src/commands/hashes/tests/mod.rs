@@ -1,3 +1,5 @@
+//! Commands of hashes: replies, errors, effects.
+
 mod expire;
 mod timed;
 

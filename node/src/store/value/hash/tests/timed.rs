@@ -65,7 +65,7 @@ impl Pair {
                 assert_eq!(put == Ok(Put::Replaced), before.is_some());
                 self.plain.insert(field, (value, before.flatten()));
             }
-            4..=7 => self.expire(field, before),
+            4..=7 => self.expire(&field, before),
             8 => {
                 let did = self.hash.persist(&mut self.leaves, &field);
                 assert_eq!(did, before.flatten().is_some());
@@ -85,7 +85,7 @@ impl Pair {
         }
     }
 
-    fn expire(&mut self, field: Vec<u8>, before: Option<Option<u64>>) {
+    fn expire(&mut self, field: &[u8], before: Option<Option<u64>>) {
         let at_ms = self.now_ms + self.draw(20_000) - 200;
         let (rule, allowed) = match self.draw(8) {
             0 => (ExpiryRule::IfNone, before == Some(None)),
@@ -108,11 +108,11 @@ impl Pair {
         };
         let ended = self
             .hash
-            .expire(&mut self.leaves, &field, at_ms, self.now_ms, rule);
+            .expire(&mut self.leaves, field, at_ms, self.now_ms, rule);
         assert_eq!(ended, Ok(expected));
         match expected {
-            Ended::Now => drop(self.plain.remove(&field)),
-            Ended::Later => self.plain.get_mut(&field).unwrap().1 = Some(at_ms),
+            Ended::Now => drop(self.plain.remove(field)),
+            Ended::Later => self.plain.get_mut(field).unwrap().1 = Some(at_ms),
             Ended::NoField | Ended::Refused => {}
         }
     }
