@@ -10,6 +10,7 @@ mod client;
 mod connection;
 mod counted_keys;
 mod double;
+mod element_by_element;
 mod geo;
 mod hashes;
 mod hyperloglog;

@@ -3,8 +3,9 @@
 //! Pure. Never: decides when others have their turns ([`crate::execute`] does).
 
 use super::{Action, Call};
-use shared::resp::ErrorReply;
+use shared::resp::{ErrorReply, ReplyWriter};
 use std::fmt::Debug;
+use std::ops::Range;
 
 /// Elements shown between two looks at how long the reply has become, and at the time.
 pub(super) const PIECE_ELEMENTS: usize = 128;
@@ -35,6 +36,43 @@ pub(crate) trait Piecewise: Debug {
     /// # Errors
     /// The command's; they become its reply.
     fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply>;
+}
+
+/// The head of a long array, of whose length there is an estimate that seldom is wrong: where it is, all that follows is moved.
+#[derive(Debug)]
+pub(super) struct EstimatedHead {
+    place: Range<usize>,
+    estimate: u64,
+    /// Elements so far.
+    pub(super) count: u64,
+}
+
+impl EstimatedHead {
+    /// Writes it.
+    pub(super) fn write(reply: &mut ReplyWriter<'_>, estimate: u64) -> Self {
+        let start = reply.position();
+        reply.array(usize::try_from(estimate).unwrap_or(usize::MAX));
+        Self {
+            place: start..reply.position(),
+            estimate,
+            count: 0,
+        }
+    }
+
+    /// How many elements are still to come, if the estimate is right.
+    pub(super) fn left(&self) -> u64 {
+        self.estimate.saturating_sub(self.count)
+    }
+
+    /// All elements are there.
+    pub(super) fn end(self, reply: &mut ReplyWriter<'_>) {
+        if self.count != self.estimate {
+            let count = usize::try_from(self.count).unwrap_or(usize::MAX);
+            let (mut head, protocol) = (Vec::new(), reply.protocol());
+            ReplyWriter::new(&mut head, protocol).array(count);
+            reply.replace(self.place, &head);
+        }
+    }
 }
 
 /// Arguments of which is asked how much their keys hold: a tenth of a millisecond.
@@ -73,6 +111,20 @@ pub(super) fn show<W: Piecewise + 'static>(
             Progress::Over | Progress::Anew => return Ok(Action::Continue),
         }
     }
+}
+
+/// Carries out what is known to be long, or not: in one turn, or a piece at a time. What is long has done nothing yet.
+pub(super) fn carry_out<W: Piecewise + 'static>(
+    call: &mut Call<'_>,
+    mut work: W,
+    is_long: bool,
+) -> Result<Action, ErrorReply> {
+    if call.is_piecewise || is_long {
+        return Ok(Action::Piecewise(Box::new(work)));
+    }
+    // In one turn nothing goes.
+    while work.go_on(call)? == Progress::More {}
+    Ok(Action::Continue)
 }
 
 /// Carries out what may be a long way to a short reply: in one turn when the first piece is all there is to do.

@@ -3,6 +3,7 @@
 
 use super::ErrorReply;
 use super::number::write_double;
+use std::ops::Range;
 
 /// Which protocol a client has chosen with HELLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -206,6 +207,18 @@ impl<'a> ReplyWriter<'a> {
         } else {
             let written = self.out.split_off(end);
             self.out.splice(place, written);
+        }
+    }
+
+    /// Puts bytes that are RESP already in the place of others: a head that was estimated.
+    ///
+    /// # Panics
+    /// When those were not written: the caller's mistake.
+    pub fn replace(&mut self, place: Range<usize>, bytes: &[u8]) {
+        if place.len() == bytes.len() {
+            self.out[place].copy_from_slice(bytes);
+        } else {
+            self.out.splice(place, bytes.iter().copied());
         }
     }
 

@@ -1,5 +1,5 @@
 //! Commands of lists.
-//! Pure. Invariant: a handler that returns an error has changed nothing.
+//! Pure. Invariant: a handler that returns an error has changed nothing, but where there was no memory for all of very many elements.
 
 mod change;
 mod pop;

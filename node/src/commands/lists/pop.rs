@@ -5,10 +5,17 @@ use super::end_of;
 use crate::commands::arguments::{positive, reply_string};
 use crate::commands::bounded::BoundedReply;
 use crate::commands::counted_keys::CountedKeys;
+use crate::commands::piecewise::{Piecewise, Progress};
 use crate::commands::{Action, Call};
-use crate::store::{ListEdit, ListEnd, ListRef, Texts, Wording};
+use crate::store::{Key, ListEdit, ListEnd, ListRef, Texts, Wording};
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, ReplyWriter};
+
+/// With more elements, others have their turns in between: so many are told and taken in half a millisecond.
+const UNDIVIDED_ELEMENTS: u64 = 1_024;
+/// Elements that are told between two looks at the time, and that go.
+const TOLD_AT_ONCE: u64 = 128;
+const REMOVED_AT_ONCE: u64 = 1_024;
 
 /// LPOP key [count]
 pub(super) fn lpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
@@ -42,6 +49,12 @@ fn pop(call: &mut Call<'_>, end: ListEnd) -> Result<Action, ErrorReply> {
             list.show(end, 1, |element| reply_string(&mut call.reply, element));
             1
         }
+        (Some(list), Some(count))
+            if count.min(list.len()) > UNDIVIDED_ELEMENTS || call.is_piecewise =>
+        {
+            let popping = Popping::new(1, end, count.min(list.len()), Telling::Elements);
+            return Ok(Action::Piecewise(Box::new(popping)));
+        }
         (Some(list), Some(count)) => show_many(list, end, count, &mut call.reply, most)?,
     };
     edit.pop(end, taken, as_asked)?;
@@ -73,6 +86,10 @@ pub(super) fn lmpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         let key = call.key(index);
         let edit = ListEdit::of(call.store.slot(db, key))?;
         let Some(list) = edit.list() else { continue };
+        if count.min(list.len()) > UNDIVIDED_ELEMENTS || call.is_piecewise {
+            let popping = Popping::new(index, end, count.min(list.len()), Telling::KeyAndElements);
+            return Ok(Action::Piecewise(Box::new(popping)));
+        }
         call.reply.array(2);
         call.reply.bulk(key.bytes);
         let count = show_many(list, end, count, &mut call.reply, most)?;
@@ -83,6 +100,107 @@ pub(super) fn lmpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     call.reply.null_array();
     Ok(Action::Continue)
+}
+
+/// What the reply to a long LPOP or LMPOP is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Telling {
+    Elements,
+    KeyAndElements,
+}
+
+/// Elements at an end of a list on their way out: told first, for a reply may be too long, and nothing goes then. Should the list go while they are told, the command begins
+/// anew; should it go later, what was told went before.
+#[derive(Debug)]
+struct Popping {
+    key_at: usize,
+    end: ListEnd,
+    telling: Telling,
+    /// How many there were to tell, how many are told, and how many are to go.
+    count: u64,
+    told: u64,
+    left: u64,
+}
+
+impl Popping {
+    /// The list has at least so many elements.
+    fn new(key_at: usize, end: ListEnd, count: u64, telling: Telling) -> Self {
+        Self {
+            key_at,
+            end,
+            telling,
+            count,
+            told: 0,
+            left: count,
+        }
+    }
+
+    /// Tells some elements; `false` when there is no list any more.
+    fn tell_on(&mut self, call: &mut Call<'_>) -> Result<bool, ErrorReply> {
+        let (db, key) = (call.db(), call.key(self.key_at));
+        let most = call.node.settings.hot.output_limit.most_bytes();
+        let Some(list) = ListRef::there(call.store.look(db, key))? else {
+            return Ok(false);
+        };
+        if self.told == 0 && self.telling == Telling::KeyAndElements {
+            call.reply.array(2);
+            call.reply.bulk(key.bytes);
+        }
+        let mut reply = BoundedReply::new(&mut call.reply, most);
+        if self.told == 0 {
+            reply.array(self.count);
+        }
+        let some = TOLD_AT_ONCE.min(self.count - self.told);
+        match self.end {
+            ListEnd::Front => list.walk(self.told, some, |element| reply.string(element)),
+            ListEnd::Back => {
+                let last = list.len().saturating_sub(self.told + 1);
+                list.walk_back(last, some, |element| reply.string(element));
+            }
+        }
+        reply.finish()?;
+        self.told += some;
+        Ok(true)
+    }
+}
+
+impl Piecewise for Popping {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        if self.told < self.count {
+            return Ok(match self.tell_on(call)? {
+                true => Progress::More,
+                false => Progress::Anew,
+            });
+        }
+        let key = call.key(self.key_at);
+        self.left = pop_some(call, key, self.end, self.left)?;
+        Ok(match self.left {
+            0 => Progress::Over,
+            _ => Progress::More,
+        })
+    }
+}
+
+/// Takes some of so many elements at an end; how many are left to be taken.
+pub(super) fn pop_some(
+    call: &mut Call<'_>,
+    key: Key<'_>,
+    end: ListEnd,
+    count: u64,
+) -> Result<u64, ErrorReply> {
+    let db = call.db();
+    let list = ListEdit::of(call.store.slot(db, key))?;
+    let some = match list.len() {
+        // It went meanwhile.
+        0 => return Ok(0),
+        // As a whole it is freed in slices.
+        len if count >= len => len,
+        _ => count.min(REMOVED_AT_ONCE),
+    };
+    let mut digits = itoa::Buffer::new();
+    let words = [pop_at(end), key.bytes, digits.format(some).as_bytes()];
+    list.pop(end, some, Wording::Words(&words))?;
+    Ok(count.saturating_sub(some))
 }
 
 /// The command that takes from this end.

@@ -1,9 +1,11 @@
 //! LPOS.
 //! Pure.
 
-use crate::commands::arguments::{integer, is_word, reply_count_64};
+use super::push::COMPARED_AT_ONCE;
+use crate::commands::arguments::{check_reply, integer, is_word, reply_count_64};
+use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, work_through};
 use crate::commands::{Action, Call};
-use crate::store::ListRef;
+use crate::store::{ListEnd, ListRef};
 use shared::resp::ErrorReply;
 
 /// The options of LPOS.
@@ -20,33 +22,14 @@ struct Options {
 pub(super) fn lpos(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let options = parse_options(call)?;
     let (db, key) = (call.db(), call.key(1));
-    let Some(list) = ListRef::there(call.store.get(db, key))? else {
+    if ListRef::there(call.store.get(db, key))?.is_none() {
         match options.count {
             Some(_) => call.reply.array(0),
             None => call.reply.null(),
         }
         return Ok(Action::Continue);
-    };
-    let mut matches = Matches::new(list, call.args.at(2), &options);
-    let Some(count) = options.count else {
-        match matches.next() {
-            Some(position) => reply_count_64(&mut call.reply, position),
-            None => call.reply.null(),
-        }
-        return Ok(Action::Continue);
-    };
-    let head = call.reply.array_later();
-    let mut told = 0;
-    let most = if count == 0 { u64::MAX } else { count };
-    while told < most
-        && let Some(position) = matches.next()
-    {
-        reply_count_64(&mut call.reply, position);
-        told += 1;
     }
-    call.reply
-        .finish(head, usize::try_from(told).unwrap_or(usize::MAX));
-    Ok(Action::Continue)
+    work_through(call, Search::of(&options))
 }
 
 fn parse_options(call: &Call<'_>) -> Result<Options, ErrorReply> {
@@ -76,63 +59,92 @@ fn parse_options(call: &Call<'_>) -> Result<Options, ErrorReply> {
     Ok(options)
 }
 
-/// Positions of equal elements, one after the other.
-struct Matches<'a> {
-    list: ListRef<'a>,
-    element: &'a [u8],
-    is_backwards: bool,
+/// A LPOS under way. Should the list go meanwhile, the command begins anew, and finds nothing.
+#[derive(Debug)]
+struct Search {
+    end: ListEnd,
     /// How many matches are passed over first.
     skipped: u64,
-    /// Where the search goes on: the next position forwards, or one above it backwards.
-    next: u64,
-    /// How many elements may still be compared.
-    left: u64,
+    /// How many are told; `None`: one, and not in an array.
+    count: Option<u64>,
+    /// How many elements were compared, and may be.
+    compared: u64,
+    most: u64,
+    found: Vec<u64>,
+    /// How many of the found positions are told, when all are found.
+    told: Option<usize>,
 }
 
-impl<'a> Matches<'a> {
-    fn new(list: ListRef<'a>, element: &'a [u8], options: &Options) -> Self {
-        let is_backwards = options.rank < 0;
+impl Search {
+    fn of(options: &Options) -> Self {
         // The least rank has no counterpart: Redis takes it for one before the first.
         let rank = options.rank.checked_abs().unwrap_or(1);
+        let or_all = |number: u64| if number == 0 { u64::MAX } else { number };
         Self {
-            list,
-            element,
-            is_backwards,
-            skipped: rank.unsigned_abs() - 1,
-            next: if is_backwards { list.len() } else { 0 },
-            left: if options.most == 0 {
-                u64::MAX
+            end: if options.rank < 0 {
+                ListEnd::Back
             } else {
-                options.most
+                ListEnd::Front
             },
+            skipped: rank.unsigned_abs() - 1,
+            count: options.count.map(or_all),
+            compared: 0,
+            most: or_all(options.most),
+            found: Vec::new(),
+            told: None,
         }
     }
 
-    fn find(&mut self) -> Option<u64> {
-        if self.is_backwards {
-            let above = self.next;
-            let found = self
-                .list
-                .find_back(self.element, above.checked_sub(1)?, self.left)?;
-            self.left = self.left.saturating_sub(above - found);
-            self.next = found;
-            return Some(found);
-        }
-        let found = self.list.find(self.element, self.next, self.left)?;
-        self.left = self.left.saturating_sub(found + 1 - self.next);
-        self.next = found + 1;
-        Some(found)
+    /// Compares some elements; whether that was all.
+    fn search_on(&mut self, list: ListRef<'_>, element: &[u8]) -> bool {
+        let most = self.most.min(list.len());
+        let end = most.min(self.compared + COMPARED_AT_ONCE);
+        let before = self.found.len();
+        let among = self.compared..end;
+        list.find_some(element, self.end, among, &mut self.found);
+        let matches = (self.found.len() - before) as u64;
+        let skipped = self.skipped.min(matches);
+        self.skipped -= skipped;
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        self.found.drain(before..before + skipped);
+        let wanted = self.count.unwrap_or(1);
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        self.found.truncate(wanted);
+        self.compared = end;
+        end == most || self.found.len() == wanted
     }
 }
 
-impl Iterator for Matches<'_> {
-    type Item = u64;
-
-    fn next(&mut self) -> Option<u64> {
-        while self.skipped > 0 {
-            self.find()?;
-            self.skipped -= 1;
+impl Piecewise for Search {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        if let Some(told) = self.told {
+            let end = self.found.len().min(told + PIECE_ELEMENTS);
+            for position in &self.found[told..end] {
+                reply_count_64(&mut call.reply, *position);
+            }
+            check_reply(call)?;
+            self.told = Some(end);
+            return Ok(match end < self.found.len() {
+                true => Progress::More,
+                false => Progress::Over,
+            });
         }
-        self.find()
+        let (db, key) = (call.db(), call.key(1));
+        let Some(list) = ListRef::there(call.store.look(db, key))? else {
+            return Ok(Progress::Anew);
+        };
+        if !self.search_on(list, call.args.at(2)) {
+            return Ok(Progress::More);
+        }
+        match (self.count, self.found.first()) {
+            (Some(_), _) => {
+                call.reply.array(self.found.len());
+                self.told = Some(0);
+                return self.go_on(call);
+            }
+            (None, Some(position)) => reply_count_64(&mut call.reply, *position),
+            (None, None) => call.reply.null(),
+        }
+        Ok(Progress::Over)
     }
 }

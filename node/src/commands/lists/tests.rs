@@ -271,7 +271,7 @@ fn effects_say_what_was_done() {
         ("RPOP l 0", ""),
         ("LMPOP 2 none l LEFT COUNT 1", "lpop l 1"),
         ("LREM l 1 none", ""),
-        ("LREM l 1 a", "LREM l 1 a"),
+        ("LREM l 1 a", "lrem l 1 a"),
         ("LTRIM l 0 -1", ""),
         ("LSET l 0 C", "LSET l 0 C"),
         ("LINSERT l BEFORE none y", ""),

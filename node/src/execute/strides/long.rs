@@ -20,8 +20,9 @@ pub(crate) struct LongCommand {
     work: Work,
     /// It changes some of its keys.
     writes: bool,
-    /// The argument up to which its keys are marked.
+    /// The argument up to which its keys are marked, and that behind the last one.
     marked: usize,
+    keys_end: usize,
     took_ns: u64,
     /// What it has replied so far.
     reply: Vec<u8>,
@@ -48,10 +49,16 @@ impl Work {
     }
 
     /// Behind the last argument that may be a key.
-    fn keys_end(&self, args: Args<'_>) -> usize {
+    fn keys_end(&self, spec: &CommandSpec, args: Args<'_>) -> usize {
         match self {
             Self::Parts(parts) => parts.keys_end(args),
-            Self::Keys(_) | Self::Reply(_) => args.len(),
+            Self::Keys(_) => args.len(),
+            // What follows may be very many elements.
+            Self::Reply(_) => {
+                let mut end = FIRST_KEY;
+                spec.for_each_key(args, |index| end = end.max(index + 1));
+                end
+            }
         }
     }
 }
@@ -75,7 +82,8 @@ impl Executor {
         assert!(turn.node.hold.is_none(), "one at a time");
         let work = Work::of(spec, args);
         let writes = changes_keys(spec, &work, args);
-        let keys = args.len() / spec.key_step();
+        let keys_end = work.keys_end(spec, args);
+        let keys = keys_end / spec.key_step();
         let mut hold = Hold::new(writes, keys);
         if let Work::Reply(_) = work {
             // It begins at this moment or later, and sees nothing that was over by then.
@@ -95,6 +103,7 @@ impl Executor {
             work,
             writes,
             marked: FIRST_KEY,
+            keys_end,
             took_ns: 0,
             reply: Vec::new(),
         }
@@ -142,9 +151,8 @@ impl Executor {
         long: &mut LongCommand,
         args: Args<'_>,
     ) -> Result<bool, ErrorReply> {
-        let keys_end = long.work.keys_end(args);
-        if long.marked < keys_end {
-            long.marked = mark(turn, long.spec, long.marked..keys_end, args);
+        if long.marked < long.keys_end {
+            long.marked = mark(turn, long.spec, long.marked..long.keys_end, args);
             return Ok(false);
         }
         if let Work::Keys(strides) = &mut long.work {

@@ -52,13 +52,13 @@ pub(in crate::store) use hash::{TIMED, UNTIMED};
 pub use leaves::Leaves;
 pub(in crate::store) use leaves::Pools;
 pub use limits::Limits;
-pub use list::{List, ListEdit, ListEnd, ListMaker, ListRef, ListSide, ListView};
+pub use list::{List, ListEdit, ListEnd, ListMaker, ListRef, ListView};
 pub use maker::{CollectionMaker, Element};
 pub use members::MemberList;
 pub use set::{Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView};
 pub use sorted_set::{
-    AddRule, Added, Bound, Comparison, Existence, ScoreEnd, ScoredRef, SortedSet, SortedSetEdit,
-    SortedSetMaker, SortedSetRef, SortedSetView, Tally,
+    AddRule, Added, Bound, Comparison, Existence, ScoreEnd, ScoredRef, SortedSet,
+    SortedSetEdit, SortedSetMaker, SortedSetRef, SortedSetView, Tally,
 };
 pub use stream::{
     Claim, ClaimRule, ConsumerRef, EntryRef, EntryTexts, GroupEdit, GroupPosition, GroupRef,

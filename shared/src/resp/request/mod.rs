@@ -12,6 +12,8 @@ pub use limits::{ProtocolError, RequestLimits};
 pub use room::{READ_AT_ONCE_BYTES, make_room};
 pub use scanner::RequestScanner;
 
+use std::ops::Range;
+
 /// Ranges that a batch keeps room for when it is cleared: a full read buffer of small commands.
 const KEPT_ARGS: usize = 16 * 1024;
 
@@ -91,6 +93,31 @@ impl<'a> Args<'a> {
         Self {
             buffer: self.buffer,
             ranges: self.ranges.get(count..).unwrap_or_default(),
+        }
+    }
+
+    /// The first arguments, some of the others, and those from `last` on, as the arguments of a shorter request: their ranges are put into `ranges`.
+    ///
+    /// # Panics
+    /// When there are not so many: the caller's mistake.
+    #[must_use]
+    pub fn part<'b>(
+        &self,
+        first: usize,
+        some: Range<usize>,
+        last: usize,
+        ranges: &'b mut Vec<ArgRange>,
+    ) -> Args<'b>
+    where
+        'a: 'b,
+    {
+        ranges.clear();
+        ranges.extend_from_slice(&self.ranges[..first]);
+        ranges.extend_from_slice(&self.ranges[some]);
+        ranges.extend_from_slice(&self.ranges[last..]);
+        Args {
+            buffer: self.buffer,
+            ranges,
         }
     }
 

@@ -2,11 +2,13 @@
 //! Pure. Never: bounds how many elements there are; memory does.
 
 use super::{List, ListEnd, ListRef};
-use crate::store::door::Wording;
+use crate::store::door::{Wording, word};
 use crate::store::slot::{Edited, Slot};
 use crate::store::value::collection::{Tools, edit, slot_of};
 use crate::store::value::limits::Limits;
 use crate::store::{StoreFull, WrongType};
+use shared::command::CommandId;
+use std::ops::Range;
 
 /// A list has no name that depends on its size: OBJECT ENCODING says `quicklist`, always.
 const LIMITS: Limits = Limits {
@@ -14,15 +16,6 @@ const LIMITS: Limits = Limits {
     element_bytes: usize::MAX,
     blob_bytes: 0,
 };
-
-/// On which side of an element another one goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListSide {
-    /// Nearer to the front.
-    Before,
-    /// Nearer to the back.
-    After,
-}
 
 /// A list to be changed, or a key where nothing is.
 #[derive(Debug)]
@@ -93,27 +86,19 @@ impl<'a> ListEdit<'a> {
         })
     }
 
-    /// Puts an element beside the first one that equals `pivot`; the length then, `None` when there is no such.
+    /// Puts an element before the one at a position, or behind all; the length then.
     ///
     /// # Errors
     /// [`StoreFull`]; nothing was changed.
     pub fn insert(
         self,
-        side: ListSide,
-        pivot: &[u8],
+        position: u64,
         element: &[u8],
         wording: Wording<'_>,
-    ) -> Result<Option<u64>, StoreFull> {
+    ) -> Result<u64, StoreFull> {
         self.change(wording, |list, Tools { leaves, limits }| {
-            let Some(found) = list.view().find(leaves, pivot, 0, u64::MAX) else {
-                return Edited::Same(Ok(None));
-            };
-            let position = match side {
-                ListSide::Before => found,
-                ListSide::After => found + 1,
-            };
             match list.insert(leaves, position, element, &limits) {
-                Ok(()) => Edited::Changed(Ok(Some(list.view().len()))),
+                Ok(()) => Edited::Changed(Ok(list.view().len())),
                 Err(full) => Edited::Same(Err(full)),
             }
         })
@@ -168,46 +153,46 @@ impl<'a> ListEdit<'a> {
         })
     }
 
-    /// Drops up to `limit` elements that equal one, those nearest to an end; how many there were.
+    /// Drops up to `limit` elements that equal one, among some that are counted from an end; before them there is none. How many there were.
     ///
     /// # Errors
     /// [`StoreFull`]; nothing was changed.
     pub fn remove_equal(
         self,
-        nearest_to: ListEnd,
+        end: ListEnd,
         element: &[u8],
+        among: Range<u64>,
         limit: u64,
-        wording: Wording<'_>,
     ) -> Result<u64, StoreFull> {
         if self.is_empty() {
             return Ok(0);
         }
-        self.change(wording, |list, Tools { leaves, .. }| {
-            let mut removed = 0;
-            let mut at = match nearest_to {
-                ListEnd::Front => Some(0),
-                ListEnd::Back => list.view().len().checked_sub(1),
+        let change = |list: &mut List, Tools { leaves, .. }: Tools<'_>| {
+            let (mut places, sought) = (Vec::new(), leaves.sought(element));
+            let view = list.view();
+            view.find_some(leaves, &sought, end, among, &mut places);
+            places.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            if end == ListEnd::Front {
+                // The last first: those before it keep their places.
+                places.reverse();
+            }
+            for place in &places {
+                list.remove_from(leaves, *place, 1);
+            }
+            match places.len() as u64 {
+                0 => Edited::Same(0),
+                removed => Edited::Changed(removed),
+            }
+        };
+        edit(self.slot, LIMITS, change, |effects, db, key, removed| {
+            let mut digits = itoa::Buffer::new();
+            let count = i64::try_from(*removed).unwrap_or(i64::MAX);
+            let count = match end {
+                ListEnd::Front => count,
+                ListEnd::Back => -count,
             };
-            while removed < limit
-                && let Some(from) = at
-            {
-                let view = list.view();
-                let found = match nearest_to {
-                    ListEnd::Front => view.find(leaves, element, from, u64::MAX),
-                    ListEnd::Back => view.find_back(leaves, element, from, u64::MAX),
-                };
-                let Some(found) = found else { break };
-                removed += list.remove_from(leaves, found, 1);
-                at = match nearest_to {
-                    ListEnd::Front => Some(found),
-                    ListEnd::Back => found.checked_sub(1),
-                };
-            }
-            if removed > 0 {
-                Edited::Changed(Ok(removed))
-            } else {
-                Edited::Same(Ok(0))
-            }
+            let count = digits.format(count).as_bytes();
+            effects.append_words(db, &[word(CommandId::Lrem), key, count, element]);
         })
     }
 

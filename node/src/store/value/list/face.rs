@@ -5,6 +5,7 @@ use super::{List, ListView};
 use crate::store::value::collection::{Lying, lying};
 use crate::store::value::leaves::Leaves;
 use crate::store::{StringRef, Value, WrongType};
+use std::ops::Range;
 
 /// The list at a key, to be read.
 #[derive(Clone, Copy, Debug)]
@@ -80,15 +81,9 @@ impl<'a> ListRef<'a> {
         }
     }
 
-    /// The first position from `from` on, of `limit`, that has this element.
-    #[must_use]
-    pub fn find(self, element: &[u8], from: u64, limit: u64) -> Option<u64> {
-        self.view.find(self.leaves, element, from, limit)
-    }
-
-    /// The first position from `from` on downwards, of `limit`, that has this element.
-    #[must_use]
-    pub fn find_back(self, element: &[u8], from: u64, limit: u64) -> Option<u64> {
-        self.view.find_back(self.leaves, element, from, limit)
+    /// The positions that have an element, among some that are counted from an end, in that order.
+    pub fn find_some(self, element: &[u8], end: ListEnd, among: Range<u64>, found: &mut Vec<u64>) {
+        let sought = self.leaves.sought(element);
+        self.view.find_some(self.leaves, &sought, end, among, found);
     }
 }

@@ -8,17 +8,18 @@ mod large;
 mod leaf;
 mod maker;
 
-pub use edit::{ListEdit, ListSide};
+pub use edit::ListEdit;
 pub use face::{ListEnd, ListRef};
 pub use maker::ListMaker;
 
 use super::Limits;
 use super::block::{count, index};
 use super::codes::Stored;
-use super::leaves::Leaves;
+use super::leaves::{Leaves, Sought};
 use super::limits::FREED_AT_ONCE;
 use crate::store::{StoreFull, StringRef};
 use large::Large;
+use std::ops::Range;
 
 /// A list to be changed.
 #[derive(Debug)]
@@ -43,9 +44,6 @@ enum FormRef<'a> {
     Packed(&'a [u8]),
     Large(&'a Large),
 }
-
-/// Elements compared before a search looks whether it has found enough.
-const COMPARED_AT_ONCE: u64 = 64;
 
 impl Default for List {
     fn default() -> Self {
@@ -330,56 +328,39 @@ impl<'a> ListView<'a> {
         }
     }
 
-    /// The first position from `from` on, of `limit`, that has this element.
-    #[must_use]
-    pub fn find(self, leaves: &'a Leaves, element: &[u8], from: u64, limit: u64) -> Option<u64> {
-        let sought = leaves.sought(element);
-        let end = from.saturating_add(limit).min(self.len());
-        let mut position = from;
-        while position < end {
-            let step = COMPARED_AT_ONCE.min(end - position);
-            let (mut found, mut nth) = (None, position);
-            self.walk_stored(leaves, position, step, &mut |stored| {
-                if found.is_none() && sought.is(leaves, stored) {
-                    found = Some(nth);
-                }
-                nth += 1;
-            });
-            if found.is_some() {
-                return found;
-            }
-            position += step;
-        }
-        None
-    }
-
-    /// The first position from `from` on downwards, of `limit`, that has this element.
-    #[must_use]
-    pub fn find_back(
+    /// The positions that have an element, among some that are counted from an end, in that order.
+    pub(super) fn find_some(
         self,
         leaves: &'a Leaves,
-        element: &[u8],
-        from: u64,
-        limit: u64,
-    ) -> Option<u64> {
-        let sought = leaves.sought(element);
-        let mut above = from.saturating_add(1).min(self.len());
-        let end = above.saturating_sub(limit);
-        while above > end {
-            let step = COMPARED_AT_ONCE.min(above - end);
-            let (mut found, mut nth) = (None, above);
-            self.walk_back_stored(leaves, above - 1, step, &mut |stored| {
-                nth -= 1;
-                if found.is_none() && sought.is(leaves, stored) {
-                    found = Some(nth);
-                }
-            });
-            if found.is_some() {
-                return found;
+        sought: &Sought<'_>,
+        end: ListEnd,
+        among: Range<u64>,
+        found: &mut Vec<u64>,
+    ) {
+        let among = among.start..among.end.min(self.len());
+        let Some(some) = among.end.checked_sub(among.start).filter(|some| *some > 0) else {
+            return;
+        };
+        match end {
+            ListEnd::Front => {
+                let mut nth = among.start;
+                self.walk_stored(leaves, nth, some, &mut |stored| {
+                    if sought.is(leaves, stored) {
+                        found.push(nth);
+                    }
+                    nth += 1;
+                });
             }
-            above -= step;
+            ListEnd::Back => {
+                let mut above = self.len() - among.start;
+                self.walk_back_stored(leaves, above - 1, some, &mut |stored| {
+                    above -= 1;
+                    if sought.is(leaves, stored) {
+                        found.push(above);
+                    }
+                });
+            }
         }
-        None
     }
 
     /// Bytes taken, exactly.

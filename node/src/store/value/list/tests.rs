@@ -55,14 +55,20 @@ fn check_reads(list: &List, leaves: &Leaves, plain: &[Vec<u8>], chance: &mut u64
     assert!(back.iter().eq(expected), "{from} {limit} of {len}");
 
     let wanted = text(below(chance, 200));
-    let found = list.view().find(leaves, &wanted, from, limit);
-    let expected = plain.iter().skip(index(from)).take(index(limit));
-    let expected = expected.clone().position(|element| *element == wanted);
-    assert_eq!(found, expected.map(|nth| nth as u64 + from));
-    let found = list.view().find_back(leaves, &wanted, from, limit);
-    let mut expected = plain[..first].iter().rev().take(index(limit));
-    let expected = expected.position(|element| *element == wanted);
-    assert_eq!(found, expected.map(|nth| (first - 1 - nth) as u64));
+    let sought = leaves.sought(&wanted);
+    let among = from..from.saturating_add(limit);
+    for end in [ListEnd::Front, ListEnd::Back] {
+        let mut found = Vec::new();
+        list.view()
+            .find_some(leaves, &sought, end, among.clone(), &mut found);
+        let mut places: Vec<usize> = (0..plain.len()).collect();
+        if end == ListEnd::Back {
+            places.reverse();
+        }
+        let some = places.into_iter().skip(index(from)).take(index(limit));
+        let equal = some.filter(|place| plain[*place] == wanted);
+        assert!(found.into_iter().eq(equal.map(|place| place as u64)));
+    }
 }
 
 fn check(seed: u64, limits: &Limits, most: usize) {
