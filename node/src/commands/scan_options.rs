@@ -1,10 +1,12 @@
-//! The options of SCAN and of its kin for the elements of one key.
+//! The options of SCAN, and its kin for the elements of one key.
 //! Pure.
 
-use super::Call;
-use super::arguments::{integer, is_word};
+use super::arguments::{check_reply, integer, is_word};
+use super::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
+use super::{Action, Call};
 use shared::glob::{Glob, GlobError};
-use shared::resp::ErrorReply;
+use shared::resp::{ErrorReply, ReplyWriter};
+use std::ops::Range;
 
 /// How many keys or elements are looked at when not told.
 const DEFAULT_COUNT: usize = 10;
@@ -98,18 +100,107 @@ impl<'a> ScanOptions<'a> {
     }
 }
 
-/// Writes the reply of a scan of elements: the next cursor, then what `scan` writes of them and counts; it gives the next cursor and the count.
-pub(super) fn reply_scan(
+/// A scan of the elements of the first key under way: HSCAN, SSCAN, ZSCAN. Should the key go meanwhile, the command begins anew, and finds nothing.
+#[derive(Debug)]
+pub(super) struct ElementScan {
+    scan: ScanSome,
+    pattern: Pattern,
+    count: usize,
+    next: u32,
+    /// The head of the reply, with the cursor, which is known last but stands first: the estimate is that all is shown.
+    head: Range<usize>,
+    estimate: (u32, usize),
+    scanned: Scanned,
+    /// Steps that were taken; one may show nothing.
+    steps: usize,
+}
+
+/// Elements that were met.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    pub(super) seen: usize,
+    /// Words that were written of them.
+    pub(super) words: usize,
+    pub(super) fault: Option<GlobError>,
+}
+
+/// Writes some elements from a cursor on; gives the next one, 0 at the end. `None` when there is no key any more.
+pub(super) type ScanSome =
+    fn(&mut Call<'_>, u32, &Pattern, &mut Scanned) -> Result<Option<u32>, ErrorReply>;
+
+/// Scans the elements of the first key, each of which is so many words; `all` is how many there are, if there is such a key.
+pub(super) fn scan_elements(
     call: &mut Call<'_>,
-    scan: impl FnOnce(&mut Call<'_>) -> Result<(u64, usize), ErrorReply>,
-) -> Result<(), ErrorReply> {
-    let start = call.reply.position();
-    let (next, shown) = scan(call)?;
-    // The cursor stands before the elements, but is known only after them.
-    let end = call.reply.position();
-    call.reply.array(2);
-    call.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    call.reply.array(shown);
-    call.reply.move_back(end, start);
-    Ok(())
+    cursor: u64,
+    (all, words_each): (Option<u64>, usize),
+    scan: ScanSome,
+) -> Result<Action, ErrorReply> {
+    let Some(all) = all else {
+        write_head(&mut call.reply, 0, 0);
+        return Ok(Action::Continue);
+    };
+    let options = ScanOptions::of_elements(call)?;
+    show(call, |call| {
+        let start = call.reply.position();
+        let all = usize::try_from(all).unwrap_or(usize::MAX);
+        let is_all = options.count >= all && options.pattern.glob.is_none();
+        let shown = if is_all { all } else { 0 };
+        let estimate = (0, shown.saturating_mul(words_each));
+        write_head(&mut call.reply, estimate.0, estimate.1);
+        Ok(ElementScan {
+            scan,
+            pattern: options.pattern,
+            count: options.count,
+            // Any cursor is accepted.
+            next: u32::try_from(cursor & u64::from(u32::MAX)).unwrap_or(0),
+            head: start..call.reply.position(),
+            estimate,
+            scanned: Scanned::default(),
+            steps: 0,
+        })
+    })
+}
+
+/// The next cursor, and how many words follow.
+fn write_head(reply: &mut ReplyWriter<'_>, next: u32, words: usize) {
+    reply.array(2);
+    reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+    reply.array(words);
+}
+
+impl Piecewise for ElementScan {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let most = self.scanned.seen + PIECE_ELEMENTS;
+        let most_steps = self.steps + PIECE_ELEMENTS;
+        loop {
+            let scanned = (self.scan)(call, self.next, &self.pattern, &mut self.scanned)?;
+            let Some(next) = scanned else {
+                return Ok(Progress::Anew);
+            };
+            if let Some(fault) = self.scanned.fault.take() {
+                return Err(fault.into());
+            }
+            self.next = next;
+            self.steps += 1;
+            if next == 0 || self.scanned.seen >= self.count || self.steps >= self.count {
+                break;
+            }
+            if self.scanned.seen >= most {
+                check_reply(call)?;
+                return Ok(Progress::More);
+            }
+            if self.steps >= most_steps {
+                return Ok(Progress::Long);
+            }
+        }
+        check_reply(call)?;
+        let end = (self.next, self.scanned.words);
+        if end != self.estimate {
+            let mut head = Vec::new();
+            let protocol = call.reply.protocol();
+            write_head(&mut ReplyWriter::new(&mut head, protocol), end.0, end.1);
+            call.reply.replace(self.head.clone(), &head);
+        }
+        Ok(Progress::Over)
+    }
 }

@@ -4,9 +4,11 @@
 use super::cell::Cell;
 use super::point::Point;
 use crate::commands::arguments::{is_word, reply_count_64};
+use crate::commands::element_by_element::{Elements, Told, treat};
 use crate::commands::{Action, Call};
 use crate::store::{AddRule, Existence, SortedSetEdit, Wording};
 use shared::resp::{Args, ErrorReply};
+use std::ops::Range;
 
 /// The options of GEOADD.
 #[derive(Default)]
@@ -26,15 +28,26 @@ pub(super) fn geoadd(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if !(call.args.len() - first).is_multiple_of(PLACE) || (options.only_new && options.only_old) {
         return Err(ErrorReply::Syntax);
     }
-    let args = call.args;
-    let places = (first..args.len()).step_by(PLACE);
-    for at in places.clone() {
-        Point::parse(args, at)?;
-    }
-    if first == args.len() {
+    if first == call.args.len() {
         return Err(ErrorReply::Syntax);
     }
-    let members = places.map(move |at| {
+    let places = Elements::from(call.args, first, Told::Sum).of(PLACE);
+    treat(call, places.checked(check), add)
+}
+
+/// All places are looked at before the first is used.
+fn check(args: Args<'_>, places: Range<usize>) -> Result<(), ErrorReply> {
+    for at in places.step_by(PLACE) {
+        Point::parse(args, at)?;
+    }
+    Ok(())
+}
+
+fn add(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let (args, mut options) = (call.args, Options::default());
+    let first = options.read(args);
+    check(args, first..args.len())?;
+    let members = (first..args.len()).step_by(PLACE).map(move |at| {
         // Checked before.
         let score = Point::parse(args, at).map_or(0.0, Cell::score);
         (score, args.at(at + 2))

@@ -3,24 +3,34 @@
 
 use super::cell::{self, Cell};
 use super::point::{Point, Unit, coordinate_text, distance_text};
+use crate::commands::element_by_element::{Elements, Told, treat};
 use crate::commands::{Action, Call};
 use crate::store::SortedSetRef;
 use shared::resp::{ErrorReply, ReplyWriter};
 
 /// GEOPOS key [member …]
 pub(super) fn geopos(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    reply_each(call, |reply, point| match point {
-        Some(point) => reply_point(reply, point),
-        None => reply.null_array(),
+    treat(call, members(call), |call| {
+        reply_each(call, |reply, point| match point {
+            Some(point) => reply_point(reply, point),
+            None => reply.null_array(),
+        })
     })
 }
 
 /// GEOHASH key [member …]
 pub(super) fn geohash(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    reply_each(call, |reply, point| match point {
-        Some(point) => reply.bulk(&cell::geohash(point)),
-        None => reply.null(),
+    treat(call, members(call), |call| {
+        reply_each(call, |reply, point| match point {
+            Some(point) => reply.bulk(&cell::geohash(point)),
+            None => reply.null(),
+        })
     })
+}
+
+/// The members that are told of, each by itself.
+fn members(call: &Call<'_>) -> Elements {
+    Elements::from(call.args, 2, Told::Each)
 }
 
 /// An array of what `tell` says of each member.

@@ -2,6 +2,7 @@
 //! Pure.
 
 use crate::commands::arguments::{integer, reply_count};
+use crate::commands::element_by_element::{Elements, Told, treat};
 use crate::commands::long_double::LongDouble;
 use crate::commands::{Action, Call};
 use crate::store::{HashEdit, StringRef, Wording};
@@ -18,27 +19,34 @@ fn edit<'a>(call: &'a mut Call<'_>) -> Result<HashEdit<'a>, ErrorReply> {
     Ok(HashEdit::of(call.store.slot(db, key), limits)?)
 }
 
-/// Sets the pairs that the arguments are; says how many fields are new.
-fn set_pairs(call: &mut Call<'_>) -> Result<usize, ErrorReply> {
+/// The pairs that the arguments are.
+fn pairs(call: &Call<'_>, told: Told) -> Result<Elements, ErrorReply> {
     if call.args.len() % 2 == 1 {
         return Err(ErrorReply::Arity(call.spec.name.into()));
     }
-    let args = call.args;
-    Ok(edit(call)?.set_pairs(args, FIRST_FIELD)?)
+    Ok(Elements::from(call.args, FIRST_FIELD, told).of(2))
 }
 
 /// HSET key field value …
 pub(super) fn hset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let added = set_pairs(call)?;
-    reply_count(&mut call.reply, added);
-    Ok(Action::Continue)
+    let pairs = pairs(call, Told::Sum)?;
+    treat(call, pairs, |call| {
+        let args = call.args;
+        let added = edit(call)?.set_pairs(args, FIRST_FIELD)?;
+        reply_count(&mut call.reply, added);
+        Ok(Action::Continue)
+    })
 }
 
 /// HMSET key field value …
 pub(super) fn hmset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    set_pairs(call)?;
-    call.reply.ok();
-    Ok(Action::Continue)
+    let pairs = pairs(call, Told::Last)?;
+    treat(call, pairs, |call| {
+        let args = call.args;
+        edit(call)?.set_pairs(args, FIRST_FIELD)?;
+        call.reply.ok();
+        Ok(Action::Continue)
+    })
 }
 
 /// HSETNX key field value
@@ -56,10 +64,13 @@ pub(super) fn hsetnx(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// HDEL key field …
 pub(super) fn hdel(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let args = call.args;
-    let removed = edit(call)?.remove_all(args, FIRST_FIELD)?;
-    reply_count(&mut call.reply, removed);
-    Ok(Action::Continue)
+    let fields = Elements::from(call.args, FIRST_FIELD, Told::Sum);
+    treat(call, fields, |call| {
+        let args = call.args;
+        let removed = edit(call)?.remove_all(args, FIRST_FIELD)?;
+        reply_count(&mut call.reply, removed);
+        Ok(Action::Continue)
+    })
 }
 
 /// HINCRBY key field increment

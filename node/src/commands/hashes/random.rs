@@ -4,6 +4,7 @@
 use super::hash;
 use crate::commands::arguments::{check_reply, is_word, reply_string};
 use crate::commands::chosen::{Choice, count};
+use crate::commands::piecewise::{self, PIECE_ELEMENTS, Piecewise, Progress};
 use crate::commands::{Action, Call};
 use crate::store::{HashRef, Position, StringRef, below};
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
@@ -54,15 +55,22 @@ pub(super) fn hrandfield(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         (true, true) => Style::new(show_pair, 1),
     };
     if count < 0 {
-        draw_with_repetitions(call, shown, style)?;
-    } else {
-        choose(call, shown, fields, style)?;
+        return piecewise::show(call, |call| {
+            style.head(&mut call.reply, shown);
+            let (chance, left) = (call.store.draw_seed(), shown);
+            Ok(Drawn {
+                style,
+                chance,
+                left,
+            })
+        });
     }
+    choose(call, shown, fields, style)?;
     Ok(Action::Continue)
 }
 
 /// How fields are shown, and in how many words each.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Style {
     show: Show,
     words: u64,
@@ -80,6 +88,52 @@ impl Style {
     }
 }
 
+/// Fields that are drawn one after the other, the same one perhaps more than once.
+#[derive(Debug)]
+struct Drawn {
+    style: Style,
+    chance: u64,
+    left: u64,
+}
+
+impl Piecewise for Drawn {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key) = (call.db(), call.key(1));
+        let Some(hash) = hash(call.store.look(db, key))? else {
+            return Ok(Progress::Anew);
+        };
+        let chance = &mut self.chance;
+        // Drawn anew in each piece, for places change when fields go.
+        let few = match passed_by(hash) {
+            0..=MOST_PASSED_BY => Vec::new(),
+            _ => Choice::drawn(FEW, || hash.random(chance)),
+        };
+        let mut last = None;
+        let some = self.left.min(PIECE_ELEMENTS as u64);
+        for _ in 0..some {
+            let place = match few.len() as u64 {
+                0 => hash.random(chance),
+                some => {
+                    let nth = usize::try_from(below(chance, some));
+                    few.get(nth.unwrap_or(0)).copied()
+                }
+            };
+            let drawn = place.and_then(|place| hash.at(place));
+            last = drawn.or(last).or_else(|| any(hash));
+            let Some((field, value)) = last else {
+                return Ok(Progress::Anew);
+            };
+            (self.style.show)(&mut call.reply, field, value);
+        }
+        check_reply(call)?;
+        self.left -= some;
+        Ok(match self.left {
+            0 => Progress::Over,
+            _ => Progress::More,
+        })
+    }
+}
+
 fn show_field(reply: &mut ReplyWriter<'_>, field: StringRef<'_>, _: StringRef<'_>) {
     reply_string(reply, field);
 }
@@ -92,41 +146,6 @@ fn show_both(reply: &mut ReplyWriter<'_>, field: StringRef<'_>, value: StringRef
 fn show_pair(reply: &mut ReplyWriter<'_>, field: StringRef<'_>, value: StringRef<'_>) {
     reply.array(2);
     show_both(reply, field, value);
-}
-
-fn draw_with_repetitions(call: &mut Call<'_>, count: u64, style: Style) -> Result<(), ErrorReply> {
-    let (db, key) = (call.db(), call.key(1));
-    let most = call.node.settings.hot.output_limit.most_bytes();
-    let mut chance = call.store.draw_seed();
-    let Some(hash) = hash(call.store.look(db, key))? else {
-        return Ok(());
-    };
-    let few = match passed_by(hash) {
-        0..=MOST_PASSED_BY => Vec::new(),
-        _ => Choice::drawn(FEW, || hash.random(&mut chance)),
-    };
-    if few.is_empty() && passed_by(hash) > MOST_PASSED_BY {
-        call.reply.array(0);
-        return Ok(());
-    }
-    style.head(&mut call.reply, count);
-    for _ in 0..count {
-        let place = match few.len() as u64 {
-            0 => hash.random(&mut chance),
-            some => {
-                let nth = usize::try_from(below(&mut chance, some));
-                few.get(nth.unwrap_or(0)).copied()
-            }
-        };
-        let drawn = place.and_then(|place| hash.at(place));
-        if let Some((field, value)) = drawn.or_else(|| any(hash)) {
-            (style.show)(&mut call.reply, field, value);
-        }
-        if call.reply.position() > most {
-            return Err(ErrorReply::ReplyTooLong);
-        }
-    }
-    Ok(())
 }
 
 /// Fields that are over and in the way of draws: none where enough others are there.

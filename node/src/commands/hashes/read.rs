@@ -8,6 +8,10 @@ use crate::commands::{Action, Call};
 use crate::store::{HashRef, Position, StringRef};
 use shared::resp::ErrorReply;
 
+/// Fields that HMGET looks up in one turn, and in a piece of one that has more.
+const UNDIVIDED_FIELDS: usize = 4 * FIELDS_PER_PIECE;
+const FIELDS_PER_PIECE: usize = 512;
+
 /// HGET key field
 pub(super) fn hget(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key, field) = (call.db(), call.key(1), call.args.at(2));
@@ -19,6 +23,11 @@ pub(super) fn hget(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// HMGET key field …
 pub(super) fn hmget(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if call.args.len() > UNDIVIDED_FIELDS && !call.is_piecewise {
+        // It goes piecewise whatever the values are.
+        let (next, exists) = (2, false);
+        return Ok(Action::Piecewise(Box::new(Chosen { next, exists })));
+    }
     show(call, |call| {
         let (db, key) = (call.db(), call.key(1));
         let exists = hash(call.store.get(db, key))?.is_some();
@@ -50,7 +59,8 @@ impl Piecewise for Chosen {
         }
         let hash = hash.map(|hash| hash.at_moment(self.began_ms));
         let start = call.reply.position();
-        while self.next < call.args.len() {
+        let end = call.args.len().min(self.next + FIELDS_PER_PIECE);
+        while self.next < end {
             let value = hash.and_then(|hash| hash.get(call.args.at(self.next)));
             reply_optional(&mut call.reply, value);
             self.next += 1;
@@ -60,7 +70,11 @@ impl Piecewise for Chosen {
                 return Ok(Progress::More);
             }
         }
-        Ok(Progress::Over)
+        check_reply(call)?;
+        Ok(match end < call.args.len() {
+            true => Progress::More,
+            false => Progress::Over,
+        })
     }
 }
 

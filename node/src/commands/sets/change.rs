@@ -3,6 +3,7 @@
 
 use super::set;
 use crate::commands::arguments::reply_count;
+use crate::commands::element_by_element::{Elements, Told, treat};
 use crate::commands::{Action, Call};
 use crate::store::{Key, SetEdit};
 use shared::resp::ErrorReply;
@@ -19,18 +20,24 @@ pub(super) fn edit<'a>(call: &'a mut Call<'_>, key: Key<'a>) -> Result<SetEdit<'
 
 /// SADD key member …
 pub(super) fn sadd(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (args, key) = (call.args, call.key(1));
-    let added = edit(call, key)?.add_all(args, FIRST_MEMBER)?;
-    reply_count(&mut call.reply, added);
-    Ok(Action::Continue)
+    let members = Elements::from(call.args, FIRST_MEMBER, Told::Sum);
+    treat(call, members, |call| {
+        let (args, key) = (call.args, call.key(1));
+        let added = edit(call, key)?.add_all(args, FIRST_MEMBER)?;
+        reply_count(&mut call.reply, added);
+        Ok(Action::Continue)
+    })
 }
 
 /// SREM key member …
 pub(super) fn srem(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (args, key) = (call.args, call.key(1));
-    let removed = edit(call, key)?.remove_all(args, FIRST_MEMBER)?;
-    reply_count(&mut call.reply, removed);
-    Ok(Action::Continue)
+    let members = Elements::from(call.args, FIRST_MEMBER, Told::Sum);
+    treat(call, members, |call| {
+        let (args, key) = (call.args, call.key(1));
+        let removed = edit(call, key)?.remove_all(args, FIRST_MEMBER)?;
+        reply_count(&mut call.reply, removed);
+        Ok(Action::Continue)
+    })
 }
 
 /// SMOVE source destination member

@@ -2,17 +2,18 @@
 //! Pure.
 
 use super::change::edit;
-use super::read::reply_members;
+use super::read::{All, reply_members};
 use super::set;
 use crate::commands::arguments::{check_reply, reply_string};
 use crate::commands::chosen::{Choice, count, positive_count};
+use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, carry_out, show};
 use crate::commands::{Action, Call};
 use crate::store::{Position, SetRef};
 use shared::resp::ErrorReply;
 
 /// SPOP key \[count\]
 pub(super) fn spop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (db, key) = (call.db(), call.key(1));
+    let key = call.key(1);
     let mut chance = call.store.draw_seed();
     let count = match call.args.len() {
         2 => None,
@@ -20,7 +21,7 @@ pub(super) fn spop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         _ => return Err(ErrorReply::Syntax),
     };
     let Some(count) = count else {
-        let popped = edit(call, key)?.pop(1, &mut chance)?;
+        let popped = edit(call, key)?.pop(1, 1, &mut chance)?;
         if popped.is_empty() {
             call.reply.null();
         } else {
@@ -29,19 +30,65 @@ pub(super) fn spop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return Ok(Action::Continue);
     };
     let members = edit(call, key)?.set()?.map_or(0, SetRef::members);
-    if count >= members {
-        call.reply
-            .set(usize::try_from(members).unwrap_or(usize::MAX));
-        reply_members(call)?;
-        call.store.remove(db, key);
-        return Ok(Action::Continue);
+    let popping = Popping {
+        chance,
+        count: count.min(members),
+        popped: 0,
+        is_begun: false,
+        all: (count >= members).then(All::of_members),
+    };
+    let is_long = popping.count > UNDIVIDED_MEMBERS;
+    carry_out(call, popping, is_long)
+}
+
+/// With more members, others have their turns in between: so many are taken and told in half a millisecond.
+const UNDIVIDED_MEMBERS: u64 = 512;
+
+/// A SPOP of some members under way. Should the set go meanwhile, the command begins anew, and finds nothing.
+#[derive(Debug)]
+struct Popping {
+    chance: u64,
+    count: u64,
+    popped: u64,
+    /// The head of the reply is there.
+    is_begun: bool,
+    /// All members are taken: told first, and then the key goes.
+    all: Option<All>,
+}
+
+impl Piecewise for Popping {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key) = (call.db(), call.key(1));
+        if !self.is_begun {
+            self.is_begun = true;
+            let count = usize::try_from(self.count).unwrap_or(usize::MAX);
+            call.reply.set(count);
+        }
+        if self.count == 0 {
+            return Ok(Progress::Over);
+        }
+        if let Some(all) = &mut self.all {
+            let progress = all.go_on(call)?;
+            if progress == Progress::Over {
+                call.store.remove(db, key);
+            }
+            return Ok(progress);
+        }
+        let some = (self.count - self.popped).min(PIECE_ELEMENTS as u64);
+        let set = edit(call, key)?;
+        if set.set()?.is_none() {
+            return Ok(Progress::Anew);
+        }
+        let popped = set.pop(some, self.popped + some, &mut self.chance)?;
+        for member in popped.iter() {
+            call.reply.bulk(member);
+        }
+        self.popped += some;
+        Ok(match self.popped < self.count {
+            true => Progress::More,
+            false => Progress::Over,
+        })
     }
-    let popped = edit(call, key)?.pop(count, &mut chance)?;
-    call.reply.set(popped.len());
-    for member in popped.iter() {
-        call.reply.bulk(member);
-    }
-    Ok(Action::Continue)
 }
 
 /// SRANDMEMBER key \[count\]
@@ -66,37 +113,49 @@ pub(super) fn srandmember(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.reply.array(0);
         return Ok(Action::Continue);
     }
-    let shown = match count {
-        ..0 => count.unsigned_abs(),
-        _ => count.unsigned_abs().min(members),
-    };
+    if count < 0 {
+        let left = count.unsigned_abs();
+        return show(call, |call| {
+            call.reply
+                .array(usize::try_from(left).unwrap_or(usize::MAX));
+            let chance = call.store.draw_seed();
+            Ok(Drawn { chance, left })
+        });
+    }
+    let shown = count.unsigned_abs().min(members);
     call.reply
         .array(usize::try_from(shown).unwrap_or(usize::MAX));
-    if count < 0 {
-        draw_with_repetitions(call, shown)?;
-    } else {
-        choose(call, shown, members)?;
-    }
+    choose(call, shown, members)?;
     Ok(Action::Continue)
 }
 
-fn draw_with_repetitions(call: &mut Call<'_>, count: u64) -> Result<(), ErrorReply> {
-    let (db, key) = (call.db(), call.key(1));
-    let most = call.node.settings.hot.output_limit.most_bytes();
-    let mut chance = call.store.draw_seed();
-    let Some(set) = set(call.store.look(db, key))? else {
-        return Ok(());
-    };
-    for _ in 0..count {
-        let drawn = set.random(&mut chance);
-        if let Some(member) = drawn.and_then(|place| set.at(place)) {
-            reply_string(&mut call.reply, member);
+/// Members that are drawn one after the other, the same one perhaps more than once.
+#[derive(Debug)]
+struct Drawn {
+    chance: u64,
+    left: u64,
+}
+
+impl Piecewise for Drawn {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key) = (call.db(), call.key(1));
+        let Some(set) = set(call.store.look(db, key))? else {
+            return Ok(Progress::Anew);
+        };
+        let some = self.left.min(PIECE_ELEMENTS as u64);
+        for _ in 0..some {
+            let drawn = set.random(&mut self.chance);
+            if let Some(member) = drawn.and_then(|place| set.at(place)) {
+                reply_string(&mut call.reply, member);
+            }
         }
-        if call.reply.position() > most {
-            return Err(ErrorReply::ReplyTooLong);
-        }
+        check_reply(call)?;
+        self.left -= some;
+        Ok(match self.left {
+            0 => Progress::Over,
+            _ => Progress::More,
+        })
     }
-    Ok(())
 }
 
 fn choose(call: &mut Call<'_>, count: u64, members: u64) -> Result<(), ErrorReply> {

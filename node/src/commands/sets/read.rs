@@ -3,8 +3,9 @@
 
 use super::set;
 use crate::commands::arguments::{bytes_of, check_reply, reply_string};
+use crate::commands::element_by_element::{Elements, Told, treat};
 use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
-use crate::commands::scan_options::{ScanOptions, reply_scan};
+use crate::commands::scan_options::scan_elements;
 use crate::commands::{Action, Call};
 use crate::store::{Position, SetRef};
 use shared::resp::{ErrorReply, parse_cursor};
@@ -29,14 +30,17 @@ pub(super) fn sismember(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// SMISMEMBER key member …
 pub(super) fn smismember(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (db, key) = (call.db(), call.key(1));
-    let set = set(call.store.get(db, key))?;
-    call.reply.array(call.args.len() - 2);
-    for member in call.args.iter_from(2) {
-        let is_member = set.is_some_and(|set| set.contains(member));
-        call.reply.integer(i64::from(is_member));
-    }
-    Ok(Action::Continue)
+    let members = Elements::from(call.args, 2, Told::Each);
+    treat(call, members, |call| {
+        let (db, key) = (call.db(), call.key(1));
+        let set = set(call.store.get(db, key))?;
+        call.reply.array(call.args.len() - 2);
+        for member in call.args.iter_from(2) {
+            let is_member = set.is_some_and(|set| set.contains(member));
+            call.reply.integer(i64::from(is_member));
+        }
+        Ok(Action::Continue)
+    })
 }
 
 /// SMEMBERS key
@@ -53,16 +57,23 @@ pub(super) fn smembers(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// All members of the set at the first key, without a head, in one go.
 pub(super) fn reply_members(call: &mut Call<'_>) -> Result<(), ErrorReply> {
-    let next = Some(Position::default());
-    let mut all = All { next };
+    let mut all = All::of_members();
     while all.go_on(call)? == Progress::More {}
     Ok(())
 }
 
 /// The same, a piece at a time.
 #[derive(Debug)]
-struct All {
+pub(super) struct All {
     next: Option<Position>,
+}
+
+impl All {
+    /// All members of a set that has some.
+    pub(super) fn of_members() -> Self {
+        let next = Some(Position::default());
+        Self { next }
+    }
 }
 
 impl Piecewise for All {
@@ -88,36 +99,25 @@ impl Piecewise for All {
 pub(super) fn sscan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let cursor = parse_cursor(call.args.at(2)).ok_or(ErrorReply::InvalidCursor)?;
     let (db, key) = (call.db(), call.key(1));
-    let exists = set(call.store.get(db, key))?.is_some();
-    reply_scan(call, |call| {
-        if !exists {
-            return Ok((0, 0));
-        }
-        let options = ScanOptions::of_elements(call)?;
-        let Some(set) = set(call.store.look(db, key))? else {
-            return Ok((0, 0));
-        };
-        // Any cursor is accepted.
-        let mut next = u32::try_from(cursor & u64::from(u32::MAX)).unwrap_or(0);
-        let (mut seen, mut shown, mut fault) = (0, 0, None);
-        loop {
-            next = set.scan(next, |member| {
-                seen += 1;
+    let members = set(call.store.get(db, key))?.map(SetRef::members);
+    scan_elements(
+        call,
+        cursor,
+        (members, 1),
+        |call, from, pattern, scanned| {
+            let (db, key) = (call.db(), call.key(1));
+            let Some(set) = set(call.store.look(db, key))? else {
+                return Ok(None);
+            };
+            let next = set.scan(from, |member| {
+                scanned.seen += 1;
                 let mut digits = itoa::Buffer::new();
-                if options
-                    .pattern
-                    .matches(bytes_of(member, &mut digits), &mut fault)
-                {
+                if pattern.matches(bytes_of(member, &mut digits), &mut scanned.fault) {
                     reply_string(&mut call.reply, member);
-                    shown += 1;
+                    scanned.words += 1;
                 }
             });
-            if next == 0 || seen >= options.count {
-                break;
-            }
-        }
-        fault.map_or(Ok(()), Err)?;
-        Ok((u64::from(next), shown))
-    })?;
-    Ok(Action::Continue)
+            Ok(Some(next))
+        },
+    )
 }

@@ -1,15 +1,13 @@
-//! [`Sources`]: the sets that a command combines, walked some members at a time, so that a result can be made in the same memory meanwhile.
+//! [`Sources`]: the sets that a command combines, looked at and read some members at a time, so that a result can be made in the same memory meanwhile.
 //! Pure. Never: changes a set.
 
 use super::set;
 use crate::commands::Call;
 use crate::commands::arguments::bytes_of;
-use crate::store::{DbIndex, Key, Position, SetRef, Store, Texts};
+use crate::commands::piecewise::PIECE_ELEMENTS;
+use crate::store::{Key, KeyHash, Position, SetRef, Texts};
 use shared::resp::ErrorReply;
 use std::ops::Range;
-
-/// Members taken at a time.
-const TAKEN_AT_ONCE: usize = 256;
 
 /// Which members of the walked set count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,86 +20,91 @@ pub(super) enum Keep {
     InNone,
 }
 
-/// Sets of one command; one that is not there has no members.
-#[derive(Debug)]
-pub(super) struct Sources<'a> {
-    db: DbIndex,
-    keys: Vec<Key<'a>>,
-    /// How many members each has.
-    members: Vec<u64>,
+/// A set that was looked at; one that is not there has no members.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    /// Which argument is its key.
+    at: usize,
+    hash: KeyHash,
+    members: u64,
 }
 
-impl<'a> Sources<'a> {
-    /// The sets that these arguments name. Each is looked up and must be a set.
-    pub(super) fn of(call: &mut Call<'a>, arguments: Range<usize>) -> Result<Self, ErrorReply> {
-        let db = call.db();
-        let mut sources = Self {
-            db,
-            keys: Vec::with_capacity(arguments.len()),
-            members: Vec::with_capacity(arguments.len()),
-        };
-        for index in arguments {
-            let key = call.key(index);
-            let members = set(call.store.get(db, key))?.map_or(0, SetRef::members);
-            sources.keys.push(key);
-            sources.members.push(members);
+/// Sets of one command, as far as they were looked at.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// Which arguments are their keys.
+    keys: Range<usize>,
+    looked_at: Vec<Source>,
+}
+
+/// A set has gone since it was looked at: expired, or evicted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone;
+
+impl Sources {
+    /// The sets that these arguments name.
+    pub(super) fn of(keys: Range<usize>) -> Self {
+        Self {
+            looked_at: Vec::with_capacity(keys.len()),
+            keys,
         }
-        Ok(sources)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Looks at some of them, each of which must be a set; whether these were the last.
+    pub(super) fn look_at_some(&mut self, call: &mut Call<'_>) -> Result<bool, ErrorReply> {
+        let first = self.keys.start + self.looked_at.len();
+        let end = self.keys.end.min(first + PIECE_ELEMENTS);
+        for at in first..end {
+            let (db, key) = (call.db(), call.key(at));
+            let members = set(call.store.get(db, key))?.map_or(0, SetRef::members);
+            let hash = key.hash;
+            self.looked_at.push(Source { at, hash, members });
+        }
+        Ok(end == self.keys.end)
     }
 
     /// Members of each.
-    pub(super) fn members(&self) -> &[u64] {
-        &self.members
+    pub(super) fn members(&self) -> impl Iterator<Item = u64> {
+        self.looked_at.iter().map(|source| source.members)
     }
 
     /// The smallest first: a member that is not in all is soon found out.
     pub(super) fn sort(&mut self) {
-        let mut both: Vec<_> = self.members.iter().copied().zip(&self.keys).collect();
-        both.sort_by_key(|(members, _)| *members);
-        let (members, keys) = both.into_iter().unzip();
-        (self.members, self.keys) = (members, keys);
+        self.looked_at.sort_by_key(|source| source.members);
     }
 
-    /// Walks over one of them, and gives those of its members that count to `take`, until that says that it has enough.
-    pub(super) fn walk(
-        &self,
-        store: &mut Store,
-        walked: usize,
-        keep: Keep,
-        mut take: impl FnMut(&mut Store, &Texts) -> Result<bool, ErrorReply>,
-    ) -> Result<(), ErrorReply> {
-        let mut texts = Texts::default();
-        let mut next = (self.members[walked] > 0).then(Position::default);
-        while let Some(from) = next {
-            texts.clear();
-            next = self.read(store, walked, keep, from, &mut texts)?;
-            if !take(store, &texts)? {
-                break;
-            }
+    /// Members of a set that are looked at in one step: fewer where each is looked up in many others.
+    fn taken_at_once(&self, keep: Keep) -> usize {
+        match keep {
+            Keep::All => PIECE_ELEMENTS,
+            Keep::InEvery | Keep::InNone => (PIECE_ELEMENTS / self.count().max(1)).max(1),
         }
-        Ok(())
     }
 
-    fn read(
+    /// Reads on in one of them, and adds those of its members that count to `texts`; where it goes on, if it does.
+    pub(super) fn read(
         &self,
-        store: &Store,
-        walked: usize,
+        call: &Call<'_>,
+        (walked, from): (usize, Position),
         keep: Keep,
-        from: Position,
         texts: &mut Texts,
-    ) -> Result<Option<Position>, ErrorReply> {
-        let look = |nth: usize| set(store.look(self.db, self.keys[nth]));
-        let Some(source) = look(walked)? else {
+    ) -> Result<Option<Position>, Gone> {
+        let Some(source) = look(call, &self.looked_at[walked])? else {
             return Ok(None);
         };
         let mut others = Vec::new();
         if keep != Keep::All {
-            others.reserve(self.keys.len());
-            for nth in (0..self.keys.len()).filter(|nth| *nth != walked) {
-                others.push(look(nth)?);
+            let all = self.looked_at.iter().enumerate();
+            for (_, other) in all.filter(|(nth, _)| *nth != walked) {
+                others.push(look(call, other)?);
             }
         }
-        Ok(source.walk(from, TAKEN_AT_ONCE, |member| {
+        Ok(source.walk(from, self.taken_at_once(keep), |member| {
             let mut digits = itoa::Buffer::new();
             let text = bytes_of(member, &mut digits);
             let has = |other: &Option<SetRef<'_>>| other.is_some_and(|set| set.contains(text));
@@ -115,4 +118,17 @@ impl<'a> Sources<'a> {
             }
         }))
     }
+}
+
+/// A set as it was when it was looked at.
+fn look<'a>(call: &'a Call<'_>, source: &Source) -> Result<Option<SetRef<'a>>, Gone> {
+    if source.members == 0 {
+        return Ok(None);
+    }
+    let bytes = call.args.at(source.at);
+    let hash = source.hash;
+    let value = call.store.look(call.db(), Key { bytes, hash });
+    let found = value.and_then(|value| SetRef::of(value).ok());
+    let found = found.filter(|set| set.members() == source.members);
+    found.map(Some).ok_or(Gone)
 }

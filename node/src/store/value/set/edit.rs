@@ -134,18 +134,20 @@ impl<'a> SetEdit<'a> {
         )
     }
 
-    /// Removes up to `count` members, each as likely, and gives them.
+    /// Removes up to `count` members, each as likely, and gives them. With them `taken` members are gone that were asked for together.
     ///
     /// # Errors
     /// [`StoreFull`]; nothing was changed.
-    pub fn pop(self, count: u64, chance: &mut u64) -> Result<Texts, StoreFull> {
+    pub fn pop(self, count: u64, taken: u64, chance: &mut u64) -> Result<Texts, StoreFull> {
         edit(
             self.slot,
             self.limits,
             |set: &mut Set, tools| {
                 let mut popped = Texts::default();
                 while (popped.len() as u64) < count && set.pop(tools.leaves, chance, &mut popped) {}
-                if set.view().len() * REMADE_BELOW <= count {
+                let left = set.view().len();
+                // More than the limit are a table by name whatever they are.
+                if left * REMADE_BELOW <= taken && left <= tools.limits.entries {
                     remake(set, tools.leaves, &tools.limits);
                 }
                 if popped.is_empty() {
