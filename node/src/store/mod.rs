@@ -54,7 +54,7 @@ pub use upkeep::{EXPIRE_SLICE, Eviction};
 pub use value::{
     AddRule, Added, Bound, CollectionMaker, Comparison, Element, Ended, Existence, ExpiryRule,
     FieldExpiry, Hash, HashEdit, HashRef, HashView, Leaves, Limits, List, ListEdit, ListEnd,
-    ListMaker, ListRef, ListView, MemberList, Position, Put, ScoreEnd, ScoredRef, Set,
+    ListMaker, ListRef, ListView, MemberList, Position, Put, ScoreEnd, ScoredPlace, ScoredRef, Set,
     SetEdit, SetEncoding, SetMaker, SetRef, SetView, SortedSet, SortedSetEdit, SortedSetMaker,
     SortedSetRef, SortedSetView, Tally, Texts, below, encoding_name,
 };

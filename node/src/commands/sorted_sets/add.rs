@@ -3,9 +3,11 @@
 
 use crate::commands::arguments::{is_word, reply_count_64};
 use crate::commands::double::double;
+use crate::commands::element_by_element::{Elements, Told, treat};
 use crate::commands::{Action, Call};
 use crate::store::{AddRule, Added, Comparison, Existence, SortedSetEdit, Tally, Wording};
 use shared::resp::{Args, ErrorReply};
+use std::ops::Range;
 
 /// The options of ZADD.
 #[derive(Default)]
@@ -20,7 +22,13 @@ struct Options {
 
 /// ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member …
 pub(super) fn zadd(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    add(call, Options::default())
+    let mut options = Options::default();
+    let first = options.read(call.args);
+    options.rule(call.args.len() - first)?;
+    let pairs = Elements::from(call.args, first, Told::Sum).of(2);
+    treat(call, pairs.checked(check), |call| {
+        add(call, Options::default())
+    })
 }
 
 /// ZINCRBY key increment member: Redis reads ZADD's options here as well.
@@ -35,11 +43,11 @@ pub(super) fn zincrby(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 fn add(call: &mut Call<'_>, mut options: Options) -> Result<Action, ErrorReply> {
     let first = options.read(call.args);
     let rule = options.rule(call.args.len() - first)?;
+    check(call.args, first..call.args.len())?;
     let pairs = Pairs {
         args: call.args,
         first,
     };
-    pairs.check()?;
     let (db, key, as_asked) = (call.db(), call.key(1), Wording::Verbatim(call.args));
     let limits = call.node.settings.hot.small.sorted_set;
     let set = SortedSetEdit::of(call.store.slot(db, key))?;
@@ -116,16 +124,15 @@ struct Pairs<'a> {
     first: usize,
 }
 
-impl<'a> Pairs<'a> {
-    /// All scores are looked at before the first is used.
-    fn check(self) -> Result<(), ErrorReply> {
-        let scores = self.args.iter_from(self.first).step_by(2);
-        for text in scores {
-            double(text).ok_or(ErrorReply::NotFloat)?;
-        }
-        Ok(())
+/// All scores are looked at before the first is used.
+fn check(args: Args<'_>, pairs: Range<usize>) -> Result<(), ErrorReply> {
+    for at in pairs.step_by(2) {
+        double(args.at(at)).ok_or(ErrorReply::NotFloat)?;
     }
+    Ok(())
+}
 
+impl<'a> Pairs<'a> {
     fn iter(self) -> impl Iterator<Item = (f64, &'a [u8])> + Clone {
         let Self { args, first } = self;
         (first..args.len()).step_by(2).map(move |index| {

@@ -4,12 +4,10 @@
 use super::{MembersReply, Telling};
 use crate::commands::arguments::{is_word, reply_optional};
 use crate::commands::chosen::count;
+use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
 use crate::commands::{Action, Call};
 use crate::store::SortedSetRef;
 use shared::resp::ErrorReply;
-
-/// Members drawn before the length of the reply is looked at: a negative count may ask for any number of them.
-const DRAWN_AT_ONCE: u64 = 1_024;
 
 /// ZRANDMEMBER key [count [WITHSCORES]]: a negative count may draw a member more than once.
 pub(super) fn zrandmember(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
@@ -49,20 +47,21 @@ fn many(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         call.reply.array(0);
         return Ok(Action::Continue);
     };
-    let (wanted, len) = (count.unsigned_abs(), set.len());
-    let told = if count < 0 { wanted } else { wanted.min(len) };
-    let mut reply = MembersReply::begin(&mut call.reply, most, telling, told);
     if count < 0 {
-        let mut left = told;
-        while left > 0 && !reply.reply.is_full() {
-            for _ in 0..left.min(DRAWN_AT_ONCE) {
-                if let Some((member, score)) = set.random(&mut chance) {
-                    reply.member(member, score);
-                }
-            }
-            left = left.saturating_sub(DRAWN_AT_ONCE);
-        }
-    } else if told == len {
+        return show(call, |call| {
+            let (chance, left) = (call.store.draw_seed(), count.unsigned_abs());
+            MembersReply::begin(&mut call.reply, most, telling, left);
+            Ok(Drawn {
+                telling,
+                chance,
+                left,
+            })
+        });
+    }
+    let len = set.len();
+    let told = count.unsigned_abs().min(len);
+    let mut reply = MembersReply::begin(&mut call.reply, most, telling, told);
+    if told == len {
         // As Redis tells all.
         set.walk_back(len - 1, len, |member, score| reply.member(member, score));
     } else {
@@ -72,4 +71,35 @@ fn many(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     reply.reply.finish()?;
     Ok(Action::Continue)
+}
+
+/// Members that are drawn one after the other, the same one perhaps more than once.
+#[derive(Debug)]
+struct Drawn {
+    telling: Telling,
+    chance: u64,
+    left: u64,
+}
+
+impl Piecewise for Drawn {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key) = (call.db(), call.key(1));
+        let most = call.node.settings.hot.output_limit.most_bytes();
+        let Some(set) = SortedSetRef::there(call.store.look(db, key))? else {
+            return Ok(Progress::Anew);
+        };
+        let some = self.left.min(PIECE_ELEMENTS as u64);
+        let mut reply = MembersReply::go_on(&mut call.reply, most, self.telling);
+        for _ in 0..some {
+            if let Some((member, score)) = set.random(&mut self.chance) {
+                reply.member(member, score);
+            }
+        }
+        reply.reply.finish()?;
+        self.left -= some;
+        Ok(match self.left {
+            0 => Progress::Over,
+            _ => Progress::More,
+        })
+    }
 }

@@ -4,9 +4,9 @@
 use super::border::Borders;
 use super::{MembersReply, Telling};
 use crate::commands::arguments::{integer, is_word, places, reply_count_64};
-use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
+use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, carry_out, show};
 use crate::commands::{Action, Call};
-use crate::store::{MemberList, SortedSetEdit, SortedSetRef, StringRef};
+use crate::store::{MemberList, SortedSetMaker, SortedSetRef, StringRef};
 use shared::resp::{Args, ErrorReply};
 
 /// What a range is measured in.
@@ -21,6 +21,17 @@ enum Axis {
 enum Direction {
     Up,
     Down,
+}
+
+impl Direction {
+    /// The rank that is next when so many have been walked over.
+    fn behind(self, from: u64, walked: u64) -> u64 {
+        match self {
+            Self::Up => from + walked,
+            // Behind the last one there is no next.
+            Self::Down => from.saturating_sub(walked),
+        }
+    }
 }
 
 /// What a command's name says of its range; options may say the rest.
@@ -137,11 +148,7 @@ impl Piecewise for Shown {
         });
         reply.reply.finish()?;
         self.left -= piece;
-        self.next = match self.direction {
-            Direction::Up => self.next + piece,
-            // Behind the last one there is no next.
-            Direction::Down => self.next.saturating_sub(piece),
-        };
+        self.next = self.direction.behind(self.next, piece);
         Ok(match self.left {
             0 => Progress::Over,
             _ => Progress::More,
@@ -166,18 +173,64 @@ fn walk<'b>(
 pub(super) fn zrangestore(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let form = Form { source: 2, ..ANY };
     let range = Range::parse(call.args, form, false)?;
-    let (db, destination, source) = (call.db(), call.key(1), call.key(2));
-    let mut found = MemberList::default();
-    if let Some(set) = SortedSetRef::there(call.store.get(db, source))? {
-        let (from, count) = range.ranks(set);
-        walk(range.direction, set, from, count, |member, score| {
-            found.push(member, score);
-        });
+    let (db, source) = (call.db(), call.key(2));
+    let set = SortedSetRef::there(call.store.get(db, source))?;
+    let (next, left) = set.map_or((0, 0), |set| range.ranks(set));
+    let stored = Stored {
+        direction: range.direction,
+        next,
+        left,
+        maker: None,
+    };
+    carry_out(call, stored, left > UNDIVIDED_MEMBERS)
+}
+
+/// With more members, others have their turns while ZRANGESTORE stores them: so many take half a millisecond.
+const UNDIVIDED_MEMBERS: u64 = 512;
+
+/// Members of the set at the second key on their way into that at the first.
+#[derive(Debug)]
+struct Stored {
+    direction: Direction,
+    next: u64,
+    left: u64,
+    /// None before the first step.
+    maker: Option<SortedSetMaker>,
+}
+
+impl Piecewise for Stored {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, destination, source) = (call.db(), call.key(1), call.key(2));
+        let limits = call.node.settings.hot.small.sorted_set;
+        let maker = self.maker.take();
+        let mut maker = maker.unwrap_or_else(|| SortedSetMaker::new(db, destination.bytes, limits));
+        let piece = self.left.min(PIECE_ELEMENTS as u64);
+        if piece > 0 {
+            let Ok(Some(set)) = SortedSetRef::there(call.store.look(db, source)) else {
+                maker.drop(call.store);
+                return Ok(Progress::Anew);
+            };
+            let mut some = MemberList::default();
+            walk(self.direction, set, self.next, piece, |member, score| {
+                some.push(member, score);
+            });
+            for (score, member) in some.range(0..some.len()) {
+                if let Err(full) = maker.add(call.store, member, score) {
+                    maker.drop(call.store);
+                    return Err(full.into());
+                }
+            }
+            self.next = self.direction.behind(self.next, piece);
+            self.left -= piece;
+        }
+        if self.left > 0 {
+            self.maker = Some(maker);
+            return Ok(Progress::More);
+        }
+        let stored = maker.put(call.store, destination)?;
+        reply_count_64(&mut call.reply, stored);
+        Ok(Progress::Over)
     }
-    let limits = call.node.settings.hot.small.sorted_set;
-    let stored = SortedSetEdit::put(call.store.slot(db, destination), &found, limits)?;
-    reply_count_64(&mut call.reply, stored);
-    Ok(Action::Continue)
 }
 
 impl<'a> Range<'a> {

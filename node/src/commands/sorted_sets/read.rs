@@ -3,6 +3,7 @@
 
 use super::border::Borders;
 use crate::commands::arguments::reply_count_64;
+use crate::commands::element_by_element::{Elements, Told, treat};
 use crate::commands::{Action, Call};
 use crate::store::SortedSetRef;
 use shared::resp::{ErrorReply, ReplyWriter};
@@ -25,14 +26,17 @@ pub(super) fn zscore(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// ZMSCORE key member …
 pub(super) fn zmscore(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (db, key) = (call.db(), call.key(1));
-    let set = SortedSetRef::there(call.store.get(db, key))?;
-    let members = call.args.iter_from(2);
-    call.reply.array(members.len());
-    for member in members {
-        reply_score(&mut call.reply, set, member);
-    }
-    Ok(Action::Continue)
+    let members = Elements::from(call.args, 2, Told::Each);
+    treat(call, members, |call| {
+        let (db, key) = (call.db(), call.key(1));
+        let set = SortedSetRef::there(call.store.get(db, key))?;
+        let members = call.args.iter_from(2);
+        call.reply.array(members.len());
+        for member in members {
+            reply_score(&mut call.reply, set, member);
+        }
+        Ok(Action::Continue)
+    })
 }
 
 fn reply_score(reply: &mut ReplyWriter<'_>, set: Option<SortedSetRef<'_>>, member: &[u8]) {

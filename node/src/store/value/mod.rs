@@ -57,7 +57,7 @@ pub use maker::{CollectionMaker, Element};
 pub use members::MemberList;
 pub use set::{Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView};
 pub use sorted_set::{
-    AddRule, Added, Bound, Comparison, Existence, ScoreEnd, ScoredRef, SortedSet,
+    AddRule, Added, Bound, Comparison, Existence, ScoreEnd, ScoredPlace, ScoredRef, SortedSet,
     SortedSetEdit, SortedSetMaker, SortedSetRef, SortedSetView, Tally,
 };
 pub use stream::{

@@ -1,70 +1,60 @@
-//! The sorted sets and sets that one command reads at once.
-//! Pure.
+//! The sorted sets and sets that one command reads, looked at in turns.
+//! Pure. Never: changes one.
 
-use crate::commands::Call;
-use crate::commands::arguments::bytes_of;
-use crate::store::{DbIndex, ScoredRef, Store, StringRef};
+use crate::commands::{Call, FIRST_KEY};
+use crate::store::{Key, KeyHash, ScoredRef, StringRef};
 use shared::resp::ErrorReply;
-use std::cmp::Ordering;
-use std::ops::Range;
 
-/// Members, and what their scores are multiplied by.
+/// A source that was looked at: how many members it has, and what their scores are multiplied by.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Source<'a> {
-    members: Option<ScoredRef<'a>>,
+pub(super) struct Source {
+    /// Which argument is its key.
+    at: usize,
+    hash: KeyHash,
+    /// None where there is no key.
+    pub(super) len: u64,
     pub(super) weight: f64,
 }
 
-impl<'a> Source<'a> {
-    pub(super) fn len(&self) -> u64 {
-        self.members.map_or(0, ScoredRef::len)
+impl Source {
+    /// Looks at a key for the first time: what has expired goes, and what is of another type is refused.
+    pub(super) fn of(call: &mut Call<'_>, at: usize) -> Result<Self, ErrorReply> {
+        debug_assert!(at >= FIRST_KEY, "a key");
+        let (db, key) = (call.db(), call.key(at));
+        let members = call.store.get(db, key).map(ScoredRef::of).transpose()?;
+        Ok(Self {
+            at,
+            hash: key.hash,
+            len: members.map_or(0, ScoredRef::len),
+            weight: 1.0,
+        })
     }
 
-    pub(super) fn score(&self, member: StringRef<'_>) -> Option<f64> {
-        self.members?.score(member)
-    }
-
-    /// Shows the members as long as `show` says that it wants more.
-    pub(super) fn walk(&self, show: impl FnMut(StringRef<'a>, f64) -> bool) {
-        if let Some(members) = self.members {
-            members.walk(show);
+    /// Its members; `Err` when it is not what it was.
+    pub(super) fn members<'a>(&self, call: &'a Call<'_>) -> Result<Option<ScoredRef<'a>>, Gone> {
+        if self.len == 0 {
+            return Ok(None);
         }
+        let bytes = call.args.at(self.at);
+        let hash = self.hash;
+        let value = call.store.look(call.db(), Key { bytes, hash });
+        let members = value.and_then(|value| ScoredRef::of(value).ok());
+        members
+            .filter(|members| members.len() == self.len)
+            .map(Some)
+            .ok_or(Gone)
+    }
+
+    /// A member's weighted score among its members.
+    pub(super) fn score(
+        &self,
+        members: Option<ScoredRef<'_>>,
+        member: StringRef<'_>,
+    ) -> Option<f64> {
+        Some(members?.score(member)? * self.weight)
     }
 }
 
-/// Looks at all keys for the first time: what has expired goes, and what is of another type is refused.
-pub(super) fn check(call: &mut Call<'_>, keys: &Range<usize>) -> Result<(), ErrorReply> {
-    let db = call.db();
-    for index in keys.clone() {
-        let key = call.key(index);
-        call.store.get(db, key).map(ScoredRef::of).transpose()?;
-    }
-    Ok(())
-}
-
-/// The sources at keys that were looked at, by their hashes.
-pub(super) fn sources<'a>(
-    store: &'a Store,
-    db: DbIndex,
-    keys: impl Iterator<Item = (&'a [u8], f64)>,
-) -> Vec<Source<'a>> {
-    keys.map(|(bytes, weight)| {
-        let hash = store.hash(bytes);
-        let value = store.look(db, crate::store::Key { bytes, hash });
-        Source {
-            // Of another type none is: that was seen before.
-            members: value.and_then(|value| ScoredRef::of(value).ok()),
-            weight,
-        }
-    })
-    .collect()
-}
-
-/// The order of texts.
-pub(super) fn compare_text(one: StringRef<'_>, other: StringRef<'_>) -> Ordering {
-    if let (StringRef::Bytes(one), StringRef::Bytes(other)) = (one, other) {
-        return one.cmp(other);
-    }
-    let mut digits = (itoa::Buffer::new(), itoa::Buffer::new());
-    bytes_of(one, &mut digits.0).cmp(bytes_of(other, &mut digits.1))
-}
+/// A source has gone since it was looked at: expired, or evicted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone;

@@ -3,10 +3,9 @@
 
 use super::{AddRule, Added, ScoreEnd, SortedSet, SortedSetRef};
 use crate::store::door::{Effects, Wording, word};
-use crate::store::entry::most_value_bytes;
 use crate::store::key::DbIndex;
 use crate::store::slot::{Edited, Slot};
-use crate::store::value::collection::{Tools, edit, put_made, slot_of};
+use crate::store::value::collection::{Tools, edit, slot_of};
 use crate::store::value::limits::Limits;
 use crate::store::value::members::MemberList;
 use crate::store::{StoreFull, WrongType};
@@ -198,26 +197,6 @@ impl<'a> SortedSetEdit<'a> {
         edit(self.slot, UNNAMED, change, |effects, db, _, _| {
             effects.append_worded(db, wording);
         })
-    }
-
-    /// Puts a sorted set of these members, each of which stands there once, in the place of whatever is at a key; without any the key goes. How many there are.
-    ///
-    /// # Errors
-    /// [`StoreFull`]; nothing was changed.
-    pub fn put(slot: Slot<'a>, members: &MemberList, mut limits: Limits) -> Result<u64, StoreFull> {
-        limits.blob_bytes = most_value_bytes(slot.key.bytes.len()).min(Limits::MOST_BLOB_BYTES);
-        let leaves = slot.store.database_mut(slot.db).leaves_mut();
-        let mut set = SortedSet::default();
-        for (score, member) in members.range(0..members.len()) {
-            if let Err(full) = set.add(leaves, score, member, AddRule::default(), &limits) {
-                while set.free_some(leaves) {}
-                return Err(full);
-            }
-        }
-        put_made(slot, set, None, |effects, db, key, ()| {
-            tell_stored(effects, db, key, members);
-        })?;
-        Ok(members.len() as u64)
     }
 }
 

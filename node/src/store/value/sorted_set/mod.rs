@@ -16,7 +16,7 @@ pub use edit::{SortedSetEdit, Tally};
 pub use face::{ScoreEnd, SortedSetRef};
 pub use maker::SortedSetMaker;
 pub use rule::{AddRule, Added, Comparison, Existence};
-pub use scored::ScoredRef;
+pub use scored::{ScoredPlace, ScoredRef};
 pub use view::{Bound, SortedSetView};
 
 use super::block::{count, index, set_flag};

@@ -6,9 +6,12 @@ use crate::store::value::SetRef;
 use crate::store::value::elements::Position;
 use crate::store::{Kind, StringRef, Value, WrongType};
 
-/// Members shown before a walk looks whether it is to go on.
-const SHOWN_AT_ONCE: u64 = 128;
-const PLAIN_AT_ONCE: usize = 128;
+/// Where a walk over such members goes on: a rank, or a position.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ScoredPlace {
+    rank: u64,
+    position: Position,
+}
 
 /// Members with scores.
 #[derive(Clone, Copy, Debug)]
@@ -63,32 +66,22 @@ impl<'a> ScoredRef<'a> {
         }
     }
 
-    /// Shows the members as long as `show` says that it wants more.
-    pub fn walk(self, mut show: impl FnMut(StringRef<'a>, f64) -> bool) {
-        let mut is_wanted = true;
-        let mut show = |member, score| {
-            is_wanted = is_wanted && show(member, score);
-            is_wanted
-        };
+    /// Shows up to `limit` members from a place on; where the walk goes on, if there are more.
+    pub fn walk(
+        self,
+        from: ScoredPlace,
+        limit: usize,
+        mut show: impl FnMut(StringRef<'a>, f64),
+    ) -> Option<ScoredPlace> {
         match self.form {
             Form::Sorted(set) => {
-                let mut first = 0;
-                let mut is_wanted = true;
-                while is_wanted && first < set.len() {
-                    set.walk(first, SHOWN_AT_ONCE, |member, score| {
-                        is_wanted = show(member, score);
-                    });
-                    first += SHOWN_AT_ONCE;
-                }
+                let next = from.rank + limit as u64;
+                set.walk(from.rank, limit as u64, show);
+                (next < set.len()).then_some(ScoredPlace { rank: next, ..from })
             }
             Form::Plain(set) => {
-                let mut next = Some(Position::default());
-                let mut is_wanted = true;
-                while is_wanted && let Some(at) = next {
-                    next = set.walk(at, PLAIN_AT_ONCE, |member| {
-                        is_wanted = show(member, 1.0);
-                    });
-                }
+                let next = set.walk(from.position, limit, |member| show(member, 1.0));
+                next.map(|position| ScoredPlace { position, ..from })
             }
         }
     }
