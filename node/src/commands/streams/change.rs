@@ -3,20 +3,39 @@
 
 use super::identifier::identifier;
 use crate::commands::arguments::{integer, is_word, reply_count_64};
+use crate::commands::element_by_element::{Elements, Told, treat};
 use crate::commands::{Action, Call};
 use crate::store::{StreamEdit, StreamId, StreamRef, Totals, Wording};
 use shared::resp::{Args, ErrorReply, StreamError};
+use std::ops::Range;
 
 /// XDEL key id …
 pub(super) fn xdel(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (db, key, as_asked) = (call.db(), call.key(1), Wording::Verbatim(call.args));
-    let edit = StreamEdit::of(call.store.slot(db, key))?;
-    let removed = match edit.stream() {
-        Some(_) => edit.remove(&identifiers(call.args, 2)?, as_asked)?,
-        None => 0,
-    };
-    reply_count_64(&mut call.reply, removed);
-    Ok(Action::Continue)
+    let (db, key) = (call.db(), call.key(1));
+    if StreamRef::there(call.store.get(db, key))?.is_none() {
+        call.reply.integer(0);
+        return Ok(Action::Continue);
+    }
+    let ids = Elements::from(call.args, 2, Told::Sum);
+    treat(call, ids.checked(check_identifiers), |call| {
+        let (db, key, as_asked) = (call.db(), call.key(1), Wording::Verbatim(call.args));
+        let edit = StreamEdit::of(call.store.slot(db, key))?;
+        let removed = match edit.stream() {
+            Some(_) => edit.remove(&identifiers(call.args, 2)?, as_asked)?,
+            // It went meanwhile.
+            None => 0,
+        };
+        reply_count_64(&mut call.reply, removed);
+        Ok(Action::Continue)
+    })
+}
+
+/// All identifiers are looked at before the first is used.
+pub(super) fn check_identifiers(args: Args<'_>, ids: Range<usize>) -> Result<(), ErrorReply> {
+    for at in ids {
+        identifier(args.at(at))?;
+    }
+    Ok(())
 }
 
 /// All arguments from `first` on as identifiers.

@@ -2,12 +2,16 @@
 //! Pure. Invariant: what changes hands is in the reply; what does not fit it any more stays where it is.
 
 use super::identifier::{identifier, range_start};
-use super::reply::{EntriesReply, reply_id};
+use super::reply::{EntriesReply, reply_entry, reply_id};
 use super::{has_group, most_reply_bytes};
 use crate::commands::arguments::{integer, is_word};
+use crate::commands::piecewise::{Piecewise, Progress, carry_out};
 use crate::commands::{Action, Call};
-use crate::store::{Claim, ClaimRule, EntryRef, GroupEdit, StreamEdit, StreamId, Sweep};
-use shared::resp::{Args, ErrorReply, StreamError};
+use crate::store::{
+    Claim, ClaimRule, EntryRef, GroupEdit, GroupRef, StreamEdit, StreamId, StreamRef, Sweep,
+};
+use shared::resp::{Args, ErrorReply, ReplyWriter, StreamError};
+use std::ops::Range;
 
 /// What XAUTOCLAIM takes where nobody says.
 const USUAL_COUNT: u64 = 100;
@@ -55,50 +59,149 @@ pub(super) fn xclaim(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// XAUTOCLAIM key group consumer min-idle-time start \[COUNT count\] \[JUSTID\]
 pub(super) fn xautoclaim(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (args, now_ms) = (call.args, call.now_ms);
-    let (key, name) = (call.key(1), args.at(2));
-    let mut sweep = Sweep {
-        consumer: args.at(3),
-        rule: ClaimRule {
+    let sweeping = Sweeping::read(call.args, call.now_ms)?;
+    let (db, key, name) = (call.db(), call.key(1), call.args.at(2));
+    let stream = StreamRef::there(call.store.get(db, key))?;
+    let Some(group) = stream.and_then(|stream| stream.group(name)) else {
+        return Err(ErrorReply::no_such_group(key.bytes, name));
+    };
+    let looked_at = sweeping.looks.min(group.pending_count());
+    carry_out(call, sweeping, looked_at > UNDIVIDED_ENTRIES)
+}
+
+/// With more pending entries that are looked at, others have their turns in between.
+const UNDIVIDED_ENTRIES: u64 = 256;
+/// Pending entries that are looked at between two looks at the time.
+const LOOKED_AT_ONCE: u64 = 128;
+/// Pending entries that are looked at for each that may be named in the reply.
+const LOOKED_AT: u64 = 10;
+
+/// A XAUTOCLAIM under way. Should the stream go meanwhile, what was given was given.
+#[derive(Debug)]
+struct Sweeping {
+    rule: ClaimRule,
+    from: StreamId,
+    limit: u64,
+    looks: u64,
+    now_ms: u64,
+    /// What stands first in the reply and is known last; the estimate is that all pending entries change hands.
+    head: Option<(Range<usize>, (StreamId, usize))>,
+    shown: usize,
+    removed: Vec<StreamId>,
+}
+
+impl Sweeping {
+    fn read(args: Args<'_>, now_ms: u64) -> Result<Self, ErrorReply> {
+        let mut rule = ClaimRule {
             min_idle_ms: min_idle(args.at(4), "XAUTOCLAIM")?,
             at_ms: now_ms,
             count: None,
             counts: true,
             is_forced: false,
-        },
-        from: range_start(args.at(5))?,
-        limit: USUAL_COUNT,
-        now_ms,
-    };
-    let mut options = args.iter_from(6);
-    while let Some(word) = options.next() {
-        if is_word(word, "JUSTID") {
-            sweep.rule.counts = false;
-        } else if is_word(word, "COUNT") {
-            sweep.limit = count(options.next().ok_or(ErrorReply::Syntax)?)?;
-        } else {
-            return Err(ErrorReply::Syntax);
+        };
+        let from = range_start(args.at(5))?;
+        let mut limit = USUAL_COUNT;
+        let mut options = args.iter_from(6);
+        while let Some(word) = options.next() {
+            if is_word(word, "JUSTID") {
+                rule.counts = false;
+            } else if is_word(word, "COUNT") {
+                limit = count(options.next().ok_or(ErrorReply::Syntax)?)?;
+            } else {
+                return Err(ErrorReply::Syntax);
+            }
+        }
+        Ok(Self {
+            rule,
+            from,
+            limit,
+            looks: limit.saturating_mul(LOOKED_AT),
+            now_ms,
+            head: None,
+            shown: 0,
+            removed: Vec::new(),
+        })
+    }
+
+    /// The head of a reply with so many entries.
+    fn write_head(reply: &mut ReplyWriter<'_>, (next, entries): (StreamId, usize)) {
+        reply.array(3);
+        reply_id(reply, next);
+        reply.array(entries);
+    }
+
+    fn begin(&mut self, call: &mut Call<'_>, pending: u64) {
+        let entries = usize::try_from(pending.min(self.limit)).unwrap_or(usize::MAX);
+        let estimate = (StreamId::MIN, entries);
+        let start = call.reply.position();
+        Self::write_head(&mut call.reply, estimate);
+        self.head = Some((start..call.reply.position(), estimate));
+    }
+
+    /// The end of the reply: where the sweep ended, and what is there no more.
+    fn end(&mut self, call: &mut Call<'_>, next: StreamId) {
+        let end = (next, self.shown);
+        if let Some((place, estimate)) = self.head.take()
+            && estimate != end
+        {
+            let (mut head, protocol) = (Vec::new(), call.reply.protocol());
+            Self::write_head(&mut ReplyWriter::new(&mut head, protocol), end);
+            call.reply.replace(place, &head);
+        }
+        call.reply.array(self.removed.len());
+        for id in &self.removed {
+            reply_id(&mut call.reply, *id);
         }
     }
-    if !has_group(call, 1, name)? {
-        return Err(ErrorReply::no_such_group(key.bytes, name));
+}
+
+impl Piecewise for Sweeping {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key, name) = (call.db(), call.key(1), call.args.at(2));
+        let most_bytes = most_reply_bytes(call);
+        let stream = StreamRef::there(call.store.look(db, key))?;
+        let group = stream.and_then(|stream| stream.group(name));
+        let Some(pending) = group.map(GroupRef::pending_count) else {
+            if self.head.is_none() {
+                return Ok(Progress::Anew);
+            }
+            self.end(call, StreamId::MIN);
+            return Ok(Progress::Over);
+        };
+        if self.head.is_none() {
+            self.begin(call, pending);
+        }
+        let sweep = Sweep {
+            consumer: call.args.at(3),
+            rule: self.rule,
+            from: self.from,
+            limit: self.limit,
+            looks: self.looks.min(LOOKED_AT_ONCE),
+            now_ms: self.now_ms,
+        };
+        let edit = GroupEdit::of(StreamEdit::of(call.store.slot(db, key))?, name);
+        let (reply, counts) = (&mut call.reply, self.rule.counts);
+        let shown = &mut self.shown;
+        let swept = edit.sweep(sweep, &mut |entry| {
+            *shown += 1;
+            match counts {
+                true => reply_entry(reply, entry.id, Some(entry)),
+                // JUSTID is not counted, and names it alone.
+                false => reply_id(reply, entry.id),
+            }
+            reply.position() <= most_bytes
+        })?;
+        self.limit -= swept.named;
+        self.looks -= swept.looked_at;
+        self.removed.extend(swept.removed);
+        let is_full = call.reply.position() > most_bytes;
+        if swept.next == StreamId::MIN || is_full || self.limit == 0 || self.looks == 0 {
+            self.end(call, swept.next);
+            return Ok(Progress::Over);
+        }
+        self.from = swept.next;
+        Ok(Progress::More)
     }
-    let (db, most_bytes) = (call.db(), most_reply_bytes(call));
-    let edit = GroupEdit::of(StreamEdit::of(call.store.slot(db, key))?, name);
-    call.reply.array(3);
-    let start = call.reply.position();
-    let mut reply = EntriesReply::begin(&mut call.reply, most_bytes, u64::MAX);
-    let end = edit.sweep(sweep, &mut |entry| show(&mut reply, sweep.rule, entry))?;
-    reply.end();
-    // Where it ended is known last but stands first.
-    let entries_end = call.reply.position();
-    reply_id(&mut call.reply, end.next);
-    call.reply.move_back(entries_end, start);
-    call.reply.array(end.removed.len());
-    for id in end.removed {
-        reply_id(&mut call.reply, id);
-    }
-    Ok(Action::Continue)
 }
 
 /// An entry that has changed hands: JUSTID is not counted, and names it alone.

@@ -3,8 +3,12 @@
 
 use super::identifier::{identifier, identifier_or_end, is_sign};
 use crate::commands::arguments::{integer, is_word, reply_count_64};
+use crate::commands::piecewise::{Piecewise, Progress, carry_out};
 use crate::commands::{Action, Call};
-use crate::store::{GroupEdit, StreamEdit, StreamId, StreamRef, Wording};
+use crate::store::{
+    ConsumerRef, GroupEdit, StreamEdit, StreamId, StreamIdText, StreamRef, Wording,
+};
+use shared::command::CommandId;
 use shared::resp::{ErrorReply, StreamError};
 
 /// Most arguments of XGROUP CREATE.
@@ -130,8 +134,51 @@ pub(super) fn createconsumer(call: &mut Call<'_>) -> Result<Action, ErrorReply> 
 
 /// XGROUP DELCONSUMER key group consumer
 pub(super) fn delconsumer(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let (name, as_asked) = (call.args.at(4), Wording::Verbatim(call.args));
-    let pending = group(call)?.remove_consumer(name, as_asked)?;
-    reply_count_64(&mut call.reply, pending);
-    Ok(Action::Continue)
+    let consumer = call.args.at(4);
+    group(call)?;
+    let (db, key, name) = (call.db(), call.key(2), call.args.at(3));
+    let stream = StreamRef::there(call.store.look(db, key))?;
+    let group = stream.and_then(|stream| stream.group(name));
+    let consumer = group.and_then(|group| group.consumer(consumer));
+    let pending = consumer.map_or(0, ConsumerRef::pending_count);
+    carry_out(call, Dropping { pending }, pending > SETTLED_AT_ONCE as u64)
+}
+
+/// Entries that a consumer that is dropped had, and that are done with between two looks at the time: with more, others have their turns in between.
+const SETTLED_AT_ONCE: usize = 256;
+
+/// A consumer with very much that it has not acknowledged, on its way out. Should the stream go meanwhile, the command begins anew.
+#[derive(Debug)]
+struct Dropping {
+    /// How much it was.
+    pending: u64,
+}
+
+impl Piecewise for Dropping {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key, name) = (call.db(), call.key(2), call.args.at(3));
+        let (consumer, as_asked) = (call.args.at(4), Wording::Verbatim(call.args));
+        let stream = StreamRef::there(call.store.look(db, key))?;
+        let Some(group) = stream.and_then(|stream| stream.group(name)) else {
+            return Ok(Progress::Anew);
+        };
+        let mut ids = Vec::new();
+        if let Some(consumer) = group.consumer(consumer) {
+            group.walk_pending_of(consumer, StreamId::MIN, |entry| {
+                ids.push(entry.id);
+                ids.len() <= SETTLED_AT_ONCE
+            });
+        }
+        let edit = GroupEdit::of(StreamEdit::of(call.store.slot(db, key))?, name);
+        if ids.len() <= SETTLED_AT_ONCE {
+            edit.remove_consumer(consumer, as_asked)?;
+            reply_count_64(&mut call.reply, self.pending);
+            return Ok(Progress::Over);
+        }
+        let texts: Vec<StreamIdText> = ids.iter().map(|id| id.text()).collect();
+        let mut words = vec![CommandId::Xack.name().as_bytes(), key.bytes, name];
+        words.extend(texts.iter().map(StreamIdText::as_bytes));
+        edit.acknowledge(&ids, Wording::Words(&words))?;
+        Ok(Progress::More)
+    }
 }

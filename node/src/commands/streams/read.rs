@@ -2,14 +2,17 @@
 //! Pure.
 
 use super::identifier::{identifier, is_sign};
-use super::most_reply_bytes;
-use super::reply::EntriesReply;
+use super::range::{Direction, Shown};
 use crate::commands::arguments::{integer, is_word};
+use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
 use crate::commands::{Action, Call};
 use crate::store::{StreamId, StreamRef};
 use shared::command::CommandId;
-use shared::resp::{Args, ErrorReply, LaterHead, Protocol, ReplyWriter, StreamError};
+use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, StreamError};
 use std::ops::Range;
+
+/// With more keys, others have their turns while the streams are looked at: so many take half a millisecond.
+pub(super) const UNDIVIDED_KEYS: usize = 1_024;
 
 /// What stands before the streams, and where they are.
 #[derive(Debug)]
@@ -79,11 +82,6 @@ impl<'a> ReadOptions<'a> {
         }
         Ok(options)
     }
-
-    /// Which argument is the identifier that belongs to a key.
-    pub(super) fn id_of(&self, key: usize) -> usize {
-        key + self.keys.len()
-    }
 }
 
 /// Milliseconds to wait: wrong ones are told first.
@@ -98,72 +96,112 @@ fn check_timeout(argument: &[u8]) -> Result<(), ErrorReply> {
 /// XREAD \[COUNT count\] STREAMS key … id …
 pub(super) fn xread(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let options = ReadOptions::read(call.args, CommandId::Xread)?;
-    let db = call.db();
-    let mut behind = Vec::with_capacity(options.keys.len());
-    for index in options.keys.clone() {
-        let key = call.key(index);
-        let stream = StreamRef::there(call.store.get(db, key))?;
-        let id = call.args.at(options.id_of(index));
-        behind.push(match id {
-            id if is_sign(id, b'$') => stream.map_or(StreamId::MIN, StreamRef::last_id),
-            id if is_sign(id, b'>') => return Err(StreamError::NewIdOfNoGroup.into()),
-            id => identifier(id)?,
-        });
+    let work = Read {
+        keys: options.keys.clone(),
+        next: options.keys.start,
+        most: options.most,
+        found: Vec::new(),
+        shown: None,
+        is_begun: false,
+    };
+    if work.keys.len() > UNDIVIDED_KEYS && !call.is_piecewise {
+        return Ok(Action::Piecewise(Box::new(work)));
     }
-    let most_bytes = most_reply_bytes(call);
-    let mut streams = StreamsReply::begin(&mut call.reply);
-    for (index, behind) in options.keys.clone().zip(behind) {
-        let key = call.key(index);
-        let Some(stream) = StreamRef::there(call.store.look(db, key))? else {
-            continue;
-        };
-        let is_behind_all = stream.last_entry().is_none_or(|last| last <= behind);
-        let Some(from) = behind.next().filter(|_| !is_behind_all) else {
-            continue;
-        };
-        streams.stream(&mut call.reply, key.bytes);
-        let mut reply = EntriesReply::begin(&mut call.reply, most_bytes, options.most);
-        stream.walk(from, StreamId::MAX, |entry| reply.entry(entry));
-        reply.finish()?;
-    }
-    streams.end(&mut call.reply);
-    Ok(Action::Continue)
+    show(call, |_| Ok(work))
 }
 
-/// Streams with their entries: pairs, a map in RESP3, nothing at all when there are none.
+/// A XREAD under way.
 #[derive(Debug)]
-pub(super) struct StreamsReply {
-    start: usize,
-    head: LaterHead,
-    count: usize,
+struct Read {
+    keys: Range<usize>,
+    /// The key that is looked at next.
+    next: usize,
+    /// Most entries of each stream.
+    most: u64,
+    /// Streams that have what is asked for, the first one behind all others.
+    found: Vec<Shown>,
+    /// The one that is being shown.
+    shown: Option<Shown>,
+    is_begun: bool,
 }
 
-impl StreamsReply {
-    pub(super) fn begin(reply: &mut ReplyWriter<'_>) -> Self {
-        let start = reply.position();
-        let head = match reply.protocol() {
-            Protocol::Resp2 => reply.array_later(),
-            Protocol::Resp3 => reply.map_later(),
+impl Read {
+    /// Looks for what some of the streams have.
+    fn look_on(&mut self, call: &mut Call<'_>) -> Result<(), ErrorReply> {
+        let (db, end) = (call.db(), self.keys.end.min(self.next + PIECE_ELEMENTS));
+        for index in self.next..end {
+            let key = call.key(index);
+            let stream = StreamRef::there(call.store.get(db, key))?;
+            let behind = match call.args.at(index + self.keys.len()) {
+                id if is_sign(id, b'$') => stream.map_or(StreamId::MIN, StreamRef::last_id),
+                id if is_sign(id, b'>') => return Err(StreamError::NewIdOfNoGroup.into()),
+                id => identifier(id)?,
+            };
+            if let (Some(stream), Some(from)) = (stream, behind.next()) {
+                let to = StreamId::MAX;
+                self.found.push(Shown {
+                    key_at: index,
+                    direction: Direction::Up,
+                    from,
+                    to,
+                    left: stream.count(from, to).min(self.most),
+                });
+            }
+        }
+        self.next = end;
+        Ok(())
+    }
+
+    fn begin(&mut self, reply: &mut ReplyWriter<'_>) {
+        self.is_begun = true;
+        self.found.retain(|shown| shown.left > 0);
+        self.found.reverse();
+        reply_streams(reply, self.found.len());
+    }
+}
+
+impl Piecewise for Read {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        if self.next < self.keys.end {
+            self.look_on(call)?;
+            return Ok(Progress::More);
+        }
+        if !self.is_begun {
+            self.begin(&mut call.reply);
+        }
+        let Some(mut shown) = self.shown.take() else {
+            self.shown = self.found.pop();
+            let Some(shown) = &self.shown else {
+                return Ok(Progress::Over);
+            };
+            let name = call.args.at(shown.key_at);
+            reply_stream(&mut call.reply, name);
+            call.reply
+                .array(usize::try_from(shown.left).unwrap_or(usize::MAX));
+            return Ok(Progress::More);
         };
-        let count = 0;
-        Self { start, head, count }
-    }
-
-    /// The next stream's name; its entries follow.
-    pub(super) fn stream(&mut self, reply: &mut ReplyWriter<'_>, key: &[u8]) {
-        if reply.protocol() == Protocol::Resp2 {
-            reply.array(2);
+        match shown.go_on(call)? {
+            Progress::More => self.shown = Some(shown),
+            Progress::Over => {}
+            Progress::Anew => return Ok(Progress::Anew),
         }
-        reply.bulk(key);
-        self.count += 1;
+        Ok(Progress::More)
     }
+}
 
-    pub(super) fn end(self, reply: &mut ReplyWriter<'_>) {
-        if self.count == 0 {
-            reply.truncate(self.start);
-            reply.null_array();
-        } else {
-            reply.finish(self.head, self.count);
-        }
+/// The head of so many streams with their entries: pairs, a map in RESP3, nothing at all when there are none.
+pub(super) fn reply_streams(reply: &mut ReplyWriter<'_>, streams: usize) {
+    match reply.protocol() {
+        _ if streams == 0 => reply.null_array(),
+        Protocol::Resp2 => reply.array(streams),
+        Protocol::Resp3 => reply.map(streams),
     }
+}
+
+/// The next stream's name; its entries follow.
+pub(super) fn reply_stream(reply: &mut ReplyWriter<'_>, key: &[u8]) {
+    if reply.protocol() == Protocol::Resp2 {
+        reply.array(2);
+    }
+    reply.bulk(key);
 }

@@ -3,12 +3,14 @@
 
 use super::identifier::{identifier, is_sign};
 use super::most_reply_bytes;
-use super::read::{ReadOptions, StreamsReply};
-use super::reply::{EntriesReply, reply_entry};
+use super::read::{ReadOptions, UNDIVIDED_KEYS, reply_stream, reply_streams};
+use super::reply::reply_entry;
+use crate::commands::piecewise::{EstimatedHead, PIECE_ELEMENTS, Piecewise, Progress, carry_out};
 use crate::commands::{Action, Call};
-use crate::store::{GroupEdit, GroupRef, Reading, StreamEdit, StreamId, StreamRef};
+use crate::store::{ConsumerRef, EntryRef, GroupEdit, Reading, StreamEdit, StreamId, StreamRef};
 use shared::command::CommandId;
-use shared::resp::{ErrorReply, StreamError};
+use shared::resp::{Args, ErrorReply, StreamError};
+use std::ops::Range;
 
 /// What a consumer asks for of one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,26 +21,169 @@ enum Wanted {
     Behind(StreamId),
 }
 
+/// With more entries than these, others have their turns in between.
+const UNDIVIDED_ENTRIES: u64 = 256;
+/// Entries that are given between two looks at the time.
+const GIVEN_AT_ONCE: u64 = 64;
+
 /// XREADGROUP GROUP group consumer \[COUNT count\] \[NOACK\] STREAMS key … id …
 pub(super) fn xreadgroup(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let options = ReadOptions::read(call.args, CommandId::Xreadgroup)?;
-    let (group, consumer) = options.group.ok_or(StreamError::MissingGroup)?;
-    let mut wanted = Vec::with_capacity(options.keys.len());
-    for index in options.keys.clone() {
-        wanted.push(wanted_of(call, index, options.id_of(index), group)?);
-    }
-    let reading = Reading {
-        consumer,
-        limit: options.most,
-        is_acknowledged: options.is_acknowledged,
-        now_ms: call.now_ms,
+    let mut work = GroupRead::new(&options, call.now_ms);
+    let is_long = call.is_piecewise || work.keys.len() > UNDIVIDED_KEYS || {
+        while work.next < work.keys.end {
+            work.look_on(call)?;
+        }
+        let entries = work.found.iter().map(|served| served.estimate);
+        entries.fold(0, u64::saturating_add) > UNDIVIDED_ENTRIES
     };
-    let mut streams = StreamsReply::begin(&mut call.reply);
-    for (index, wanted) in options.keys.clone().zip(wanted) {
-        serve(call, &mut streams, index, group, wanted, reading)?;
+    carry_out(call, work, is_long)
+}
+
+/// A XREADGROUP under way. Should a stream go meanwhile, what was given of it was given.
+#[derive(Debug)]
+struct GroupRead {
+    keys: Range<usize>,
+    /// The key that is looked at next.
+    next: usize,
+    most: u64,
+    is_acknowledged: bool,
+    now_ms: u64,
+    /// Streams that are served, the first one behind all others.
+    found: Vec<Served>,
+    served: Option<Served>,
+    is_begun: bool,
+}
+
+/// A stream that is served.
+#[derive(Debug)]
+struct Served {
+    key_at: usize,
+    wanted: Wanted,
+    /// How many entries it will give: exactly, or no fewer.
+    estimate: u64,
+    head: Option<EstimatedHead>,
+}
+
+impl GroupRead {
+    fn new(options: &ReadOptions<'_>, now_ms: u64) -> Self {
+        Self {
+            keys: options.keys.clone(),
+            next: options.keys.start,
+            most: options.most,
+            is_acknowledged: options.is_acknowledged,
+            now_ms,
+            found: Vec::new(),
+            served: None,
+            is_begun: false,
+        }
     }
-    streams.end(&mut call.reply);
-    Ok(Action::Continue)
+
+    /// Looks at some of the streams.
+    fn look_on(&mut self, call: &mut Call<'_>) -> Result<(), ErrorReply> {
+        let (group, consumer) = group_of(call.args)?;
+        let end = self.keys.end.min(self.next + PIECE_ELEMENTS);
+        for index in self.next..end {
+            let wanted = wanted_of(call, index, index + self.keys.len(), group)?;
+            let (db, key) = (call.db(), call.key(index));
+            let stream = StreamRef::there(call.store.look(db, key))?;
+            let Some((stream, group)) =
+                stream.and_then(|stream| Some((stream, stream.group(group)?)))
+            else {
+                continue;
+            };
+            let all = match wanted {
+                Wanted::New => {
+                    let from = group.last_id().next();
+                    from.map_or(0, |from| stream.count(from, StreamId::MAX))
+                }
+                Wanted::Behind(_) => group
+                    .consumer(consumer)
+                    .map_or(0, ConsumerRef::pending_count),
+            };
+            // As in Redis, its consumer counts as not heard of where nothing is new.
+            if wanted != Wanted::New || all > 0 {
+                self.found.push(Served {
+                    key_at: index,
+                    wanted,
+                    estimate: all.min(self.most),
+                    head: None,
+                });
+            }
+        }
+        self.next = end;
+        Ok(())
+    }
+
+    /// Gives some entries; whether more are to come.
+    fn serve(&self, call: &mut Call<'_>, served: &mut Served) -> Result<bool, ErrorReply> {
+        let (group, consumer) = group_of(call.args)?;
+        let (db, key, most_bytes) = (call.db(), call.key(served.key_at), most_reply_bytes(call));
+        let estimate = served.estimate;
+        let head = served.head.get_or_insert_with(|| {
+            reply_stream(&mut call.reply, key.bytes);
+            EstimatedHead::write(&mut call.reply, estimate)
+        });
+        let edit = StreamEdit::of(call.store.slot(db, key))?;
+        let has_group = edit
+            .stream()
+            .is_some_and(|stream| stream.group(group).is_some());
+        if !has_group {
+            return Ok(false);
+        }
+        let reading = Reading {
+            consumer,
+            limit: head.left().min(GIVEN_AT_ONCE),
+            is_acknowledged: self.is_acknowledged,
+            now_ms: self.now_ms,
+        };
+        let (edit, reply) = (GroupEdit::of(edit, group), &mut call.reply);
+        let (mut given, mut last) = (0, None);
+        let mut show = |id: StreamId, entry: Option<EntryRef<'_>>| {
+            reply_entry(reply, id, entry);
+            (given, last) = (given + 1, Some(id));
+            reply.position() <= most_bytes
+        };
+        match served.wanted {
+            Wanted::New => edit.read(reading, &mut |entry| show(entry.id, Some(entry)))?,
+            Wanted::Behind(id) => edit.reread(reading, id.next(), &mut show)?,
+        }
+        head.count += given;
+        if let (Wanted::Behind(id), Some(last)) = (&mut served.wanted, last) {
+            *id = last;
+        }
+        let has_more = given == reading.limit && head.left() > 0;
+        Ok(has_more && call.reply.position() <= most_bytes)
+    }
+}
+
+impl Piecewise for GroupRead {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        if self.next < self.keys.end {
+            self.look_on(call)?;
+            return Ok(Progress::More);
+        }
+        if !self.is_begun {
+            self.is_begun = true;
+            self.found.reverse();
+            reply_streams(&mut call.reply, self.found.len());
+        }
+        let Some(mut served) = self.served.take().or_else(|| self.found.pop()) else {
+            return Ok(Progress::Over);
+        };
+        if self.serve(call, &mut served)? {
+            self.served = Some(served);
+        } else if let Some(head) = served.head {
+            head.end(&mut call.reply);
+        }
+        Ok(Progress::More)
+    }
+}
+
+/// The group, and the consumer in it.
+fn group_of<'a>(args: Args<'a>) -> Result<(&'a [u8], &'a [u8]), ErrorReply> {
+    let options = ReadOptions::read(args, CommandId::Xreadgroup)?;
+    Ok(options.group.ok_or(StreamError::MissingGroup)?)
 }
 
 fn wanted_of(
@@ -61,36 +206,4 @@ fn wanted_of(
             id => Wanted::Behind(id),
         },
     })
-}
-
-fn serve(
-    call: &mut Call<'_>,
-    streams: &mut StreamsReply,
-    index: usize,
-    group: &[u8],
-    wanted: Wanted,
-    reading: Reading<'_>,
-) -> Result<(), ErrorReply> {
-    let (db, key, most_bytes) = (call.db(), call.key(index), most_reply_bytes(call));
-    let edit = StreamEdit::of(call.store.slot(db, key))?;
-    let Some(stream) = edit.stream() else {
-        return Ok(());
-    };
-    let last_given = stream.group(group).map(GroupRef::last_id);
-    let has_new = stream.last_entry() > last_given;
-    let edit = GroupEdit::of(edit, group);
-    if wanted == Wanted::New && !has_new {
-        // As in Redis, its consumer counts as not heard of.
-        return Ok(());
-    }
-    streams.stream(&mut call.reply, key.bytes);
-    let mut reply = EntriesReply::begin(&mut call.reply, most_bytes, reading.limit);
-    match wanted {
-        Wanted::New => edit.read(reading, &mut |entry| reply.entry(entry))?,
-        Wanted::Behind(id) => edit.reread(reading, id.next(), &mut |id, entry| {
-            reply.push(|reply| reply_entry(reply, id, entry))
-        })?,
-    }
-    reply.end();
-    Ok(())
 }

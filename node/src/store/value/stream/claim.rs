@@ -46,21 +46,24 @@ pub struct Sweep<'a> {
     pub from: StreamId,
     /// Most entries that are named in the reply.
     pub limit: u64,
+    /// Most pending entries that are looked at.
+    pub looks: u64,
     /// Unix milliseconds.
     pub now_ms: u64,
 }
 
-/// Where XAUTOCLAIM ended.
+/// Where XAUTOCLAIM ended, or a part of it.
 #[derive(Debug, Default)]
 pub struct SweepEnd {
     /// The next one that is pending; the least identifier when there is none.
     pub next: StreamId,
     /// Those that were pending and are there no more.
     pub removed: Vec<StreamId>,
+    /// How many entries were named, and how many looked at.
+    pub named: u64,
+    /// See there.
+    pub looked_at: u64,
 }
-
-/// Pending entries that are looked at for each that may be named in the reply.
-const LOOKED_AT: u64 = 10;
 
 impl ClaimRule {
     /// What is noted of an entry that somebody has, or nobody; `None` when it does not change hands.
@@ -156,7 +159,7 @@ fn sweep_through(
 ) -> Result<SweepEnd, StoreFull> {
     let mut end = SweepEnd::default();
     let mut left = sweep.limit;
-    let mut looks = sweep.limit.saturating_mul(LOOKED_AT);
+    let mut looks = sweep.looks;
     let mut found = [(StreamId::MIN, [0; DELIVERY_BYTES]); AT_ONCE];
     let mut from = Some(sweep.from);
     while let Some(start) = from.filter(|_| left > 0 && looks > 0) {
@@ -171,6 +174,7 @@ fn sweep_through(
             let Some(entry) = work.entries().get(work.leaves, *id) else {
                 work.settle(*id);
                 end.removed.push(*id);
+                end.named += 1;
                 left -= 1;
                 continue;
             };
@@ -178,6 +182,7 @@ fn sweep_through(
             let Some(count) = sweep.rule.apply(before, sweep.now_ms) else {
                 continue;
             };
+            end.named += 1;
             left -= 1;
             if !show(entry) {
                 left = 0;
@@ -191,6 +196,7 @@ fn sweep_through(
             )?;
         }
     }
+    end.looked_at = sweep.looks - looks;
     let mut next = [(StreamId::MIN, [0; DELIVERY_BYTES])];
     if let Some(from) = from
         && work.group.pending.some(work.leaves, from, &mut next) > 0

@@ -212,6 +212,17 @@ impl Entries {
         (entry.id == id).then(|| leaf.show(&entry))
     }
 
+    /// How many stand before this identifier.
+    pub(super) fn rank(&self, leaves: &Leaves, id: StreamId) -> u64 {
+        let Some(tree) = &self.tree else {
+            return 0;
+        };
+        let path = path_to(tree, leaves, id);
+        let leaf = LeafRef::of(leaves, path.leaf());
+        let before = leaf.entries().take_while(|entry| entry.id < id).count();
+        tree.rank(leaves, &path) + before as u64
+    }
+
     /// Removes an entry; whether it was there.
     pub(super) fn remove(&mut self, leaves: &mut Leaves, id: StreamId) -> bool {
         let Some(tree) = &self.tree else {

@@ -93,6 +93,17 @@ impl<'a> StreamRef<'a> {
         self.stream.entries.get(self.leaves, id)
     }
 
+    /// How many entries there are from one identifier to another.
+    #[must_use]
+    pub fn count(self, from: StreamId, to: StreamId) -> u64 {
+        let entries = &self.stream.entries;
+        let end = match to.next() {
+            Some(behind) => entries.rank(self.leaves, behind),
+            None => entries.len(),
+        };
+        end.saturating_sub(entries.rank(self.leaves, from))
+    }
+
     /// Shows the entries from one identifier to another for as long as `show` wants more.
     pub fn walk(self, from: StreamId, to: StreamId, mut show: impl FnMut(EntryRef<'a>) -> bool) {
         let entries = &self.stream.entries;
