@@ -12,13 +12,14 @@
 //!        └─ eviction  which key goes when memory is short
 //! ```
 //!
-//! - From below: [`entry`] and places ([`slab`], [`extent`], [`object`]) → [`database`] → [`door`] → [`keyspace`], [`slot`], [`rename`], [`upkeep`] → [`value`], where the types are.
+//! - From below: [`entry`] and places ([`slab`], [`extent`], [`object`]) → [`database`] → [`door`] → [`keyspace`], [`slot`], [`rename`], [`copy_in_parts`], [`upkeep`] → [`value`], where the types are.
 //! - [`entry`]: an entry's bytes. [`hash`]: keys to numbers. [`keyspace`]: reading keys. [`slot`]: writing them. [`upkeep`]: all that happens to many keys at once.
 //! - A batch: [`Store::hash`] and [`Store::prefetch_path`] for all keys, [`Store::prefetch_line`] for all, [`Store::expect_entry`] for all (and [`Store::expect_stray`] where that says `false`), [`Store::prefetch_expected`], then the commands.
 
 mod access;
 mod chunked;
 mod content;
+mod copy_in_parts;
 mod counters;
 mod database;
 mod door;
@@ -42,6 +43,7 @@ mod upkeep;
 mod value;
 
 pub use content::Value;
+pub use copy_in_parts::{CopyProgress, ValueCopy};
 pub use counters::{ExpireStep, MemoryUse, StoreCounters};
 pub use door::{Change, Effects, Listener, TooManyInterests, Touch, Wording};
 pub use entry::Kind;

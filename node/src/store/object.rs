@@ -3,7 +3,7 @@
 
 use super::chunked::Chunked;
 use super::error::StoreFull;
-use super::value::{Leaves, Pools, Texts};
+use super::value::{Leaves, Pools, Position, Texts};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -23,11 +23,31 @@ pub(super) trait Large: Any + Debug + Send {
     /// Bytes of what clients gave it, as it keeps them.
     fn payload(&self) -> u64;
 
-    /// Another one that holds the same (COPY).
+    /// Copies a part of it, some 50 µs' worth, to what is made of it already; `true` when that holds the same. It must not change from the first call to the last.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; what was made is for the caller to free.
+    fn copy_slice(&self, copying: &mut Copying, pools: &mut Pools<'_>) -> Result<bool, StoreFull>;
+
+    /// Another one that holds the same.
     ///
     /// # Errors
     /// [`StoreFull`]; nothing was changed.
-    fn copied(&self, pools: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull>;
+    fn copied(&self, pools: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull> {
+        let mut copying = Copying::default();
+        loop {
+            match self.copy_slice(&mut copying, pools) {
+                Ok(false) => {}
+                Ok(true) => return copying.into_made().ok_or(StoreFull),
+                Err(full) => {
+                    if let Some(mut made) = copying.into_made() {
+                        while !made.free_slice(pools.to()) {}
+                    }
+                    return Err(full);
+                }
+            }
+        }
+    }
 
     /// Frees a part of it, some 20 µs' worth; `true` when nothing is left. From the first call on nobody reads it.
     fn free_slice(&mut self, leaves: &mut Leaves) -> bool;
@@ -48,6 +68,33 @@ pub(super) trait Large: Any + Debug + Send {
     /// All of it as a blob of at most so many bytes, where it is that small and none of its parts ends by itself any more; nothing is left here then.
     fn take_small(&mut self, _most_bytes: usize) -> Option<Vec<u8>> {
         None
+    }
+}
+
+/// A copy of a large structure under way. Whoever has one puts it somewhere or frees it.
+#[derive(Debug, Default)]
+pub(super) struct Copying {
+    made: Option<Box<dyn Large>>,
+    /// Where the walk over the original goes on, where what is made does not show that.
+    next: Position,
+}
+
+impl Copying {
+    /// What is made so far, empty before the first part, and where the walk over the original goes on.
+    ///
+    /// # Panics
+    /// When it was begun with another type: our mistake.
+    pub(super) fn made<L: Large + Default>(&mut self) -> (&mut L, &mut Position) {
+        let made = self.made.get_or_insert_with(|| Box::<L>::default());
+        let made: &mut dyn Any = made.as_mut();
+        let made = made.downcast_mut();
+        let made = made.expect("a copy is of its original's type");
+        (made, &mut self.next)
+    }
+
+    /// All that was made.
+    pub(super) fn into_made(self) -> Option<Box<dyn Large>> {
+        self.made
     }
 }
 

@@ -7,6 +7,7 @@ use super::door::{Change, Effects, word};
 use super::error::StoreFull;
 use super::key::{DbIndex, Key, KeyHash};
 use super::keyspace::{Before, Store};
+use super::object::Copying;
 use super::value::blob;
 use shared::command::CommandId;
 
@@ -27,20 +28,29 @@ impl Store {
         }
         let copied = self.copy_value(from_db, from, to_db, to)?;
         if copied {
-            self.door.changed(to_db, to, Change::Written, |effects| {
-                let number = to_db.0.to_string();
-                let words = [
-                    word(CommandId::Copy),
-                    from.bytes,
-                    to.bytes,
-                    b"DB",
-                    number.as_bytes(),
-                    b"REPLACE",
-                ];
-                effects.append_words(from_db, &words);
-            });
+            self.tell_copied((from_db, from), to_db, to);
         }
         Ok(copied)
+    }
+
+    pub(super) fn tell_copied(
+        &mut self,
+        (from_db, from): (DbIndex, Key<'_>),
+        to_db: DbIndex,
+        to: Key<'_>,
+    ) {
+        self.door.changed(to_db, to, Change::Written, |effects| {
+            let number = to_db.0.to_string();
+            let words = [
+                word(CommandId::Copy),
+                from.bytes,
+                to.bytes,
+                b"DB",
+                number.as_bytes(),
+                b"REPLACE",
+            ];
+            effects.append_words(from_db, &words);
+        });
     }
 
     /// Gives what a key holds to another one of the same database, which is replaced. `false` when `from` does not exist. The two differ.
@@ -73,13 +83,17 @@ impl Store {
         }
         let moved = self.move_value(from_db, key, to_db, key)?;
         if moved {
-            self.door.renamed(to_db, (from_db, key), key, |effects| {
-                let number = to_db.0.to_string();
-                let words = [word(CommandId::Move), key.bytes, number.as_bytes()];
-                effects.append_words(from_db, &words);
-            });
+            self.tell_moved(from_db, key, to_db);
         }
         Ok(moved)
+    }
+
+    pub(super) fn tell_moved(&mut self, from_db: DbIndex, key: Key<'_>, to_db: DbIndex) {
+        self.door.renamed(to_db, (from_db, key), key, |effects| {
+            let number = to_db.0.to_string();
+            let words = [word(CommandId::Move), key.bytes, number.as_bytes()];
+            effects.append_words(from_db, &words);
+        });
     }
 
     /// By way of a copy; within one database what a blob refers to is not copied.
@@ -92,9 +106,8 @@ impl Store {
     ) -> Result<bool, StoreFull> {
         if from_db != to_db {
             let copied = self.copy_value(from_db, from, to_db, to)?;
-            // Found anew, for entries may have moved.
-            if copied && let Some(found) = self.live(from_db, from) {
-                self.databases[usize::from(from_db.0)].remove(found, &mut self.reclaimer);
+            if copied {
+                self.drop_original(from_db, from);
             }
             return Ok(copied);
         }
@@ -116,6 +129,13 @@ impl Store {
         Ok(true)
     }
 
+    /// Found anew, for entries may have moved.
+    pub(super) fn drop_original(&mut self, db: DbIndex, key: Key<'_>) {
+        if let Some(found) = self.live(db, key) {
+            self.databases[usize::from(db.0)].remove(found, &mut self.reclaimer);
+        }
+    }
+
     fn copy_value(
         &mut self,
         from_db: DbIndex,
@@ -126,9 +146,22 @@ impl Store {
         let Some(found) = self.live(from_db, from) else {
             return Ok(false);
         };
+        let copied = self.copy_outside(from_db, found, to_db)?;
+        self.write_copy((from_db, found), copied, to_db, to)?;
+        Ok(true)
+    }
+
+    /// Writes a copy of the value that was found over whatever is at a key.
+    pub(super) fn write_copy(
+        &mut self,
+        (from_db, found): (DbIndex, Found),
+        copied: Copied,
+        to_db: DbIndex,
+        to: Key<'_>,
+    ) -> Result<(), StoreFull> {
         let value = self.database(from_db).value(found.handle);
         let (kind, form, expiry) = (value.kind(), value.form(), value.entry.expiry());
-        match self.copy_outside(from_db, found, to_db)? {
+        match copied {
             Copied::Object(object) => {
                 let id = self.database_mut(to_db).add_object(object);
                 let body = Body::Object(id);
@@ -136,7 +169,7 @@ impl Store {
                 if written.is_err() {
                     self.database_mut(to_db).forget_object(id);
                 }
-                written?;
+                written
             }
             Copied::Bytes(copy) => {
                 let body = Body::Bytes(&copy);
@@ -145,10 +178,9 @@ impl Store {
                     blob::free(kind, &copy, self.database_mut(to_db).leaves_mut());
                 }
                 self.reclaimer.drop_bytes(copy);
-                written?;
+                written
             }
         }
-        Ok(true)
     }
 
     fn copy_outside(
@@ -161,6 +193,20 @@ impl Store {
         match self.databases.get_disjoint_mut([from_at, to_at]) {
             Ok([from, to]) => from.copy_outside(found.handle, Some(to)),
             Err(_) => self.databases[from_at].copy_outside(found.handle, None),
+        }
+    }
+
+    /// Copies a part of the object that was found; `None` when what was found is none.
+    pub(super) fn copy_slice(
+        &mut self,
+        (from_db, found): (DbIndex, Found),
+        to_db: DbIndex,
+        copying: &mut Copying,
+    ) -> Result<Option<bool>, StoreFull> {
+        let (from_at, to_at) = (usize::from(from_db.0), usize::from(to_db.0));
+        match self.databases.get_disjoint_mut([from_at, to_at]) {
+            Ok([from, to]) => from.copy_slice(found.handle, Some(to), copying),
+            Err(_) => self.databases[from_at].copy_slice(found.handle, None, copying),
         }
     }
 

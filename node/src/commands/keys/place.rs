@@ -1,9 +1,10 @@
-//! Commands that put what a key holds under another name or into another database: RENAME, RENAMENX, COPY, MOVE.
+//! Commands that put what a key holds under another name or into another database: RENAME, RENAMENX, COPY, MOVE; what is large is copied a part at a time with other clients' commands between.
 //! Pure.
 
 use crate::commands::arguments::{integer_32, is_word};
+use crate::commands::piecewise::{Piecewise, Progress, carry_out};
 use crate::commands::{Action, Call};
-use crate::store::DbIndex;
+use crate::store::{CopyProgress, DbIndex, ValueCopy};
 use shared::resp::ErrorReply;
 
 /// RENAME key newkey
@@ -56,6 +57,9 @@ pub(super) fn copy(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     // Counted as a read; the other place is only looked at.
     let found = call.store.get(db, from).is_some();
     let copied = found && (replace || !call.store.exists(to_db, to));
+    if copied && call.store.is_long_to_copy(db, from) {
+        return carry_out(call, Placing::new(to_db, Purpose::Copy), true);
+    }
     if copied {
         call.store.copy(db, from, to_db, to)?;
     }
@@ -70,9 +74,71 @@ pub(super) fn move_key(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if db == to_db {
         return Err(ErrorReply::SameObject);
     }
+    let moves = call.store.exists(db, key) && !call.store.exists(to_db, key);
+    if moves && call.store.is_long_to_copy(db, key) {
+        return carry_out(call, Placing::new(to_db, Purpose::Move), true);
+    }
     let moved = call.store.move_key(db, key, to_db)?;
     call.reply.integer(i64::from(moved));
     Ok(Action::Continue)
+}
+
+/// What a copy is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Copy,
+    Move,
+}
+
+/// A large value on its way to another place, a part at a time. Should it go meanwhile (expired, evicted), the command begins anew, and finds nothing.
+#[derive(Debug)]
+struct Placing {
+    to_db: DbIndex,
+    purpose: Purpose,
+    /// None before the first step.
+    copy: Option<ValueCopy>,
+}
+
+impl Placing {
+    fn new(to_db: DbIndex, purpose: Purpose) -> Self {
+        Self {
+            to_db,
+            purpose,
+            copy: None,
+        }
+    }
+}
+
+impl Piecewise for Placing {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, from) = (call.db(), call.key(1));
+        let copy = self.copy.take();
+        let mut copy = copy.unwrap_or_else(|| ValueCopy::new(db, self.to_db));
+        match call.store.copy_some(&mut copy, from) {
+            Ok(CopyProgress::More) => {
+                self.copy = Some(copy);
+                return Ok(Progress::More);
+            }
+            Ok(CopyProgress::Over) => {}
+            Ok(CopyProgress::Gone) => {
+                call.store.give_up_copy(copy);
+                return Ok(Progress::Anew);
+            }
+            Err(full) => {
+                call.store.give_up_copy(copy);
+                return Err(full.into());
+            }
+        }
+        let is_put = match self.purpose {
+            Purpose::Copy => {
+                let to = call.key(2);
+                call.store.put_copy(copy, from, to)?
+            }
+            Purpose::Move => call.store.put_moved(copy, from)?,
+        };
+        call.reply.integer(i64::from(is_put));
+        Ok(Progress::Over)
+    }
 }
 
 /// The database that an argument names; `None` when there is none of that number.

@@ -85,7 +85,9 @@ impl Executor {
         let keys_end = work.keys_end(spec, args);
         let keys = keys_end / spec.key_step();
         let mut hold = Hold::new(writes, keys);
-        if let Work::Reply(_) = work {
+        if let Work::Reply(_) = work
+            && !writes
+        {
             // It begins at this moment or later, and sees nothing that was over by then.
             hold = hold.of_moment(turn.now_ms);
         }

@@ -5,7 +5,7 @@ use super::{Database, Found, Marks};
 use crate::store::content::{Body, Content, Outside};
 use crate::store::entry::{self, Entry, Form, Kind, Place};
 use crate::store::error::StoreFull;
-use crate::store::object::{Large, ObjectId};
+use crate::store::object::{Copying, Large, ObjectId};
 use crate::store::reclaim::Reclaimer;
 use crate::store::slab::{ClassId, Handle, MAX_ENTRY_BYTES};
 use crate::store::value::{Leaves, Pools, blob};
@@ -146,6 +146,26 @@ impl Database {
             None => entry.value_part(),
         };
         blob::copy(kind.unwrap_or(Kind::String), bytes, &mut pools).map(Copied::Bytes)
+    }
+
+    /// Copies a part of the object of an entry, for another entry here or in another database; `None` when it has none.
+    pub(in crate::store) fn copy_slice(
+        &mut self,
+        handle: Handle,
+        to: Option<&mut Self>,
+        copying: &mut Copying,
+    ) -> Result<Option<bool>, StoreFull> {
+        let Some(id) = Entry::new(self.slabs.bytes(handle)).object() else {
+            return Ok(None);
+        };
+        let Outside {
+            objects, leaves, ..
+        } = &mut self.outside;
+        let mut pools = match to {
+            Some(other) => Pools::Two(leaves, &mut other.outside.leaves),
+            None => Pools::One(leaves),
+        };
+        objects.get(id).copy_slice(copying, &mut pools).map(Some)
     }
 
     /// Lets the object of an entry be changed; `None` when it has none.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::store::content::{Body, Content};
 use crate::store::entry::Form;
-use crate::store::object::Large;
+use crate::store::object::{Copying, Large};
 use crate::store::slot::{Edited, Editing};
 use crate::store::value::{Leaves, Pools};
 use std::any::Any;
@@ -29,8 +29,12 @@ impl Large for Blocks {
         0
     }
 
-    fn copied(&self, _: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull> {
-        Ok(Box::new(Self(self.0.clone())))
+    fn copy_slice(&self, copying: &mut Copying, _: &mut Pools<'_>) -> Result<bool, StoreFull> {
+        let (copy, _) = copying.made::<Self>();
+        copy.0.reserve_exact(self.0.len() - copy.0.len());
+        copy.0
+            .extend_from_slice(&self.0[copy.0.len()..=copy.0.len()]);
+        Ok(copy.0.len() == self.0.len())
     }
 
     fn free_slice(&mut self, _: &mut Leaves) -> bool {

@@ -1,6 +1,7 @@
 //! [`Collection`]: what all collections have in common, and how one is edited where it lies: a blob in its key's entry while it is small, an object when it is large.
 //! Pure. Invariants: a key without elements does not stay; one edit is one word to the door, also when there was no memory for all of it.
 
+use super::elements::Position;
 use super::leaves::{Leaves, Pools};
 use super::limits::Limits;
 use crate::store::content::{Body, Content};
@@ -38,8 +39,34 @@ pub(in crate::store) trait Collection: Large + Sized {
     /// Bytes that the strings take to which a blob refers.
     fn long_bytes(blob: &[u8], leaves: &Leaves) -> u64;
 
+    /// Copies some elements, from where the walk goes on, to one that holds those before them; `true` when it holds the same, in the same form.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; what was copied is for the caller to free.
+    fn copy_some(
+        &self,
+        copy: &mut Self,
+        next: &mut Position,
+        pools: &mut Pools<'_>,
+    ) -> Result<bool, StoreFull>;
+
     /// Another one that holds the same, in the same form.
-    fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull>;
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {
+        let (mut copy, mut next) = (Self::empty_in(Vec::new()), Position::default());
+        loop {
+            match self.copy_some(&mut copy, &mut next, pools) {
+                Ok(false) => {}
+                Ok(true) => return Ok(copy),
+                Err(full) => {
+                    while !copy.free_slice(pools.to()) {}
+                    return Err(full);
+                }
+            }
+        }
+    }
 }
 
 /// A collection to be read, where it lies.

@@ -7,7 +7,6 @@ use super::block::{SECOND_FLAG, count, count32, has_flag, index, set_count, set_
 use super::chance::below;
 use super::codes::{Encoded, Stored};
 use super::leaves::{Leaves, Pools, Sought};
-use super::limits::FREED_AT_ONCE;
 use super::packed::{self, Pair};
 use super::table::Table;
 use super::texts::Texts;
@@ -202,8 +201,13 @@ impl<const VALUES: bool> Elements<VALUES> {
         }
     }
 
-    /// Others that hold the same, in the same form.
-    pub(super) fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {
+    /// Copies some of them, from where the walk goes on, to those that hold what stands before; `true` when they hold the same, in the same form.
+    pub(super) fn copy_some(
+        &self,
+        copy: &mut Self,
+        next: &mut Position,
+        pools: &mut Pools<'_>,
+    ) -> Result<bool, StoreFull> {
         let view = self.view();
         let limits = Limits {
             entries: u64::MAX,
@@ -213,30 +217,25 @@ impl<const VALUES: bool> Elements<VALUES> {
                 Self::Table(_) => 0,
             },
         };
-        let mut copy = Self::new();
         let mut texts = Texts::default();
-        let mut next = Some(Position::default());
-        while let Some(from) = next {
-            texts.clear();
-            let leaves = pools.from();
-            next = view.walk(leaves, from, COPIED_AT_ONCE, |pair| {
-                texts.push(leaves.show(pair.key));
-                texts.push(leaves.show(pair.value));
-            });
-            let leaves = pools.to();
-            for nth in 0..texts.len() / 2 {
-                let sought = leaves.sought(texts.get(2 * nth));
-                let put = copy.put(leaves, &sought, texts.get(2 * nth + 1), &limits);
-                if let Err(full) = put {
-                    while copy.free(leaves, FREED_AT_ONCE) {}
-                    return Err(full);
-                }
+        let leaves = pools.from();
+        let walked = view.walk(leaves, *next, COPIED_AT_ONCE, |pair| {
+            texts.push(leaves.show(pair.key));
+            texts.push(leaves.show(pair.value));
+        });
+        let leaves = pools.to();
+        for nth in 0..texts.len() / 2 {
+            let sought = leaves.sought(texts.get(2 * nth));
+            copy.put(leaves, &sought, texts.get(2 * nth + 1), &limits)?;
+        }
+        let Some(walked) = walked else {
+            if view.is_large_by_name() {
+                copy.set_large_by_name();
             }
-        }
-        if view.is_large_by_name() {
-            copy.set_large_by_name();
-        }
-        Ok(copy)
+            return Ok(true);
+        };
+        *next = walked;
+        Ok(false)
     }
 
     /// Takes an element out.

@@ -4,6 +4,7 @@
 use super::Leaves;
 use crate::store::object::Large;
 use crate::store::value::collection::Collection;
+use crate::store::value::elements::Position;
 use crate::store::value::leaves::Pools;
 use crate::store::value::limits::Limits;
 use crate::store::value::sorted_set::{AddRule, Bound, SortedSet};
@@ -17,7 +18,7 @@ const LIMITS: Limits = Limits {
     blob_bytes: Limits::MOST_BLOB_BYTES,
 };
 
-/// Names and moments; never none.
+/// Names and moments; none only while it is copied.
 #[derive(Debug)]
 pub(super) struct Expiries {
     by_time: SortedSet,
@@ -25,6 +26,17 @@ pub(super) struct Expiries {
     earliest_ms: u64,
     /// What they take of the leaves.
     leaf_bytes: u64,
+}
+
+impl Default for Expiries {
+    /// Those of no field.
+    fn default() -> Self {
+        Self {
+            by_time: SortedSet::default(),
+            earliest_ms: u64::MAX,
+            leaf_bytes: 0,
+        }
+    }
 }
 
 /// A moment as a score: exact, for no moment has more than 48 bits.
@@ -40,11 +52,7 @@ fn moment(score: f64) -> u64 {
 impl Expiries {
     /// Those of one field.
     pub(super) fn of(leaves: &mut Leaves, field: &[u8], at_ms: u64) -> Result<Self, StoreFull> {
-        let mut expiries = Self {
-            by_time: SortedSet::default(),
-            earliest_ms: u64::MAX,
-            leaf_bytes: 0,
-        };
+        let mut expiries = Self::default();
         expiries.put(leaves, field, at_ms)?;
         Ok(expiries)
     }
@@ -147,15 +155,21 @@ impl Expiries {
         self.change(leaves, SortedSet::free_some)
     }
 
-    /// Others of the same.
-    pub(super) fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {
+    /// Copies some of them to those that hold the ones before; `true` when they hold the same.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; what was copied is for the caller to free.
+    pub(super) fn copy_some(
+        &self,
+        copy: &mut Self,
+        pools: &mut Pools<'_>,
+    ) -> Result<bool, StoreFull> {
         let before = pools.to().live_bytes();
-        let by_time = self.by_time.copy(pools)?;
-        Ok(Self {
-            by_time,
-            earliest_ms: self.earliest_ms,
-            leaf_bytes: pools.to().live_bytes() - before,
-        })
+        let mut next = Position::default();
+        let copied = self.by_time.copy_some(&mut copy.by_time, &mut next, pools);
+        copy.leaf_bytes += pools.to().live_bytes() - before;
+        copy.earliest_ms = self.earliest_ms;
+        copied
     }
 
     /// Bytes taken beside the leaves.

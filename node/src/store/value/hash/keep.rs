@@ -1,9 +1,10 @@
 //! How a hash is kept by the store: in a blob or as an object.
 //! Pure.
 
-use super::{Elements, FREED_AT_ONCE, Form, Hash, Leaves, TIMED, UNTIMED};
-use crate::store::object::Large;
+use super::{Elements, Form, Hash, Leaves, TIMED, UNTIMED};
+use crate::store::object::{Copying, Large};
 use crate::store::value::collection::Collection;
+use crate::store::value::elements::Position;
 use crate::store::value::leaves::Pools;
 use crate::store::value::packed;
 use crate::store::value::texts::Texts;
@@ -27,8 +28,9 @@ impl Large for Hash {
         self.leaf_bytes() + self.elements.blob_room()
     }
 
-    fn copied(&self, pools: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull> {
-        Ok(Box::new(self.copy(pools)?))
+    fn copy_slice(&self, copying: &mut Copying, pools: &mut Pools<'_>) -> Result<bool, StoreFull> {
+        let (copy, next) = copying.made();
+        self.copy_some(copy, next, pools)
     }
 
     fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
@@ -97,22 +99,24 @@ impl Collection for Hash {
         packed::long_bytes::<true>(blob, leaves)
     }
 
-    fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {
-        let mut copy = Self {
-            elements: self.elements.copy(pools)?,
-            expiries: None,
-            long_bytes: 0,
+    fn copy_some(
+        &self,
+        copy: &mut Self,
+        next: &mut Position,
+        pools: &mut Pools<'_>,
+    ) -> Result<bool, StoreFull> {
+        if copy.elements.view().len() < self.elements.view().len() {
+            let are_there = self.elements.copy_some(&mut copy.elements, next, pools)?;
+            return Ok(are_there && self.expiries.is_none());
+        }
+        let Some(expiries) = &self.expiries else {
+            return Ok(true);
         };
-        if let Some(expiries) = &self.expiries {
-            match expiries.copy(pools) {
-                Ok(expiries) => copy.expiries = Some(Box::new(expiries)),
-                Err(full) => {
-                    while copy.elements.free(pools.to(), FREED_AT_ONCE) {}
-                    return Err(full);
-                }
-            }
+        let made = copy.expiries.get_or_insert_with(Box::default);
+        let are_there = expiries.copy_some(made, pools)?;
+        if are_there {
             copy.weigh(pools.to());
         }
-        Ok(copy)
+        Ok(are_there)
     }
 }

@@ -2,9 +2,9 @@
 //! Pure.
 
 use super::{Form, Leaves, Limits, List, leaf};
-use crate::store::object::Large;
+use crate::store::object::{Copying, Large};
 use crate::store::value::collection::Collection;
-use crate::store::value::elements::COPIED_AT_ONCE;
+use crate::store::value::elements::{COPIED_AT_ONCE, Position};
 use crate::store::value::leaves::Pools;
 use crate::store::value::texts::Texts;
 use crate::store::{Kind, StoreFull};
@@ -28,8 +28,9 @@ impl Large for List {
         self.leaf_bytes()
     }
 
-    fn copied(&self, pools: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull> {
-        Ok(Box::new(self.copy(pools)?))
+    fn copy_slice(&self, copying: &mut Copying, pools: &mut Pools<'_>) -> Result<bool, StoreFull> {
+        let (copy, next) = copying.made();
+        self.copy_some(copy, next, pools)
     }
 
     fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
@@ -66,7 +67,12 @@ impl Collection for List {
         super::ListView::of_blob(blob).bytes(leaves) - blob.len() as u64
     }
 
-    fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {
+    fn copy_some(
+        &self,
+        copy: &mut Self,
+        _: &mut Position,
+        pools: &mut Pools<'_>,
+    ) -> Result<bool, StoreFull> {
         let limits = Limits {
             entries: u64::MAX,
             element_bytes: usize::MAX,
@@ -75,24 +81,15 @@ impl Collection for List {
                 Form::Large(_) => 0,
             },
         };
-        let mut copy = Self::default();
+        let (view, from) = (self.view(), copy.view().len());
         let mut texts = Texts::default();
-        let mut from = 0;
-        while from < self.view().len() {
-            texts.clear();
-            let walked = self.view();
-            walked.walk(pools.from(), from, COPIED_AT_ONCE as u64, |element| {
-                texts.push(element);
-            });
-            from += texts.len() as u64;
-            let leaves = pools.to();
-            for text in texts.iter() {
-                if let Err(full) = copy.push_back(leaves, text, &limits) {
-                    while copy.free_some(leaves) {}
-                    return Err(full);
-                }
-            }
+        view.walk(pools.from(), from, COPIED_AT_ONCE as u64, |element| {
+            texts.push(element);
+        });
+        let leaves = pools.to();
+        for text in texts.iter() {
+            copy.push_back(leaves, text, &limits)?;
         }
-        Ok(copy)
+        Ok(copy.view().len() == view.len())
     }
 }

@@ -2,8 +2,9 @@
 //! Pure.
 
 use super::{Elements, Form, INTEGERS, Leaves, Set, has_flag, integers};
-use crate::store::object::Large;
+use crate::store::object::{Copying, Large};
 use crate::store::value::collection::Collection;
+use crate::store::value::elements::Position;
 use crate::store::value::leaves::Pools;
 use crate::store::value::packed;
 use crate::store::{Kind, StoreFull};
@@ -31,8 +32,9 @@ impl Large for Set {
         self.leaf_bytes()
     }
 
-    fn copied(&self, pools: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull> {
-        Ok(Box::new(self.copy(pools)?))
+    fn copy_slice(&self, copying: &mut Copying, pools: &mut Pools<'_>) -> Result<bool, StoreFull> {
+        let (copy, next) = copying.made();
+        self.copy_some(copy, next, pools)
     }
 
     fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
@@ -77,11 +79,25 @@ impl Collection for Set {
         packed::long_bytes::<false>(blob, leaves)
     }
 
-    fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {
-        let form = match &self.form {
-            Form::Integers(blob) => Form::Integers(blob.clone()),
-            Form::Elements(elements) => Form::Elements(elements.copy(pools)?),
+    fn copy_some(
+        &self,
+        copy: &mut Self,
+        next: &mut Position,
+        pools: &mut Pools<'_>,
+    ) -> Result<bool, StoreFull> {
+        let elements = match &self.form {
+            Form::Integers(blob) => {
+                copy.form = Form::Integers(blob.clone());
+                return Ok(true);
+            }
+            Form::Elements(elements) => elements,
         };
-        Ok(Self { form })
+        if let Form::Integers(_) = &copy.form {
+            copy.form = Form::Elements(Elements::new());
+        }
+        match &mut copy.form {
+            Form::Elements(copy) => elements.copy_some(copy, next, pools),
+            Form::Integers(_) => Ok(true),
+        }
     }
 }

@@ -2,9 +2,9 @@
 //! Pure.
 
 use super::{AddRule, Form, Leaves, Limits, SortedSet, SortedSetView, leaf};
-use crate::store::object::Large;
+use crate::store::object::{Copying, Large};
 use crate::store::value::collection::Collection;
-use crate::store::value::elements::COPIED_AT_ONCE;
+use crate::store::value::elements::{COPIED_AT_ONCE, Position};
 use crate::store::value::leaves::Pools;
 use crate::store::value::texts::Texts;
 use crate::store::{Kind, StoreFull};
@@ -28,8 +28,9 @@ impl Large for SortedSet {
         self.leaf_bytes()
     }
 
-    fn copied(&self, pools: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull> {
-        Ok(Box::new(self.copy(pools)?))
+    fn copy_slice(&self, copying: &mut Copying, pools: &mut Pools<'_>) -> Result<bool, StoreFull> {
+        let (copy, next) = copying.made();
+        self.copy_some(copy, next, pools)
     }
 
     fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
@@ -66,7 +67,12 @@ impl Collection for SortedSet {
         SortedSetView::of_blob(blob).bytes(leaves) - blob.len() as u64
     }
 
-    fn copy(&self, pools: &mut Pools<'_>) -> Result<Self, StoreFull> {
+    fn copy_some(
+        &self,
+        copy: &mut Self,
+        _: &mut Position,
+        pools: &mut Pools<'_>,
+    ) -> Result<bool, StoreFull> {
         let limits = Limits {
             entries: u64::MAX,
             element_bytes: usize::MAX,
@@ -75,35 +81,23 @@ impl Collection for SortedSet {
                 Form::Large(_) => 0,
             },
         };
-        let view = self.view();
-        let mut copy = Self::default();
+        let (view, from) = (self.view(), copy.view().len());
         let (mut texts, mut scores) = (Texts::default(), Vec::new());
-        let mut from = 0;
-        while from < view.len() {
-            texts.clear();
-            scores.clear();
-            view.walk(
-                pools.from(),
-                from,
-                COPIED_AT_ONCE as u64,
-                |member, score| {
-                    texts.push(member);
-                    scores.push(score);
-                },
-            );
-            from += texts.len() as u64;
-            let leaves = pools.to();
-            for (text, score) in texts.iter().zip(&scores) {
-                let added = copy.add(leaves, *score, text, AddRule::default(), &limits);
-                if let Err(full) = added {
-                    while copy.free_some(leaves) {}
-                    return Err(full);
-                }
-            }
+        let some = COPIED_AT_ONCE as u64;
+        view.walk(pools.from(), from, some, |member, score| {
+            texts.push(member);
+            scores.push(score);
+        });
+        let leaves = pools.to();
+        for (text, score) in texts.iter().zip(&scores) {
+            copy.add(leaves, *score, text, AddRule::default(), &limits)?;
+        }
+        if copy.view().len() < view.len() {
+            return Ok(false);
         }
         if view.is_skiplist_by_name() {
             copy.set_large_by_name();
         }
-        Ok(copy)
+        Ok(true)
     }
 }

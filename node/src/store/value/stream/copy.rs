@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::StreamId;
-use super::entries::{Entries, path_to, separator};
+use super::entries::{Entries, separator};
 use super::leaf::LeafRef;
 use crate::store::StoreFull;
 use crate::store::value::block::count32;
@@ -10,32 +10,35 @@ use crate::store::value::codes::Elsewhere;
 use crate::store::value::leaves::{LeafId, Pools};
 use crate::store::value::tree::Tree;
 
+/// Leaves that are copied in one go.
+const COPIED_LEAVES: usize = 16;
+
 impl Entries {
-    /// Takes a copy of every leaf of others; there is none here yet.
+    /// Takes a copy of some leaves of others, those behind which are here already; whether these are all.
     ///
     /// # Errors
     /// [`StoreFull`]; some of them are here then.
-    pub(super) fn copy_from(
+    pub(super) fn copy_some(
         &mut self,
         others: &Self,
         pools: &mut Pools<'_>,
-    ) -> Result<(), StoreFull> {
-        let Some(tree) = &others.tree else {
-            return Ok(());
+    ) -> Result<bool, StoreFull> {
+        let Some(tree) = others.tree.as_ref().filter(|_| self.len < others.len) else {
+            return Ok(true);
         };
         let before = pools.to().live_bytes();
-        let mut path = path_to(tree, pools.from(), StreamId::MIN);
-        let copied = loop {
-            if let Err(full) = self.append_copy(path.leaf(), pools) {
-                break Err(full);
+        let (mut path, _) = tree.find_rank(pools.from(), self.len);
+        let mut copied = Ok(());
+        for _ in 0..COPIED_LEAVES {
+            copied = self.append_copy(path.leaf(), pools);
+            let is_over = copied.is_err() || self.len == others.len;
+            if is_over || !tree.next(pools.from(), &mut path) {
+                break;
             }
-            if !tree.next(pools.from(), &mut path) {
-                break Ok(());
-            }
-        };
+        }
         self.first = others.first;
-        self.bytes = pools.to().live_bytes() - before;
-        copied
+        self.bytes += pools.to().live_bytes() - before;
+        copied.map(|()| self.len == others.len)
     }
 
     fn append_copy(&mut self, id: LeafId, pools: &mut Pools<'_>) -> Result<(), StoreFull> {

@@ -4,7 +4,7 @@
 use super::Stream;
 use super::group::Group;
 use crate::store::StoreFull;
-use crate::store::object::Large;
+use crate::store::object::{Copying, Large};
 use crate::store::value::leaves::{Leaves, Pools};
 use crate::store::value::limits::FREED_AT_ONCE;
 
@@ -22,18 +22,15 @@ impl Large for Stream {
         self.leaf_bytes()
     }
 
-    fn copied(&self, pools: &mut Pools<'_>) -> Result<Box<dyn Large>, StoreFull> {
-        let mut copy = Self {
-            last_id: self.last_id,
-            max_deleted_id: self.max_deleted_id,
-            entries_added: self.entries_added,
-            ..Self::default()
-        };
-        if let Err(full) = copy.copy_parts(self, pools) {
-            while !copy.free_slice(pools.to()) {}
-            return Err(full);
+    fn copy_slice(&self, copying: &mut Copying, pools: &mut Pools<'_>) -> Result<bool, StoreFull> {
+        let (copy, _) = copying.made::<Self>();
+        copy.last_id = self.last_id;
+        copy.max_deleted_id = self.max_deleted_id;
+        copy.entries_added = self.entries_added;
+        if !copy.entries.copy_some(&self.entries, pools)? {
+            return Ok(false);
         }
-        Ok(Box::new(copy))
+        copy.copy_next_group(self, pools)
     }
 
     fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
@@ -42,16 +39,17 @@ impl Large for Stream {
 }
 
 impl Stream {
-    fn copy_parts(&mut self, from: &Self, pools: &mut Pools<'_>) -> Result<(), StoreFull> {
-        self.entries.copy_from(&from.entries, pools)?;
-        for group in &from.groups {
+    /// Takes a copy of one more group; whether these are all.
+    fn copy_next_group(&mut self, from: &Self, pools: &mut Pools<'_>) -> Result<bool, StoreFull> {
+        let nth = self.groups.len();
+        if let Some(group) = from.groups.get(nth) {
             let before = pools.to().live_bytes();
             let (mut copy, copied) = group.copy(pools);
             copy.leaf_bytes = pools.to().live_bytes() - before;
-            self.adopt(self.groups.len(), Box::new(copy));
+            self.adopt(nth, Box::new(copy));
             copied?;
         }
-        Ok(())
+        Ok(self.groups.len() == from.groups.len())
     }
 
     /// Takes a group to its place among the others.
