@@ -1,3 +1,5 @@
+mod large;
+
 use super::{LongEnd, STRIDE_KEYS, UNDIVIDED_ARGS};
 use crate::client::{Identity, Session};
 use crate::commands::testing::TestNode;
