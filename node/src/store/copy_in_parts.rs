@@ -2,6 +2,7 @@
 //! Pure. Invariants: until it is put nobody sees it; what it takes is its database's memory, and is counted there, until it is put or given up.
 //! Whoever copies keeps others from both keys meanwhile.
 
+use super::content::Value;
 use super::database::Copied;
 use super::error::StoreFull;
 use super::key::{DbIndex, Key};
@@ -46,7 +47,7 @@ impl Store {
     /// Whether what a key holds is to be copied a part at a time.
     #[must_use]
     pub fn is_long_to_copy(&self, db: DbIndex, key: Key<'_>) -> bool {
-        let object = self.look(db, key).and_then(|value| value.object());
+        let object = self.look(db, key).and_then(Value::object);
         object.is_some_and(|object| object.payload() > UNDIVIDED_BYTES)
     }
 

@@ -428,6 +428,25 @@ mod tests {
     }
 
     #[test]
+    fn an_estimated_head_is_replaced() {
+        for (estimate, head) in [
+            (3, "*3\r\n"),
+            (2, "*3\r\n"),
+            (3, "*12\r\n"),
+            (1000, "*0\r\n"),
+        ] {
+            let write = |reply: &mut ReplyWriter<'_>| {
+                let start = reply.position();
+                reply.array(estimate);
+                let place = start..reply.position();
+                reply.integer(5);
+                reply.replace(place, head.as_bytes());
+            };
+            check_both(write, &format!("{head}:5\r\n"));
+        }
+    }
+
+    #[test]
     fn what_resp2_lacks_it_says_otherwise() {
         check(
             |reply| {

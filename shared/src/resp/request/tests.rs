@@ -462,3 +462,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_part_of_the_arguments_is_a_shorter_request() {
+    let text = b"zadd key 1 one 2 two last";
+    let words = text.split(|byte| *byte == b' ');
+    let mut start = 0;
+    let all: Vec<ArgRange> = words
+        .map(|word| {
+            let range = ArgRange::new(start, word.len());
+            start += word.len() + 1;
+            range
+        })
+        .collect();
+    let (args, mut ranges) = (Args::new(text, &all), vec![ArgRange::default()]);
+    for (first, some, last, expected) in [
+        (2, 4..6, 6, "zadd key 2 two last"),
+        (2, 2..4, 7, "zadd key 1 one"),
+        (0, 3..3, 7, ""),
+    ] {
+        let part = args.part(first, some, last, &mut ranges);
+        let words: Vec<&[u8]> = part.iter_from(0).collect();
+        assert_eq!(words.join(&b' '), expected.as_bytes());
+    }
+}
