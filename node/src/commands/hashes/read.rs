@@ -25,8 +25,13 @@ pub(super) fn hget(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 pub(super) fn hmget(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if call.args.len() > UNDIVIDED_FIELDS && !call.is_piecewise {
         // It goes piecewise whatever the values are.
-        let (next, exists) = (2, false);
-        return Ok(Action::Piecewise(Box::new(Chosen { next, exists })));
+        let (next, exists, began_ms) = (2, false, call.now_ms);
+        let chosen = Chosen {
+            next,
+            exists,
+            began_ms,
+        };
+        return Ok(Action::Piecewise(Box::new(chosen)));
     }
     show(call, |call| {
         let (db, key) = (call.db(), call.key(1));

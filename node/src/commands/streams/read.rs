@@ -181,7 +181,7 @@ impl Piecewise for Read {
             return Ok(Progress::More);
         };
         match shown.go_on(call)? {
-            Progress::More => self.shown = Some(shown),
+            Progress::More | Progress::Long => self.shown = Some(shown),
             Progress::Over => {}
             Progress::Anew => return Ok(Progress::Anew),
         }
