@@ -1,3 +1,5 @@
+//! Commands over many keys, long replies, and values that are long to treat: what others see meanwhile, and what comes of them.
+
 mod large;
 
 use super::{LongEnd, STRIDE_KEYS, UNDIVIDED_ARGS};
