@@ -1,6 +1,6 @@
 //! A node is down, silent or not there yet: its keys get a clear error in time, all others are served, and it heals by itself.
 
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use crate::support::eventually::{Stopwatch, eventually, pause};
@@ -277,4 +277,12 @@ fn what_reached_a_proxy_that_stood_still_is_not_done_for_who_has_gone_elsewhere(
     }
     assert_eq!(client.call_words("GET own"), Reply::bulk("kept"));
     assert_eq!(patient.call_words("GET key"), Reply::bulk("new"));
+    // Who comes later and says at once that it has no more to ask is served as ever.
+    pause(Duration::from_millis(1_100));
+    for _ in 0..20 {
+        let mut client = stopped.connect();
+        client.send(&encode(&["GET", "key"])).unwrap();
+        client.socket().shutdown(Shutdown::Write).unwrap();
+        assert_eq!(client.receive().unwrap(), Reply::bulk("new"));
+    }
 }

@@ -10,7 +10,7 @@ use crate::support::servers::{SWITCHYARD, free_address};
 /// What a node may take beyond `maxmemory` is at least as much again.
 const MEMORY_PER_MAXMEMORY: u64 = 2;
 
-/// Of what `maxmemory-clients` counts, a quarter more for how it lies in memory.
+/// Of what `clients-buffer-limit` counts, a quarter more for how it lies in memory.
 /// Of the settings alone; that clients take no more than it names is the proxy's to show.
 const AS_IT_LIES: (u64, u64) = (5, 4);
 
@@ -111,7 +111,7 @@ fn a_full_node_makes_room_and_keeps_within_its_memory() {
 fn what_all_clients_may_have_waiting_fits_into_a_proxy() {
     for service in with_role("proxy") {
         let name = &service.name;
-        let all = service.bytes_of("MAXMEMORY_CLIENTS");
+        let all = service.bytes_of("CLIENTS_BUFFER_LIMIT");
         let as_it_lies = all * AS_IT_LIES.0 / AS_IT_LIES.1;
         assert!(
             service.bytes_at("mem_limit") >= PROXY_OWN_BYTES + as_it_lies,

@@ -86,7 +86,7 @@ const GAUGES: &[(&str, &str)] = &[
     ),
     (
         "switchyard_proxy_client_bytes",
-        "Bytes of requests and replies kept for clients, as of the last ticks; maxmemory-clients bounds them.",
+        "Bytes of requests and replies kept for clients, as of the last ticks; clients-buffer-limit bounds them.",
     ),
     (
         "switchyard_proxy_topology_version",

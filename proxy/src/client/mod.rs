@@ -46,6 +46,15 @@ impl Client {
         self.input.len() + held
     }
 
+    /// Bytes that these take, and what is known of them.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let held = match &self.work {
+            Work::Waiting(held) => held.kept_bytes(),
+            Work::Reading | Work::Ending => 0,
+        };
+        self.input.capacity() + self.scanner.kept_bytes() + held
+    }
+
     /// No more requests are carried out but one that has begun.
     pub(crate) fn end(&mut self, outlet: &Outlet) {
         match &mut self.work {

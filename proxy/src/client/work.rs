@@ -66,6 +66,11 @@ impl Held {
         self.bytes.len() + self.ahead.len()
     }
 
+    /// Bytes that these take, and what is known of the requests in them.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.bytes.capacity() + self.ahead.capacity() + self.batch.kept_bytes()
+    }
+
     /// The first request that has not begun.
     pub(crate) fn first(&self) -> Option<Args<'_>> {
         let request = self.batch.requests().get(self.next)?;

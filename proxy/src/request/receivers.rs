@@ -257,9 +257,11 @@ impl Receivers {
         let Some(outlet) = self.outlets.get_mut(client) else {
             return;
         };
-        outlet.gathered_bytes = outlet.gathered_bytes + now - before;
-        // Whether that is too much is looked at where its other bytes are.
-        if now >= before + LARGE_REPLY_BYTES || outlet.bytes() > self.limits.hard_bytes {
+        let all_before = outlet.gathered_bytes;
+        outlet.gathered_bytes = all_before + now - before;
+        // Whether that is too much is looked at where its other bytes are, so often that little is not counted.
+        let has_grown = outlet.gathered_bytes / LARGE_REPLY_BYTES > all_before / LARGE_REPLY_BYTES;
+        if has_grown || outlet.bytes() > self.limits.hard_bytes {
             self.mark_dirty(client);
         }
     }

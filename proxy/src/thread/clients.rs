@@ -80,8 +80,8 @@ enum StepEnd {
 }
 
 impl Connection {
-    /// A client that has just been accepted.
-    pub(super) fn new(key: Key, stream: ClientStream, client: Client) -> Self {
+    /// A client that has just been accepted; `stalls`: those of the thread that it cannot have waited through.
+    pub(super) fn new(key: Key, stream: ClientStream, client: Client, stalls: u32) -> Self {
         Self {
             key,
             stream,
@@ -90,7 +90,7 @@ impl Connection {
             sending: Sending::Free,
             is_over: false,
             kept_bytes: 0,
-            stalls: 0,
+            stalls,
         }
     }
 
@@ -436,7 +436,7 @@ impl ProxyThread {
     #[inline]
     fn put_back(&mut self, mut connection: Box<Connection>) {
         let outlet = self.exchange.receivers.outlets.get(connection.key);
-        let kept_bytes = outlet.map_or(0, Outlet::bytes) + connection.client.input_bytes();
+        let kept_bytes = outlet.map_or(0, Outlet::bytes) + connection.client.kept_bytes();
         self.kept_bytes = self.kept_bytes - connection.kept_bytes + kept_bytes;
         connection.kept_bytes = kept_bytes;
         let place = connection.key.place();
@@ -492,7 +492,7 @@ impl ProxyThread {
             if let Some(left_out) = TOO_MUCH_FOR_ALL.admit(self.exchange.clock.wall_ms())
                 && let Some(peer) = peer
             {
-                tracing::warn!(%peer, bytes, left_out, "client closed: all together keep more than maxmemory-clients, and it the most");
+                tracing::warn!(%peer, bytes, left_out, "client closed: all together keep more than clients-buffer-limit, and it the most");
             }
             self.remove_client(key);
         }

@@ -70,6 +70,8 @@ struct ProxyThread {
     ticks: u32,
     /// How often the thread has stood still.
     stalls: u32,
+    /// When it last had, monotonic milliseconds.
+    stalled_ms: u64,
     /// Requests that other threads know of.
     published_requests: u64,
 }
@@ -92,6 +94,7 @@ impl ProxyThread {
                 published_bytes: 0,
                 ticks: 0,
                 stalls: 0,
+                stalled_ms: 0,
                 published_requests: 0,
             })
         })

@@ -114,7 +114,9 @@ impl ProxyThread {
             routed_by: exchange.snapshot.version(),
         };
         let key = exchange.receivers.outlets.insert(Outlet::default());
-        self.begin_client(Box::new(Connection::new(key, stream, client)));
+        self.look_for_stall();
+        let stalls = self.stalls_before_now();
+        self.begin_client(Box::new(Connection::new(key, stream, client, stalls)));
         if let Some(thread) = self.me.upgrade() {
             tokio::task::spawn_local(tokio::task::unconstrained(run_client(thread, key)));
         }

@@ -39,10 +39,18 @@ impl ProxyThread {
         if now_ms.saturating_sub(self.exchange.tick_ms) >= STALL_MS {
             self.exchange.tick_ms = now_ms;
             self.stalls = self.stalls.wrapping_add(1);
+            self.stalled_ms = now_ms;
             tracing::warn!(
                 "a thread stood still for a second or more: the process was stopped, or its machine does not keep up"
             );
         }
+    }
+
+    /// Stalls that a client accepted now cannot have waited through: all, but one that is over just now.
+    pub(super) fn stalls_before_now(&self) -> u32 {
+        let is_recent = self.exchange.now_ms().saturating_sub(self.stalled_ms) < STALL_MS;
+        self.stalls
+            .wrapping_sub(u32::from(is_recent && self.stalls > 0))
     }
 
     fn tick(&mut self) {
@@ -93,7 +101,7 @@ impl ProxyThread {
         let proxy = &self.exchange.proxy;
         let before = std::mem::replace(&mut self.published_bytes, self.kept_bytes);
         let all_bytes = proxy.counters.keep_bytes(before, self.kept_bytes);
-        let most_bytes = proxy.config.maxmemory_clients.as_usize();
+        let most_bytes = proxy.config.clients_buffer_limit.as_usize();
         if all_bytes > most_bytes {
             let threads = proxy.threads.len().max(1);
             self.close_largest(most_bytes / threads);

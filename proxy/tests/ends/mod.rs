@@ -87,7 +87,7 @@ fn parts_of_replies_are_counted_and_bounded() {
 fn all_clients_together_have_a_bound_and_the_largest_go() {
     let node = FakeNode::start();
     let mut config = settings();
-    config.maxmemory_clients = ByteCount(24 << 20);
+    config.clients_buffer_limit = ByteCount(24 << 20);
     let proxy = start(config, &[&node]);
     let mut modest = Client::connect(proxy.client_address());
     let mut boss = Client::connect(proxy.client_address());

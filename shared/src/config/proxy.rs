@@ -85,7 +85,7 @@ settings! {
             /// Bytes of replies waiting for a client at which it is closed.
             client_output_hard_limit: ByteCount = ByteCount(1 << 30), within "1mb" to "64gb";
             /// Bytes that all clients together may have waiting, requests and replies; beyond it those with most are closed.
-            maxmemory_clients: ByteCount = ByteCount(4 << 30), within "16mb" to "16tb";
+            clients_buffer_limit: ByteCount = ByteCount(4 << 30), within "16mb" to "16tb";
             /// How long a client may leave more than the soft limit waiting before it is closed; "0s" for ever.
             client_output_stall: Duration = Duration::from_secs(60), within "0s" to "1d";
         }

@@ -155,6 +155,13 @@ pub struct RequestBatch {
 }
 
 impl RequestBatch {
+    /// Bytes that it takes beside the buffer that was scanned.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.args.capacity() * size_of::<ArgRange>()
+            + self.requests.capacity() * size_of::<Request>()
+    }
+
     /// The requests in order of arrival.
     #[must_use]
     pub fn requests(&self) -> &[Request] {

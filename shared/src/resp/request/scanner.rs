@@ -57,6 +57,12 @@ enum Line {
 }
 
 impl RequestScanner {
+    /// Bytes that it keeps beside the buffer that it looks at: what it knows of a request that is not whole.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.partial.capacity() * size_of::<ArgRange>()
+    }
+
     /// A scanner at the start of a stream.
     #[must_use]
     pub fn new(limits: RequestLimits) -> Self {
