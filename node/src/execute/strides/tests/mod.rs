@@ -154,9 +154,17 @@ fn with_others(
             session: &mut session,
             now_ms: node.now_ms,
         };
-        let begun = long.take();
-        let begun = begun.unwrap_or_else(|| node.executor.begin(&mut turn, args));
-        // The first keys are marked by now, if no more; then others come.
+        let Some(begun) = long.take() else {
+            let mut begun = node.executor.begin(&mut turn, args);
+            // Its keys are marked, and it has done a little; then others come, however fast it is.
+            for _ in 0..2 {
+                let over = node.executor.step(&mut turn, &mut begun, args);
+                assert_eq!(over, Ok(false), "it is cut");
+            }
+            long = Some(begun);
+            meanwhile(node);
+            continue;
+        };
         match node.executor.go_on(&mut turn, begun, args) {
             LongEnd::NotYet(rest) => long = Some(rest),
             LongEnd::Over(reply) => return reply,
