@@ -136,7 +136,7 @@ fn content(client: &mut Client, key: &str) -> (Reply, Reply) {
         value = in_groups_of(width, &value);
     }
     if kind == "stream" {
-        value = without_inner_nodes(value);
+        value = without_inner_nodes(&value);
     }
     (client.call(&["OBJECT", "ENCODING", key]), value)
 }
@@ -149,7 +149,7 @@ fn in_groups_of(width: usize, value: &Reply) -> Reply {
 }
 
 /// What XINFO tells of a stream, but for how many nodes its tree has, which is another one here.
-fn without_inner_nodes(value: Reply) -> Reply {
+fn without_inner_nodes(value: &Reply) -> Reply {
     let mut elements = value.elements().to_vec();
     let name = Reply::bulk("radix-tree-nodes");
     if let Some(at) = elements.iter().position(|element| *element == name) {
@@ -396,14 +396,10 @@ fn is_known_to_differ(value: &[u8], here: &Reply, there: &Reply) -> bool {
         return true;
     }
     match encoding {
-        // Of streams Redis takes what says other things in two places, or is in disorder.
-        15 | 19 => refused_here && *there == Reply::ok(),
-        // Streams of Redis 7.2.
-        21 => there.error_text().is_some(),
-        // Small sets of Redis 7.2.
-        20 => there.error_text().is_some(),
-        // A score that is no number is 0 to Redis, or as much as can be read of it.
-        3 | 12 | 17 => refused_here && *there == Reply::ok(),
+        // Of streams Redis takes what says other things in two places, or is in disorder. A score that is no number is 0 to Redis, or as much as can be read of it.
+        15 | 19 | 3 | 12 | 17 => refused_here && *there == Reply::ok(),
+        // Streams and small sets of Redis 7.2.
+        20 | 21 => there.error_text().is_some(),
         _ => false,
     }
 }
