@@ -10,6 +10,7 @@ use crate::commands::{Action, Call};
 use crate::store::{ConsumerRef, EntryRef, GroupEdit, Reading, StreamEdit, StreamId, StreamRef};
 use shared::command::CommandId;
 use shared::resp::{Args, ErrorReply, StreamError};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// What a consumer asks for of one stream.
@@ -51,6 +52,8 @@ struct GroupRead {
     now_ms: u64,
     /// Streams that are served, the first one behind all others.
     found: Vec<Served>,
+    /// How many new entries of each of them will be given.
+    given: HashMap<Box<[u8]>, u64>,
     served: Option<Served>,
     is_begun: bool,
 }
@@ -74,6 +77,7 @@ impl GroupRead {
             is_acknowledged: options.is_acknowledged,
             now_ms,
             found: Vec::new(),
+            given: HashMap::new(),
             served: None,
             is_begun: false,
         }
@@ -95,7 +99,9 @@ impl GroupRead {
             let all = match wanted {
                 Wanted::New => {
                     let from = group.last_id().next();
-                    from.map_or(0, |from| stream.count(from, StreamId::MAX))
+                    let all = from.map_or(0, |from| stream.count(from, StreamId::MAX));
+                    // Named again, a stream has left what is not given the first time.
+                    all.saturating_sub(self.given.get(key.bytes).copied().unwrap_or(0))
                 }
                 Wanted::Behind(_) => group
                     .consumer(consumer)
@@ -103,6 +109,9 @@ impl GroupRead {
             };
             // As in Redis, its consumer counts as not heard of where nothing is new.
             if wanted != Wanted::New || all > 0 {
+                if wanted == Wanted::New {
+                    *self.given.entry(key.bytes.into()).or_default() += all.min(self.most);
+                }
                 self.found.push(Served {
                     key_at: index,
                     wanted,

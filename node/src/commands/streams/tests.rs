@@ -426,3 +426,22 @@ fn effects_name_what_was_done() {
         ("XGROUP DESTROY s g", "XGROUP DESTROY s g"),
     ]);
 }
+
+#[test]
+fn a_stream_that_is_named_again_has_left_what_was_not_given() {
+    check(&[
+        ("XGROUP CREATE s g $ MKSTREAM", "+OK"),
+        ("XADD s 1-1 f a", "$3 1-1"),
+        ("XADD s 1-2 f b", "$3 1-2"),
+        ("XADD s 1-3 f c", "$3 1-3"),
+        (
+            "XREADGROUP GROUP g me COUNT 2 STREAMS s s > >",
+            "*2 *2 $1 s *2 *2 $3 1-1 *2 $1 f $1 a *2 $3 1-2 *2 $1 f $1 b *2 $1 s *1 *2 $3 1-3 *2 $1 f $1 c",
+        ),
+        ("XADD s 1-4 f d", "$3 1-4"),
+        (
+            "XREADGROUP GROUP g me STREAMS s s > >",
+            "*1 *2 $1 s *1 *2 $3 1-4 *2 $1 f $1 d",
+        ),
+    ]);
+}
