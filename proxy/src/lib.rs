@@ -70,8 +70,11 @@
 //! - Nobody holds a thread: a turn ends by time, by the bytes written and by the replies that wait (`request::turn`, `thread::clients`, `thread::pipes`),
 //!   commands over very many keys go on in rounds (`route::rounds`), large values are not copied (`client::received`),
 //!   sockets are closed a few at a time (`thread::departures`), and what is large travels by pipes of its own (`pipe::lane`, `Class::Bulk`).
+//! - Who is sent away is told that nothing more comes, and what it still sends is read away for a while: a socket that is closed over unread bytes loses what
+//!   the client has not got (`thread::departures`). What a thread finds to be asked after it stood still is not begun for clients that have closed meanwhile
+//!   (`thread::tick`).
 //! - Bounds, each with a name: reads and requests per turn, input (also what is sent ahead) and output per client, requests under way per client (fewer as
-//!   their replies are longer: `client::reply_queue`), bytes and requests per pipe, clients, orders per thread. What happens at each is written beside it;
+//!   their replies are longer: `client::reply_queue`), bytes and requests per pipe, clients, what is kept for all of them, orders per thread. What happens at each is written beside it;
 //!   their values are settings of `[proxy]`.
 //!
 //! Keys of one command must lie in one slot when there are several shards, also if one shard owns both slots, for slots may move. With one shard all is allowed

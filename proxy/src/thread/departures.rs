@@ -25,7 +25,7 @@ const MOST_WAITING: usize = 16 * 1024;
 /// descriptors.
 const MOST_PARTING: usize = 256;
 
-/// How long it is waited at most for a client that has been told that nothing more comes.
+/// How long it is waited at most for a client that has been told that nothing more comes, while others are served.
 const PARTING_TIME: Duration = Duration::from_secs(5);
 
 /// A client that has been told, and sends nothing for so long, has read it.
@@ -59,13 +59,13 @@ impl Departures {
     }
 
     /// Closes the socket when the client has closed it or says nothing more, or a while later: a socket in which something lies unread is reset when it is closed, and what the
-    /// client has not got by then is lost. With `everybody` there is no bound.
+    /// client has not got by then is lost. With `everybody`, when the thread stops, it is waited for all of them, and the grace of the stop is the only bound.
     pub(crate) fn part(self: &Rc<Self>, stream: ClientStream, everybody: bool) {
         if self.parting.get() >= MOST_PARTING && !everybody {
             return self.close_soon(stream);
         }
         self.parting.set(self.parting.get() + 1);
-        tokio::task::spawn_local(part_with(Rc::clone(self), stream));
+        tokio::task::spawn_local(part_with(Rc::clone(self), stream, everybody));
     }
 
     /// Closes the socket soon.
@@ -86,9 +86,14 @@ pub(crate) async fn close_all(departures: Rc<Departures>) {
     }
 }
 
-async fn part_with(departures: Rc<Departures>, mut stream: ClientStream) {
+async fn part_with(departures: Rc<Departures>, mut stream: ClientStream, everybody: bool) {
+    let closed = until_closed(&mut stream);
     // Late or broken, it is closed.
-    timeout(PARTING_TIME, until_closed(&mut stream)).await.ok();
+    if everybody {
+        closed.await.ok();
+    } else {
+        timeout(PARTING_TIME, closed).await.ok();
+    }
     departures.close_soon(stream);
     departures.parting.set(departures.parting.get() - 1);
 }
