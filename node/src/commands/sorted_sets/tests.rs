@@ -591,3 +591,42 @@ fn a_direction_is_given_once() {
         ("ZREVRANGE z 0 1 REV", "-ERR syntax error"),
     ]);
 }
+
+#[test]
+fn a_union_of_the_same_set_many_times_adds_up_and_keeps_what_others_have() {
+    const TIMES: usize = 100;
+    let mut node = TestNode::new();
+    // Together far more than are kept before equal ones are joined.
+    for (key, members) in [("same", 0..3_000), ("other", 1_000..60_000)] {
+        let pairs = members.map(|number| [number.to_string(), format!("m{number}")]);
+        let all: Vec<[String; 2]> = pairs.collect();
+        for some in all.chunks(500) {
+            let words = ["ZADD".to_owned(), key.to_owned()].into_iter();
+            node.run(
+                &words
+                    .chain(some.iter().flatten().cloned())
+                    .collect::<Vec<_>>(),
+            );
+        }
+    }
+    let mut words = [
+        "ZUNIONSTORE".to_owned(),
+        "to".to_owned(),
+        (TIMES + 1).to_string(),
+    ]
+    .to_vec();
+    words.extend(std::iter::repeat_n("same".to_owned(), TIMES));
+    words.push("other".to_owned());
+    assert_eq!(node.run(&words), ":60000\r\n");
+    for (member, score) in [(0, 0), (999, 999 * TIMES), (1_000, 1_000 * (TIMES + 1))] {
+        let score = score.to_string();
+        let expected = format!("${} {score}", score.len());
+        node.expect(&[(&format!("ZSCORE to m{member}"), &expected)]);
+    }
+    node.expect(&[
+        ("ZSCORE to m2999", "$6 302899"),
+        ("ZSCORE to m3000", "$4 3000"),
+        ("ZSCORE to m59999", "$5 59999"),
+        ("ZREVRANGE to 0 0", "*1 $5 m2999"),
+    ]);
+}

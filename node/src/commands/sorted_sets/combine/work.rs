@@ -1,5 +1,5 @@
 //! [`Combining`]: sorted sets under way to one, at once or, when they are long, a part at a time with other clients' commands between.
-//! Pure. Bound: members that may be in the result are copied. Invariant: the sources are those of one moment: should one go meanwhile (nobody else may change
+//! Pure. Bound: members that may be in the result are copied; of a union, whose sources may have the same ones very often, no more than twice as many as are in it, or [`LEAST_JOINED`]. Invariant: the sources are those of one moment: should one go meanwhile (nobody else may change
 //! them), the work begins anew.
 
 use super::sources::{Gone, Source};
@@ -18,6 +18,9 @@ const UNDIVIDED_MEMBERS: u64 = 512;
 /// The same of keys.
 const UNDIVIDED_KEYS: usize = 1_024;
 
+/// With so many members of a union, or twice as many as were left the last time, equal ones are joined before more are read.
+const LEAST_JOINED: usize = 64 * 1024;
+
 /// A command under way.
 #[derive(Debug)]
 pub(super) struct Combining {
@@ -33,6 +36,9 @@ pub(super) struct Combining {
     scores: Vec<f64>,
     /// Which of them are in the result.
     result: Vec<u32>,
+    /// With how many equal ones are joined before more are read, and where reading goes on then.
+    joins_at: usize,
+    reads_on: Option<(usize, Option<ScoredPlace>)>,
     stage: Stage,
 }
 
@@ -46,6 +52,8 @@ enum Stage {
     Grouping(MergeSort),
     /// Of equal members one is made; so many are done.
     Joining(MergeSort, usize),
+    /// Those that are left take the place of all, and reading goes on.
+    Keeping(Texts, Vec<f64>),
     /// The result is put in order.
     Sorting(MergeSort),
     /// It is told; so many members are.
@@ -66,6 +74,8 @@ impl Combining {
             texts: Texts::default(),
             scores: Vec::new(),
             result: Vec::new(),
+            joins_at: LEAST_JOINED,
+            reads_on: None,
             stage: Stage::Looking,
         }
     }
@@ -169,6 +179,13 @@ impl Combining {
         if next.is_none() || self.scores.len() as u64 == limit {
             self.read_next_source(nth);
         }
+        if let Stage::Reading(nth, place) = self.stage
+            && operation == Operation::Union
+            && self.scores.len() >= self.joins_at
+        {
+            self.reads_on = Some((nth, place));
+            self.stage = Stage::Grouping(MergeSort::new(self.scores.len()));
+        }
         Ok(())
     }
 
@@ -213,7 +230,31 @@ impl Combining {
         }
         *joined = end;
         if end == self.scores.len() {
-            self.stage = Stage::Sorting(MergeSort::new(self.result.len()));
+            self.stage = match self.reads_on {
+                Some(_) => Stage::Keeping(Texts::default(), Vec::new()),
+                None => Stage::Sorting(MergeSort::new(self.result.len())),
+            };
+        }
+    }
+
+    /// Keeps some of those that are left; reads on when all are.
+    fn keep_on(&mut self) {
+        let Stage::Keeping(texts, scores) = &mut self.stage else {
+            return;
+        };
+        let end = self.result.len().min(scores.len() + PIECE_ELEMENTS);
+        for place in &self.result[scores.len()..end] {
+            texts.push(StringRef::Bytes(self.texts.get(*place as usize)));
+            scores.push(self.scores[*place as usize]);
+        }
+        if end < self.result.len() {
+            return;
+        }
+        (self.texts, self.scores) = (std::mem::take(texts), std::mem::take(scores));
+        self.result.clear();
+        self.joins_at = LEAST_JOINED.max(2 * self.scores.len());
+        if let Some((nth, place)) = self.reads_on.take() {
+            self.stage = Stage::Reading(nth, place);
         }
     }
 
@@ -316,6 +357,7 @@ impl Piecewise for Combining {
                 }
             }
             Stage::Joining(..) => self.join_on(),
+            Stage::Keeping(..) => self.keep_on(),
             Stage::Sorting(_) if self.purpose == Purpose::Count => {
                 reply_count_64(&mut call.reply, self.scores.len() as u64);
                 return Ok(Progress::Over);
