@@ -33,6 +33,8 @@ enum Unwell {
     Broken(#[source] io::Error),
     #[error("its certificate is not trusted: {0}")]
     Untrusted(String),
+    #[error("it does not speak TLS at this port; it is asked for that because of --tls-ca-file")]
+    NotTls(#[source] io::Error),
     #[error("it closed the connection without a reply")]
     Closed,
     #[error("it does not speak the Redis protocol")]
@@ -46,6 +48,10 @@ enum Unwell {
     Refused { step: Step, text: String },
     #[error("no reply within {0}")]
     Deadline(String),
+    #[error(
+        "no reply within {0}; it may not speak TLS at this port, and is asked for that because of --tls-ca-file"
+    )]
+    TlsDeadline(String),
 }
 
 /// What is said to the server.
@@ -119,7 +125,11 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
         Ok(Ok(Err(reason))) => Err(failed(reason)),
         Ok(Err(failure)) => Err(failure),
         Err(mpsc::RecvTimeoutError::Timeout) => {
-            Err(failed(Unwell::Deadline(arguments.deadline.to_string())))
+            let deadline = arguments.deadline.to_string();
+            Err(failed(match arguments.tls_ca_file {
+                None => Unwell::Deadline(deadline),
+                Some(_) => Unwell::TlsDeadline(deadline),
+            }))
         }
         Err(mpsc::RecvTimeoutError::Disconnected) => Err(Failure::Panicked),
     }
@@ -208,8 +218,10 @@ fn broken(error: io::Error) -> Unwell {
     let tls = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let Some(rustls::Error::InvalidCertificate(reason)) = tls else {
-        return Unwell::Broken(error);
+    let reason = match tls {
+        Some(rustls::Error::InvalidCertificate(reason)) => reason,
+        Some(rustls::Error::InvalidMessage(_)) => return Unwell::NotTls(error),
+        _ => return Unwell::Broken(error),
     };
     Unwell::Untrusted(match reason {
         // The other key of two of the same name, as when a certificate was made anew.

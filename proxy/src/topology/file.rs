@@ -3,6 +3,7 @@
 //! Invariants: nobody waits for a file but the thread that reads it, not even the end; a file that cannot be used is reported once and changes nothing; slots whose keys would stay behind change hands only where the file says
 //! that this is meant.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -70,14 +71,13 @@ impl Service for TopologyService {
         if let Err(error) = &watcher {
             tracing::warn!(path = %self.path.display(), %error, "the topology file cannot be watched; it is read every two seconds");
         }
-        let mut last_text = None;
-        let mut last_problem = String::new();
+        let mut known = Known::default();
         loop {
             let path = self.path.clone();
             tokio::select! {
                 _ = shutdown.changed() => return,
                 Ok(content) = tokio::task::spawn_blocking(move || read_file(&path)) => {
-                    self.take_up(content, &mut last_text, &mut last_problem);
+                    self.take_up(content, &mut known);
                 }
             }
             tokio::select! {
@@ -85,7 +85,7 @@ impl Service for TopologyService {
                 Some(()) = changes.recv() => tokio::time::sleep(SETTLE).await,
                 () = self.reload.told() => {
                     // What is wrong with it is said again: somebody asked.
-                    (last_text, last_problem) = (None, String::new());
+                    known = Known::default();
                 }
                 () = tokio::time::sleep(POLL_EVERY) => {}
             }
@@ -111,32 +111,27 @@ impl TopologyService {
         }
     }
 
-    fn take_up(
-        &self,
-        content: Result<String, FileError>,
-        last_text: &mut Option<String>,
-        last_problem: &mut String,
-    ) {
-        let content = content.map_err(TopologyFileError::from);
-        if let Ok(content) = &content
-            && last_text.as_ref() == Some(content)
-        {
-            return;
-        }
-        let published = content.and_then(|content| {
-            let published = self.publish(&content);
-            *last_text = Some(content);
-            published
-        });
-        if let Err(error) = published {
-            let problem = in_one_line(&error);
-            if problem != *last_problem {
-                tracing::warn!(path = %self.path.display(), %problem, "topology file not used; the topology in use stays");
-                *last_problem = problem;
+    fn take_up(&self, content: Result<String, FileError>, known: &mut Known) {
+        let problem = match content {
+            Ok(text) if known.text.as_ref() == Some(&text) => known.of_text.clone(),
+            Ok(text) => {
+                known.of_text = self.publish(&text).err().map(|error| in_one_line(&error));
+                known.text = Some(text);
+                known.of_text.clone()
             }
+            Err(error) => Some(in_one_line(&error.into())),
+        };
+        if problem == known.said {
             return;
         }
-        last_problem.clear();
+        let path = self.path.display();
+        match &problem {
+            Some(problem) => {
+                tracing::warn!(%path, %problem, "topology file not used; the topology in use stays");
+            }
+            None => tracing::info!(%path, "the topology file is in order again"),
+        }
+        known.said = problem;
     }
 
     fn publish(&self, content: &str) -> Result<(), TopologyFileError> {
@@ -164,9 +159,30 @@ impl TopologyService {
     }
 }
 
-/// Problems of a file stand on a line each; a record of the log is one line.
+/// What is known of the file.
+#[derive(Default)]
+struct Known {
+    /// What it held when it could be read last.
+    text: Option<String>,
+    /// What is wrong with that.
+    of_text: Option<String>,
+    /// What the log says is wrong.
+    said: Option<String>,
+}
+
+/// Problems of a file stand on a line each; a record of the log is one line, with the causes.
 fn in_one_line(error: &TopologyFileError) -> String {
-    error.to_string().replace('\n', "; ")
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line.replace('\n', "; ")
 }
 
 /// Watches the folder: a file that is replaced is another file, and a watch on the old one would see nothing.
@@ -196,6 +212,7 @@ fn watch_folder(path: &Path, changed: mpsc::Sender<()>) -> notify::Result<Recomm
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reload::Reloading;
 
     #[test]
     fn whatever_is_wrong_is_one_line_of_the_log() {
@@ -207,5 +224,35 @@ mod tests {
             in_one_line(&error).matches("; ").count() + 1,
             error.to_string().replace("; ", "\n").lines().count()
         );
+    }
+
+    #[test]
+    fn the_log_says_what_is_wrong_once_and_when_it_is_over() {
+        let unreadable = FileError::Unreadable {
+            path: "/t.toml".into(),
+            source: std::io::ErrorKind::PermissionDenied.into(),
+        };
+        let line = in_one_line(&unreadable.into());
+        assert_eq!(line, "/t.toml: cannot be read: permission denied");
+        let path = PathBuf::from("/nowhere/t.toml");
+        let topology = crate::topology::testing::topology_of(&["a"])
+            .topology
+            .clone();
+        let live = LiveTopology::new(topology.clone()).unwrap();
+        let service = TopologyService::new(path.clone(), live, Reloading::new().watch());
+        let mut known = Known::default();
+        let mut look = |text: Option<&str>| {
+            let content = text.map_or_else(|| read_file(&path), |text| Ok(text.to_owned()));
+            service.take_up(content, &mut known);
+            known.said.clone()
+        };
+        let good = text::print(&topology);
+        assert!(look(None).unwrap().contains("there is no such file"));
+        assert_eq!(look(Some(&good)), None);
+        let bad = look(Some("nodes = 1")).unwrap();
+        assert!(look(None).unwrap().contains("there is no such file"));
+        let again = look(Some("nodes = 1"));
+        assert_eq!(again, Some(bad), "though nothing in it has changed");
+        assert_eq!(look(Some(&good)), None);
     }
 }
