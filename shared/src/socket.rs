@@ -2,6 +2,7 @@
 //! Reaches: sockets that it makes or is given. Never: accepts, reads, writes, waits; that is for whoever has a runtime.
 
 use crate::topology::Address;
+use nix::sys::socket::getsockopt;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
@@ -16,6 +17,29 @@ const LONGEST_SILENCE_SECONDS: u64 = 32_767;
 
 /// Probes without an answer after which the other side counts as gone, as in Redis.
 const PROBES: u32 = 3;
+
+/// States of a TCP connection in which the other side has all that was sent, and knows that nothing follows (`net/tcp_states.h`: `FIN_WAIT2`, `TIME_WAIT`,
+/// `CLOSE`).
+const ALL_TAKEN: [u8; 3] = [5, 6, 7];
+
+mod option {
+    use nix::{getsockopt_impl, libc, sockopt_impl};
+
+    sockopt_impl!(
+        /// What the kernel knows of a TCP connection.
+        TcpInfo,
+        GetOnly,
+        libc::IPPROTO_TCP,
+        libc::TCP_INFO,
+        libc::tcp_info
+    );
+}
+
+/// Whether the other side's kernel has all that was sent over a connection that was shut down for sending. Until then, to close it over something that lies
+/// unread would lose the rest. Also `true` where the kernel does not say.
+pub fn has_taken_all(socket: &impl AsFd) -> bool {
+    getsockopt(socket, option::TcpInfo).map_or(true, |info| ALL_TAKEN.contains(&info.tcpi_state))
+}
 
 /// Listens on the first of the addresses that `address` resolves to and that lets itself be listened on. Does not block when accepting.
 ///

@@ -33,6 +33,8 @@ const INPUT_MOST_BYTES: usize = u32::MAX as usize - SCRATCH_BYTES - READ_AT_ONCE
 const STRANGER_MOST_BYTES: usize = 256 * 1024;
 /// Longest time in which nothing moves of the last replies of a connection that is being closed.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
+/// Longest time for what the kernel still has to bring to a client that has been told that nothing more comes.
+const PARTING_TIME: Duration = Duration::from_secs(30);
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -141,7 +143,7 @@ impl Connection {
             Ending::Orderly => {
                 // A client that does not read its last replies has had its time.
                 if self.write_last_replies(CLOSING_TIME).await {
-                    self.see_off(CLOSING_TIME).await;
+                    self.see_off(PARTING_TIME).await;
                 } else {
                     debug!(client = self.client.id(), "last replies were not read");
                 }

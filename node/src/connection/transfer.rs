@@ -5,6 +5,7 @@ use super::{Connection, Ending, INPUT_STEP_BYTES, STRANGER_MOST_BYTES, most_inpu
 use crate::shell::SCRATCH_BYTES;
 use bytes::BufMut as _;
 use shared::resp::{READ_AT_ONCE_BYTES, make_room};
+use shared::socket::has_taken_all;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -17,8 +18,19 @@ const DEFAULT_SOFT_BYTES: usize = 1024 * 1024;
 /// An incomplete request up to this length is kept apart and copied back into the shared buffer for the next read; a longer one gets a buffer of its own.
 const COPIED_TAIL_BYTES: usize = SCRATCH_BYTES / 4;
 
-/// A client that has been told that nothing more comes, and sends nothing for so long, has read it.
+/// A client that has got all, and sends nothing for so long, is done.
 const QUIET_TIME: Duration = Duration::from_millis(500);
+
+/// How long it is waited for one that has got all, and sends on as if it had not.
+const DEAF_TIME: Duration = Duration::from_secs(2);
+
+/// Why it is not read on, for the moment, from a client that has been told that nothing more comes.
+enum Rest {
+    /// The client has closed its side.
+    Closed,
+    /// It sends nothing.
+    Quiet,
+}
 
 impl Connection {
     /// Writes waiting replies as far as they go and reads what has come, whichever is possible first; resolves when something was read.
@@ -215,21 +227,32 @@ impl Connection {
         }
     }
 
-    /// Tells the client that nothing more comes, and throws away what it still sends until it closes or is quiet: a socket in which something lies unread is reset when it is
+    /// Tells the client that nothing more comes, and throws away what it still sends until it has got all: a socket in which something lies unread is reset when it is
     /// closed, and what the client has not got by then is lost.
     pub(super) async fn see_off(&mut self, patience: Duration) {
         let until_closed = async {
             self.stream.shutdown().await?;
-            while let Ok(read) =
-                tokio::time::timeout(QUIET_TIME, poll_fn(|context| self.throw_away(context))).await
-                && read? > 0
-            {
-                tokio::task::yield_now().await;
+            loop {
+                match tokio::time::timeout(DEAF_TIME, self.until_closed_or_quiet()).await {
+                    Ok(Ok(Rest::Quiet)) | Err(_) if !has_taken_all(&self.stream) => {}
+                    _ => return io::Result::Ok(()),
+                }
             }
-            io::Result::Ok(())
         };
         // Late or broken, it is closed.
         tokio::time::timeout(patience, until_closed).await.ok();
+    }
+
+    async fn until_closed_or_quiet(&mut self) -> io::Result<Rest> {
+        while let Ok(read) =
+            tokio::time::timeout(QUIET_TIME, poll_fn(|context| self.throw_away(context))).await
+        {
+            if read? == 0 {
+                return Ok(Rest::Closed);
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(Rest::Quiet)
     }
 
     /// Bytes received that nobody wants.

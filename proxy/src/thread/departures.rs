@@ -23,16 +23,19 @@ const MOST_WAITING: usize = 16 * 1024;
 
 /// Clients that are waited for while others are served; beyond it sockets are closed at once. They have left `maxclients` already, but not the table of
 /// descriptors.
-const MOST_PARTING: usize = 256;
+const MOST_PARTING: usize = 1024;
 
 /// How long it is waited at most for a client that has been told that nothing more comes, while others are served.
-const PARTING_TIME: Duration = Duration::from_secs(5);
+const PARTING_TIME: Duration = Duration::from_secs(30);
 
-/// A client that has been told, and sends nothing for so long, has read it.
+/// How long for one that has got all, and sends on as if it had not.
+const DEAF_TIME: Duration = Duration::from_secs(2);
+
+/// A client that has got all, and sends nothing for so long, is done.
 const QUIET_TIME: Duration = Duration::from_millis(500);
 
 /// What is read at once, to be thrown away.
-const THROWN_AWAY_BYTES: usize = 16 * 1024;
+const THROWN_AWAY_BYTES: usize = 4 * 1024;
 
 /// Sockets of clients that have gone, or are about to.
 #[derive(Debug)]
@@ -98,14 +101,32 @@ async fn part_with(departures: Rc<Departures>, mut stream: ClientStream, everybo
     departures.parting.set(departures.parting.get() - 1);
 }
 
-/// Tells the client that nothing more comes, and throws away what it still sends.
+/// Tells the client that nothing more comes, and throws away what it still sends until it has got all.
 async fn until_closed(stream: &mut ClientStream) -> std::io::Result<()> {
     std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_shutdown(cx)).await?;
-    let mut thrown_away = vec![0; THROWN_AWAY_BYTES];
-    while let Ok(read) = timeout(QUIET_TIME, stream.read(&mut thrown_away)).await
-        && read? > 0
-    {
+    loop {
+        match timeout(DEAF_TIME, until_closed_or_quiet(stream)).await {
+            Ok(Ok(End::Quiet)) | Err(_) if !stream.has_taken_all() => {}
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Why it is not read on for the moment.
+enum End {
+    /// The client has closed its side.
+    Closed,
+    /// It sends nothing.
+    Quiet,
+}
+
+async fn until_closed_or_quiet(stream: &mut ClientStream) -> std::io::Result<End> {
+    let mut thrown_away = [0; THROWN_AWAY_BYTES];
+    while let Ok(read) = timeout(QUIET_TIME, stream.read(&mut thrown_away)).await {
+        if read? == 0 {
+            return Ok(End::Closed);
+        }
         tokio::task::yield_now().await;
     }
-    Ok(())
+    Ok(End::Quiet)
 }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use shared::socket::has_taken_all;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -34,6 +35,11 @@ impl ClientStream {
         // When nobody can tell, it is read to find out.
         poll(&mut poll_fd, Some(&Timespec::default())).is_ok()
             && poll_fd[0].revents().intersects(ends)
+    }
+
+    /// Whether the client has all that was sent to it, after it was told that nothing more comes.
+    pub(crate) fn has_taken_all(&self) -> bool {
+        has_taken_all(self.socket())
     }
 
     /// Whether the connection was reset: the client is gone, and did not just say all that it has to say.

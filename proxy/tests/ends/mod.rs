@@ -57,6 +57,87 @@ fn who_asks_for_more_while_the_proxy_stops_still_gets_what_was_asked_before() {
     stopping.join().unwrap().unwrap();
 }
 
+#[test]
+fn who_reads_slowly_and_sends_again_after_a_while_still_gets_all_replies() {
+    let node = FakeNode::start();
+    let proxy = start(settings(), &[&node]);
+    let mut client = Client::connect_with_window(proxy.client_address(), 4 << 10);
+    client.send(&[&format!("GETRANGE k 0 {LONG_BYTES}"), "QUIT"]);
+    let more = b"*1\r\n$4\r\nPING\r\n".repeat(2_000);
+    for _ in 0..3 {
+        // Longer than what counts as silence.
+        pause(Duration::from_millis(1_200));
+        client.send_bytes(&more);
+    }
+    let reply = client.reply().expect("the connection lives");
+    assert_eq!(reply.len(), LONG_BYTES + "$9000000\r\n\r\n".len());
+    assert_eq!(client.reply().as_deref(), Some("+OK\r\n"));
+    assert_eq!(client.reply(), None);
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn a_node_works_no_longer_for_those_who_have_gone() {
+    let node = FakeNode::start();
+    let mut config = settings();
+    config.threads = 1;
+    let proxy = start(config, &[&node]);
+    let mut bystander = Client::connect(proxy.client_address());
+    assert_eq!(bystander.ask("SET k v"), "+OK\r\n");
+    let before = node.connections();
+    let mut greedy: Vec<Client> = (0..4)
+        .map(|_| Client::connect(proxy.client_address()))
+        .collect();
+    for client in &mut greedy {
+        client.send(&["GETRANGE k 0 50000000"; 8]);
+    }
+    eventually("they are asked", || node.log().len() > 1);
+    for client in greedy {
+        client.reset();
+    }
+    eventually("it is told so", || node.connections() > before);
+    assert_eq!(bystander.ask("GET k"), "$1\r\nk\r\n");
+    let asked = node.log().len();
+    assert!(asked < 30, "{asked} commands reached the node");
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn a_reply_of_parts_that_is_too_large_is_not_gathered_before_that_is_known() {
+    let (here, there) = (FakeNode::start(), FakeNode::start());
+    let mut config = settings();
+    config.threads = 1;
+    config.client_output_hard_limit = ByteCount(4 << 20);
+    let proxy = start(config, &[&here, &there]);
+    let (left, right) = (key_of(0, 2, 1), key_of(1, 2, 1));
+    let mut client = Client::connect(proxy.client_address());
+    for (one, other) in [
+        (20_000_000, 5),
+        (3_000_000, 3_000_000),
+        (6_000_000, 6_000_000),
+    ] {
+        for (node, bytes) in [(&here, one), (&there, other)] {
+            let part = "x".repeat(bytes);
+            node.behave(Manner::Says(
+                format!("*1\r\n${bytes}\r\n{part}\r\n").into_bytes(),
+            ));
+        }
+        let reply = client.ask(&format!("MGET {left} {right}"));
+        assert!(
+            reply.starts_with("-ERR the reply would be more than client-output-hard-limit"),
+            "{one} and {other} bytes: {}",
+            &reply[..reply.len().min(80)]
+        );
+    }
+    for node in [&here, &there] {
+        node.behave(Manner::Good);
+    }
+    let line = format!("GET {left}");
+    assert_eq!(client.ask(&line), format!("${}\r\n{left}\r\n", left.len()));
+    assert_eq!(client.ask("PING"), "+PONG\r\n");
+    proxy.stop().unwrap();
+}
+
 /// Bytes of a part of a reply.
 const PART_BYTES: usize = 1_000_000;
 

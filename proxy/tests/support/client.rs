@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use shared::resp::{ReplyScanner, encode_request};
+use socket2::{Domain, SockRef, Socket, Type};
 
 pub(crate) struct Client {
     stream: TcpStream,
@@ -24,6 +25,26 @@ impl Client {
             stream,
             bytes: Vec::new(),
         }
+    }
+
+    /// One whose kernel takes little that it has not read.
+    pub(crate) fn connect_with_window(address: SocketAddr, bytes: usize) -> Self {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(bytes).unwrap();
+        socket.connect(&address.into()).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        Self {
+            stream: socket.into(),
+            bytes: Vec::new(),
+        }
+    }
+
+    /// It goes, and does not wait for anything.
+    pub(crate) fn reset(self) {
+        let socket = SockRef::from(&self.stream);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// Sends commands, their words separated by blanks, in one write.
