@@ -286,3 +286,51 @@ fn what_reached_a_proxy_that_stood_still_is_not_done_for_who_has_gone_elsewhere(
         assert_eq!(client.receive().unwrap(), Reply::bulk("new"));
     }
 }
+
+#[test]
+fn what_a_proxy_that_stood_still_had_not_sent_is_not_sent_for_who_has_gone_elsewhere() {
+    let node = start_node(&[]);
+    let stopped = start_proxy(&[node.address], &["--threads", "1"]);
+    let other = start_proxy(&[node.address], &[]);
+    node.freeze();
+    // More than sockets hold, so that what follows stays in the proxy's line; of no client so much that it is kept apart.
+    let padding = "x".repeat(8_000);
+    let mut patient: Vec<Client> = (0..260).map(|_| stopped.connect()).collect();
+    for client in &mut patient {
+        let pad = encode(&["SET", "pad", &padding]).repeat(7);
+        client.send(&pad).unwrap();
+    }
+    let mut observer = stopped.connect();
+    let mut until_asked = |clients: usize| {
+        eventually("it is read", || {
+            let list = observer.call_words("CLIENT LIST").text();
+            list.matches(" cmd=set ").count() >= clients
+        });
+        // What is in the line by now does not go on while the node stands.
+        pause(Duration::from_millis(500));
+    };
+    until_asked(260);
+    let mut hasty: Vec<Client> = (0..20).map(|_| stopped.connect()).collect();
+    for client in &mut hasty {
+        client.send(&encode(&["SET", "key", "old"])).unwrap();
+    }
+    until_asked(280);
+    stopped.freeze();
+    drop(hasty);
+    pause(Duration::from_millis(1_200));
+    node.thaw();
+    let mut client = other.connect();
+    eventually("the node serves", || {
+        client.call_words("SET key new") == Reply::ok()
+    });
+    stopped.thaw();
+    for client in &mut patient {
+        for _ in 0..7 {
+            assert_eq!(client.receive().unwrap(), Reply::ok());
+        }
+    }
+    for _ in 0..20 {
+        assert_eq!(client.call_words("GET key"), Reply::bulk("new"));
+        pause(Duration::from_millis(10));
+    }
+}

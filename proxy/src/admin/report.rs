@@ -59,7 +59,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ),
     (
         "switchyard_proxy_commands_total",
-        "Requests of clients for nodes, each once, by command, shard (or several shards) and outcome: ok, error (the reply is one, wanted or not), shard_down (not applied), unknown (sent, no reply). These and the local ones are all requests.",
+        "Requests of clients for nodes, each once, by command, shard (or several shards) and outcome: ok, error (the reply is one, wanted or not), shard_down (not applied), unknown (sent, no reply), left (the client had gone). These and the local ones are all requests.",
     ),
     (
         "switchyard_proxy_parts_total",
@@ -232,6 +232,7 @@ fn outcomes(name: &'static str, labels: &[Label], cell: &Cell) {
         ("error", cell.errors),
         ("shard_down", cell.down),
         ("unknown", cell.unknown),
+        ("left", cell.left),
     ] {
         let outcome = Label::from_static_parts("outcome", outcome);
         let labels: Vec<Label> = labels.iter().cloned().chain([outcome]).collect();

@@ -55,6 +55,15 @@ impl Client {
         self.input.capacity() + self.scanner.kept_bytes() + held
     }
 
+    /// Whether it is known that the client will ask nothing more.
+    pub(crate) fn has_said_all(&self) -> bool {
+        match &self.work {
+            Work::Reading => false,
+            Work::Waiting(held) => held.is_last,
+            Work::Ending => true,
+        }
+    }
+
     /// No more requests are carried out but one that has begun.
     pub(crate) fn end(&mut self, outlet: &Outlet) {
         match &mut self.work {

@@ -95,9 +95,15 @@ impl Outlet {
         self.queue.bytes() + self.gathered_bytes
     }
 
-    /// All bytes that are kept for the client.
+    /// All bytes of replies that are kept for the client.
     pub(crate) fn bytes(&self) -> usize {
         self.pending_bytes() + self.rounds.as_ref().map_or(0, |rounds| rounds.bytes())
+    }
+
+    /// These, and what is known of replies that are to come.
+    #[inline]
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.bytes() + self.queue.place_bytes()
     }
 
     /// Whether its client has left more than the soft limit waiting, and neither sent nor taken anything, for so long. Replies that wait for others are not

@@ -23,6 +23,8 @@ pub(crate) struct Cell {
     pub(crate) down: u64,
     /// Lost on the way.
     pub(crate) unknown: u64,
+    /// Whose clients had gone.
+    pub(crate) left: u64,
     /// From reading a request to its end, whatever that was.
     pub(crate) latency: Histogram,
 }
@@ -35,6 +37,7 @@ impl Cell {
             errors: 0,
             down: 0,
             unknown: 0,
+            left: 0,
             latency: Histogram::new(),
         }
     }
@@ -45,6 +48,7 @@ impl Cell {
             Outcome::Error => &mut self.errors,
             Outcome::ShardDown => &mut self.down,
             Outcome::Unknown => &mut self.unknown,
+            Outcome::Left => &mut self.left,
         };
         *place += u64::from(count);
         self.latency.record(elapsed_ns / 1_000, u64::from(count));
@@ -56,6 +60,7 @@ impl Cell {
         self.errors += other.errors;
         self.down += other.down;
         self.unknown += other.unknown;
+        self.left += other.left;
         self.latency.add(&other.latency);
     }
 }

@@ -25,6 +25,14 @@ pub(crate) enum PipeError {
         /// The limit.
         after_ms: u128,
     },
+    /// The node is busy with what nobody waits for any more.
+    #[error(
+        "given up: {requests} requests under way, with large replies, are of clients that have gone"
+    )]
+    Unwanted {
+        /// How many.
+        requests: usize,
+    },
     /// What the node sends is not RESP.
     #[error("what the node sends is no reply: {0}")]
     NotReply(#[from] ReplyError),

@@ -44,6 +44,8 @@ pub(crate) struct Pipe {
     pub(crate) is_open: bool,
     /// Finds the ends of replies.
     pub(crate) scanner: ReplyScanner,
+    /// Bytes of replies over this connection that nobody waited for any more.
+    pub(crate) unwanted_bytes: usize,
     /// How long the node has owed replies.
     pub(crate) silence: Silence,
     /// There is something for its task to do, or to be written.
@@ -89,6 +91,7 @@ impl Pipe {
             aside: Aside::default(),
             is_open: false,
             scanner: ReplyScanner::default(),
+            unwanted_bytes: 0,
             silence: Silence::default(),
             is_dirty: false,
             crowd: Vec::new(),

@@ -86,7 +86,8 @@ pub(crate) enum Admission {
 pub(crate) struct PipeLimits {
     /// Databases that clients may select.
     pub(crate) databases: u16,
-    /// Most bytes kept per pipe, but for a single request that is larger.
+    /// Most bytes kept per pipe, but for a single request that is larger; all pipes together keep no more than [`FULL_LINES`] times as much, those apart of
+    /// which each keeps little.
     pub(crate) queue_bytes: usize,
     /// Most requests per pipe.
     pub(crate) queue_requests: usize,
@@ -261,12 +262,40 @@ impl PipeSet {
             // Until these have gone where they belong, nobody else comes.
             return Admission::Full;
         }
-        let waiting = pipe.line.requests();
-        if waiting >= limits.queue_requests || pipe.line.bytes() >= limits.queue_bytes {
-            return Admission::Full;
+        let room = self.requests_left(pipe).min(REQUESTS_PER_ADMISSION);
+        match u32::try_from(room).unwrap_or(u32::MAX) {
+            0 => Admission::Full,
+            room => Admission::Room(room),
         }
-        let room = (limits.queue_requests - waiting).min(REQUESTS_PER_ADMISSION);
-        Admission::Room(u32::try_from(room).unwrap_or(u32::MAX))
+    }
+
+    /// Whether the line of this pipe, if it is one, takes another request.
+    pub(crate) fn has_room(&self, number: PipeNumber) -> bool {
+        let pipe = self.pipes.get(number as usize).and_then(Option::as_deref);
+        pipe.is_some_and(|pipe| pipe.aside.parcels.is_empty() && self.requests_left(pipe) > 0)
+    }
+
+    /// Requests for which there is room in a line.
+    #[inline]
+    fn requests_left(&self, pipe: &Pipe) -> usize {
+        if self.bytes_left_in(pipe) == 0 {
+            return 0;
+        }
+        let limit = self.limits.queue_requests;
+        limit.saturating_sub(pipe.line.requests())
+    }
+
+    /// Bytes for which there is room in a line. A short one always has some, so that whoever waits for a node waits for no other one.
+    #[inline]
+    fn bytes_left_in(&self, pipe: &Pipe) -> usize {
+        let limit = self.limits.queue_bytes;
+        let bytes = pipe.line.bytes();
+        if bytes < limit / SHORT_LINE {
+            return limit - bytes;
+        }
+        let all: usize = self.iter().map(|pipe| pipe.line.bytes()).sum();
+        let left = limit.saturating_mul(FULL_LINES).saturating_sub(all);
+        limit.saturating_sub(bytes).min(left)
     }
 
     /// Bytes for which there is room in the line of an open pipe.
@@ -275,8 +304,7 @@ impl PipeSet {
         let Some(pipe) = &self.pipes[number as usize] else {
             unreachable!("only open pipes are asked");
         };
-        let left = self.limits.queue_bytes.saturating_sub(pipe.line.bytes());
-        u32::try_from(left).unwrap_or(u32::MAX)
+        u32::try_from(self.bytes_left_in(pipe)).unwrap_or(u32::MAX)
     }
 
     /// The line of an open pipe, to which something is to be appended.
@@ -387,6 +415,12 @@ impl PipeSet {
     }
 }
 
+/// All lines of a thread are kept as small as so many full ones: many nodes may hang at once, each with several lanes.
+const FULL_LINES: usize = 4;
+
+/// A line that has less than this part of the bytes that it may have is short.
+const SHORT_LINE: usize = 16;
+
 /// Requests of one client that are appended before the bounds of the line are looked at again.
 const REQUESTS_PER_ADMISSION: usize = 512;
 
@@ -438,6 +472,47 @@ mod tests {
         pipes.close(old);
         pipes.follow(&snapshot, fence(1));
         assert_ne!(pipes.pipe_to(shard, LANE), new);
+    }
+
+    #[test]
+    fn all_lines_together_have_a_bound_and_short_ones_have_room_all_the_same() {
+        let mut pipes = PipeSet::new(PipeLimits {
+            queue_bytes: 16_000,
+            queue_requests: 1_000,
+            ..pipes().limits
+        });
+        pipes.follow(&topology_of(&["a"]), Fence::of);
+        let mut numbers: Vec<PipeNumber> = Vec::new();
+        for database in 0..10 {
+            let lane = Lane { database, ..LANE };
+            numbers.push(pipes.pipe_to(ShardIndex::new(0).unwrap(), lane));
+        }
+        let fill = |pipes: &mut PipeSet, number: PipeNumber| {
+            let mut buffers = crate::buffers::Buffers::default();
+            while pipes.has_room(number) {
+                let started = shared::clock::Stopwatch::new().read();
+                let command = shared::command::CommandId::Set;
+                let place = crate::route::Place::Anywhere;
+                let parcel = crate::pipe::Parcel::new(
+                    crate::pipe::Target::Nobody,
+                    place,
+                    command,
+                    1,
+                    started,
+                );
+                pipes
+                    .line(number)
+                    .append_with(parcel, &mut buffers, |out| out.extend([0; 500]));
+            }
+            pipes.get_mut(number).unwrap().line.bytes()
+        };
+        let lengths: Vec<usize> = numbers
+            .iter()
+            .map(|number| fill(&mut pipes, *number))
+            .collect();
+        assert_eq!(lengths[..4], [16_000; 4]);
+        assert_eq!(lengths[4..], [1_000; 6]);
+        assert_eq!(pipes.bytes_left(numbers[9]), 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use shared::command;
+use shared::command::{self, Retry};
 use shared::topology::ShardIndex;
 
 use super::Exchange;
@@ -13,9 +13,15 @@ use super::receivers::Failure;
 use crate::pipe::line::Recovered;
 use crate::pipe::retry::{self, Fate, fate};
 use crate::pipe::set::PipeNumber;
-use crate::pipe::{PipeError, Target};
+use crate::pipe::{Parcel, PipeError, Target};
 use crate::route::{self, Place};
 use crate::slab::Key;
+
+/// Bytes of replies that nobody waited for, over one connection, from which on it is looked whether more of them are to come.
+const MOST_UNWANTED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Requests that nobody waits for any more and for which a connection is given up.
+const MOST_UNWANTED_REQUESTS: usize = 8;
 
 impl Exchange {
     /// A newer topology holds: what has not been sent over this pipe and belongs elsewhere goes there, once the node has answered what was sent before it.
@@ -116,6 +122,7 @@ impl Exchange {
         pipe.is_open = false;
         pipe.doom = None;
         pipe.scanner = shared::resp::ReplyScanner::default();
+        pipe.unwanted_bytes = 0;
         self.receivers.stats.pipes_lost += 1;
         node.reach.lost(now_ms);
         let mut unanswered = pipe.line.take_all();
@@ -143,6 +150,10 @@ impl Exchange {
                 continue;
             }
             let client = self.receivers.client_of(parcel.target);
+            if client.is_none() && parcel.retry == Retry::Safe {
+                self.receivers.count_left(parcel, label);
+                continue;
+            }
             let behind = client.and_then(|client| written.get(&client));
             let before_write = behind.is_some_and(|place| place.may_meet(parcel.place));
             match fate(parcel, recovered.sent, before_write) {
@@ -263,16 +274,70 @@ impl Exchange {
         self.pipes.close(number);
     }
 
+    /// What clients that have gone had asked, and is not sent yet, never will be.
+    pub(crate) fn drop_unsent_of_the_gone(&mut self) {
+        for number in self.pipes.numbers() {
+            self.drop_unsent(number, |_| true);
+        }
+    }
+
+    /// Of what clients that have gone had asked over this pipe and is not sent yet, that which `is_over` never will be.
+    fn drop_unsent(&mut self, number: PipeNumber, is_over: impl Fn(&Parcel) -> bool) {
+        let Some((pipe, node)) = self.pipes.with_node(number) else {
+            return;
+        };
+        let mut buffers = std::mem::take(&mut self.receivers.buffers);
+        let receivers = &self.receivers;
+        let is_over =
+            |parcel: &Parcel| is_over(parcel) && receivers.client_of(parcel.target).is_none();
+        let mut dropped = Vec::new();
+        pipe.line
+            .drop_unsent(&mut buffers, is_over, |parcel| dropped.push(parcel));
+        self.receivers.buffers = buffers;
+        for parcel in &dropped {
+            self.receivers.count_left(parcel, node.shard_index);
+        }
+        if !dropped.is_empty() {
+            self.let_crowd_in(number);
+        }
+    }
+
+    /// A node that is to answer much for nobody is cut off, when nothing is lost by that: it would work for minutes, and others would wait.
+    fn doom_if_for_nobody(&mut self, number: PipeNumber) {
+        let receivers = &self.receivers;
+        let Some(pipe) = self.pipes.get_mut(number) else {
+            return;
+        };
+        if pipe.unwanted_bytes < MOST_UNWANTED_BYTES || !pipe.is_open || pipe.doom.is_some() {
+            return;
+        }
+        let is_for_nobody = |parcel: &Parcel| receivers.client_of(parcel.target).is_none();
+        if let Some(requests) = pipe.line.sent_for(is_for_nobody)
+            && requests >= MOST_UNWANTED_REQUESTS
+        {
+            pipe.doom = Some(PipeError::Unwanted { requests });
+            self.pipes.mark_dirty(number);
+        }
+    }
+
     /// Deadlines of pipes and of the requests in them.
     pub(crate) fn tick_pipes(&mut self) {
         let now_ms = self.now_ms();
         let deadline = self.proxy.config.request_deadline;
+        let some_left = std::mem::take(&mut self.receivers.some_left);
         for number in self.pipes.numbers() {
             self.give_up_late(number, deadline);
             self.fail_if_lost(number);
+            if some_left {
+                // A write that came before its client went is carried out, as by any server; a read has become useless.
+                self.drop_unsent(number, |parcel| parcel.retry == Retry::Safe);
+            }
+            self.doom_if_for_nobody(number);
             if self.receivers.late.are_in(number) {
                 // Who waits for the end of these has a deadline too.
                 self.let_crowd_in(number);
+            } else {
+                self.let_more_in(number);
             }
             let Some(pipe) = self.pipes.get_mut(number) else {
                 continue;
@@ -300,7 +365,7 @@ impl Exchange {
             return;
         };
         let stopwatch = self.receivers.stopwatch.clone();
-        let is_late = |parcel: &crate::pipe::Parcel| {
+        let is_late = |parcel: &Parcel| {
             u128::from(stopwatch.between_ns(parcel.started, now)) >= deadline.as_nanos()
         };
         let mut late = Vec::new();

@@ -40,10 +40,14 @@ pub(crate) struct Gather {
     parts: Vec<Option<Part>>,
     missing: usize,
     chance: u64,
-    /// Bytes of the replies that are here.
+    /// Bytes of parts that have no end yet, by part; empty as long as no part was large enough.
+    begun: Vec<usize>,
+    /// Bytes of the replies that are here, whole or not.
     held_bytes: usize,
     /// Most of them.
     most_bytes: usize,
+    /// There were more: nothing is kept any more.
+    is_too_large: bool,
 }
 
 impl Gather {
@@ -65,8 +69,10 @@ impl Gather {
             missing: shards.len(),
             shards,
             chance,
+            begun: Vec::new(),
             held_bytes: 0,
             most_bytes,
+            is_too_large: false,
         }
     }
 
@@ -77,35 +83,50 @@ impl Gather {
     pub(crate) fn fill(&mut self, index: usize, part: Part) -> bool {
         let place = &mut self.parts[index];
         assert!(place.is_none(), "each part is filled in once");
+        if let Some(begun) = self.begun.get_mut(index) {
+            self.held_bytes -= std::mem::take(begun);
+        }
         if let Part::Reply(bytes) = &part {
             self.held_bytes = self.held_bytes.saturating_add(bytes.len());
         }
         *place = Some(part);
-        if self.is_too_large() {
-            for place in self.parts.iter_mut().flatten() {
-                *place = Part::Reply(Bytes::new());
-            }
-        }
+        self.drop_if_too_large();
         self.missing -= 1;
         self.missing == 0
     }
 
+    /// Of a part, `bytes` are here, and its end is not; whether they are to be kept.
+    pub(crate) fn begin(&mut self, index: usize, bytes: usize) -> bool {
+        if self.begun.is_empty() {
+            self.begun = vec![0; self.parts.len()];
+        }
+        let before = std::mem::replace(&mut self.begun[index], bytes);
+        self.held_bytes = (self.held_bytes - before).saturating_add(bytes);
+        self.drop_if_too_large();
+        !self.is_too_large
+    }
+
+    fn drop_if_too_large(&mut self) {
+        self.is_too_large |= self.held_bytes > self.most_bytes;
+        if self.is_too_large {
+            for place in self.parts.iter_mut().flatten() {
+                *place = Part::Reply(Bytes::new());
+            }
+        }
+    }
+
     /// Bytes of replies that are kept.
     pub(crate) fn bytes(&self) -> usize {
-        if self.is_too_large() {
+        if self.is_too_large {
             return 0;
         }
         self.held_bytes
     }
 
-    fn is_too_large(&self) -> bool {
-        self.held_bytes > self.most_bytes
-    }
-
     /// The reply, once all parts are there, and what it says of the command; what is small is written to `buffer`.
     pub(crate) fn finish(self, buffer: Vec<u8>) -> (Pieces, Outcome) {
         let mut reply = Pieces::new(buffer, self.protocol);
-        if self.is_too_large() {
+        if self.is_too_large {
             let limit = self.most_bytes;
             reply
                 .writer()
@@ -158,6 +179,23 @@ mod tests {
         let all = pieces.concat();
         assert_eq!(all.len(), 4 + 11 + 100_000 + 7 + 7);
         assert!(all.ends_with(b"\r\n$1\r\ny\r\n$1\r\nz\r\n"));
+    }
+
+    #[test]
+    fn parts_that_have_no_end_yet_count_as_well() {
+        let mut gather = of_two(1_000);
+        assert!(gather.begin(0, 300));
+        assert!(gather.begin(0, 600));
+        assert!(gather.begin(1, 300));
+        assert_eq!(gather.bytes(), 900);
+        let part = Bytes::from(vec![b'x'; 700]);
+        assert!(!gather.fill(0, Part::Reply(part.clone())));
+        assert_eq!(gather.bytes(), 1_000, "what is whole counts once");
+        assert!(!gather.begin(1, 301), "nothing of it is kept from here on");
+        assert!(part.is_unique());
+        assert_eq!(gather.bytes(), 0);
+        assert!(gather.fill(1, Part::Reply(Bytes::from_static(b"the rest"))));
+        assert_eq!(gather.finish(Vec::new()).1, Outcome::Error);
     }
 
     #[test]

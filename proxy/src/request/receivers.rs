@@ -33,6 +33,8 @@ pub(crate) struct Receivers {
     pub(crate) buffers: Buffers,
     /// Clients with something to write.
     dirty: Vec<Key>,
+    /// Clients have gone, since it was looked last, without all their replies.
+    pub(crate) some_left: bool,
     /// Counts what is delivered.
     pub(crate) stats: ThreadStats,
     /// Tells how long it took.
@@ -86,6 +88,7 @@ impl Receivers {
             late: LateWrites::default(),
             buffers: Buffers::default(),
             dirty: Vec::new(),
+            some_left: false,
             stats: ThreadStats::default(),
             stopwatch: Stopwatch::new(),
             dice: Dice::new(),
@@ -269,8 +272,11 @@ impl Receivers {
     /// The client has gone, and with it all that was kept for it.
     pub(crate) fn forget(&mut self, client: Key) {
         self.late.forget(client);
-        let outlet = self.outlets.remove(client);
-        if outlet.is_none_or(|outlet| outlet.gathered_bytes == 0) {
+        let Some(outlet) = self.outlets.remove(client) else {
+            return;
+        };
+        self.some_left |= outlet.queue.missing() > 0;
+        if outlet.gathered_bytes == 0 {
             return;
         }
         let its_own = self
@@ -279,9 +285,40 @@ impl Receivers {
             .filter(|(_, gather)| gather.asker.client == client);
         for key in its_own.map(|(key, _)| key).collect::<Vec<_>>() {
             if let Some(gather) = self.gathers.remove(key) {
-                self.count(&gather.asker, Outcome::Unknown, false);
+                self.count(&gather.asker, Outcome::Left, false);
             }
         }
+    }
+
+    /// Nothing was sent of what a client that has gone had asked, and nothing will be.
+    pub(crate) fn count_left(&mut self, parcel: &Parcel, shard: usize) {
+        let elapsed_ns = self.stopwatch.since_ns(parcel.started);
+        match parcel.target {
+            Target::Part { .. } => self.stats.record_part(shard, Outcome::Left, elapsed_ns),
+            _ => self.stats.record_end(
+                parcel.command,
+                Some(shard),
+                parcel.count,
+                Outcome::Left,
+                elapsed_ns,
+            ),
+        }
+    }
+
+    /// Of a part, `bytes` have come, and the end has not. Whether somebody still waits for it.
+    pub(crate) fn wants_part(&mut self, key: Key, part: u16, bytes: usize) -> bool {
+        let Some(gather) = self.gathers.get_mut(key) else {
+            return false;
+        };
+        let client = gather.asker.client;
+        if self.outlets.get(client).is_none() {
+            return false;
+        }
+        let before = gather.bytes();
+        let is_wanted = gather.begin(usize::from(part), bytes);
+        let now = gather.bytes();
+        self.count_gathered(client, before, now);
+        is_wanted
     }
 
     /// All parts are there: the client gets the reply, or its rounds the answer.

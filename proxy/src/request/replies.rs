@@ -113,15 +113,13 @@ impl Exchange {
         }
     }
 
-    /// Of a large reply that has no end yet, what is here goes on to the client that waits for it, and leaves `begun`.
+    /// Of a large reply that has no end yet, what is here goes on to the client that waits for it, or to nobody when nobody does, and leaves `begun`. A part of
+    /// a reply stays.
     pub(crate) fn begin_large(&mut self, number: PipeNumber, begun: &mut BytesMut) {
         let Some(pipe) = self.pipes.get_mut(number) else {
             return;
         };
         let Some(parcel) = pipe.line.first().copied() else {
-            return;
-        };
-        let Target::Client { client, first } = parcel.target else {
             return;
         };
         // What is not for the client is not shown to it, not even its beginning.
@@ -130,10 +128,22 @@ impl Exchange {
         if !(parcel.is_begun || may_begin) {
             return;
         }
+        if let Target::Part { gather, part } = parcel.target
+            && !parcel.is_begun
+            && self.receivers.wants_part(gather, part, begun.len())
+        {
+            return;
+        }
         let passed = pipe.scanner.pass(begun.len());
-        if passed > 0 {
-            pipe.line.begin_reply();
-            let piece = begun.split_to(passed).freeze();
+        if passed == 0 {
+            return;
+        }
+        pipe.line.begin_reply();
+        if self.receivers.client_of(parcel.target).is_none() {
+            pipe.unwanted_bytes = pipe.unwanted_bytes.saturating_add(passed);
+        }
+        let piece = begun.split_to(passed).freeze();
+        if let Target::Client { client, first } = parcel.target {
             self.receivers.begin(client, first, piece);
         }
     }
@@ -146,7 +156,7 @@ impl Exchange {
         };
         let is_due = pipe.aside.owed == 0 && !pipe.aside.parcels.is_empty();
         if !pipe.crowd.is_empty() {
-            self.let_crowd_in(number);
+            self.let_more_in(number);
         }
         if is_due {
             self.route_aside(number);

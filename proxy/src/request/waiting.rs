@@ -9,6 +9,9 @@ use crate::client::WaitsFor;
 use crate::pipe::set::PipeNumber;
 use crate::slab::Key;
 
+/// Clients that try again at once: a crowd of thousands would find the line full again, and wait again.
+const LET_IN_AT_ONCE: usize = 64;
+
 impl Exchange {
     /// The client waits from now on.
     pub(crate) fn wait(&mut self, key: Key, what: WaitsFor) {
@@ -51,10 +54,23 @@ impl Exchange {
 
     /// Clients that waited for room may try again.
     pub(super) fn let_crowd_in(&mut self, number: PipeNumber) {
+        self.let_some_in(number, usize::MAX);
+    }
+
+    /// If there is room, those who have waited longest for it may try again; the others with the next replies, or at the next tick.
+    pub(super) fn let_more_in(&mut self, number: PipeNumber) {
+        if self.pipes.has_room(number) {
+            self.let_some_in(number, LET_IN_AT_ONCE);
+        }
+    }
+
+    fn let_some_in(&mut self, number: PipeNumber, most: usize) {
         let Some(pipe) = self.pipes.get_mut(number) else {
             return;
         };
-        for key in std::mem::take(&mut pipe.crowd) {
+        let first = pipe.crowd.len().min(most);
+        let first: Vec<Key> = pipe.crowd.drain(..first).collect();
+        for key in first {
             let Some(outlet) = self.receivers.outlets.get_mut(key) else {
                 continue;
             };

@@ -13,6 +13,8 @@ pub(crate) enum Outcome {
     ShardDown,
     /// It was sent and no reply came, from one shard at least.
     Unknown,
+    /// Its client had gone before it had a reply.
+    Left,
 }
 
 impl Outcome {

@@ -33,9 +33,6 @@ const LEAST_READ_BYTES: usize = 16 * 1024;
 /// Most bytes that a client may send ahead while its requests wait, whatever the settings say: positions in a buffer have 32 bits.
 const MOST_AHEAD_BYTES: usize = 1 << 31;
 
-/// A client that has sent or taken something within this time may not have got all of it, milliseconds.
-const BUSY_MS: u64 = 2_000;
-
 /// A client, and its socket.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -50,8 +47,8 @@ pub(super) struct Connection {
     is_over: bool,
     /// Bytes kept for it, requests and replies, as they were counted last.
     kept_bytes: usize,
-    /// Stalls of the thread after which it was looked whether the client is still there.
-    stalls: u32,
+    /// It may have come, and gone, while the thread stood still: that is looked at once.
+    is_doubtful: bool,
 }
 
 /// How far its replies have gone out.
@@ -80,8 +77,8 @@ enum StepEnd {
 }
 
 impl Connection {
-    /// A client that has just been accepted; `stalls`: those of the thread that it cannot have waited through.
-    pub(super) fn new(key: Key, stream: ClientStream, client: Client, stalls: u32) -> Self {
+    /// A client that has just been accepted; `is_doubtful`: it may have waited for it while the thread stood still.
+    pub(super) fn new(key: Key, stream: ClientStream, client: Client, is_doubtful: bool) -> Self {
         Self {
             key,
             stream,
@@ -90,7 +87,7 @@ impl Connection {
             sending: Sending::Free,
             is_over: false,
             kept_bytes: 0,
-            stalls,
+            is_doubtful,
         }
     }
 
@@ -150,6 +147,7 @@ impl Connection {
 impl ProxyThread {
     /// The whole life of a client's task, one turn at a time; `End` when the client is gone.
     pub(super) fn poll_client(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<TurnEnd> {
+        self.look_for_stall();
         let Some(mut connection) = self.take_out(key) else {
             return Poll::Ready(TurnEnd::End(()));
         };
@@ -157,8 +155,8 @@ impl ProxyThread {
         if waker.is_none_or(|waker| !waker.will_wake(cx.waker())) {
             connection.waker = Some(cx.waker().clone());
         }
-        self.look_for_stall();
-        let end = if self.has_left_meanwhile(&mut connection) {
+        let is_doubtful = std::mem::take(&mut connection.is_doubtful);
+        let end = if is_doubtful && connection.stream.has_hung_up() {
             Poll::Ready(TurnEnd::End(()))
         } else {
             self.client_turn(&mut connection, cx)
@@ -171,12 +169,21 @@ impl ProxyThread {
         end
     }
 
-    /// Whether the client went while the thread stood still: it, or a load balancer for it, may have asked somebody else for the same by now, and more. What it
-    /// asked here was not begun, and is not any more.
-    #[inline]
-    fn has_left_meanwhile(&self, connection: &mut Connection) -> bool {
-        let stalls_before = std::mem::replace(&mut connection.stalls, self.stalls);
-        stalls_before != self.stalls && connection.stream.has_hung_up()
+    /// Closes the clients that went while the thread stood still: they, or a load balancer for them, may have asked somebody else for the same by now, and
+    /// more. What of theirs has not been sent to a node is not any more.
+    #[cold]
+    pub(super) fn leave_who_has_left(&mut self) {
+        let all = self.connections.iter().flatten();
+        // Who had said all before that waits for replies.
+        let left: Vec<Key> = all
+            .filter(|connection| !connection.client.has_said_all())
+            .filter(|connection| connection.stream.has_hung_up())
+            .map(|connection| connection.key)
+            .collect();
+        for key in left {
+            self.remove_client(key);
+        }
+        self.exchange.drop_unsent_of_the_gone();
     }
 
     fn client_turn(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> Poll<TurnEnd> {
@@ -194,7 +201,7 @@ impl ProxyThread {
                 StepEnd::Pending => return Poll::Pending,
                 StepEnd::Yield => break,
                 StepEnd::Over => {
-                    connection.is_over = self.has_been_busy(connection.key);
+                    connection.is_over = true;
                     return Poll::Ready(TurnEnd::End(()));
                 }
                 StepEnd::Gone => return Poll::Ready(TurnEnd::End(())),
@@ -235,12 +242,6 @@ impl ProxyThread {
             (Work::Waiting(_), Some(WaitsFor::Outlet(_))) => self.read_ahead(connection, cx),
             (Work::Waiting(_), Some(_)) | (Work::Ending, _) => StepEnd::Pending,
         }
-    }
-
-    /// Whether something of what the client has sent or is to take may still be on its way.
-    fn has_been_busy(&mut self, key: Key) -> bool {
-        let now_ms = self.exchange.now_ms();
-        now_ms.saturating_sub(self.exchange.receivers.outlet(key).progress_ms) < BUSY_MS
     }
 
     /// Goes on with requests that had to wait.
@@ -436,7 +437,7 @@ impl ProxyThread {
     #[inline]
     fn put_back(&mut self, mut connection: Box<Connection>) {
         let outlet = self.exchange.receivers.outlets.get(connection.key);
-        let kept_bytes = outlet.map_or(0, Outlet::bytes) + connection.client.kept_bytes();
+        let kept_bytes = outlet.map_or(0, Outlet::kept_bytes) + connection.client.kept_bytes();
         self.kept_bytes = self.kept_bytes - connection.kept_bytes + kept_bytes;
         connection.kept_bytes = kept_bytes;
         let place = connection.key.place();

@@ -68,10 +68,8 @@ struct ProxyThread {
     /// Of these, what other threads know of.
     published_bytes: usize,
     ticks: u32,
-    /// How often the thread has stood still.
-    stalls: u32,
-    /// When it last had, monotonic milliseconds.
-    stalled_ms: u64,
+    /// When the thread last had stood still, monotonic milliseconds.
+    stalled_ms: Option<u64>,
     /// Requests that other threads know of.
     published_requests: u64,
 }
@@ -93,8 +91,7 @@ impl ProxyThread {
                 kept_bytes: 0,
                 published_bytes: 0,
                 ticks: 0,
-                stalls: 0,
-                stalled_ms: 0,
+                stalled_ms: None,
                 published_requests: 0,
             })
         })
@@ -112,6 +109,7 @@ impl ProxyThread {
 
     /// Writes what the turn has brought: first requests, so that nodes work while clients are written to.
     fn flush(&mut self, cx: &Context<'_>) {
+        self.look_for_stall();
         self.start_pipes();
         while let Some(number) = self.exchange.pipes.next_dirty() {
             self.flush_pipe(number);

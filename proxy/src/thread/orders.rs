@@ -115,8 +115,8 @@ impl ProxyThread {
         };
         let key = exchange.receivers.outlets.insert(Outlet::default());
         self.look_for_stall();
-        let stalls = self.stalls_before_now();
-        self.begin_client(Box::new(Connection::new(key, stream, client, stalls)));
+        let is_doubtful = self.has_just_stalled();
+        self.begin_client(Box::new(Connection::new(key, stream, client, is_doubtful)));
         if let Some(thread) = self.me.upgrade() {
             tokio::task::spawn_local(tokio::task::unconstrained(run_client(thread, key)));
         }

@@ -183,6 +183,7 @@ impl ProxyThread {
         }
         let mut goes_on = false;
         if is_write_blocked {
+            self.look_for_stall();
             match self.write_pipe(number, cx) {
                 Ok(may_take_more) => goes_on = may_take_more,
                 Err(error) => return Poll::Ready(TurnEnd::End(Some(error.into()))),

@@ -32,25 +32,25 @@ pub(super) async fn run_ticks(thread: Rc<RefCell<ProxyThread>>) {
 }
 
 impl ProxyThread {
-    /// Notices when the thread has stood still, before anything that has come meanwhile is carried out.
+    /// Notices when the thread has stood still, before anything that has come meanwhile is carried out or sent on.
     #[inline]
     pub(super) fn look_for_stall(&mut self) {
         let now_ms = self.exchange.now_ms();
         if now_ms.saturating_sub(self.exchange.tick_ms) >= STALL_MS {
             self.exchange.tick_ms = now_ms;
-            self.stalls = self.stalls.wrapping_add(1);
-            self.stalled_ms = now_ms;
+            self.stalled_ms = Some(now_ms);
             tracing::warn!(
                 "a thread stood still for a second or more: the process was stopped, or its machine does not keep up"
             );
+            self.leave_who_has_left();
         }
     }
 
-    /// Stalls that a client accepted now cannot have waited through: all, but one that is over just now.
-    pub(super) fn stalls_before_now(&self) -> u32 {
-        let is_recent = self.exchange.now_ms().saturating_sub(self.stalled_ms) < STALL_MS;
-        self.stalls
-            .wrapping_sub(u32::from(is_recent && self.stalls > 0))
+    /// Whether the thread stood still just now: a client that it accepts may have waited for that.
+    pub(super) fn has_just_stalled(&self) -> bool {
+        let now_ms = self.exchange.now_ms();
+        self.stalled_ms
+            .is_some_and(|stalled_ms| now_ms.saturating_sub(stalled_ms) < STALL_MS)
     }
 
     fn tick(&mut self) {

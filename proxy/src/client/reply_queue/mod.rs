@@ -104,6 +104,11 @@ impl ReplyQueue {
         self.waiting_bytes + self.output.len() + self.messages.len()
     }
 
+    /// Bytes of what is known of replies that wait for others.
+    pub(crate) fn place_bytes(&self) -> usize {
+        self.places.len() * size_of::<Place>()
+    }
+
     /// As many requests of this kind as will bring about `bytes` of replies, if these are as long as the last ones.
     #[inline]
     pub(crate) fn requests_for(&self, bytes: usize, kind: Retry) -> u64 {

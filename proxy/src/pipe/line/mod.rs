@@ -16,6 +16,7 @@ pub(crate) use self::recovered::Recovered;
 use self::recovered::{frames, recover};
 use crate::buffers::Buffers;
 use crate::pipe::parcel::{Parcel, Target};
+use crate::pipe::retry::{Fate, fate};
 
 /// A chunk that has grown beyond this is not appended to any more, so that its buffer can be used again by others.
 const CHUNK_BYTES: usize = 48 * 1024;
@@ -437,6 +438,49 @@ impl Line {
                 self.append_again(&recovered, buffers);
             }
         }
+    }
+
+    /// Whoever waits for a parcel that `is_over` and of which nothing was sent is `told`: it never will be.
+    pub(crate) fn drop_unsent(
+        &mut self,
+        buffers: &mut Buffers,
+        is_over: impl Fn(&Parcel) -> bool,
+        mut told: impl FnMut(Parcel),
+    ) {
+        let is_over = |parcel: &Parcel| parcel.target.is_waiting() && is_over(parcel);
+        if !self.wants_to_send() || !self.parcels.iter().any(is_over) {
+            return;
+        }
+        for recovered in self.take_unsent() {
+            if is_over(&recovered.parcel) {
+                told(recovered.parcel);
+            } else {
+                self.append_again(&recovered, buffers);
+            }
+        }
+    }
+
+    /// What becomes of the requests that were sent and not answered: how many of these `nobody` waits for any more; `None` when others of them cannot be sent again.
+    pub(crate) fn sent_for(&self, nobody: impl Fn(&Parcel) -> bool) -> Option<usize> {
+        let whole = self.chunks.iter().take(self.sending);
+        let whole: usize = whole.map(|chunk| chunk.parcels as usize).sum();
+        let half = self.chunks.get(self.sending);
+        let mut offset = half.map_or(0, |chunk| chunk.passed);
+        let mut for_nobody = 0;
+        for (place, parcel) in self.parcels.iter().enumerate() {
+            if place >= whole {
+                if offset >= self.sent {
+                    break;
+                }
+                offset += parcel.bytes;
+            }
+            if nobody(parcel) {
+                for_nobody += parcel.count as usize;
+            } else if parcel.is_begun || fate(parcel, true, false) != Fate::SendAgain {
+                return None;
+            }
+        }
+        Some(for_nobody)
     }
 }
 

@@ -293,3 +293,39 @@ fn whoever_is_late_is_told_and_what_was_not_sent_of_it_never_will_be() {
         ]
     );
 }
+
+#[test]
+fn what_nobody_waits_for_leaves_the_line_as_far_as_it_was_not_sent() {
+    let mut model = Model::new();
+    for _ in 0..3 {
+        model.append(0, 2, false, false);
+        model.append(1, 1, false, false);
+    }
+    let first = request(0).len();
+    model.line.advance(first, &mut model.buffers);
+    let [gone, here] = model.clients;
+    let is_of = |client: Key| move |parcel: &Parcel| matches!(parcel.target, Target::Client { client: who, .. } if who == client);
+    assert_eq!(
+        model.line.sent_for(is_of(gone)),
+        Some(2),
+        "as a parcel, they were sent"
+    );
+    let mut told = 0;
+    model
+        .line
+        .drop_unsent(&mut model.buffers, is_of(gone), |parcel| {
+            told += parcel.count;
+        });
+    assert_eq!(told, 5, "all but the one that was sent");
+    assert_eq!(model.line.sent_for(is_of(gone)), Some(1));
+    assert_eq!(
+        model.line.sent_for(is_of(here)),
+        Some(0),
+        "the other one is a read"
+    );
+    let left = model.line.take_all();
+    let of_here = left.iter().filter(|left| is_of(here)(&left.parcel));
+    let of_here: u32 = of_here.map(|left| left.parcel.count).sum();
+    let all: u32 = left.iter().map(|left| left.parcel.count).sum();
+    assert_eq!((all, of_here), (4, 3));
+}
