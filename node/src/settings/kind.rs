@@ -2,6 +2,7 @@
 //! Pure. The texts are those of Redis 7.0, word for word.
 
 use super::special;
+use shared::config::parse_size;
 use shared::resp::is_word;
 use std::borrow::Cow;
 
@@ -149,33 +150,10 @@ fn size_or_percent(value: &[u8]) -> Result<Vec<u8>, Complaint> {
     Ok(bytes.to_string().into_bytes())
 }
 
-/// A size as redis.conf writes it: digits, then nothing or one of `b k kb m mb g gb`, in any letter case. Digits alone may be missing: that is 0.
-/// Ends at a NUL byte, as a C string does.
-#[must_use]
-pub fn parse_size(text: &[u8]) -> Option<u64> {
-    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (number, unit) = text.split_at(digits);
-    let factor: u64 = match unit.to_ascii_lowercase().as_slice() {
-        b"" | b"b" => 1,
-        b"k" => 1_000,
-        b"kb" => 1 << 10,
-        b"m" => 1_000_000,
-        b"mb" => 1 << 20,
-        b"g" => 1_000_000_000,
-        b"gb" => 1 << 30,
-        _ => return None,
-    };
-    let number = number.iter().fold(0_u64, |sum, digit| {
-        sum.saturating_mul(10)
-            .saturating_add(u64::from(digit - b'0'))
-    });
-    Some(number.saturating_mul(factor))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Kind, parse_size};
+    use super::Kind;
+    use shared::config::parse_size;
 
     #[test]
     fn values_are_read_and_shown_as_redis_does() {

@@ -7,14 +7,14 @@ mod special;
 mod start;
 mod table;
 
-pub use kind::{Complaint, Kind, parse_size};
+pub use kind::{Complaint, Kind};
 pub use special::OutputLimit;
 pub(crate) use special::short_decimal;
 pub use start::Start;
 pub use table::{PARAMETERS, Parameter};
 
 use crate::store::{EvictionSettings, Limits, NodeLimits};
-use shared::config::{DebugCommand, Secret};
+use shared::config::{DebugCommand, Secret, parse_size};
 use shared::resp::{ErrorReply, parse_integer};
 
 /// Most keys that eviction looks at for one that goes; more would not choose better.

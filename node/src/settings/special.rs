@@ -1,7 +1,8 @@
 //! Values of several words: output limits, percentiles, save points, event letters, and their complaints.
 //! Pure. The texts are those of Redis 7.0, word for word.
 
-use super::kind::{Complaint, parse_size};
+use super::kind::Complaint;
+use shared::config::parse_size;
 use shared::resp::parse_integer;
 
 /// The classes of `client-output-buffer-limit`, in the order in which it is shown.

@@ -4,7 +4,7 @@
 //! A client sees one server, so a limit for all its data is one number: `maxmemory` is dealt out to the shards by their weights, and added up when asked for.
 //! Settings that bound a connection are the proxy's, for the nodes' connections are the proxy's: a node that cut them would cut off everybody.
 
-use shared::config::{ByteCount, ProxyConfig, Settings as _};
+use shared::config::{ProxyConfig, Settings as _, parse_size};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 use shared::topology::Address;
 
@@ -100,21 +100,10 @@ fn is_of_the_start(name: &[u8], config: &ProxyConfig) -> bool {
     config.get(&name).is_some()
 }
 
-/// A number of bytes as Redis reads it: without blanks, and with gigabytes as the largest unit.
-fn bytes(text: &[u8]) -> Option<u64> {
-    let is_known =
-        |byte: &u8| byte.is_ascii_digit() || b"bkmg".contains(&byte.to_ascii_lowercase());
-    if !text.iter().all(is_known) {
-        return None;
-    }
-    let text = std::str::from_utf8(text).ok()?;
-    ByteCount::parse(text).ok().map(|count| count.0)
-}
-
 /// Whether nodes refuse this value whatever is there, and say best why.
 fn is_senseless(name: &str, text: &[u8]) -> bool {
     let known = BYTES.iter().find(|(known, _)| *known == name);
-    known.is_some_and(|(_, least)| bytes(text).is_none_or(|count| count < *least))
+    known.is_some_and(|(_, least)| parse_size(text).is_none_or(|count| count < *least))
 }
 
 /// Whether a setting of the proxy has this value already.
@@ -122,7 +111,7 @@ fn is_as_it_is(name: &str, text: &[u8], config: &ProxyConfig) -> bool {
     let now = value(name, config);
     let is_bytes = BYTES.iter().any(|(known, _)| *known == name);
     if is_bytes {
-        bytes(text) == bytes(now.as_bytes())
+        parse_size(text) == parse_size(now.as_bytes())
     } else {
         text.eq_ignore_ascii_case(now.as_bytes())
     }
@@ -189,7 +178,8 @@ pub(crate) fn encode_share(
                 if is_done && !stands_twice(args, name) {
                     continue;
                 }
-                let total = bytes(text).filter(|_| name.eq_ignore_ascii_case(TOTAL.as_bytes()));
+                let total =
+                    parse_size(text).filter(|_| name.eq_ignore_ascii_case(TOTAL.as_bytes()));
                 words.push(name.to_vec());
                 words.push(match total {
                     Some(total) => share(total, weights, place).to_string().into_bytes(),
@@ -241,8 +231,6 @@ mod tests {
         );
         assert_eq!(change_of("CONFIG SET maxmemory"), Ok(Change::AtShards));
         // A node says what is wrong with it.
-        assert_eq!(bytes(b"8t"), None, "Redis knows no terabytes");
-        assert_eq!(bytes(b"8Gb"), Some(8 << 30));
         assert_eq!(
             change_of("CONFIG SET proto-max-bulk-len 1"),
             Ok(Change::AtShards)
@@ -265,7 +253,7 @@ mod tests {
     #[test]
     fn a_shard_gets_its_share_and_nothing_of_the_proxy_s_own() {
         let mut out = Vec::new();
-        with_args("config set MaxMemory 1kb timeout 0 hz 10", |args| {
+        with_args("config set MaxMemory 1kb\0 timeout 0 hz 10", |args| {
             encode_share(args, &ProxyConfig::default(), &[1, 3], 1, &mut out);
         });
         let mut expected = Vec::new();

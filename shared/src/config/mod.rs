@@ -23,6 +23,6 @@ pub use proxy::{PresentAs, ProxyConfig};
 pub use render::{describe, render};
 pub use secret::Secret;
 pub use settings::{Conflict, Setting, Settings, environment_prefix};
-pub use units::{ByteCount, parse_duration, print_duration};
+pub use units::{ByteCount, parse_duration, parse_size, print_duration};
 pub use value::SettingValue;
 pub(crate) use value::parse_choice;

@@ -73,6 +73,30 @@ impl fmt::Display for ByteCount {
     }
 }
 
+/// A size as redis.conf writes it: digits, then nothing or one of `b k kb m mb g gb`, in any letter case. Digits alone may be missing: that is 0.
+/// Ends at a NUL byte, as a C string does.
+#[must_use]
+pub fn parse_size(text: &[u8]) -> Option<u64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.to_ascii_lowercase().as_slice() {
+        b"" | b"b" => 1,
+        b"k" => 1_000,
+        b"kb" => 1 << 10,
+        b"m" => 1_000_000,
+        b"mb" => 1 << 20,
+        b"g" => 1_000_000_000,
+        b"gb" => 1 << 30,
+        _ => return None,
+    };
+    let number = number.iter().fold(0_u64, |sum, digit| {
+        sum.saturating_mul(10)
+            .saturating_add(u64::from(digit - b'0'))
+    });
+    Some(number.saturating_mul(factor))
+}
+
 /// Reads `250ms`, `5s`, `1h` …; a number alone is seconds, as in redis.conf.
 ///
 /// # Errors
@@ -158,6 +182,22 @@ mod tests {
         check("1xb", None);
         check("99999999999999999999", None);
         check("18446744073709551615kb", None);
+    }
+
+    #[test]
+    fn sizes_of_redis_conf_know_no_blanks_no_terabytes_and_end_at_a_nul() {
+        for (text, bytes) in [
+            ("8Gb", Some(8 << 30)),
+            ("8gB\0x", Some(8 << 30)),
+            ("010k", Some(10_000)),
+            ("", Some(0)),
+            ("8t", None),
+            ("8 gb", None),
+            (" 8gb", None),
+            ("+8", None),
+        ] {
+            assert_eq!(parse_size(text.as_bytes()), bytes, "reading {text:?}");
+        }
     }
 
     #[test]
