@@ -4,7 +4,9 @@ use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use crate::support::eventually::{Stopwatch, eventually, pause};
-use crate::support::servers::{Cluster, free_address, start_node, start_proxy};
+use crate::support::servers::{
+    Cluster, even_slots, free_address, start_node, start_proxy, topology_path, write_topology,
+};
 use crate::support::{Client, Reply, encode};
 
 /// Short deadlines, so that the tests need not wait long for them.
@@ -278,7 +280,6 @@ fn what_reached_a_proxy_that_stood_still_is_not_done_for_who_has_gone_elsewhere(
     assert_eq!(client.call_words("GET own"), Reply::bulk("kept"));
     assert_eq!(patient.call_words("GET key"), Reply::bulk("new"));
     // Who comes later and says at once that it has no more to ask is served as ever.
-    pause(Duration::from_millis(1_100));
     for _ in 0..20 {
         let mut client = stopped.connect();
         client.send(&encode(&["GET", "key"])).unwrap();
@@ -289,6 +290,15 @@ fn what_reached_a_proxy_that_stood_still_is_not_done_for_who_has_gone_elsewhere(
 
 #[test]
 fn what_a_proxy_that_stood_still_had_not_sent_is_not_sent_for_who_has_gone_elsewhere() {
+    stand_still_with_a_full_line(false);
+}
+
+#[test]
+fn nor_is_what_was_set_aside_for_a_newer_topology() {
+    stand_still_with_a_full_line(true);
+}
+
+fn stand_still_with_a_full_line(is_set_aside: bool) {
     let node = start_node(&[]);
     let stopped = start_proxy(&[node.address], &["--threads", "1"]);
     let other = start_proxy(&[node.address], &[]);
@@ -315,6 +325,12 @@ fn what_a_proxy_that_stood_still_had_not_sent_is_not_sent_for_who_has_gone_elsew
         client.send(&encode(&["SET", "key", "old"])).unwrap();
     }
     until_asked(280);
+    // What is in the line is set aside for a newer topology, of the same owners.
+    if is_set_aside {
+        let topology = topology_path(stopped.folder());
+        write_topology(&topology, 2, &[node.address], &even_slots(1));
+        pause(Duration::from_millis(500));
+    }
     stopped.freeze();
     drop(hasty);
     pause(Duration::from_millis(1_200));

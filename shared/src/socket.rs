@@ -35,6 +35,12 @@ mod option {
     );
 }
 
+/// How long ago the last bytes came over a TCP connection, milliseconds; not at all where the kernel does not say.
+pub fn silent_for_ms(socket: &impl AsFd) -> u64 {
+    let info = getsockopt(socket, option::TcpInfo);
+    info.map_or(0, |info| info.tcpi_last_data_recv.into())
+}
+
 /// Whether the other side's kernel has all that was sent over a connection that was shut down for sending. Until then, to close it over something that lies
 /// unread would lose the rest. Also `true` where the kernel does not say.
 pub fn has_taken_all(socket: &impl AsFd) -> bool {

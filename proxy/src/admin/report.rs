@@ -51,7 +51,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ),
     (
         "switchyard_proxy_connections_total",
-        "Connections of clients that were accepted.",
+        "Connections of clients that were accepted, those included that were turned away.",
     ),
     (
         "switchyard_proxy_rejected_connections_total",

@@ -1,12 +1,15 @@
 //! Where a client's replies gather: the part of a client that whoever delivers can reach, also while the client itself has its turn.
 //! Pure. Invariant: a client is let go on once for each time that it waits.
 
+use std::collections::VecDeque;
+
 use shared::command::Retry;
 
 use super::reply_queue::ReplyQueue;
 use super::work::WaitsFor;
 use crate::pipe::set::PipeNumber;
 use crate::route::rounds::Rounds;
+use crate::slab::Key;
 
 /// What a client's replies may come to.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub(crate) struct Outlet {
     pub(crate) queue: ReplyQueue,
     /// The command over many keys that is carried out in rounds.
     pub(crate) rounds: Option<Box<Rounds>>,
+    /// The collectors of its commands of several parts, oldest first.
+    pub(crate) gathers: VecDeque<Key>,
     /// Bytes that collectors keep for it: parts of replies that are not whole yet.
     pub(crate) gathered_bytes: usize,
     /// What the client waits for.
@@ -41,6 +46,13 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
+    /// A command of several parts is whole. They end about in the order in which they began.
+    pub(crate) fn forget_gather(&mut self, gather: Key) {
+        if let Some(place) = self.gathers.iter().position(|known| *known == gather) {
+            self.gathers.remove(place);
+        }
+    }
+
     /// What the client waits for.
     #[inline]
     pub(crate) fn waits_for(&self) -> Option<WaitsFor> {
@@ -63,7 +75,7 @@ impl Outlet {
         match self.waits_for {
             None | Some(WaitsFor::Room(_) | WaitsFor::Pause) => false,
             Some(WaitsFor::Replies(but)) => self.queue.missing() <= but,
-            Some(WaitsFor::Outlet(kind)) => self.room(limits, kind) > 0,
+            Some(WaitsFor::Outlet(kind)) => self.has_room_for_parts(limits, kind),
             // The beginning of a long reply may be on its way already: the next round is for a client that takes it.
             Some(WaitsFor::Round) => {
                 let is_taken = self.queue.bytes() < limits.soft_bytes;
@@ -89,6 +101,12 @@ impl Outlet {
         most.saturating_sub(self.queue.missing())
     }
 
+    /// Whether a command of several parts may be sent. As long as nobody knows how long its client's replies are, one at a time: its parts gather here.
+    pub(crate) fn has_room_for_parts(&self, limits: &OutletLimits, kind: Retry) -> bool {
+        let is_unknown = kind == Retry::Safe && !self.queue.knows_reads();
+        self.room(limits, kind) > 0 && (self.gathers.is_empty() || !is_unknown)
+    }
+
     /// Bytes of replies, and of parts of replies.
     #[inline]
     pub(crate) fn pending_bytes(&self) -> usize {
@@ -103,7 +121,7 @@ impl Outlet {
     /// These, and what is known of replies that are to come.
     #[inline]
     pub(crate) fn kept_bytes(&self) -> usize {
-        self.bytes() + self.queue.place_bytes()
+        self.bytes() + self.queue.spare_bytes()
     }
 
     /// Whether its client has left more than the soft limit waiting, and neither sent nor taken anything, for so long. Replies that wait for others are not

@@ -11,6 +11,9 @@ use crate::buffers::Buffers;
 /// Most pieces handed to one write.
 pub(crate) const SLICES_PER_WRITE: usize = 16;
 
+/// From here on small replies go into another buffer.
+const TAIL_BYTES: usize = 48 * 1024;
+
 /// A reply, or several that stand one behind the other.
 #[derive(Debug)]
 pub(crate) enum ReplyBytes<'a> {
@@ -54,6 +57,31 @@ impl Output {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes == 0
+    }
+
+    /// Room that its buffer has besides what is in it.
+    pub(crate) fn spare_bytes(&self) -> usize {
+        self.tail.capacity() - self.tail.len()
+    }
+
+    /// Appends replies that wait for others, in a buffer no larger than they need: there may be thousands like it.
+    pub(crate) fn keep(&mut self, reply: ReplyBytes<'_>) {
+        self.bytes += reply.len();
+        match reply {
+            ReplyBytes::Lent(bytes) => self.tail.extend_from_slice(bytes),
+            ReplyBytes::Own(bytes) => {
+                self.seal_tail();
+                self.chain.push_back(bytes);
+            }
+        }
+    }
+
+    /// The same for what `write` appends to the buffer that it is given.
+    pub(crate) fn keep_with<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let before = self.tail.len();
+        let result = write(&mut self.tail);
+        self.bytes += self.tail.len() - before;
+        result
     }
 
     /// Appends replies.
@@ -142,9 +170,12 @@ impl Output {
         }
     }
 
-    /// The buffer at the end, with capacity if the pool has some.
+    /// The buffer at the end, with capacity if the pool has some. A long one is left as it is and another one begun: to make it longer would copy it.
     #[inline]
     fn tail(&mut self, buffers: &mut Buffers) -> &mut Vec<u8> {
+        if self.tail.len() >= TAIL_BYTES {
+            self.seal_tail();
+        }
         if self.tail.capacity() == 0 {
             self.tail = buffers.take();
         }

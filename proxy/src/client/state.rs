@@ -103,9 +103,9 @@ impl ClientState {
         self.bulky_until_ms = now_ms + BULKY_MS;
     }
 
-    /// By which pipes its commands should go.
-    pub(crate) fn wanted_class(&self, now_ms: u64) -> Class {
-        if now_ms < self.bulky_until_ms {
+    /// By which pipes its commands should go: those of whom nobody knows yet how much they ask for, or who ask for much (`may_be_large`), by others than the rest.
+    pub(crate) fn wanted_class(&self, may_be_large: bool, now_ms: u64) -> Class {
+        if may_be_large || now_ms < self.bulky_until_ms {
             Class::Bulk
         } else {
             Class::Common

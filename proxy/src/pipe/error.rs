@@ -59,6 +59,11 @@ pub(crate) enum PipeError {
 }
 
 impl PipeError {
+    /// Whether the node is well, and the proxy has given the connection up for reasons of its own.
+    pub(crate) fn is_of_ours(&self) -> bool {
+        matches!(self, Self::Unwanted { .. })
+    }
+
     /// Whether the node is there and does not take the proxy's password, or wants one.
     pub(crate) fn is_about_password(&self) -> bool {
         let Self::Refused { command, reply } = self else {

@@ -72,6 +72,25 @@ pub(crate) struct Aside {
 }
 
 impl Aside {
+    /// Takes out what `is_over`; who waits for that is `told`.
+    pub(crate) fn drop_some(
+        &mut self,
+        is_over: impl Fn(&Parcel) -> bool,
+        mut told: impl FnMut(Parcel),
+    ) {
+        let came_back = self.came_back;
+        let mut place = 0;
+        self.parcels.retain(|recovered| {
+            let stays = !is_over(&recovered.parcel);
+            self.came_back -= usize::from(!stays && place < came_back);
+            place += 1;
+            if !stays {
+                told(recovered.parcel);
+            }
+            stays
+        });
+    }
+
     /// Requests in it.
     pub(crate) fn requests(&self) -> usize {
         let counts = self.parcels.iter();
@@ -99,6 +118,12 @@ impl Pipe {
             refusal: None,
             last_connection: None,
         }
+    }
+
+    /// Takes over what was counted of replies over this connection that nobody waited for.
+    #[inline]
+    pub(crate) fn note_unwanted(&mut self, bytes: &mut usize) {
+        self.unwanted_bytes = self.unwanted_bytes.saturating_add(std::mem::take(bytes));
     }
 
     /// Whether nobody waits for it.

@@ -86,8 +86,8 @@ pub(crate) enum Admission {
 pub(crate) struct PipeLimits {
     /// Databases that clients may select.
     pub(crate) databases: u16,
-    /// Most bytes kept per pipe, but for a single request that is larger; all pipes together keep no more than [`FULL_LINES`] times as much, those apart of
-    /// which each keeps little.
+    /// Most bytes kept per pipe, but for a single request that is larger; all pipes together keep no more than [`FULL_LINES`] times as much, and with large
+    /// requests that are alone in their lines [`MOST_LINES`] times, those apart of which each keeps little.
     pub(crate) queue_bytes: usize,
     /// Most requests per pipe.
     pub(crate) queue_requests: usize,
@@ -242,9 +242,9 @@ impl PipeSet {
         self.free.push(number);
     }
 
-    /// Whether requests for this pipe may be appended to its line.
+    /// Whether requests for this pipe may be appended to its line, the first of which has about so many bytes.
     #[inline]
-    pub(crate) fn admit(&mut self, number: PipeNumber, now_ms: u64) -> Admission {
+    pub(crate) fn admit(&mut self, number: PipeNumber, bytes: usize, now_ms: u64) -> Admission {
         let limits = &self.limits;
         let Some(pipe) = &self.pipes[number as usize] else {
             unreachable!("only open pipes are asked");
@@ -262,36 +262,54 @@ impl PipeSet {
             // Until these have gone where they belong, nobody else comes.
             return Admission::Full;
         }
-        let room = self.requests_left(pipe).min(REQUESTS_PER_ADMISSION);
+        let room = self.requests_left(pipe, bytes).min(REQUESTS_PER_ADMISSION);
         match u32::try_from(room).unwrap_or(u32::MAX) {
             0 => Admission::Full,
             room => Admission::Room(room),
         }
     }
 
-    /// Whether the line of this pipe, if it is one, takes another request.
+    /// Whether the line of this pipe, if it is one, takes another short request.
     pub(crate) fn has_room(&self, number: PipeNumber) -> bool {
         let pipe = self.pipes.get(number as usize).and_then(Option::as_deref);
-        pipe.is_some_and(|pipe| pipe.aside.parcels.is_empty() && self.requests_left(pipe) > 0)
+        pipe.is_some_and(|pipe| pipe.aside.parcels.is_empty() && self.requests_left(pipe, 0) > 0)
     }
 
-    /// Requests for which there is room in a line.
+    /// Requests for which there is room in a line, the first of which has so many bytes.
     #[inline]
-    fn requests_left(&self, pipe: &Pipe) -> usize {
-        if self.bytes_left_in(pipe) == 0 {
+    fn requests_left(&self, pipe: &Pipe, bytes: usize) -> usize {
+        if !self.has_room_for(pipe, bytes) {
             return 0;
         }
         let limit = self.limits.queue_requests;
         limit.saturating_sub(pipe.line.requests())
     }
 
-    /// Bytes for which there is room in a line. A short one always has some, so that whoever waits for a node waits for no other one.
+    /// Whether a line takes a request of so many bytes. A short one takes a short one whatever stands in others, so that who waits for a node waits for no other
+    /// one; one that is empty takes a large one, as long as the others do not hold far too much.
+    #[inline]
+    fn has_room_for(&self, pipe: &Pipe, bytes: usize) -> bool {
+        let limit = self.limits.queue_bytes;
+        let before = pipe.line.bytes();
+        if before.saturating_add(bytes) < limit / SHORT_LINE {
+            return true;
+        }
+        let all: usize = self.iter().map(|pipe| pipe.line.bytes()).sum();
+        let with_it = all.saturating_add(bytes);
+        before < limit
+            && (all < limit
+                || with_it <= limit.saturating_mul(FULL_LINES)
+                || before == 0 && with_it <= limit.saturating_mul(MOST_LINES))
+    }
+
+    /// Bytes that may follow in a line.
     #[inline]
     fn bytes_left_in(&self, pipe: &Pipe) -> usize {
         let limit = self.limits.queue_bytes;
         let bytes = pipe.line.bytes();
-        if bytes < limit / SHORT_LINE {
-            return limit - bytes;
+        let short = (limit / SHORT_LINE).saturating_sub(bytes);
+        if short > 0 {
+            return short;
         }
         let all: usize = self.iter().map(|pipe| pipe.line.bytes()).sum();
         let left = limit.saturating_mul(FULL_LINES).saturating_sub(all);
@@ -417,6 +435,9 @@ impl PipeSet {
 
 /// All lines of a thread are kept as small as so many full ones: many nodes may hang at once, each with several lanes.
 const FULL_LINES: usize = 4;
+
+/// … but for a large request in an empty line: then as so many.
+const MOST_LINES: usize = 16;
 
 /// A line that has less than this part of the bytes that it may have is short.
 const SHORT_LINE: usize = 16;

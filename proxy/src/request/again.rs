@@ -2,14 +2,14 @@
 //! Reaches: the pipes' lines, those who wait. Never: decides what may be sent twice ([`crate::pipe::retry`] does) or where a request belongs
 //! ([`crate::route`] does). Invariants: each request gets exactly one reply or one error; what has not been sent is routed by the newest topology.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use shared::command::{self, Retry};
 use shared::topology::ShardIndex;
 
 use super::Exchange;
-use super::receivers::Failure;
+use super::receivers::{Failure, Receivers};
 use crate::pipe::line::Recovered;
 use crate::pipe::retry::{self, Fate, fate};
 use crate::pipe::set::PipeNumber;
@@ -118,13 +118,18 @@ impl Exchange {
         let Some((pipe, node)) = self.pipes.with_node(number) else {
             return;
         };
-        tracing::warn!(node = %node.id, address = %node.address, %error, waiting = pipe.line.requests(), "connection to node lost");
+        let waiting = pipe.line.requests();
+        if error.is_of_ours() {
+            tracing::info!(node = %node.id, address = %node.address, %error, waiting, "connection to node given up");
+        } else {
+            tracing::warn!(node = %node.id, address = %node.address, %error, waiting, "connection to node lost");
+            node.reach.lost(now_ms);
+        }
         pipe.is_open = false;
         pipe.doom = None;
         pipe.scanner = shared::resp::ReplyScanner::default();
         pipe.unwanted_bytes = 0;
         self.receivers.stats.pipes_lost += 1;
-        node.reach.lost(now_ms);
         let mut unanswered = pipe.line.take_all();
         let aside = std::mem::take(&mut pipe.aside);
         let (shard, label) = (node.shard.clone(), node.shard_index);
@@ -134,12 +139,7 @@ impl Exchange {
         {
             let mut run = unanswered.remove(0).into_requests();
             let begun = run.remove(0).parcel;
-            self.receivers.break_off(&begun);
-            let failure = match retry::end(&begun, true) {
-                Fate::Unknown => Failure::Unknown,
-                Fate::SendAgain | Fate::NotApplied => Failure::NotApplied,
-            };
-            self.receivers.fail(begun, failure, &shard, label);
+            self.fail_begun(begun, &shard, label);
             unanswered.splice(0..0, run);
         }
         let (mut kept, mut failed) = (Vec::new(), Vec::new());
@@ -180,6 +180,19 @@ impl Exchange {
         self.route_again(number, kept);
         self.fail_if_lost(number);
         self.let_crowd_in(number);
+    }
+
+    /// The reply to a request had begun, and its end will not come.
+    fn fail_begun(&mut self, begun: Parcel, shard: &str, label: usize) {
+        self.receivers.break_off(&begun);
+        if self.receivers.client_of(begun.target).is_none() {
+            return self.receivers.count_left(&begun, label);
+        }
+        let failure = match retry::end(&begun, true) {
+            Fate::Unknown => Failure::Unknown,
+            Fate::SendAgain | Fate::NotApplied => Failure::NotApplied,
+        };
+        self.receivers.fail(begun, failure, shard, label);
     }
 
     /// The lane may be tried again: it is closed, and opened when somebody asks for it. Whether it had been refused.
@@ -274,28 +287,37 @@ impl Exchange {
         self.pipes.close(number);
     }
 
-    /// What clients that have gone had asked, and is not sent yet, never will be.
-    pub(crate) fn drop_unsent_of_the_gone(&mut self) {
+    /// What these clients had asked, and is not sent yet, never will be: they are told so, as far as they still listen.
+    pub(crate) fn fail_unsent_of(&mut self, clients: &HashSet<Key>) {
         for number in self.pipes.numbers() {
-            self.drop_unsent(number, |_| true);
+            self.drop_unsent(number, |receivers, parcel| {
+                let client = receivers.client_of(parcel.target);
+                client.is_none_or(|client| clients.contains(&client))
+            });
         }
     }
 
-    /// Of what clients that have gone had asked over this pipe and is not sent yet, that which `is_over` never will be.
-    fn drop_unsent(&mut self, number: PipeNumber, is_over: impl Fn(&Parcel) -> bool) {
+    /// Of what was asked over this pipe and is not sent yet, that which `is_over` never will be.
+    fn drop_unsent(&mut self, number: PipeNumber, is_over: impl Fn(&Receivers, &Parcel) -> bool) {
         let Some((pipe, node)) = self.pipes.with_node(number) else {
             return;
         };
         let mut buffers = std::mem::take(&mut self.receivers.buffers);
         let receivers = &self.receivers;
-        let is_over =
-            |parcel: &Parcel| is_over(parcel) && receivers.client_of(parcel.target).is_none();
+        let is_over = |parcel: &Parcel| is_over(receivers, parcel);
         let mut dropped = Vec::new();
         pipe.line
             .drop_unsent(&mut buffers, is_over, |parcel| dropped.push(parcel));
+        pipe.aside.drop_some(is_over, |parcel| dropped.push(parcel));
         self.receivers.buffers = buffers;
         for parcel in &dropped {
-            self.receivers.count_left(parcel, node.shard_index);
+            if self.receivers.client_of(parcel.target).is_none() {
+                self.receivers.count_left(parcel, node.shard_index);
+            } else {
+                let (shard, label) = (&node.shard, node.shard_index);
+                self.receivers
+                    .fail(*parcel, Failure::NotApplied, shard, label);
+            }
         }
         if !dropped.is_empty() {
             self.let_crowd_in(number);
@@ -330,7 +352,9 @@ impl Exchange {
             self.fail_if_lost(number);
             if some_left {
                 // A write that came before its client went is carried out, as by any server; a read has become useless.
-                self.drop_unsent(number, |parcel| parcel.retry == Retry::Safe);
+                self.drop_unsent(number, |receivers, parcel| {
+                    parcel.retry == Retry::Safe && receivers.client_of(parcel.target).is_none()
+                });
             }
             self.doom_if_for_nobody(number);
             if self.receivers.late.are_in(number) {
@@ -382,18 +406,8 @@ impl Exchange {
             }
         });
         self.receivers.buffers = buffers;
-        let aside = &mut pipe.aside;
-        let came_back = aside.came_back;
-        let mut place = 0;
-        aside.parcels.retain(|recovered| {
-            let stays = !is_late(&recovered.parcel);
-            aside.came_back -= usize::from(!stays && place < came_back);
-            place += 1;
-            if !stays {
-                late.push((recovered.parcel, false));
-            }
-            stays
-        });
+        pipe.aside
+            .drop_some(is_late, |parcel| late.push((parcel, false)));
         let is_shorter = !late.is_empty();
         for (parcel, sent) in late {
             let failure = match retry::end(&parcel, sent) {
@@ -403,7 +417,7 @@ impl Exchange {
                     }
                     Failure::Unknown
                 }
-                Fate::SendAgain | Fate::NotApplied => Failure::NotApplied,
+                Fate::SendAgain | Fate::NotApplied => Failure::Late,
             };
             let (shard, label) = (&node.shard, node.shard_index);
             self.receivers.fail(parcel, failure, shard, label);

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use shared::command::{self, CommandId, CommandSpec, Merge, Retry};
+use shared::command::{self, CommandId, CommandSpec, Merge};
 use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, encode_request, parse_cursor};
 use shared::topology::ShardIndex;
 
@@ -49,7 +49,7 @@ impl Turn<'_> {
     }
 
     fn send_parts(&mut self, asked: Asked<'_>, split: &Split) -> Step {
-        let ways = match self.admit_all(asked.spec.retry, split.shards()) {
+        let ways = match self.admit_all(asked, split.shards()) {
             Ok(ways) => ways,
             Err(what) => return Step::Wait(what),
         };
@@ -116,7 +116,7 @@ impl Turn<'_> {
         if keys.len() > most {
             return self.answer_error(&ErrorReply::TooManySketches { most });
         }
-        let ways = match self.admit_all(asked.spec.retry, split.owners()) {
+        let ways = match self.admit_all(asked, split.owners()) {
             Ok(ways) => ways,
             Err(what) => return Step::Wait(what),
         };
@@ -138,7 +138,7 @@ impl Turn<'_> {
         split: &Split,
     ) -> Step {
         let Asked { spec, args, .. } = asked;
-        let ways = match self.admit_all(spec.retry, split.shards()) {
+        let ways = match self.admit_all(asked, split.shards()) {
             Ok(ways) => ways,
             Err(what) => return Step::Wait(what),
         };
@@ -172,7 +172,7 @@ impl Turn<'_> {
             return self.answer_error(&ErrorReply::TooManyNames);
         }
         let all = route::all_shards(&self.exchange.snapshot);
-        let mut ways = match self.admit_all(spec.retry, all) {
+        let mut ways = match self.admit_all(asked, all) {
             Ok(ways) => ways,
             Err(what) => return Step::Wait(what),
         };
@@ -227,24 +227,28 @@ impl Turn<'_> {
     /// The way to each shard; what to wait for when the client or one of the pipes has no room, and nothing may be appended to any.
     pub(super) fn admit_all(
         &mut self,
-        kind: Retry,
+        asked: Asked<'_>,
         shards: impl IntoIterator<Item = ShardIndex>,
     ) -> Result<Vec<Way>, WaitsFor> {
-        if self.room_of_client(kind) == 0 {
+        let kind = asked.spec.retry;
+        let exchange = &mut *self.exchange;
+        let outlet = exchange.receivers.outlet(self.key);
+        if !outlet.has_room_for_parts(&exchange.limits, kind) {
             return Err(WaitsFor::Outlet(kind));
         }
-        self.ways_to(shards)
+        self.ways_to((asked.frame.end - asked.frame.start) as usize, shards)
     }
 
-    /// The same for what has its place in the client's reply queue already.
+    /// The same for what has its place in the client's reply queue already; no part has more bytes than these.
     pub(super) fn ways_to(
         &mut self,
+        bytes: usize,
         shards: impl IntoIterator<Item = ShardIndex>,
     ) -> Result<Vec<Way>, WaitsFor> {
         let mut ways = Vec::new();
         for shard in shards {
             let pipe = self.exchange.pipes.pipe_to(shard, self.lane);
-            let pipe = match self.admit_to(pipe) {
+            let pipe = match self.admit_to(pipe, bytes) {
                 Entry::Room(_) => Ok(pipe),
                 Entry::Vain(vain) => Err(vain),
                 Entry::Wait(what) => return Err(what),
@@ -285,7 +289,9 @@ impl Turn<'_> {
         let protocol = self.lane.protocol;
         let most_bytes = self.exchange.limits.hard_bytes;
         let gather = Gather::new(asker, protocol, plan, sources, chance, most_bytes);
-        receivers.gathers.insert(gather)
+        let gather = receivers.gathers.insert(gather);
+        receivers.outlet(asker.client).gathers.push_back(gather);
+        gather
     }
 
     /// Appends a part to its pipe, or says why it cannot be.
@@ -322,7 +328,7 @@ impl Turn<'_> {
             return self.answer_error(&ErrorReply::InvalidCursor);
         };
         let cursor = ScanCursor::read(cursor, &self.exchange.snapshot);
-        let ways = match self.admit_all(spec.retry, [cursor.shard]) {
+        let ways = match self.admit_all(asked, [cursor.shard]) {
             Ok(ways) => ways,
             Err(what) => return Step::Wait(what),
         };

@@ -91,7 +91,8 @@ impl Turn<'_> {
         }
         self.finish_run(asked.buffer, run);
         self.client.state.last_command = Some(spec.id);
-        let room = match self.admit(pipe, spec.retry) {
+        let bytes = (frame.end - frame.start) as usize;
+        let room = match self.admit(pipe, bytes, spec.retry) {
             Entry::Room(room) => room,
             Entry::Wait(what) => return Step::Wait(what),
             Entry::Vain(vain) => return self.answer_in_vain(spec, shard, &vain),
@@ -116,12 +117,12 @@ impl Turn<'_> {
 
     /// What the pipe says, within what the client may have under way.
     #[inline]
-    pub(super) fn admit(&mut self, pipe: PipeNumber, kind: Retry) -> Entry {
+    pub(super) fn admit(&mut self, pipe: PipeNumber, bytes: usize, kind: Retry) -> Entry {
         let left = self.room_of_client(kind);
         if left == 0 {
             return Entry::Wait(WaitsFor::Outlet(kind));
         }
-        match self.admit_to(pipe) {
+        match self.admit_to(pipe, bytes) {
             Entry::Room(room) => Entry::Room(room.min(u32::try_from(left).unwrap_or(u32::MAX))),
             other => other,
         }
@@ -139,13 +140,17 @@ impl Turn<'_> {
 
     /// What the pipe says.
     #[inline]
-    pub(super) fn admit_to(&mut self, pipe: PipeNumber) -> Entry {
+    pub(super) fn admit_to(&mut self, pipe: PipeNumber, bytes: usize) -> Entry {
         if !self.exchange.receivers.late.is_empty()
             && let Some(obstacle) = self.behind_late_writes(pipe)
         {
             return obstacle;
         }
-        match self.exchange.pipes.admit(pipe, self.exchange.tick_ms) {
+        match self
+            .exchange
+            .pipes
+            .admit(pipe, bytes, self.exchange.tick_ms)
+        {
             Admission::Room(room) => Entry::Room(room),
             Admission::Full => Entry::Wait(WaitsFor::Room(pipe)),
             Admission::Down => Entry::Vain(Vain::Down),
@@ -163,7 +168,7 @@ impl Turn<'_> {
         let deadline = exchange.proxy.config.request_deadline.as_nanos();
         let waited = exchange.receivers.stopwatch.since_ns(self.read);
         let is_late = deadline > 0 && u128::from(waited) >= deadline;
-        let way = exchange.pipes.admit(other, exchange.tick_ms);
+        let way = exchange.pipes.admit(other, 0, exchange.tick_ms);
         if is_late || matches!(way, Admission::Down) {
             return Some(Entry::Vain(Vain::Down));
         }

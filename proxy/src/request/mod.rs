@@ -140,16 +140,18 @@ impl Exchange {
         self.want_first_pipes();
     }
 
-    /// Wants a pipe to every shard's primary, so that whether it can be reached is known before somebody asks.
+    /// Wants the pipes to every shard's primary that clients begin with, so that whether it can be reached is known before somebody asks.
     pub(crate) fn want_first_pipes(&mut self) {
-        let lane = Lane {
-            role: Role::Primary,
-            class: Class::Common,
-            protocol: Protocol::Resp2,
-            database: 0,
-        };
-        for shard in route::all_shards(&self.snapshot) {
-            self.pipes.pipe_to(shard, lane);
+        for class in [Class::Common, Class::Bulk] {
+            let lane = Lane {
+                role: Role::Primary,
+                class,
+                protocol: Protocol::Resp2,
+                database: 0,
+            };
+            for shard in route::all_shards(&self.snapshot) {
+                self.pipes.pipe_to(shard, lane);
+            }
         }
     }
 

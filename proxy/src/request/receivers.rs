@@ -35,6 +35,8 @@ pub(crate) struct Receivers {
     dirty: Vec<Key>,
     /// Clients have gone, since it was looked last, without all their replies.
     pub(crate) some_left: bool,
+    /// Bytes of replies that nobody waited for any more.
+    pub(crate) unwanted_bytes: usize,
     /// Counts what is delivered.
     pub(crate) stats: ThreadStats,
     /// Tells how long it took.
@@ -48,6 +50,8 @@ pub(crate) struct Receivers {
 pub(crate) enum Failure<'a> {
     /// They were certainly not executed.
     NotApplied,
+    /// The same, for their deadline is over.
+    Late,
     /// The same, for the node does not take the proxy's password.
     Barred,
     /// Nobody knows.
@@ -71,6 +75,7 @@ impl Failure<'_> {
         let shard = shard.into();
         match self {
             Self::NotApplied => ErrorReply::ShardDown { shard },
+            Self::Late => ErrorReply::ShardLate { shard },
             Self::Barred => ErrorReply::NodePassword { shard },
             Self::Unknown => ErrorReply::OutcomeUnknown { shard },
             Self::Refused(text) => ErrorReply::Text(text.to_owned().into()),
@@ -89,6 +94,7 @@ impl Receivers {
             buffers: Buffers::default(),
             dirty: Vec::new(),
             some_left: false,
+            unwanted_bytes: 0,
             stats: ThreadStats::default(),
             stopwatch: Stopwatch::new(),
             dice: Dice::new(),
@@ -122,9 +128,11 @@ impl Receivers {
                         outlet.is_dirty = true;
                         self.dirty.push(key);
                     }
+                } else {
+                    self.unwanted_bytes += reply.len();
                 }
             }
-            Target::Nobody => {}
+            Target::Nobody => self.unwanted_bytes += reply.len(),
             Target::Late { client, pipe } => self.late.answered(client, pipe, parcel.count),
             Target::Part { gather, part } => {
                 let bytes = match reply {
@@ -136,6 +144,9 @@ impl Receivers {
                     _ => Outcome::Error,
                 };
                 self.stats.record_part(shard, outcome, elapsed_ns);
+                if self.gathers.get(gather).is_none() {
+                    self.unwanted_bytes += bytes.len();
+                }
                 self.fill(gather, part, Part::Reply(bytes));
             }
         }
@@ -179,7 +190,9 @@ impl Receivers {
         shard_index: usize,
     ) {
         let outcome = match failure {
-            Failure::NotApplied | Failure::Barred | Failure::Refused(_) => Outcome::ShardDown,
+            Failure::NotApplied | Failure::Late | Failure::Barred | Failure::Refused(_) => {
+                Outcome::ShardDown
+            }
             Failure::Unknown => Outcome::Unknown,
         };
         let elapsed_ns = self.stopwatch.since_ns(parcel.started);
@@ -213,6 +226,7 @@ impl Receivers {
                 self.stats.record_part(shard_index, outcome, elapsed_ns);
                 let value = match failure {
                     Failure::NotApplied => Part::Down(shard.into()),
+                    Failure::Late => Part::Late(shard.into()),
                     Failure::Barred => Part::Barred(shard.into()),
                     Failure::Unknown => Part::Unknown(shard.into()),
                     Failure::Refused(_) => {
@@ -247,6 +261,9 @@ impl Receivers {
         let (client, now) = (gather.asker.client, gather.bytes());
         if is_complete {
             self.count_gathered(client, before, 0);
+            if let Some(outlet) = self.outlets.get_mut(client) {
+                outlet.forget_gather(key);
+            }
             if let Some(gather) = self.gathers.remove(key) {
                 self.complete(gather);
             }
@@ -276,15 +293,15 @@ impl Receivers {
             return;
         };
         self.some_left |= outlet.queue.missing() > 0;
-        if outlet.gathered_bytes == 0 {
-            return;
+        let round = outlet.rounds.as_ref().map(|rounds| rounds.number);
+        if let Some(rounds) = &outlet.rounds {
+            self.stats
+                .record_end(rounds.spec.id, None, 1, Outcome::Left, 0);
         }
-        let its_own = self
-            .gathers
-            .iter()
-            .filter(|(_, gather)| gather.asker.client == client);
-        for key in its_own.map(|(key, _)| key).collect::<Vec<_>>() {
-            if let Some(gather) = self.gathers.remove(key) {
+        for key in outlet.gathers {
+            if let Some(gather) = self.gathers.remove(key)
+                && round != Some(gather.asker.number)
+            {
                 self.count(&gather.asker, Outcome::Left, false);
             }
         }
@@ -521,5 +538,54 @@ mod tests {
             assert_eq!(receivers.stats.error_replies, seen);
         }
         assert_eq!(receivers.stats.requests, 4);
+    }
+
+    #[test]
+    fn nothing_stays_of_the_commands_of_a_client_that_has_gone() {
+        let mut receivers = Receivers::new(OutletLimits {
+            requests: 10,
+            soft_bytes: 1_000,
+            hard_bytes: 10_000,
+        });
+        let client = receivers.outlets.insert(Outlet::default());
+        let asker = Asker {
+            client,
+            number: receivers
+                .outlet(client)
+                .queue
+                .expect(Source::Gathered, 1, false),
+            command: CommandId::Mget,
+            retry: Retry::Safe,
+            started: receivers.stopwatch.read(),
+            is_local: false,
+        };
+        let shards = vec!["a".into(), "b".into()];
+        let plan = crate::route::merge::Plan::KeyOrder(vec![0, 1]);
+        let gather = Gather::new(asker, Protocol::Resp2, plan, shards, 0, 10_000);
+        let key = receivers.gathers.insert(gather);
+        receivers.outlet(client).gathers.push_back(key);
+        receivers.forget(client);
+        assert!(
+            receivers.gathers.get(key).is_none(),
+            "though no part was here"
+        );
+        assert!(receivers.some_left);
+        assert_eq!(counted(&receivers), (1, 0));
+        let left: u64 = receivers.stats.cells().map(|(_, _, cell)| cell.left).sum();
+        assert_eq!(left, 1);
+        let late = parcel(
+            &receivers,
+            Target::Part {
+                gather: key,
+                part: 0,
+            },
+            1,
+        );
+        let now = receivers.stopwatch.read();
+        receivers.deliver(late, ReplyBytes::Lent(b"*1\r\n$1\r\nx\r\n"), 0, 0, now);
+        assert_eq!(
+            (counted(&receivers), receivers.unwanted_bytes),
+            ((1, 0), 11)
+        );
     }
 }

@@ -54,6 +54,7 @@ impl Exchange {
             }
         };
         pipe.line.drop_done(&mut self.receivers.buffers);
+        pipe.note_unwanted(&mut self.receivers.unwanted_bytes);
         self.after_replies(number);
         result
     }
@@ -87,6 +88,7 @@ impl Exchange {
             }
         }
         pipe.line.drop_done(&mut self.receivers.buffers);
+        pipe.note_unwanted(&mut self.receivers.unwanted_bytes);
         self.after_replies(number);
         Ok(())
     }
@@ -113,6 +115,12 @@ impl Exchange {
         }
     }
 
+    /// Where the string ends that comes at the moment, counted from the beginning of what is there.
+    #[inline]
+    pub(crate) fn expected_of_reply(&mut self, number: PipeNumber) -> Option<usize> {
+        self.pipes.get_mut(number)?.scanner.expected_bytes()
+    }
+
     /// Of a large reply that has no end yet, what is here goes on to the client that waits for it, or to nobody when nobody does, and leaves `begun`. A part of
     /// a reply stays.
     pub(crate) fn begin_large(&mut self, number: PipeNumber, begun: &mut BytesMut) {
@@ -130,7 +138,7 @@ impl Exchange {
         }
         if let Target::Part { gather, part } = parcel.target
             && !parcel.is_begun
-            && self.receivers.wants_part(gather, part, begun.len())
+            && self.receivers.wants_part(gather, part, begun.capacity())
         {
             return;
         }

@@ -102,7 +102,8 @@ impl Turn<'_> {
         let round = rounds.next_round(args);
         let mut split = std::mem::take(&mut self.exchange.split);
         split.plan_keys(spec, args, round.clone(), &self.exchange.snapshot);
-        let ways = self.ways_to(split.shards());
+        let bytes = round.clone().map(|at| args.at(at).len()).sum();
+        let ways = self.ways_to(bytes, split.shards());
         let sent = ways.map(|ways| {
             let mut plan = split.merge_plan(spec);
             if is_begun {

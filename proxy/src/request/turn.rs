@@ -155,7 +155,8 @@ impl Exchange {
     /// and a later command on one of them must not overtake it on another node; the same where later commands go by other pipes.
     #[inline]
     fn obstacle(&mut self, key: Key, client: &mut Client) -> Option<WaitsFor> {
-        let missing = self.receivers.outlet(key).queue.missing();
+        let queue = &self.receivers.outlet(key).queue;
+        let (missing, may_be_large) = (queue.missing(), queue.may_be_large());
         let version = self.snapshot.version();
         if client.routed_by != version {
             if missing > 0 {
@@ -163,7 +164,7 @@ impl Exchange {
             }
             client.routed_by = version;
         }
-        let class = client.state.wanted_class(self.tick_ms);
+        let class = client.state.wanted_class(may_be_large, self.tick_ms);
         if client.state.class != class {
             if missing == 0 {
                 client.state.class = class;

@@ -21,7 +21,9 @@ impl Outcome {
     /// Of a request that was sent to nodes and is answered by an error of the proxy's own.
     pub(crate) fn of(error: &ErrorReply) -> Self {
         match error {
-            ErrorReply::ShardDown { .. } | ErrorReply::NodePassword { .. } => Self::ShardDown,
+            ErrorReply::ShardDown { .. }
+            | ErrorReply::ShardLate { .. }
+            | ErrorReply::NodePassword { .. } => Self::ShardDown,
             ErrorReply::OutcomeUnknown { .. } | ErrorReply::AppliedInPart { .. } => Self::Unknown,
             _ => Self::Error,
         }

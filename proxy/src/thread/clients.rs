@@ -3,6 +3,7 @@
 //! Bounds: nothing is carried out for a client with too many requests under way or too many bytes not taken, and no more is read from it than may be kept; one
 //! that neither sends nor takes anything for too long, or lets too many replies pile up, is closed.
 
+use std::collections::HashSet;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -156,7 +157,8 @@ impl ProxyThread {
             connection.waker = Some(cx.waker().clone());
         }
         let is_doubtful = std::mem::take(&mut connection.is_doubtful);
-        let end = if is_doubtful && connection.stream.has_hung_up() {
+        let end = if is_doubtful && self.came_and_went(&connection) {
+            connection.is_over = true;
             Poll::Ready(TurnEnd::End(()))
         } else {
             self.client_turn(&mut connection, cx)
@@ -169,21 +171,27 @@ impl ProxyThread {
         end
     }
 
-    /// Closes the clients that went while the thread stood still: they, or a load balancer for them, may have asked somebody else for the same by now, and
-    /// more. What of theirs has not been sent to a node is not any more.
+    /// Clients that went while the thread stood still, or a load balancer for them, may have asked somebody else for the same by now, and more. What of theirs
+    /// has not been sent to a node is not any more; one that has only said all that it has to say is told so.
     #[cold]
     pub(super) fn leave_who_has_left(&mut self) {
         let all = self.connections.iter().flatten();
         // Who had said all before that waits for replies.
-        let left: Vec<Key> = all
+        let left: HashSet<Key> = all
             .filter(|connection| !connection.client.has_said_all())
             .filter(|connection| connection.stream.has_hung_up())
             .map(|connection| connection.key)
             .collect();
+        self.exchange.fail_unsent_of(&left);
         for key in left {
-            self.remove_client(key);
+            self.end_client(key);
         }
-        self.exchange.drop_unsent_of_the_gone();
+    }
+
+    /// Whether a client that has just been accepted came, asked and went while the thread stood still.
+    fn came_and_went(&self, connection: &Connection) -> bool {
+        let since_ms = self.exchange.now_ms() - self.stalled_ms.unwrap_or_default();
+        connection.stream.has_hung_up() && connection.stream.silent_for_ms() >= since_ms
     }
 
     fn client_turn(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> Poll<TurnEnd> {
@@ -445,6 +453,13 @@ impl ProxyThread {
             self.connections.resize_with(place + 1, || None);
         }
         self.connections[place] = Some(connection);
+    }
+
+    /// Whether the connection of a client was reset.
+    pub(super) fn is_broken(&self, key: Key) -> bool {
+        let connection = self.connections.get(key.place());
+        let connection = connection.and_then(Option::as_ref);
+        connection.is_some_and(|connection| connection.stream.is_broken())
     }
 
     /// A client that begins.

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -309,13 +309,13 @@ impl ProxyThread {
         number: PipeNumber,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), PipeError>> {
+        let expected = self.exchange.expected_of_reply(number);
         let socket = &mut self.sockets[number as usize];
         let Some(stream) = &mut socket.stream else {
             return Poll::Pending;
         };
         if !socket.begun.is_empty() {
-            let room = socket.begun.len().max(LEAST_READ_BYTES);
-            socket.begun.reserve(room);
+            make_room(&mut socket.begun, expected);
             let read = pin!(stream.read_buf(&mut socket.begun));
             return match Future::poll(read, cx) {
                 Poll::Pending => Poll::Pending,
@@ -352,13 +352,31 @@ impl ProxyThread {
             self.exchange.begin_large(number, begun);
             return Ok(());
         };
-        let reply = begun.split_to(end).freeze();
         let mut rest = std::mem::take(begun);
+        let reply = if end < rest.capacity() / 2 {
+            // It would keep a buffer that is far too large for it.
+            let reply = Bytes::copy_from_slice(&rest[..end]);
+            rest.advance(end);
+            reply
+        } else {
+            rest.split_to(end).freeze()
+        };
         self.exchange.hand_out_large(number, reply)?;
         let taken = self.exchange.hand_out(number, &rest)?;
         rest.advance(taken);
         // The reply that was just handed on keeps its buffer; what follows begins one of its own.
         self.sockets[number as usize].begun = BytesMut::from(&rest[..]);
         Ok(())
+    }
+}
+
+/// Makes room behind the beginning of a reply: up to its end, if `expected` says where that is, but no more than as much as is there. Only when there is none: to
+/// ask for as much again before each read would leave most of it unused.
+fn make_room(begun: &mut BytesMut, expected: Option<usize>) {
+    let length = begun.len();
+    let missing = expected.map_or(0, |end| end.saturating_sub(length));
+    let spare = begun.capacity() - length;
+    if spare < LEAST_READ_BYTES && (missing == 0 || spare < missing) {
+        begun.reserve(missing.min(length).max(LEAST_READ_BYTES));
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use shared::socket::has_taken_all;
+use shared::socket::{has_taken_all, silent_for_ms};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -40,6 +40,11 @@ impl ClientStream {
     /// Whether the client has all that was sent to it, after it was told that nothing more comes.
     pub(crate) fn has_taken_all(&self) -> bool {
         has_taken_all(self.socket())
+    }
+
+    /// How long ago the last bytes came, milliseconds.
+    pub(crate) fn silent_for_ms(&self) -> u64 {
+        silent_for_ms(self.socket())
     }
 
     /// Whether the connection was reset: the client is gone, and did not just say all that it has to say.

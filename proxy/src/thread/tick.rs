@@ -138,7 +138,9 @@ impl ProxyThread {
                     );
                 }
             }
-            if is_stalled || is_idle {
+            // Nobody reads from it, so nobody else would notice.
+            let is_broken = matches!(client.work, Work::Waiting(_)) && self.is_broken(key);
+            if is_stalled || is_idle || is_broken {
                 self.remove_client(key);
             }
         }

@@ -145,20 +145,46 @@ const PART_BYTES: usize = 1_000_000;
 fn parts_of_replies_are_counted_and_bounded() {
     let (here, there) = (FakeNode::start(), FakeNode::start());
     let part = "x".repeat(PART_BYTES);
-    here.behave(Manner::Says(
-        format!("*1\r\n${PART_BYTES}\r\n{part}\r\n").into_bytes(),
-    ));
-    there.behave(Manner::Mute);
+    for node in [&here, &there] {
+        node.behave(Manner::Says(b"*1\r\n$1\r\nx\r\n".to_vec()));
+    }
     let mut config = settings();
     config.threads = 1;
     config.client_output_hard_limit = ByteCount(4 << 20);
     let proxy = start(config, &[&here, &there]);
     let mut client = Client::connect(proxy.client_address());
     let line = format!("MGET {} {}", key_of(0, 2, 1), key_of(1, 2, 1));
+    // It is known for short replies, so that many are under way at once.
+    assert_eq!(client.ask(&line), "*2\r\n$1\r\nx\r\n$1\r\nx\r\n");
+    here.behave(Manner::Says(
+        format!("*1\r\n${PART_BYTES}\r\n{part}\r\n").into_bytes(),
+    ));
+    there.behave(Manner::Mute);
     client.send(&vec![&*line; 150]);
     // Closed for what is kept for it, long before its commands fail.
     assert_eq!(client.reply(), None);
-    assert!(here.log().len() <= 8, "{} were asked", here.log().len());
+    proxy.stop().unwrap();
+}
+
+#[test]
+fn of_a_client_of_whom_nothing_is_known_one_command_of_several_parts_is_sent_at_a_time() {
+    let (here, there) = (FakeNode::start(), FakeNode::start());
+    there.behave(Manner::Mute);
+    let mut config = settings();
+    config.threads = 1;
+    config.request_deadline = Duration::from_millis(300);
+    let proxy = start(config, &[&here, &there]);
+    let mut client = Client::connect(proxy.client_address());
+    let line = format!("MGET {} {}", key_of(0, 2, 1), key_of(1, 2, 1));
+    client.send(&vec![&*line; 150]);
+    eventually("it is sent", || !here.log().is_empty());
+    pause(Duration::from_millis(50));
+    assert_eq!(here.log().len(), 1);
+    let error = client.reply().unwrap();
+    assert!(
+        error.starts_with("-CLUSTERDOWN shard s1 did not reply within request-deadline; "),
+        "{error}"
+    );
     proxy.stop().unwrap();
 }
 

@@ -403,6 +403,14 @@ pub enum ErrorReply {
         /// The shard's name.
         shard: Box<str>,
     },
+    /// The shard did not reply in time, to a command that changed nothing.
+    #[error(
+        "CLUSTERDOWN shard {shard} did not reply within request-deadline; the command was not applied and may be sent again"
+    )]
+    ShardLate {
+        /// The shard's name.
+        shard: Box<str>,
+    },
     /// The shard's node is there and does not let the proxy in.
     #[error(
         "CLUSTERDOWN the node of shard {shard} refuses the proxy's password, see node-password; the command was not applied and may be sent again"

@@ -128,6 +128,12 @@ impl ReplyScanner {
         }
     }
 
+    /// Where the string ends in the middle of which the bytes that were scanned end, its line end included.
+    #[must_use]
+    pub fn expected_bytes(&self) -> Option<usize> {
+        self.string_left.map(|left| self.position + left + 2)
+    }
+
     /// Of `length` bytes that were scanned and have no end yet, so many need not be seen again: they may go on to whoever waits for them, and the next scan
     /// begins behind them. Fewer than `length`.
     pub fn pass(&mut self, length: usize) -> usize {

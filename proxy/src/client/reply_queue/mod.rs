@@ -44,6 +44,9 @@ pub(crate) enum Source {
 /// Reads of a client that may be under way before the length of any reply is known: if they are as long as can be, this is what the client's replies come to.
 const UNKNOWN_REQUESTS: u64 = 8;
 
+/// Replies of 256 KiB and more are large, as a power of two.
+const LARGE_BITS: u32 = 18;
+
 /// About how long replies are, as a power of two: up at once, down by half at a time.
 #[derive(Clone, Copy, Debug, Default)]
 struct ReplyLength(Option<u32>);
@@ -104,9 +107,21 @@ impl ReplyQueue {
         self.waiting_bytes + self.output.len() + self.messages.len()
     }
 
-    /// Bytes of what is known of replies that wait for others.
-    pub(crate) fn place_bytes(&self) -> usize {
-        self.places.len() * size_of::<Place>()
+    /// Bytes that are kept besides those of replies: what is known of replies that are to come, and room that buffers have.
+    pub(crate) fn spare_bytes(&self) -> usize {
+        self.places.len() * size_of::<Place>() + self.output.spare_bytes()
+    }
+
+    /// Whether it is known how long the client's reads are.
+    pub(crate) fn knows_reads(&self) -> bool {
+        self.read_length.0.is_some()
+    }
+
+    /// Whether the client's last replies were large, or nobody knows yet.
+    #[inline]
+    pub(crate) fn may_be_large(&self) -> bool {
+        let longest = self.read_length.0.max(self.other_length.0);
+        longest.is_none_or(|length| length > LARGE_BITS)
     }
 
     /// As many requests of this kind as will bring about `bytes` of replies, if these are as long as the last ones.
@@ -196,7 +211,7 @@ impl ReplyQueue {
             unreachable!("a place was pushed above");
         };
         let before = last.ready.len();
-        let result = last.ready.write_with(buffers, write);
+        let result = last.ready.keep_with(write);
         self.waiting_bytes += last.ready.len() - before;
         result
     }
@@ -264,7 +279,7 @@ impl ReplyQueue {
             self.output.push(piece, buffers);
         } else {
             self.waiting_bytes += piece.len();
-            place.ready.push(piece, buffers);
+            place.ready.keep(piece);
         }
     }
 
@@ -325,7 +340,7 @@ impl ReplyQueue {
         let begun_bytes = std::mem::take(&mut place.begun_bytes);
         if !place.silent {
             self.waiting_bytes += reply.len();
-            place.ready.push(reply, buffers);
+            place.ready.keep(reply);
         }
         if index == 0 {
             self.let_ready_ones_go(buffers);

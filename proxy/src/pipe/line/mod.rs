@@ -17,6 +17,7 @@ use self::recovered::{frames, recover};
 use crate::buffers::Buffers;
 use crate::pipe::parcel::{Parcel, Target};
 use crate::pipe::retry::{Fate, fate};
+use shared::command::Retry;
 
 /// A chunk that has grown beyond this is not appended to any more, so that its buffer can be used again by others.
 const CHUNK_BYTES: usize = 48 * 1024;
@@ -448,7 +449,9 @@ impl Line {
         mut told: impl FnMut(Parcel),
     ) {
         let is_over = |parcel: &Parcel| parcel.target.is_waiting() && is_over(parcel);
-        if !self.wants_to_send() || !self.parcels.iter().any(is_over) {
+        // The last of those that were begun may be a run of which some were not.
+        let first = self.begun().saturating_sub(1);
+        if !self.wants_to_send() || !self.parcels.iter().skip(first).any(is_over) {
             return;
         }
         for recovered in self.take_unsent() {
@@ -460,21 +463,26 @@ impl Line {
         }
     }
 
-    /// What becomes of the requests that were sent and not answered: how many of these `nobody` waits for any more; `None` when others of them cannot be sent again.
-    pub(crate) fn sent_for(&self, nobody: impl Fn(&Parcel) -> bool) -> Option<usize> {
+    /// Parcels of which something was sent, and that are not answered.
+    fn begun(&self) -> usize {
         let whole = self.chunks.iter().take(self.sending);
-        let whole: usize = whole.map(|chunk| chunk.parcels as usize).sum();
+        let mut begun: usize = whole.map(|chunk| chunk.parcels as usize).sum();
         let half = self.chunks.get(self.sending);
         let mut offset = half.map_or(0, |chunk| chunk.passed);
+        while offset < self.sent
+            && let Some(parcel) = self.parcels.get(begun)
+        {
+            offset += parcel.bytes;
+            begun += 1;
+        }
+        begun
+    }
+
+    /// How many of the requests that were sent and not answered `nobody` waits for any more; `None` when some of all that were sent cannot be sent again.
+    pub(crate) fn sent_for(&self, nobody: impl Fn(&Parcel) -> bool) -> Option<usize> {
         let mut for_nobody = 0;
-        for (place, parcel) in self.parcels.iter().enumerate() {
-            if place >= whole {
-                if offset >= self.sent {
-                    break;
-                }
-                offset += parcel.bytes;
-            }
-            if nobody(parcel) {
+        for parcel in self.parcels.iter().take(self.begun()) {
+            if nobody(parcel) && parcel.retry == Retry::Safe {
                 for_nobody += parcel.count as usize;
             } else if parcel.is_begun || fate(parcel, true, false) != Fate::SendAgain {
                 return None;

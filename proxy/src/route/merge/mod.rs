@@ -31,6 +31,8 @@ pub(crate) enum Part {
     Reply(Bytes),
     /// The shard could not be reached; nothing was done there.
     Down(Box<str>),
+    /// The shard did not reply in time; nothing was done there.
+    Late(Box<str>),
     /// The shard's node does not take the proxy's password; nothing was done there.
     Barred(Box<str>),
     /// The shard did not reply.
@@ -251,6 +253,7 @@ impl<'a> Parts<'a> {
             Part::Reply(error) => Broken::Ours(failed_at(error, &shard, is_half)),
             _ if is_half => Broken::Ours(ErrorReply::AppliedInPart { shard }),
             Part::Down(_) => Broken::Ours(ErrorReply::ShardDown { shard }),
+            Part::Late(_) => Broken::Ours(ErrorReply::ShardLate { shard }),
             Part::Barred(_) => Broken::Ours(ErrorReply::NodePassword { shard }),
             Part::Unknown(_) => Broken::Ours(ErrorReply::OutcomeUnknown { shard }),
         }
@@ -274,7 +277,7 @@ impl<'a> Parts<'a> {
 /// Which failure is told when there are several: the one that leaves most in doubt.
 fn weight(part: &Part) -> u8 {
     match part {
-        Part::Down(_) => 1,
+        Part::Down(_) | Part::Late(_) => 1,
         Part::Barred(_) => 2,
         Part::Reply(_) => 3,
         Part::Unknown(_) => 4,
@@ -285,7 +288,7 @@ fn weight(part: &Part) -> u8 {
 fn applied(part: &Part) -> bool {
     match part {
         Part::Reply(bytes) => !reply::is_error(bytes),
-        Part::Down(_) | Part::Barred(_) => false,
+        Part::Down(_) | Part::Late(_) | Part::Barred(_) => false,
         Part::Unknown(_) => true,
     }
 }
