@@ -24,7 +24,7 @@ struct Number {
 }
 
 /// The number that the whole of `text` is, as `string2d` of Redis takes it: no blanks, nothing that is too large or too small to be told.
-pub(super) fn double(text: &[u8]) -> Option<f64> {
+pub(crate) fn double(text: &[u8]) -> Option<f64> {
     let number = read(text)?;
     let is_taken = number.len == text.len() && !number.is_out_of_range;
     is_taken.then_some(number.value)

@@ -30,6 +30,7 @@ mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use double::double;
 pub(crate) use in_parts::InParts;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
 pub(crate) use piecewise::{Piecewise, Progress};

@@ -109,7 +109,8 @@ impl Executor {
         self.lookahead.clear();
         let lookahead = &mut self.lookahead;
         let db = turn.session.db;
-        for request in &work.batch.requests()[work.next..work.next + count] {
+        let window = &work.batch.requests()[work.next..work.next + count];
+        for (number, request) in window.iter().enumerate() {
             let args = work.batch.args(work.buffer, request);
             let row = command::resolve_served(args, CommandSpec::is_served_by_node);
             let first_key = lookahead.len();
@@ -123,6 +124,9 @@ impl Executor {
                         lookahead.push(turn.store, db, index as u32, hash);
                     }
                 });
+                if lookahead.len() > first_key {
+                    lookahead.push_elements(spec, first_key, number, args.len());
+                }
             }
             self.planned.push(Planned {
                 row,
@@ -131,6 +135,9 @@ impl Executor {
             });
         }
         lookahead.ask(turn.store, db);
+        lookahead.ask_for_elements(turn.store, db, |number| {
+            work.batch.args(work.buffer, &window[number])
+        });
     }
 
     /// Runs the request at `work.next`.

@@ -11,7 +11,7 @@ use super::eviction::Evictor;
 use super::hash::{KeyHasher, splitmix};
 use super::key::{DbIndex, Key, KeyHash};
 use super::reclaim::Reclaimer;
-use super::slab::{Handle, MAX_PAGES};
+use super::slab::MAX_PAGES;
 use super::value::Texts;
 use shared::command::CommandId;
 use std::sync::Arc;
@@ -65,10 +65,6 @@ pub struct Usage {
     pub frequency: u8,
 }
 
-/// Where the entries of some keys are, most likely: good for asking memory ahead, and for nothing else.
-#[derive(Debug, Default)]
-pub struct ExpectedEntries(Vec<Handle>);
-
 impl Store {
     /// An empty keyspace of `databases` databases. `seed` makes hashes unpredictable to clients.
     #[must_use]
@@ -121,41 +117,6 @@ impl Store {
     /// Ends the offer.
     pub fn withdraw(&mut self, db: DbIndex) {
         self.database_mut(db).withdraw();
-    }
-
-    /// Stage 1 of a batch: asks for the cell of the directory that leads to a key.
-    #[inline]
-    pub fn prefetch_path(&self, db: DbIndex, hash: KeyHash) {
-        self.database(db).prefetch_path(hash);
-    }
-
-    /// Stage 2: asks for the index line of a key.
-    #[inline]
-    pub fn prefetch_line(&self, db: DbIndex, hash: KeyHash) {
-        self.database(db).prefetch_line(hash);
-    }
-
-    /// Stage 3: matches the line (by now in cache) and notes the entry. `false` when the key may lie in another line; that one is asked for then.
-    #[inline]
-    #[must_use]
-    pub fn expect_entry(&self, db: DbIndex, hash: KeyHash, expected: &mut ExpectedEntries) -> bool {
-        self.database(db)
-            .expect_entries(hash, |handle| expected.0.push(handle))
-    }
-
-    /// Stage 4, for such a key: matches the other lines and notes the entry.
-    pub fn expect_stray(&self, db: DbIndex, hash: KeyHash, expected: &mut ExpectedEntries) {
-        self.database(db)
-            .expect_strays(hash, |handle| expected.0.push(handle));
-    }
-
-    /// Asks for all entries that were noted, and forgets them.
-    #[inline]
-    pub fn prefetch_expected(&self, db: DbIndex, expected: &mut ExpectedEntries) {
-        let database = self.database(db);
-        for handle in expected.0.drain(..) {
-            database.prefetch_entry(handle);
-        }
     }
 
     #[inline]

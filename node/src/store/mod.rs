@@ -14,9 +14,10 @@
 //!
 //! - From below: [`entry`] and places ([`slab`], [`extent`], [`object`]) → [`database`] → [`door`] → [`keyspace`], [`slot`], [`rename`], [`copy_in_parts`], [`upkeep`] → [`value`], where the types are.
 //! - [`entry`]: an entry's bytes. [`hash`]: keys to numbers. [`keyspace`]: reading keys. [`slot`]: writing them. [`upkeep`]: all that happens to many keys at once.
-//! - A batch: [`Store::hash`] and [`Store::prefetch_path`] for all keys, [`Store::prefetch_line`] for all, [`Store::expect_entry`] for all (and [`Store::expect_stray`] where that says `false`), [`Store::prefetch_expected`], then the commands.
+//! - A batch: [`Store::hash`] and [`Store::prefetch_path`] for all keys, [`Store::prefetch_line`] for all, [`Store::expect_entry`] for all (and [`Store::expect_stray`] where that says `false`), [`Store::prefetch_expected`], then, for elements of large collections, [`Store::prefetch_elements`] step by step, then the commands.
 
 mod access;
+mod ahead;
 mod chunked;
 mod content;
 mod copy_in_parts;
@@ -42,6 +43,7 @@ mod slot;
 mod upkeep;
 mod value;
 
+pub use ahead::{ELEMENT_STEPS, ExpectedEntries, ExpectedObject};
 pub use content::Value;
 pub use copy_in_parts::{CopyProgress, ValueCopy};
 pub use counters::{ExpireStep, MemoryUse, StoreCounters};
@@ -50,7 +52,8 @@ pub use entry::Kind;
 pub use error::{StoreFull, WrongType};
 pub use eviction::{EvictionPolicy, EvictionSettings, UnknownPolicy};
 pub use key::{DbIndex, Key, KeyHash};
-pub use keyspace::{ExpectedEntries, Store, Usage};
+pub use keyspace::{Store, Usage};
+pub use object::{Ahead, Purpose};
 pub use slot::{ExpiryChange, Slot};
 pub use upkeep::{EXPIRE_SLICE, Eviction};
 pub use value::{

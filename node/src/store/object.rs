@@ -12,6 +12,52 @@ use std::fmt::Debug;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ObjectId(pub(super) u32);
 
+/// An element that a command will look for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'a> {
+    pub(super) text: &'a [u8],
+    /// As [`Store::element_hash`](super::Store::element_hash) says.
+    pub(super) hash: u64,
+    pub(super) purpose: Purpose,
+    /// The score that it is to have, where that is known.
+    pub(super) score: Option<f64>,
+    /// What a step leaves for the next one: a block's number.
+    pub(super) leaf: u32,
+}
+
+impl<'a> Ahead<'a> {
+    /// An element of this name and hash.
+    #[inline]
+    #[must_use]
+    pub fn new(text: &'a [u8], hash: u64, purpose: Purpose) -> Self {
+        Self {
+            text,
+            hash,
+            purpose,
+            score: None,
+            leaf: 0,
+        }
+    }
+
+    /// The same; it is to have this score.
+    #[inline]
+    #[must_use]
+    pub fn with_score(self, score: Option<f64>) -> Self {
+        Self { score, ..self }
+    }
+}
+
+/// What an element is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be read.
+    Read,
+    /// To be changed, or added where it is not.
+    Put,
+    /// To be taken out.
+    Remove,
+}
+
 /// A large structure: what the store must know of it. Everything else is between it and the faces of its kind.
 pub(super) trait Large: Any + Debug + Send {
     /// Bytes that it takes beside its leaves, exactly; asked before and after every change, so it counts as it goes.
@@ -28,6 +74,9 @@ pub(super) trait Large: Any + Debug + Send {
     /// # Errors
     /// [`StoreFull`]; what was made is for the caller to free.
     fn copy_slice(&self, copying: &mut Copying, pools: &mut Pools<'_>) -> Result<bool, StoreFull>;
+
+    /// Asks for the memory where elements are or would be: one step on the way there, which reads what the one before has asked for.
+    fn look_ahead(&self, _: &Leaves, _: &mut [Ahead<'_>], _step: usize) {}
 
     /// Another one that holds the same.
     ///

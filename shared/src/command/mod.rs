@@ -40,6 +40,8 @@ pub struct CommandSpec {
     pub keys: &'static [KeySpec],
     /// What it takes behind keys whose number stands before them.
     tail: Option<Tail>,
+    /// Which arguments are elements that it looks for in what its first key holds; a hint, options may stand there too.
+    pub elements: Option<ElementArgs>,
     /// Categories it belongs to.
     pub acl: AclCategories,
     /// Where a proxy sends it.
@@ -66,6 +68,17 @@ pub struct CommandSpec {
     subcommand_count: u16,
     /// Whose subcommand it is.
     container: Option<CommandId>,
+}
+
+/// Where elements stand among the arguments: the first one, and how many arguments each has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ElementArgs {
+    /// The first one.
+    pub first: u8,
+    /// From one to the next.
+    pub step: u8,
+    /// Before each stands the score that it is to have.
+    pub scored: bool,
 }
 
 /// The row of `id`.

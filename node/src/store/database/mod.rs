@@ -16,7 +16,7 @@ use crate::store::extent::{ExtentId, Extents};
 use crate::store::hash::KeyHasher;
 use crate::store::index::{HashSource, Index, Place, Wanted};
 use crate::store::key::{Key, KeyHash};
-use crate::store::object::{ObjectId, Objects};
+use crate::store::object::{Ahead, ObjectId, Objects};
 use crate::store::reclaim::Reclaimer;
 use crate::store::slab::{ClassId, Handle, Slabs};
 use crate::store::value::{Leaves, blob};
@@ -209,6 +209,20 @@ impl Database {
     #[inline]
     pub(in crate::store) fn prefetch_entry(&self, handle: Handle) {
         self.slabs.prefetch(handle);
+    }
+
+    /// See [`Large::look_ahead`](crate::store::object::Large::look_ahead).
+    #[inline]
+    pub(in crate::store) fn look_ahead(
+        &self,
+        id: ObjectId,
+        elements: &mut [Ahead<'_>],
+        step: usize,
+    ) {
+        let Outside {
+            objects, leaves, ..
+        } = &self.outside;
+        objects.get(id).look_ahead(leaves, elements, step);
     }
 
     /// See [`Extents::offer`].

@@ -18,6 +18,7 @@ pub(in crate::store) use regions::Regions;
 use super::error::StoreFull;
 use class::PAGE_BYTES;
 use pages::Pages;
+use std::ops::Range;
 
 /// First byte of a hole; entries begin otherwise.
 pub(in crate::store) const HOLE: u8 = 0;
@@ -259,6 +260,18 @@ impl Slabs {
         }
     }
 
+    /// Asks for the cache lines of these bytes behind `handle`; any handle may be given.
+    #[inline]
+    pub(in crate::store) fn prefetch_bytes(&self, handle: Handle, bytes: Range<usize>) {
+        if let Some(address) = self.pages.address(handle) {
+            for at in bytes.clone().step_by(64) {
+                prefetch(address.wrapping_add(at));
+            }
+            // Lines begin where they will: the last byte may stand in one more.
+            prefetch(address.wrapping_add(bytes.end.saturating_sub(1)));
+        }
+    }
+
     /// Asks for an entry's first cache line, where most short keys end.
     #[inline]
     pub(in crate::store) fn prefetch_front(&self, handle: Handle) {
@@ -367,6 +380,12 @@ pub(in crate::store) fn prefetch(address: *const u8) {
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 pub(in crate::store) fn prefetch(_address: *const u8) {}
+
+/// Asks for the first cache line of a value.
+#[inline]
+pub(in crate::store) fn prefetch_of<T>(value: &T) {
+    prefetch(std::ptr::from_ref(value).cast());
+}
 
 #[cfg(test)]
 mod tests;

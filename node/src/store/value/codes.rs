@@ -159,22 +159,37 @@ fn integer(bytes: &[u8]) -> i64 {
     i64::from_le_bytes(wide)
 }
 
+/// The lengths that eight codes stand for, in pairs: four sums of 16 bits.
+#[inline]
+fn lengths_of(codes: u64) -> u64 {
+    // Codes above the longest string have their four top bits set.
+    let special = codes & (codes << 1) & (codes << 2) & (codes << 3) & (ONES << 7);
+    let lengths = codes - (special >> 7) * u64::from(SPECIAL);
+    (lengths & 0x00ff_00ff_00ff_00ff) + ((lengths >> 8) & 0x00ff_00ff_00ff_00ff)
+}
+
 /// The sum of the lengths that these codes stand for.
 #[inline]
 pub(super) fn sum_of_lengths(codes: &[u8]) -> usize {
-    let (words, rest) = codes.as_chunks::<8>();
+    sum_of_first(codes, codes.len())
+}
+
+/// The same of the first `count` of them. Where eight bytes more follow, which is nearly always so among the codes of a block, the last word is read whole.
+#[inline]
+pub(super) fn sum_of_first(codes: &[u8], count: usize) -> usize {
+    let (words, rest) = codes[..count].as_chunks::<8>();
     let mut pairs = 0_u64;
     for word in words {
-        let word = u64::from_le_bytes(*word);
-        // Codes above the longest string have their four top bits set.
-        let special = word & (word << 1) & (word << 2) & (word << 3) & (ONES << 7);
-        let lengths = word - (special >> 7) * u64::from(SPECIAL);
-        pairs += (lengths & 0x00ff_00ff_00ff_00ff) + ((lengths >> 8) & 0x00ff_00ff_00ff_00ff);
+        pairs += lengths_of(u64::from_le_bytes(*word));
     }
-    // Four sums of 16 bits; a block's bytes fit in each.
+    if !rest.is_empty() {
+        let whole = word(codes, count - rest.len(), 0);
+        // A code of zero is no bytes long.
+        pairs += lengths_of(whole & !(!0 << (8 * rest.len())));
+    }
+    // A block's bytes fit in each of the four.
     let sum = pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48;
-    let rest: usize = rest.iter().map(|&code| code_len(code)).sum();
-    usize::try_from(sum).unwrap_or(0) + rest
+    usize::try_from(sum).unwrap_or(0)
 }
 
 /// Places of `wanted` among the bytes, ascending.
@@ -239,7 +254,9 @@ impl Iterator for Places<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ELSEWHERE, Elsewhere, Encoded, Stored, code_len, places_of, sum_of_lengths};
+    use super::{
+        ELSEWHERE, Elsewhere, Encoded, Stored, code_len, places_of, sum_of_first, sum_of_lengths,
+    };
     use crate::store::StringRef;
     use crate::store::hash::splitmix;
 
@@ -299,6 +316,8 @@ mod tests {
             let codes = &codes[..len.min(16)];
             let sum: usize = codes.iter().map(|&code| code_len(code)).sum();
             assert_eq!(sum_of_lengths(codes), sum, "{codes:?}");
+            let behind = [codes, &[255; 9]].concat();
+            assert_eq!(sum_of_first(&behind, codes.len()), sum, "{codes:?}");
             let few: Vec<u8> = codes
                 .iter()
                 .map(|code| (code % 3).wrapping_sub(2))

@@ -2,6 +2,7 @@
 //! Pure. Invariants: a key without elements does not stay; one edit is one word to the door, also when there was no memory for all of it.
 
 use super::elements::Position;
+use super::hash::TIMED;
 use super::leaves::{Leaves, Pools};
 use super::limits::Limits;
 use crate::store::content::{Body, Content};
@@ -187,15 +188,16 @@ fn edit_there<C: Collection, R>(
     let edited = editing.edit_object(|object, leaves| {
         let object: &mut dyn Any = object;
         let collection: &mut C = object.downcast_mut()?;
+        let was_timed = collection.form() == TIMED;
         let edited = edit(collection, Tools { leaves, limits });
-        Some((edited, collection.is_empty()))
+        let is_timed = was_timed || collection.form() == TIMED;
+        Some((edited, collection.is_empty(), is_timed))
     });
     // Of another type than its kind: our mistake, see `slot_of`.
-    let (edited, is_empty) = edited.flatten().ok_or(StoreFull)?;
+    let (edited, is_empty, is_timed) = edited.flatten().ok_or(StoreFull)?;
     if is_empty {
         editing.remove();
-    } else if C::KIND == Kind::Hash {
-        // Alone it has parts that end by themselves.
+    } else if is_timed {
         editing.settle();
     }
     Ok(edited)

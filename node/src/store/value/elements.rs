@@ -11,6 +11,7 @@ use super::packed::{self, Pair};
 use super::table::Table;
 use super::texts::Texts;
 use crate::store::StoreFull;
+use crate::store::object::Ahead;
 
 /// Where a walk over all elements stands. It holds until the collection changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -313,6 +314,14 @@ impl<'a, const VALUES: bool> ElementsRef<'a, VALUES> {
     pub(super) fn prefetch(self, leaves: &Leaves, sought: &Sought<'_>) {
         if let Self::Table(large) = self {
             large.table.prefetch(leaves, sought);
+        }
+    }
+
+    /// See [`Table::look_ahead`]; there is nothing to be asked for of a blob.
+    #[inline]
+    pub(super) fn look_ahead(self, leaves: &Leaves, elements: &mut [Ahead<'_>], step: usize) {
+        if let Self::Table(large) = self {
+            large.table.look_ahead(leaves, elements, step);
         }
     }
 

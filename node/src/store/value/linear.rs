@@ -2,10 +2,15 @@
 //! Pure. Knows leaves by number only.
 //! Invariant: leaf `p` holds the hashes that end in the bits of `p`, `level + 1` of them before the split pointer and behind `2^level`, `level` between.
 
-use super::leaves::LeafId;
+use super::leaves::{LeafId, Leaves, low_half};
+use crate::store::object::Ahead;
+use crate::store::slab::prefetch_of;
 
 /// Leaves in one piece of the list, so that it grows without a pause.
 const CHUNK: usize = 1024;
+
+/// Steps of [`Directory::look_ahead`].
+pub(super) const DIRECTORY_STEPS: usize = 2;
 
 /// Leaves in the order of the bits that they stand for.
 #[derive(Debug)]
@@ -53,6 +58,27 @@ impl Directory {
     #[inline]
     pub(super) fn leaf(&self, position: u32) -> LeafId {
         self.chunks[position as usize / CHUNK][position as usize % CHUNK]
+    }
+
+    /// Asks for the memory that leads to the leaves of elements, in steps: the cells of the directory, those of the leaves' places. Behind the last one each element knows its leaf. Of a hash the bits of `mask` count.
+    pub(super) fn look_ahead(
+        &self,
+        leaves: &Leaves,
+        elements: &mut [Ahead<'_>],
+        step: usize,
+        mask: u32,
+    ) {
+        for element in elements {
+            let position = self.position(low_half(element.hash) & mask);
+            if step == 0 {
+                let chunk = &self.chunks[position as usize / CHUNK];
+                prefetch_of(&chunk[position as usize % CHUNK]);
+            } else {
+                let leaf = self.leaf(position);
+                element.leaf = leaf.0;
+                leaves.prefetch_place(leaf);
+            }
+        }
     }
 
     /// The leaf that is split next, and the bit of a hash that then tells it from the new one.

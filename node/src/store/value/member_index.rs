@@ -10,8 +10,9 @@ use super::block::{COUNT_BYTES, close, count, open, set_count};
 use super::codes::places_of;
 use super::frame::Frame;
 use super::leaves::{LeafId, Leaves, MAX_LEAF_BYTES, fingerprint, low_half};
-use super::linear::Directory;
+use super::linear::{DIRECTORY_STEPS, Directory};
 use crate::store::StoreFull;
+use crate::store::object::Ahead;
 
 /// Entries that leaves are to have on average.
 const ENTRIES: u64 = 64;
@@ -23,6 +24,12 @@ const HASH_MASK: u32 = (1 << HASH_BITS) - 1;
 
 /// Cache lines asked for before a leaf is read.
 const PREFETCHED_LINES: usize = 10;
+
+/// Of them, those in which fingerprints and the rests of hashes stand, most likely.
+const FRONT_LINES: usize = 4;
+
+/// Steps of [`MemberIndex::look_ahead`].
+pub(super) const INDEX_STEPS: usize = DIRECTORY_STEPS + 2;
 
 /// One member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +150,19 @@ fn put(bytes: &mut [u8], layout: Layout, nth: usize, entry: Entry) {
         .put(&mut bytes[layout.scores..], nth, entry.score);
 }
 
+/// Asks for the scores that a member may have, by its fingerprint.
+fn prefetch_scores(leaves: &Leaves, element: &Ahead<'_>) {
+    let id = LeafId(element.leaf);
+    let bytes = leaves.bytes(id);
+    let layout = layout(bytes);
+    let width = layout.frame.width();
+    let fingerprints = &bytes[layout.fingerprints..layout.rests];
+    for nth in places_of(fingerprint(element.hash), fingerprints) {
+        let at = layout.scores + nth * width;
+        leaves.prefetch_bytes(id, at..at + width);
+    }
+}
+
 /// Scores by hash.
 #[derive(Debug)]
 pub(super) struct MemberIndex {
@@ -178,16 +198,46 @@ impl MemberIndex {
         leaves.prefetch(self.leaf_of(hash), PREFETCHED_LINES);
     }
 
+    /// Asks for the memory of members' entries: the way to their leaves, the fronts of those with fingerprints and rests, the scores that these point to.
+    pub(super) fn look_ahead(&self, leaves: &Leaves, elements: &mut [Ahead<'_>], step: usize) {
+        match step {
+            0..DIRECTORY_STEPS => {
+                self.directory.look_ahead(leaves, elements, step, HASH_MASK);
+            }
+            DIRECTORY_STEPS => {
+                for element in elements {
+                    leaves.prefetch(LeafId(element.leaf), FRONT_LINES);
+                }
+            }
+            _ => {
+                for element in elements {
+                    prefetch_scores(leaves, element);
+                }
+            }
+        }
+    }
+
     /// The entry of this hash whose score is the member's, which `is` finds out.
     #[inline]
     pub(super) fn find(
         &self,
         leaves: &Leaves,
         hash: u64,
+        is: impl FnMut(u64) -> bool,
+    ) -> Option<Spot> {
+        leaves.prefetch(self.leaf_of(hash), PREFETCHED_LINES);
+        self.search(leaves, hash, is)
+    }
+
+    /// The same where the memory has been asked for.
+    #[inline]
+    pub(super) fn search(
+        &self,
+        leaves: &Leaves,
+        hash: u64,
         mut is: impl FnMut(u64) -> bool,
     ) -> Option<Spot> {
         let leaf = self.leaf_of(hash);
-        leaves.prefetch(leaf, PREFETCHED_LINES);
         let bytes = leaves.bytes(leaf);
         let layout = layout(bytes);
         let rest = (low_half(hash) & HASH_MASK) >> layout.depth;

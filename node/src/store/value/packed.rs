@@ -7,8 +7,9 @@
 //! Elements stand in the order in which they came.
 
 use super::block::{Block, COUNT_BYTES, close, count, open, set_count};
-use super::codes::{ELSEWHERE, Encoded, Stored, code_len, places_of, sum_of_lengths};
+use super::codes::{ELSEWHERE, Encoded, Stored, code_len, places_of, sum_of_first};
 use super::leaves::Leaves;
+use std::ops::Range;
 
 /// An element of a packed block.
 #[derive(Clone, Copy, Debug)]
@@ -52,24 +53,14 @@ fn layout<const VALUES: bool>(bytes: &[u8]) -> Layout {
 }
 
 impl Layout {
-    #[inline]
-    fn key_codes(self, bytes: &[u8]) -> &[u8] {
-        &bytes[self.codes..self.codes + self.count]
-    }
-
-    #[inline]
-    fn value_codes(self, bytes: &[u8]) -> &[u8] {
-        &bytes[self.values..self.values + self.count]
-    }
-
     /// Where element `nth` begins.
     #[inline]
     fn offset<const VALUES: bool>(self, bytes: &[u8], nth: usize) -> usize {
-        let keys = sum_of_lengths(&self.key_codes(bytes)[..nth]);
+        let keys = sum_of_first(&bytes[self.codes..], nth);
         if !VALUES {
             return self.elements + keys;
         }
-        self.elements + keys + sum_of_lengths(&self.value_codes(bytes)[..nth])
+        self.elements + keys + sum_of_first(&bytes[self.values..], nth)
     }
 }
 
@@ -106,6 +97,20 @@ pub(super) fn find<const VALUES: bool>(
         }
     }
     None
+}
+
+/// Bytes of the block in which the first element of this fingerprint stands, most likely the one; `None` when it has none such.
+#[inline]
+pub(super) fn expect<const VALUES: bool>(bytes: &[u8], fingerprint: u8) -> Option<Range<usize>> {
+    let layout = layout::<VALUES>(bytes);
+    let nth = places_of(fingerprint, &bytes[COUNT_BYTES..layout.codes]).next()?;
+    let at = layout.offset::<VALUES>(bytes, nth);
+    let value = if VALUES {
+        code_len(bytes[layout.values + nth])
+    } else {
+        0
+    };
+    Some(at..at + code_len(bytes[layout.codes + nth]) + value)
 }
 
 /// The element at a place.

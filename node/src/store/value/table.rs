@@ -5,10 +5,11 @@ use super::block::{count, count32, index};
 use super::chance::below;
 use super::codes::{Encoded, Stored};
 use super::elements::Position;
-use super::leaves::{LeafId, Leaves, MAX_LEAF_BYTES, Sought, low_half};
-use super::linear::Directory;
+use super::leaves::{LeafId, Leaves, MAX_LEAF_BYTES, Sought, fingerprint, low_half};
+use super::linear::{DIRECTORY_STEPS, Directory};
 use super::packed::{self, Pair, Parts};
 use crate::store::StoreFull;
+use crate::store::object::{Ahead, Purpose};
 
 /// Bytes that leaves are to have on average: room for this many elements, within bounds that were measured.
 const ELEMENTS_AIMED_AT: u64 = 24;
@@ -20,6 +21,14 @@ const MOST_ELEMENTS: u64 = 128;
 
 /// Cache lines asked for before a leaf is read.
 const PREFETCHED_LINES: usize = 5;
+
+/// Bytes at the front of a leaf in which fingerprints and codes stand, most likely.
+const fn front_bytes<const VALUES: bool>() -> usize {
+    if VALUES { 128 } else { 96 }
+}
+
+/// The step of looking ahead that reads the fronts of leaves.
+const ELEMENT_STEP: usize = DIRECTORY_STEPS + 1;
 
 /// Elements by hash.
 #[derive(Debug)]
@@ -64,20 +73,38 @@ impl<const VALUES: bool> Table<VALUES> {
     }
 
     #[inline]
-    fn leaf_of(&self, sought: &Sought<'_>) -> LeafId {
-        let position = self.directory.position(low_half(sought.hash));
+    fn leaf_of(&self, hash: u64) -> LeafId {
+        let position = self.directory.position(low_half(hash));
         self.directory.leaf(position)
+    }
+
+    /// Asks for the memory of elements: the way to their leaves, the front of those, then what that says.
+    pub(super) fn look_ahead(&self, leaves: &Leaves, elements: &mut [Ahead<'_>], step: usize) {
+        match step {
+            0..DIRECTORY_STEPS => self.directory.look_ahead(leaves, elements, step, u32::MAX),
+            DIRECTORY_STEPS => {
+                for element in elements {
+                    leaves.prefetch_bytes(LeafId(element.leaf), 0..front_bytes::<VALUES>());
+                }
+            }
+            ELEMENT_STEP => {
+                for element in elements {
+                    prefetch_element::<VALUES>(leaves, element);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Asks for the memory of an element's leaf.
     #[inline]
     pub(super) fn prefetch(&self, leaves: &Leaves, sought: &Sought<'_>) {
-        leaves.prefetch(self.leaf_of(sought), PREFETCHED_LINES);
+        leaves.prefetch(self.leaf_of(sought.hash), PREFETCHED_LINES);
     }
 
     #[inline]
     fn find(&self, leaves: &Leaves, sought: &Sought<'_>) -> (LeafId, Option<packed::Place>) {
-        let id = self.leaf_of(sought);
+        let id = self.leaf_of(sought.hash);
         leaves.prefetch(id, PREFETCHED_LINES);
         let found = packed::find::<VALUES>(
             leaves.bytes(id),
@@ -103,9 +130,9 @@ impl<const VALUES: bool> Table<VALUES> {
         value: &Encoded<'_>,
     ) -> Result<bool, StoreFull> {
         let (id, found) = self.find(leaves, sought);
-        if found.is_some() {
+        if let Some(place) = found {
             if VALUES {
-                self.replace(leaves, id, sought, value)?;
+                self.replace(leaves, (id, place), sought, value)?;
             }
             return Ok(false);
         }
@@ -137,15 +164,17 @@ impl<const VALUES: bool> Table<VALUES> {
     fn replace(
         &mut self,
         leaves: &mut Leaves,
-        id: LeafId,
+        (id, mut place): (LeafId, packed::Place),
         sought: &Sought<'_>,
         value: &Encoded<'_>,
     ) -> Result<(), StoreFull> {
-        self.relieve(leaves, id, value.bytes().len())?;
-        // Again, for what stands before it may have gone elsewhere.
-        let Some(place) = self.find(leaves, sought).1 else {
-            return Ok(());
-        };
+        if self.relieve(leaves, id, value.bytes().len())? {
+            // What stands before it may have gone elsewhere.
+            let Some(found) = self.find(leaves, sought).1 else {
+                return Ok(());
+            };
+            place = found;
+        }
         let before = leaves.bytes(id).len();
         let old = packed::pair::<true>(leaves.bytes(id), place).value;
         let old = old.elsewhere();
@@ -157,8 +186,9 @@ impl<const VALUES: bool> Table<VALUES> {
         Ok(())
     }
 
-    /// Makes sure that a leaf has room for `more` bytes, by moving its longest strings elsewhere. Leaves are split in a fixed order, so one of them may be long for a while.
-    fn relieve(&mut self, leaves: &mut Leaves, id: LeafId, more: usize) -> Result<(), StoreFull> {
+    /// Makes sure that a leaf has room for `more` bytes, by moving its longest strings elsewhere; whether any was. Leaves are split in a fixed order, so one of them may be long for a while.
+    fn relieve(&mut self, leaves: &mut Leaves, id: LeafId, more: usize) -> Result<bool, StoreFull> {
+        let mut has_moved = false;
         while leaves.bytes(id).len() + more > MAX_LEAF_BYTES {
             let before = leaves.bytes(id).len();
             // A hundred short elements more than on average: hashes are seeded, so that does not happen.
@@ -170,8 +200,9 @@ impl<const VALUES: bool> Table<VALUES> {
             leaves.return_scratch(text);
             longest.move_to(&mut leaves.block(id), &kept?);
             self.used = self.used - before as u64 + leaves.bytes(id).len() as u64;
+            has_moved = true;
         }
-        Ok(())
+        Ok(has_moved)
     }
 
     /// Takes an element out.
@@ -331,6 +362,22 @@ impl<const VALUES: bool> Table<VALUES> {
             discard_all::<VALUES>(leaves, id);
         }
         self.directory.len() > 0
+    }
+}
+
+/// Asks for what a command will read or write of a leaf whose front is in cache.
+#[inline]
+fn prefetch_element<const VALUES: bool>(leaves: &Leaves, element: &Ahead<'_>) {
+    let id = LeafId(element.leaf);
+    let bytes = leaves.bytes(id);
+    let expected = packed::expect::<VALUES>(bytes, fingerprint(element.hash));
+    match (expected, element.purpose) {
+        (Some(place), Purpose::Read | Purpose::Put) => leaves.prefetch_bytes(id, place),
+        (None, Purpose::Read | Purpose::Remove) => {}
+        // All that stands behind moves.
+        (Some(_), Purpose::Remove) | (None, Purpose::Put) => {
+            leaves.prefetch_bytes(id, 0..bytes.len());
+        }
     }
 }
 

@@ -12,8 +12,8 @@ pub(super) use super::super::Tail;
 pub(super) use super::super::Telling::*;
 use super::super::keys::{BeginSearch, FindKeys, KeyShape, KeySpec};
 use super::super::{
-    AclCategories, Combination, CommandFlags, KeyFlags, Merge, MissingShard, Operation, Quiet,
-    Retry, Route, Served, Telling,
+    AclCategories, Combination, CommandFlags, ElementArgs, KeyFlags, Merge, MissingShard,
+    Operation, Quiet, Retry, Route, Served, Telling,
 };
 
 /// Plain numbers instead of the sets, for `|` works on them at compile time.
@@ -44,6 +44,7 @@ pub(super) const fn row(id: Id, arity: i16) -> CommandSpec {
         shape: KeyShape::None,
         keys: &[],
         tail: None,
+        elements: None,
         // `fast` or `slow` until the flags say more.
         acl: AclCategories(0).implied(CommandFlags(0)),
         route: ByKey,
@@ -92,6 +93,26 @@ impl CommandSpec {
         if matches!(self.shape, KeyShape::Search) {
             self.flags = self.flags.union(CommandFlags::MOVABLE_KEYS);
         }
+        self
+    }
+
+    /// It looks for elements of what its first key holds: each has `step` arguments, of which the first is its name, and the first one stands at `first`.
+    pub(super) const fn elements(mut self, first: u8, step: u8) -> Self {
+        self.elements = Some(ElementArgs {
+            first,
+            step,
+            scored: false,
+        });
+        self
+    }
+
+    /// The same: members of a sorted set behind the scores that they are to have.
+    pub(super) const fn scored_elements(mut self, first: u8) -> Self {
+        self.elements = Some(ElementArgs {
+            first,
+            step: 2,
+            scored: true,
+        });
         self
     }
 

@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::{Elements, Form, Hash, Leaves, TIMED, UNTIMED};
-use crate::store::object::{Copying, Large};
+use crate::store::object::{Ahead, Copying, Large};
 use crate::store::value::collection::Collection;
 use crate::store::value::elements::Position;
 use crate::store::value::leaves::Pools;
@@ -26,6 +26,10 @@ impl Large for Hash {
 
     fn payload(&self) -> u64 {
         self.leaf_bytes() + self.elements.blob_room()
+    }
+
+    fn look_ahead(&self, leaves: &Leaves, elements: &mut [Ahead<'_>], step: usize) {
+        self.elements.view().look_ahead(leaves, elements, step);
     }
 
     fn copy_slice(&self, copying: &mut Copying, pools: &mut Pools<'_>) -> Result<bool, StoreFull> {

@@ -16,9 +16,10 @@ use super::codes::{Elsewhere, Encoded, Stored};
 use crate::store::extent::{ExtentId, Extents};
 use crate::store::hash::KeyHasher;
 use crate::store::reclaim::Reclaimer;
-use crate::store::slab::{ClassId, Handle, MAX_ENTRY_BYTES, MAX_PAGES, Slabs};
+use crate::store::slab::{ClassId, Handle, MAX_ENTRY_BYTES, MAX_PAGES, Slabs, prefetch_of};
 use crate::store::{StoreFull, StringRef};
 use header::{HEADER_BYTES, Header, ID_BITS, class_of};
+use std::ops::Range;
 
 /// Names a block for as long as it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +160,19 @@ impl Leaves {
         self.slabs.prefetch_lines(self.place(id), lines);
     }
 
+    /// Asks for what says where a block lies.
+    #[inline]
+    pub(super) fn prefetch_place(&self, id: LeafId) {
+        prefetch_of(&self.places[id.0 as usize / CHUNK][id.0 as usize % CHUNK]);
+    }
+
+    /// Asks for these bytes of a block.
+    #[inline]
+    pub(super) fn prefetch_bytes(&self, id: LeafId, bytes: Range<usize>) {
+        let bytes = HEADER_BYTES + bytes.start..HEADER_BYTES + bytes.end;
+        self.slabs.prefetch_bytes(self.place(id), bytes);
+    }
+
     /// Lets a block hold `len` bytes; those that stay are the same.
     fn resize(&mut self, id: LeafId, len: usize) {
         let from = self.place(id);
@@ -221,6 +235,12 @@ impl Leaves {
             None => self.hasher.seeded(text),
         };
         Sought { text, inline, hash }
+    }
+
+    /// The hash of an element, as [`Leaves::sought`] finds it.
+    #[inline]
+    pub(in crate::store) fn element_hash(&self, text: &[u8]) -> u64 {
+        self.sought(text).hash
     }
 
     /// A stored element's hash.

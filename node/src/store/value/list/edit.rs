@@ -123,11 +123,20 @@ impl<'a> ListEdit<'a> {
     /// [`StoreFull`]; nothing was changed.
     pub fn pop(self, end: ListEnd, count: u64, wording: Wording<'_>) -> Result<(), StoreFull> {
         let len = self.len();
-        match (end, len.saturating_sub(count)) {
-            (_, 0) => self.keep(0, 0, wording),
-            (ListEnd::Front, rest) => self.keep(len - rest, rest, wording),
-            (ListEnd::Back, rest) => self.keep(0, rest, wording),
+        if count >= len {
+            return self.keep(0, 0, wording);
         }
+        if count == 0 {
+            return Ok(());
+        }
+        let first = match end {
+            ListEnd::Front => 0,
+            ListEnd::Back => len - count,
+        };
+        self.change(wording, |list, Tools { leaves, .. }| {
+            list.remove_from(leaves, first, count);
+            Edited::Changed(Ok(()))
+        })
     }
 
     /// Drops all but `count` elements from `first` on.

@@ -54,12 +54,27 @@ impl Large {
         self.bytes + size_of::<Self>() as u64
     }
 
+    /// The leaf that has the element of this rank, and its place there. The outer leaves are found without counting.
+    #[inline]
+    fn find(&self, leaves: &Leaves, rank: u64) -> (Path, usize) {
+        if rank == 0 {
+            return (self.tree.first(leaves), 0);
+        }
+        if rank + 1 >= self.count {
+            let path = self.tree.last(leaves);
+            let elements = count(leaves.bytes(path.leaf()));
+            let behind = index(self.count.saturating_sub(rank));
+            return (path, elements.saturating_sub(behind));
+        }
+        self.tree.find_rank(leaves, rank)
+    }
+
     /// The element of a rank.
     pub(super) fn get<'a>(&self, leaves: &'a Leaves, rank: u64) -> Option<Stored<'a>> {
         if rank >= self.count {
             return None;
         }
-        let (path, nth) = self.tree.find_rank(leaves, rank);
+        let (path, nth) = self.find(leaves, rank);
         Some(leaf::element(leaves.bytes(path.leaf()), nth))
     }
 
@@ -90,7 +105,7 @@ impl Large {
         element: &Encoded<'_>,
     ) -> Result<(), StoreFull> {
         loop {
-            let (path, nth) = self.tree.find_rank(leaves, rank);
+            let (path, nth) = self.find(leaves, rank);
             let id = path.leaf();
             let bytes = leaves.bytes(id);
             let elements = count(bytes);
@@ -160,10 +175,10 @@ impl Large {
     ) -> Result<(), StoreFull> {
         let before = leaves.live_bytes();
         let element = leaves.encode(text)?;
-        let (mut path, mut nth) = self.tree.find_rank(leaves, rank);
+        let (mut path, mut nth) = self.find(leaves, rank);
         if leaves.bytes(path.leaf()).len() + leaf::cost(&element) > MAX_LEAF_BYTES {
             self.halve(leaves, &path);
-            (path, nth) = self.tree.find_rank(leaves, rank);
+            (path, nth) = self.find(leaves, rank);
         }
         let id = path.leaf();
         let old = leaf::element(leaves.bytes(id), nth).elsewhere();
@@ -181,7 +196,7 @@ impl Large {
             return 0;
         }
         let before = leaves.live_bytes();
-        let (path, nth) = self.tree.find_rank(leaves, rank);
+        let (path, nth) = self.find(leaves, rank);
         let id = path.leaf();
         let elements = count(leaves.bytes(id));
         let end = elements.min(nth.saturating_add(index(limit)));
@@ -247,7 +262,7 @@ impl Large {
         if left == 0 {
             return;
         }
-        let (mut path, mut nth) = self.tree.find_rank(leaves, from);
+        let (mut path, mut nth) = self.find(leaves, from);
         loop {
             let bytes = leaves.bytes(path.leaf());
             let end = count(bytes).min(nth.saturating_add(index(left)));
@@ -274,7 +289,7 @@ impl Large {
         if left == 0 {
             return;
         }
-        let (mut path, nth) = self.tree.find_rank(leaves, from);
+        let (mut path, nth) = self.find(leaves, from);
         let mut end = nth + 1;
         loop {
             let bytes = leaves.bytes(path.leaf());

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::store::value::block::{Block, COUNT_BYTES, close, count, open, set_count};
-use crate::store::value::codes::{Encoded, Stored, code_len, sum_of_lengths};
+use crate::store::value::codes::{Encoded, Stored, code_len, sum_of_first};
 
 /// A block without elements.
 pub(super) const EMPTY: [u8; COUNT_BYTES] = [0; COUNT_BYTES];
@@ -19,8 +19,7 @@ fn codes(bytes: &[u8]) -> &[u8] {
 /// Where element `nth` begins; the end for the one behind the last.
 #[inline]
 fn offset(bytes: &[u8], nth: usize) -> usize {
-    let codes = codes(bytes);
-    COUNT_BYTES + codes.len() + sum_of_lengths(&codes[..nth])
+    COUNT_BYTES + count(bytes) + sum_of_first(&bytes[COUNT_BYTES..], nth)
 }
 
 #[inline]

@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::{Elements, Form, INTEGERS, Leaves, Set, has_flag, integers};
-use crate::store::object::{Copying, Large};
+use crate::store::object::{Ahead, Copying, Large};
 use crate::store::value::collection::Collection;
 use crate::store::value::elements::Position;
 use crate::store::value::leaves::Pools;
@@ -30,6 +30,12 @@ impl Large for Set {
 
     fn payload(&self) -> u64 {
         self.leaf_bytes()
+    }
+
+    fn look_ahead(&self, leaves: &Leaves, elements: &mut [Ahead<'_>], step: usize) {
+        if let Form::Elements(all) = &self.form {
+            all.view().look_ahead(leaves, elements, step);
+        }
     }
 
     fn copy_slice(&self, copying: &mut Copying, pools: &mut Pools<'_>) -> Result<bool, StoreFull> {

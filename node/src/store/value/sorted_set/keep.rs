@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::{AddRule, Form, Leaves, Limits, SortedSet, SortedSetView, leaf};
-use crate::store::object::{Copying, Large};
+use crate::store::object::{Ahead, Copying, Large};
 use crate::store::value::collection::Collection;
 use crate::store::value::elements::{COPIED_AT_ONCE, Position};
 use crate::store::value::leaves::Pools;
@@ -26,6 +26,12 @@ impl Large for SortedSet {
 
     fn payload(&self) -> u64 {
         self.leaf_bytes()
+    }
+
+    fn look_ahead(&self, leaves: &Leaves, elements: &mut [Ahead<'_>], step: usize) {
+        if let Form::Large(large) = &self.form {
+            large.look_ahead(leaves, elements, step);
+        }
     }
 
     fn copy_slice(&self, copying: &mut Copying, pools: &mut Pools<'_>) -> Result<bool, StoreFull> {

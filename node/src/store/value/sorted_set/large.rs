@@ -2,10 +2,12 @@
 //! Pure. Never: takes a step whose size depends on how many members there are, but for a scan among equal scores.
 
 use super::leaf::{self, Parts, View};
+use crate::store::object::Ahead;
 use crate::store::value::block::{count, count32};
 use crate::store::value::codes::{Encoded, Stored};
+use crate::store::value::frame::ordered;
 use crate::store::value::leaves::{LeafId, Leaves, MAX_LEAF_BYTES, Sought};
-use crate::store::value::member_index::{MemberIndex, Spot};
+use crate::store::value::member_index::{INDEX_STEPS, MemberIndex, Spot};
 use crate::store::value::tree::{Key, Path, Separator, Tree};
 use crate::store::{StoreFull, StringRef};
 
@@ -14,6 +16,9 @@ const TARGET: usize = 768;
 
 /// Cache lines asked for before a leaf is searched.
 pub(super) const PREFETCHED_LINES: usize = 12;
+
+/// The same of a leaf, or of the node above it, long before: fewer, for others are asked for as well.
+const AHEAD_LINES: usize = 9;
 
 /// See the module.
 #[derive(Debug)]
@@ -98,6 +103,24 @@ impl Large {
     /// Asks for the memory of a member's entry in the index.
     pub(super) fn prefetch(&self, leaves: &Leaves, sought: &Sought<'_>) {
         self.index.prefetch(leaves, sought.hash);
+    }
+
+    /// Asks for the memory of members: their entries in the index step by step, then the nodes above their leaves in the tree, and those; where they are to have other scores, for both places.
+    pub(super) fn look_ahead(&self, leaves: &Leaves, elements: &mut [Ahead<'_>], step: usize) {
+        if step < INDEX_STEPS {
+            return self.index.look_ahead(leaves, elements, step);
+        }
+        for element in elements {
+            // The first one of that hash, which most likely is the one.
+            let spot = self.index.search(leaves, element.hash, |_| true);
+            let own = spot.map(|spot| spot.score);
+            for score in own.into_iter().chain(element.score.map(ordered)) {
+                let text = element.text;
+                let levels_above = INDEX_STEPS + 1 - step;
+                let id = self.tree.expect(leaves, Key { score, text }, levels_above);
+                leaves.prefetch(id, AHEAD_LINES);
+            }
+        }
     }
 
     /// Where a member of this score is or would be.
@@ -197,11 +220,18 @@ impl Large {
             let (Ok(new_nth) | Err(new_nth)) = place;
             (path, nth) = (moved, new_nth);
         }
-        self.take_out(leaves, &path, nth);
+        let had_leaves_gone = self.take_out(leaves, &path, nth);
         self.index.update(leaves, found.spot, score);
-        let (path, place) = self.place(leaves, score, sought);
-        let (Ok(nth) | Err(nth)) = place;
-        self.insert(leaves, &path, nth, score, &member);
+        let (to, to_nth) = if had_leaves_gone {
+            let (to, place) = self.place(leaves, score, sought);
+            let (Ok(nth) | Err(nth)) = place;
+            (to, nth)
+        } else {
+            // Where it stood before is a place less.
+            let is_behind = room.path.leaf() == path.leaf() && room.nth > nth;
+            (room.path, room.nth - usize::from(is_behind))
+        };
+        self.insert(leaves, &to, to_nth, score, &member);
         self.bytes = (self.bytes + leaves.live_bytes()).saturating_sub(before);
         Ok(())
     }
@@ -272,46 +302,46 @@ impl Large {
         Ok(())
     }
 
-    /// Takes a member out; what it keeps elsewhere stays.
-    fn take_out(&mut self, leaves: &mut Leaves, path: &Path, nth: usize) {
+    /// Takes a member out; what it keeps elsewhere stays. Says whether a leaf went: other ways lead to the others then.
+    fn take_out(&mut self, leaves: &mut Leaves, path: &Path, nth: usize) -> bool {
         let id = path.leaf();
         leaf::remove(&mut leaves.block(id), nth);
         self.tree.add(leaves, path, -1);
         let bytes = leaves.bytes(id);
         if count(bytes) == 0 {
-            if self.tree.remove_leaf(leaves, path) {
+            let went = self.tree.remove_leaf(leaves, path);
+            if went {
                 leaves.free(id);
             }
-            return;
+            return went;
         }
-        if bytes.len() < TARGET * 2 / 5 {
-            self.merge(leaves, path);
-        }
+        bytes.len() < TARGET * 2 / 5 && self.merge(leaves, path)
     }
 
-    /// Merges a short leaf with the one to its right when both are.
-    fn merge(&mut self, leaves: &mut Leaves, path: &Path) {
+    /// Merges a short leaf with the one to its right when both are; whether they were.
+    fn merge(&mut self, leaves: &mut Leaves, path: &Path) -> bool {
         let Some(sibling) = self.tree.sibling(leaves, path) else {
-            return;
+            return false;
         };
         let (left, right) = (path.leaf(), sibling.leaf());
         let view = View::new(leaves.bytes(left));
         let other = View::new(leaves.bytes(right));
         let moved = count32(other.count).cast_signed();
         if leaves.bytes(left).len() + leaves.bytes(right).len() > TARGET * 7 / 10 {
-            return;
+            return false;
         }
         let mut parts = Parts::of(view, 0, view.count);
         parts.append(other, 0, other.count);
         // Scores of both together may need more bytes each.
         if parts.len() > TARGET * 9 / 10 || leaves.reserve().is_err() {
-            return;
+            return false;
         }
         parts.write(&mut leaves.block(left));
         self.tree.add(leaves, &sibling, -moved);
         self.tree.add(leaves, path, moved);
         leaves.free(right);
         self.tree.remove_leaf(leaves, &sibling);
+        true
     }
 
     /// Takes a member out for good.

@@ -10,7 +10,9 @@ use crate::store::value::block::{
     Block, COUNT_BYTES, FIRST_FLAG, SECOND_FLAG, close, count, has_flag, open, put_u16, set_count,
     u16_at,
 };
-use crate::store::value::codes::{Encoded, Stored, code_len, places_of, sum_of_lengths};
+use crate::store::value::codes::{
+    Encoded, Stored, code_len, places_of, sum_of_first, sum_of_lengths,
+};
 use crate::store::value::frame::Frame;
 use crate::store::value::leaves::{Leaves, Sought};
 use crate::store::value::tree::Key;
@@ -88,7 +90,7 @@ impl<'a> View<'a> {
 
     #[inline]
     fn offset(self, nth: usize) -> usize {
-        self.members + sum_of_lengths(&self.codes()[..nth])
+        self.members + sum_of_first(&self.bytes[self.codes..], nth)
     }
 
     #[inline]

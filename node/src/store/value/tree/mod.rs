@@ -10,8 +10,8 @@ use super::block::{count, index};
 use super::leaves::{LeafId, Leaves};
 use node::Row;
 
-/// More levels than 2³² elements can fill: any two neighbours have at least ten children together, however long their separators are.
-const MOST_LEVELS: usize = 16;
+/// More levels than there are numbers for leaves: any two neighbours have at least ten children together, however long their separators are.
+const MOST_LEVELS: usize = 14;
 
 /// Cache lines asked for of a node before it is searched.
 const PREFETCHED_LINES: usize = 4;
@@ -19,7 +19,9 @@ const PREFETCHED_LINES: usize = 4;
 /// The way from the root to a leaf; good until the tree changes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Path {
-    steps: [(LeafId, u8); MOST_LEVELS],
+    nodes: [LeafId; MOST_LEVELS],
+    /// Which child of each.
+    children: [u8; MOST_LEVELS],
     leaf: LeafId,
 }
 
@@ -28,6 +30,24 @@ impl Path {
     #[inline]
     pub(super) fn leaf(&self) -> LeafId {
         self.leaf
+    }
+
+    #[inline]
+    fn step(&self, level: usize) -> (LeafId, u8) {
+        (self.nodes[level], self.children[level])
+    }
+
+    /// The first so many steps.
+    #[inline]
+    fn steps(&self, levels: usize) -> impl Iterator<Item = (LeafId, u8)> {
+        let nodes = self.nodes[..levels].iter().copied();
+        nodes.zip(self.children[..levels].iter().copied())
+    }
+
+    #[inline]
+    fn set_step(&mut self, level: usize, node: LeafId, child: usize) {
+        self.nodes[level] = node;
+        self.children[level] = narrow(child);
     }
 }
 
@@ -65,14 +85,15 @@ impl Tree {
 
     fn walk(&self, leaves: &Leaves, mut choose: impl FnMut(&[u8]) -> usize) -> Path {
         let mut path = Path {
-            steps: [(self.root, 0); MOST_LEVELS],
+            nodes: [self.root; MOST_LEVELS],
+            children: [0; MOST_LEVELS],
             leaf: self.root,
         };
-        for step in &mut path.steps[..self.levels] {
+        for level in 0..self.levels {
             leaves.prefetch(path.leaf, PREFETCHED_LINES);
             let bytes = leaves.bytes(path.leaf);
             let nth = choose(bytes);
-            *step = (path.leaf, narrow(nth));
+            path.set_step(level, path.leaf, nth);
             path.leaf = node::child(bytes, nth);
         }
         path
@@ -82,6 +103,29 @@ impl Tree {
     #[inline]
     pub(super) fn find(&self, leaves: &Leaves, key: Key<'_>) -> Path {
         self.walk(leaves, |bytes| node::child_of_key(leaves, bytes, key))
+    }
+
+    /// The leaf that a key belongs to, or, from `levels_above` on, the node above it: where a search will lead, without the way.
+    #[inline]
+    pub(super) fn expect(&self, leaves: &Leaves, key: Key<'_>, levels_above: usize) -> LeafId {
+        let mut id = self.root;
+        for _ in levels_above..self.levels {
+            let bytes = leaves.bytes(id);
+            id = node::child(bytes, node::child_of_key(leaves, bytes, key));
+        }
+        id
+    }
+
+    /// The first leaf.
+    #[inline]
+    pub(super) fn first(&self, leaves: &Leaves) -> Path {
+        self.walk(leaves, |_| 0)
+    }
+
+    /// The last leaf.
+    #[inline]
+    pub(super) fn last(&self, leaves: &Leaves) -> Path {
+        self.walk(leaves, |bytes| count(bytes) - 1)
     }
 
     /// The leaf that has the element of this rank, and its place there; the last leaf for a rank behind all.
@@ -99,25 +143,23 @@ impl Tree {
     /// Elements in the leaves before this one.
     #[inline]
     pub(super) fn rank(&self, leaves: &Leaves, path: &Path) -> u64 {
-        path.steps[..self.levels]
-            .iter()
-            .map(|&(id, nth)| node::before(leaves.bytes(id), usize::from(nth)))
+        path.steps(self.levels)
+            .map(|(id, nth)| node::before(leaves.bytes(id), usize::from(nth)))
             .sum()
     }
 
     /// The leaf has so many elements more.
     #[inline]
     pub(super) fn add(&self, leaves: &mut Leaves, path: &Path, change: i32) {
-        for &(id, nth) in &path.steps[..self.levels] {
+        for (id, nth) in path.steps(self.levels) {
             node::add(leaves.bytes_mut(id), usize::from(nth), change);
         }
     }
 
     /// Whether there is no leaf behind this one.
     pub(super) fn is_last(&self, leaves: &Leaves, path: &Path) -> bool {
-        path.steps[..self.levels]
-            .iter()
-            .all(|&(id, nth)| usize::from(nth) + 1 == count(leaves.bytes(id)))
+        path.steps(self.levels)
+            .all(|(id, nth)| usize::from(nth) + 1 == count(leaves.bytes(id)))
     }
 
     /// Goes on to the next leaf; `false` at the end.
@@ -139,18 +181,18 @@ impl Tree {
         neighbour: impl Fn(usize, usize) -> Option<usize>,
     ) -> bool {
         for level in (0..self.levels).rev() {
-            let (id, nth) = path.steps[level];
+            let (id, nth) = path.step(level);
             let bytes = leaves.bytes(id);
             let Some(next) = neighbour(usize::from(nth), count(bytes)) else {
                 continue;
             };
             let is_forward = next > usize::from(nth);
-            path.steps[level].1 = narrow(next);
+            path.set_step(level, id, next);
             path.leaf = node::child(bytes, next);
             for below in level + 1..self.levels {
                 let bytes = leaves.bytes(path.leaf);
                 let nth = if is_forward { 0 } else { count(bytes) - 1 };
-                path.steps[below] = (path.leaf, narrow(nth));
+                path.set_step(below, path.leaf, nth);
                 path.leaf = node::child(bytes, nth);
             }
             return true;
@@ -161,13 +203,13 @@ impl Tree {
     /// The leaf to the right under the same node.
     pub(super) fn sibling(&self, leaves: &Leaves, path: &Path) -> Option<Path> {
         let level = self.levels.checked_sub(1)?;
-        let (id, nth) = path.steps[level];
+        let (id, nth) = path.step(level);
         let bytes = leaves.bytes(id);
         if usize::from(nth) + 1 >= count(bytes) {
             return None;
         }
         let mut sibling = *path;
-        sibling.steps[level].1 = nth + 1;
+        sibling.children[level] = nth + 1;
         sibling.leaf = node::child(bytes, usize::from(nth) + 1);
         Some(sibling)
     }
@@ -190,7 +232,7 @@ impl Tree {
             self.add_root(leaves, sizes.0, row);
             return;
         };
-        let (id, nth) = path.steps[level];
+        let (id, nth) = path.step(level);
         node::set_size(leaves.bytes_mut(id), usize::from(nth), sizes.0);
         let is_last = self.is_last(leaves, path);
         self.insert(leaves, path, row, is_last);
@@ -212,7 +254,7 @@ impl Tree {
     /// Puts a row behind the path's step on the lowest level, and splits nodes upwards as they are full.
     fn insert(&mut self, leaves: &mut Leaves, path: &Path, mut row: Row, is_last: bool) {
         for level in (0..self.levels).rev() {
-            let (id, nth) = path.steps[level];
+            let (id, nth) = path.step(level);
             let nth = usize::from(nth) + 1;
             if !node::is_full(leaves.bytes(id)) {
                 node::insert(&mut leaves.block(id), nth, &row);
@@ -241,7 +283,7 @@ impl Tree {
                 self.add_root(leaves, size(&left), row);
                 return;
             }
-            let (parent, nth) = path.steps[level - 1];
+            let (parent, nth) = path.step(level - 1);
             node::set_size(leaves.bytes_mut(parent), usize::from(nth), size(&left));
         }
     }
@@ -252,12 +294,12 @@ impl Tree {
             return false;
         }
         for level in (0..self.levels).rev() {
-            let (id, nth) = path.steps[level];
+            let (id, nth) = path.step(level);
             if count(leaves.bytes(id)) > 1 || level == 0 {
                 let gone = node::remove(&mut leaves.block(id), usize::from(nth));
                 gone.discard(leaves);
                 if level > 0 {
-                    self.join(leaves, path.steps[level - 1]);
+                    self.join(leaves, path.step(level - 1));
                 }
                 break;
             }
@@ -298,7 +340,7 @@ impl Tree {
 
     /// The last leaf, to be freed with all that leads to it alone; a tree of one leaf has none left afterwards.
     pub(super) fn pop_last(&mut self, leaves: &mut Leaves) -> (LeafId, bool) {
-        let path = self.walk(leaves, |bytes| count(bytes) - 1);
+        let path = self.last(leaves);
         (path.leaf, self.remove_leaf(leaves, &path))
     }
 }
