@@ -75,23 +75,6 @@ impl EstimatedHead {
     }
 }
 
-/// Arguments of which is asked how much their keys hold: a tenth of a millisecond.
-const WEIGHED_ARGS: usize = 1_024;
-
-/// Makes room for about what a long reply will have, for a buffer that doubles is copied: half a gigabyte of it takes a quarter of a second. Room that nobody has
-/// written is no memory yet.
-fn make_room(call: &mut Call<'_>) {
-    let most = call.node.settings.hot.output_limit.most_bytes();
-    let mut bytes: usize = 0;
-    for index in 1..call.args.len().min(WEIGHED_ARGS + 1) {
-        let (db, key) = (call.db(), call.key(index));
-        bytes = bytes.saturating_add(call.store.key_bytes(db, key).unwrap_or(0));
-    }
-    // What stands around each element.
-    let bytes = bytes.saturating_add(bytes / 4);
-    call.reply.make_room(bytes.min(most));
-}
-
 /// Shows the reply that `begin` begins: all of it, or, when it turns out to be long, nothing, and says that it goes piecewise.
 pub(super) fn show<W: Piecewise + 'static>(
     call: &mut Call<'_>,
@@ -100,7 +83,6 @@ pub(super) fn show<W: Piecewise + 'static>(
     let start = call.reply.position();
     let mut work = begin(call)?;
     if call.is_piecewise {
-        make_room(call);
         return Ok(Action::Piecewise(Box::new(work)));
     }
     loop {

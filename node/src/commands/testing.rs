@@ -141,7 +141,7 @@ impl TestNode {
                     let reply = loop {
                         match self.executor.go_on(&mut turn, long, args) {
                             LongEnd::NotYet(rest) => long = rest,
-                            LongEnd::Over(reply) => break reply,
+                            LongEnd::Over(reply) => break reply.into_pieces().concat(),
                         }
                     };
                     output.bytes.extend_from_slice(&reply);

@@ -125,7 +125,8 @@ async fn carry_out(
     if let Some(ticket) = asker.reply {
         let node = &mut shell.core.borrow_mut().node;
         node.stats.output_bytes += reply.len() as u64;
-        node.clients.answer(asker.client, ticket, reply);
+        let pieces = reply.into_pieces();
+        node.clients.answer_in_pieces(asker.client, ticket, pieces);
     }
     shell.unheld.notify_waiters();
     requests

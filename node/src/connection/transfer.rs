@@ -18,6 +18,9 @@ const DEFAULT_SOFT_BYTES: usize = 1024 * 1024;
 /// An incomplete request up to this length is kept apart and copied back into the shared buffer for the next read; a longer one gets a buffer of its own.
 const COPIED_TAIL_BYTES: usize = SCRATCH_BYTES / 4;
 
+/// Bytes written in one turn: a client that reads as fast as they come would else be served alone until it has all, 10 ms for 100 MB.
+const WRITTEN_AT_ONCE: usize = 1024 * 1024;
+
 /// A client that has got all, and sends nothing for so long, is done.
 const QUIET_TIME: Duration = Duration::from_millis(500);
 
@@ -152,11 +155,17 @@ impl Connection {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             done => Poll::Ready(done),
         })
+        .map(|_| ())
     }
 
     /// Writes as far as it goes; ready when nothing is left that may be written. Whatever is put into the outbox later wakes this task.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.write_with(|stream, bytes| Pin::new(stream).poll_write(context, bytes))?;
+        let would_take_more =
+            self.write_with(|stream, bytes| Pin::new(stream).poll_write(context, bytes))?;
+        if would_take_more {
+            // Others have their turn first.
+            context.waker().wake_by_ref();
+        }
         let clients = &mut self.shell.core.borrow_mut().node.clients;
         let outbox = &mut clients.at(self.client).outbox;
         outbox.wake_with(context.waker());
@@ -167,23 +176,30 @@ impl Connection {
         }
     }
 
+    /// Says whether it stopped although the socket might take more.
     fn write_with(
         &mut self,
         mut write: impl FnMut(&mut tokio::net::TcpStream, &[u8]) -> Poll<io::Result<usize>>,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let core = &mut *self.shell.core.borrow_mut();
         let client = core.node.clients.at(self.client);
-        let mut has_moved = false;
+        let mut moved_bytes = 0;
+        let mut would_take_more = false;
         loop {
             let ready = client.outbox.ready();
             if ready.is_empty() {
                 break;
             }
+            if moved_bytes >= WRITTEN_AT_ONCE {
+                would_take_more = true;
+                break;
+            }
+            let ready = &ready[..ready.len().min(WRITTEN_AT_ONCE)];
             match write(&mut self.stream, ready) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(written)) => {
                     client.outbox.wrote(written);
-                    has_moved = true;
+                    moved_bytes += written;
                 }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => return Err(error),
@@ -193,7 +209,7 @@ impl Connection {
         let traffic = &mut client.traffic;
         if client.outbox.ready().is_empty() {
             traffic.is_unread = false;
-        } else if has_moved || !traffic.is_unread {
+        } else if moved_bytes > 0 || !traffic.is_unread {
             traffic.is_unread = true;
             traffic.progress_ms = self.shell.clock.wall_ms();
         }
@@ -205,7 +221,7 @@ impl Connection {
             Some(_) => {}
             None => client.outbox.compact(),
         }
-        Ok(())
+        Ok(would_take_more)
     }
 
     /// Writes what is left, as long as some of it moves every `patience`; whether all has gone.

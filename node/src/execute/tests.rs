@@ -226,7 +226,7 @@ fn combine(node: &mut TestNode, line: &str, mut meanwhile: impl FnMut(&mut TestN
         let begun = begun.unwrap_or_else(|| node.executor.begin(&mut turn, args));
         match node.executor.go_on(&mut turn, begun, args) {
             LongEnd::NotYet(rest) => long = Some(rest),
-            LongEnd::Over(reply) => return reply,
+            LongEnd::Over(reply) => return reply.into_pieces().concat(),
         }
         meanwhile(node);
     }

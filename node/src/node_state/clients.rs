@@ -181,6 +181,13 @@ impl Clients {
         }
     }
 
+    /// The same of a long reply.
+    pub fn answer_in_pieces(&mut self, key: ClientKey, errand: ErrandTicket, pieces: Vec<Vec<u8>>) {
+        if let Some(client) = self.get_mut(key) {
+            client.outbox.answer_in_pieces(errand, pieces);
+        }
+    }
+
     /// The connection of client `id` is to be cut; the shell does it after the present batch.
     pub fn condemn(&mut self, id: u64) {
         self.condemned.push(id);

@@ -2,6 +2,7 @@
 //! Pure; appends to a buffer that the caller owns and reuses. Invariant: no value can break the framing.
 
 use super::ErrorReply;
+use super::long_reply::{Before, LongReply, put_over};
 use super::number::write_double;
 use std::ops::Range;
 
@@ -20,6 +21,8 @@ pub enum Protocol {
 pub struct ReplyWriter<'a> {
     out: &'a mut Vec<u8>,
     protocol: Protocol,
+    /// What stands before `out`, of a reply in pieces.
+    before: Option<&'a mut Before>,
 }
 
 /// A head still to be written, for a count that is known only afterwards. See [`ReplyWriter::array_later`].
@@ -42,7 +45,20 @@ enum Aggregate {
 impl<'a> ReplyWriter<'a> {
     /// A writer at the end of `out`.
     pub fn new(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
-        Self { out, protocol }
+        Self {
+            out,
+            protocol,
+            before: None,
+        }
+    }
+
+    /// A writer at the end of a reply in pieces.
+    pub fn go_on(reply: &'a mut LongReply, protocol: Protocol) -> Self {
+        Self {
+            out: &mut reply.last,
+            protocol,
+            before: Some(&mut reply.before),
+        }
     }
 
     /// The protocol in which it writes.
@@ -56,21 +72,29 @@ impl<'a> ReplyWriter<'a> {
         self.protocol = protocol;
     }
 
-    /// Bytes in the buffer so far.
+    /// Bytes in the buffer so far, of a reply in pieces in all of them.
+    #[inline]
     #[must_use]
     pub fn position(&self) -> usize {
-        self.out.len()
+        self.bytes_before() + self.out.len()
+    }
+
+    #[inline]
+    fn bytes_before(&self) -> usize {
+        self.before.as_ref().map_or(0, |before| before.bytes)
     }
 
     /// Takes back all that was written after `position`.
     pub fn truncate(&mut self, position: usize) {
+        if let Some(before) = &mut self.before {
+            while position < before.bytes
+                && let Some(piece) = before.take_last()
+            {
+                *self.out = piece;
+            }
+        }
+        let position = position.saturating_sub(self.bytes_before());
         self.out.truncate(position);
-    }
-
-    /// Makes room for so many bytes if there is as much, so that a long reply is not moved as it grows.
-    pub fn make_room(&mut self, bytes: usize) {
-        // Where there is none, it grows as others do.
-        self.out.try_reserve(bytes).ok();
     }
 
     /// Appends bytes that already are RESP.
@@ -190,13 +214,16 @@ impl<'a> ReplyWriter<'a> {
     /// Writes the head for `count` elements (pairs for a map) before all that was written since. Inner heads are finished before outer ones.
     ///
     /// # Panics
-    /// When what was written since has been taken back together with the head's place.
+    /// When what was written since has been taken back together with the head's place, or a piece of the reply has ended since.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "consumed: a head is written once"
     )]
     pub fn finish(&mut self, head: LaterHead, count: usize) {
         let LaterHead { position, kind } = head;
+        let position = position
+            .checked_sub(self.bytes_before())
+            .expect("a head is finished before its piece ends");
         let end = self.out.len();
         let place = position..position + PLACEHOLDER.len();
         assert!(place.end <= end, "the place of the head is gone");
@@ -215,18 +242,21 @@ impl<'a> ReplyWriter<'a> {
     /// # Panics
     /// When those were not written: the caller's mistake.
     pub fn replace(&mut self, place: Range<usize>, bytes: &[u8]) {
-        if place.len() == bytes.len() {
-            self.out[place].copy_from_slice(bytes);
-        } else {
-            self.out.splice(place, bytes.iter().copied());
+        let before = self.bytes_before();
+        if place.start >= before {
+            put_over(self.out, place.start - before..place.end - before, bytes);
+        } else if let Some(before) = &mut self.before {
+            before.replace(place, bytes);
         }
     }
 
     /// Moves what was written from `from` on before all that was written from `to` on: for what is known last but stands first (SCAN's cursor).
     ///
     /// # Panics
-    /// When `to ≤ from ≤` [`Self::position`] does not hold: the caller's mistake.
+    /// When `to ≤ from ≤` [`Self::position`] does not hold, or a piece of the reply has ended since: the caller's mistake.
     pub fn move_back(&mut self, from: usize, to: usize) {
+        let before = self.bytes_before();
+        let (from, to) = (from - before, to - before);
         let moved = self.out.len() - from;
         self.out[to..].rotate_right(moved);
     }
@@ -316,7 +346,7 @@ impl<'a> ReplyWriter<'a> {
     }
 
     fn later(&mut self, kind: Aggregate) -> LaterHead {
-        let position = self.out.len();
+        let position = self.position();
         self.raw(PLACEHOLDER);
         LaterHead { position, kind }
     }

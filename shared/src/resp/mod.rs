@@ -5,6 +5,7 @@ mod decode;
 mod encode;
 mod error_reply;
 mod greeting;
+mod long_reply;
 mod number;
 mod reply_end;
 mod request;
@@ -18,6 +19,7 @@ pub use decode::{Frame, decode, decode_scanned};
 pub use encode::{LaterHead, Protocol, ReplyWriter, encode_request};
 pub use error_reply::ErrorReply;
 pub use greeting::{REDIS_VERSION, greet};
+pub use long_reply::LongReply;
 pub use number::{parse_integer, write_double};
 pub use reply_end::{MAX_DEPTH, MAX_REPLY_STRING_BYTES, ReplyError, ReplyScanner};
 pub use request::{

@@ -34,8 +34,12 @@ struct Hold {
 /// One client's waiting output. Without holds, which is nearly always, it is a buffer and how much of it has been written.
 #[derive(Debug, Default)]
 pub struct Outbox {
+    /// Pieces of a long reply, ready, before `bytes`; each goes when it has been written.
+    pieces: VecDeque<Vec<u8>>,
+    /// Of all of them.
+    piece_bytes: usize,
     bytes: Vec<u8>,
-    /// How much of `bytes` has been written.
+    /// How much of the first piece has been written, or of `bytes` where there is none.
     written: usize,
     /// In the order of their places.
     holds: VecDeque<Hold>,
@@ -51,7 +55,7 @@ impl Outbox {
     /// Bytes that have not been written, held or not.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes.len() - self.written + self.late_messages.len()
+        self.piece_bytes + self.bytes.len() - self.written + self.late_messages.len()
     }
 
     /// Whether all has been written. A reply that is still to come does not count.
@@ -60,9 +64,12 @@ impl Outbox {
         self.len() == 0
     }
 
-    /// What may be written now.
+    /// What may be written now; there may be more behind it.
     #[must_use]
     pub fn ready(&self) -> &[u8] {
+        if let Some(piece) = self.pieces.front() {
+            return &piece[self.written..];
+        }
         let end = self.holds.front().map_or(self.bytes.len(), |hold| hold.at);
         &self.bytes[self.written..end]
     }
@@ -81,11 +88,18 @@ impl Outbox {
     pub fn wrote(&mut self, bytes: usize) {
         assert!(bytes <= self.ready().len(), "what is held stays here");
         self.written += bytes;
+        if let Some(piece) = self.pieces.front()
+            && piece.len() == self.written
+        {
+            self.piece_bytes -= piece.len();
+            self.pieces.pop_front();
+            self.written = 0;
+        }
     }
 
     /// Drops what has been written, when that is more than what is left: bytes are moved at most once each.
     pub fn compact(&mut self) {
-        if self.written > self.bytes.len() - self.written {
+        if self.pieces.is_empty() && self.written > self.bytes.len() - self.written {
             self.bytes.drain(..self.written);
             for hold in &mut self.holds {
                 hold.at -= self.written;
@@ -172,7 +186,7 @@ impl Outbox {
             return;
         };
         let length = reply.len();
-        if self.written == self.bytes.len() {
+        if self.len() == 0 {
             // Nothing else is here, so that a large one need not be copied.
             self.bytes = reply;
             self.written = 0;
@@ -182,6 +196,33 @@ impl Outbox {
         }
         for later in self.holds.range_mut(index..) {
             later.at += length;
+        }
+        self.wake();
+    }
+
+    /// The same of a long reply, none of whose pieces is empty: where nothing before it waits they are not copied.
+    pub fn answer_in_pieces(&mut self, errand: ErrandTicket, pieces: Vec<Vec<u8>>) {
+        let until = Until::Errand(errand);
+        let place = match self.holds.front() {
+            Some(first) if first.until == until => first.at,
+            _ => return self.answer(errand, pieces.concat()),
+        };
+        debug_assert!(!self.is_lent, "its client waits meanwhile");
+        self.holds.pop_front();
+        // What stands before it is ready, so it goes before it, a piece too.
+        let behind = self.bytes.split_off(place);
+        let before = std::mem::replace(&mut self.bytes, behind);
+        let is_written = self.pieces.is_empty() && self.written == before.len();
+        if is_written {
+            self.written = 0;
+        } else if !before.is_empty() {
+            self.piece_bytes += before.len();
+            self.pieces.push_back(before);
+        }
+        self.piece_bytes += pieces.iter().map(Vec::len).sum::<usize>();
+        self.pieces.extend(pieces);
+        for later in &mut self.holds {
+            later.at -= place;
         }
         self.wake();
     }

@@ -240,3 +240,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_long_reply_in_pieces_stands_where_it_was_asked_for() {
+    for written in 0..=3 {
+        let mut outbox = Outbox::default();
+        turn(&mut outbox, b"abc");
+        let long = outbox.hold_for_errand();
+        let mut seen = write(&mut outbox, written);
+        turn(&mut outbox, b"d");
+        let later = outbox.hold_for_errand();
+        turn(&mut outbox, b"e");
+        let pieces = [&b"one "[..], b"two ", b"three "].map(<[u8]>::to_vec);
+        outbox.answer_in_pieces(long, pieces.to_vec());
+        assert_eq!(outbox.len(), 3 - written + 14 + 2);
+        outbox.push(b"message ");
+        for _ in 0..40 {
+            seen.extend(write(&mut outbox, 2));
+        }
+        assert_eq!(seen, b"abcone two three d");
+        outbox.answer_in_pieces(later, vec![b"last ".to_vec()]);
+        for _ in 0..40 {
+            seen.extend(write(&mut outbox, 2));
+        }
+        let seen = String::from_utf8(seen).expect("text");
+        assert_eq!(seen, "abcone two three dlast emessage ");
+        assert!(outbox.is_empty() && outbox.give_buffer().is_some());
+    }
+}
+
+#[test]
+fn a_long_reply_behind_one_that_waits_is_kept() {
+    let mut outbox = Outbox::default();
+    outbox.hold_until(Offset(5));
+    turn(&mut outbox, b"a ");
+    let long = outbox.hold_for_errand();
+    outbox.answer_in_pieces(long, vec![b"b ".to_vec(), b"c ".to_vec()]);
+    assert_eq!(write_all(&mut outbox), "");
+    outbox.reached(Offset(5));
+    assert_eq!(write_all(&mut outbox), "a b c ");
+}

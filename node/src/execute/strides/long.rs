@@ -7,7 +7,7 @@ use crate::execute::perform::{watch_slowness, write_error};
 use crate::execute::{Executor, Turn};
 use crate::node_state::Hold;
 use shared::command::{self, CommandFlags, CommandSpec, KeyFlags};
-use shared::resp::{Args, ErrorReply, ReplyWriter};
+use shared::resp::{Args, ErrorReply, LongReply, ReplyWriter};
 use std::ops::Range;
 
 /// How long a command goes on before others have their turn, ns.
@@ -25,7 +25,7 @@ pub(crate) struct LongCommand {
     keys_end: usize,
     took_ns: u64,
     /// What it has replied so far.
-    reply: Vec<u8>,
+    reply: LongReply,
 }
 
 /// What there is so much of.
@@ -69,7 +69,7 @@ pub(crate) enum LongEnd {
     /// It goes on after the others' turn.
     NotYet(LongCommand),
     /// It is over; its reply.
-    Over(Vec<u8>),
+    Over(LongReply),
 }
 
 impl Executor {
@@ -107,7 +107,7 @@ impl Executor {
             marked: FIRST_KEY,
             keys_end,
             took_ns: 0,
-            reply: Vec::new(),
+            reply: LongReply::default(),
         }
     }
 
@@ -121,7 +121,7 @@ impl Executor {
         let began = self.watch().read();
         let result = loop {
             match self.step(turn, &mut long, args) {
-                Ok(false) => {}
+                Ok(false) => long.reply.end_piece(),
                 Ok(true) => break Ok(()),
                 Err(error) => break Err(error),
             }
@@ -138,7 +138,7 @@ impl Executor {
         if let Err(error) = result {
             turn.node.stats.command_failed(spec.id);
             long.reply.clear();
-            write_error(turn, &error, 0, &mut long.reply);
+            write_error(turn, &error, 0, long.reply.only_piece());
         }
         let took_ns = long.took_ns + self.watch().since_ns(began);
         turn.node.stats.command_took(spec.id, took_ns);
@@ -158,7 +158,8 @@ impl Executor {
             return Ok(false);
         }
         if let Work::Keys(strides) = &mut long.work {
-            self.stride(turn, strides, args, &mut long.reply)?;
+            let reply = ReplyWriter::go_on(&mut long.reply, turn.session.protocol);
+            self.stride(turn, strides, args, reply)?;
             return Ok(strides.is_over());
         }
         let mut call = Call {
@@ -166,7 +167,7 @@ impl Executor {
             args,
             hashes: &[],
             store: turn.store,
-            reply: ReplyWriter::new(&mut long.reply, turn.session.protocol),
+            reply: ReplyWriter::go_on(&mut long.reply, turn.session.protocol),
             identity: turn.identity,
             session: turn.session,
             node: turn.node,

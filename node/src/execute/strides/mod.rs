@@ -112,7 +112,8 @@ impl Executor {
         out: &mut Vec<u8>,
     ) -> Result<Action, ErrorReply> {
         while !strides.is_over() {
-            self.stride(turn, &mut strides, args, out)?;
+            let reply = ReplyWriter::new(out, turn.session.protocol);
+            self.stride(turn, &mut strides, args, reply)?;
         }
         Ok(Action::Continue)
     }
@@ -122,7 +123,7 @@ impl Executor {
         turn: &mut Turn<'_>,
         strides: &mut Strides,
         args: Args<'_>,
-        out: &mut Vec<u8>,
+        reply: ReplyWriter<'_>,
     ) -> Result<(), ErrorReply> {
         let (spec, plan) = (strides.spec, strides.plan);
         self.look_ahead(turn, spec, stride_from(strides.next, spec, args), args);
@@ -131,7 +132,7 @@ impl Executor {
             args,
             hashes: self.lookahead.keys(0, self.lookahead.len()),
             store: turn.store,
-            reply: ReplyWriter::new(out, turn.session.protocol),
+            reply,
             identity: turn.identity,
             session: turn.session,
             node: turn.node,

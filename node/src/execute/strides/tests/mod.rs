@@ -167,7 +167,7 @@ fn with_others(
         };
         match node.executor.go_on(&mut turn, begun, args) {
             LongEnd::NotYet(rest) => long = Some(rest),
-            LongEnd::Over(reply) => return reply,
+            LongEnd::Over(reply) => return reply.into_pieces().concat(),
         }
         meanwhile(node);
     }
@@ -435,7 +435,7 @@ fn a_long_reply_is_that_of_one_moment() {
         let reply = loop {
             match node.executor.go_on(&mut turn, long, args) {
                 LongEnd::NotYet(rest) => long = rest,
-                LongEnd::Over(reply) => break reply,
+                LongEnd::Over(reply) => break reply.into_pieces().concat(),
             }
         };
         if line.starts_with("MGET") {

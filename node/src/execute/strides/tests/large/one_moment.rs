@@ -166,7 +166,7 @@ fn without_its_key(node: &mut TestNode, command: &[String], key: &str, steps: us
     loop {
         match node.executor.go_on(&mut turn, long, args) {
             LongEnd::NotYet(rest) => long = rest,
-            LongEnd::Over(reply) => return reply,
+            LongEnd::Over(reply) => return reply.into_pieces().concat(),
         }
     }
 }
