@@ -49,20 +49,9 @@ impl Choice {
 
     /// Up to `count` different elements whose places `draw` draws, until it finds none or one too often again.
     pub(super) fn drawn(count: u64, mut draw: impl FnMut() -> Option<Position>) -> Vec<Position> {
-        let mut seen = HashSet::new();
-        let (mut drawn, mut again) = (Vec::new(), 0);
-        while (drawn.len() as u64) < count && again < MOST_AGAIN {
-            let Some(position) = draw() else {
-                break;
-            };
-            if seen.insert(position) {
-                drawn.push(position);
-                again = 0;
-            } else {
-                again += 1;
-            }
-        }
-        drawn
+        let mut drawing = Drawing::new(count);
+        while !drawing.go_on(usize::MAX, &mut draw) {}
+        drawing.into_drawn()
     }
 
     /// `count` of `len` elements, whose places `draw` draws.
@@ -76,6 +65,81 @@ impl Choice {
             return Self::walked(count, len);
         }
         Self::Drawn(Self::drawn(count, || draw(chance)))
+    }
+}
+
+/// Different elements that are drawn some at a time.
+#[derive(Debug)]
+pub(super) struct Drawing {
+    wanted: u64,
+    seen: HashSet<Position>,
+    drawn: Vec<Position>,
+    /// Draws in a row of what was drawn before.
+    again: u32,
+}
+
+impl Drawing {
+    /// So many, none of them yet.
+    pub(super) fn new(wanted: u64) -> Self {
+        Self {
+            wanted,
+            seen: HashSet::new(),
+            drawn: Vec::new(),
+            again: 0,
+        }
+    }
+
+    /// Draws up to `limit` times; whether all are there, or `draw` finds none or one too often again.
+    pub(super) fn go_on(
+        &mut self,
+        limit: usize,
+        mut draw: impl FnMut() -> Option<Position>,
+    ) -> bool {
+        for _ in 0..limit {
+            if self.drawn.len() as u64 >= self.wanted || self.again >= MOST_AGAIN {
+                return true;
+            }
+            let Some(position) = draw() else {
+                return true;
+            };
+            if self.seen.insert(position) {
+                self.drawn.push(position);
+                self.again = 0;
+            } else {
+                self.again += 1;
+            }
+        }
+        false
+    }
+
+    /// Those that were drawn, in that order.
+    pub(super) fn into_drawn(self) -> Vec<Position> {
+        self.drawn
+    }
+}
+
+/// How far elements that are chosen have come on their way into a reply.
+#[derive(Debug)]
+pub(super) enum Chosen {
+    /// In a walk over all, of which some are chosen, or all.
+    Walk(Option<Selection>, Position),
+    /// They are still being drawn.
+    Draw(Drawing),
+    /// Those that were drawn; so many have been shown.
+    Show(Vec<Position>, usize),
+}
+
+impl Chosen {
+    /// `count` of `len` elements, none of them chosen yet.
+    pub(super) fn new(count: u64, len: u64) -> Self {
+        if count >= len {
+            return Self::Walk(None, Position::default());
+        }
+        if count * WALKED_SHARE > len {
+            let selection = Selection { wanted: count, len };
+            return Self::Walk(Some(selection), Position::default());
+        }
+        Self::Draw(Drawing::new(count))
     }
 }
 

@@ -4,6 +4,7 @@
 use super::arguments::{check_reply, integer, is_word};
 use super::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
 use super::{Action, Call};
+use crate::store::MemberScan;
 use shared::glob::{Glob, GlobError};
 use shared::resp::{ErrorReply, ReplyWriter};
 use std::ops::Range;
@@ -122,11 +123,22 @@ pub(super) struct Scanned {
     /// Words that were written of them.
     pub(super) words: usize,
     pub(super) fault: Option<GlobError>,
+    /// Where a step stands that was not over.
+    pub(super) within: Option<MemberScan>,
 }
 
-/// Writes some elements from a cursor on; gives the next one, 0 at the end. `None` when there is no key any more.
+/// How far a step of a scan has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scan {
+    /// It is over; the next cursor, 0 at the end.
+    To(u32),
+    /// Not to its end: more is to be looked at.
+    Within,
+}
+
+/// Writes some elements from a cursor on. `None` when there is no key any more.
 pub(super) type ScanSome =
-    fn(&mut Call<'_>, u32, &Pattern, &mut Scanned) -> Result<Option<u32>, ErrorReply>;
+    fn(&mut Call<'_>, u32, &Pattern, &mut Scanned) -> Result<Option<Scan>, ErrorReply>;
 
 /// Scans the elements of the first key, each of which is so many words; `all` is how many there are, if there is such a key.
 pub(super) fn scan_elements(
@@ -174,12 +186,16 @@ impl Piecewise for ElementScan {
         let most_steps = self.steps + PIECE_ELEMENTS;
         loop {
             let scanned = (self.scan)(call, self.next, &self.pattern, &mut self.scanned)?;
-            let Some(next) = scanned else {
+            let Some(scanned) = scanned else {
                 return Ok(Progress::Anew);
             };
             if let Some(fault) = self.scanned.fault.take() {
                 return Err(fault.into());
             }
+            let Scan::To(next) = scanned else {
+                check_reply(call)?;
+                return Ok(Progress::Long);
+            };
             self.next = next;
             self.steps += 1;
             if next == 0 || self.scanned.seen >= self.count || self.steps >= self.count {

@@ -59,9 +59,9 @@ pub use upkeep::{EXPIRE_SLICE, Eviction};
 pub use value::{
     AddRule, Added, Bound, CollectionMaker, Comparison, Element, Ended, Existence, ExpiryRule,
     FieldExpiry, Hash, HashEdit, HashRef, HashView, Leaves, Limits, List, ListEdit, ListEnd,
-    ListMaker, ListRef, ListView, MemberList, Position, Put, ScoreEnd, ScoredPlace, ScoredRef, Set,
-    SetEdit, SetEncoding, SetMaker, SetRef, SetView, SortedSet, SortedSetEdit, SortedSetMaker,
-    SortedSetRef, SortedSetView, Tally, Texts, below, encoding_name,
+    ListMaker, ListRef, ListView, MemberList, MemberScan, Position, Put, ScoreEnd, ScoredPlace,
+    ScoredRef, Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView, SortedSet, SortedSetEdit,
+    SortedSetMaker, SortedSetRef, SortedSetView, Tally, Texts, below, encoding_name,
 };
 pub use value::{
     Claim, ClaimRule, ConsumerRef, EntryRef, EntryTexts, GroupEdit, GroupPosition, GroupRef,

@@ -3,7 +3,7 @@
 
 use super::hash;
 use crate::commands::arguments::{check_reply, is_word, reply_string};
-use crate::commands::chosen::{Choice, count};
+use crate::commands::chosen::{Choice, Chosen, Drawing, count};
 use crate::commands::piecewise::{self, PIECE_ELEMENTS, Piecewise, Progress};
 use crate::commands::{Action, Call};
 use crate::store::{HashRef, Position, StringRef, below};
@@ -65,8 +65,80 @@ pub(super) fn hrandfield(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             })
         });
     }
-    choose(call, shown, fields, style)?;
-    Ok(Action::Continue)
+    let ends = hash(call.store.look(db, key))?.and_then(HashRef::earliest_end);
+    if ends.is_some() {
+        // Fields may go between two pieces, and places change then.
+        choose(call, shown, fields, style)?;
+        return Ok(Action::Continue);
+    }
+    piecewise::show(call, |call| {
+        style.head(&mut call.reply, shown);
+        Ok(Choosing {
+            style,
+            chance: call.store.draw_seed(),
+            chosen: Chosen::new(shown, fields),
+        })
+    })
+}
+
+/// Different fields, of which none ends, on their way into a reply.
+#[derive(Debug)]
+struct Choosing {
+    style: Style,
+    chance: u64,
+    chosen: Chosen,
+}
+
+impl Piecewise for Choosing {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key) = (call.db(), call.key(1));
+        let Some(hash) = hash(call.store.look(db, key))? else {
+            return Ok(Progress::Anew);
+        };
+        let Self {
+            style,
+            chance,
+            chosen,
+        } = self;
+        let (show, reply) = (style.show, &mut call.reply);
+        let mut progress = Progress::More;
+        match chosen {
+            Chosen::Walk(selection, from) => {
+                let next = hash.walk(*from, PIECE_ELEMENTS, |field, value| {
+                    let selection = selection.as_mut();
+                    if selection.is_none_or(|selection| selection.takes_next(chance)) {
+                        show(reply, field, value);
+                    }
+                });
+                match next {
+                    Some(next) => *from = next,
+                    None => progress = Progress::Over,
+                }
+            }
+            Chosen::Draw(drawing) => {
+                if drawing.go_on(PIECE_ELEMENTS, || hash.random(chance)) {
+                    let drawing = std::mem::replace(drawing, Drawing::new(0));
+                    *chosen = Chosen::Show(drawing.into_drawn(), 0);
+                } else {
+                    progress = Progress::Long;
+                }
+            }
+            Chosen::Show(drawn, shown) => {
+                let end = drawn.len().min(*shown + PIECE_ELEMENTS);
+                for place in &drawn[*shown..end] {
+                    if let Some((field, value)) = hash.at(*place) {
+                        show(reply, field, value);
+                    }
+                }
+                *shown = end;
+                if end == drawn.len() {
+                    progress = Progress::Over;
+                }
+            }
+        }
+        check_reply(call)?;
+        Ok(progress)
+    }
 }
 
 /// How fields are shown, and in how many words each.

@@ -3,7 +3,7 @@
 
 use super::hash;
 use crate::commands::arguments::{bytes_of, reply_string};
-use crate::commands::scan_options::scan_elements;
+use crate::commands::scan_options::{Scan, scan_elements};
 use crate::commands::{Action, Call};
 use crate::store::HashRef;
 use shared::resp::{ErrorReply, parse_cursor};
@@ -27,6 +27,6 @@ pub(super) fn hscan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
                 scanned.words += 2;
             }
         });
-        Ok(Some(next))
+        Ok(Some(Scan::To(next)))
     })
 }

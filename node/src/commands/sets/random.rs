@@ -2,13 +2,13 @@
 //! Pure.
 
 use super::change::edit;
-use super::read::{All, reply_members};
+use super::read::All;
 use super::set;
 use crate::commands::arguments::{check_reply, reply_string};
-use crate::commands::chosen::{Choice, count, positive_count};
+use crate::commands::chosen::{Chosen, Drawing, count, positive_count};
 use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, carry_out, show};
 use crate::commands::{Action, Call};
-use crate::store::{Position, SetRef};
+use crate::store::SetRef;
 use shared::resp::ErrorReply;
 
 /// SPOP key \[count\]
@@ -123,10 +123,14 @@ pub(super) fn srandmember(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         });
     }
     let shown = count.unsigned_abs().min(members);
-    call.reply
-        .array(usize::try_from(shown).unwrap_or(usize::MAX));
-    choose(call, shown, members)?;
-    Ok(Action::Continue)
+    show(call, |call| {
+        call.reply
+            .array(usize::try_from(shown).unwrap_or(usize::MAX));
+        Ok(Choosing {
+            chance: call.store.draw_seed(),
+            chosen: Chosen::new(shown, members),
+        })
+    })
 }
 
 /// Members that are drawn one after the other, the same one perhaps more than once.
@@ -158,26 +162,57 @@ impl Piecewise for Drawn {
     }
 }
 
-fn choose(call: &mut Call<'_>, count: u64, members: u64) -> Result<(), ErrorReply> {
-    let (db, key) = (call.db(), call.key(1));
-    let mut chance = call.store.draw_seed();
-    let Some(set) = set(call.store.look(db, key))? else {
-        return Ok(());
-    };
-    match Choice::of(count, members, &mut chance, |chance| set.random(chance)) {
-        Choice::All => return reply_members(call),
-        Choice::Walk(mut selection) => {
-            set.walk(Position::default(), usize::MAX, |member| {
-                if selection.takes_next(&mut chance) {
-                    reply_string(&mut call.reply, member);
+/// Different members on their way into a reply.
+#[derive(Debug)]
+struct Choosing {
+    chance: u64,
+    chosen: Chosen,
+}
+
+impl Piecewise for Choosing {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key) = (call.db(), call.key(1));
+        let Some(set) = set(call.store.look(db, key))? else {
+            return Ok(Progress::Anew);
+        };
+        let Self { chance, chosen } = self;
+        let reply = &mut call.reply;
+        let mut progress = Progress::More;
+        match chosen {
+            Chosen::Walk(selection, from) => {
+                let next = set.walk(*from, PIECE_ELEMENTS, |member| {
+                    let selection = selection.as_mut();
+                    if selection.is_none_or(|selection| selection.takes_next(chance)) {
+                        reply_string(reply, member);
+                    }
+                });
+                match next {
+                    Some(next) => *from = next,
+                    None => progress = Progress::Over,
                 }
-            });
-        }
-        Choice::Drawn(drawn) => {
-            for member in drawn.into_iter().filter_map(|place| set.at(place)) {
-                reply_string(&mut call.reply, member);
+            }
+            Chosen::Draw(drawing) => {
+                if drawing.go_on(PIECE_ELEMENTS, || set.random(chance)) {
+                    let drawing = std::mem::replace(drawing, Drawing::new(0));
+                    *chosen = Chosen::Show(drawing.into_drawn(), 0);
+                } else {
+                    progress = Progress::Long;
+                }
+            }
+            Chosen::Show(drawn, shown) => {
+                let end = drawn.len().min(*shown + PIECE_ELEMENTS);
+                for place in &drawn[*shown..end] {
+                    if let Some(member) = set.at(*place) {
+                        reply_string(reply, member);
+                    }
+                }
+                *shown = end;
+                if end == drawn.len() {
+                    progress = Progress::Over;
+                }
             }
         }
+        check_reply(call)?;
+        Ok(progress)
     }
-    check_reply(call)
 }

@@ -5,7 +5,7 @@ use super::set;
 use crate::commands::arguments::{bytes_of, check_reply, reply_string};
 use crate::commands::element_by_element::{Elements, Told, treat};
 use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
-use crate::commands::scan_options::scan_elements;
+use crate::commands::scan_options::{Scan, scan_elements};
 use crate::commands::{Action, Call};
 use crate::store::{Position, SetRef};
 use shared::resp::{ErrorReply, parse_cursor};
@@ -55,14 +55,7 @@ pub(super) fn smembers(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     })
 }
 
-/// All members of the set at the first key, without a head, in one go.
-pub(super) fn reply_members(call: &mut Call<'_>) -> Result<(), ErrorReply> {
-    let mut all = All::of_members();
-    while all.go_on(call)? == Progress::More {}
-    Ok(())
-}
-
-/// The same, a piece at a time.
+/// All members of the set at the first key, without a head, a piece at a time.
 #[derive(Debug)]
 pub(super) struct All {
     next: Option<Position>,
@@ -117,7 +110,7 @@ pub(super) fn sscan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
                     scanned.words += 1;
                 }
             });
-            Ok(Some(next))
+            Ok(Some(Scan::To(next)))
         },
     )
 }

@@ -2,7 +2,7 @@
 //! Pure.
 
 use crate::commands::arguments::bytes_of;
-use crate::commands::scan_options::scan_elements;
+use crate::commands::scan_options::{Scan, scan_elements};
 use crate::commands::{Action, Call};
 use crate::store::SortedSetRef;
 use shared::resp::{ErrorReply, parse_cursor, write_double};
@@ -22,7 +22,8 @@ pub(super) fn zscan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
                 return Ok(None);
             };
             let mut digits = (itoa::Buffer::new(), Vec::new());
-            let next = set.scan(from, |member, score| {
+            let mut within = scanned.within.take();
+            let next = set.scan_some(from, &mut within, |member, score| {
                 scanned.seen += 1;
                 let member = bytes_of(member, &mut digits.0);
                 if pattern.matches(member, &mut scanned.fault) {
@@ -34,7 +35,8 @@ pub(super) fn zscan(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
                     scanned.words += 2;
                 }
             });
-            Ok(Some(next))
+            scanned.within = within;
+            Ok(Some(next.map_or(Scan::Within, Scan::To)))
         },
     )
 }

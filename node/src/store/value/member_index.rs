@@ -47,10 +47,22 @@ pub(super) struct Trace {
     pub(super) score: u64,
 }
 
+/// The bits of a member's hash that the index keeps beside the fingerprint.
+#[inline]
+pub(super) fn low_hash(hash: u64) -> u32 {
+    low_half(hash) & HASH_MASK
+}
+
 impl Trace {
+    /// [`low_hash`] of its member's.
+    #[inline]
+    pub(super) fn hash(&self) -> u32 {
+        self.hash
+    }
+
     /// Whether a member of this hash is the one, as far as the index knows.
     pub(super) fn is(&self, hash: u64) -> bool {
-        self.fingerprint == fingerprint(hash) && self.hash == low_half(hash) & HASH_MASK
+        self.fingerprint == fingerprint(hash) && self.hash == low_hash(hash)
     }
 }
 
@@ -368,7 +380,7 @@ impl MemberIndex {
         write(leaves, first, depth, &all);
     }
 
-    /// Shows what is known of the members of one leaf, from the cursor `from` on, in the order of their scores, and says the next cursor, 0 at the end. See [`super::table::Table::scan`] for what that promises.
+    /// Shows what is known of the members of one leaf, from the cursor `from` on, and says the next cursor, 0 at the end. See [`super::table::Table::scan`] for what that promises.
     pub(super) fn scan(&self, leaves: &Leaves, from: u32, found: &mut Vec<Trace>) -> u32 {
         let position = self.directory.position(from.reverse_bits());
         let bytes = leaves.bytes(self.directory.leaf(position));
@@ -384,7 +396,6 @@ impl MemberIndex {
                 });
             }
         }
-        found.sort_unstable_by_key(|trace| trace.score);
         match self.directory.depth(position) {
             0 => 0,
             depth => position.reverse_bits().wrapping_add(1 << (32 - depth)),

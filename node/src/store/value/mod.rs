@@ -57,8 +57,8 @@ pub use maker::{CollectionMaker, Element};
 pub use members::MemberList;
 pub use set::{Set, SetEdit, SetEncoding, SetMaker, SetRef, SetView};
 pub use sorted_set::{
-    AddRule, Added, Bound, Comparison, Existence, ScoreEnd, ScoredPlace, ScoredRef, SortedSet,
-    SortedSetEdit, SortedSetMaker, SortedSetRef, SortedSetView, Tally,
+    AddRule, Added, Bound, Comparison, Existence, MemberScan, ScoreEnd, ScoredPlace, ScoredRef,
+    SortedSet, SortedSetEdit, SortedSetMaker, SortedSetRef, SortedSetView, Tally,
 };
 pub use stream::{
     Claim, ClaimRule, ConsumerRef, EntryRef, EntryTexts, GroupEdit, GroupPosition, GroupRef,

@@ -1,12 +1,10 @@
 //! [`SortedSetRef`]: the sorted set at a key, to be read.
 //! Pure.
 
-use super::{Bound, SortedSet, SortedSetView};
-use crate::store::value::chance::below;
+use super::{Bound, MemberScan, SortedSet, SortedSetView};
 use crate::store::value::collection::{Lying, lying};
 use crate::store::value::leaves::Leaves;
 use crate::store::{StringRef, Value, WrongType};
-use std::collections::BTreeSet;
 
 /// The sorted set at a key, to be read.
 #[derive(Clone, Copy, Debug)]
@@ -100,28 +98,18 @@ impl<'a> SortedSetRef<'a> {
         }
     }
 
-    /// ZSCAN's step, see [`SortedSetView::scan`].
-    pub fn scan(self, cursor: u32, show: impl FnMut(StringRef<'_>, f64)) -> u32 {
-        self.view.scan(self.leaves, cursor, show)
+    /// ZSCAN's step in parts, see [`SortedSetView::scan_some`].
+    pub fn scan_some(
+        self,
+        cursor: u32,
+        within: &mut Option<MemberScan>,
+        show: impl FnMut(StringRef<'_>, f64),
+    ) -> Option<u32> {
+        self.view.scan_some(self.leaves, cursor, within, show)
     }
 
     /// A member and its score, each member as likely.
     pub fn random(self, chance: &mut u64) -> Option<(StringRef<'a>, f64)> {
         self.view.random(self.leaves, chance)
-    }
-
-    /// Shows `some` of the members, each choice as likely, in order (Floyd's algorithm: Bentley, "Programming Pearls: a sample of brilliance", 1987).
-    pub fn sample(self, some: u64, chance: &mut u64, mut show: impl FnMut(StringRef<'a>, f64)) {
-        let len = self.len();
-        let mut ranks = BTreeSet::new();
-        for last in len.saturating_sub(some)..len {
-            let rank = below(chance, last + 1);
-            if !ranks.insert(rank) {
-                ranks.insert(last);
-            }
-        }
-        for rank in ranks {
-            self.walk(rank, 1, &mut show);
-        }
     }
 }

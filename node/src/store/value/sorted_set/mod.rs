@@ -18,6 +18,7 @@ pub use maker::SortedSetMaker;
 pub use rule::{AddRule, Added, Comparison, Existence};
 pub use scored::{ScoredPlace, ScoredRef};
 pub use view::{Bound, SortedSetView};
+pub use walk::MemberScan;
 
 use super::block::{count, index, set_flag};
 use super::codes::Encoded;

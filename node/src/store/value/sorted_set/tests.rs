@@ -308,6 +308,39 @@ fn a_scan_shows_all_that_stays_while_scores_change_and_leaves_split_and_merge() 
 }
 
 #[test]
+fn a_scan_among_very_many_equal_scores_shows_each_once_in_few_steps_of_many_parts() {
+    const MEMBERS: u64 = 40_000;
+    let mut leaves = Leaves::new(3);
+    let mut set = SortedSet::default();
+    for number in 0..MEMBERS {
+        let (score, member) = (f64::from(number % 50 == 0), number.to_string());
+        let rule = AddRule::default();
+        set.add(&mut leaves, score, member.as_bytes(), rule, &LIMITS)
+            .unwrap();
+    }
+    let mut seen = HashSet::new();
+    let (mut cursor, mut within) = (0, None);
+    let (mut steps, mut parts) = (0, 0);
+    loop {
+        let next = set
+            .view()
+            .scan_some(&leaves, cursor, &mut within, |member, _| {
+                assert!(seen.insert(owned(member)), "nothing changes meanwhile");
+            });
+        parts += 1;
+        if let Some(next) = next {
+            (cursor, steps) = (next, steps + 1);
+            if cursor == 0 {
+                break;
+            }
+        }
+    }
+    assert_eq!(seen.len() as u64, MEMBERS);
+    assert!((10..60).contains(&steps), "{steps}");
+    assert!(parts > 5 * steps, "{parts} of {steps}");
+}
+
+#[test]
 fn names_follow_the_limits_and_survive_as_a_blob() {
     let mut leaves = Leaves::new(1);
     let mut set = SortedSet::default();

@@ -3,6 +3,7 @@
 
 use super::large::{self, Large};
 use super::leaf::{self, View};
+use super::walk::MemberScan;
 use crate::store::StringRef;
 use crate::store::value::block::{count, index};
 use crate::store::value::chance::below;
@@ -224,18 +225,41 @@ impl<'a> SortedSetView<'a> {
         cursor: u32,
         mut show: impl FnMut(StringRef<'_>, f64),
     ) -> u32 {
-        match self.form {
+        let mut within = None;
+        loop {
+            if let Some(next) = self.scan_some(leaves, cursor, &mut within, &mut show) {
+                return next;
+            }
+        }
+    }
+
+    /// The same in parts, for a step may have to look at very many members of one score: `None` when there is more to do, of which `within` knows. The set must not change between them.
+    pub fn scan_some(
+        self,
+        leaves: &Leaves,
+        cursor: u32,
+        within: &mut Option<MemberScan>,
+        mut show: impl FnMut(StringRef<'_>, f64),
+    ) -> Option<u32> {
+        let large = match self.form {
             FormRef::Packed(blob) => {
                 let view = View::new(blob);
                 for (member, score) in view.members(0, view.count) {
                     show(leaves.show(member), score_of(score));
                 }
-                0
+                return Some(0);
             }
-            FormRef::Large(large) => large.scan(leaves, cursor, &mut |member, score| {
-                show(leaves.show(member), score_of(score));
-            }),
-        }
+            FormRef::Large(large) => large,
+        };
+        let scan = within.get_or_insert_with(|| large.begin_scan(leaves, cursor));
+        let is_over = large.go_on_scanning(leaves, scan, &mut |member, score| {
+            show(leaves.show(member), score_of(score));
+        });
+        let next = scan.next();
+        is_over.then(|| {
+            *within = None;
+            next
+        })
     }
 
     /// A member and its score, each member as likely.

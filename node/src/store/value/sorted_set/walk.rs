@@ -6,8 +6,40 @@ use super::leaf::View;
 use crate::store::value::block::{count, index};
 use crate::store::value::codes::Stored;
 use crate::store::value::leaves::Leaves;
-use crate::store::value::member_index::Trace;
+use crate::store::value::member_index::{Trace, low_hash};
 use crate::store::value::tree::Key;
+
+/// Members that are looked at in one part of a step of a scan: a tenth of a millisecond.
+const LOOKED_AT_ONCE: u64 = 4096;
+
+/// What a way to a score counts for among them.
+const LEAST_LOOKS: u64 = 16;
+
+/// With more members of one score a step of a scan shows more of them.
+const LONG_RUN: u64 = 16 * 1024;
+
+/// So many, and those of one leaf of the index.
+const GATHERED: usize = 2048;
+
+/// A step of a scan under way. Good until the set changes.
+#[derive(Debug)]
+pub struct MemberScan {
+    /// What is known of the members that are meant, by score.
+    traces: Vec<Trace>,
+    /// The cursor behind it.
+    next: u32,
+    /// How many of them have been dealt with.
+    done: usize,
+    /// Among the members of the next one's score: the rank of the next one to be looked at, and how many are still to be found.
+    run: Option<(u64, usize)>,
+}
+
+impl MemberScan {
+    /// The cursor behind the step.
+    pub(super) fn next(&self) -> u32 {
+        self.next
+    }
+}
 
 impl Large {
     /// Shows members from a rank on, forwards; up to `limit`.
@@ -68,49 +100,80 @@ impl Large {
         }
     }
 
-    /// A step of a scan in the order of hashes. The members are looked up by their scores: among equal ones each is asked whether it is meant.
-    pub(super) fn scan(
-        &self,
-        leaves: &Leaves,
-        cursor: u32,
-        show: &mut dyn FnMut(Stored<'_>, u64),
-    ) -> u32 {
+    /// Begins a step of a scan in the order of hashes: which members are meant.
+    pub(super) fn begin_scan(&self, leaves: &Leaves, cursor: u32) -> MemberScan {
         let mut traces = Vec::new();
-        let next = self.index.scan(leaves, cursor, &mut traces);
-        for equal in traces.chunk_by(|one, other| one.score == other.score) {
-            self.show_traces(leaves, equal, show);
+        let mut next = self.index.scan(leaves, cursor, &mut traces);
+        if self.longest_run(leaves, &traces) > LONG_RUN {
+            // One way through so many equal ones is as long for many members as for few.
+            while next != 0 && traces.len() < GATHERED {
+                next = self.index.scan(leaves, next, &mut traces);
+            }
         }
-        next
+        traces.sort_unstable_by_key(|trace| (trace.score, trace.hash()));
+        MemberScan {
+            traces,
+            next,
+            done: 0,
+            run: None,
+        }
     }
 
-    /// Shows the members that these traces, of one score, are of.
-    fn show_traces(
+    /// How many members have the score that most of these have.
+    fn longest_run(&self, leaves: &Leaves, traces: &[Trace]) -> u64 {
+        let runs = traces.chunk_by(|one, other| one.score == other.score);
+        let alike = runs.max_by_key(|run| run.len());
+        let Some([first, _, ..]) = alike else {
+            return 1;
+        };
+        let rank = |score| self.before(leaves, Key { score, text: b"" });
+        rank(first.score.saturating_add(1)) - rank(first.score)
+    }
+
+    /// Goes on with such a step: looks at some members, and shows those that are meant; whether it is over. Members are looked up by their scores: among equal ones each is asked whether it is meant.
+    pub(super) fn go_on_scanning(
         &self,
         leaves: &Leaves,
-        traces: &[Trace],
+        scan: &mut MemberScan,
         show: &mut dyn FnMut(Stored<'_>, u64),
-    ) {
-        let score = traces[0].score;
-        let mut path = self.tree.find(leaves, Key { score, text: b"" });
-        let first = View::new(leaves.bytes(path.leaf()));
-        let mut nth = first.before(leaves, Key { score, text: b"" });
-        let mut left = traces.len();
-        loop {
-            let view = View::new(leaves.bytes(path.leaf()));
-            for (member, own) in view.members(nth, view.count) {
-                if own != score || left == 0 {
+    ) -> bool {
+        let mut looks = LOOKED_AT_ONCE;
+        while let Some(first) = scan.traces.get(scan.done) {
+            let score = first.score;
+            let meant = scan.traces[scan.done..].partition_point(|trace| trace.score == score);
+            let meant = &scan.traces[scan.done..scan.done + meant];
+            let (rank, mut left) = scan.run.unwrap_or_else(|| {
+                let rank = self.before(leaves, Key { score, text: b"" });
+                (rank, meant.len())
+            });
+            if looks == 0 {
+                scan.run = Some((rank, left));
+                return false;
+            }
+            let mut is_over = rank >= self.count;
+            self.walk(leaves, rank, looks, &mut |member, own| {
+                is_over = is_over || own != score || left == 0;
+                if is_over {
                     return;
                 }
                 let hash = leaves.hash_of(member);
-                if traces.iter().any(|trace| trace.is(hash)) {
+                let nearest = meant.partition_point(|trace| trace.hash() < low_hash(hash));
+                let alike = meant[nearest..].iter();
+                let mut alike = alike.take_while(|trace| trace.hash() == low_hash(hash));
+                if alike.any(|trace| trace.is(hash)) {
                     show(member, score);
                     left -= 1;
                 }
-            }
-            nth = 0;
-            if !self.tree.next(leaves, &mut path) {
-                return;
+            });
+            if is_over || left == 0 {
+                scan.done += meant.len();
+                scan.run = None;
+                looks = looks.saturating_sub(LEAST_LOOKS);
+            } else {
+                scan.run = Some((rank + looks, left));
+                looks = 0;
             }
         }
+        true
     }
 }

@@ -303,6 +303,12 @@ fn as_many_are_drawn_as_are_asked_for() {
         ("ZRANDMEMBER zset:one -30000 WITHSCORES", 60_000),
         ("SRANDMEMBER set:one -3", 3),
         ("SRANDMEMBER set:one 3000", 2_000),
+        ("SRANDMEMBER set:one 1900", 1_900),
+        ("SRANDMEMBER set:one 400", 400),
+        ("HRANDFIELD hash:one 1500 WITHVALUES", 3_000),
+        ("HRANDFIELD hash:one 400", 400),
+        ("ZRANDMEMBER zset:one 1200", 1_200),
+        ("ZRANDMEMBER zset:one 5000 WITHSCORES", 4_000),
     ] {
         let reply = node.send(line);
         assert!(reply.starts_with(&format!("*{words}\r\n")), "{line}");
