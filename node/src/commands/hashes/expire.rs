@@ -1,9 +1,10 @@
 //! Commands that say or change when fields end: the HEXPIRE and HTTL families, HPERSIST.
 //! Pure. Invariant: effects name Unix time in milliseconds, whatever the client said.
 
-use super::fields::{Fields, end_ms};
+use super::fields::{Fields, end_ms, field_by_field};
 use super::hash;
 use crate::commands::arguments::{DeadlineForm, is_word};
+use crate::commands::piecewise::Progress;
 use crate::commands::{Action, Call};
 use crate::store::{Ended, ExpiryRule, FieldExpiry, HashEdit};
 use shared::resp::ErrorReply;
@@ -68,26 +69,31 @@ fn rule(word: &[u8]) -> Option<ExpiryRule> {
 
 fn set_end(call: &mut Call<'_>, form: DeadlineForm) -> Result<Action, ErrorReply> {
     let asked = Asked::parse(call, form);
-    let (db, key, args) = (call.db(), call.key(1), call.args);
+    let (db, key) = (call.db(), call.key(1));
     let limits = call.node.settings.hot.small.hash;
     // Redis looks at the key before the arguments.
-    let edit = HashEdit::of(call.store.slot(db, key), limits)?;
+    HashEdit::of(call.store.slot(db, key), limits)?;
     let Asked {
         at_ms,
         rule,
         fields,
     } = asked?;
-    let reply = &mut call.reply;
-    reply.array(fields.count);
-    edit.expire(args, fields.first, at_ms, rule, |ended| {
-        reply.integer(match ended {
-            Ended::NoField => NO_FIELD,
-            Ended::Refused => 0,
-            Ended::Later => 1,
-            Ended::Now => 2,
-        });
-    })?;
-    Ok(Action::Continue)
+    let mut head = Some(fields.count);
+    field_by_field(call, fields.first, move |call, part| {
+        let (db, key) = (call.db(), call.key(1));
+        let edit = HashEdit::of(call.store.slot(db, key), limits)?;
+        let reply = &mut call.reply;
+        head.take().into_iter().for_each(|count| reply.array(count));
+        edit.expire(part, fields.first, at_ms, rule, |ended| {
+            reply.integer(match ended {
+                Ended::NoField => NO_FIELD,
+                Ended::Refused => 0,
+                Ended::Later => 1,
+                Ended::Now => 2,
+            });
+        })?;
+        Ok(Progress::Over)
+    })
 }
 
 /// HTTL key FIELDS count field …
@@ -115,34 +121,45 @@ pub(super) fn hpexpiretime(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// Tells of each field when it ends, as `form` makes it of that and of now.
 fn tell_ends(call: &mut Call<'_>, form: fn(u64, u64) -> u64) -> Result<Action, ErrorReply> {
     let (db, key, args) = (call.db(), call.key(1), call.args);
-    let hash = hash(call.store.get(db, key))?;
+    hash(call.store.get(db, key))?;
     let fields = Fields::parse(args, 2, ErrorReply::FieldCountNotPositive)?;
-    call.reply.array(fields.count);
-    for field in args.iter_from(fields.first) {
-        let expiry = hash.map_or(FieldExpiry::NoField, |hash| hash.expiry(field));
-        call.reply.integer(match expiry {
-            FieldExpiry::NoField => NO_FIELD,
-            FieldExpiry::Never => NEVER,
-            FieldExpiry::At(at_ms) => i64::try_from(form(at_ms, call.now_ms)).unwrap_or(i64::MAX),
-        });
-    }
-    Ok(Action::Continue)
+    let (mut head, now_ms) = (Some(fields.count), call.now_ms);
+    field_by_field(call, fields.first, move |call, part| {
+        let (db, key) = (call.db(), call.key(1));
+        let hash = hash(call.store.look(db, key))?.map(|hash| hash.at_moment(now_ms));
+        let reply = &mut call.reply;
+        head.take().into_iter().for_each(|count| reply.array(count));
+        for field in part.iter_from(fields.first) {
+            let expiry = hash.map_or(FieldExpiry::NoField, |hash| hash.expiry(field));
+            reply.integer(match expiry {
+                FieldExpiry::NoField => NO_FIELD,
+                FieldExpiry::Never => NEVER,
+                FieldExpiry::At(at_ms) => i64::try_from(form(at_ms, now_ms)).unwrap_or(i64::MAX),
+            });
+        }
+        Ok(Progress::Over)
+    })
 }
 
 /// HPERSIST key FIELDS count field …
 pub(super) fn hpersist(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key, args) = (call.db(), call.key(1), call.args);
     let limits = call.node.settings.hot.small.hash;
-    let edit = HashEdit::of(call.store.slot(db, key), limits)?;
+    HashEdit::of(call.store.slot(db, key), limits)?;
     let fields = Fields::parse(args, 2, ErrorReply::FieldCountNotPositive)?;
-    let reply = &mut call.reply;
-    reply.array(fields.count);
-    edit.persist(args, fields.first, |before| {
-        reply.integer(match before {
-            FieldExpiry::NoField => NO_FIELD,
-            FieldExpiry::Never => NEVER,
-            FieldExpiry::At(_) => 1,
-        });
-    })?;
-    Ok(Action::Continue)
+    let mut head = Some(fields.count);
+    field_by_field(call, fields.first, move |call, part| {
+        let (db, key) = (call.db(), call.key(1));
+        let edit = HashEdit::of(call.store.slot(db, key), limits)?;
+        let reply = &mut call.reply;
+        head.take().into_iter().for_each(|count| reply.array(count));
+        edit.persist(part, fields.first, |before| {
+            reply.integer(match before {
+                FieldExpiry::NoField => NO_FIELD,
+                FieldExpiry::Never => NEVER,
+                FieldExpiry::At(_) => 1,
+            });
+        })?;
+        Ok(Progress::Over)
+    })
 }

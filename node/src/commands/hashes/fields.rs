@@ -1,9 +1,11 @@
 //! How the commands on fields that end read their arguments: `FIELDS`, how many, and the fields; and when they end.
 //! Pure.
 
-use crate::commands::Call;
-use crate::commands::arguments::{DeadlineForm, integer, is_word};
-use shared::resp::{Args, ErrorReply};
+use crate::commands::arguments::{DeadlineForm, check_reply, integer, is_word};
+use crate::commands::piecewise::{Piecewise, Progress, carry_out};
+use crate::commands::{Action, Call};
+use shared::resp::{ArgRange, Args, ErrorReply};
+use std::fmt;
 
 /// The latest end that a field may have, Unix milliseconds in Redis' 46 bits: the year 4199.
 const LATEST_END_MS: u64 = (1 << 46) - 1;
@@ -53,4 +55,68 @@ pub(super) fn end_ms(
     deadline
         .filter(|at_ms| *at_ms <= LATEST_END_MS)
         .ok_or(ErrorReply::InvalidExpireTime(call.spec.name))
+}
+
+/// With more arguments than these, others have their turns in between: below, a command takes about half a millisecond.
+const UNDIVIDED_ARGS: usize = 1_024;
+/// Arguments of fields that are treated between two looks at the time, an even number.
+const ARGS_PER_STEP: usize = 256;
+
+/// A command over fields under way: all at once, or, when they are very many, some at a time.
+pub(super) struct FieldByField<W> {
+    /// Where the fields begin, and the next one.
+    first: usize,
+    next: usize,
+    ranges: Vec<ArgRange>,
+    work: W,
+}
+
+impl<W> fmt::Debug for FieldByField<W> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = formatter.debug_struct("FieldByField");
+        all.field("first", &self.first).field("next", &self.next);
+        all.finish_non_exhaustive()
+    }
+}
+
+/// Lets `work` treat fields, which are its arguments from `first` on: all that the command has, or some of them at a time.
+pub(super) fn field_by_field<W>(
+    call: &mut Call<'_>,
+    first: usize,
+    work: W,
+) -> Result<Action, ErrorReply>
+where
+    W: FnMut(&mut Call<'_>, Args<'_>) -> Result<Progress, ErrorReply> + 'static,
+{
+    let is_long = call.args.len() > UNDIVIDED_ARGS;
+    let fields = FieldByField {
+        first,
+        next: first,
+        ranges: Vec::new(),
+        work,
+    };
+    carry_out(call, fields, is_long)
+}
+
+impl<W> Piecewise for FieldByField<W>
+where
+    W: FnMut(&mut Call<'_>, Args<'_>) -> Result<Progress, ErrorReply>,
+{
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (args, end) = (call.args, call.args.len());
+        let some = if call.is_piecewise {
+            self.next..end.min(self.next + ARGS_PER_STEP)
+        } else {
+            self.next..end
+        };
+        self.next = some.end;
+        let part = args.part(self.first, some, end, &mut self.ranges);
+        let progress = (self.work)(call, part)?;
+        check_reply(call)?;
+        if self.next < end {
+            return Ok(Progress::More);
+        }
+        self.next = self.first;
+        Ok(progress)
+    }
 }

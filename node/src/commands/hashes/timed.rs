@@ -1,44 +1,58 @@
 //! Commands that read fields and change them at once, or set them with their end: HGETDEL, HGETEX, HSETEX.
 //! Pure. Invariant: a reply that would be too long is refused before anything is changed.
 
-use super::fields::{Fields, end_ms};
+use super::fields::{Fields, end_ms, field_by_field};
+use super::hash;
 use crate::commands::arguments::{DeadlineForm, integer, is_word, reply_optional};
+use crate::commands::piecewise::Progress;
 use crate::commands::{Action, Call};
 use crate::store::{ExpiryChange, ExpiryRule, HashEdit, StringRef};
 use shared::resp::{Args, ErrorReply};
 
-/// Refuses a reply with the values of these fields when it is longer than any client may have waiting.
-fn check_values(
-    edit: &HashEdit<'_>,
-    args: Args<'_>,
-    fields: Fields,
-    most: usize,
-) -> Result<(), ErrorReply> {
-    let Some(hash) = edit.hash()? else {
-        return Ok(());
-    };
-    let mut bytes: usize = 0;
-    for field in args.iter_from(fields.first) {
-        let len = hash.get(field).map_or(0, StringRef::len);
-        bytes = bytes.saturating_add(len);
-        if bytes > most {
-            return Err(ErrorReply::ReplyTooLong);
+/// Lets `work` treat fields whose values are the reply, once that has been seen not to be longer than any client may have waiting: of very many some at a time.
+fn once_checked<W>(call: &mut Call<'_>, fields: Fields, mut work: W) -> Result<Action, ErrorReply>
+where
+    W: FnMut(&mut Call<'_>, Args<'_>) -> Result<(), ErrorReply> + 'static,
+{
+    let (mut next, mut bytes, mut is_begun) = (fields.first, 0, false);
+    field_by_field(call, fields.first, move |call, part| {
+        let (db, key, end) = (call.db(), call.key(1), call.args.len());
+        if next < end {
+            let most = call.node.settings.hot.output_limit.most_bytes();
+            let hash = hash(call.store.look(db, key))?;
+            for field in part.iter_from(fields.first) {
+                let value = hash.and_then(|hash| hash.get(field));
+                bytes += value.map_or(0, StringRef::len);
+                next += 1;
+            }
+            if bytes > most {
+                return Err(ErrorReply::ReplyTooLong);
+            }
+            // All have been looked at: from the first one on they are treated.
+            return Ok(Progress::More);
         }
-    }
-    Ok(())
+        if !is_begun {
+            is_begun = true;
+            call.reply.array(fields.count);
+        }
+        work(call, part)?;
+        Ok(Progress::Over)
+    })
 }
 
 /// HGETDEL key FIELDS count field …
 pub(super) fn hgetdel(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key, args) = (call.db(), call.key(1), call.args);
-    let hot = &call.node.settings.hot;
-    let edit = HashEdit::of(call.store.slot(db, key), hot.small.hash)?;
+    let limits = call.node.settings.hot.small.hash;
+    HashEdit::of(call.store.slot(db, key), limits)?;
     let fields = Fields::parse(args, 2, ErrorReply::FieldCountNotPositive)?;
-    check_values(&edit, args, fields, hot.output_limit.most_bytes())?;
-    let reply = &mut call.reply;
-    reply.array(fields.count);
-    edit.take(args, fields.first, |value| reply_optional(reply, value))?;
-    Ok(Action::Continue)
+    once_checked(call, fields, move |call, part| {
+        let (db, key) = (call.db(), call.key(1));
+        let edit = HashEdit::of(call.store.slot(db, key), limits)?;
+        let reply = &mut call.reply;
+        edit.take(part, fields.first, |value| reply_optional(reply, value))?;
+        Ok(())
+    })
 }
 
 /// What HGETEX does to the fields that it reads.
@@ -65,33 +79,35 @@ fn parse_getex(call: &Call<'_>) -> Result<(Then, Fields), ErrorReply> {
 /// HGETEX key \[EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | PERSIST\] FIELDS count field …
 pub(super) fn hgetex(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let asked = parse_getex(call);
-    let (db, key, args) = (call.db(), call.key(1), call.args);
-    let hot = &call.node.settings.hot;
+    let (db, key, now_ms) = (call.db(), call.key(1), call.now_ms);
+    let limits = call.node.settings.hot.small.hash;
     // Redis looks at the key before the arguments.
-    let edit = HashEdit::of(call.store.slot(db, key), hot.small.hash)?;
+    HashEdit::of(call.store.slot(db, key), limits)?;
     let (then, fields) = asked?;
-    check_values(&edit, args, fields, hot.output_limit.most_bytes())?;
-    let reply = &mut call.reply;
-    reply.array(fields.count);
-    if let Then::EndAt(at_ms) = then
-        && at_ms <= call.now_ms
-    {
-        // Named twice it is there only once.
-        edit.take(args, fields.first, |value| reply_optional(reply, value))?;
-        return Ok(Action::Continue);
-    }
-    let hash = edit.hash()?;
-    for field in args.iter_from(fields.first) {
-        reply_optional(reply, hash.and_then(|hash| hash.get(field)));
-    }
-    match then {
-        Then::Nothing => {}
-        Then::Persist => edit.persist(args, fields.first, |_| {})?,
-        Then::EndAt(at_ms) => {
-            edit.expire(args, fields.first, at_ms, ExpiryRule::Always, |_| {})?;
+    once_checked(call, fields, move |call, part| {
+        let (db, key) = (call.db(), call.key(1));
+        let edit = HashEdit::of(call.store.slot(db, key), limits)?;
+        let reply = &mut call.reply;
+        if let Then::EndAt(at_ms) = then
+            && at_ms <= now_ms
+        {
+            // Named twice it is there only once.
+            edit.take(part, fields.first, |value| reply_optional(reply, value))?;
+            return Ok(());
         }
-    }
-    Ok(Action::Continue)
+        let hash = edit.hash()?;
+        for field in part.iter_from(fields.first) {
+            reply_optional(reply, hash.and_then(|hash| hash.get(field)));
+        }
+        match then {
+            Then::Nothing => {}
+            Then::Persist => edit.persist(part, fields.first, |_| {})?,
+            Then::EndAt(at_ms) => {
+                edit.expire(part, fields.first, at_ms, ExpiryRule::Always, |_| {})?;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// When HSETEX sets fields.
@@ -187,23 +203,41 @@ impl Condition {
 
 /// HSETEX key \[FNX | FXX\] \[EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | KEEPTTL\] FIELDS count field value …
 pub(super) fn hsetex(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let setting = Setting::parse(call)?;
-    let (db, key, args) = (call.db(), call.key(1), call.args);
+    let Setting {
+        condition,
+        expiry,
+        first,
+    } = Setting::parse(call)?;
+    let (db, key) = (call.db(), call.key(1));
     let limits = call.node.settings.hot.small.hash;
-    let edit = HashEdit::of(call.store.slot(db, key), limits)?;
-    let is_met = {
-        let hash = edit.hash()?;
-        let is_there = |field| hash.is_some_and(|hash| hash.get(field).is_some());
-        let mut fields = args.iter_from(setting.first).step_by(2);
-        match setting.condition {
-            None => true,
-            Some(Condition::NoneIsThere) => !fields.any(is_there),
-            Some(Condition::AllAreThere) => fields.all(is_there),
+    HashEdit::of(call.store.slot(db, key), limits)?;
+    // Up to where they have been looked at, and set.
+    let mut looked_to = condition.map_or(usize::MAX, |_| first);
+    let (mut is_met, mut set_to) = (true, first);
+    field_by_field(call, first, move |call, part| {
+        let (db, key, end) = (call.db(), call.key(1), call.args.len());
+        let edit = HashEdit::of(call.store.slot(db, key), limits)?;
+        if looked_to < end {
+            let hash = edit.hash()?;
+            let is_there = |field| hash.is_some_and(|hash| hash.get(field).is_some());
+            let mut fields = part.iter_from(first).step_by(2);
+            is_met = is_met
+                && match condition {
+                    None => true,
+                    Some(Condition::NoneIsThere) => !fields.any(is_there),
+                    Some(Condition::AllAreThere) => fields.all(is_there),
+                };
+            looked_to += part.len() - first;
+            // When all have been looked at, they are set, from the first one on.
+            return Ok(Progress::More);
         }
-    };
-    if is_met {
-        edit.set_timed(args, setting.first, setting.expiry)?;
-    }
-    call.reply.integer(i64::from(is_met));
-    Ok(Action::Continue)
+        if is_met {
+            edit.set_timed(part, first, expiry)?;
+        }
+        set_to += part.len() - first;
+        if set_to == end {
+            call.reply.integer(i64::from(is_met));
+        }
+        Ok(Progress::Over)
+    })
 }

@@ -2,8 +2,9 @@
 //! Pure.
 
 use super::identifier::{AskedId, asked_id, is_sign};
-use super::trim::TrimOptions;
+use super::trim::{TrimOptions, Trimming, is_long};
 use crate::commands::arguments::is_word;
+use crate::commands::piecewise::{Piecewise, Progress};
 use crate::commands::{Action, Call};
 use crate::store::{StreamEdit, StreamId, StreamRef};
 use shared::resp::{Args, ErrorReply, StreamError};
@@ -46,9 +47,47 @@ pub(super) fn xadd(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if text_bytes > MOST_TEXT_BYTES {
         return Err(StreamError::TooLarge.into());
     }
+    let is_long = match (edit.stream(), trim) {
+        (Some(stream), Some(trim)) => is_long(stream, trim),
+        _ => false,
+    };
+    if is_long || call.is_piecewise {
+        let adding = Adding {
+            id: Some(id),
+            fields: heading.fields,
+            trimming: trim.map(Trimming::untold),
+        };
+        return Ok(Action::Piecewise(Box::new(adding)));
+    }
     edit.add(id, record, trim, limits)?;
     call.reply.bulk(id.text().as_bytes());
     Ok(Action::Continue)
+}
+
+/// An XADD by which very many entries go: the new one is added first, then they do. Should the stream go meanwhile, the work is over.
+#[derive(Debug)]
+struct Adding {
+    /// Of the entry that is still to be added.
+    id: Option<StreamId>,
+    fields: usize,
+    trimming: Option<Trimming>,
+}
+
+impl Piecewise for Adding {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        if let Some(id) = self.id.take() {
+            let limits = call.node.settings.hot.stream_nodes;
+            let (db, key, record) = (call.db(), call.key(1), call.args.skip(self.fields));
+            let edit = StreamEdit::of(call.store.slot(db, key))?;
+            edit.add(id, record, None, limits)?;
+            call.reply.bulk(id.text().as_bytes());
+            return Ok(Progress::More);
+        }
+        match &mut self.trimming {
+            Some(trimming) => trimming.go_on(call),
+            None => Ok(Progress::Over),
+        }
+    }
 }
 
 impl Heading {

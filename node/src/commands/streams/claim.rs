@@ -2,14 +2,12 @@
 //! Pure. Invariant: what changes hands is in the reply; what does not fit it any more stays where it is.
 
 use super::identifier::{identifier, range_start};
-use super::reply::{EntriesReply, reply_entry, reply_id};
+use super::reply::{reply_entry, reply_id};
 use super::{has_group, most_reply_bytes};
 use crate::commands::arguments::{integer, is_word};
-use crate::commands::piecewise::{Piecewise, Progress, carry_out};
+use crate::commands::piecewise::{EstimatedHead, Piecewise, Progress, carry_out};
 use crate::commands::{Action, Call};
-use crate::store::{
-    Claim, ClaimRule, EntryRef, GroupEdit, GroupRef, StreamEdit, StreamId, StreamRef, Sweep,
-};
+use crate::store::{Claim, ClaimRule, GroupEdit, GroupRef, StreamEdit, StreamId, StreamRef, Sweep};
 use shared::resp::{Args, ErrorReply, ReplyWriter, StreamError};
 use std::ops::Range;
 
@@ -31,30 +29,97 @@ struct ClaimOptions {
 /// XCLAIM key group consumer min-idle-time id … \[IDLE ms\] \[TIME unix-time-ms\] \[RETRYCOUNT count\] \[FORCE\] \[JUSTID\] \[LASTID id\]
 pub(super) fn xclaim(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (args, now_ms) = (call.args, call.now_ms);
-    let (key, name, consumer) = (call.key(1), args.at(2), args.at(3));
+    let (key, name) = (call.key(1), args.at(2));
     if !has_group(call, 1, name)? {
         return Err(ErrorReply::no_such_group(key.bytes, name));
     }
     let min_idle_ms = min_idle(args.at(4), "XCLAIM")?;
-    let ids: Vec<StreamId> = args
-        .iter_from(5)
-        .map_while(|text| identifier(text).ok())
-        .collect();
-    let options = ClaimOptions::read(args, 5 + ids.len(), min_idle_ms, now_ms)?;
-    let claim = Claim {
-        consumer,
-        rule: options.rule,
-        last_id: options.last_id,
+    let claiming = Claiming {
+        min_idle_ms,
         now_ms,
+        next: FIRST_ID,
+        options: None,
     };
-    let (db, most_bytes) = (call.db(), most_reply_bytes(call));
-    let edit = GroupEdit::of(StreamEdit::of(call.store.slot(db, key))?, name);
-    let mut reply = EntriesReply::begin(&mut call.reply, most_bytes, u64::MAX);
-    edit.claim(claim, &ids, &mut |entry| {
-        show(&mut reply, claim.rule, entry)
-    })?;
-    reply.end();
-    Ok(Action::Continue)
+    carry_out(call, claiming, args.len() > UNDIVIDED_IDS)
+}
+
+/// Where the identifiers of XCLAIM begin.
+const FIRST_ID: usize = 5;
+/// With more arguments others have their turns in between: so many entries change hands in half a millisecond.
+const UNDIVIDED_IDS: usize = 512;
+/// Identifiers that are read, and entries that change hands, between two looks at the time.
+const READ_AT_ONCE: usize = 1_024;
+const CLAIMED_AT_ONCE: usize = 128;
+
+/// An XCLAIM under way: first the identifiers are read up to the options behind them. Should the stream go meanwhile, what was given was given.
+#[derive(Debug)]
+struct Claiming {
+    min_idle_ms: u64,
+    now_ms: u64,
+    /// The identifier that is read next, or claimed.
+    next: usize,
+    /// Behind the identifiers; the head of the reply is there then.
+    options: Option<(usize, ClaimOptions, EstimatedHead)>,
+}
+
+impl Claiming {
+    /// Reads some identifiers, and what follows them.
+    fn read(&mut self, call: &mut Call<'_>) -> Result<(), ErrorReply> {
+        let (args, end) = (call.args, self.next + READ_AT_ONCE);
+        while self.next < args.len().min(end) && identifier(args.at(self.next)).is_ok() {
+            self.next += 1;
+        }
+        if self.next < end {
+            let options = ClaimOptions::read(args, self.next, self.min_idle_ms, self.now_ms)?;
+            let ids = self.next - FIRST_ID;
+            let head = EstimatedHead::write(&mut call.reply, ids as u64);
+            self.options = Some((self.next, options, head));
+            self.next = FIRST_ID;
+        }
+        Ok(())
+    }
+}
+
+impl Piecewise for Claiming {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let Some((end, options, head)) = &mut self.options else {
+            self.read(call)?;
+            return Ok(Progress::More);
+        };
+        let (args, most_bytes) = (call.args, most_reply_bytes(call));
+        let (db, key, name) = (call.db(), call.key(1), args.at(2));
+        let some = self.next..(*end).min(self.next + CLAIMED_AT_ONCE);
+        self.next = some.end;
+        let ids: Vec<StreamId> = some.filter_map(|at| identifier(args.at(at)).ok()).collect();
+        let claim = Claim {
+            consumer: args.at(3),
+            rule: options.rule,
+            last_id: options.last_id,
+            now_ms: self.now_ms,
+        };
+        let is_there = StreamRef::there(call.store.look(db, key))?.is_some();
+        if is_there {
+            let edit = GroupEdit::of(StreamEdit::of(call.store.slot(db, key))?, name);
+            let reply = &mut call.reply;
+            edit.claim(claim, &ids, &mut |entry| {
+                head.count += 1;
+                match claim.rule.counts {
+                    true => reply_entry(reply, entry.id, Some(entry)),
+                    // JUSTID is not counted, and names it alone.
+                    false => reply_id(reply, entry.id),
+                }
+                reply.position() <= most_bytes
+            })?;
+        }
+        let is_full = call.reply.position() > most_bytes;
+        if is_there && !is_full && self.next < *end {
+            return Ok(Progress::More);
+        }
+        if let Some((_, _, head)) = self.options.take() {
+            head.end(&mut call.reply);
+        }
+        Ok(Progress::Over)
+    }
 }
 
 /// XAUTOCLAIM key group consumer min-idle-time start \[COUNT count\] \[JUSTID\]
@@ -201,15 +266,6 @@ impl Piecewise for Sweeping {
         }
         self.from = swept.next;
         Ok(Progress::More)
-    }
-}
-
-/// An entry that has changed hands: JUSTID is not counted, and names it alone.
-fn show(reply: &mut EntriesReply<'_, '_>, rule: ClaimRule, entry: EntryRef<'_>) -> bool {
-    if rule.counts {
-        reply.entry(entry)
-    } else {
-        reply.push(|reply| reply_id(reply, entry.id))
     }
 }
 

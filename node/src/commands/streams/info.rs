@@ -1,13 +1,13 @@
 //! XINFO: what is known of a stream, its groups, and their consumers.
 //! Pure.
 
+use super::info_full::Full;
 use super::most_reply_bytes;
-use super::reply::{
-    EntriesReply, reply_entry, reply_id, reply_known, reply_named_count, reply_named_id,
-};
-use crate::commands::arguments::{check_reply, integer, is_word, reply_count_64};
+use super::reply::{reply_array, reply_entry, reply_known, reply_named_count, reply_named_id};
+use crate::commands::arguments::{check_reply, integer, is_word};
+use crate::commands::piecewise::show;
 use crate::commands::{Action, Call};
-use crate::store::{ConsumerRef, GroupRef, StreamId, StreamRef};
+use crate::store::{GroupRef, StreamRef};
 use shared::resp::{ErrorReply, ReplyWriter};
 
 /// Entries that XINFO STREAM FULL shows of each list where nobody says how many.
@@ -22,19 +22,27 @@ fn stream_there<'a>(call: &'a mut Call<'_>) -> Result<StreamRef<'a>, ErrorReply>
 /// XINFO STREAM key \[FULL \[COUNT count\]\]
 pub(super) fn stream(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     stream_there(call)?;
-    let full = full_count(call)?;
-    let most_bytes = most_reply_bytes(call);
+    if let Some(most) = full_count(call)? {
+        return show(call, |call| {
+            let (db, key) = (call.db(), call.key(2));
+            let stream = StreamRef::there(call.store.look(db, key))?;
+            let stream = stream.ok_or(ErrorReply::NoSuchKey)?;
+            let entries = stream.len().min(most);
+            call.reply.map(9);
+            reply_totals(&mut call.reply, stream);
+            call.reply.bulk(b"entries");
+            reply_array(&mut call.reply, entries);
+            Ok(Full::new(most, entries))
+        });
+    }
     let (db, key) = (call.db(), call.key(2));
     let Some(stream) = StreamRef::there(call.store.look(db, key))? else {
         return Err(ErrorReply::NoSuchKey);
     };
     let reply = &mut call.reply;
-    reply.map(if full.is_some() { 9 } else { 10 });
+    reply.map(10);
     reply_totals(reply, stream);
-    match full {
-        None => reply_ends(reply, stream),
-        Some(most) => reply_all(reply, stream, most, most_bytes)?,
-    }
+    reply_ends(reply, stream);
     check_reply(call)?;
     Ok(Action::Continue)
 }
@@ -94,86 +102,12 @@ fn reply_ends(reply: &mut ReplyWriter<'_>, stream: StreamRef<'_>) {
     }
 }
 
-/// With FULL: the first entries, and all groups.
-fn reply_all(
-    reply: &mut ReplyWriter<'_>,
-    stream: StreamRef<'_>,
-    most: u64,
-    most_bytes: usize,
-) -> Result<(), ErrorReply> {
-    reply.bulk(b"entries");
-    let mut entries = EntriesReply::begin(reply, most_bytes, most);
-    stream.walk(StreamId::MIN, StreamId::MAX, |entry| entries.entry(entry));
-    entries.finish()?;
-    reply.bulk(b"groups");
-    reply.array(stream.group_count());
-    for group in stream.groups() {
-        reply_group(reply, group, most, most_bytes)?;
-    }
-    Ok(())
-}
-
-fn reply_group(
-    reply: &mut ReplyWriter<'_>,
-    group: GroupRef<'_>,
-    most: u64,
-    most_bytes: usize,
-) -> Result<(), ErrorReply> {
-    reply.map(7);
-    reply.bulk(b"name");
-    reply.bulk(group.name());
-    reply_progress(reply, group);
-    reply_named_count(reply, "pel-count", group.pending_count());
-    reply.bulk(b"pending");
-    let mut pending = EntriesReply::begin(reply, most_bytes, most);
-    group.walk_pending(StreamId::MIN, |entry| {
-        pending.push(|reply| {
-            reply.array(4);
-            reply_id(reply, entry.id);
-            reply.bulk(entry.consumer);
-            reply_count_64(reply, entry.at_ms);
-            reply.integer(entry.count.cast_signed());
-        })
-    });
-    pending.finish()?;
-    reply.bulk(b"consumers");
-    reply.array(group.consumer_count());
-    for consumer in group.consumers() {
-        reply_consumer(reply, group, consumer, (most, most_bytes))?;
-    }
-    Ok(())
-}
-
-fn reply_progress(reply: &mut ReplyWriter<'_>, group: GroupRef<'_>) {
+pub(super) fn reply_progress(reply: &mut ReplyWriter<'_>, group: GroupRef<'_>) {
     reply_named_id(reply, "last-delivered-id", group.last_id());
     reply.bulk(b"entries-read");
     reply_known(reply, group.entries_read().map(u64::cast_signed));
     reply.bulk(b"lag");
     reply_known(reply, group.lag());
-}
-
-fn reply_consumer(
-    reply: &mut ReplyWriter<'_>,
-    group: GroupRef<'_>,
-    consumer: ConsumerRef<'_>,
-    (most, most_bytes): (u64, usize),
-) -> Result<(), ErrorReply> {
-    reply.map(4);
-    reply.bulk(b"name");
-    reply.bulk(consumer.name());
-    reply_named_count(reply, "seen-time", consumer.seen_ms());
-    reply_named_count(reply, "pel-count", consumer.pending_count());
-    reply.bulk(b"pending");
-    let mut pending = EntriesReply::begin(reply, most_bytes, most);
-    group.walk_pending_of(consumer, StreamId::MIN, |entry| {
-        pending.push(|reply| {
-            reply.array(3);
-            reply_id(reply, entry.id);
-            reply_count_64(reply, entry.at_ms);
-            reply.integer(entry.count.cast_signed());
-        })
-    });
-    pending.finish()
 }
 
 /// XINFO GROUPS key

@@ -7,6 +7,7 @@ mod claim;
 mod groups;
 mod identifier;
 mod info;
+mod info_full;
 mod pending;
 mod range;
 mod read;

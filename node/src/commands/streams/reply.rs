@@ -25,6 +25,11 @@ pub(super) fn reply_entry(reply: &mut ReplyWriter<'_>, id: StreamId, entry: Opti
     }
 }
 
+/// The head of an array of so many.
+pub(super) fn reply_array(reply: &mut ReplyWriter<'_>, count: u64) {
+    reply.array(usize::try_from(count).unwrap_or(usize::MAX));
+}
+
 /// A number that may be unknown.
 pub(super) fn reply_known(reply: &mut ReplyWriter<'_>, number: Option<i64>) {
     match number {
@@ -74,11 +79,6 @@ impl<'a, 'b> EntriesReply<'a, 'b> {
         write(self.reply);
         self.count += 1;
         !self.is_too_long() && (self.count as u64) < self.most
-    }
-
-    /// One more entry.
-    pub(super) fn entry(&mut self, entry: EntryRef<'_>) -> bool {
-        self.push(|reply| reply_entry(reply, entry.id, Some(entry)))
     }
 
     /// Whether its bound is passed.

@@ -3,8 +3,9 @@
 
 use super::identifier::{identifier, is_sign};
 use crate::commands::arguments::{integer, is_word, reply_count_64};
+use crate::commands::piecewise::{Piecewise, Progress, carry_out};
 use crate::commands::{Action, Call};
-use crate::store::{NodeLimits, StreamEdit, Trim, TrimTo};
+use crate::store::{NodeLimits, StreamEdit, StreamId, StreamRef, Trim, TrimTo};
 use shared::resp::{Args, ErrorReply, StreamError};
 
 /// The options of XADD and XTRIM that say what is trimmed, while they are read.
@@ -90,11 +91,88 @@ pub(super) fn xtrim(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let trim = options.finish(call.node.settings.hot.stream_nodes)?;
     let trim = trim.ok_or(StreamError::NoTrim)?;
     let (db, key) = (call.db(), call.key(1));
-    let edit = StreamEdit::of(call.store.slot(db, key))?;
-    let trimmed = match edit.stream() {
-        Some(_) => edit.trim(trim)?,
-        None => 0,
+    let stream = StreamRef::there(call.store.peek(db, key))?;
+    let is_long = stream.is_some_and(|stream| is_long(stream, trim));
+    carry_out(call, Trimming::counted(trim), is_long)
+}
+
+/// More entries go some at a time, with others' turns in between: so many, a leaf at a time, in a third of a millisecond.
+const TRIMMED_AT_ONCE: u64 = 32 * 1024;
+
+/// Whether a trim takes more entries than should go at once. What goes as a whole is freed later.
+pub(super) fn is_long(stream: StreamRef<'_>, trim: Trim) -> bool {
+    let goes = match trim.to {
+        TrimTo::Length(most) => stream.len().saturating_sub(most),
+        TrimTo::Id(least) => match least.previous() {
+            Some(last) => stream.count(StreamId::MIN, last),
+            None => 0,
+        },
     };
-    reply_count_64(&mut call.reply, trimmed);
-    Ok(Action::Continue)
+    let goes = goes.min(trim.limit.unwrap_or(u64::MAX));
+    goes > TRIMMED_AT_ONCE && goes < stream.len()
+}
+
+/// A trim under way. Should the stream go meanwhile, so does the rest of the work.
+#[derive(Debug)]
+pub(super) struct Trimming {
+    trim: Trim,
+    trimmed: u64,
+    /// How many went is the reply.
+    is_counted: bool,
+}
+
+impl Trimming {
+    fn counted(trim: Trim) -> Self {
+        Self {
+            trim,
+            trimmed: 0,
+            is_counted: true,
+        }
+    }
+
+    /// Behind the reply of another command.
+    pub(super) fn untold(trim: Trim) -> Self {
+        Self {
+            is_counted: false,
+            ..Self::counted(trim)
+        }
+    }
+
+    /// The part that goes next: whole nodes, as many as go at once.
+    fn part(&self) -> Trim {
+        let left = self.trim.limit.map(|limit| limit - self.trimmed);
+        Trim {
+            is_approximate: true,
+            limit: Some(left.unwrap_or(u64::MAX).min(TRIMMED_AT_ONCE)),
+            ..self.trim
+        }
+    }
+}
+
+impl Piecewise for Trimming {
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result<Progress, ErrorReply> {
+        let (db, key) = (call.db(), call.key(1));
+        let mut trim = |trim: Trim| -> Result<u64, ErrorReply> {
+            let edit = StreamEdit::of(call.store.slot(db, key))?;
+            Ok(match edit.stream() {
+                Some(_) => edit.trim(trim)?,
+                None => 0,
+            })
+        };
+        if call.is_piecewise {
+            let some = trim(self.part())?;
+            self.trimmed += some;
+            if some > 0 {
+                return Ok(Progress::More);
+            }
+        }
+        // What is left of it is less than a node, or all that there is to do.
+        if !(call.is_piecewise && self.trim.is_approximate) {
+            self.trimmed += trim(self.trim)?;
+        }
+        if self.is_counted {
+            reply_count_64(&mut call.reply, self.trimmed);
+        }
+        Ok(Progress::Over)
+    }
 }

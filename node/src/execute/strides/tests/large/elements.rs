@@ -1,7 +1,8 @@
 //! Commands of very many elements: each is treated once, and none when one is wrong.
 
-use super::{members, pairs, words};
+use super::{members, pairs, strings, words};
 use crate::commands::testing::TestNode;
+use shared::resp::ReplyScanner;
 
 /// Numbers of elements around those at which something changes.
 const COUNTS: [usize; 6] = [1, 200, 1_021, 1_024, 1_025, 5_000];
@@ -13,6 +14,10 @@ fn of_very_many_elements_each_is_treated_once() {
         let all = || members(0..count);
         let each = |text: &str| format!("*{count}\r\n{}", text.repeat(count));
         let number = |count: usize| format!(":{count}\r\n");
+        let announced = |line: &str| format!("{line} FIELDS {count}");
+        let fields = || (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
+        let value = |member: String| format!("${}\r\n{member}\r\n", member.len());
+        let values: String = all().into_iter().map(value).collect();
         let twice = all().into_iter().chain(all());
         for (command, rest, reply) in [
             ("SADD set", twice.collect(), number(count)),
@@ -38,6 +43,50 @@ fn of_very_many_elements_each_is_treated_once() {
                 "+OK\r\n".into(),
             ),
             ("HMGET none", all(), each("$-1\r\n")),
+            (
+                announced("HEXPIRE hash 1000").as_str(),
+                fields(),
+                each(":1\r\n"),
+            ),
+            (announced("HTTL hash").as_str(), fields(), each(":1000\r\n")),
+            (
+                announced("HPERSIST hash").as_str(),
+                fields(),
+                each(":1\r\n"),
+            ),
+            (
+                announced("HEXPIRETIME hash").as_str(),
+                fields(),
+                each(":-1\r\n"),
+            ),
+            (
+                announced("HSETEX hash FNX EX 10").as_str(),
+                pairs(count, |n| n.to_string()),
+                number(0),
+            ),
+            (
+                announced("HSETEX hash FXX EX 1000").as_str(),
+                pairs(count, |n| n.to_string()),
+                number(1),
+            ),
+            (announced("HTTL hash").as_str(), fields(), each(":1000\r\n")),
+            (
+                announced("HGETEX hash PERSIST").as_str(),
+                fields(),
+                format!("*{count}\r\n{values}"),
+            ),
+            (announced("HTTL hash").as_str(), fields(), each(":-1\r\n")),
+            (
+                announced("HGETDEL hash").as_str(),
+                fields(),
+                format!("*{count}\r\n{values}"),
+            ),
+            (
+                announced("HGETDEL hash").as_str(),
+                fields(),
+                each("$-1\r\n"),
+            ),
+            ("HSET hash", pairs(count, |n| n.to_string()), number(count)),
             ("RPUSH list", all(), number(count)),
             ("RPUSHX list", all(), number(2 * count)),
             ("LPUSHX none", all(), number(0)),
@@ -83,6 +132,20 @@ fn of_very_many_identifiers_each_is_treated_once() {
     node.send("XREADGROUP GROUP group one STREAMS stream >");
     let ids = || (1..count + 9).map(|number| format!("{number}-0"));
     let wrong = || ids().chain(["none".to_owned()]);
+    let claimed = node.run(&words(
+        "XCLAIM stream group two 0",
+        ids().chain(["IDLE".to_owned(), "5".to_owned(), "JUSTID".to_owned()]),
+    ));
+    let expected: Vec<String> = ids().take(count).collect();
+    assert!(
+        strings(&claimed).iter().eq(&expected),
+        "those that are there"
+    );
+    let full = node.send("XINFO STREAM stream FULL COUNT 0");
+    let mut scanner = ReplyScanner::default();
+    let end = scanner.scan(full.as_bytes()).expect("a reply");
+    assert_eq!(end, Some(full.len()), "as long as its heads say");
+    assert_eq!(full.matches("\r\n1500-0\r\n").count(), 3);
     let invalid = "-ERR Invalid stream ID specified as stream command argument\r\n";
     assert_eq!(node.run(&words("XACK stream group", wrong())), invalid);
     assert_eq!(node.run(&words("XDEL stream", wrong())), invalid);

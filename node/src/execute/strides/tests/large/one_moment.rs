@@ -119,6 +119,62 @@ fn long_commands(count: usize) -> Vec<(Vec<String>, &'static str, &'static str)>
             "HLEN hash:one",
             "HSET hash:one f v",
         ),
+        (
+            line("SRANDMEMBER set:two 30000"),
+            "SCARD set:two",
+            "SREM set:two x",
+        ),
+        (
+            line("SRANDMEMBER set:two 9000"),
+            "SCARD set:two",
+            "SREM set:two x",
+        ),
+        (
+            line("HRANDFIELD hash:two 50000"),
+            "HLEN hash:two",
+            "HDEL hash:two x",
+        ),
+        (
+            line("ZRANDMEMBER zset:two 9000"),
+            "ZCARD zset:two",
+            "ZREM zset:two x",
+        ),
+        (
+            line("ZRANDMEMBER zset:two 50000"),
+            "ZCARD zset:two",
+            "ZREM zset:two x",
+        ),
+        (
+            words(
+                &format!("HEXPIRE hash:two 100 FIELDS {count}"),
+                members(0..count),
+            ),
+            "SET other 1",
+            "HLEN hash:two",
+        ),
+        (
+            words(
+                &format!("HGETDEL hash:two FIELDS {count}"),
+                members(0..count),
+            ),
+            "SET other 1",
+            "HLEN hash:two",
+        ),
+        (
+            line("XINFO STREAM stream:one FULL COUNT 0"),
+            "XLEN stream:one",
+            "XADD stream:one * f v",
+        ),
+        (
+            line("XTRIM stream:one MAXLEN 5"),
+            "SET other 1",
+            "XLEN stream:one",
+        ),
+        (
+            line("XADD stream:two MAXLEN = 7 * f v"),
+            "SET other 1",
+            "XLEN stream:two",
+        ),
         (line("MOVE hash:one 1"), "SET other 1", "HLEN hash:one"),
     ]
 }
@@ -260,6 +316,40 @@ fn what_goes_meanwhile_is_as_if_it_had_gone_before() {
             command[0]
         );
         node.expect(&[state]);
+    }
+}
+
+#[test]
+fn effects_of_long_trims_and_claims_make_the_same_streams() {
+    let count = 40_000;
+    let mut node = TestNode::new();
+    node.store.start_recording();
+    let mut replayed = TestNode::new();
+    for stream in ["one", "two"] {
+        for number in 1..=count {
+            node.run(&["XADD", stream, &format!("{number}-0"), "f", "v"]);
+        }
+    }
+    node.send("XGROUP CREATE one group 0");
+    node.send("XREADGROUP GROUP group a COUNT 2000 STREAMS one >");
+    let ids = || (1..=2_000).map(|number| format!("{number}-0"));
+    let claimed = node.run(&words("XCLAIM one group b 0", ids()));
+    assert!(claimed.starts_with("*2000\r\n"));
+    node.expect(&[
+        ("XTRIM one MAXLEN 1001", ":38999"),
+        ("XTRIM two MINID ~ 39950 LIMIT 0", ":39900"),
+        ("XADD two MAXLEN 10 50000-0 f v", "$7 50000-0"),
+        ("XLEN one", ":1001"),
+        ("XLEN two", ":10"),
+    ]);
+    replayed.run_stream(&mut node.store.take_effects());
+    for show in [
+        "XRANGE one - +",
+        "XRANGE two - +",
+        "XPENDING one group",
+        "XINFO STREAM one FULL COUNT 0",
+    ] {
+        assert!(node.send(show) == replayed.send(show), "{show}");
     }
 }
 
