@@ -138,7 +138,7 @@ impl Exchange {
         }
         if let Target::Part { gather, part } = parcel.target
             && !parcel.is_begun
-            && self.receivers.wants_part(gather, part, begun.capacity())
+            && self.receivers.wants_part(gather, part, begun.len())
         {
             return;
         }
