@@ -21,7 +21,7 @@
 //! # The path of a request
 //!
 //! ```text
-//!  client ──read──► scratch ─► RequestScanner ─► batch of 128 ─► table row ─► keys hashed, lines and entries asked for ahead   [connection::turn, execute::batch]
+//!  client ──read──► scratch ─► RequestScanner ─► batch of 128 ─► table row ─► keys hashed; lines, entries, elements asked for ahead   [connection::turn, execute::batch]
 //!                                                                  │
 //!              gates: DEBUG, password, pause, memory, keys at work, so much to do ◄┘                                          [execute::gates]
 //!                  │ open                      │ not yet                      │ refused
@@ -52,7 +52,7 @@
 //! - Replaying the effects of any history makes the same keyspace: `log`, `execute::perform` with `Origin::Log` (property test).
 //! - While clients are paused the keyspace stays as it is: no write (`gates`), no expiry, no eviction (`tick`, `Store::keep_all_until`).
 //! - Whoever waits is registered with what it waits for, is woken by it at that moment, is not taken for idle, and is read meanwhile: `connection::wait`.
-//! - Nobody holds the thread: a turn ends by commands (1,024), time (0.5 ms) and replies (256 KiB) (`connection::turn`); keys and elements by the thousand, large
+//! - Nobody holds the thread: a turn ends by commands (1,024), time (0.5 ms) and replies (256 KiB) (`connection::turn`), and writes a MiB at most (`connection::transfer`); keys and elements by the thousand, large
 //!   collections and strings by the megabyte are treated in strides (`execute::strides`); jobs go in slices of 0.2 ms (`tick`); sockets are closed 32 at a time (`departures`); files are written
 //!   beside the thread (`errand`).
 //! - What a client holds back is bounded: requests by `client-query-buffer-limit`, replies by `client-output-buffer-limit` (above the soft limit none of its

@@ -45,9 +45,10 @@ fn pop(call: &mut Call<'_>, end: ListEnd) -> Result<Action, ErrorReply> {
             call.reply.null_array();
             return Ok(Action::Continue);
         }
-        (Some(list), None) => {
-            list.show(end, 1, |element| reply_string(&mut call.reply, element));
-            1
+        (Some(_), None) => {
+            let reply = &mut call.reply;
+            edit.pop_one(end, as_asked, |element| reply_string(reply, element))?;
+            return Ok(Action::Continue);
         }
         (Some(list), Some(count))
             if count.min(list.len()) > UNDIVIDED_ELEMENTS || call.is_piecewise =>

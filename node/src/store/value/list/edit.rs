@@ -6,7 +6,7 @@ use crate::store::door::{Wording, word};
 use crate::store::slot::{Edited, Slot};
 use crate::store::value::collection::{Tools, edit, slot_of};
 use crate::store::value::limits::Limits;
-use crate::store::{StoreFull, WrongType};
+use crate::store::{StoreFull, StringRef, WrongType};
 use shared::command::CommandId;
 use std::ops::Range;
 
@@ -113,6 +113,29 @@ impl<'a> ListEdit<'a> {
             match list.set(leaves, position, element, &limits) {
                 Ok(_) => Edited::Changed(Ok(())),
                 Err(full) => Edited::Same(Err(full)),
+            }
+        })
+    }
+
+    /// Shows the element at an end, which must be there, and drops it.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub fn pop_one(
+        self,
+        end: ListEnd,
+        wording: Wording<'_>,
+        show: impl FnOnce(StringRef<'_>),
+    ) -> Result<(), StoreFull> {
+        self.change(wording, |list, Tools { leaves, .. }| {
+            let is_there = match end {
+                ListEnd::Front => list.pop_front(leaves, show),
+                ListEnd::Back => list.pop_back(leaves, show),
+            };
+            if is_there {
+                Edited::Changed(Ok(()))
+            } else {
+                Edited::Same(Ok(()))
             }
         })
     }

@@ -2,11 +2,11 @@
 //! Pure. Never: takes a step whose size depends on how many elements there are.
 
 use super::leaf;
-use crate::store::StoreFull;
 use crate::store::value::block::{Block, count, count32, index};
 use crate::store::value::codes::{Encoded, Stored};
 use crate::store::value::leaves::{LeafId, Leaves, MAX_LEAF_BYTES};
 use crate::store::value::tree::{Path, Separator, Tree};
+use crate::store::{StoreFull, StringRef};
 
 /// Bytes beyond which a leaf takes no more elements.
 const TARGET: usize = 2048;
@@ -195,8 +195,31 @@ impl Large {
         if rank >= self.count || limit == 0 {
             return 0;
         }
-        let before = leaves.live_bytes();
+        let place = self.find(leaves, rank);
+        self.remove_at(leaves, place, rank, limit)
+    }
+
+    /// Shows the element of a rank that there is, and takes it out.
+    pub(super) fn take(
+        &mut self,
+        leaves: &mut Leaves,
+        rank: u64,
+        show: impl FnOnce(StringRef<'_>),
+    ) {
         let (path, nth) = self.find(leaves, rank);
+        show(leaves.show(leaf::element(leaves.bytes(path.leaf()), nth)));
+        self.remove_at(leaves, (path, nth), rank, 1);
+    }
+
+    /// [`Large::remove_some`] at the place of a rank.
+    fn remove_at(
+        &mut self,
+        leaves: &mut Leaves,
+        (path, nth): (Path, usize),
+        rank: u64,
+        limit: u64,
+    ) -> u64 {
+        let before = leaves.live_bytes();
         let id = path.leaf();
         let elements = count(leaves.bytes(id));
         let end = elements.min(nth.saturating_add(index(limit)));

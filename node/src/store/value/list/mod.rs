@@ -171,18 +171,35 @@ impl List {
     }
 
     /// Shows the first element and removes it; `false` when there is none.
-    pub fn pop_front(&mut self, leaves: &mut Leaves, show: impl FnMut(StringRef<'_>)) -> bool {
-        self.view().walk(leaves, 0, 1, show);
-        self.remove_from(leaves, 0, 1) == 1
+    pub fn pop_front(&mut self, leaves: &mut Leaves, show: impl FnOnce(StringRef<'_>)) -> bool {
+        let is_there = self.view().len() > 0;
+        if is_there {
+            self.take(leaves, 0, show);
+        }
+        is_there
     }
 
     /// Shows the last element and removes it; `false` when there is none.
-    pub fn pop_back(&mut self, leaves: &mut Leaves, show: impl FnMut(StringRef<'_>)) -> bool {
-        let Some(last) = self.view().len().checked_sub(1) else {
-            return false;
-        };
-        self.view().walk(leaves, last, 1, show);
-        self.remove_from(leaves, last, 1) == 1
+    pub fn pop_back(&mut self, leaves: &mut Leaves, show: impl FnOnce(StringRef<'_>)) -> bool {
+        let last = self.view().len().checked_sub(1);
+        if let Some(last) = last {
+            self.take(leaves, last, show);
+        }
+        last.is_some()
+    }
+
+    /// Shows the element of a position that there is, and removes it.
+    fn take(&mut self, leaves: &mut Leaves, position: u64, show: impl FnOnce(StringRef<'_>)) {
+        match &mut self.form {
+            Form::Packed(blob) => {
+                let nth = index(position);
+                let element = leaf::element(blob, nth);
+                show(leaves.show(element));
+                leaves.discard(element);
+                leaf::remove(blob, nth, nth + 1);
+            }
+            Form::Large(large) => large.take(leaves, position, show),
+        }
     }
 
     /// Removes up to `limit` elements from a position on; how many there were. Trimming is this at both ends; much is removed in steps.
