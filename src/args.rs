@@ -130,8 +130,12 @@ pub(crate) struct UpArguments {
     #[arg(long, value_name = "BYTES")]
     pub(crate) maxmemory: Option<String>,
 
-    /// Runs nodes and proxy as child processes; their ids and addresses are printed. A node that crashes is started again, empty; a proxy that
-    /// crashes is started again, and the nodes keep their keys.
+    /// A folder in which the nodes keep their data, each in a folder of its own in it: n1, n2 …; "off" keeps nothing [default: off].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data_dir: Option<String>,
+
+    /// Runs nodes and proxy as child processes; their ids and addresses are printed. A node that crashes is started again, with what its --data-dir
+    /// has, or empty; a proxy that crashes is started again, and the nodes keep their keys.
     #[arg(long)]
     pub(crate) processes: bool,
 
@@ -399,6 +403,7 @@ impl UpArguments {
     fn says_beside(&self, server: &str, name: &str) -> bool {
         match (server, name) {
             ("node", "maxmemory") => self.maxmemory.is_some(),
+            ("node", "data-dir") => self.data_dir.is_some(),
             ("proxy", "listen") => self.listen.is_some(),
             ("proxy", "threads") => self.threads.is_some(),
             ("proxy", "admin") => self.admin.is_some(),
@@ -415,6 +420,7 @@ impl UpArguments {
     pub(crate) fn node_flags(&self) -> Vec<(String, String)> {
         let mut flags = self.node_settings.clone();
         flags.extend(named("maxmemory", self.maxmemory.as_deref()));
+        flags.extend(named("data-dir", self.data_dir.as_deref()));
         flags
     }
 

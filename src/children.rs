@@ -2,6 +2,7 @@
 //! Settings go to the children as files, passwords by their environment; they stop when their standard input is closed. Invariant: no child outlives this process, however it ends.
 
 use crate::folder::Folder;
+use crate::up::data_folder;
 use crate::{ClusterPlan, Event, Events, Failure, initial_topology, node_id};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -56,6 +57,8 @@ struct NodeStart {
     rewrite_file: Option<PathBuf>,
     password: Secret,
     grace: Duration,
+    /// The folder of each, by place, where they keep data.
+    data_folders: Vec<PathBuf>,
 }
 
 /// How the proxy is started, and started again.
@@ -109,11 +112,13 @@ impl ChildCluster {
             rewrite_file: plan.node_file,
             password: plan.node.requirepass.clone(),
             grace: plan.node.shutdown_grace,
+            data_folders: (0..usize::from(plan.shards))
+                .filter_map(|place| data_folder(&plan.node, place))
+                .collect(),
         };
         let mut nodes = Vec::new();
         for place in 0..usize::from(plan.shards) {
-            let name = format!("node {}", node_id(place));
-            nodes.push(node_start.start(name, &Address::loopback(0), events.sender())?);
+            nodes.push(node_start.start(place, &Address::loopback(0), events.sender())?);
         }
         let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
         let topology = folder.topology_file();
@@ -152,15 +157,16 @@ impl ChildCluster {
         failure: Failure,
     ) -> Result<(u32, &Address), Failure> {
         let now_ms = self.clock.monotonic_ms();
-        let Some(old) = self.nodes.iter_mut().find(|node| node.name == name) else {
+        let mut nodes = self.nodes.iter_mut().enumerate();
+        let Some((place, old)) = nodes.find(|(_, node)| node.name == name) else {
             return Err(failure);
         };
         if !old.may_start_again(now_ms) {
             return Err(failure);
         }
-        let mut node =
-            self.node_start
-                .start(name.to_owned(), &old.address, self.events.sender())?;
+        let mut node = self
+            .node_start
+            .start(place, &old.address, self.events.sender())?;
         node.restarted_ms = Some(now_ms);
         *old = node;
         Ok((old.id, &old.address))
@@ -180,6 +186,12 @@ impl ChildCluster {
         proxy.restarted_ms = Some(now_ms);
         self.proxy = proxy;
         Ok((self.proxy.id, &self.proxy.address))
+    }
+
+    /// Whether the nodes have their data on disk.
+    #[must_use]
+    pub fn keeps_data(&self) -> bool {
+        !self.node_start.data_folders.is_empty()
     }
 
     /// Lets the proxy read topology and certificates again.
@@ -234,16 +246,20 @@ impl NodeStart {
     /// Starts a node that listens at `address`, and returns when it serves.
     fn start(
         &self,
-        name: String,
+        place: usize,
         address: &Address,
         events: Sender<Event>,
     ) -> Result<Process, Failure> {
         let mut command = server::<NodeConfig>(&self.arguments, &self.file)?;
         command.arg("--listen").arg(address.to_string());
+        if let Some(folder) = self.data_folders.get(place) {
+            command.arg("--data-dir").arg(folder);
+        }
         if let Some(file) = &self.rewrite_file {
             command.arg("--rewrite-file").arg(file);
         }
         give::<NodeConfig>(&mut command, "requirepass", &self.password);
+        let name = format!("node {}", node_id(place));
         Process::start(name, command, self.grace, move |name, end| {
             // Nobody listens any more once the cluster is gone.
             events.send(Event::NodeEnded(name, end)).ok();

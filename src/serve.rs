@@ -185,8 +185,9 @@ fn whole_path(path: impl AsRef<Path>) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Waits until the cluster is to stop. A node that crashed is started again without its keys, a proxy that did with all of them where they were.
+/// Waits until the cluster is to stop. A node that crashed is started again with what it had on disk, or without its keys, a proxy that did with all of them where they were.
 fn watch_over_children(cluster: &mut ChildCluster) -> Result<(), Failure> {
+    let keeps_data = cluster.keeps_data();
     loop {
         match cluster.events().wait() {
             Event::Reload => {
@@ -205,7 +206,11 @@ fn watch_over_children(cluster: &mut ChildCluster) -> Result<(), Failure> {
                 ControlFlow::Continue(None) => {}
                 ControlFlow::Continue(Some((name, failure))) => {
                     let (id, address) = cluster.start_again(&name, failure)?;
-                    warn!(node = name, "started again, empty");
+                    if keeps_data {
+                        warn!(node = name, "started again, with what it had on disk");
+                    } else {
+                        warn!(node = name, "started again, empty");
+                    }
                     say(&format!("{name}: process {id}, at {address}"));
                 }
             },

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 pub struct ClusterPlan {
     /// Shards, each a node of its own.
     pub shards: u16,
-    /// Every node's settings, but for `listen`: each takes a free port on the loopback interface.
+    /// Every node's settings, but for `listen`: each takes a free port on the loopback interface. Its data is in a folder of its own in `data_dir`.
     pub node: NodeConfig,
     /// The file that CONFIG REWRITE changes: what its section `[node]` says holds for every node.
     pub node_file: Option<PathBuf>,
@@ -94,8 +94,10 @@ impl LocalCluster {
         let events = Events::new();
         let mut nodes = Vec::new();
         for (place, listener) in listeners.into_iter().enumerate() {
+            let mut config = plan.node.clone();
+            config.data_dir = data_folder(&plan.node, place);
             let start = Start {
-                config: plan.node.clone(),
+                config,
                 config_file: plan.node_file.clone(),
             };
             nodes.push(start_node(place, start, listener, events.sender())?);
@@ -176,6 +178,12 @@ pub fn served_at(proxy: &Proxy) -> String {
         text.push_str(&format!(", metrics at http://{address}/metrics"));
     }
     text
+}
+
+/// The folder of one node among those of all.
+pub(crate) fn data_folder(nodes: &NodeConfig, place: usize) -> Option<PathBuf> {
+    let folder = nodes.data_dir.as_ref()?;
+    Some(folder.join(crate::node_id(place).to_string()))
 }
 
 fn start_node(

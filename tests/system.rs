@@ -17,6 +17,8 @@
 //! - [`hostile`]: whatever a client or a node sends, no crash, bounded memory, everybody else is served.
 //! - [`idle`]: ten thousand silent clients, limits on clients.
 //! - [`expiry`]: expired keys are never seen and soon gone.
+//! - [`append_only`]: a log loses nothing that was answered; logs go to a redis-server and come from one.
+//! - [`snapshots`]: a node has its data after a restart; snapshots go to a redis-server and come from one.
 //! - [`maxmemory`]: the limit of memory holds under every policy.
 //! - [`tls`]: the client listener with TLS.
 //! - [`admin`]: health, readiness, metrics.
@@ -30,6 +32,7 @@
 #![cfg(test)]
 
 mod admin;
+mod append_only;
 mod combined;
 mod command_table;
 mod commands;
@@ -50,6 +53,7 @@ mod random_clients;
 mod routing;
 mod served;
 mod shutdown;
+mod snapshots;
 mod support;
 mod tls;
 mod topology_swap;

@@ -2,8 +2,9 @@
 //! Decides nothing about keys. Invariant: an errand comes to its end whoever leaves meanwhile, and those of one client run one after the other.
 
 use crate::client::ErrandTicket;
-use crate::commands::Errand;
+use crate::commands::{Errand, FinalSave};
 use crate::node_state::ClientKey;
+use crate::saving::{self, SaveError};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
 use shared::config::{FileError, read_file, replace_file};
@@ -14,8 +15,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use tracing::warn;
 
-/// What an errand comes to.
-type Outcome = Result<(), ErrorReply>;
+/// What an errand comes to: `OK`, or what to say instead.
+type Outcome = Result<Option<&'static str>, ErrorReply>;
 
 /// Does what a client's command asked for, and answers, if that is wanted. To be spawned as a task of its own.
 pub(crate) async fn carry_out(
@@ -26,13 +27,17 @@ pub(crate) async fn carry_out(
 ) {
     let outcome = match errand {
         Errand::RewriteConfig => rewrite_config(&shell).await,
-        Errand::Shutdown => {
-            shell.shutdown.notify_one();
-            // Nobody is answered; the connection ends with the node.
-            pending().await
-        }
+        Errand::Shutdown { saves, is_forced } => shut_down(&shell, saves, is_forced).await,
+        Errand::Save => match saving::save(&shell).await {
+            Ok(()) => Ok(None),
+            Err(SaveError::Busy) => Err(ErrorReply::SaveInProgress),
+            Err(error) => Err(ErrorReply::Text(format!("ERR {error}").into())),
+        },
+        Errand::RewriteLog => rewrite_log(&shell),
+        Errand::BackgroundSave { is_scheduled } => save_in_background(&shell, is_scheduled),
         Errand::Stall { us } => stall(Duration::from_micros(us)),
     };
+    shell.recorded().await;
     let node = &mut shell.core.borrow_mut().node;
     if outcome.is_err() {
         node.stats.command_failed(errand.command());
@@ -44,7 +49,8 @@ pub(crate) async fn carry_out(
     let mut reply = Vec::new();
     let mut writer = ReplyWriter::new(&mut reply, protocol.unwrap_or_default());
     match outcome {
-        Ok(()) => writer.ok(),
+        Ok(None) => writer.ok(),
+        Ok(Some(status)) => writer.simple(status),
         Err(error) => {
             writer.error(&error);
             node.stats.error_replied(&reply);
@@ -63,7 +69,43 @@ pub(crate) async fn carry_out(
 )]
 fn stall(time: Duration) -> Outcome {
     std::thread::sleep(time);
-    Ok(())
+    Ok(None)
+}
+
+/// SHUTDOWN: nobody is answered, and the connection ends with the node, unless it is to save its keys and cannot.
+async fn shut_down(shell: &Shell, saves: FinalSave, is_forced: bool) -> Outcome {
+    let saved = saving::save_before_end(shell, saves).await;
+    if saved.is_err() && !is_forced {
+        return Err(ErrorReply::ShutdownFailed);
+    }
+    shell.final_save.set(saves);
+    shell.shutdown.notify_one();
+    pending().await
+}
+
+/// BGREWRITEAOF
+fn rewrite_log(shell: &Rc<Shell>) -> Outcome {
+    let persistence = &mut shell.core.borrow_mut().node.persistence;
+    if persistence.saving.is_some() {
+        persistence.is_rewrite_scheduled = true;
+        return Ok(Some("Background append only file rewriting scheduled"));
+    }
+    tokio::task::spawn_local(saving::rewrite_in_background(Rc::clone(shell)));
+    Ok(Some("Background append only file rewriting started"))
+}
+
+/// BGSAVE: begins at this moment, so what the client does next is not in the snapshot.
+fn save_in_background(shell: &Rc<Shell>, is_scheduled: bool) -> Outcome {
+    let persistence = &mut shell.core.borrow_mut().node.persistence;
+    if persistence.saving.is_some() {
+        if !is_scheduled {
+            return Err(ErrorReply::RewriteInProgress);
+        }
+        persistence.is_save_scheduled = true;
+        return Ok(Some("Background saving scheduled"));
+    }
+    tokio::task::spawn_local(saving::save_in_background(Rc::clone(shell)));
+    Ok(Some("Background saving started"))
 }
 
 /// CONFIG REWRITE: the settings of this moment, written beside the thread that serves.
@@ -90,7 +132,9 @@ fn write_settings(settings: &Settings, start: &Start) -> Outcome {
         .map_err(in_words)
         .and_then(|text| settings.rewritten(path, &text, &start.config))
         .and_then(|text| replace_file(path, &text).map_err(in_words));
-    result.map_err(|reason| rewrite_failed(&reason))
+    result
+        .map(|()| None)
+        .map_err(|reason| rewrite_failed(&reason))
 }
 
 fn rewrite_failed(reason: &str) -> ErrorReply {

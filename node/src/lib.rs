@@ -6,13 +6,16 @@
 //!  server            accepts, admits, stops                                   process
 //!  connection  tick  sockets: read, write, wait; periodic jobs in slices      tasks of one thread
 //!  errand            what only the shell can do for a command
-//!  shell             one value behind a `RefCell`, borrowed for one turn      [departures, processor beside it]
+//!  recording         the log while the node serves: who waits for it, when it is rewritten
+//!  loading  saving   the data on disk: read at the start, saved while others are served
+//!  shell             one value behind a `RefCell`, borrowed for one turn      [departures, disk, processor beside it]
 //!  ─────────────────────────────────────────────────────────────────────────  nothing below opens a socket or a file, or reads a clock
 //!  execute ◇         perform(origin): gates → handler; batches, strides
 //!  commands ◇        handlers: a reply or an error, and what is to come later
 //!  node_state ◇      settings, stats, clients in their registry, slow log, pause, held keys
 //!  client ◇  log ◇   identity, session, traffic, outbox                       what changed, as commands
-//!  rdb ◇             values as bytes: DUMP and RESTORE
+//!  snapshot ◇        the keyspace of one moment, as the pieces of a file
+//!  rdb ◇             values as bytes: DUMP and RESTORE; the file around them
 //!  store ◇           the keyspace; `unsafe` in its index and slabs alone
 //! ```
 //!
@@ -50,6 +53,8 @@
 //! - Replies in request order, each exactly once; a message of somebody else only between whole replies: `client::outbox` (property test).
 //! - A command happens at one moment: everything on one thread, and what takes strides keeps others from its keys (`execute::strides`); in the effects it is a unit.
 //! - Replaying the effects of any history makes the same keyspace: `log`, `execute::perform` with `Origin::Log` (property test).
+//! - With `appendfsync always` no reply leaves before what it answers is on disk: `disk::recording`, `client::outbox`; an fsync that failed is never taken for done: `disk::log_writer` (a disk that breaks at any moment).
+//! - A snapshot is of one moment: what is about to change is taken before it does (`Store::before_change`, property test), and no moment lies within a command (`saving`).
 //! - While clients are paused the keyspace stays as it is: no write (`gates`), no expiry, no eviction (`tick`, `Store::keep_all_until`).
 //! - Whoever waits is registered with what it waits for, is woken by it at that moment, is not taken for idle, and is read meanwhile: `connection::wait`.
 //! - Nobody holds the thread: a turn ends by commands (1,024), time (0.5 ms) and replies (256 KiB) (`connection::turn`), and writes a MiB at most (`connection::transfer`); keys and elements by the thousand, large
@@ -63,18 +68,25 @@ pub mod client;
 pub mod commands;
 mod connection;
 mod departures;
+mod disk;
 mod errand;
 pub mod execute;
+mod loading;
 pub mod log;
 pub mod node_state;
 mod processor;
 pub mod rdb;
+mod recording;
+mod saving;
 mod server;
 pub mod settings;
 mod shell;
+pub mod snapshot;
 pub mod stats;
 pub mod store;
 mod tick;
 
+pub use disk::FolderError;
+pub use loading::LoadError;
 pub use server::{NodeError, NodeExit, run, serve};
 pub use settings::Start;

@@ -3,11 +3,13 @@
 
 use crate::client::{Identity as ClientIdentity, Session};
 use crate::connection::Connection;
+use crate::disk::{DataFolder, FolderError};
+use crate::loading::LoadError;
 use crate::node_state::{Identity, NodeState};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
 use crate::store::Store;
-use crate::{departures, processor, tick};
+use crate::{departures, loading, processor, recording, saving, tick};
 use shared::clock::Clock;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use shared::socket::{PAUSE_AFTER_FAILED_ACCEPT, prepare_accepted};
@@ -50,6 +52,15 @@ pub enum NodeError {
     /// The system gives no random numbers, without which hashes could be foreseen by clients.
     #[error("cannot draw random numbers: {0}")]
     Random(getrandom::Error),
+    /// The folder of its data.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The data in it.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It stopped, and its last snapshot could not be taken.
+    #[error("the node has stopped without saving what was changed since its last snapshot")]
+    NotSaved,
 }
 
 /// Runs a node on this thread until `shutdown` resolves or a client calls SHUTDOWN.
@@ -85,16 +96,27 @@ pub async fn serve(
     let shell = Rc::new(new_shell(start, listener.local_addr()?, Clock::system())?);
     let ticking = tokio::task::spawn_local(tick::run(Rc::clone(&shell)));
     let closing = tokio::task::spawn_local(departures::close_all(Rc::clone(&shell.departures)));
+    let delivering = tokio::task::spawn_local(recording::deliver(Rc::clone(&shell)));
     info!(address = %listener.local_addr()?, "node serves clients");
     let exit = tokio::select! {
-        () = shutdown => NodeExit::Told,
-        () = shell.shutdown.notified() => NodeExit::Shutdown,
-        () = accept_all(&shell, &listener) => NodeExit::Told,
+        () = shutdown => Ok(NodeExit::Told),
+        () = shell.shutdown.notified() => Ok(NodeExit::Shutdown),
+        () = accept_all(&shell, &listener) => Ok(NodeExit::Told),
+        error = loaded_for_ever(&shell) => Err(error),
     };
     drop(listener);
     ticking.abort();
     close_all(&shell, grace(&shell)).await;
     closing.abort();
+    recording::finish(&shell).await;
+    delivering.abort();
+    let exit = exit?;
+    if saving::save_before_end(&shell, shell.final_save.get())
+        .await
+        .is_err()
+    {
+        return Err(NodeError::NotSaved);
+    }
     match exit {
         NodeExit::Told => info!("node has stopped, as it was told to"),
         NodeExit::Shutdown => info!("node has stopped, for a client called SHUTDOWN"),
@@ -102,11 +124,19 @@ pub async fn serve(
     Ok(exit)
 }
 
+/// Reads the node's data, and ends only when that cannot be done.
+async fn loaded_for_ever(shell: &Rc<Shell>) -> LoadError {
+    match loading::load(shell).await {
+        Ok(()) => std::future::pending().await,
+        Err(error) => error,
+    }
+}
+
 fn new_shell(start: Start, address: SocketAddr, clock: Clock) -> Result<Shell, NodeError> {
     let config = &start.config;
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(NodeError::Random)?;
-    let settings = Settings::at_start(config, address.port());
+    let mut settings = Settings::at_start(config, address.port());
     let mut store = Store::new(config.databases, u64::from_ne_bytes(seed));
     store.set_eviction(settings.hot.eviction);
     store.set_now(clock.wall_ms());
@@ -127,8 +157,15 @@ fn new_shell(start: Start, address: SocketAddr, clock: Clock) -> Result<Shell, N
         system: processor::system_name(),
         system_memory_bytes: processor::system_memory_bytes(),
     };
+    let folder = start.config.data_dir.as_deref();
+    let folder = folder.map(DataFolder::take).transpose()?;
+    if let Some(folder) = &folder {
+        settings.preset("dir", folder.path().display().to_string());
+    }
     let node = NodeState::new(settings, identity);
-    Ok(Shell::new(start, store, node, clock))
+    let mut shell = Shell::new(start, store, node, clock);
+    shell.folder = folder;
+    Ok(shell)
 }
 
 /// 40 hexadecimal digits.

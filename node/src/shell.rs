@@ -1,9 +1,15 @@
 //! What all tasks of a node share: the keyspace, the state, the buffers that every turn uses anew.
 //! One thread, so `RefCell`s and no locks. Invariant: nothing here stays borrowed across an await.
 
+use crate::client::Offset;
 use crate::client::{Identity, Session};
+use crate::commands::FinalSave;
 use crate::departures::Departures;
+use crate::disk::{
+    Begin, DataFolder, Disk, Files, LogWriter, Recording, Syncing, SystemDisk, log_folder,
+};
 use crate::execute::{Executor, Turn};
+use crate::log::Manifest;
 use crate::node_state::{ClientKey, NodeState};
 use crate::settings::Start;
 use crate::store::Store;
@@ -12,11 +18,15 @@ use shared::resp::RequestBatch;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::AbortHandle;
 
 /// Bytes that one read may bring: a deep pipeline fits, and so does the second cache.
 pub(crate) const SCRATCH_BYTES: usize = 64 * 1024;
+/// Where the log is in the node's folder, and how the names of its files begin (`appenddirname`, `appendfilename`).
+pub(crate) const LOG_FOLDER: &str = "appendonlydir";
+pub(crate) const LOG_PREFIX: &str = "appendonly.aof";
 /// Room for replies kept between turns; more is given back after a large one.
 const KEPT_OUTPUT_BYTES: usize = 1024 * 1024;
 
@@ -76,6 +86,20 @@ pub(crate) struct Shell {
     pub(crate) unheld: Notify,
     /// SHUTDOWN was called.
     pub(crate) shutdown: Notify,
+    /// Whether it is to save what has changed.
+    pub(crate) final_save: Cell<FinalSave>,
+    /// A snapshot has come to its end, good or bad.
+    pub(crate) saved: Notify,
+    /// Where files are.
+    pub(crate) disk: Arc<dyn Disk>,
+    /// The node's own folder, if it keeps data.
+    pub(crate) folder: Option<DataFolder>,
+    /// The log, if there is one.
+    pub(crate) log: RefCell<Option<Recording>>,
+    /// The thread that writes it has come further.
+    pub(crate) log_progress: Arc<Notify>,
+    /// Who waited for it has been let go.
+    pub(crate) log_reached: Notify,
     /// Held while the settings are written to their file.
     pub(crate) rewriting: Mutex<()>,
     stopping: Cell<bool>,
@@ -99,6 +123,13 @@ impl Shell {
             pause_changed: Notify::new(),
             unheld: Notify::new(),
             shutdown: Notify::new(),
+            final_save: Cell::new(FinalSave::IfUsual),
+            saved: Notify::new(),
+            disk: Arc::new(SystemDisk),
+            folder: None,
+            log: RefCell::new(None),
+            log_progress: Arc::new(Notify::new()),
+            log_reached: Notify::new(),
             rewriting: Mutex::new(()),
             stopping: Cell::new(false),
             start,
@@ -159,7 +190,119 @@ impl Shell {
             session,
             now_ms,
         };
-        work(&mut core.executor, &mut turn)
+        let result = work(&mut core.executor, &mut turn);
+        self.record(core);
+        result
+    }
+
+    /// What has been changed since the last time goes into the log.
+    #[inline]
+    pub(crate) fn record(&self, core: &mut Core) {
+        if core.store.effects().is_recording() {
+            self.record_now(core);
+        }
+    }
+
+    #[inline(never)]
+    fn record_now(&self, core: &mut Core) {
+        let bytes = core.store.take_effects();
+        let is_in_unit = core.store.effects().is_within_unit();
+        if let Some(log) = &mut *self.log.borrow_mut() {
+            let is_new = !bytes.is_empty();
+            log.append(bytes, is_in_unit);
+            if is_new {
+                let persistence = &mut core.node.persistence;
+                persistence.log_queued_bytes = log.queued_bytes();
+                persistence.settle();
+            }
+        }
+    }
+
+    /// What a client has been answered from byte `at` of its waiting replies on goes out when all that has been recorded is safe.
+    pub(crate) fn hold_replies(&self, client: ClientKey, at: usize) {
+        let mut log = self.log.borrow_mut();
+        let Some(log) = log.as_mut() else {
+            return;
+        };
+        if let Some(until) = log.reply_waits() {
+            let clients = &mut self.core.borrow_mut().node.clients;
+            clients.at(client).outbox.hold_since(at, until);
+            log.note_waiting(until, client);
+        }
+    }
+
+    /// Waits until all that has been recorded is safe, if replies wait for that.
+    pub(crate) async fn recorded(&self) {
+        loop {
+            let reached = self.log_reached.notified();
+            let waits = self.log.borrow().as_ref().and_then(Recording::reply_waits);
+            if waits.is_none() {
+                return;
+            }
+            reached.await;
+        }
+    }
+
+    /// Lets clients go whose replies have waited for the log as long as they must.
+    pub(crate) fn release(&self, core: &mut Core) {
+        let mut log = self.log.borrow_mut();
+        let Some(log) = log.as_mut() else {
+            return;
+        };
+        let (reached, released) = log.released();
+        for client in released {
+            if let Some(client) = core.node.clients.get_mut(client) {
+                client.outbox.reached(reached);
+            }
+        }
+        let persistence = &mut core.node.persistence;
+        persistence.log_failure = log.failure();
+        persistence.log_queued_bytes = log.queued_bytes();
+        persistence.settle();
+    }
+
+    /// Lets all clients go that wait for the log.
+    pub(crate) fn release_all(&self, core: &mut Core) {
+        core.node
+            .clients
+            .each(|client| client.outbox.reached(Offset(u64::MAX)));
+    }
+
+    /// A log without files begins; a rewrite makes it count.
+    pub(crate) fn begin_log(&self) -> std::io::Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let (name, prefix) = (LOG_FOLDER, LOG_PREFIX);
+        let (folder, _) = log_folder(folder.path(), name, prefix);
+        std::fs::create_dir_all(&folder)?;
+        let files = Files {
+            folder,
+            prefix: prefix.to_owned(),
+            manifest: Manifest::default(),
+            end: 0,
+            full_bytes: 0,
+            last_bytes: 0,
+        };
+        let begin = Begin {
+            file: None,
+            offset: 0,
+            sync: Syncing::EverySecond,
+        };
+        self.go_on_with_log(files, begin)
+    }
+
+    /// The log goes on in these files.
+    pub(crate) fn go_on_with_log(&self, files: Files, begin: Begin) -> std::io::Result<()> {
+        let progress = Arc::clone(&self.log_progress);
+        let sync = begin.sync;
+        let writer = LogWriter::start(self.disk.clone(), self.clock.clone(), begin, progress)?;
+        self.log.replace(Some(Recording::new(writer, files, sync)));
+        let core = &mut *self.core.borrow_mut();
+        core.store.start_recording();
+        core.store.begin_increment();
+        core.node.persistence.has_log = true;
+        Ok(())
     }
 
     /// From now on connections end once their replies are written.

@@ -3,6 +3,8 @@
 
 use crate::execute::{Room, make_room};
 use crate::processor;
+use crate::recording;
+use crate::saving;
 use crate::shell::{Core, Shell};
 use shared::throttle::Throttle;
 use std::rc::Rc;
@@ -32,6 +34,10 @@ pub(crate) async fn run(shell: Rc<Shell>) {
         let hz = shell.core.borrow().node.settings.hot.hz.max(1);
         tokio::time::sleep(Duration::from_millis(1_000 / hz)).await;
         jobs(&shell, &mut tick).await;
+        recording::look_after(&shell);
+        if saving::is_due(&shell.core.borrow(), shell.clock.wall_ms()) {
+            tokio::task::spawn_local(saving::save_in_background(Rc::clone(&shell)));
+        }
     }
 }
 
@@ -73,7 +79,8 @@ async fn sweep(shell: &Shell) -> Left {
 fn sweep_slice(shell: &Shell) -> bool {
     let now_ms = shell.clock.wall_ms();
     let core = &mut *shell.core.borrow_mut();
-    if !core.node.active_expire || core.node.pause.is_on(now_ms) {
+    let is_loading = core.node.persistence.loading.is_some();
+    if is_loading || !core.node.active_expire || core.node.pause.is_on(now_ms) {
         return false;
     }
     core.store.set_now(now_ms);
@@ -92,6 +99,7 @@ fn sweep_slice(shell: &Shell) -> bool {
         again = step.again;
         took_ns = watch.since_ns(start);
     }
+    shell.record(core);
     core.node.stats.sweep_ns += took_ns;
     note_latency(core, "expire-cycle", now_ms, took_ns);
     again
@@ -103,12 +111,14 @@ async fn evict(shell: &Shell) {
         let room = {
             let now_ms = shell.clock.wall_ms();
             let core = &mut *shell.core.borrow_mut();
-            if core.node.pause.is_on(now_ms) {
+            if core.node.pause.is_on(now_ms) || core.node.persistence.loading.is_some() {
                 // The keyspace stays as it is.
                 return;
             }
             let watch = core.executor.watch().clone();
-            make_room(&mut core.store, &mut core.node, &watch)
+            let room = make_room(&mut core.store, &mut core.node, &watch);
+            shell.record(core);
+            room
         };
         if matches!(room, Room::Enough | Room::None) {
             return;

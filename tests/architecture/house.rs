@@ -51,14 +51,16 @@ const HOUSES: &[House] = &[
         floors: &[
             &["server"],
             &["connection", "tick"],
-            &["errand"],
+            &["errand", "recording"],
+            &["loading"],
+            &["saving"],
             &["shell"],
-            &["departures", "processor"],
+            &["departures", "disk", "processor"],
             &["execute"],
             &["commands"],
             &["node_state"],
             &["client"],
-            &["settings", "log"],
+            &["settings", "log", "snapshot"],
             &["stats", "rdb"],
             &["store"],
         ],
@@ -96,6 +98,11 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     (
         "node/src/commands/server/info/counted.rs",
         "stats",
+        "a list of fields, one below the other",
+    ),
+    (
+        "node/src/commands/server/info/persistence.rs",
+        "persistence",
         "a list of fields, one below the other",
     ),
     (

@@ -40,6 +40,7 @@ const PURE_FOLDERS: &[&str] = &[
     "node/src/node_state",
     "node/src/execute",
     "node/src/rdb",
+    "node/src/snapshot",
     "proxy/src/route",
     "proxy/src/pipe",
     "proxy/src/client",

@@ -114,12 +114,37 @@ pub enum Errand {
     /// Write the settings to the file they came from.
     RewriteConfig,
     /// Stop the node; the asking connection is closed without a reply.
-    Shutdown,
+    Shutdown {
+        /// Whether a snapshot is taken before.
+        saves: FinalSave,
+        /// Whether it stops all the same when that fails.
+        is_forced: bool,
+    },
+    /// Take a snapshot; the reply comes when it is on disk.
+    Save,
+    /// Begin to rewrite the log.
+    RewriteLog,
+    /// Begin to take one.
+    BackgroundSave {
+        /// If that cannot be now, then as soon as it can.
+        is_scheduled: bool,
+    },
     /// Hold up the whole node for this long (DEBUG SLEEP).
     Stall {
         /// Microseconds, bounded by the handler.
         us: u64,
     },
+}
+
+/// Whether a node saves its keys before it stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinalSave {
+    /// If snapshots are taken at all.
+    IfUsual,
+    /// Yes.
+    Yes,
+    /// No.
+    No,
 }
 
 impl Errand {
@@ -128,7 +153,10 @@ impl Errand {
     pub fn command(self) -> CommandId {
         match self {
             Self::RewriteConfig => CommandId::ConfigRewrite,
-            Self::Shutdown => CommandId::Shutdown,
+            Self::Shutdown { .. } => CommandId::Shutdown,
+            Self::Save => CommandId::Save,
+            Self::RewriteLog => CommandId::Bgrewriteaof,
+            Self::BackgroundSave { .. } => CommandId::Bgsave,
             Self::Stall { .. } => CommandId::Debug,
         }
     }

@@ -205,7 +205,7 @@ impl Connection {
             Stop::NotYet(Wait::OthersTurns) | Stop::Errand { .. } => {
                 let waits = match stop {
                     Stop::Errand {
-                        errand: Errand::Shutdown,
+                        errand: Errand::Shutdown { .. },
                         ..
                     } => WaitsFor::End,
                     _ => WaitsFor::Work,

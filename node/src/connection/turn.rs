@@ -121,34 +121,36 @@ impl Connection {
     ) -> Stop {
         let shell = Rc::clone(&self.shell);
         let client = self.client;
-        let (stop, condemned, pause_changed) = shell.with_client(client, |executor, turn| {
-            turn.node.stats.reads += u64::from(received > 0);
-            turn.node.stats.input_bytes += received as u64;
-            let waiting_bytes = self.waiting_bytes(bytes.bytes().len());
-            let in_registry = turn.node.clients.at(client);
-            in_registry.traffic.last_active_ms = turn.now_ms;
-            in_registry.traffic.input_bytes = waiting_bytes;
-            in_registry.traffic.input_spare_bytes = bytes.spare_bytes();
-            let mut replies = in_registry.outbox.lend(&mut scratch.output);
-            let before = replies.len();
-            let mut output = Output {
-                bound: before + WRITE_BYTES,
-                bytes: &mut replies,
-            };
-            let stop =
-                self.run_batches(&mut bytes, &mut scratch.batch, executor, turn, &mut output);
-            turn.node.stats.output_bytes += (replies.len() - before) as u64;
-            turn.node.stats.writes += u64::from(replies.len() > before);
-            let waiting_bytes = self.waiting_bytes(bytes.bytes().len());
-            let in_registry = turn.node.clients.at(client);
-            in_registry.traffic.input_bytes = waiting_bytes;
-            if waiting_bytes == 0 {
-                in_registry.traffic.input_spare_bytes = 0;
-            }
-            in_registry.outbox.take_back(replies);
-            let condemned = turn.node.clients.take_condemned();
-            (stop, condemned, turn.node.pause.take_changed())
-        });
+        let (stop, condemned, pause_changed, before) =
+            shell.with_client(client, |executor, turn| {
+                turn.node.stats.reads += u64::from(received > 0);
+                turn.node.stats.input_bytes += received as u64;
+                let waiting_bytes = self.waiting_bytes(bytes.bytes().len());
+                let in_registry = turn.node.clients.at(client);
+                in_registry.traffic.last_active_ms = turn.now_ms;
+                in_registry.traffic.input_bytes = waiting_bytes;
+                in_registry.traffic.input_spare_bytes = bytes.spare_bytes();
+                let mut replies = in_registry.outbox.lend(&mut scratch.output);
+                let before = replies.len();
+                let mut output = Output {
+                    bound: before + WRITE_BYTES,
+                    bytes: &mut replies,
+                };
+                let stop =
+                    self.run_batches(&mut bytes, &mut scratch.batch, executor, turn, &mut output);
+                turn.node.stats.output_bytes += (replies.len() - before) as u64;
+                turn.node.stats.writes += u64::from(replies.len() > before);
+                let waiting_bytes = self.waiting_bytes(bytes.bytes().len());
+                let in_registry = turn.node.clients.at(client);
+                in_registry.traffic.input_bytes = waiting_bytes;
+                if waiting_bytes == 0 {
+                    in_registry.traffic.input_spare_bytes = 0;
+                }
+                in_registry.outbox.take_back(replies);
+                let condemned = turn.node.clients.take_condemned();
+                (stop, condemned, turn.node.pause.take_changed(), before)
+            });
+        shell.hold_replies(client, before);
         self.unfinished = stop != Stop::Done;
         shell.cut(&condemned);
         if pause_changed {

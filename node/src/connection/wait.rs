@@ -25,7 +25,11 @@ impl Connection {
         let shell = Rc::clone(&self.shell);
         let free = async move {
             let unheld = shell.unheld.notified();
-            if shell.core.borrow().node.hold.is_some() {
+            let is_held = {
+                let core = shell.core.borrow();
+                core.node.hold.is_some() || core.store.is_capturing()
+            };
+            if is_held {
                 unheld.await;
             }
         };

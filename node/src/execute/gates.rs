@@ -1,10 +1,11 @@
-//! What stands between a known command and its handler, as a list: machine, password, pause, memory, keys at work, and how much there is to do.
+//! What stands between a known command and its handler, as a list: machine, password, the data on disk, pause, memory, keys at work, and how much there is to do.
 //! Pure. Never: runs a handler. Invariant: a command that is refused has changed nothing, but that keys may have been evicted to let it pass.
 
 use super::room::{Room, make_room};
 use super::{Origin, Turn, Wait, strides};
-use crate::node_state::Hold;
-use crate::store::Store;
+use crate::node_state::{Hold, MOST_QUEUED_BYTES};
+use crate::snapshot::Snapshot;
+use crate::store::{Key, Store};
 use shared::access;
 use shared::clock::Stopwatch;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
@@ -13,6 +14,9 @@ use shared::resp::{Args, ErrorReply};
 
 /// A command with more arguments waits for the end of one that is carried out in strides, whatever its keys.
 const MOST_ARGS_BESIDE: usize = 1_024;
+
+/// Writes wait while more bytes of a snapshot do, for what they change would be more of them.
+const MOST_WAITING_BYTES: usize = 8 * 1024 * 1024;
 
 /// May a command run now?
 #[derive(Debug)]
@@ -37,9 +41,10 @@ struct Look<'a, 'b> {
 type Check = fn(&mut Look<'_, '_>) -> Gate;
 
 /// What a client's command has to pass. In Redis' order: a stranger is told first that DEBUG is not for it, and during a pause nobody is told that memory is full.
-const OF_CLIENTS: [Check; 6] = [
+const OF_CLIENTS: [Check; 7] = [
     debugging,
     password,
+    data_on_disk,
     pause,
     memory,
     keys_at_work,
@@ -107,6 +112,55 @@ fn may_debug(turn: &Turn<'_>) -> bool {
 fn password(look: &mut Look<'_, '_>) -> Gate {
     if !access::may_run(look.turn.session.authenticated, look.spec) {
         return Gate::Refused(ErrorReply::NoAuth);
+    }
+    Gate::Open
+}
+
+/// The node's data is being read, or saved, or cannot be saved.
+#[inline]
+fn data_on_disk(look: &mut Look<'_, '_>) -> Gate {
+    if look.turn.node.persistence.guards {
+        return guarded(look);
+    }
+    Gate::Open
+}
+
+#[cold]
+fn guarded(look: &mut Look<'_, '_>) -> Gate {
+    let (turn, spec) = (&mut *look.turn, look.spec);
+    let persistence = &turn.node.persistence;
+    if persistence.loading.is_some() && !spec.flags.contains(CommandFlags::LOADING) {
+        return Gate::Refused(ErrorReply::Loading);
+    }
+    let hot = &turn.node.settings.hot;
+    let refuses = persistence.has_save_failed && hot.stops_writes && !hot.save_points.is_empty();
+    // A PING asks whether all is well.
+    let is_refused = spec.flags.contains(CommandFlags::WRITE) || spec.id == CommandId::Ping;
+    if refuses && is_refused {
+        return Gate::Refused(ErrorReply::SnapshotsFail);
+    }
+    if is_refused && let Some(reason) = &persistence.log_failure {
+        return Gate::Refused(ErrorReply::log_fails(reason));
+    }
+    if spec.may_write() && persistence.log_queued_bytes > MOST_QUEUED_BYTES {
+        return Gate::Wait(Wait::Memory);
+    }
+    if !turn.store.is_capturing() || !spec.may_write() || look.args.len() > MOST_ARGS_BESIDE {
+        return Gate::Open;
+    }
+    let waiting = Snapshot::of(turn.store).map_or(0, |snapshot| snapshot.waiting_bytes());
+    if waiting > MOST_WAITING_BYTES {
+        return Gate::Wait(Wait::Memory);
+    }
+    let (db, args) = (turn.session.db, look.args);
+    let mut is_waited_for = false;
+    spec.for_each_key(args, |index| {
+        let bytes = args.at(index);
+        let hash = turn.store.hash(bytes);
+        is_waited_for |= turn.store.is_waited_for(db, Key { bytes, hash });
+    });
+    if is_waited_for {
+        return Gate::Wait(Wait::Keys);
     }
     Gate::Open
 }

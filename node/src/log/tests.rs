@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 /// A history's next line: a command, or time going by.
-fn line() -> impl Strategy<Value = String> {
+pub(crate) fn line() -> impl Strategy<Value = String> {
     let key = || (0..6_u8).prop_map(|number| format!("k{number}"));
     prop_oneof![
         (key(), 0..40_i64).prop_map(|(key, value)| format!("SET {key} {value}")),
@@ -265,7 +265,7 @@ fn show_stream(stream: StreamRef<'_>, elements: &mut Vec<String>) {
 }
 
 /// Value and expiry by database and key.
-type Keyspace = BTreeMap<(u8, Vec<u8>), (Vec<u8>, Option<u64>)>;
+pub(crate) type Keyspace = BTreeMap<(u8, Vec<u8>), (Vec<u8>, Option<u64>)>;
 
 /// A value as bytes, whatever its kind; hashes and sets in an order of their own.
 fn shown(value: Value<'_>) -> Vec<u8> {
@@ -307,7 +307,7 @@ fn shown(value: Value<'_>) -> Vec<u8> {
 }
 
 /// Every key of the first two databases.
-fn everything(node: &mut TestNode) -> Keyspace {
+pub(crate) fn everything(node: &mut TestNode) -> Keyspace {
     let mut all = Keyspace::new();
     for number in 0..2 {
         let db = DbIndex(number);
@@ -331,6 +331,19 @@ fn everything(node: &mut TestNode) -> Keyspace {
     all
 }
 
+/// Lets a line of a history happen.
+pub(crate) fn play(node: &mut TestNode, line: &str) {
+    if let Some(ms) = line.strip_prefix('+') {
+        node.advance_ms(ms.parse().expect("a number"));
+    } else if let Some(words) = line.strip_prefix("CARRY ") {
+        carry(node, words);
+    } else if line == "SWEEP" {
+        while node.store.expire_step(64).again {}
+    } else {
+        node.send(line);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -342,15 +355,7 @@ proptest! {
         let start_ms = node.now_ms;
         node.store.start_recording();
         for line in &history {
-            if let Some(ms) = line.strip_prefix('+') {
-                node.advance_ms(ms.parse().expect("a number"));
-            } else if let Some(words) = line.strip_prefix("CARRY ") {
-                carry(&mut node, words);
-            } else if line == "SWEEP" {
-                while node.store.expire_step(64).again {}
-            } else {
-                node.send(line);
-            }
+            play(&mut node, line);
         }
         // Whoever replays does not let keys expire by itself: it waits to be told. So its clock stands.
         let mut log = node.store.take_effects();

@@ -117,6 +117,12 @@ impl Clients {
         self.places.iter().filter_map(Option::as_deref)
     }
 
+    /// Shows every client, in no order.
+    pub fn each(&mut self, show: impl FnMut(&mut Client)) {
+        let clients = self.places.iter_mut().filter_map(Option::as_deref_mut);
+        clients.for_each(show);
+    }
+
     /// All clients with what they have chosen, in no order; `own` is the session that is out, for its turn is the present one.
     pub fn with_sessions<'a>(
         &'a self,

@@ -6,6 +6,7 @@ mod hold;
 mod latency;
 mod memory_ceiling;
 mod pause;
+mod persistence;
 mod slowlog;
 
 pub use clients::{ClientKey, Clients};
@@ -13,6 +14,7 @@ pub use hold::Hold;
 pub use latency::{Event, Latency, Spike};
 pub use memory_ceiling::MemoryCeiling;
 pub use pause::Pause;
+pub use persistence::{LoadProgress, MOST_QUEUED_BYTES, Persistence, SaveProgress};
 pub use slowlog::{Slowlog, SlowlogEntry};
 
 use crate::settings::Settings;
@@ -36,6 +38,8 @@ pub struct NodeState {
     pub pause: Pause,
     /// A command over many keys that is under way.
     pub hold: Option<Hold>,
+    /// The data on disk.
+    pub persistence: Persistence,
     /// What `maxmemory` leaves to commands while keys are going.
     pub memory_ceiling: MemoryCeiling,
     /// Who this node is.
@@ -81,6 +85,10 @@ impl NodeState {
     pub fn new(settings: Settings, identity: Identity) -> Self {
         let mut stats = Stats::new();
         stats.track_latency = settings.hot.latency_tracking;
+        let persistence = Persistence {
+            last_save_seconds: identity.started_ms / 1_000,
+            ..Persistence::default()
+        };
         Self {
             settings,
             stats,
@@ -89,6 +97,7 @@ impl NodeState {
             latency: Latency::default(),
             pause: Pause::default(),
             hold: None,
+            persistence,
             memory_ceiling: MemoryCeiling::default(),
             identity,
             now_us: 0,

@@ -13,6 +13,9 @@ pub enum Fault {
     /// The bytes are no value: cut, contradictory, of a type that is not known, or of elements that stand there twice.
     #[error("the bytes are no value")]
     Broken,
+    /// They are the beginning of one, as far as can be seen.
+    #[error("the value is cut short")]
+    Cut,
     /// What is packed would be longer than any value may be when it is unpacked, or the other way round.
     #[error("the value is longer than any may be")]
     TooLong,
@@ -25,7 +28,7 @@ impl From<Fault> for ErrorReply {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Seal => Self::PayloadSeal,
-            Fault::Broken => Self::PayloadBroken,
+            Fault::Broken | Fault::Cut => Self::PayloadBroken,
             Fault::TooLong => Self::PayloadTooLong,
             Fault::Full(full) => full.into(),
         }

@@ -1,4 +1,4 @@
-//! Values as bytes, in the format of Redis' RDB: what DUMP gives and RESTORE takes, and what snapshots and full syncs are made of. (The file around the values is not here.)
+//! Values as bytes, in the format of Redis' RDB: what DUMP gives and RESTORE takes, and what snapshots are made of, with the file around them.
 //! Pure.
 //!
 //! ```text
@@ -7,6 +7,7 @@
 //!
 //! Loader:   bytes ─► steps ─► a collection made aside ─► the place of a key          load
 //! Saver:    a key's value ─► steps ─► bytes                                          save
+//! FileReader, FileWriter:  keys with their values, one behind the other              file
 //! ```
 //!
 //! - Written is what Redis 7.0 writes (version 10), by the names that OBJECT ENCODING gives: small hashes and sorted sets as listpacks, sets of integers as intsets, lists as nodes of listpacks of 8 KiB. Hashes of which fields end are written as Redis 7.4 writes its large ones (version 12, encoding 24), whatever their size.
@@ -19,6 +20,7 @@ mod crc64;
 mod double;
 mod encoding;
 mod fault;
+mod file;
 mod length;
 mod load;
 mod lzf;
@@ -33,6 +35,9 @@ mod text;
 pub use crc64::crc64;
 pub use encoding::Encoding;
 pub use fault::Fault;
+pub use file::{
+    FileFault, FileReader, FileWriter, Loaded, Loading, Made, Recorder, Taken, write_sum,
+};
 pub use load::{Loader, is_long};
 pub use save::{MOST_HEAD_BYTES, Saver};
 pub use seal::{Checksum, NEWEST_VERSION, VERSION};

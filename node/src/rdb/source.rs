@@ -9,12 +9,26 @@ use std::ops::Range;
 pub(super) struct Source<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// What it means that they end.
+    end: Fault,
 }
 
 impl<'a> Source<'a> {
     /// What is left of `bytes` from `at` on.
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+        let end = Fault::Broken;
+        Self { bytes, at, end }
+    }
+
+    /// The same of bytes behind which more may come: reading on is [`Fault::Cut`].
+    pub(super) fn beginning(bytes: &'a [u8], at: usize) -> Self {
+        let end = Fault::Cut;
+        Self { bytes, at, end }
+    }
+
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.bytes.len().saturating_sub(self.at)
     }
 
     /// Where the next byte stands.
@@ -27,7 +41,7 @@ impl<'a> Source<'a> {
         let len = usize::try_from(len).map_err(|_| Fault::Broken)?;
         let end = self.at.checked_add(len).ok_or(Fault::Broken)?;
         if end > self.bytes.len() {
-            return Err(Fault::Broken);
+            return Err(self.end);
         }
         let range = self.at..end;
         self.at = end;
@@ -43,7 +57,7 @@ impl<'a> Source<'a> {
     /// The next `LEN` bytes.
     pub(super) fn array<const LEN: usize>(&mut self) -> Result<[u8; LEN], Fault> {
         let left = self.bytes.get(self.at..).unwrap_or_default();
-        let array = left.first_chunk::<LEN>().ok_or(Fault::Broken)?;
+        let array = left.first_chunk::<LEN>().ok_or(self.end)?;
         self.at += LEN;
         Ok(*array)
     }

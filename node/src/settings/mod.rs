@@ -13,7 +13,7 @@ pub(crate) use special::short_decimal;
 pub use start::Start;
 pub use table::{PARAMETERS, Parameter};
 
-use crate::store::{EvictionSettings, Limits, NodeLimits};
+use crate::store::{EvictionSettings, Kind as StoreKind, Limits, NodeLimits};
 use shared::config::{DebugCommand, Secret, parse_size};
 use shared::resp::{ErrorReply, parse_integer};
 
@@ -30,6 +30,8 @@ const LEAST_BACKLOG_BYTES: u64 = 16 << 10;
 pub struct Settings {
     /// As CONFIG GET shows them; in the order of [`PARAMETERS`].
     values: Vec<Vec<u8>>,
+    /// Whether the node keeps data on disk.
+    has_data: bool,
     /// What the node looks at while it works.
     pub hot: Hot,
 }
@@ -77,7 +79,30 @@ pub struct Hot {
     pub protected_mode: bool,
     /// `enable-debug-command`
     pub debug_command: DebugCommand,
+    /// `save`: seconds and changes.
+    pub save_points: Vec<(u64, u64)>,
+    /// `stop-writes-on-bgsave-error`
+    pub stops_writes: bool,
+    /// `rdbcompression`
+    pub packs_snapshots: bool,
+    /// `appendonly`
+    pub append_only: bool,
+    /// `appendfsync`
+    pub append_sync: Vec<u8>,
+    /// `auto-aof-rewrite-percentage`
+    pub rewrite_percent: u64,
+    /// `auto-aof-rewrite-min-size`
+    pub rewrite_least_bytes: u64,
+    /// `aof-load-truncated`
+    pub cuts_torn_log: bool,
 }
+
+/// A list has no name that depends on its size.
+const OF_LISTS: Limits = Limits {
+    entries: u64::MAX,
+    element_bytes: usize::MAX,
+    blob_bytes: Limits::MOST_BLOB_BYTES,
+};
 
 /// Until when collections are small, as OBJECT ENCODING tells it.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +116,17 @@ pub struct SmallCollections {
 }
 
 impl SmallCollections {
+    /// Until when a collection of this kind is.
+    #[must_use]
+    pub fn of_kind(&self, kind: StoreKind) -> Limits {
+        match kind {
+            StoreKind::Hash => self.hash,
+            StoreKind::Set => self.set,
+            StoreKind::SortedSet => self.sorted_set,
+            StoreKind::List | StoreKind::String | StoreKind::Stream => OF_LISTS,
+        }
+    }
+
     fn of(values: &Values<'_>) -> Self {
         let limits = |entries, element_bytes| Limits {
             entries: values.unsigned(entries),
@@ -138,7 +174,11 @@ impl Default for Settings {
     fn default() -> Self {
         let values: Vec<Vec<u8>> = PARAMETERS.iter().map(|row| row.default.into()).collect();
         let hot = Hot::of(&Values(&values));
-        Self { values, hot }
+        Self {
+            values,
+            has_data: false,
+            hot,
+        }
     }
 }
 
@@ -147,6 +187,12 @@ impl Settings {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         Values(&self.values).find(name)
+    }
+
+    /// Whether the node keeps data on disk.
+    #[must_use]
+    pub fn has_data(&self) -> bool {
+        self.has_data
     }
 
     /// `shutdown-timeout`, which is looked at once.
@@ -211,14 +257,13 @@ impl Settings {
         }
         let mut values = self.values.clone();
         for ((index, _), (name, value)) in rows.into_iter().zip(pairs) {
-            values[index] =
-                PARAMETERS[index]
-                    .parse(&values[index], value)
-                    .map_err(|complaint| SetError::Failed {
-                        // As the table spells it, unlike the refusals above: so does Redis.
-                        name: PARAMETERS[index].name_for(name).as_bytes().to_vec(),
-                        complaint,
-                    })?;
+            values[index] = PARAMETERS[index]
+                .parse(&values[index], value, self.has_data)
+                .map_err(|complaint| SetError::Failed {
+                    // As the table spells it, unlike the refusals above: so does Redis.
+                    name: PARAMETERS[index].name_for(name).as_bytes().to_vec(),
+                    complaint,
+                })?;
         }
         self.hot = Hot::of(&Values(&values));
         self.values = values;
@@ -325,6 +370,14 @@ impl Hot {
                 b"local" => DebugCommand::Local,
                 _ => DebugCommand::No,
             },
+            save_points: special::read_save_points(values.text("save")),
+            stops_writes: values.is_on("stop-writes-on-bgsave-error"),
+            packs_snapshots: values.is_on("rdbcompression"),
+            append_only: values.is_on("appendonly"),
+            append_sync: values.text("appendfsync").to_vec(),
+            rewrite_percent: values.unsigned("auto-aof-rewrite-percentage"),
+            rewrite_least_bytes: values.unsigned("auto-aof-rewrite-min-size"),
+            cuts_torn_log: values.is_on("aof-load-truncated"),
         }
     }
 }
@@ -414,12 +467,12 @@ mod tests {
             (
                 "appendonly",
                 "yes",
-                "append-only file yet: this node keeps nothing on disk",
+                "this node keeps nothing on disk: it was started without --data-dir",
             ),
             (
                 "save",
                 "3600 1",
-                "snapshots yet: this node keeps nothing on disk",
+                "this node keeps nothing on disk: it was started without --data-dir",
             ),
             ("notify-keyspace-events", "KEA", "keyspace events yet"),
             ("min-replicas-to-write", "1", "replicas yet"),

@@ -1,6 +1,6 @@
 //! CONFIG REWRITE: today's settings into the TOML file that the node was started with.
 //! Pure: text in, text out. What the file says already keeps its line, and comments stay.
-//! Invariant: a node that started with the result, and with nothing else, would have today's settings, but for where it listens: that is not
+//! Invariant: a node that started with the result, and with nothing else, would have today's settings, but for where it listens and where its data is: that is not
 //! CONFIG's to change, and the nodes of one `switchyard up` share a file.
 
 use super::Settings;
@@ -22,6 +22,13 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ("hz", "hz", ""),
     ("shutdown-timeout", "shutdown-grace", "s"),
     ("slowlog-max-len", "slowlog-max-len", ""),
+    ("appendfsync", "appendfsync", ""),
+    (
+        "auto-aof-rewrite-percentage",
+        "auto-aof-rewrite-percentage",
+        "",
+    ),
+    ("auto-aof-rewrite-min-size", "auto-aof-rewrite-min-size", ""),
     (
         "latency-monitor-threshold",
         "latency-monitor-threshold",
@@ -47,6 +54,8 @@ impl Settings {
         };
         let (before, mut now) = (held(text)?, self.as_config(config)?);
         now.listen = before.listen.clone();
+        // Each of several nodes has a folder of its own in the one that the file names.
+        now.data_dir.clone_from(&before.data_dir);
         let mut after = text.to_owned();
         for setting in NodeConfig::table() {
             let value = if setting.secret {
@@ -106,6 +115,17 @@ impl Settings {
         };
         set("slowlog-log-slower-than", slower_than)?;
         set("protected-mode", self.hot.protected_mode.to_string())?;
+        set("rdbcompression", self.hot.packs_snapshots.to_string())?;
+        set(
+            "stop-writes-on-bgsave-error",
+            self.hot.stops_writes.to_string(),
+        )?;
+        set("aof-load-truncated", self.hot.cuts_torn_log.to_string())?;
+        if self.has_data {
+            set("appendonly", self.hot.append_only.to_string())?;
+            let points = self.get("save").unwrap_or_default();
+            set("save", String::from_utf8_lossy(points).into_owned())?;
+        }
         now.requirepass = Secret::new(self.hot.password.reveal());
         Ok(now)
     }

@@ -154,6 +154,14 @@ pub(super) fn save_points(value: &[u8]) -> Result<Vec<u8>, Complaint> {
     }
 }
 
+/// The pairs of a value that [`save_points`] has made: seconds and changes.
+pub(super) fn read_save_points(canonical: &[u8]) -> Vec<(u64, u64)> {
+    let number = |word: &[u8]| parse_size(word).unwrap_or_default();
+    let pairs = words(canonical);
+    let pairs = pairs.chunks_exact(2);
+    pairs.map(|two| (number(two[0]), number(two[1]))).collect()
+}
+
 /// The letters end at a NUL byte, as a C string does.
 pub(super) fn keyspace_events(value: &[u8]) -> Result<Vec<u8>, Complaint> {
     let value = value.split(|byte| *byte == 0).next().unwrap_or_default();

@@ -78,11 +78,35 @@ impl Settings {
         for (name, value) in given {
             settings.preset(name, value);
         }
+        settings.keep_data(config);
         settings.preset(
             "latency-monitor-threshold",
             whole(config.latency_monitor_threshold, MILLISECOND),
         );
         settings
+    }
+
+    /// What concerns the data on disk, where there is any.
+    fn keep_data(&mut self, config: &NodeConfig) {
+        let yes_or_no = |on: bool| if on { "yes" } else { "no" };
+        self.preset("rdbcompression", yes_or_no(config.rdbcompression));
+        let stops = yes_or_no(config.stop_writes_on_bgsave_error);
+        self.preset("stop-writes-on-bgsave-error", stops);
+        self.preset("dbfilename", config.dbfilename.as_str());
+        self.preset("appendfsync", config.appendfsync.to_string());
+        let cuts = yes_or_no(config.aof_load_truncated);
+        self.preset("aof-load-truncated", cuts);
+        let percent = config.auto_aof_rewrite_percentage.to_string();
+        self.preset("auto-aof-rewrite-percentage", percent);
+        let least = config.auto_aof_rewrite_min_size.0.to_string();
+        self.preset("auto-aof-rewrite-min-size", least);
+        let Some(folder) = &config.data_dir else {
+            return;
+        };
+        self.has_data = true;
+        self.preset("dir", folder.display().to_string());
+        self.preset("save", config.save.to_string());
+        self.preset("appendonly", yes_or_no(config.appendonly));
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Parameter {
     pub kind: Kind,
     /// Where the node does not have yet what another value than the default would ask for: what is said then, behind the ` - ` of the error.
     pub missing: Option<&'static str>,
+    /// Whether that is so only where the node keeps no data on disk.
+    pub needs_data: bool,
 }
 
 /// Largest value of Redis' 64-bit parameters.
@@ -49,9 +51,7 @@ const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it r
 const NO_TLS: &str = "Unable to update TLS configuration. Check server logs.";
 
 /// What is not there yet; said instead of accepted, for somebody may rely on it.
-const NO_APPEND_ONLY_FILE: &str =
-    "there is no append-only file yet: this node keeps nothing on disk";
-const NO_SNAPSHOTS: &str = "there are no snapshots yet: this node keeps nothing on disk";
+const NO_DATA: &str = "this node keeps nothing on disk: it was started without --data-dir";
 const NO_EVENTS: &str = "there are no keyspace events yet";
 const NO_REPLICAS: &str = "there are no replicas yet";
 const NO_CLIENT_EVICTION: &str = "clients are not evicted yet: client-output-buffer-limit and client-query-buffer-limit bound each of them";
@@ -66,6 +66,7 @@ const fn parameter(name: &'static str, default: &'static str, kind: Kind) -> Par
         default,
         kind,
         missing: None,
+        needs_data: false,
     }
 }
 
@@ -121,13 +122,24 @@ impl Parameter {
         self
     }
 
-    /// `value` as CONFIG GET will show it, given that it shows `current` now.
+    const fn needs_data(mut self) -> Self {
+        self.needs_data = true;
+        self.missing(NO_DATA)
+    }
+
+    /// `value` as CONFIG GET will show it, given that it shows `current` now, of a node that keeps data on disk if it `has_data`.
     ///
     /// # Errors
     /// Redis' complaint, or that there is no such thing yet.
-    pub fn parse(&self, current: &[u8], value: &[u8]) -> Result<Vec<u8>, Complaint> {
+    pub fn parse(
+        &self,
+        current: &[u8],
+        value: &[u8],
+        has_data: bool,
+    ) -> Result<Vec<u8>, Complaint> {
         let value = self.kind.parse(current, value)?;
-        match self.missing {
+        let missing = self.missing.filter(|_| !(self.needs_data && has_data));
+        match missing {
             Some(complaint) if value != self.default.as_bytes() => Err(complaint.into()),
             _ => Ok(value),
         }
@@ -174,7 +186,7 @@ pub const PARAMETERS: &[Parameter] = &[
     fixed("appenddirname", "appendonlydir"),
     fixed("appendfilename", "appendonly.aof"),
     choice("appendfsync", "everysec", &["everysec", "always", "no"]),
-    switch("appendonly", "no").missing(NO_APPEND_ONLY_FILE),
+    switch("appendonly", "no").needs_data(),
     memory("auto-aof-rewrite-min-size", "67108864", 0, MOST),
     number("auto-aof-rewrite-percentage", "100", 0, MOST_INT),
     fixed("bgsave_cpulist", ""),
@@ -280,7 +292,7 @@ pub const PARAMETERS: &[Parameter] = &[
     fixed("replicaof", "").also("slaveof"),
     secret("requirepass", ""),
     choice("sanitize-dump-payload", "no", &["no", "yes", "clients"]),
-    parameter("save", "", Kind::SavePoints).missing(NO_SNAPSHOTS),
+    parameter("save", "", Kind::SavePoints).needs_data(),
     fixed("server_cpulist", ""),
     number("set-max-intset-entries", "512", 0, MOST),
     fixed("set-proc-title", "yes"),
@@ -341,7 +353,7 @@ mod tests {
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
         assert_eq!(names.len(), 192, "as many as a Redis 7.0 has");
         for row in PARAMETERS {
-            let parsed = row.parse(row.default.as_bytes(), row.default.as_bytes());
+            let parsed = row.parse(row.default.as_bytes(), row.default.as_bytes(), false);
             if let Ok(canonical) = parsed {
                 assert_eq!(canonical, row.default.as_bytes(), "{}", row.name);
             } else {

@@ -2,6 +2,7 @@
 //! Pure. Every way to a key goes through [`Store::live`] or, for writing, `Store::slot`, which see to it that an expired one is not found.
 
 use super::access::AccessClock;
+use super::capture::Capturing;
 use super::content::Value;
 use super::counters::StoreCounters;
 use super::database::{Database, Found};
@@ -35,6 +36,8 @@ pub struct Store {
     pub(super) page_limit: u32,
     /// The database that the sweep began with.
     pub(super) sweep_first: usize,
+    /// Who takes the keyspace of an earlier moment.
+    pub(super) capturing: Option<Box<Capturing>>,
 }
 
 /// What a write finds at its key.
@@ -92,6 +95,7 @@ impl Store {
             chance: splitmix(&mut state),
             page_limit,
             sweep_first: 0,
+            capturing: None,
         }
     }
 
@@ -100,6 +104,11 @@ impl Store {
     pub fn set_now(&mut self, now_ms: u64) {
         self.now_ms = now_ms;
         self.clock.set_now(now_ms);
+    }
+
+    /// Until the next [`Store::set_now`] no time comes: who replays what happened waits to be told that a key has gone.
+    pub fn stand_still(&mut self) {
+        self.now_ms = 0;
     }
 
     /// The hash of a key.
@@ -145,7 +154,7 @@ impl Store {
 
     #[cold]
     fn expire(&mut self, db: DbIndex, found: Found, key: Key<'_>) {
-        if !self.keeps_all() {
+        if !self.keeps_all() && !self.database(db).is_pinned(key.hash) {
             self.note_expired(db, key);
             self.databases[usize::from(db.0)].remove(found, &mut self.reclaimer);
         }
@@ -220,6 +229,7 @@ impl Store {
         let Some(found) = self.live(db, key) else {
             return false;
         };
+        self.before_change(db, found.handle);
         self.databases[usize::from(db.0)].remove(found, &mut self.reclaimer);
         self.door.deleted(db, key);
         true
@@ -244,6 +254,7 @@ impl Store {
         let Some(found) = self.live(db, key) else {
             return Ok(false);
         };
+        self.before_change(db, found.handle);
         let database = &mut self.databases[usize::from(db.0)];
         database.set_expiry(found, at_ms, &mut self.reclaimer)?;
         self.door

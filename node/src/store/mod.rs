@@ -7,17 +7,19 @@
 //!        │            ├─ extent   number → key longer than 1 KiB, value longer than 4 KiB
 //!        │            └─ object   number → large structure
 //!        ├─ door      every change is told: to the log, and to who listens
+//!        ├─ capture   the keyspace of one moment, taken while it changes
 //!        ├─ access    16 bits in each entry: when or how often it was used
 //!        ├─ expiry    the sweep; on access every lookup looks for itself
 //!        └─ eviction  which key goes when memory is short
 //! ```
 //!
-//! - From below: [`entry`] and places ([`slab`], [`extent`], [`object`]) → [`database`] → [`door`] → [`keyspace`], [`slot`], [`rename`], [`copy_in_parts`], [`upkeep`] → [`value`], where the types are.
+//! - From below: [`entry`] and places ([`slab`], [`extent`], [`object`]) → [`database`] → [`door`], [`capture`] → [`keyspace`], [`slot`], [`rename`], [`copy_in_parts`], [`upkeep`] → [`value`], where the types are.
 //! - [`entry`]: an entry's bytes. [`hash`]: keys to numbers. [`keyspace`]: reading keys. [`slot`]: writing them. [`upkeep`]: all that happens to many keys at once.
 //! - A batch: [`Store::hash`] and [`Store::prefetch_path`] for all keys, [`Store::prefetch_line`] for all, [`Store::expect_entry`] for all (and [`Store::expect_stray`] where that says `false`), [`Store::prefetch_expected`], then, for elements of large collections, [`Store::prefetch_elements`] step by step, then the commands.
 
 mod access;
 mod ahead;
+mod capture;
 mod chunked;
 mod content;
 mod copy_in_parts;
@@ -44,6 +46,7 @@ mod upkeep;
 mod value;
 
 pub use ahead::{ELEMENT_STEPS, ExpectedEntries, ExpectedObject};
+pub use capture::{Keeper, Kept};
 pub use content::Value;
 pub use copy_in_parts::{CopyProgress, ValueCopy};
 pub use counters::{ExpireStep, MemoryUse, StoreCounters};

@@ -124,6 +124,7 @@ impl Store {
         let body = Body::Bytes(&moved);
         self.write_over(to_db, to, Content { form, body }, expiry)?;
         if let Some(found) = self.live(from_db, from) {
+            self.before_change(from_db, found.handle);
             self.databases[usize::from(from_db.0)].remove_husk(found, &mut self.reclaimer);
         }
         Ok(true)
@@ -132,6 +133,7 @@ impl Store {
     /// Found anew, for entries may have moved.
     pub(super) fn drop_original(&mut self, db: DbIndex, key: Key<'_>) {
         if let Some(found) = self.live(db, key) {
+            self.before_change(db, found.handle);
             self.databases[usize::from(db.0)].remove(found, &mut self.reclaimer);
         }
     }
@@ -229,9 +231,10 @@ impl Store {
         from: Key<'_>,
         to: Key<'_>,
     ) -> Result<bool, StoreFull> {
-        if !self.exists(db, from) {
+        let Some(found) = self.live(db, from) else {
             return Ok(false);
-        }
+        };
+        self.before_change(db, found.handle);
         let before = self.slot(db, to).before;
         let there = match before {
             Before::Nothing => None,
@@ -274,7 +277,7 @@ impl Store {
             self.door
                 .settle(db, |hash| was_there(hash).then_some(Change::Deleted));
         }
-        self.reclaimer.drop_database(old);
+        self.let_go(old);
         keys
     }
 

@@ -414,8 +414,12 @@ impl Store {
         let database = self.database(db);
         let before = match database.find(key) {
             None => Before::Nothing,
-            Some(found) if database.is_dead(found.handle, self.now_ms) => Before::Dead(found),
+            Some(found) if database.is_dead(found.handle, self.now_ms) => {
+                self.before_change(db, found.handle);
+                Before::Dead(found)
+            }
             Some(found) => {
+                self.before_change(db, found.handle);
                 self.database_mut(db).freshen(found.handle);
                 Before::Alive(found)
             }

@@ -66,8 +66,22 @@ struct Expiring<'a> {
     until: &'a dyn Fn(KeyHash) -> u64,
 }
 
+impl Expiring<'_> {
+    /// Up to when parts of a value that have ended may go; of one of which a snapshot has a part, none may.
+    fn until(&self, database: &Database, handle: Handle) -> u64 {
+        let hash = database.hash_of(handle);
+        if database.is_pinned(hash) {
+            return 0;
+        }
+        (self.until)(hash)
+    }
+}
+
 impl Ending for Expiring<'_> {
     fn remove(&mut self, database: &mut Database, handle: Handle) {
+        if database.is_pinned(database.hash_of(handle)) {
+            return;
+        }
         self.counters.expired_keys += 1;
         self.leaving
             .remove(database, self.db, handle, Change::Expired);
@@ -78,7 +92,7 @@ impl Ending for Expiring<'_> {
             debug_assert!(false, "a live place stands in the index");
             return 0;
         };
-        let until_ms = (self.until)(database.hash_of(handle));
+        let until_ms = self.until(database, handle);
         let (now_ms, mut names) = (self.now_ms.min(until_ms), Texts::default());
         database.edit_object(found, |object, leaves| {
             object.end_parts(leaves, now_ms, limit, &mut names);
@@ -101,7 +115,7 @@ impl Ending for Expiring<'_> {
     }
 
     fn spares(&self, database: &Database, handle: Handle) -> bool {
-        let until_ms = (self.until)(database.hash_of(handle));
+        let until_ms = self.until(database, handle);
         !database.has_ended_parts(handle, until_ms)
     }
 }
@@ -194,7 +208,8 @@ impl Store {
     }
 
     fn expire_at(&mut self, db: DbIndex, handle: Handle) {
-        if !self.keeps_all() {
+        let hash = self.database(db).hash_of(handle);
+        if !self.keeps_all() && !self.database(db).is_pinned(hash) {
             self.counters.expired_keys += 1;
             self.take_away(db, handle, Change::Expired);
         }
@@ -313,6 +328,16 @@ impl Store {
         self.door.start_recording();
     }
 
+    /// From now on they are not, and what was not taken is forgotten.
+    pub fn stop_recording(&mut self) {
+        self.door.stop_recording();
+    }
+
+    /// What is recorded from now on can be replayed without what was before: it says again which database it means.
+    pub fn begin_increment(&mut self) {
+        self.door.forget_selected();
+    }
+
     /// What was recorded since the last call, as RESP commands (`SELECT` before the first of another database).
     pub fn take_effects(&mut self) -> Vec<u8> {
         self.door.take_effects()
@@ -388,6 +413,10 @@ impl Store {
         match self.evictor.choose(&mut self.databases, &self.clock) {
             Some((at, found)) => {
                 let db = DbIndex(u8::try_from(at).unwrap_or(u8::MAX));
+                if self.waits_to_be_kept(db, found.handle) {
+                    return Eviction::NotYet;
+                }
+                self.before_change(db, found.handle);
                 self.take_away(db, found.handle, Change::Evicted);
                 self.counters.evicted_keys += 1;
                 Eviction::Done
@@ -421,7 +450,7 @@ impl Store {
     #[must_use]
     pub fn used_memory(&self) -> u64 {
         let databases: u64 = self.databases.iter().map(Database::used_memory).sum();
-        databases + self.evictor.bytes() as u64
+        databases + self.captured_memory() + self.evictor.bytes() as u64
     }
 
     /// Where the memory is.

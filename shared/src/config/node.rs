@@ -2,8 +2,9 @@
 
 use super::secret::Secret;
 use super::settings::{Conflict, choices, kebab, range, settings};
-use super::units::ByteCount;
+use super::units::{ByteCount, FileName, SavePoints};
 use crate::topology::Address;
+use std::path::PathBuf;
 use std::time::Duration;
 
 choices! {
@@ -45,6 +46,19 @@ choices! {
         Local = "local",
         /// Everybody.
         Yes = "yes",
+    }
+}
+
+choices! {
+    /// When the log is brought to disk.
+    pub enum AppendFsync {
+        /// Once a second.
+        #[default]
+        EverySec = "everysec",
+        /// Before a write is answered.
+        Always = "always",
+        /// When the system likes.
+        No = "no",
     }
 }
 
@@ -93,6 +107,28 @@ settings! {
             lfu_log_factor: u32 = 10, within "0" to "1000";
             /// After how long without access the counter of the lfu policies falls by one; "0s" never.
             lfu_decay_time: Duration = Duration::from_secs(60), within "0s" to "365d";
+        }
+        group "Data on disk" {
+            /// A folder in which the node keeps its data, its own alone; "off" keeps nothing.
+            data_dir: Option<PathBuf> = None;
+            /// The snapshot in that folder.
+            dbfilename: FileName = FileName::of("dump.rdb");
+            /// After how many seconds a snapshot is taken if there were as many changes: pairs, the first of which that holds counts; "" never.
+            save: SavePoints = SavePoints(vec![(3_600, 1), (300, 100), (60, 10_000)]);
+            /// Whether every write is kept in a log, the append-only file.
+            appendonly: bool = false;
+            /// When the log is brought to disk: everysec, always (before a write is answered) or no (when the system likes).
+            appendfsync: AppendFsync = AppendFsync::EverySec;
+            /// By how many percent the log grows until it is rewritten; 0 never.
+            auto_aof_rewrite_percentage: u32 = 100, within "0" to "1000000";
+            /// The log is not rewritten below this length.
+            auto_aof_rewrite_min_size: ByteCount = ByteCount(64 << 20);
+            /// Whether a log that breaks off in its last command is cut there and used; the start fails otherwise.
+            aof_load_truncated: bool = true;
+            /// Whether strings are packed in snapshots: smaller files, more work.
+            rdbcompression: bool = true;
+            /// Whether writes are refused while snapshots fail.
+            stop_writes_on_bgsave_error: bool = true;
         }
         group "Work in the background" {
             /// Rounds of periodic work in a second: expiry, memory, clients that were silent too long.

@@ -151,6 +151,80 @@ fn factor(units: &[(&str, u64)], unit: &str) -> Option<u64> {
         .map(|&(_, factor)| factor)
 }
 
+/// The name of a file, without a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileName(String);
+
+impl FileName {
+    /// A name that is known to be one.
+    #[must_use]
+    pub fn of(name: &'static str) -> Self {
+        Self(name.to_owned())
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let is_name = !matches!(text, "" | "." | "..") && !text.contains(['/', '\0']);
+        if is_name {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!(
+                "\"{text}\" is not the name of a file without a folder"
+            ))
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// When the keyspace is saved: after so many seconds, if there were so many changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SavePoints(pub Vec<(u64, u64)>);
+
+impl SavePoints {
+    /// Reads pairs of seconds and changes.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let numbers: Option<Vec<u64>> = text
+            .split_ascii_whitespace()
+            .map(|word| word.parse().ok())
+            .collect();
+        let numbers = numbers.filter(|numbers| numbers.len() % 2 == 0);
+        let pairs = numbers.map(|numbers| numbers.chunks(2).map(|two| (two[0], two[1])).collect());
+        let points: Option<Vec<(u64, u64)>> = pairs;
+        let points = points.filter(|points| points.iter().all(|(seconds, _)| *seconds > 0));
+        points.map(Self).ok_or_else(|| {
+            format!("\"{text}\" is not pairs of seconds and changes, as in \"3600 1 60 10000\"")
+        })
+    }
+}
+
+impl fmt::Display for SavePoints {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<String> = self
+            .0
+            .iter()
+            .map(|(seconds, changes)| format!("{seconds} {changes}"))
+            .collect();
+        out.write_str(&words.join(" "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

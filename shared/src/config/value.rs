@@ -3,7 +3,7 @@
 
 use super::problem::did_you_mean;
 use super::secret::{HIDDEN, Secret};
-use super::units::{ByteCount, parse_duration, print_duration};
+use super::units::{ByteCount, FileName, SavePoints, parse_duration, print_duration};
 use crate::topology::Address;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -175,6 +175,30 @@ impl SettingValue for PathBuf {
     }
 }
 
+impl SettingValue for FileName {
+    const SHAPE: &'static str = "NAME";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+
+    fn print(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl SettingValue for SavePoints {
+    const SHAPE: &'static str = "POINTS";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+
+    fn print(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl SettingValue for Secret {
     const SHAPE: &'static str = "PASSWORD";
     const SECRET: bool = true;
@@ -228,6 +252,9 @@ mod tests {
         check::<Address>("[::1]:6379", Ok("[::1]:6379"));
         check::<Secret>("open sesame", Ok("(hidden)"));
         check::<Secret>("", Ok(""));
+        check::<FileName>("dump.rdb", Ok("dump.rdb"));
+        check::<SavePoints>("3600 1  60 10000", Ok("3600 1 60 10000"));
+        check::<SavePoints>("", Ok(""));
     }
 
     #[test]
@@ -235,6 +262,10 @@ mod tests {
         check::<u16>("-1", Err("\"-1\" is not a whole number up to 65535"));
         check::<bool>("maybe", Err("\"maybe\" is neither true nor false"));
         check::<PathBuf>("", Err("the path is empty"));
+        let no_name = "\"a/b\" is not the name of a file without a folder";
+        check::<FileName>("a/b", Err(no_name));
+        let no_points = "\"60\" is not pairs of seconds and changes, as in \"3600 1 60 10000\"";
+        check::<SavePoints>("60", Err(no_points));
     }
 
     #[test]

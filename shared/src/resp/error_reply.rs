@@ -378,6 +378,28 @@ pub enum ErrorReply {
     /// SHUTDOWN ABORT.
     #[error("ERR No shutdown in progress.")]
     NoShutdown,
+    /// Any command that looks at keys while the node reads its data.
+    #[error("LOADING Redis is loading the dataset in memory")]
+    Loading,
+    /// SAVE and BGSAVE while one is under way.
+    #[error("ERR Background save already in progress")]
+    SaveInProgress,
+    /// BGSAVE while the log is rewritten.
+    #[error(
+        "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible."
+    )]
+    RewriteInProgress,
+    /// A write while snapshots fail.
+    #[error(
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+    )]
+    SnapshotsFail,
+    /// BGREWRITEAOF while one is under way.
+    #[error("ERR Background append only file rewriting already in progress")]
+    RewriteAlready,
+    /// SAVE and others on a node without a folder for its data.
+    #[error("ERR this node keeps nothing on disk: it was started without --data-dir")]
+    NoData,
     /// SHUTDOWN that could not save.
     #[error("ERR Errors trying to SHUTDOWN. Check logs.")]
     ShutdownFailed,
@@ -511,6 +533,12 @@ pub enum ErrorReply {
 }
 
 impl ErrorReply {
+    /// A write while the log cannot be written.
+    #[must_use]
+    pub fn log_fails(reason: &str) -> Self {
+        Self::Text(format!("MISCONF Errors writing to the AOF file: {reason}").into())
+    }
+
     /// Appends what stands between `-` and the line end. Line ends inside become blanks; bytes of a client that are not UTF-8 stay as they are.
     pub fn write_text(&self, out: &mut Vec<u8>) {
         use std::io::Write as _;

@@ -147,6 +147,15 @@ impl Outbox {
         self.hold(Until::Offset(offset));
     }
 
+    /// What stands from byte `at` of the buffer on waits until the log has come to `offset`, and all behind it.
+    pub fn hold_since(&mut self, at: usize, offset: Offset) {
+        debug_assert!(!self.is_lent, "places are known between turns");
+        if at < self.bytes.len() {
+            let until = Until::Offset(offset);
+            self.holds.push_back(Hold { at, until });
+        }
+    }
+
     /// Keeps the place of a reply that an errand will give; what is put in from now on comes behind it.
     #[must_use]
     pub fn hold_for_errand(&mut self) -> ErrandTicket {

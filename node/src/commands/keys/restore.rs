@@ -4,7 +4,7 @@
 use crate::commands::arguments::{integer, is_word};
 use crate::commands::{Action, Call};
 use crate::rdb::{Checksum, Loader, is_long};
-use crate::store::{Kind, Limits, Wording};
+use crate::store::Wording;
 use shared::resp::{Args, ErrorReply};
 
 /// Where the time to live stands, and the payload.
@@ -12,13 +12,6 @@ const TTL: usize = 2;
 const PAYLOAD: usize = 3;
 /// Where options begin.
 const FIRST_OPTION: usize = 4;
-
-/// A list has no name that depends on its size.
-const OF_LISTS: Limits = Limits {
-    entries: u64::MAX,
-    element_bytes: usize::MAX,
-    blob_bytes: Limits::MOST_BLOB_BYTES,
-};
 
 /// RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]
 pub(super) fn restore(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
@@ -181,12 +174,7 @@ impl Restoring {
 /// The value that the payload's first `len` bytes are, of which nothing is made yet.
 fn begin_value(call: &Call<'_>, len: usize) -> Result<Box<Loader>, ErrorReply> {
     let small = call.node.settings.hot.small;
-    let limits = |kind| match kind {
-        Kind::Hash => small.hash,
-        Kind::Set => small.set,
-        Kind::SortedSet => small.sorted_set,
-        Kind::List | Kind::String | Kind::Stream => OF_LISTS,
-    };
+    let limits = |kind| small.of_kind(kind);
     let bytes = &call.args.at(PAYLOAD)[..len];
     let key = call.args.at(1);
     let room = call.node.settings.hot.bulk_bytes;

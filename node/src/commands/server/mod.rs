@@ -7,11 +7,12 @@ mod debug;
 mod info;
 mod latency;
 mod memory;
+mod save;
 mod slowlog;
 mod stop;
 
 use super::arguments::{integer, is_word};
-use super::{Action, Call, Errand, Handler};
+use super::{Action, Call, Errand, FinalSave, Handler};
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::resp::{ErrorReply, REDIS_VERSION};
 
@@ -58,6 +59,10 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         | CommandId::FunctionHelp => super::help,
         CommandId::Debug => debug::debug,
         CommandId::Shutdown => stop::shutdown,
+        CommandId::Save => save::save,
+        CommandId::Bgsave => save::save_in_background,
+        CommandId::Bgrewriteaof => save::rewrite_log,
+        CommandId::Lastsave => save::last_save,
         CommandId::Lolwut => lolwut,
         CommandId::FunctionFlush => flush_functions,
         CommandId::ScriptFlush => flush_scripts,

@@ -2,12 +2,12 @@
 //! Pure: the shell ends it.
 
 use super::super::arguments::is_word;
-use super::{Action, Call, Errand};
+use super::{Action, Call, Errand, FinalSave};
 use shared::resp::ErrorReply;
 
 /// SHUTDOWN \[NOSAVE | SAVE\] \[NOW\] \[FORCE\] \[ABORT\]
 ///
-/// Nothing can be saved yet, so SAVE fails, unless FORCE says that this does not matter.
+/// Without SAVE or NOSAVE a snapshot is taken where snapshots are taken at all. A node that keeps nothing on disk cannot SAVE, which FORCE says does not matter.
 pub(super) fn shutdown(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (mut save, mut no_save, mut force, mut abort) = (false, false, false, false);
     for word in call.args.iter_from(1) {
@@ -29,16 +29,24 @@ pub(super) fn shutdown(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if abort {
         return Err(ErrorReply::NoShutdown);
     }
-    if save && !force {
+    if save && !force && !call.node.settings.has_data() {
         return Err(ErrorReply::ShutdownFailed);
     }
-    Ok(Action::Errand(Errand::Shutdown))
+    let saves = match (save, no_save) {
+        (true, _) => FinalSave::Yes,
+        (_, true) => FinalSave::No,
+        _ => FinalSave::IfUsual,
+    };
+    Ok(Action::Errand(Errand::Shutdown {
+        saves,
+        is_forced: force,
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::TestNode;
-    use crate::commands::Errand;
+    use crate::commands::{Errand, FinalSave};
     use crate::execute::Stop;
 
     #[test]
@@ -59,7 +67,10 @@ mod tests {
         }
         assert_eq!(node.send("SHUTDOWN NOSAVE NOW FORCE"), "");
         let shutdown = Stop::Errand {
-            errand: Errand::Shutdown,
+            errand: Errand::Shutdown {
+                saves: FinalSave::No,
+                is_forced: true,
+            },
             is_heard: true,
         };
         assert_eq!(node.stop, shutdown);

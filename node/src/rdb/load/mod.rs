@@ -1,5 +1,5 @@
 //! [`Loader`]: a value on its way from bytes into the keyspace, made aside a piece at a time.
-//! Pure. Invariants: nothing is put before all of it has been looked at; whatever the bytes say, no more is allocated than they hold or unpack to.
+//! Pure. Invariants: a step that needs more bytes than there are ([`Fault::Cut`]) has done nothing; nothing is put before all of it has been looked at; whatever the bytes say, no more is allocated than they hold or unpack to.
 
 mod node;
 mod steps;
@@ -88,6 +88,21 @@ impl Loader {
     ) -> Result<Self, Fault> {
         let mut source = Source::new(bytes, 0);
         let encoding = Encoding::of(source.byte()?).ok_or(Fault::Broken)?;
+        Self::begin_behind(encoding, source.at(), db, key, limits, room)
+    }
+
+    /// The same of a value in this encoding that begins at `at` of the bytes that the steps are shown.
+    ///
+    /// # Errors
+    /// [`Fault::Broken`]: there is no such collection.
+    pub(super) fn begin_behind(
+        encoding: Encoding,
+        at: usize,
+        db: DbIndex,
+        key: &[u8],
+        limits: impl FnOnce(Kind) -> Limits,
+        room: u64,
+    ) -> Result<Self, Fault> {
         let kind = encoding.kind();
         let made = match kind {
             Kind::String => Made::Text(Vec::new()),
@@ -106,7 +121,7 @@ impl Loader {
             earliest_end_ms: 0,
             end: 0,
             stage: Stage::Beginning,
-            at: source.at(),
+            at,
             left: 0,
             room,
             first: TextReader::default(),
@@ -119,6 +134,17 @@ impl Loader {
     #[must_use]
     pub fn end(&self) -> usize {
         self.at
+    }
+
+    /// Where the byte stands before which nothing is looked at again, if that is known: those may go. The steps are shown what is left from then on.
+    pub(super) fn let_go(&mut self) -> Option<usize> {
+        let is_between = match (&self.stage, &self.made) {
+            (_, Made::Stream(stream)) => stream.is_between(),
+            (Stage::Beginning | Stage::End | Stage::Node | Stage::Over, _) => true,
+            (Stage::First | Stage::Pack, _) => !self.first.is_unpacking(),
+            (Stage::Second | Stage::Copying(_) | Stage::Packed(_), _) => false,
+        };
+        is_between.then(|| std::mem::take(&mut self.at))
     }
 
     /// Puts the value in the place of whatever is at a key of its database, to live until `expiry`, and tells the door as `wording`.

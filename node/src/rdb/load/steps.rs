@@ -74,7 +74,7 @@ impl Loader {
         if let Made::Stream(_) = self.made {
             return self.step_of_stream(bytes, store);
         }
-        let mut source = Source::new(bytes, self.at);
+        let mut source = Source::beginning(bytes, self.at);
         let begin = source.at();
         let mut unpacked = 0;
         match &mut self.stage {
@@ -117,7 +117,7 @@ impl Loader {
         let Made::Stream(stream) = &mut self.made else {
             return Err(Fault::Broken);
         };
-        let mut source = Source::new(bytes, self.at);
+        let mut source = Source::beginning(bytes, self.at);
         let (room, goes_on) = (self.room, stream.is_unpacking());
         let treated = stream.step(bytes, &mut source, &mut self.room, store)?;
         let read = source.at() - self.at;

@@ -1,5 +1,5 @@
 //! How a stream is read, step by step: nodes, what there was of entries, groups.
-//! Pure. Invariants: of what stands in a stream twice both must say the same, and what no command can have made is refused, as far as that can be seen; Redis takes some of it.
+//! Pure. Invariants: a step that needs more bytes than there are has done nothing; of what stands in a stream twice both must say the same, and what no command can have made is refused, as far as that can be seen; Redis takes some of it.
 
 use super::node::NodeReader;
 use crate::rdb::encoding::Encoding;
@@ -12,6 +12,9 @@ use crate::store::{DbIndex, GroupPosition, Store, StreamId, StreamMaker, StringR
 
 /// Elements of a node, or entries that are pending, that are treated in one step.
 const TREATED_AT_ONCE: usize = 16;
+
+/// Bytes of an entry that is pending, at most: where there are fewer, what has been done is kept before more bytes are asked for.
+const MOST_PENDING_BYTES: usize = 64;
 
 /// A stream that is being read.
 #[derive(Debug)]
@@ -80,6 +83,12 @@ impl StreamLoader {
     /// Whether it is whole.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Over)
+    }
+
+    /// Whether it looks at no string that was read before.
+    pub(super) fn is_between(&self) -> bool {
+        let looks = matches!(self.stage, Stage::Node(..));
+        !looks && !self.is_unpacking()
     }
 
     /// Whether a string is here in part.
@@ -169,12 +178,12 @@ impl StreamLoader {
             Encoding::StreamListpacks => (self.maker.first_id(), StreamId::MIN, len),
             _ => (read_id(source)?, read_id(source)?, read_count(source)?),
         };
+        self.left = read_count(source)?;
         holds(len == self.maker.len() && first_id == self.maker.first_id())?;
         holds(
             self.maker
                 .set_totals(last_id, max_deleted_id, entries_added),
         )?;
-        self.left = read_count(source)?;
         self.next_group();
         Ok(())
     }
@@ -207,22 +216,26 @@ impl StreamLoader {
         };
         let mut digits = itoa::Buffer::new();
         let name = text_of(self.name.get(bytes), &mut digits);
+        let pending = read_count(source)?;
         holds(self.maker.begin_group(name, last_id, position))?;
-        self.pending = read_count(source)?;
+        self.pending = pending;
         self.stage = Stage::Pending;
         Ok(())
     }
 
     fn read_pending(&mut self, source: &mut Source<'_>, store: &mut Store) -> Result<(), Fault> {
-        for _ in 0..TREATED_AT_ONCE {
+        for nth in 0..TREATED_AT_ONCE {
+            if nth > 0 && source.left() < MOST_PENDING_BYTES {
+                break;
+            }
             if self.pending == 0 {
                 self.consumers = read_count(source)?;
                 return self.next_consumer();
             }
-            self.pending -= 1;
             let id = StreamId::of_bytes(source.array()?);
             let at_ms = read_moment(source)?;
             let count = read_count(source)?;
+            self.pending -= 1;
             holds(self.maker.add_pending(store, id, at_ms, count)?)?;
         }
         Ok(())
@@ -256,19 +269,23 @@ impl StreamLoader {
         }
         let mut digits = itoa::Buffer::new();
         let name = text_of(self.name.get(bytes), &mut digits);
+        let pending = read_count(source)?;
         holds(self.maker.begin_consumer(name, seen_ms))?;
-        self.pending = read_count(source)?;
+        self.pending = pending;
         self.stage = Stage::Owned;
         Ok(())
     }
 
     fn read_owned(&mut self, source: &mut Source<'_>, store: &mut Store) -> Result<(), Fault> {
-        for _ in 0..TREATED_AT_ONCE {
+        for nth in 0..TREATED_AT_ONCE {
+            if nth > 0 && source.left() < MOST_PENDING_BYTES {
+                break;
+            }
             if self.pending == 0 {
                 return self.next_consumer();
             }
-            self.pending -= 1;
             let id = StreamId::of_bytes(source.array()?);
+            self.pending -= 1;
             holds(self.maker.own(store, id)?)?;
         }
         Ok(())

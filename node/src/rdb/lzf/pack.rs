@@ -12,6 +12,8 @@ pub(in crate::rdb) struct Packer {
     table: Vec<u32>,
     bits: u32,
     base: u32,
+    /// Strings are to be written as they are.
+    is_off: bool,
 }
 
 impl Packer {
@@ -22,7 +24,21 @@ impl Packer {
             table: Vec::new(),
             bits: bits.clamp(*TABLE_BITS.start(), *TABLE_BITS.end()),
             base: 1,
+            is_off: false,
         }
+    }
+
+    /// One that packs nothing.
+    pub(in crate::rdb) fn off() -> Self {
+        Self {
+            is_off: true,
+            ..Self::new(0)
+        }
+    }
+
+    /// Whether it packs nothing.
+    pub(in crate::rdb) fn is_off(&self) -> bool {
+        self.is_off
     }
 
     /// A string of `len` bytes, to be packed.

@@ -83,6 +83,11 @@ impl Saver {
     /// # Errors
     /// [`WrongType`]; but no reader refuses a value of its own kind.
     pub fn begin(value: Value<'_>, longest_bytes: usize) -> Result<Self, WrongType> {
+        Self::begin_with(value, Packer::new(longest_bytes))
+    }
+
+    /// The same with what another one had to pack with.
+    pub(super) fn begin_with(value: Value<'_>, packer: Packer) -> Result<Self, WrongType> {
         let (encoding, count) = encoding_of(value)?;
         let stage = match encoding {
             Encoding::String => Stage::String,
@@ -108,8 +113,13 @@ impl Saver {
             text: None,
             listpack: ListpackWriter::new(),
             integers: Vec::new(),
-            packer: Packer::new(longest_bytes),
+            packer,
         })
+    }
+
+    /// What it packed with, for the next one.
+    pub(super) fn into_packer(self) -> Packer {
+        self.packer
     }
 
     /// Appends what stands before all that the steps have written: encoding and count, which for a list is known only when they are over.

@@ -53,7 +53,7 @@ impl TextWriter {
             write_integer(number, out);
             return Self::Over;
         }
-        if bytes.len() < LEAST_PACKED {
+        if bytes.len() < LEAST_PACKED || packer.is_off() {
             out.extend_from_slice(Written::new(bytes.len() as u64).as_bytes());
             return Self::Plain(0);
         }

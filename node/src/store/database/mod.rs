@@ -2,12 +2,15 @@
 //! Knows nothing of time: what is expired is its caller's to say. Never: lets a handle out that it frees in the same call.
 //! Invariant: every live place of a slab stands exactly once in the index, under its key's hash.
 
+mod capture;
 mod ends;
 mod memory;
 mod resize;
 mod write;
 
 pub(in crate::store) use resize::Copied;
+
+use capture::Capture;
 
 use crate::store::content::{Outside, Value};
 use crate::store::entry::{self, Entry, Kind, LONGEST_INLINE_KEY};
@@ -56,6 +59,8 @@ pub(in crate::store) struct Database {
     kept: Vec<u8>,
     /// How far the sweep has come.
     pub(in crate::store) sweep: SweepState,
+    /// What a snapshot has of it.
+    capture: Option<Box<Capture>>,
 }
 
 /// Hashes for the index, of keys where they lie.
@@ -163,6 +168,7 @@ impl Database {
             scratch: Vec::new(),
             kept: Vec::new(),
             sweep: SweepState::default(),
+            capture: None,
         }
     }
 
@@ -417,6 +423,7 @@ impl Database {
                 self.slabs.note_expiry(to, at);
             }
             self.index.replace(found.place, to);
+            self.carry_capture(from, to, false);
             self.slabs.fill(class, from, to);
         }
     }

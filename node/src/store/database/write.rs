@@ -56,6 +56,7 @@ impl Database {
             return Err(full);
         }
         self.account_added(handle);
+        self.note_captured(handle);
         Ok(())
     }
 
@@ -252,6 +253,7 @@ impl Database {
             return Ok(handle);
         }
         self.index.replace(found.place, handle);
+        self.carry_capture(found.handle, handle, true);
         self.free_place(found.handle, old_class);
         Ok(handle)
     }

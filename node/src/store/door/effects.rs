@@ -93,6 +93,12 @@ impl Effects {
         }
     }
 
+    /// Whether something that is one has begun and not ended.
+    #[must_use]
+    pub fn is_within_unit(&self) -> bool {
+        self.depth > 0
+    }
+
     /// One more change that somebody asked for, recorded or not.
     #[inline]
     pub(super) fn count(&mut self, changes: u64) {
@@ -107,6 +113,18 @@ impl Effects {
 
     pub(super) fn start_recording(&mut self) {
         self.recording = true;
+    }
+
+    /// From now on effects are not kept, and those that were not taken are forgotten.
+    pub(super) fn stop_recording(&mut self) {
+        self.recording = false;
+        self.bytes = Vec::new();
+        self.selected = None;
+    }
+
+    /// What comes next is read by itself: it says again which database it means.
+    pub(super) fn forget_selected(&mut self) {
+        self.selected = None;
     }
 
     /// Whether effects are kept.

@@ -39,6 +39,17 @@ impl Door {
         self.has_hearers = true;
     }
 
+    /// From now on they are not.
+    pub(super) fn stop_recording(&mut self) {
+        self.effects.stop_recording();
+        self.note_hearers();
+    }
+
+    /// See [`super::Store::begin_increment`].
+    pub(super) fn forget_selected(&mut self) {
+        self.effects.forget_selected();
+    }
+
     /// See [`Effects`].
     pub(super) fn take_effects(&mut self) -> Vec<u8> {
         self.effects.take()

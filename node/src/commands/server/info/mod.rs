@@ -3,6 +3,7 @@
 
 mod counted;
 mod node;
+mod persistence;
 
 use super::super::arguments::is_word;
 use super::{Action, Call};
@@ -32,7 +33,7 @@ const SECTIONS: &[Section] = &[
     section("server", true, node::server),
     section("clients", true, node::clients),
     section("memory", true, node::memory),
-    section("persistence", true, node::persistence),
+    section("persistence", true, persistence::persistence),
     section("stats", true, counted::stats),
     section("replication", true, node::replication),
     section("cpu", true, node::cpu),

@@ -1,0 +1,233 @@
+//! [`Recording`]: the log as the thread that serves has it: bytes go to the writer, and replies that wait for them come free.
+//! Never: waits. Invariant: a reply that waits goes out when all that was recorded before it is on disk, and no unit is there by half.
+
+use super::log_writer::{Commit, Listing, LogWriter, Switch, Syncing};
+use crate::client::Offset;
+use crate::log::Manifest;
+use crate::node_state::ClientKey;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+/// The log of a node.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    writer: LogWriter,
+    /// What counts when all that was given to the writer is done.
+    manifest: Manifest,
+    /// Whether there is a manifest on disk that names what is written.
+    is_listed: bool,
+    folder: PathBuf,
+    prefix: String,
+    sync: Syncing,
+    /// Where the log ends, all that was given to the writer included.
+    end: u64,
+    /// Where a unit began that has not ended.
+    unit: Option<u64>,
+    /// Clients whose replies wait, in the order of offsets.
+    waiting: VecDeque<(u64, ClientKey)>,
+    commits: u64,
+    /// Bytes of base and of increments that are full.
+    full_bytes: u64,
+    /// Bytes of all files after the last rewrite, or at the start.
+    base_bytes: u64,
+}
+
+/// A rewrite that has begun.
+#[derive(Debug)]
+pub(crate) struct Rewrite {
+    /// The base that is to be made.
+    pub(crate) base: PathBuf,
+    /// How much of the log it has.
+    pub(crate) offset: u64,
+    /// The manifest that names it and what comes behind.
+    next: Manifest,
+    remove: Vec<PathBuf>,
+}
+
+/// A log at its start.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) folder: PathBuf,
+    pub(crate) prefix: String,
+    /// Empty where there is no log yet.
+    pub(crate) manifest: Manifest,
+    /// Where it ends.
+    pub(crate) end: u64,
+    /// Bytes of all files but the last increment.
+    pub(crate) full_bytes: u64,
+    /// Bytes of that.
+    pub(crate) last_bytes: u64,
+}
+
+impl Recording {
+    /// Goes on with these files.
+    pub(crate) fn new(writer: LogWriter, files: Files, sync: Syncing) -> Self {
+        Self {
+            writer,
+            is_listed: files.manifest != Manifest::default(),
+            manifest: files.manifest,
+            folder: files.folder,
+            prefix: files.prefix,
+            sync,
+            end: files.end,
+            unit: None,
+            waiting: VecDeque::new(),
+            commits: 0,
+            full_bytes: files.full_bytes,
+            base_bytes: files.full_bytes + files.last_bytes,
+        }
+    }
+
+    /// More of the log; `is_in_unit`: what it ends with is a part of something that is one.
+    pub(crate) fn append(&mut self, bytes: Vec<u8>, is_in_unit: bool) {
+        if is_in_unit {
+            self.unit.get_or_insert(self.end);
+        } else {
+            self.unit = None;
+        }
+        if !bytes.is_empty() {
+            self.end += bytes.len() as u64;
+            self.writer.append(bytes);
+        }
+    }
+
+    /// Up to where the log is on disk as far as anybody may rely on it.
+    fn reached(&self) -> u64 {
+        let (safe, _) = self.writer.safe();
+        self.unit.map_or(safe, |unit| safe.min(unit))
+    }
+
+    /// What a reply that is given now waits for; `None`: it goes.
+    pub(crate) fn reply_waits(&self) -> Option<Offset> {
+        // What does not count yet promises nothing.
+        if self.sync != Syncing::Always || !self.is_listed {
+            return None;
+        }
+        let wanted = match self.unit {
+            // Where it ends nobody knows: behind all that is there.
+            Some(_) => self.end + 1,
+            None => self.end,
+        };
+        (self.reached() < wanted).then_some(Offset(wanted))
+    }
+
+    /// A client's replies wait.
+    pub(crate) fn note_waiting(&mut self, until: Offset, client: ClientKey) {
+        self.waiting.push_back((until.0, client));
+    }
+
+    /// Clients whose replies have come free, and up to where the log has come.
+    pub(crate) fn released(&mut self) -> (Offset, Vec<ClientKey>) {
+        let reached = match self.sync {
+            Syncing::Always => self.reached(),
+            _ => u64::MAX,
+        };
+        let count = self
+            .waiting
+            .iter()
+            .take_while(|(until, _)| *until <= reached);
+        let count = count.count();
+        let clients = self.waiting.drain(..count).map(|(_, client)| client);
+        (Offset(reached), clients.collect())
+    }
+
+    /// Begins a rewrite: what comes from now on is in another increment.
+    pub(crate) fn begin_rewrite(&mut self) -> Rewrite {
+        let standing = self.writer.standing();
+        let increment = self.manifest.next_increment(&self.prefix, self.end);
+        let base = self.manifest.next_base(&self.prefix);
+        let next = Manifest {
+            base: Some(base.clone()),
+            increments: vec![increment.clone()],
+            history: Vec::new(),
+        };
+        let old = self.manifest.base.iter().chain(&self.manifest.history);
+        let old = old.map(|part| &part.name);
+        let increments = self.manifest.increments.iter().map(|part| &part.name);
+        let remove = old.chain(increments).map(|name| self.folder.join(name));
+        let remove = remove.collect();
+        let path = self.folder.join(&increment.name);
+        self.manifest.increments.push(increment);
+        let is_good = self.is_listed && !standing.is_broken;
+        let listing = is_good.then(|| self.listing(&self.manifest));
+        self.full_bytes += standing.file_bytes;
+        self.writer.switch(Switch { path, listing });
+        Rewrite {
+            base: self.folder.join(&base.name),
+            offset: self.end,
+            next,
+            remove,
+        }
+    }
+
+    /// The base is on disk: from now on the log begins with it. [`Recording::has_committed`] tells when.
+    pub(crate) fn end_rewrite(&mut self, rewrite: Rewrite, base_bytes: u64) {
+        self.manifest = rewrite.next;
+        let listing = self.listing(&self.manifest);
+        self.commits += 1;
+        self.full_bytes = base_bytes;
+        self.writer.commit(Commit {
+            listing,
+            remove: rewrite.remove,
+        });
+    }
+
+    fn listing(&self, manifest: &Manifest) -> Listing {
+        let path = self.folder.join(Manifest::file_name(&self.prefix));
+        let text = manifest.text();
+        Listing { path, text }
+    }
+
+    /// Whether the last rewrite counts; `None` while nobody knows.
+    pub(crate) fn has_committed(&mut self) -> Option<bool> {
+        let standing = self.writer.standing();
+        if standing.commits == self.commits {
+            self.is_listed = true;
+            self.base_bytes = self.full_bytes + standing.file_bytes;
+            return Some(true);
+        }
+        standing.is_broken.then(|| {
+            self.commits = standing.commits;
+            false
+        })
+    }
+
+    /// Whether only a rewrite makes the log whole.
+    pub(crate) fn needs_rewrite(&self) -> bool {
+        !self.is_listed || self.writer.standing().is_broken
+    }
+
+    /// Why bytes are not written.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.writer.standing().failure
+    }
+
+    /// Bytes that wait to be written.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.writer.standing().queued_bytes
+    }
+
+    /// Bytes of all files, and of those there were after the last rewrite.
+    pub(crate) fn sizes(&self) -> (u64, u64) {
+        let now = self.full_bytes + self.writer.standing().file_bytes;
+        (now, self.base_bytes)
+    }
+
+    /// Another `appendfsync`.
+    pub(crate) fn set_sync(&mut self, sync: Syncing) {
+        self.sync = sync;
+        self.writer.set_sync(sync);
+    }
+
+    /// The writer, to be finished.
+    pub(crate) fn into_writer(self) -> LogWriter {
+        self.writer
+    }
+}
+
+/// The folder of the log in the node's own, and the path of its manifest.
+pub(crate) fn log_folder(folder: &Path, name: &str, prefix: &str) -> (PathBuf, PathBuf) {
+    let folder = folder.join(name);
+    let manifest = folder.join(Manifest::file_name(prefix));
+    (folder, manifest)
+}

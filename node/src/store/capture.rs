@@ -1,0 +1,337 @@
+//! [`Capturing`]: the keyspace of one moment, taken while it goes on changing. Whoever takes it ([`Keeper`]) is shown every key once, as it was.
+//! Pure. Never: writes a byte of it. Invariants: what is about to change is shown before it does; a value that is shown in parts stays as it is from the first to the last, for clients are kept from it and nothing of it goes by itself.
+//!
+//! The walk goes over the slabs, where entries lie in order, and a bit for each place says what has been shown. A small value is shown at once when it is about to change. A large one is not: that would take as long as it takes to write all of it, so the commands that would change it wait ([`Store::is_waited_for`]) while it is shown in parts, and it comes next.
+
+use super::content::Value;
+use super::database::Database;
+use super::key::{DbIndex, Key, KeyHash};
+use super::keyspace::Store;
+use super::slab::Handle;
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt::Debug;
+
+/// An object with more bytes than these is shown in parts: so many are written in half a millisecond.
+const SHOWN_AT_ONCE_BYTES: u64 = 16 * 1024;
+/// The same for a string, which is only copied.
+const COPIED_AT_ONCE_BYTES: usize = 256 * 1024;
+/// Keys that wait to be shown out of turn. Of more, commands wait for those.
+const MOST_URGENT: usize = 64;
+
+/// A key as it was.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'a> {
+    /// Its database, by the number that it had at the moment.
+    pub db: DbIndex,
+    /// Its name.
+    pub key: &'a [u8],
+    /// Its value.
+    pub value: Value<'a>,
+    /// When it expires, Unix milliseconds.
+    pub expiry: Option<u64>,
+}
+
+/// Who takes the keyspace of a moment.
+pub trait Keeper: Any + Debug {
+    /// A key, all at once; `is_rest`: parts of it were shown before, and it is what is left of it.
+    fn keep(&mut self, kept: Kept<'_>, is_rest: bool);
+
+    /// A part of a large one; whether that was the last. Until it was, no other key is shown in parts.
+    fn keep_some(&mut self, kept: Kept<'_>) -> bool;
+}
+
+/// A capture under way.
+#[derive(Debug)]
+pub(super) struct Capturing {
+    keeper: Box<dyn Keeper>,
+    /// Databases that were cleared since, while something was still to be taken of them.
+    cleared: Vec<Database>,
+    /// What is shown in parts.
+    pinned: Option<Name>,
+    /// Large keys that somebody waits to change, by the databases where they are now.
+    urgent: VecDeque<Name>,
+    /// Some of those that wait need not any more.
+    has_released: bool,
+}
+
+/// A key by its database and name.
+#[derive(Debug)]
+struct Name {
+    db: DbIndex,
+    hash: KeyHash,
+    bytes: Vec<u8>,
+}
+
+impl Name {
+    fn key(&self) -> Key<'_> {
+        Key {
+            bytes: &self.bytes,
+            hash: self.hash,
+        }
+    }
+}
+
+fn is_large(value: Value<'_>) -> bool {
+    match value.object() {
+        Some(object) => object.payload() > SHOWN_AT_ONCE_BYTES,
+        None => value.bytes().len() > COPIED_AT_ONCE_BYTES,
+    }
+}
+
+fn kept(database: &Database, db: DbIndex, handle: Handle, now_ms: u64) -> Kept<'_> {
+    let value = database.value(handle).at_moment(now_ms);
+    Kept {
+        db,
+        key: database.key(handle),
+        value,
+        expiry: value.entry.expiry(),
+    }
+}
+
+impl Store {
+    /// From now on `keeper` is shown the keyspace as it is at this moment. There is one at a time.
+    pub fn begin_capture(&mut self, keeper: Box<dyn Keeper>) {
+        debug_assert!(self.capturing.is_none(), "one at a time");
+        for number in (0..self.databases()).map(DbIndex) {
+            self.database_mut(number).begin_capture(number);
+        }
+        self.capturing = Some(Box::new(Capturing {
+            keeper,
+            cleared: Vec::new(),
+            pinned: None,
+            urgent: VecDeque::new(),
+            has_released: false,
+        }));
+    }
+
+    /// Whether somebody takes the keyspace of an earlier moment.
+    #[must_use]
+    #[inline]
+    pub fn is_capturing(&self) -> bool {
+        self.capturing.is_some()
+    }
+
+    /// Who takes it.
+    #[must_use]
+    pub fn keeper<K: Keeper>(&mut self) -> Option<&mut K> {
+        let keeper: &mut dyn Any = self.capturing.as_mut()?.keeper.as_mut();
+        keeper.downcast_mut()
+    }
+
+    /// Goes on for so many looks at entries at most, until a key has been shown in whole or in part; `false` when all have been.
+    pub fn capture_some(&mut self, looks: usize) -> bool {
+        let Some(mut capturing) = self.capturing.take() else {
+            return false;
+        };
+        let goes_on = self.go_on_capturing(&mut capturing, looks);
+        self.capturing = Some(capturing);
+        goes_on
+    }
+
+    fn go_on_capturing(&mut self, capturing: &mut Capturing, mut looks: usize) -> bool {
+        if capturing.pinned.is_some() {
+            if self.show_part(capturing) {
+                self.unpin(capturing);
+            }
+            return true;
+        }
+        while let Some(name) = capturing.urgent.pop_front() {
+            capturing.has_released = true;
+            let database = self.database(name.db);
+            let found = database.find(name.key());
+            let number = found.and_then(|found| database.is_uncaptured(found.handle));
+            if let Some(number) = number {
+                self.pin(capturing, Name { db: number, ..name });
+                return true;
+            }
+        }
+        for number in (0..self.databases()).map(DbIndex) {
+            if self.show_next(capturing, number, &mut looks) || looks == 0 {
+                return true;
+            }
+        }
+        for database in std::mem::take(&mut capturing.cleared) {
+            self.reclaimer.drop_database(database);
+        }
+        false
+    }
+
+    /// Shows the next key of a database, or begins to.
+    fn show_next(&mut self, capturing: &mut Capturing, number: DbIndex, looks: &mut usize) -> bool {
+        let now_ms = self.now_ms;
+        let database = captured(&mut self.databases, &mut capturing.cleared, number);
+        let Some(database) = database else {
+            return false;
+        };
+        let Some(handle) = database.next_uncaptured(looks) else {
+            return false;
+        };
+        let kept = kept(database, number, handle, now_ms);
+        if database.is_dead(handle, now_ms) {
+            database.note_captured(handle);
+        } else if is_large(kept.value) {
+            let name = Name {
+                db: number,
+                hash: database.hash_of(handle),
+                bytes: database.key(handle).to_vec(),
+            };
+            self.pin(capturing, name);
+        } else {
+            capturing.keeper.keep(kept, false);
+            database.note_captured(handle);
+        }
+        true
+    }
+
+    /// Shows a part of what is pinned; whether that was the last.
+    fn show_part(&mut self, capturing: &mut Capturing) -> bool {
+        let now_ms = self.now_ms;
+        let Some(name) = &capturing.pinned else {
+            return true;
+        };
+        let database = captured(&mut self.databases, &mut capturing.cleared, name.db);
+        let found = database.and_then(|database| Some((database.find(name.key())?, database)));
+        let Some((found, database)) = found else {
+            debug_assert!(false, "what is pinned stays");
+            return true;
+        };
+        let kept = kept(database, name.db, found.handle, now_ms);
+        let is_whole = capturing.keeper.keep_some(kept);
+        if is_whole {
+            database.note_captured(found.handle);
+        }
+        is_whole
+    }
+
+    fn pin(&mut self, capturing: &mut Capturing, name: Name) {
+        let database = captured(&mut self.databases, &mut capturing.cleared, name.db);
+        if let Some(database) = database {
+            database.pin(Some(name.hash));
+        }
+        capturing.pinned = Some(name);
+    }
+
+    fn unpin(&mut self, capturing: &mut Capturing) {
+        capturing.has_released = true;
+        let name = capturing.pinned.take();
+        let database =
+            name.and_then(|name| captured(&mut self.databases, &mut capturing.cleared, name.db));
+        if let Some(database) = database {
+            database.pin(None);
+        }
+    }
+
+    /// Somebody is about to change or remove an entry.
+    #[inline]
+    pub(super) fn before_change(&mut self, db: DbIndex, handle: Handle) {
+        if self.capturing.is_some() {
+            self.keep_now(db, handle);
+        }
+    }
+
+    #[cold]
+    fn keep_now(&mut self, db: DbIndex, handle: Handle) {
+        let now_ms = self.now_ms;
+        let Some(number) = self.database(db).is_uncaptured(handle) else {
+            return;
+        };
+        let Some(mut capturing) = self.capturing.take() else {
+            return;
+        };
+        let database = self.database(db);
+        let is_pinned = database.is_pinned(database.hash_of(handle));
+        // What is dead would be left out by whoever reads it, and nobody has changed it while it lived.
+        if is_pinned || !database.is_dead(handle, now_ms) {
+            let kept = kept(database, number, handle, now_ms);
+            capturing.keeper.keep(kept, is_pinned);
+        }
+        self.database_mut(db).note_captured(handle);
+        if is_pinned {
+            self.unpin(&mut capturing);
+        }
+        self.capturing = Some(capturing);
+    }
+
+    /// Whether a change of an entry should wait until it has been shown in parts.
+    pub(super) fn waits_to_be_kept(&self, db: DbIndex, handle: Handle) -> bool {
+        if self.capturing.is_none() {
+            return false;
+        }
+        let database = self.database(db);
+        database.is_uncaptured(handle).is_some()
+            && !database.is_dead(handle, self.now_ms)
+            && is_large(database.value(handle))
+    }
+
+    /// Whether a command that changes this key should wait, for it is large and still to be shown as it was. It comes next.
+    pub fn is_waited_for(&mut self, db: DbIndex, key: Key<'_>) -> bool {
+        if self.capturing.is_none() {
+            return false;
+        }
+        let Some(found) = self.database(db).find(key) else {
+            return false;
+        };
+        if !self.waits_to_be_kept(db, found.handle) {
+            return false;
+        }
+        if !self.database(db).is_pinned(key.hash)
+            && let Some(capturing) = &mut self.capturing
+            && capturing.urgent.len() < MOST_URGENT
+            && !capturing.urgent.iter().any(|name| name.hash == key.hash)
+        {
+            capturing.urgent.push_back(Name {
+                db,
+                hash: key.hash,
+                bytes: key.bytes.to_vec(),
+            });
+        }
+        true
+    }
+
+    /// Whether commands that wait may go on, or some of them; said once.
+    pub fn has_released(&mut self) -> bool {
+        let capturing = self.capturing.as_mut();
+        capturing.is_some_and(|capturing| std::mem::take(&mut capturing.has_released))
+    }
+
+    /// A database was cleared.
+    pub(super) fn let_go(&mut self, database: Database) {
+        match &mut self.capturing {
+            Some(capturing) if database.captured_number().is_some() => {
+                capturing.cleared.push(database);
+            }
+            _ => self.reclaimer.drop_database(database),
+        }
+    }
+
+    /// What was cleared and is still to be shown takes so many bytes.
+    pub(super) fn captured_memory(&self) -> u64 {
+        let cleared = self.capturing.as_ref().map(|capturing| &capturing.cleared);
+        let databases = cleared.into_iter().flatten();
+        databases.map(Database::used_memory).sum()
+    }
+
+    /// Nobody takes the keyspace any more, whether all of it was shown or not.
+    pub fn end_capture(&mut self) {
+        let Some(capturing) = self.capturing.take() else {
+            return;
+        };
+        for database in capturing.cleared {
+            self.reclaimer.drop_database(database);
+        }
+        for database in &mut self.databases {
+            database.end_capture();
+        }
+    }
+}
+
+/// The database that had this number at the moment, while there is anything to be taken of it.
+fn captured<'a>(
+    databases: &'a mut [Database],
+    cleared: &'a mut [Database],
+    number: DbIndex,
+) -> Option<&'a mut Database> {
+    let mut every = databases.iter_mut().chain(cleared);
+    every.find(|database| database.captured_number() == Some(number))
+}
