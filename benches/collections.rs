@@ -461,14 +461,14 @@ fn lists(count: u64, bytes: usize) {
     changes("push front", |_| {
         list.push_front(&mut leaves, push, &LIMITS).unwrap();
     });
-    let mut look = |value: StringRef<'_>| {
+    let look = |value: StringRef<'_>| {
         black_box(value);
     };
     changes("pop front", |_| {
-        list.pop_front(&mut leaves, &mut look);
+        list.pop_front(&mut leaves, look);
     });
     changes("pop back", |_| {
-        list.pop_back(&mut leaves, &mut look);
+        list.pop_back(&mut leaves, look);
     });
     changes("insert in the middle", |_| {
         list.insert(&mut leaves, count / 2, push, &LIMITS).unwrap();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::machine::own_times;
 use crate::peers::Target;
 use crate::support::eventually::{Stopwatch, pause};
+use crate::support::servers::Server;
 use crate::support::thread_times::{ThreadTimes, thread_times};
 use crate::support::{Client, Reply};
 
@@ -31,6 +32,8 @@ pub(crate) struct Seen {
     pub(crate) waits: Waits,
     /// By what the server's resident memory had grown at most.
     pub(crate) grown_mb: f64,
+    /// The same of all the servers that stand behind it.
+    pub(crate) behind_mb: f64,
 }
 
 /// Repeats `work` for `length` at least, once in any case, and for a tenth of it watches what comes after.
@@ -40,8 +43,16 @@ pub(crate) fn watched(
     mut work: impl FnMut(SocketAddr) + Send,
 ) -> Seen {
     let bystander = Bystander::new(target);
-    let before = target.front.resident_bytes();
+    let resident = || {
+        let behind = target.behind.iter().map(Server::resident_bytes);
+        [target.front.resident_bytes(), behind.sum()]
+    };
+    let before = resident();
     let mut most = before;
+    let mut look = || {
+        let now = resident();
+        most = [most[0].max(now[0]), most[1].max(now[1])];
+    };
     let waits = thread::scope(|scope| {
         let watching = scope.spawn(|| bystander.watch());
         let address = target.address;
@@ -53,19 +64,23 @@ pub(crate) fn watched(
             } {}
         });
         while !working.is_finished() {
-            most = most.max(target.front.resident_bytes());
+            look();
             pause(LOOK_EVERY);
         }
         // The aftermath counts as well: what is closed has to be cleared away.
         pause(length / 10);
-        most = most.max(target.front.resident_bytes());
+        look();
         bystander.end();
         working.join().expect("the work was done");
         watching.join().expect("the bystander was served")
     });
     #[expect(clippy::cast_precision_loss, reason = "megabytes with a few digits")]
-    let grown_mb = (most - before) as f64 / 1024.0 / 1024.0;
-    Seen { waits, grown_mb }
+    let grown = |nth: usize| (most[nth] - before[nth]) as f64 / 1024.0 / 1024.0;
+    Seen {
+        waits,
+        grown_mb: grown(0),
+        behind_mb: grown(1),
+    }
 }
 
 /// The client, and when it is to stop.

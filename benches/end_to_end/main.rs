@@ -1,6 +1,6 @@
 //! Prints the figures that Switchyard is to reach, measured here and now, side by side with the peers found on this machine.
 //!
-//! `cargo bench --bench end_to_end -- [node] [proxy] [tls] [memory] [pauses] [expiry] [idle] [hostile] [types] [turns] [--quick] [--runs N] [--seconds S]`; without names: all.
+//! `cargo bench --bench end_to_end -- [node] [proxy] [tls] [memory] [pauses] [expiry] [idle] [hostile] [types] [turns] [whole] [--quick] [--runs N] [--seconds S] [--shape NAME]`; without names: all.
 //! Every figure is a ratio to a peer measured in the same run, in alternation, or CPU time per request of the server, because throughput
 //! of one binary varies twofold within an hour on a shared machine. [`section`] says what is measured; `benches/README.md` says how, and keeps the last results.
 
@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) growth_keys: usize,
     /// Elements of a collection, at most.
     pub(crate) elements: usize,
+    /// Of collections, those whose name begins so alone.
+    pub(crate) shape: String,
     /// Names of the sections that run; empty for all.
     sections: Vec<String>,
 }
@@ -48,6 +50,7 @@ impl Settings {
             memory_keys: vec![1_000_000, 5_000_000],
             growth_keys: 5_000_000,
             elements: 5_000_000,
+            shape: String::new(),
             sections: Vec::new(),
         }
     }
@@ -61,6 +64,7 @@ impl Settings {
             memory_keys: vec![1_000_000],
             growth_keys: 1_000_000,
             elements: 1_000_000,
+            shape: String::new(),
             sections: Vec::new(),
         }
     }
@@ -75,6 +79,7 @@ impl Settings {
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--runs" => settings.runs = number(words.next())?,
+                "--shape" => settings.shape = words.next().ok_or("a shape is missing")?,
                 "--seconds" => settings.length = Duration::from_secs(number(words.next())?),
                 name if section::ALL.iter().any(|(known, _)| *known == name) => {
                     settings.sections.push(word);

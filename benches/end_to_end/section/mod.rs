@@ -10,6 +10,7 @@ mod proxy;
 mod tls;
 mod turns;
 mod types;
+mod whole;
 
 use crate::Settings;
 use crate::table::Table;
@@ -29,4 +30,5 @@ pub(crate) const ALL: &[Section] = &[
     ("hostile", hostile::measure),
     ("types", types::measure),
     ("turns", turns::measure),
+    ("whole", whole::measure),
 ];

@@ -70,7 +70,8 @@ const ALL: &[Asked] = &[
 
 pub(super) fn measure(settings: &Settings, table: &mut Table) {
     let elements = settings.elements;
-    for asked in ALL {
+    let wanted = |asked: &&Asked| asked.shape.name.starts_with(&settings.shape);
+    for asked in ALL.iter().filter(wanted) {
         for (is_ours, target) in [(true, peers::node()), (false, peers::redis())] {
             let name = format!("{}, {elements}, {}", asked.shape.name, target.name);
             let mut show = |phase: &str, work: &mut (dyn FnMut(SocketAddr) + Send)| {
@@ -147,17 +148,27 @@ fn scan(address: SocketAddr, command: &str) {
 
 /// Reads a reply to its end without looking at it: what follows it is known.
 fn read_whole(address: SocketAddr, words: &str) {
+    read_to_its_end(address, words, Duration::ZERO);
+}
+
+/// The same, with a pause after each 256 KiB.
+pub(super) fn read_to_its_end(address: SocketAddr, words: &str, rest: Duration) {
     const MARK: &[u8] = b"+PONG\r\n";
     let mut client = Client::connect(address);
     let line = format!("{words}\r\nPING\r\n");
     client.send(line.as_bytes()).expect("sent");
     let mut socket = client.socket();
     let mut buffer = vec![0; 256 * 1024];
-    let mut tail = Vec::new();
+    let (mut tail, mut since_rest) = (Vec::new(), 0);
     while !tail.ends_with(MARK) {
         let length = socket.read(&mut buffer).expect("a reply");
         assert!(length > 0, "{words}: closed");
         tail.extend_from_slice(&buffer[length.saturating_sub(MARK.len())..length]);
         tail.drain(..tail.len().saturating_sub(MARK.len()));
+        since_rest += length;
+        if since_rest >= buffer.len() && !rest.is_zero() {
+            since_rest = 0;
+            pause(rest);
+        }
     }
 }

@@ -103,7 +103,8 @@ const SHAPES: &[(Shape, f64, &[Timed])] = &[
 ];
 
 pub(super) fn measure(settings: &Settings, table: &mut Table) {
-    for (shape, goal, commands) in SHAPES {
+    let wanted = |shape: &Shape| shape.name.starts_with(&settings.shape);
+    for (shape, goal, commands) in SHAPES.iter().filter(|(shape, ..)| wanted(shape)) {
         let mut sizes = SIZES.to_vec();
         if settings.elements > ELEMENTS {
             sizes.push(settings.elements);

@@ -195,7 +195,7 @@ impl Outbox {
             return;
         };
         let length = reply.len();
-        if self.len() == 0 {
+        if self.is_empty() {
             // Nothing else is here, so that a large one need not be copied.
             self.bytes = reply;
             self.written = 0;

@@ -172,7 +172,7 @@ impl List {
 
     /// Shows the first element and removes it; `false` when there is none.
     pub fn pop_front(&mut self, leaves: &mut Leaves, show: impl FnOnce(StringRef<'_>)) -> bool {
-        let is_there = self.view().len() > 0;
+        let is_there = !self.view().is_empty();
         if is_there {
             self.take(leaves, 0, show);
         }

@@ -7,7 +7,7 @@ use crate::store::value::block::{count, index};
 use crate::store::value::codes::Stored;
 use crate::store::value::leaves::Leaves;
 use crate::store::value::member_index::{Trace, low_hash};
-use crate::store::value::tree::Key;
+use crate::store::value::tree::{Key, Path};
 
 /// Members that are looked at in one part of a step of a scan: a tenth of a millisecond.
 const LOOKED_AT_ONCE: u64 = 4096;
@@ -104,6 +104,7 @@ impl Large {
     pub(super) fn begin_scan(&self, leaves: &Leaves, cursor: u32) -> MemberScan {
         let mut traces = Vec::new();
         let mut next = self.index.scan(leaves, cursor, &mut traces);
+        traces.sort_unstable_by_key(|trace| trace.score);
         if self.longest_run(leaves, &traces) > LONG_RUN {
             // One way through so many equal ones is as long for many members as for few.
             while next != 0 && traces.len() < GATHERED {
@@ -119,7 +120,7 @@ impl Large {
         }
     }
 
-    /// How many members have the score that most of these have.
+    /// How many members have the score that most of these have, which stand by score.
     fn longest_run(&self, leaves: &Leaves, traces: &[Trace]) -> u64 {
         let runs = traces.chunk_by(|one, other| one.score == other.score);
         let alike = runs.max_by_key(|run| run.len());
@@ -142,20 +143,50 @@ impl Large {
             let score = first.score;
             let meant = scan.traces[scan.done..].partition_point(|trace| trace.score == score);
             let meant = &scan.traces[scan.done..scan.done + meant];
-            let (rank, mut left) = scan.run.unwrap_or_else(|| {
-                let rank = self.before(leaves, Key { score, text: b"" });
-                (rank, meant.len())
-            });
-            if looks == 0 {
-                scan.run = Some((rank, left));
-                return false;
-            }
-            let mut is_over = rank >= self.count;
-            self.walk(leaves, rank, looks, &mut |member, own| {
-                is_over = is_over || own != score || left == 0;
-                if is_over {
-                    return;
+            let (place, left) = match scan.run.take() {
+                Some((rank, left)) => (self.tree.find_rank(leaves, rank), left),
+                None => (self.first_of(leaves, score), meant.len()),
+            };
+            match self.show_meant(leaves, meant, (place, left), &mut looks, show) {
+                None => scan.done += meant.len(),
+                run => {
+                    scan.run = run;
+                    return false;
                 }
+            }
+        }
+        true
+    }
+
+    /// Where the members of a score begin.
+    fn first_of(&self, leaves: &Leaves, score: u64) -> (Path, usize) {
+        let key = Key { score, text: b"" };
+        let path = self.tree.find(leaves, key);
+        let view = View::new(leaves.bytes(path.leaf()));
+        (path, view.before(leaves, key))
+    }
+
+    /// Shows those members that are meant, all of one score and by hash, from a place on, as long as `looks` last: the rank of the next one and how many are still to be found then, `None` when all were.
+    fn show_meant(
+        &self,
+        leaves: &Leaves,
+        meant: &[Trace],
+        ((mut path, mut nth), mut left): ((Path, usize), usize),
+        looks: &mut u64,
+        show: &mut dyn FnMut(Stored<'_>, u64),
+    ) -> Option<(u64, usize)> {
+        let score = meant.first()?.score;
+        *looks = looks.saturating_sub(LEAST_LOOKS);
+        loop {
+            let view = View::new(leaves.bytes(path.leaf()));
+            for (member, own) in view.members(nth, view.count) {
+                if own != score || left == 0 {
+                    return None;
+                }
+                if *looks == 0 {
+                    return Some((self.tree.rank(leaves, &path) + nth as u64, left));
+                }
+                (*looks, nth) = (*looks - 1, nth + 1);
                 let hash = leaves.hash_of(member);
                 let nearest = meant.partition_point(|trace| trace.hash() < low_hash(hash));
                 let alike = meant[nearest..].iter();
@@ -164,16 +195,12 @@ impl Large {
                     show(member, score);
                     left -= 1;
                 }
-            });
-            if is_over || left == 0 {
-                scan.done += meant.len();
-                scan.run = None;
-                looks = looks.saturating_sub(LEAST_LOOKS);
-            } else {
-                scan.run = Some((rank + looks, left));
-                looks = 0;
             }
+            nth = 0;
+            if !self.tree.next(leaves, &mut path) {
+                return None;
+            }
+            leaves.prefetch(path.leaf(), PREFETCHED_LINES);
         }
-        true
     }
 }
