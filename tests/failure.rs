@@ -300,12 +300,15 @@ fn nor_is_what_was_set_aside_for_a_newer_topology() {
 
 fn stand_still_with_a_full_line(is_set_aside: bool) {
     let node = start_node(&[]);
-    let stopped = start_proxy(&[node.address], &["--threads", "1"]);
+    let stopped = start_proxy(
+        &[node.address],
+        &["--threads", "1", "--pipe-queue-bytes", "64mb"],
+    );
     let other = start_proxy(&[node.address], &[]);
     node.freeze();
-    // More than sockets hold, so that what follows stays in the proxy's line; of no client so much that it is kept apart.
+    // Some 33 MB, several times what sockets hold, so that what follows stays in the proxy's line; of no client so much that it is kept apart.
     let padding = "x".repeat(8_000);
-    let mut patient: Vec<Client> = (0..260).map(|_| stopped.connect()).collect();
+    let mut patient: Vec<Client> = (0..600).map(|_| stopped.connect()).collect();
     for client in &mut patient {
         let pad = encode(&["SET", "pad", &padding]).repeat(7);
         client.send(&pad).unwrap();
@@ -319,12 +322,12 @@ fn stand_still_with_a_full_line(is_set_aside: bool) {
         // What is in the line by now does not go on while the node stands.
         pause(Duration::from_millis(500));
     };
-    until_asked(260);
+    until_asked(600);
     let mut hasty: Vec<Client> = (0..20).map(|_| stopped.connect()).collect();
     for client in &mut hasty {
         client.send(&encode(&["SET", "key", "old"])).unwrap();
     }
-    until_asked(280);
+    until_asked(620);
     // What is in the line is set aside for a newer topology, of the same owners.
     if is_set_aside {
         let topology = topology_path(stopped.folder());

@@ -121,6 +121,33 @@ impl Guard {
         self.role
     }
 
+    /// The newest epoch that it has seen.
+    #[must_use]
+    pub fn seen_epoch(&self) -> Epoch {
+        self.seen_epoch
+    }
+
+    /// The newest version of the document that it has seen at that epoch.
+    #[must_use]
+    pub fn seen_rev(&self) -> Version {
+        self.seen_rev
+    }
+
+    /// The node throws its copy away for another one: a new life in the same role. Orders to the former no longer fit.
+    pub(crate) fn renew(&mut self, incarnation: Incarnation) {
+        self.incarnation = incarnation;
+    }
+
+    /// A batch of a leader's log, of this epoch and version: whether a follower takes it, which then has seen that version.
+    pub(crate) fn hear(&mut self, epoch: Epoch, rev: Version) -> bool {
+        let follows = self.role.is_some_and(|role| role.epoch == epoch);
+        let is_heard = follows && epoch == self.seen_epoch;
+        if is_heard {
+            self.seen_rev = self.seen_rev.max(rev);
+        }
+        is_heard
+    }
+
     /// Takes note of what happens, and says what to do about it.
     pub fn step(&mut self, event: Event) -> Vec<Action> {
         match event {
