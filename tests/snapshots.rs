@@ -250,7 +250,7 @@ fn two_nodes_do_not_share_a_folder() {
 fn others_are_served_while_a_snapshot_is_taken() {
     let node = start_keeper(&["--save", ""]);
     let mut client = node.connect();
-    for thousand in 0..300 {
+    for thousand in 0..1_000 {
         let mut words = vec!["MSET".to_owned()];
         for number in thousand * 1_000..(thousand + 1) * 1_000 {
             words.extend([format!("key:{number}"), format!("value:{number}")]);
@@ -273,4 +273,28 @@ fn others_are_served_while_a_snapshot_is_taken() {
     let bytes = fs::read(path).expect("a snapshot");
     let changed = bytes.windows(7).filter(|some| *some == b"changed").count();
     assert_eq!(changed, 0, "it is of the moment before");
+}
+
+#[test]
+fn writes_are_refused_while_snapshots_fail() {
+    let node = start_keeper(&["--save", "3600 1"]);
+    let mut client = node.connect();
+    // A folder cannot be replaced by a file.
+    let path = data(node.folder()).join("dump.rdb");
+    fs::create_dir(&path).expect("a folder");
+    fs::write(path.join("full"), "").expect("written");
+    client.call(&["SET", "a", "1"]);
+    let Reply::Error(said) = client.call(&["SAVE"]) else {
+        panic!("it was saved");
+    };
+    assert!(String::from_utf8_lossy(&said).contains("cannot get its name"));
+    let Reply::Error(refused) = client.call(&["SET", "a", "2"]) else {
+        panic!("it was written");
+    };
+    assert!(refused.starts_with(b"MISCONF"));
+    assert_eq!(client.call(&["GET", "a"]), Reply::bulk("1"));
+    assert_eq!(info(&mut client, "rdb_last_bgsave_status"), "err");
+    fs::remove_dir_all(&path).expect("removed");
+    assert_eq!(client.call(&["SAVE"]), Reply::ok());
+    assert_eq!(client.call(&["SET", "a", "2"]), Reply::ok());
 }

@@ -37,7 +37,7 @@ pub(crate) async fn carry_out(
         Errand::BackgroundSave { is_scheduled } => save_in_background(&shell, is_scheduled),
         Errand::Stall { us } => stall(Duration::from_micros(us)),
     };
-    shell.recorded().await;
+    shell.recorded(false).await;
     let node = &mut shell.core.borrow_mut().node;
     if outcome.is_err() {
         node.stats.command_failed(errand.command());

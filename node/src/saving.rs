@@ -17,6 +17,8 @@ use tracing::{error, info};
 
 /// Longest time that the keyspace is looked at before clients have their turn.
 const SLICE_NS: u64 = 200_000;
+/// The same while somebody waits for what is shown.
+const URGENT_SLICE_NS: u64 = 500_000;
 /// Entries that are looked at between two looks at the stopwatch; most are passed by in some nanoseconds.
 const LOOKS: usize = 256;
 /// Pieces on their way to the thread that writes.
@@ -282,8 +284,12 @@ fn slice(shell: &Shell, pieces: &mut Vec<Piece>) -> Result<bool, SaveError> {
     core.store.set_now(now_ms);
     let watch = core.executor.watch().clone();
     let began = watch.read();
+    let slice_ns = match core.store.is_capture_urgent() {
+        true => URGENT_SLICE_NS,
+        false => SLICE_NS,
+    };
     let mut goes_on = true;
-    while goes_on && watch.since_ns(began) < SLICE_NS {
+    while goes_on && watch.since_ns(began) < slice_ns {
         goes_on = core.store.capture_some(LOOKS);
         let snapshot = Snapshot::of(&mut core.store);
         if snapshot.is_none_or(|snapshot| snapshot.waiting_bytes() > WAITING_BYTES) {
@@ -302,7 +308,7 @@ fn slice(shell: &Shell, pieces: &mut Vec<Piece>) -> Result<bool, SaveError> {
     if !goes_on {
         snapshot.end();
     }
-    while let Some(piece) = snapshot.next() {
+    while let Some(piece) = snapshot.next_piece() {
         pieces.push(piece);
     }
     if let Some(saving) = &mut core.node.persistence.saving {

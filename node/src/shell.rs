@@ -218,24 +218,35 @@ impl Shell {
         }
     }
 
-    /// What a client has been answered from byte `at` of its waiting replies on goes out when all that has been recorded is safe.
-    pub(crate) fn hold_replies(&self, client: ClientKey, at: usize) {
+    /// Where the log ends; 0 where there is none.
+    pub(crate) fn log_end(&self) -> u64 {
+        self.log.borrow().as_ref().map_or(0, Recording::end)
+    }
+
+    /// What a client has been answered from byte `at` of its waiting replies on, since the log ended at `end`, goes out when all that has been recorded is safe.
+    pub(crate) fn hold_replies(&self, client: ClientKey, at: usize, end: u64) {
         let mut log = self.log.borrow_mut();
         let Some(log) = log.as_mut() else {
             return;
         };
-        if let Some(until) = log.reply_waits() {
+        // What CONFIG SET has just said holds for what comes next.
+        let sync = Syncing::of(&self.core.borrow().node.settings.hot.append_sync);
+        log.set_sync(sync);
+        if let Some(until) = log.reply_waits(log.end() > end) {
             let clients = &mut self.core.borrow_mut().node.clients;
             clients.at(client).outbox.hold_since(at, until);
             log.note_waiting(until, client);
         }
     }
 
-    /// Waits until all that has been recorded is safe, if replies wait for that.
-    pub(crate) async fn recorded(&self) {
+    /// Waits until all that has been recorded is safe, if replies wait for that, also those of commands that `changed` nothing.
+    pub(crate) async fn recorded(&self, changed: bool) {
         loop {
             let reached = self.log_reached.notified();
-            let waits = self.log.borrow().as_ref().and_then(Recording::reply_waits);
+            let waits = {
+                let log = self.log.borrow();
+                log.as_ref().and_then(|log| log.reply_waits(changed))
+            };
             if waits.is_none() {
                 return;
             }
@@ -284,10 +295,11 @@ impl Shell {
             full_bytes: 0,
             last_bytes: 0,
         };
+        let sync = Syncing::of(&self.core.borrow().node.settings.hot.append_sync);
         let begin = Begin {
             file: None,
             offset: 0,
-            sync: Syncing::EverySecond,
+            sync,
         };
         self.go_on_with_log(files, begin)
     }

@@ -122,7 +122,7 @@ async fn carry_out(
         };
         tokio::task::yield_now().await;
     };
-    shell.recorded().await;
+    shell.recorded(true).await;
     if let Some(ticket) = asker.reply {
         let node = &mut shell.core.borrow_mut().node;
         node.stats.output_bytes += reply.len() as u64;

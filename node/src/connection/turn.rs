@@ -121,6 +121,7 @@ impl Connection {
     ) -> Stop {
         let shell = Rc::clone(&self.shell);
         let client = self.client;
+        let log_end = shell.log_end();
         let (stop, condemned, pause_changed, before) =
             shell.with_client(client, |executor, turn| {
                 turn.node.stats.reads += u64::from(received > 0);
@@ -150,7 +151,7 @@ impl Connection {
                 let condemned = turn.node.clients.take_condemned();
                 (stop, condemned, turn.node.pause.take_changed(), before)
             });
-        shell.hold_replies(client, before);
+        shell.hold_replies(client, before, log_end);
         self.unfinished = stop != Stop::Done;
         shell.cut(&condemned);
         if pause_changed {

@@ -609,6 +609,32 @@ mod tests {
         writer.finish();
     }
 
+    #[test]
+    fn a_full_disk_is_written_on_where_it_was_when_there_is_room() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        let disk = BreakingDisk::after(u64::MAX);
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let writer = begin(&shared, folder);
+        let text = "file a.2.incr.aof seq 2 type i startoffset 0\n";
+        writer.switch(Switch {
+            path: folder.join("a.2.incr.aof"),
+            listing: Some(listing(folder, text)),
+        });
+        writer.append(vec![1; 10]);
+        wait(|| writer.safe() == (10, true));
+        disk.fill(true);
+        writer.append(vec![2; 10]);
+        wait(|| writer.standing().failure.is_some());
+        writer.append(vec![3; 10]);
+        assert_eq!(writer.safe(), (10, false));
+        disk.fill(false);
+        wait(|| writer.safe() == (30, true));
+        let whole = [[1; 10], [2; 10], [3; 10]].concat();
+        assert_eq!(found(folder), (0, whole));
+        writer.finish();
+    }
+
     fn wait(mut is_so: impl FnMut() -> bool) {
         let clock = Clock::system();
         let began_ms = clock.monotonic_ms();

@@ -97,10 +97,19 @@ impl Recording {
         self.unit.map_or(safe, |unit| safe.min(unit))
     }
 
-    /// What a reply that is given now waits for; `None`: it goes.
-    pub(crate) fn reply_waits(&self) -> Option<Offset> {
+    /// Where the log ends, all that waits to be written included.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// What a reply that is given now waits for; `None`: it goes. While the log cannot be written only those who `changed` something wait: others may see what is not on disk, and can ask what is wrong.
+    pub(crate) fn reply_waits(&self, changed: bool) -> Option<Offset> {
         // What does not count yet promises nothing.
         if self.sync != Syncing::Always || !self.is_listed {
+            return None;
+        }
+        let (_, is_good) = self.writer.safe();
+        if !changed && !is_good {
             return None;
         }
         let wanted = match self.unit {
@@ -215,8 +224,10 @@ impl Recording {
 
     /// Another `appendfsync`.
     pub(crate) fn set_sync(&mut self, sync: Syncing) {
-        self.sync = sync;
-        self.writer.set_sync(sync);
+        if self.sync != sync {
+            self.sync = sync;
+            self.writer.set_sync(sync);
+        }
     }
 
     /// The writer, to be finished.

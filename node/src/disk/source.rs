@@ -2,7 +2,7 @@
 
 use super::Disk;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -14,9 +14,9 @@ const CHUNKS: usize = 4;
 /// The bytes of a file as they are read, up to its end; nothing comes behind an error.
 pub(crate) fn read_beside(
     disk: &Arc<dyn Disk>,
-    path: PathBuf,
+    path: &Path,
 ) -> io::Result<(Receiver<io::Result<Vec<u8>>>, u64)> {
-    let (mut file, len) = disk.open(&path)?;
+    let (mut file, len) = disk.open(path)?;
     let (sender, receiver) = channel(CHUNKS);
     let read = move || {
         loop {

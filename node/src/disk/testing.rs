@@ -4,12 +4,14 @@ use super::{Disk, DiskFile, SystemDisk};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The system's disk until so much has been asked of it; from then on nothing is done, as if the machine were off.
 #[derive(Clone, Debug)]
 pub(crate) struct BreakingDisk {
     left: Arc<AtomicU64>,
+    /// There is no room for another byte, and all else works.
+    is_full: Arc<AtomicBool>,
 }
 
 impl BreakingDisk {
@@ -17,7 +19,13 @@ impl BreakingDisk {
     pub(crate) fn after(things: u64) -> Self {
         Self {
             left: Arc::new(AtomicU64::new(things)),
+            is_full: Arc::default(),
         }
+    }
+
+    /// There is no room any more, or there is again.
+    pub(crate) fn fill(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
     }
 
     /// Breaks after so many things more.
@@ -88,7 +96,12 @@ struct BreakingFile {
 impl DiskFile for BreakingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         for some in bytes.chunks(1_000) {
-            if let Err(broken) = self.disk.spend() {
+            let is_full = self.disk.is_full.load(Ordering::Relaxed);
+            let spent = match is_full {
+                true => Err(io::ErrorKind::StorageFull.into()),
+                false => self.disk.spend(),
+            };
+            if let Err(broken) = spent {
                 // Torn: a part of it is there.
                 self.file.write(&some[..some.len() / 2])?;
                 return Err(broken);

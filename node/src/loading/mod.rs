@@ -93,6 +93,9 @@ pub(crate) async fn load(shell: &Rc<Shell>) -> Result<(), LoadError> {
         true => replay::find(folder.path())?,
         false => None,
     };
+    if !wants_log && replay::find(folder.path()).is_ok_and(|log| log.is_some()) {
+        warn!(folder = %folder.path().display(), "there is a log in the folder, which is not read: appendonly is no");
+    }
     let started_ms = shell.clock.monotonic_ms();
     let loaded = match log {
         Some(log) => replay::replay(shell, log).await?,
@@ -135,7 +138,7 @@ type Chunks = Receiver<io::Result<Vec<u8>>>;
 
 /// `None` where there is no such file.
 fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Option<(Chunks, u64)>, LoadError> {
-    match read_beside(disk, path.to_path_buf()) {
+    match read_beside(disk, path) {
         Ok(opened) => Ok(Some(opened)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(LoadError::Unreadable {

@@ -87,7 +87,7 @@ pub(super) async fn replay(shell: &Shell, found: OnDisk) -> Result<Loaded, LoadE
         last_bytes = len;
     }
     info!(commands, "commands of the log have happened again");
-    go_on(shell, folder, manifest, (end, full_bytes, last_bytes))?;
+    go_on(shell, &folder, manifest, (end, full_bytes, last_bytes))?;
     Ok(loaded)
 }
 
@@ -279,7 +279,7 @@ fn perform(
 /// The log goes on where it ended.
 fn go_on(
     shell: &Shell,
-    folder: PathBuf,
+    folder: &Path,
     manifest: Manifest,
     (end, full_bytes, last_bytes): (u64, u64, u64),
 ) -> Result<(), LoadError> {
@@ -298,7 +298,7 @@ fn go_on(
         sync,
     };
     let files = Files {
-        folder: folder.clone(),
+        folder: folder.to_path_buf(),
         prefix: LOG_PREFIX.to_owned(),
         manifest,
         end,
@@ -306,5 +306,5 @@ fn go_on(
         last_bytes,
     };
     let started = shell.go_on_with_log(files, begin);
-    started.map_err(unreadable(&folder))
+    started.map_err(unreadable(folder))
 }

@@ -81,7 +81,7 @@ impl Snapshot {
     }
 
     /// The next piece, if there is one.
-    pub fn next(&mut self) -> Option<Piece> {
+    pub fn next_piece(&mut self) -> Option<Piece> {
         let piece = self.ready.pop_front()?;
         if let Piece::File(bytes) | Piece::Aside(bytes) = &piece {
             self.ready_bytes -= bytes.len();

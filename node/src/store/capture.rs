@@ -51,6 +51,8 @@ pub(super) struct Capturing {
     pinned: Option<Name>,
     /// Large keys that somebody waits to change, by the databases where they are now.
     urgent: VecDeque<Name>,
+    /// Somebody waits for what is shown in parts.
+    is_urgent: bool,
     /// Some of those that wait need not any more.
     has_released: bool,
 }
@@ -101,6 +103,7 @@ impl Store {
             cleared: Vec::new(),
             pinned: None,
             urgent: VecDeque::new(),
+            is_urgent: false,
             has_released: false,
         }));
     }
@@ -142,6 +145,7 @@ impl Store {
             let found = database.find(name.key());
             let number = found.and_then(|found| database.is_uncaptured(found.handle));
             if let Some(number) = number {
+                capturing.is_urgent = true;
                 self.pin(capturing, Name { db: number, ..name });
                 return true;
             }
@@ -214,6 +218,7 @@ impl Store {
 
     fn unpin(&mut self, capturing: &mut Capturing) {
         capturing.has_released = true;
+        capturing.is_urgent = false;
         let name = capturing.pinned.take();
         let database =
             name.and_then(|name| captured(&mut self.databases, &mut capturing.cleared, name.db));
@@ -275,11 +280,13 @@ impl Store {
         if !self.waits_to_be_kept(db, found.handle) {
             return false;
         }
-        if !self.database(db).is_pinned(key.hash)
-            && let Some(capturing) = &mut self.capturing
-            && capturing.urgent.len() < MOST_URGENT
-            && !capturing.urgent.iter().any(|name| name.hash == key.hash)
-        {
+        let is_pinned = self.database(db).is_pinned(key.hash);
+        let Some(capturing) = &mut self.capturing else {
+            return true;
+        };
+        capturing.is_urgent |= is_pinned;
+        let is_known = is_pinned || capturing.urgent.iter().any(|name| name.hash == key.hash);
+        if !is_known && capturing.urgent.len() < MOST_URGENT {
             capturing.urgent.push_back(Name {
                 db,
                 hash: key.hash,
@@ -287,6 +294,13 @@ impl Store {
             });
         }
         true
+    }
+
+    /// Whether somebody waits for what is shown in parts.
+    #[must_use]
+    pub fn is_capture_urgent(&self) -> bool {
+        let capturing = self.capturing.as_ref();
+        capturing.is_some_and(|capturing| capturing.is_urgent)
     }
 
     /// Whether commands that wait may go on, or some of them; said once.

@@ -11,8 +11,9 @@ use crate::rdb::seal::NEWEST_VERSION;
 use crate::rdb::source::Source;
 use crate::rdb::text::TextReader;
 use crate::store::{
-    DbIndex, ExpiryChange, Key, Kind, Limits, Store, StringEdit, StringRef, Wording,
+    DbIndex, ExpiryChange, Key, KeyHash, Kind, Limits, Store, StringEdit, StringRef, Wording,
 };
+use std::ops::Range;
 
 /// As long as so many bytes lie ahead, no step that is short by nature is cut.
 const AHEAD_BYTES: usize = 64 * 1024;
@@ -22,6 +23,8 @@ const MOST_HELD_BYTES: usize = (512 << 20) + 2 * AHEAD_BYTES;
 const SHORT_STRING_BYTES: usize = 32 * 1024;
 /// Keys that are read between two looks at the time, short ones: some 50 µs.
 const KEYS_AT_ONCE: usize = 128;
+/// Short strings that are put together, so that the index lines they need are asked for ahead.
+const PUT_AT_ONCE: usize = 32;
 /// Longest part of a fact that is kept.
 const MOST_FACT_BYTES: usize = 64;
 /// The version in which Valkey's own numbering begins.
@@ -128,7 +131,24 @@ pub struct FileReader {
     about: About,
     key: Vec<u8>,
     text: TextReader,
+    planned: Vec<Planned>,
+    /// Their keys and values.
+    texts: Vec<u8>,
+    /// Where something is wrong with one of those.
+    wrong_at: Option<u64>,
     loaded: Loaded,
+}
+
+/// A short string that is to be put.
+#[derive(Debug)]
+struct Planned {
+    db: DbIndex,
+    hash: KeyHash,
+    about: About,
+    key: Range<usize>,
+    value: Range<usize>,
+    /// Where it stands in the file.
+    at: u64,
 }
 
 /// What stands before a key and is said of it.
@@ -171,6 +191,9 @@ impl FileReader {
             about: About::default(),
             key: Vec::new(),
             text: TextReader::default(),
+            planned: Vec::new(),
+            texts: Vec::new(),
+            wrong_at: None,
             loaded: Loaded::default(),
         }
     }
@@ -199,7 +222,8 @@ impl FileReader {
             Stage::Value(loader) => loader.end(),
             _ => 0,
         };
-        self.base + (self.at + in_value) as u64
+        let at = self.base + (self.at + in_value) as u64;
+        self.wrong_at.unwrap_or(at)
     }
 
     /// Goes on for a short while.
@@ -207,6 +231,17 @@ impl FileReader {
     /// # Errors
     /// What is wrong with the file; nothing of a value that is broken is in the keyspace.
     pub fn go_on(&mut self, store: &mut Store, taken: Taken<'_>) -> Result<Loading, FileFault> {
+        let loading = self.go_on_planning(store, taken);
+        // What is broken behind them does not undo them.
+        self.put_planned(store)?;
+        loading
+    }
+
+    fn go_on_planning(
+        &mut self,
+        store: &mut Store,
+        taken: Taken<'_>,
+    ) -> Result<Loading, FileFault> {
         for _ in 0..KEYS_AT_ONCE {
             let ahead = self.held.len() - self.at;
             if ahead < AHEAD_BYTES && !self.has_ended {
@@ -344,7 +379,7 @@ impl FileReader {
         let encoding = Encoding::of(number).ok_or(FileFault::Unknown(number))?;
         let mut source = Source::beginning(&self.held, self.at + 1);
         let mut room = u64::MAX;
-        self.text = TextReader::default();
+        self.text.forget();
         while !self.text.read(&self.held, &mut source, &mut room)? {}
         self.key.clear();
         push_text(&mut self.key, self.text.get(&self.held));
@@ -355,6 +390,8 @@ impl FileReader {
             self.at = end;
             return Ok(());
         }
+        // A key that stands there twice is found whatever it is.
+        self.put_planned(store)?;
         let loader = Loader::begin_behind(encoding, 0, self.db, &self.key, taken.limits, room)?;
         self.at = begin;
         self.stage = Stage::Value(Box::new(loader));
@@ -388,30 +425,55 @@ impl FileReader {
             return Ok(end);
         }
         let hash = store.hash(&self.key);
-        let key = Key {
-            bytes: &self.key,
+        store.prefetch_path(self.db, hash);
+        let begin = self.texts.len();
+        self.texts.extend_from_slice(&self.key);
+        let middle = self.texts.len();
+        push_text(&mut self.texts, text);
+        self.planned.push(Planned {
+            db: self.db,
             hash,
-        };
-        let slot = store.slot(self.db, key);
-        if slot.kind().is_some() {
-            return Err(FileFault::Twice);
-        }
-        let mut digits = itoa::Buffer::new();
-        let bytes = match text {
-            StringRef::Bytes(bytes) => bytes,
-            StringRef::Integer(number) => digits.format(number).as_bytes(),
-        };
-        let expiry = about.expiry.map_or(ExpiryChange::Clear, ExpiryChange::At);
-        StringEdit::put(slot, bytes, expiry).map_err(Fault::from)?;
-        self.loaded.keys += 1;
-        if about
-            .idle_seconds
-            .or(about.frequency.map(u64::from))
-            .is_some()
-        {
-            store.set_usage(self.db, key, about.idle_seconds, about.frequency);
+            about,
+            key: begin..middle,
+            value: middle..self.texts.len(),
+            at: self.base + self.at as u64,
+        });
+        if self.planned.len() == PUT_AT_ONCE {
+            self.put_planned(store)?;
         }
         Ok(end)
+    }
+
+    /// Puts the short strings that wait for it.
+    fn put_planned(&mut self, store: &mut Store) -> Result<(), FileFault> {
+        for planned in &self.planned {
+            store.prefetch_line(planned.db, planned.hash);
+        }
+        for planned in self.planned.drain(..) {
+            let key = Key {
+                bytes: &self.texts[planned.key],
+                hash: planned.hash,
+            };
+            let slot = store.slot(planned.db, key);
+            let about = planned.about;
+            let put = if slot.kind().is_some() {
+                Err(FileFault::Twice)
+            } else {
+                let expiry = about.expiry.map_or(ExpiryChange::Clear, ExpiryChange::At);
+                let put = StringEdit::put(slot, &self.texts[planned.value], expiry);
+                put.map_err(|full| Fault::from(full).into())
+            };
+            if let Err(fault) = put {
+                self.wrong_at = Some(planned.at);
+                return Err(fault);
+            }
+            self.loaded.keys += 1;
+            if about.idle_seconds.is_some() || about.frequency.is_some() {
+                store.set_usage(planned.db, key, about.idle_seconds, about.frequency);
+            }
+        }
+        self.texts.clear();
+        Ok(())
     }
 
     /// The value is whole.

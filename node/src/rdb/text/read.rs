@@ -75,6 +75,11 @@ impl TextReader {
         Ok(())
     }
 
+    /// The next string is another one, whatever became of this.
+    pub(in crate::rdb) fn forget(&mut self) {
+        self.place = Place::Nowhere;
+    }
+
     /// Whether a string is here in part.
     pub(in crate::rdb) fn is_unpacking(&self) -> bool {
         matches!(self.place, Place::Unpacking(_))

@@ -99,7 +99,7 @@ pub(super) fn persistence(call: &Call<'_>, text: &mut String) {
         let left_bytes = loading.total_bytes.saturating_sub(loading.read_bytes);
         let left_seconds = match loading.read_bytes {
             0 => 1,
-            read => (u128::from(seconds) * u128::from(left_bytes) / u128::from(read)) as u64,
+            read => seconds.saturating_mul(left_bytes) / read,
         };
         let percent = percent(loading.read_bytes, loading.total_bytes);
         lines(
