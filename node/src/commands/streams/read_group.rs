@@ -96,16 +96,19 @@ impl GroupRead {
             else {
                 continue;
             };
+            let given = self.given.get(key.bytes).copied().unwrap_or(0);
             let all = match wanted {
                 Wanted::New => {
                     let from = group.last_id().next();
                     let all = from.map_or(0, |from| stream.count(from, StreamId::MAX));
                     // Named again, a stream has left what is not given the first time.
-                    all.saturating_sub(self.given.get(key.bytes).copied().unwrap_or(0))
+                    all.saturating_sub(given)
                 }
+                // What is given before in this very command is pending by then.
                 Wanted::Behind(_) => group
                     .consumer(consumer)
-                    .map_or(0, ConsumerRef::pending_count),
+                    .map_or(0, ConsumerRef::pending_count)
+                    .saturating_add(given),
             };
             // As in Redis, its consumer counts as not heard of where nothing is new.
             if wanted != Wanted::New || all > 0 {

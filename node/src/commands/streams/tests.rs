@@ -445,3 +445,17 @@ fn a_stream_that_is_named_again_has_left_what_was_not_given() {
         ),
     ]);
 }
+
+#[test]
+fn what_a_command_gives_it_can_read_again_behind_that() {
+    let mut node = TestNode::new();
+    node.expect(&[
+        ("XADD s 1-0 a b", "$3 1-0"),
+        ("XADD s 2-0 c d", "$3 2-0"),
+        ("XGROUP CREATE s g 0", "+OK"),
+        (
+            "XREADGROUP GROUP g c COUNT 1 STREAMS s s s 0 > 0",
+            "*3 *2 $1 s *0 *2 $1 s *1 *2 $3 1-0 *2 $1 a $1 b *2 $1 s *1 *2 $3 1-0 *2 $1 a $1 b",
+        ),
+    ]);
+}
