@@ -314,7 +314,7 @@ fn stand_still_with_a_full_line(is_set_aside: bool) {
         client.send(&pad).unwrap();
     }
     let mut observer = stopped.connect();
-    let mut until_asked = |clients: usize| {
+    let until_asked = |observer: &mut Client, clients: usize| {
         eventually("it is read", || {
             let list = observer.call_words("CLIENT LIST").text();
             list.matches(" cmd=set ").count() >= clients
@@ -322,12 +322,12 @@ fn stand_still_with_a_full_line(is_set_aside: bool) {
         // What is in the line by now does not go on while the node stands.
         pause(Duration::from_millis(500));
     };
-    until_asked(600);
+    until_asked(&mut observer, 600);
     let mut hasty: Vec<Client> = (0..20).map(|_| stopped.connect()).collect();
     for client in &mut hasty {
         client.send(&encode(&["SET", "key", "old"])).unwrap();
     }
-    until_asked(620);
+    until_asked(&mut observer, 620);
     // What is in the line is set aside for a newer topology, of the same owners.
     if is_set_aside {
         let topology = topology_path(stopped.folder());

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::Client;
-use super::eventually::{Stopwatch, eventually_within, now_nanoseconds, pause};
+use super::eventually::{Stopwatch, eventually, eventually_within, now_nanoseconds, pause};
 
 /// The binary that cargo built for these tests.
 pub(crate) const SWITCHYARD: &str = env!("CARGO_BIN_EXE_switchyard");
@@ -120,9 +120,19 @@ impl Server {
         }
     }
 
-    /// SIGSTOP: it keeps its sockets and says nothing.
+    /// SIGSTOP: it keeps its sockets and says nothing. Returns when all of its threads stand.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
+        let tasks = format!("/proc/{}/task", self.child.id());
+        eventually("it stands", || {
+            let tasks = fs::read_dir(&tasks).expect("it lives");
+            tasks.flatten().all(|task| {
+                // `pid (name) state …`, and a name may hold anything.
+                let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                let state = stat.rsplit(") ").next();
+                state.is_none_or(|state| state.is_empty() || state.starts_with('T'))
+            })
+        });
     }
 
     /// SIGCONT.
