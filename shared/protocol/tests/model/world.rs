@@ -33,6 +33,9 @@ pub(crate) struct Place {
     read: Option<(u64, usize, BTreeSet<Write>)>,
 }
 
+/// A batch, what follows in the log, and the read that it asks to confirm.
+type Sent = (Batch, Vec<(Epoch, Write)>, u64);
+
 /// A connection from a leader to a follower.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Stream {
@@ -40,8 +43,8 @@ struct Stream {
     epoch: Epoch,
     /// A snapshot is on its way.
     is_full: bool,
-    /// Batches that were sent and have not arrived: each with what follows in the log, and the read that it asks to confirm.
-    batches: Vec<(Batch, Vec<(Epoch, Write)>, u64)>,
+    /// Batches that were sent and have not arrived.
+    batches: Vec<Sent>,
     /// How far the leader has sent.
     sent: usize,
 }
@@ -451,7 +454,7 @@ impl World {
             return Some(());
         }
         let sent = match sync {
-            Sync::Continue(offset) => offset.0 as usize,
+            Sync::Continue(offset) => usize::try_from(offset.0).unwrap_or(usize::MAX),
             Sync::Full => {
                 place.log.clear();
                 self.next_life += 1;
