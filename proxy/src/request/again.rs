@@ -150,7 +150,7 @@ impl Exchange {
                 continue;
             }
             let client = self.receivers.client_of(parcel.target);
-            if client.is_none() && parcel.retry == Retry::Safe {
+            if client.is_none() && (recovered.sent || parcel.retry == Retry::Safe) {
                 self.receivers.count_left(parcel, label);
                 continue;
             }

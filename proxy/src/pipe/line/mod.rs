@@ -17,7 +17,6 @@ use self::recovered::{frames, recover};
 use crate::buffers::Buffers;
 use crate::pipe::parcel::{Parcel, Target};
 use crate::pipe::retry::{Fate, fate};
-use shared::command::Retry;
 
 /// A chunk that has grown beyond this is not appended to any more, so that its buffer can be used again by others.
 const CHUNK_BYTES: usize = 48 * 1024;
@@ -478,11 +477,12 @@ impl Line {
         begun
     }
 
-    /// How many of the requests that were sent and not answered `nobody` waits for any more; `None` when some of all that were sent cannot be sent again.
+    /// How many of the requests that were sent and not answered `nobody` waits for any more; `None` when some of the others cannot be sent again. A write counts as
+    /// the rest: whoever has gone without waiting for its reply has been promised nothing, and one of them would keep the node at work for all that were left.
     pub(crate) fn sent_for(&self, nobody: impl Fn(&Parcel) -> bool) -> Option<usize> {
         let mut for_nobody = 0;
         for parcel in self.parcels.iter().take(self.begun()) {
-            if nobody(parcel) && parcel.retry == Retry::Safe {
+            if nobody(parcel) {
                 for_nobody += parcel.count as usize;
             } else if parcel.is_begun || fate(parcel, true, false) != Fate::SendAgain {
                 return None;
