@@ -6,7 +6,7 @@ use shared::config::ProxyConfig;
 
 use crate::support::client::Client;
 use crate::support::node::{FakeNode, Manner};
-use crate::support::{Timer, eventually, key_of, settings, start, topology};
+use crate::support::{Timer, eventually, key_of, pipes_stand, settings, start, topology};
 
 #[test]
 fn what_was_not_sent_goes_by_the_newest_topology_though_its_node_leads_others() {
@@ -87,6 +87,7 @@ fn a_command_that_takes_longer_than_its_deadline_is_not_repeated_and_hurts_nobod
     // By the same pipe, as clients of whom something is known.
     assert_eq!(slow.ask("GET a"), "$1\r\na\r\n");
     assert_eq!(bystander.ask("GET a"), "$1\r\na\r\n");
+    pipes_stand(&node);
     let connections = node.connections();
     // It begins, is over after more than its own time, and somebody whose time is not over waits behind it.
     node.behave(Manner::WaitsAt(3));
@@ -130,9 +131,14 @@ fn a_database_that_a_node_does_not_have_is_the_trouble_of_those_who_ask_for_it()
 #[test]
 fn a_message_of_a_node_is_no_reply() {
     let node = FakeNode::start();
-    let proxy = start(settings(), &[&node]);
+    let config = ProxyConfig {
+        threads: 1,
+        ..settings()
+    };
+    let proxy = start(config, &[&node]);
     let mut client = Client::connect(proxy.client_address());
     assert_eq!(client.ask("GET a"), "$1\r\na\r\n");
+    pipes_stand(&node);
     let connections = node.connections();
     let message = b">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n".to_vec();
     let large = format!(">2\r\n+message\r\n$200000\r\n{}\r\n", "m".repeat(200_000));
@@ -158,6 +164,7 @@ fn a_node_that_obeys_a_newer_epoch_is_told_anew_who_asks() {
     let proxy = start(config, &[&node]);
     let mut client = Client::connect(proxy.client_address());
     assert_eq!(client.ask("GET warm"), "$4\r\nwarm\r\n");
+    pipes_stand(&node);
     let connections = node.connections();
     node.behave(Manner::Stale(3));
     client.send(&["SET a 1", "SET b 1", "GET c", "SET d 1"]);
@@ -290,6 +297,7 @@ fn a_connection_that_is_given_up_is_cut_by_its_name_before_the_next_is_used() {
     let proxy = start(config, &[&node]);
     let mut client = Client::connect(proxy.client_address());
     assert_eq!(client.ask("GET a"), "$1\r\na\r\n");
+    pipes_stand(&node);
     node.behave(Manner::Mute);
     client.send(&["SET b 1"]);
     assert!(client.reply().unwrap().starts_with("-UNKNOWN shard s0 "));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::client::Client;
 use crate::support::node::{FakeNode, Manner};
-use crate::support::{eventually, key_of, pause, settings, start};
+use crate::support::{eventually, key_of, pause, pipes_stand, settings, start};
 use shared::config::ByteCount;
 
 /// A reply that is more than sockets hold.
@@ -84,6 +84,7 @@ fn a_node_works_no_longer_for_those_who_have_gone() {
     let proxy = start(config, &[&node]);
     let mut bystander = Client::connect(proxy.client_address());
     assert_eq!(bystander.ask("SET k v"), "+OK\r\n");
+    pipes_stand(&node);
     let before = node.connections();
     let mut greedy: Vec<Client> = (0..4)
         .map(|_| Client::connect(proxy.client_address()))

@@ -99,6 +99,11 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until a proxy of one thread has opened all it opens by itself: a pipe of each class. Its first reply may be there before.
+pub(crate) fn pipes_stand(node: &FakeNode) {
+    eventually("a pipe of each class", || node.connections() == 2);
+}
+
 /// Time since something began.
 pub(crate) struct Timer(SystemClock);
 
