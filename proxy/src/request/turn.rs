@@ -43,7 +43,7 @@ pub(super) enum Step {
     NextInTime,
     /// It cannot be carried out yet.
     Wait(WaitsFor),
-    /// It has begun, and concerns what others ask for: the next one waits for its reply.
+    /// It has begun, and concerns what others ask for, or holds up others in its line: the next one waits for its reply.
     Alone,
     /// It has begun and goes on in turns of its own; the client's next request waits for its end.
     Begun,
@@ -343,7 +343,11 @@ impl<'a> Turn<'a> {
             }
             Route::AnyShard => {
                 let shard = self.any_shard_for(spec);
-                self.forward(shard, Place::Anywhere, asked, run)
+                match self.forward(shard, Place::Anywhere, asked, run) {
+                    // As with those that every shard is asked.
+                    Step::Next => Step::Alone,
+                    step => step,
+                }
             }
             Route::Split => self.split(asked, run),
             Route::Combined => self.combine(asked, run),
