@@ -70,6 +70,10 @@ pub(crate) fn everything(client: &mut Client) -> Vec<(String, Reply, Reply)> {
             let name = String::from_utf8(key).expect("text");
             let value = shown(client, &name);
             let at = client.call(&["PEXPIRETIME", &name]);
+            if at == Reply::Integer(-2) {
+                // Its time has come meanwhile.
+                continue;
+            }
             all.push((format!("{db} {name}"), value, at));
         }
     }

@@ -19,6 +19,7 @@
 //! - [`expiry`]: expired keys are never seen and soon gone.
 //! - [`append_only`]: a log loses nothing that was answered; logs go to a redis-server and come from one.
 //! - [`snapshots`]: a node has its data after a restart; snapshots go to a redis-server and come from one.
+//! - [`replication`]: nodes and redis-servers follow each other, and have the same in the end, whatever breaks meanwhile.
 //! - [`maxmemory`]: the limit of memory holds under every policy.
 //! - [`tls`]: the client listener with TLS.
 //! - [`admin`]: health, readiness, metrics.
@@ -50,6 +51,7 @@ mod maxmemory;
 mod payloads;
 mod pipelining;
 mod random_clients;
+mod replication;
 mod routing;
 mod served;
 mod shutdown;

@@ -4,6 +4,7 @@
 use crate::client::ErrandTicket;
 use crate::commands::{Errand, FinalSave};
 use crate::node_state::ClientKey;
+use crate::replication;
 use crate::saving::{self, SaveError};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
@@ -35,30 +36,64 @@ pub(crate) async fn carry_out(
         },
         Errand::RewriteLog => rewrite_log(&shell),
         Errand::BackgroundSave { is_scheduled } => save_in_background(&shell, is_scheduled),
+        Errand::Follow => {
+            replication::follow(&shell).await;
+            Ok(None)
+        }
+        Errand::Lead => lead(&shell),
+        Errand::WaitForFollowers { count, timeout_ms } => {
+            let have = replication::wait_for_followers(&shell, client, count, timeout_ms).await;
+            return answer(&shell, client, wanted, |reply| {
+                reply.integer(i64::try_from(have).unwrap_or(i64::MAX));
+            });
+        }
         Errand::Stall { us } => stall(Duration::from_micros(us)),
     };
     shell.recorded(false).await;
-    let node = &mut shell.core.borrow_mut().node;
     if outcome.is_err() {
-        node.stats.command_failed(errand.command());
+        let stats = &mut shell.core.borrow_mut().node.stats;
+        stats.command_failed(errand.command());
     }
+    answer(&shell, client, wanted, |reply| match outcome {
+        Ok(None) => reply.ok(),
+        Ok(Some(status)) => reply.simple(status),
+        Err(error) => reply.error(&error),
+    });
+}
+
+/// Gives the client its reply.
+fn answer(
+    shell: &Shell,
+    client: ClientKey,
+    wanted: Option<ErrandTicket>,
+    write: impl FnOnce(&mut ReplyWriter<'_>),
+) {
+    let node = &mut shell.core.borrow_mut().node;
     let Some(client) = node.clients.get_mut(client) else {
         return;
     };
     let protocol = client.session.as_ref().map(|session| session.protocol);
     let mut reply = Vec::new();
-    let mut writer = ReplyWriter::new(&mut reply, protocol.unwrap_or_default());
-    match outcome {
-        Ok(None) => writer.ok(),
-        Ok(Some(status)) => writer.simple(status),
-        Err(error) => {
-            writer.error(&error);
-            node.stats.error_replied(&reply);
-        }
+    write(&mut ReplyWriter::new(
+        &mut reply,
+        protocol.unwrap_or_default(),
+    ));
+    if reply.starts_with(b"-") {
+        node.stats.error_replied(&reply);
     }
     if let Some(ticket) = wanted {
         node.stats.output_bytes += reply.len() as u64;
         client.outbox.answer(ticket, reply);
+    }
+}
+
+/// REPLICAOF NO ONE
+fn lead(shell: &Shell) -> Outcome {
+    match replication::lead(shell) {
+        Ok(()) => Ok(None),
+        Err(error) => Err(ErrorReply::Text(
+            format!("ERR cannot draw random numbers: {error}").into(),
+        )),
     }
 }
 

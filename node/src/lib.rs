@@ -7,6 +7,7 @@
 //!  connection  tick  sockets: read, write, wait; periodic jobs in slices      tasks of one thread
 //!  errand            what only the shell can do for a command
 //!  recording         the log while the node serves: who waits for it, when it is rewritten
+//!  replication       whom the node follows: asks, copies, applies, acknowledges; who waits for followers
 //!  loading  saving   the data on disk: read at the start, saved while others are served
 //!  shell             one value behind a `RefCell`, borrowed for one turn      [departures, disk, processor beside it]
 //!  ─────────────────────────────────────────────────────────────────────────  nothing below opens a socket or a file, or reads a clock
@@ -77,6 +78,7 @@ pub mod node_state;
 mod processor;
 pub mod rdb;
 mod recording;
+mod replication;
 mod saving;
 mod server;
 pub mod settings;

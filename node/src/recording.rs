@@ -100,7 +100,9 @@ pub(crate) fn begin(shell: &Shell) {
 fn end(shell: &Shell) {
     let core = &mut *shell.core.borrow_mut();
     shell.record(core);
-    core.store.stop_recording();
+    if core.node.replication.backlog().is_none() {
+        core.store.stop_recording();
+    }
     let Some(log) = shell.log.take() else {
         return;
     };

@@ -4,10 +4,11 @@
 use crate::commands::FinalSave;
 use crate::disk::{DiskError, Order, Recording, Rewrite, SnapshotFile, Written};
 use crate::node_state::SaveProgress;
-use crate::rdb::{Fault, Made};
+use crate::rdb::{Fault, LogPlace, Made};
 use crate::shell::{Core, Shell};
 use crate::snapshot::{Piece, Snapshot};
-use shared::resp::REDIS_VERSION;
+use crate::store::DbIndex;
+use shared::resp::{REDIS_VERSION, encode_request};
 use std::error::Error as _;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -122,8 +123,15 @@ pub(crate) async fn rewrite(shell: &Shell) -> Result<(), SaveError> {
         let core = &mut *shell.core.borrow_mut();
         shell.record(core);
         let mut log = shell.log.borrow_mut();
-        let rewrite = log.as_mut().map(Recording::begin_rewrite);
-        core.store.begin_increment();
+        // What a leader sends says which database it means when that is another one.
+        let preamble = match core.node.replication.leader() {
+            Some(_) => selecting(core.store.effects().selected()),
+            None => Vec::new(),
+        };
+        let rewrite = log.as_mut().map(|log| log.begin_rewrite(preamble));
+        if core.node.replication.leader().is_none() {
+            core.store.begin_increment();
+        }
         rewrite
     };
     let result = match rewrite {
@@ -134,6 +142,67 @@ pub(crate) async fn rewrite(shell: &Shell) -> Result<(), SaveError> {
     settle_rewrite(shell, &result);
     end(shell);
     result.map(drop)
+}
+
+/// The command that a log's reader has to know when `selected` is the database of the command before.
+fn selecting(selected: Option<DbIndex>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(db) = selected.filter(|db| *db != DbIndex::default()) {
+        let number = db.0.to_string();
+        encode_request(&mut bytes, [&b"select"[..], number.as_bytes()]);
+    }
+    bytes
+}
+
+/// Takes a snapshot for one that follows, at `target`, where whoever asked for it removes it. `begun` is told at which offset of the log: what comes behind is kept.
+///
+/// # Errors
+/// [`SaveError`], which the log was told.
+pub(crate) async fn spool(
+    shell: &Shell,
+    target: PathBuf,
+    begun: impl FnOnce(u64),
+) -> Result<Written, SaveError> {
+    loop {
+        let saved = shell.saved.notified();
+        if !may_begin(shell) {
+            return Err(SaveError::Busy);
+        }
+        if reserve(shell, false) {
+            break;
+        }
+        saved.await;
+    }
+    wait_for_a_whole(shell).await;
+    {
+        let core = &mut *shell.core.borrow_mut();
+        shell.record(core);
+        core.node.replication.keep_backlog();
+        if core.node.replication.leader().is_none() {
+            core.store.start_recording();
+            core.store.begin_increment();
+        }
+        begun(core.node.replication.offset());
+    }
+    begin(shell, None);
+    let result = write(shell, target).await;
+    let core = &mut *shell.core.borrow_mut();
+    core.store.end_capture();
+    core.node.persistence.saving = None;
+    core.node.persistence.settle();
+    end(shell);
+    if let Err(failed) = &result {
+        error!(reason = %in_words(failed), "no snapshot was made for a follower");
+    }
+    result
+}
+
+/// What failed, with its cause.
+fn in_words(failed: &SaveError) -> String {
+    match failed.source() {
+        Some(cause) => format!("{failed}: {cause}"),
+        None => failed.to_string(),
+    }
 }
 
 async fn write_base(shell: &Shell, rewrite: Rewrite) -> Result<Written, SaveError> {
@@ -240,12 +309,17 @@ fn begin(shell: &Shell, base: Option<u64>) {
     let now_ms = shell.clock.wall_ms();
     let core = &mut *shell.core.borrow_mut();
     core.store.set_now(now_ms);
-    let databases = || (0..core.store.databases()).map(crate::store::DbIndex);
+    let databases = || (0..core.store.databases()).map(DbIndex);
     let keys: usize = databases().map(|db| core.store.len(db)).sum();
     let made = Made {
         redis_version: REDIS_VERSION,
         at_seconds: now_ms / 1_000,
         used_memory: core.store.used_memory(),
+        log: Some(LogPlace {
+            id: core.node.replication.id().to_owned(),
+            offset: core.node.replication.offset(),
+            db: core.store.effects().selected().unwrap_or_default(),
+        }),
         is_base: base.is_some(),
         has_timed: databases().any(|db| core.store.len_timed(db) > 0),
         offset: base.unwrap_or(0),

@@ -9,7 +9,7 @@ use crate::node_state::{Identity, NodeState};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
 use crate::store::Store;
-use crate::{departures, loading, processor, recording, saving, tick};
+use crate::{departures, loading, processor, recording, replication, saving, tick};
 use shared::clock::Clock;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use shared::socket::{PAUSE_AFTER_FAILED_ACCEPT, prepare_accepted};
@@ -141,8 +141,8 @@ fn new_shell(start: Start, address: SocketAddr, clock: Clock) -> Result<Shell, N
     store.set_eviction(settings.hot.eviction);
     store.set_now(clock.wall_ms());
     let identity = Identity {
-        run_id: random_id()?,
-        replication_id: random_id()?,
+        run_id: replication::random_id().map_err(NodeError::Random)?,
+        replication_id: replication::random_id().map_err(NodeError::Random)?,
         port: address.port(),
         started_ms: clock.wall_ms(),
         config_file: start
@@ -166,13 +166,6 @@ fn new_shell(start: Start, address: SocketAddr, clock: Clock) -> Result<Shell, N
     let mut shell = Shell::new(start, store, node, clock);
     shell.folder = folder;
     Ok(shell)
-}
-
-/// 40 hexadecimal digits.
-fn random_id() -> Result<String, NodeError> {
-    let mut bytes = [0; 20];
-    getrandom::fill(&mut bytes).map_err(NodeError::Random)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Takes connections in for ever.
@@ -275,7 +268,7 @@ async fn close_all(shell: &Shell, grace: Duration) {
         let core = shell.core.borrow();
         let clients = core.node.clients.iter();
         let idle =
-            clients.filter(|client| client.outbox.is_empty() && !client.traffic.is_at_work());
+            clients.filter(|client| client.outbox.is_empty() && !client.traffic.goes_by_itself());
         idle.map(|client| client.identity.id).collect()
     };
     shell.cut(&idle);

@@ -100,6 +100,12 @@ pub(crate) struct Shell {
     pub(crate) log_progress: Arc<Notify>,
     /// Who waited for it has been let go.
     pub(crate) log_reached: Notify,
+    /// There is more of the log, for followers.
+    pub(crate) log_grown: Notify,
+    /// A follower has more than before, or has gone.
+    pub(crate) followed: Notify,
+    /// What follows this node's leader, if it has one.
+    pub(crate) following: RefCell<Option<AbortHandle>>,
     /// Held while the settings are written to their file.
     pub(crate) rewriting: Mutex<()>,
     stopping: Cell<bool>,
@@ -130,6 +136,9 @@ impl Shell {
             log: RefCell::new(None),
             log_progress: Arc::new(Notify::new()),
             log_reached: Notify::new(),
+            log_grown: Notify::new(),
+            followed: Notify::new(),
+            following: RefCell::new(None),
             rewriting: Mutex::new(()),
             stopping: Cell::new(false),
             start,
@@ -207,8 +216,17 @@ impl Shell {
     fn record_now(&self, core: &mut Core) {
         let bytes = core.store.take_effects();
         let is_in_unit = core.store.effects().is_within_unit();
+        self.append(core, bytes, is_in_unit);
+    }
+
+    /// The log goes on with these bytes; `is_in_unit`: what they end with is a part of something that is one.
+    pub(crate) fn append(&self, core: &mut Core, bytes: Vec<u8>, is_in_unit: bool) {
+        let is_new = !bytes.is_empty();
+        if is_new {
+            core.node.replication.append(&bytes);
+            self.log_grown.notify_waiters();
+        }
         if let Some(log) = &mut *self.log.borrow_mut() {
-            let is_new = !bytes.is_empty();
             log.append(bytes, is_in_unit);
             if is_new {
                 let persistence = &mut core.node.persistence;
@@ -287,18 +305,19 @@ impl Shell {
         let (name, prefix) = (LOG_FOLDER, LOG_PREFIX);
         let (folder, _) = log_folder(folder.path(), name, prefix);
         std::fs::create_dir_all(&folder)?;
+        let end = self.core.borrow().node.replication.offset();
         let files = Files {
             folder,
             prefix: prefix.to_owned(),
             manifest: Manifest::default(),
-            end: 0,
+            end,
             full_bytes: 0,
             last_bytes: 0,
         };
         let sync = Syncing::of(&self.core.borrow().node.settings.hot.append_sync);
         let begin = Begin {
             file: None,
-            offset: 0,
+            offset: end,
             sync,
         };
         self.go_on_with_log(files, begin)
@@ -311,8 +330,10 @@ impl Shell {
         let writer = LogWriter::start(self.disk.clone(), self.clock.clone(), begin, progress)?;
         self.log.replace(Some(Recording::new(writer, files, sync)));
         let core = &mut *self.core.borrow_mut();
-        core.store.start_recording();
-        core.store.begin_increment();
+        if core.node.replication.leader().is_none() {
+            core.store.start_recording();
+            core.store.begin_increment();
+        }
         core.node.persistence.has_log = true;
         Ok(())
     }
@@ -320,6 +341,7 @@ impl Shell {
     /// From now on connections end once their replies are written.
     pub(crate) fn stop(&self) {
         self.stopping.set(true);
+        self.log_grown.notify_waiters();
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -4,6 +4,7 @@
 use crate::execute::{Room, make_room};
 use crate::processor;
 use crate::recording;
+use crate::replication;
 use crate::saving;
 use crate::shell::{Core, Shell};
 use shared::throttle::Throttle;
@@ -25,6 +26,7 @@ const CLIENTS_EVERY_MS: u64 = 1_000;
 #[derive(Debug, Default)]
 struct Tick {
     clients_seen_ms: u64,
+    followers: replication::Watch,
 }
 
 /// Runs the jobs `hz` times a second, until it is dropped.
@@ -35,6 +37,7 @@ pub(crate) async fn run(shell: Rc<Shell>) {
         tokio::time::sleep(Duration::from_millis(1_000 / hz)).await;
         jobs(&shell, &mut tick).await;
         recording::look_after(&shell);
+        replication::look_after(&shell, &mut tick.followers);
         if saving::is_due(&shell.core.borrow(), shell.clock.wall_ms()) {
             tokio::task::spawn_local(saving::save_in_background(Rc::clone(&shell)));
         }
@@ -80,7 +83,11 @@ fn sweep_slice(shell: &Shell) -> bool {
     let now_ms = shell.clock.wall_ms();
     let core = &mut *shell.core.borrow_mut();
     let is_loading = core.node.persistence.loading.is_some();
-    if is_loading || !core.node.active_expire || core.node.pause.is_on(now_ms) {
+    if is_loading
+        || core.node.replication.guards
+        || !core.node.active_expire
+        || core.node.pause.is_on(now_ms)
+    {
         return false;
     }
     core.store.set_now(now_ms);
@@ -111,7 +118,10 @@ async fn evict(shell: &Shell) {
         let room = {
             let now_ms = shell.clock.wall_ms();
             let core = &mut *shell.core.borrow_mut();
-            if core.node.pause.is_on(now_ms) || core.node.persistence.loading.is_some() {
+            if core.node.pause.is_on(now_ms)
+                || core.node.persistence.loading.is_some()
+                || core.node.replication.guards
+            {
                 // The keyspace stays as it is.
                 return;
             }

@@ -51,7 +51,8 @@ const HOUSES: &[House] = &[
         floors: &[
             &["server"],
             &["connection", "tick"],
-            &["errand", "recording"],
+            &["errand"],
+            &["recording", "replication"],
             &["loading"],
             &["saving"],
             &["shell"],

@@ -28,6 +28,10 @@ pub struct Session {
     pub no_evict: bool,
     /// CLIENT NO-TOUCH: reads do not count as accesses.
     pub no_touch: bool,
+    /// Where it listens as a follower (REPLCONF); 0 when it has not said so.
+    pub listening_port: u16,
+    /// How it is reached as a follower; empty for the address of its connection.
+    pub announced_host: String,
     /// Its latest command.
     pub last_command: Option<&'static CommandSpec>,
     /// Arguments of the present command that no log may show: bit by index.
@@ -46,6 +50,8 @@ impl Default for Session {
             replies: Replies::On,
             no_evict: false,
             no_touch: false,
+            listening_port: 0,
+            announced_host: String::new(),
             last_command: None,
             secret_args: 0,
         }

@@ -29,6 +29,8 @@ pub enum WaitsFor {
     Work,
     /// The node's own, which it asked for.
     End,
+    /// More of the log: it follows.
+    Log,
 }
 
 impl Traffic {
@@ -45,10 +47,10 @@ impl Traffic {
         }
     }
 
-    /// Whether the client will be answered although the node ends: what it asked for is being done.
+    /// Whether the client goes by itself when the node ends: what it asked for is being done, or it follows and gets the rest of the log.
     #[must_use]
-    pub fn is_at_work(&self) -> bool {
-        self.waits == Some(WaitsFor::Work)
+    pub fn goes_by_itself(&self) -> bool {
+        matches!(self.waits, Some(WaitsFor::Work | WaitsFor::Log))
     }
 
     /// Whether Redis would call the client blocked.

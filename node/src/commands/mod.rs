@@ -21,6 +21,7 @@ mod lists;
 mod long_double;
 mod merge_sort;
 mod piecewise;
+mod replication;
 mod scan_options;
 mod server;
 mod sets;
@@ -36,7 +37,7 @@ pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
 pub(crate) use piecewise::{Piecewise, Progress};
 
 use crate::client::{Identity, Session};
-use crate::node_state::NodeState;
+use crate::node_state::{Feeding, NodeState};
 use crate::store::{DbIndex, Key, KeyHash, Store};
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
@@ -104,6 +105,8 @@ pub(crate) enum Action {
     Close,
     /// The reply comes from the shell, when it has done this; the client's next command waits for it.
     Errand(Errand),
+    /// The client follows this node from now on: all that its connection says comes from the log.
+    Feed(Feeding),
     /// The reply is long, and comes piece by piece: asked for in one turn, nothing has been done ([`Call::is_piecewise`]).
     Piecewise(Box<dyn Piecewise>),
 }
@@ -128,6 +131,17 @@ pub enum Errand {
     BackgroundSave {
         /// If that cannot be now, then as soon as it can.
         is_scheduled: bool,
+    },
+    /// Follow whom the node's state says.
+    Follow,
+    /// Follow nobody any more.
+    Lead,
+    /// Wait until so many followers have all there is now; the reply is how many have.
+    WaitForFollowers {
+        /// How many.
+        count: usize,
+        /// Milliseconds after which it is over in any case; 0 for never.
+        timeout_ms: u64,
     },
     /// Hold up the whole node for this long (DEBUG SLEEP).
     Stall {
@@ -157,6 +171,8 @@ impl Errand {
             Self::Save => CommandId::Save,
             Self::RewriteLog => CommandId::Bgrewriteaof,
             Self::BackgroundSave { .. } => CommandId::Bgsave,
+            Self::Follow | Self::Lead => CommandId::Replicaof,
+            Self::WaitForFollowers { .. } => CommandId::Wait,
             Self::Stall { .. } => CommandId::Debug,
         }
     }
@@ -180,6 +196,7 @@ const GROUPS: &[Group] = &[
     hyperloglog::handler,
     geo::handler,
     streams::handler,
+    replication::handler,
     connection::handler,
     client::handler,
     server::handler,

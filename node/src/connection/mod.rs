@@ -4,6 +4,7 @@
 //! written meanwhile and what the client sends is taken in, so that it may send all before it reads; what waits stays below the bounds named here.
 
 mod beside;
+mod feed;
 mod transfer;
 mod turn;
 mod wait;
@@ -11,7 +12,7 @@ mod wait;
 use crate::client::WaitsFor;
 use crate::commands::Errand;
 use crate::execute::{LongCommand, Stop, Wait};
-use crate::node_state::ClientKey;
+use crate::node_state::{ClientKey, Feeding};
 use crate::settings::Hot;
 use crate::shell::{SCRATCH_BYTES, Shell};
 use shared::clock::Reading;
@@ -45,6 +46,8 @@ enum Ending {
     Orderly,
     /// At once; the reason was logged.
     Cut,
+    /// The client follows from now on.
+    Feeds(Feeding),
 }
 
 impl From<io::Error> for Ending {
@@ -138,8 +141,12 @@ impl Connection {
 
     /// Serves the client until it goes, or is cut.
     pub(crate) async fn serve(mut self) {
-        match self.serve_until_end().await {
-            Ending::Gone | Ending::Cut => {}
+        let ending = match self.serve_until_end().await {
+            Ending::Feeds(feeding) => self.feed(feeding).await,
+            other => other,
+        };
+        match ending {
+            Ending::Gone | Ending::Cut | Ending::Feeds(_) => {}
             Ending::Orderly => {
                 // A client that does not read its last replies has had its time.
                 if self.write_last_replies(CLOSING_TIME).await {
@@ -214,6 +221,7 @@ impl Connection {
                     self.finish_beside(waits, beside).await?;
                 }
             }
+            Stop::Feed(feeding) => return Err(Ending::Feeds(feeding)),
             Stop::Close => return Err(Ending::Orderly),
         }
         Ok(())

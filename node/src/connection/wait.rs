@@ -27,7 +27,9 @@ impl Connection {
             let unheld = shell.unheld.notified();
             let is_held = {
                 let core = shell.core.borrow();
-                core.node.hold.is_some() || core.store.is_capturing()
+                core.node.hold.is_some()
+                    || core.store.is_capturing()
+                    || core.node.replication.is_within_unit
             };
             if is_held {
                 unheld.await;

@@ -73,6 +73,14 @@ impl DataFolder {
     }
 }
 
+/// A name in `folder` for the snapshot that the follower of this number gets: like what is not finished, it goes with the next start.
+pub(crate) fn spool_path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!(
+        "{UNFINISHED}{}.sync-{number}.rdb",
+        std::process::id()
+    ))
+}
+
 /// A name beside `path` for a file that is being written; the process has one at a time of each `kind`.
 pub(super) fn unfinished(path: &Path, kind: &str) -> PathBuf {
     path.with_file_name(format!("{UNFINISHED}{}.{kind}", std::process::id()))

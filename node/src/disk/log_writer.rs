@@ -61,6 +61,8 @@ pub(crate) struct Switch {
     pub(crate) path: PathBuf,
     /// The manifest that names it; without, the files count only when a [`Commit`] says so.
     pub(crate) listing: Option<Listing>,
+    /// What stands at its beginning and is no part of the log: what a reader has to know that begins there.
+    pub(crate) preamble: Vec<u8>,
 }
 
 /// The files that count from now on.
@@ -74,6 +76,8 @@ pub(crate) struct Commit {
 #[derive(Debug)]
 enum Item {
     Bytes(Vec<u8>),
+    /// The log is another one, which has come to this offset.
+    Jump(u64),
     Switch(Switch),
     Commit(Commit),
 }
@@ -201,6 +205,11 @@ impl LogWriter {
         self.push(Item::Commit(commit));
     }
 
+    /// The log is another one from here on, and has come to `offset`: nothing of it goes into the files of the former. A [`Switch`] and a [`Commit`] make it count.
+    pub(crate) fn jump(&self, offset: u64) {
+        self.push(Item::Jump(offset));
+    }
+
     fn push(&self, item: Item) {
         self.shared.state().queue.push_back(item);
         self.shared.wake.notify_one();
@@ -280,6 +289,7 @@ impl Work {
                         self.sync();
                     }
                 }
+                Next::Item(Item::Jump(offset)) => self.jump(offset),
                 Next::Item(Item::Switch(switch)) => self.switch(switch),
                 Next::Item(Item::Commit(commit)) => self.commit(commit),
                 Next::Sync => self.sync(),
@@ -378,11 +388,25 @@ impl Work {
         }
     }
 
+    fn jump(&mut self, offset: u64) {
+        self.sync();
+        self.file = None;
+        self.len = 0;
+        self.dirty_since_ms = None;
+        self.is_listed = false;
+        self.offset = offset;
+        self.shared.state().standing.safe = 0;
+    }
+
     fn switch(&mut self, switch: Switch) {
         self.sync();
         let mut listing = switch.listing.filter(|_| !self.is_broken);
         let created = self.disk.create(&switch.path);
-        let listed = created.and_then(|file| {
+        let listed = created.and_then(|mut file| {
+            file.write(&switch.preamble)?;
+            if !switch.preamble.is_empty() {
+                file.sync()?;
+            }
             if let Some(listing) = &listing {
                 put_manifest(self.disk.as_ref(), listing)?;
             }
@@ -391,7 +415,7 @@ impl Work {
         match listed {
             Ok(file) => {
                 self.file = Some(file);
-                self.len = 0;
+                self.len = switch.preamble.len() as u64;
                 self.dirty_since_ms = None;
                 self.is_listed = listing.take().is_some();
                 self.is_broken = false;
@@ -551,6 +575,7 @@ mod tests {
             writer.switch(Switch {
                 path: folder.join("a.2.incr.aof"),
                 listing: Some(listing(folder, &two)),
+                preamble: Vec::new(),
             });
             give(5);
             let one = format!("file a.2.incr.aof seq 2 type i startoffset {middle}\n");
@@ -584,6 +609,7 @@ mod tests {
                 folder,
                 "file a.1.incr.aof seq 1 type i startoffset 0\nfile a.2.incr.aof seq 2 type i startoffset 0\n",
             )),
+            preamble: Vec::new(),
         });
         writer.append(vec![1; 10]);
         wait(|| writer.safe().0 == 10);
@@ -597,6 +623,7 @@ mod tests {
         writer.switch(Switch {
             path: folder.join("a.3.incr.aof"),
             listing: None,
+            preamble: Vec::new(),
         });
         writer.append(vec![3; 10]);
         let text = "file a.3.incr.aof seq 3 type i startoffset 20\n";
@@ -620,6 +647,7 @@ mod tests {
         writer.switch(Switch {
             path: folder.join("a.2.incr.aof"),
             listing: Some(listing(folder, text)),
+            preamble: Vec::new(),
         });
         writer.append(vec![1; 10]);
         wait(|| writer.safe() == (10, true));

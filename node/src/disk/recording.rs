@@ -141,9 +141,13 @@ impl Recording {
     }
 
     /// Begins a rewrite: what comes from now on is in another increment.
-    pub(crate) fn begin_rewrite(&mut self) -> Rewrite {
+    ///
+    /// `preamble` is what a reader has to know that begins there: it stands in the file before what comes, and is no part of the log.
+    pub(crate) fn begin_rewrite(&mut self, preamble: Vec<u8>) -> Rewrite {
         let standing = self.writer.standing();
-        let increment = self.manifest.next_increment(&self.prefix, self.end);
+        // So many bytes of the log have come before that the bytes behind it stand at their offsets.
+        let start = self.end.saturating_sub(preamble.len() as u64);
+        let increment = self.manifest.next_increment(&self.prefix, start);
         let base = self.manifest.next_base(&self.prefix);
         let next = Manifest {
             base: Some(base.clone()),
@@ -160,13 +164,27 @@ impl Recording {
         let is_good = self.is_listed && !standing.is_broken;
         let listing = is_good.then(|| self.listing(&self.manifest));
         self.full_bytes += standing.file_bytes;
-        self.writer.switch(Switch { path, listing });
+        self.writer.switch(Switch {
+            path,
+            listing,
+            preamble,
+        });
         Rewrite {
             base: self.folder.join(&base.name),
             offset: self.end,
             next,
             remove,
         }
+    }
+
+    /// The log is another one from here on, and has come to `offset`: a rewrite makes it count. Until then the files hold what they held.
+    pub(crate) fn jump(&mut self, offset: u64) {
+        self.end = offset;
+        self.unit = None;
+        self.is_listed = false;
+        // Nobody's reply can come to be safe any more.
+        self.waiting.clear();
+        self.writer.jump(offset);
     }
 
     /// The base is on disk: from now on the log begins with it. [`Recording::has_committed`] tells when.

@@ -3,7 +3,7 @@
 
 use super::room::{Room, make_room};
 use super::{Origin, Turn, Wait, strides};
-use crate::node_state::{Hold, MOST_QUEUED_BYTES};
+use crate::node_state::{Hold, Link, MOST_QUEUED_BYTES};
 use crate::snapshot::Snapshot;
 use crate::store::{Key, Store};
 use shared::access;
@@ -41,15 +41,18 @@ struct Look<'a, 'b> {
 type Check = fn(&mut Look<'_, '_>) -> Gate;
 
 /// What a client's command has to pass. In Redis' order: a stranger is told first that DEBUG is not for it, and during a pause nobody is told that memory is full.
-const OF_CLIENTS: [Check; 7] = [
+const OF_CLIENTS: [Check; 8] = [
     debugging,
     password,
     data_on_disk,
+    following,
     pause,
     memory,
     keys_at_work,
     others_turns,
 ];
+/// What a leader tells has been admitted there; it waits for whoever reads here what it would change.
+const OF_LEADERS: [Check; 2] = [shown_keys, keys_at_work];
 /// What the log tells has been admitted once.
 const OF_THE_LOG: [Check; 0] = [];
 
@@ -70,6 +73,7 @@ pub(super) fn pass(
     };
     match origin {
         Origin::Client => first_closed(OF_CLIENTS, &mut look),
+        Origin::Leader => first_closed(OF_LEADERS, &mut look),
         Origin::Log => first_closed(OF_THE_LOG, &mut look),
     }
 }
@@ -152,6 +156,15 @@ fn guarded(look: &mut Look<'_, '_>) -> Gate {
     if waiting > MOST_WAITING_BYTES {
         return Gate::Wait(Wait::Memory);
     }
+    shown_keys(look)
+}
+
+/// A snapshot shows some of its keys, a part at a time.
+fn shown_keys(look: &mut Look<'_, '_>) -> Gate {
+    let (turn, spec) = (&mut *look.turn, look.spec);
+    if !turn.store.is_capturing() || !spec.may_write() || look.args.len() > MOST_ARGS_BESIDE {
+        return Gate::Open;
+    }
     let (db, args) = (turn.session.db, look.args);
     let mut is_waited_for = false;
     spec.for_each_key(args, |index| {
@@ -160,6 +173,43 @@ fn guarded(look: &mut Look<'_, '_>) -> Gate {
         is_waited_for |= turn.store.is_waited_for(db, Key { bytes, hash });
     });
     if is_waited_for {
+        return Gate::Wait(Wait::Keys);
+    }
+    Gate::Open
+}
+
+/// The node follows another one, or is to be followed by more than it is.
+#[inline]
+fn following(look: &mut Look<'_, '_>) -> Gate {
+    let node = &look.turn.node;
+    if node.replication.guards || node.settings.hot.replication.least_followers > 0 {
+        return not_alone(look);
+    }
+    Gate::Open
+}
+
+#[cold]
+fn not_alone(look: &Look<'_, '_>) -> Gate {
+    let (turn, spec) = (&look.turn, look.spec);
+    let replication = &turn.node.replication;
+    let hot = &turn.node.settings.hot.replication;
+    let writes = spec.flags.contains(CommandFlags::WRITE);
+    let Some(leader) = replication.leader() else {
+        let good = || replication.count_good(turn.now_ms, hot.most_lag_ms);
+        return match writes && good() < hot.least_followers {
+            true => Gate::Refused(ErrorReply::TooFewFollowers),
+            false => Gate::Open,
+        };
+    };
+    if writes && hot.is_read_only {
+        return Gate::Refused(ErrorReply::ReadOnlyFollower);
+    }
+    let is_stale = leader.link != Link::Connected && !hot.serves_stale;
+    if is_stale && !spec.flags.contains(CommandFlags::STALE) {
+        return Gate::Refused(ErrorReply::LeaderDown);
+    }
+    let looks = spec.flags.contains(CommandFlags::READ) || writes;
+    if replication.is_within_unit && looks {
         return Gate::Wait(Wait::Keys);
     }
     Gate::Open
@@ -182,7 +232,11 @@ fn pause(look: &mut Look<'_, '_>) -> Gate {
 #[inline]
 fn memory(look: &mut Look<'_, '_>) -> Gate {
     let turn = &mut *look.turn;
-    if turn.node.settings.hot.max_memory == 0 || !look.spec.flags.contains(CommandFlags::DENY_OOM) {
+    // How much memory a follower takes its leader says.
+    if turn.node.settings.hot.max_memory == 0
+        || turn.node.replication.guards
+        || !look.spec.flags.contains(CommandFlags::DENY_OOM)
+    {
         return Gate::Open;
     }
     match make_room(turn.store, turn.node, look.watch) {

@@ -20,7 +20,7 @@ pub(crate) use strides::{LongCommand, LongEnd};
 
 use crate::client::{Identity, Session};
 use crate::commands::{Errand, HandlerTable};
-use crate::node_state::NodeState;
+use crate::node_state::{Feeding, NodeState};
 use crate::store::Store;
 use batch::Planned;
 use lookahead::{Lookahead, PREFETCHED_KEYS};
@@ -47,6 +47,8 @@ pub enum Stop {
         /// Whether the client wants the reply.
         is_heard: bool,
     },
+    /// The client follows from now on.
+    Feed(Feeding),
     /// Send the replies and close.
     Close,
 }

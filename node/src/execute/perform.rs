@@ -15,11 +15,13 @@ use tracing::warn;
 /// A command that took so long is reported, so that others need not wait for those behind it as well, ns.
 const LONG_NS: u64 = 100_000;
 
-/// Who wants a command run, which says what it has to pass before. More join with what they come from: transactions, scripts, a primary.
+/// Who wants a command run, which says what it has to pass before. More join with what they come from: transactions, scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A client, by a request of its own.
     Client,
+    /// The node that this one follows: it has happened there.
+    Leader,
     /// The log: it has happened before, and happens again whatever the settings say now.
     Log,
 }
@@ -135,6 +137,7 @@ impl Executor {
             Action::Continue => Stop::Done,
             Action::NewLimits => Stop::NewLimits,
             Action::Close => Stop::Close,
+            Action::Feed(feeding) => Stop::Feed(feeding),
             Action::Errand(errand) => {
                 // How long it will take is known, and nobody runs before it is over.
                 if let Errand::Stall { us } = errand {

@@ -3,6 +3,8 @@
 
 mod replay;
 
+pub(crate) use replay::is_passed_by;
+
 use crate::disk::{Disk, read_beside};
 use crate::log::ManifestFault;
 use crate::node_state::LoadProgress;

@@ -249,11 +249,16 @@ impl Again {
     }
 }
 
-/// Notes, the marks of units (all of which are whole), and functions, of which there are none here.
-fn is_passed_by(args: Args<'_>) -> bool {
+/// What changes no key: notes, the marks of units (all of which are whole), what a leader says to its followers, messages; and functions, of which there are none here.
+pub(crate) fn is_passed_by(args: Args<'_>) -> bool {
     let name = args.get(0).unwrap_or_default();
     let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
-    name.starts_with(b"#") || is("multi") || is("exec") || is("function")
+    name.starts_with(b"#")
+        || [
+            "multi", "exec", "function", "ping", "replconf", "publish", "spublish",
+        ]
+        .iter()
+        .any(|word| is(word))
 }
 
 fn perform(
@@ -305,6 +310,7 @@ fn go_on(
         full_bytes,
         last_bytes,
     };
+    shell.core.borrow_mut().node.replication.start_at(end);
     let started = shell.go_on_with_log(files, begin);
     started.map_err(unreadable(folder))
 }

@@ -4,9 +4,13 @@
 //! The log is addressed by offset: so many bytes since its birth. On disk it is Redis 7's: a base, which is a snapshot, and increments, each of commands; `manifest` names them and says at which offset each increment begins.
 //! What is one (a long command) stands between MULTI and EXEC, and is replayed as a whole or not at all.
 
+mod backlog;
+mod follow;
 mod manifest;
 mod read;
 
+pub use backlog::Backlog;
+pub(crate) use follow::{Next, Stream};
 pub use manifest::ManifestFault;
 pub(crate) use manifest::{MOST_BYTES as MOST_MANIFEST_BYTES, Manifest};
 pub(crate) use read::{Found, LogFault, LogReader};

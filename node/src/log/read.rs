@@ -4,7 +4,7 @@
 use shared::resp::{RequestBatch, RequestLimits, RequestScanner};
 
 /// Commands that are found at once.
-const FOUND_AT_ONCE: usize = 256;
+pub(super) const FOUND_AT_ONCE: usize = 256;
 /// Longest argument: as long as any string may be.
 const MOST_ARGUMENT: u32 = 512 << 20;
 
@@ -28,6 +28,17 @@ pub(crate) enum LogFault {
     /// It ends within a command, or within a unit.
     #[error("the file is cut short")]
     Cut,
+    /// A command, or a unit, that nobody could take.
+    #[error("what belongs together is too long")]
+    TooLong,
+}
+
+/// What finds commands in a log.
+pub(super) fn scanner() -> RequestScanner {
+    RequestScanner::new(RequestLimits {
+        bulk_bytes: MOST_ARGUMENT,
+        ..RequestLimits::AUTHENTICATED
+    })
 }
 
 /// A file of the log that is being read.
@@ -45,13 +56,9 @@ pub(crate) struct LogReader {
 impl LogReader {
     /// Before the first byte.
     pub(crate) fn new() -> Self {
-        let limits = RequestLimits {
-            bulk_bytes: MOST_ARGUMENT,
-            ..RequestLimits::AUTHENTICATED
-        };
         Self {
             held: Vec::new(),
-            scanner: RequestScanner::new(limits),
+            scanner: scanner(),
             base: 0,
             has_ended: false,
             is_in_unit: false,

@@ -7,6 +7,7 @@ mod latency;
 mod memory_ceiling;
 mod pause;
 mod persistence;
+mod replication;
 mod slowlog;
 
 pub use clients::{ClientKey, Clients};
@@ -15,6 +16,7 @@ pub use latency::{Event, Latency, Spike};
 pub use memory_ceiling::MemoryCeiling;
 pub use pause::Pause;
 pub use persistence::{LoadProgress, MOST_QUEUED_BYTES, Persistence, SaveProgress};
+pub use replication::{Feeding, Follower, FollowerState, Leader, Link, NO_ID, Place, Replication};
 pub use slowlog::{Slowlog, SlowlogEntry};
 
 use crate::settings::Settings;
@@ -40,6 +42,8 @@ pub struct NodeState {
     pub hold: Option<Hold>,
     /// The data on disk.
     pub persistence: Persistence,
+    /// Whom it follows, and who follows it.
+    pub replication: Replication,
     /// What `maxmemory` leaves to commands while keys are going.
     pub memory_ceiling: MemoryCeiling,
     /// Who this node is.
@@ -55,7 +59,7 @@ pub struct NodeState {
 pub struct Identity {
     /// 40 hexadecimal digits, new at every start.
     pub run_id: String,
-    /// 40 hexadecimal digits: what followers would follow.
+    /// 40 hexadecimal digits that name the log which begins with this start.
     pub replication_id: String,
     /// Where it listens.
     pub port: u16,
@@ -98,10 +102,20 @@ impl NodeState {
             pause: Pause::default(),
             hold: None,
             persistence,
+            replication: Replication::new(identity.replication_id.clone()),
             memory_ceiling: MemoryCeiling::default(),
             identity,
             now_us: 0,
             active_expire: true,
+        }
+    }
+
+    /// Until when nothing in the keyspace goes by itself, Unix milliseconds: a pause, or for as long as another node says when keys end.
+    #[must_use]
+    pub fn keeps_all_until_ms(&self) -> u64 {
+        match self.replication.leader() {
+            Some(_) => u64::MAX,
+            None => self.pause.until_ms(),
         }
     }
 

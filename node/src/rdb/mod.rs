@@ -36,7 +36,7 @@ pub use crc64::crc64;
 pub use encoding::Encoding;
 pub use fault::Fault;
 pub use file::{
-    FileFault, FileReader, FileWriter, Loaded, Loading, Made, Recorder, Taken, write_sum,
+    FileFault, FileReader, FileWriter, Loaded, Loading, LogPlace, Made, Recorder, Taken, write_sum,
 };
 pub use load::{Loader, is_long};
 pub use save::{MOST_HEAD_BYTES, Saver};

@@ -95,6 +95,63 @@ pub struct Hot {
     pub rewrite_least_bytes: u64,
     /// `aof-load-truncated`
     pub cuts_torn_log: bool,
+    /// What a node that follows or is followed looks at.
+    pub replication: ReplicationSettings,
+}
+
+/// Parameters of following and being followed.
+#[derive(Clone, Debug)]
+pub struct ReplicationSettings {
+    /// `repl-backlog-size`: bytes of the log that are kept for followers who were away.
+    pub backlog_bytes: u64,
+    /// `repl-backlog-ttl`, ms: how long they are kept when nobody follows; 0 is for ever.
+    pub backlog_kept_ms: u64,
+    /// `repl-timeout`, ms: how long either side may be silent.
+    pub timeout_ms: u64,
+    /// `repl-ping-replica-period`, ms: how often a leader with nothing to say says something.
+    pub ping_every_ms: u64,
+    /// `client-output-buffer-limit` of followers: how much of the log may wait for one; 0 is no bound.
+    pub most_waiting_bytes: u64,
+    /// `replica-read-only`
+    pub is_read_only: bool,
+    /// `replica-serve-stale-data`
+    pub serves_stale: bool,
+    /// `min-replicas-to-write`; 0 asks for none.
+    pub least_followers: usize,
+    /// `min-replicas-max-lag`, ms
+    pub most_lag_ms: u64,
+    /// `masteruser`; empty is the default user.
+    pub leader_user: String,
+    /// `masterauth`; empty is none.
+    pub leader_password: Secret,
+    /// `replica-announce-ip`; empty is the address of the connection.
+    pub announced_host: String,
+    /// `replica-announce-port`; 0 is the port where the node listens.
+    pub announced_port: u16,
+}
+
+impl ReplicationSettings {
+    fn of(values: &Values<'_>) -> Self {
+        let text = |name| String::from_utf8_lossy(values.text(name)).into_owned();
+        let ms = |name| values.unsigned(name).saturating_mul(1_000);
+        let [_, followers, _] =
+            special::read_output_limits(values.text("client-output-buffer-limit"));
+        Self {
+            backlog_bytes: values.unsigned("repl-backlog-size"),
+            backlog_kept_ms: ms("repl-backlog-ttl"),
+            timeout_ms: ms("repl-timeout"),
+            ping_every_ms: ms("repl-ping-replica-period"),
+            most_waiting_bytes: followers.hard_bytes,
+            is_read_only: values.is_on("replica-read-only"),
+            serves_stale: values.is_on("replica-serve-stale-data"),
+            least_followers: values.size("min-replicas-to-write"),
+            most_lag_ms: ms("min-replicas-max-lag"),
+            leader_user: text("masteruser"),
+            leader_password: Secret::new(text("masterauth")),
+            announced_host: text("replica-announce-ip"),
+            announced_port: u16::try_from(values.unsigned("replica-announce-port")).unwrap_or(0),
+        }
+    }
 }
 
 /// A list has no name that depends on its size.
@@ -378,6 +435,7 @@ impl Hot {
             rewrite_percent: values.unsigned("auto-aof-rewrite-percentage"),
             rewrite_least_bytes: values.unsigned("auto-aof-rewrite-min-size"),
             cuts_torn_log: values.is_on("aof-load-truncated"),
+            replication: ReplicationSettings::of(values),
         }
     }
 }
@@ -475,8 +533,6 @@ mod tests {
                 "this node keeps nothing on disk: it was started without --data-dir",
             ),
             ("notify-keyspace-events", "KEA", "keyspace events yet"),
-            ("min-replicas-to-write", "1", "replicas yet"),
-            ("min-slaves-to-write", "1", "replicas yet"),
             ("maxmemory-clients", "5%", "bound each of them"),
             ("tls-port", "6380", "TLS ends at the proxy"),
         ] {
@@ -494,7 +550,7 @@ mod tests {
             ("appendonly", "NO"),
             ("save", ""),
             ("notify-keyspace-events", ""),
-            ("min-replicas-to-write", "0"),
+            ("min-replicas-to-write", "1"),
             ("maxmemory-clients", "0"),
             ("tls-port", "0"),
         ] {

@@ -53,7 +53,6 @@ const NO_TLS: &str = "Unable to update TLS configuration. Check server logs.";
 /// What is not there yet; said instead of accepted, for somebody may rely on it.
 const NO_DATA: &str = "this node keeps nothing on disk: it was started without --data-dir";
 const NO_EVENTS: &str = "there are no keyspace events yet";
-const NO_REPLICAS: &str = "there are no replicas yet";
 const NO_CLIENT_EVICTION: &str = "clients are not evicted yet: client-output-buffer-limit and client-query-buffer-limit bound each of them";
 const NO_LOG_LEVEL: &str = "how much the log says is chosen at the start, by --log";
 const NO_OOM_SCORE: &str = "a node leaves its oom_score_adj to whoever starts it";
@@ -247,8 +246,8 @@ pub const PARAMETERS: &[Parameter] = &[
     number("list-max-listpack-size", "-2", LEAST_INT, MOST_INT).also("list-max-ziplist-size"),
     fixed("logfile", ""),
     choice("loglevel", "notice", &["debug", "verbose", "notice", "warning"]).missing(NO_LOG_LEVEL),
-    secret("masterauth", "").missing(NO_REPLICAS),
-    secret("masteruser", "").missing(NO_REPLICAS),
+    secret("masterauth", ""),
+    secret("masteruser", ""),
     number("maxclients", "10000", 1, 4294967295),
     memory("maxmemory", "0", 0, -1),
     parameter("maxmemory-clients", "0", Kind::MemoryOrPercent).missing(NO_CLIENT_EVICTION),
@@ -256,7 +255,7 @@ pub const PARAMETERS: &[Parameter] = &[
     choice("maxmemory-policy", "noeviction", POLICIES),
     number("maxmemory-samples", "5", 1, MOST_INT),
     number("min-replicas-max-lag", "10", 0, MOST_INT).also("min-slaves-max-lag"),
-    number("min-replicas-to-write", "0", 0, MOST_INT).also("min-slaves-to-write").missing(NO_REPLICAS),
+    number("min-replicas-to-write", "0", 0, MOST_INT).also("min-slaves-to-write"),
     switch("no-appendfsync-on-rewrite", "no"),
     parameter("notify-keyspace-events", "", Kind::KeyspaceEvents).missing(NO_EVENTS),
     choice("oom-score-adj", "no", &["no", "yes", "relative", "absolute"]).missing(NO_OOM_SCORE),

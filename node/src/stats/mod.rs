@@ -55,6 +55,12 @@ pub struct Stats {
     pub output_limit_disconnections: u64,
     /// Clients cut because of a request beyond `client-query-buffer-limit`.
     pub input_limit_disconnections: u64,
+    /// `sync_full`
+    pub full_syncs: u64,
+    /// `sync_partial_ok`
+    pub partial_syncs: u64,
+    /// `sync_partial_err`
+    pub refused_partial_syncs: u64,
     /// Commands a second.
     pub command_rate: Rate,
     /// Bytes a second received.
@@ -114,6 +120,9 @@ impl Stats {
             writes: 0,
             output_limit_disconnections: 0,
             input_limit_disconnections: 0,
+            full_syncs: 0,
+            partial_syncs: 0,
+            refused_partial_syncs: 0,
             command_rate: Rate::default(),
             input_rate: Rate::default(),
             output_rate: Rate::default(),

@@ -333,6 +333,11 @@ impl Store {
         self.door.stop_recording();
     }
 
+    /// What was changed last was told by another server's log, in which this database is selected.
+    pub fn go_on_with(&mut self, selected: DbIndex) {
+        self.door.go_on_with(selected);
+    }
+
     /// What is recorded from now on can be replayed without what was before: it says again which database it means.
     pub fn begin_increment(&mut self) {
         self.door.forget_selected();

@@ -45,6 +45,13 @@ pub(super) fn answer(
             reply.simple("RESET");
             return Ok(After::Moved);
         }
+        CommandId::Role => {
+            // One server that follows nobody: which nodes have copies is not its clients' matter.
+            reply.array(3);
+            reply.bulk(b"master");
+            reply.integer(0);
+            reply.array(0);
+        }
         _ => return Err(command::unknown_command(args)),
     }
     Ok(After::Done)

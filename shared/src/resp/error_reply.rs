@@ -148,6 +148,26 @@ pub enum ErrorReply {
     /// APPEND and SETRANGE.
     #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
     StringTooLong,
+    /// A write to a node that follows another one.
+    #[error("READONLY You can't write against a read only replica.")]
+    ReadOnlyFollower,
+    /// A follower without its leader, where what it has is not to be shown.
+    #[error("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")]
+    LeaderDown,
+    /// A write that too few followers would have.
+    #[error("NOREPLICAS Not enough good replicas to write.")]
+    TooFewFollowers,
+    /// PSYNC of a follower that has nothing to give yet.
+    #[error("NOMASTERLINK Can't SYNC while not connected with my master")]
+    NoLeaderLink,
+    /// REPLICAOF of a port that is none.
+    #[error("ERR Invalid master port")]
+    LeaderPort,
+    /// WAIT at a follower.
+    #[error(
+        "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated."
+    )]
+    WaitAtFollower,
     /// MGET: a client that got so much would be cut, and its request is bounded by less.
     #[error(
         "ERR the reply exceeds the hard limit of client-output-buffer-limit; ask for fewer keys at once"

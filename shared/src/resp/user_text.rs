@@ -135,6 +135,16 @@ impl ErrorReply {
         Self::Quoting(UserText::around("ERR Unrecognized option '", given, "'"))
     }
 
+    /// REPLCONF of something else.
+    #[must_use]
+    pub fn unrecognized_replconf_option(given: &[u8]) -> Self {
+        Self::Quoting(UserText::around(
+            "ERR Unrecognized REPLCONF option: ",
+            given,
+            "",
+        ))
+    }
+
     /// CLIENT LIST TYPE and CLIENT KILL TYPE.
     #[must_use]
     pub fn unknown_client_type(given: &[u8]) -> Self {

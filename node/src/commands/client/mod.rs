@@ -127,7 +127,7 @@ fn pause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let pause = Pause::read(call.args)?;
     let until_ms = call.now_ms.saturating_add(pause.for_ms);
     call.node.pause.begin(pause.kind, until_ms, call.now_ms);
-    call.store.keep_all_until(call.node.pause.until_ms());
+    call.store.keep_all_until(call.node.keeps_all_until_ms());
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -135,7 +135,7 @@ fn pause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// CLIENT UNPAUSE
 fn unpause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     call.node.pause.end();
-    call.store.keep_all_until(0);
+    call.store.keep_all_until(call.node.keeps_all_until_ms());
     call.reply.ok();
     Ok(Action::Continue)
 }

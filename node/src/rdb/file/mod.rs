@@ -18,7 +18,7 @@ mod write;
 
 pub use read::{FileFault, FileReader, Loaded, Loading, Taken};
 pub use record::Recorder;
-pub use write::{FileWriter, Made, write_sum};
+pub use write::{FileWriter, LogPlace, Made, write_sum};
 
 /// What stands at the front of every file.
 const MAGIC: &[u8] = b"REDIS";

@@ -15,12 +15,25 @@ pub struct Made {
     pub at_seconds: u64,
     /// Bytes that the keyspace took then.
     pub used_memory: u64,
+    /// The name of the log that goes on from here, and how much of it is in the file.
+    pub log: Option<LogPlace>,
     /// Whether a log goes on from here.
     pub is_base: bool,
     /// Whether there are hashes of which fields end.
     pub has_timed: bool,
     /// How much of the log is in the file: its offset then.
     pub offset: u64,
+}
+
+/// A place in a log.
+#[derive(Clone, Debug, Default)]
+pub struct LogPlace {
+    /// What the log is called.
+    pub id: String,
+    /// So much of it comes before.
+    pub offset: u64,
+    /// The database that its last command meant.
+    pub db: DbIndex,
 }
 
 /// Knows in which database the next key stands.
@@ -48,6 +61,11 @@ impl FileWriter {
         fact("redis-bits", &usize::BITS.to_string());
         fact("ctime", &made.at_seconds.to_string());
         fact("used-mem", &made.used_memory.to_string());
+        if let Some(log) = &made.log {
+            fact("repl-stream-db", &log.db.0.to_string());
+            fact("repl-id", &log.id);
+            fact("repl-offset", &log.offset.to_string());
+        }
         fact("aof-base", if made.is_base { "1" } else { "0" });
         if made.is_base {
             fact("switchyard-offset", &made.offset.to_string());

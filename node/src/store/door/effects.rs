@@ -119,7 +119,17 @@ impl Effects {
     pub(super) fn stop_recording(&mut self) {
         self.recording = false;
         self.bytes = Vec::new();
-        self.selected = None;
+    }
+
+    /// The database of the last command; `None` where what comes next says which it means.
+    #[must_use]
+    pub fn selected(&self) -> Option<DbIndex> {
+        self.selected
+    }
+
+    /// What another server's log has said last: that goes on from there.
+    pub(super) fn go_on_with(&mut self, selected: DbIndex) {
+        self.selected = Some(selected);
     }
 
     /// What comes next is read by itself: it says again which database it means.

@@ -45,6 +45,11 @@ impl Door {
         self.note_hearers();
     }
 
+    /// See [`super::Store::go_on_with`].
+    pub(super) fn go_on_with(&mut self, selected: DbIndex) {
+        self.effects.go_on_with(selected);
+    }
+
     /// See [`super::Store::begin_increment`].
     pub(super) fn forget_selected(&mut self) {
         self.effects.forget_selected();

@@ -4,6 +4,7 @@
 mod counted;
 mod node;
 mod persistence;
+mod replication;
 
 use super::super::arguments::is_word;
 use super::{Action, Call};
@@ -35,7 +36,7 @@ const SECTIONS: &[Section] = &[
     section("memory", true, node::memory),
     section("persistence", true, persistence::persistence),
     section("stats", true, counted::stats),
-    section("replication", true, node::replication),
+    section("replication", true, replication::replication),
     section("cpu", true, node::cpu),
     section("modules", true, node::modules),
     section("commandstats", false, counted::commands),

@@ -4,6 +4,7 @@
 use super::super::memory::{clients_bytes, ratio};
 use super::super::{Call, memory as memory_command};
 use super::{human, lines};
+use crate::log::Backlog;
 use shared::resp::REDIS_VERSION;
 
 /// Resolution of the clock that access marks follow, as Redis tells it: seconds, 24 bits.
@@ -88,6 +89,11 @@ pub(super) fn memory(call: &Call<'_>, text: &mut String) {
     let resident = call.node.stats.resident_bytes;
     let system = call.node.identity.system_memory_bytes;
     let hot = &call.node.settings.hot;
+    let backlog = call
+        .node
+        .replication
+        .backlog()
+        .map_or(0, Backlog::kept_bytes);
     let percent = |part, whole| format!("{:.2}%", 100.0 * ratio(part, whole));
     lines(
         text,
@@ -150,8 +156,8 @@ pub(super) fn memory(call: &Call<'_>, text: &mut String) {
             ("mem_fragmentation_bytes", &wasted),
             // What does not count against maxmemory.
             ("mem_not_counted_for_evict", &clients),
-            ("mem_replication_backlog", &0),
-            ("mem_total_replication_buffers", &0),
+            ("mem_replication_backlog", &backlog),
+            ("mem_total_replication_buffers", &backlog),
             ("mem_clients_slaves", &0),
             ("mem_clients_normal", &clients),
             ("mem_cluster_links", &0),
@@ -160,29 +166,6 @@ pub(super) fn memory(call: &Call<'_>, text: &mut String) {
             ("active_defrag_running", &0),
             ("lazyfree_pending_objects", &0),
             ("lazyfreed_objects", &0),
-        ],
-    );
-}
-
-pub(super) fn replication(call: &Call<'_>, text: &mut String) {
-    lines(
-        text,
-        "Replication",
-        &[
-            ("role", &"master"),
-            ("connected_slaves", &0),
-            ("master_failover_state", &"no-failover"),
-            ("master_replid", &call.node.identity.replication_id),
-            (
-                "master_replid2",
-                &"0000000000000000000000000000000000000000",
-            ),
-            ("master_repl_offset", &0),
-            ("second_repl_offset", &-1),
-            ("repl_backlog_active", &0),
-            ("repl_backlog_size", &1_048_576),
-            ("repl_backlog_first_byte_offset", &0),
-            ("repl_backlog_histlen", &0),
         ],
     );
 }

@@ -1,0 +1,83 @@
+//! REPLCONF, PSYNC and WAIT: what a follower says of itself, how it gets the log, and who waits until it has it.
+//! Pure: the shell feeds followers.
+
+use super::{Action, Call, Errand, integer, is_word};
+use crate::node_state::{Feeding, Link};
+use shared::resp::ErrorReply;
+
+/// REPLCONF option value \[option value …\]
+///
+/// What is said of a stream that has begun (`ACK`) comes from one that gets it: elsewhere it means nothing, and is not answered, as in Redis.
+pub(super) fn configure(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let args = call.args;
+    if args.len().is_multiple_of(2) {
+        return Err(ErrorReply::Syntax);
+    }
+    for at in (1..args.len()).step_by(2) {
+        let (option, value) = (args.at(at), args.at(at + 1));
+        if is_word(option, "listening-port") {
+            let port = integer(value)?;
+            call.session.listening_port = u16::try_from(port).unwrap_or(0);
+        } else if is_word(option, "ip-address") {
+            if value.len() > MOST_ADDRESS_BYTES {
+                return Err(ErrorReply::Syntax);
+            }
+            call.session.announced_host = String::from_utf8_lossy(value).into_owned();
+        } else if is_word(option, "ack") || is_word(option, "getack") {
+            return Ok(Action::Continue);
+        } else if !is_known(option) {
+            return Err(ErrorReply::unrecognized_replconf_option(option));
+        }
+    }
+    call.reply.ok();
+    Ok(Action::Continue)
+}
+
+/// Longest address that a follower may give itself, as in Redis.
+const MOST_ADDRESS_BYTES: usize = 255;
+
+/// What followers say of themselves that changes nothing here: they all get the same.
+fn is_known(option: &[u8]) -> bool {
+    ["capa", "version", "rdb-only", "rdb-filter-only"]
+        .iter()
+        .any(|known| is_word(option, known))
+}
+
+/// PSYNC replication-id offset
+pub(super) fn synchronise(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let replication = &call.node.replication;
+    let leader = replication.leader();
+    if leader.is_some_and(|leader| leader.link != Link::Connected) {
+        return Err(ErrorReply::NoLeaderLink);
+    }
+    // It says which byte it wants next, and counts from one.
+    let next = integer(call.args.at(2))?;
+    let offset = next
+        .checked_sub(1)
+        .and_then(|before| u64::try_from(before).ok());
+    let feeding = replication.feeding(call.args.at(1), offset);
+    let stats = &mut call.node.stats;
+    match feeding {
+        Feeding::Continue(_) => stats.partial_syncs += 1,
+        Feeding::Full => {
+            stats.full_syncs += 1;
+            stats.refused_partial_syncs += u64::from(call.args.at(1) != b"?");
+        }
+    }
+    Ok(Action::Feed(feeding))
+}
+
+/// WAIT number timeout
+pub(super) fn wait(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if call.node.replication.leader().is_some() {
+        return Err(ErrorReply::WaitAtFollower);
+    }
+    let count = integer(call.args.at(1))?;
+    let timeout = integer(call.args.at(2)).map_err(|_| ErrorReply::TimeoutNotInteger)?;
+    let timeout_ms = u64::try_from(timeout).map_err(|_| ErrorReply::TimeoutNegative)?;
+    let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
+    Ok(Action::Errand(Errand::WaitForFollowers {
+        count,
+        timeout_ms,
+    }))
+}

@@ -1,0 +1,152 @@
+use super::super::testing::TestNode;
+use crate::commands::Errand;
+use crate::execute::Stop;
+use crate::node_state::{Feeding, Link, Place};
+
+fn errand(node: &TestNode) -> Option<Errand> {
+    match node.stop {
+        Stop::Errand { errand, .. } => Some(errand),
+        _ => None,
+    }
+}
+
+fn follow(node: &mut TestNode) {
+    let place = Place {
+        host: "10.0.0.1".to_owned(),
+        port: 6_379,
+    };
+    node.node.replication.follow(place);
+    let until_ms = node.node.keeps_all_until_ms();
+    node.store.keep_all_until(until_ms);
+}
+
+#[test]
+fn whom_to_follow_is_told_to_the_shell() {
+    let mut node = TestNode::new();
+    assert_eq!(node.send("REPLICAOF NO ONE"), "+OK\r\n");
+    for port in ["x", "65536", "-1", ""] {
+        let reply = node.run(&["REPLICAOF", "h", port]);
+        assert_eq!(reply, "-ERR Invalid master port\r\n", "{port}");
+    }
+    node.send("SLAVEOF somewhere 7000");
+    assert_eq!(errand(&node), Some(Errand::Follow));
+    let wanted = node.node.replication.wanted.take().expect("a place");
+    assert_eq!((wanted.host.as_str(), wanted.port), ("somewhere", 7_000));
+    follow(&mut node);
+    assert_eq!(
+        node.send("REPLICAOF 10.0.0.1 6379"),
+        "+OK Already connected to specified master\r\n"
+    );
+    node.send("replicaof no one");
+    assert_eq!(errand(&node), Some(Errand::Lead));
+}
+
+#[test]
+fn a_follower_says_what_it_is_and_refuses_writes() {
+    let mut node = TestNode::new();
+    assert_eq!(node.send("ROLE"), "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
+    node.send("SET a 1");
+    follow(&mut node);
+    let role = "*5\r\n$5\r\nslave\r\n$8\r\n10.0.0.1\r\n:6379\r\n$7\r\nconnect\r\n:-1\r\n";
+    assert_eq!(node.send("ROLE"), role);
+    let refused = "-READONLY You can't write against a read only replica.\r\n";
+    for line in ["SET a 2", "DEL a", "FLUSHALL", "PFADD p x"] {
+        assert_eq!(node.send(line), refused, "{line}");
+    }
+    assert_eq!(node.send("GET a"), "$1\r\n1\r\n");
+    assert!(
+        node.send("WAIT 1 1")
+            .starts_with("-ERR WAIT cannot be used")
+    );
+    let info = node.send("INFO replication");
+    for line in [
+        "role:slave",
+        "master_host:10.0.0.1",
+        "master_link_status:down",
+    ] {
+        assert!(info.contains(line), "{line}: {info}");
+    }
+    node.send("CONFIG SET replica-serve-stale-data no");
+    assert!(
+        node.send("GET a")
+            .starts_with("-MASTERDOWN Link with MASTER")
+    );
+    assert_eq!(
+        node.send("PING"),
+        "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n"
+    );
+    let now_ms = node.now_ms;
+    node.node.replication.set_link(Link::Connected, now_ms);
+    assert_eq!(node.send("GET a"), "$1\r\n1\r\n");
+    node.send("CONFIG SET replica-read-only no");
+    assert_eq!(node.send("SET b 1"), "+OK\r\n");
+}
+
+#[test]
+fn keys_of_a_follower_end_for_readers_and_stay_for_the_leader() {
+    let mut node = TestNode::new();
+    node.send("SET a 1 PX 10");
+    follow(&mut node);
+    node.advance_ms(11);
+    assert_eq!(node.send("GET a"), "$-1\r\n");
+    assert_eq!(
+        node.send("DBSIZE"),
+        ":1\r\n",
+        "its leader says when it goes"
+    );
+}
+
+#[test]
+fn a_follower_gets_what_it_lacks() {
+    let mut node = TestNode::new();
+    node.node.replication.keep_backlog();
+    node.node.replication.append(b"0123456789");
+    let id = node.node.replication.id().to_owned();
+    let mut ask = |id: &str, offset: &str| {
+        node.run(&["PSYNC", id, offset]);
+        match node.stop {
+            Stop::Feed(feeding) => Some(feeding),
+            _ => None,
+        }
+    };
+    assert_eq!(ask("?", "-1"), Some(Feeding::Full));
+    assert_eq!(ask(&id, "4"), Some(Feeding::Continue(3)));
+    assert_eq!(ask(&id, "11"), Some(Feeding::Continue(10)));
+    assert_eq!(ask(&id, "12"), Some(Feeding::Full));
+    assert_eq!(ask("another", "4"), Some(Feeding::Full));
+    assert_eq!(ask(&id, "zork"), None);
+    assert_eq!(node.node.stats.partial_syncs, 2);
+    follow(&mut node);
+    let refused = "-NOMASTERLINK Can't SYNC while not connected with my master\r\n";
+    assert_eq!(node.send("PSYNC ? -1"), refused);
+}
+
+#[test]
+fn what_a_follower_says_of_itself_is_remembered() {
+    let mut node = TestNode::new();
+    let mut check = |line: &str, reply: &str| assert_eq!(node.send(line), reply, "{line}");
+    check("REPLCONF listening-port 7001 ip-address h", "+OK\r\n");
+    check("REPLCONF capa eof capa psync2", "+OK\r\n");
+    check("REPLCONF version 7.2.4", "+OK\r\n");
+    check("REPLCONF ACK 5", "");
+    check("REPLCONF capa", "-ERR syntax error\r\n");
+    check(
+        "REPLCONF zork 1",
+        "-ERR Unrecognized REPLCONF option: zork\r\n",
+    );
+    assert_eq!(node.session.listening_port, 7_001);
+    assert_eq!(node.session.announced_host, "h");
+}
+
+#[test]
+fn too_few_followers_refuse_writes_where_that_is_wanted() {
+    let mut node = TestNode::new();
+    node.send("CONFIG SET min-replicas-to-write 1");
+    assert_eq!(
+        node.send("SET a 1"),
+        "-NOREPLICAS Not enough good replicas to write.\r\n"
+    );
+    assert_eq!(node.send("GET a"), "$-1\r\n");
+    node.send("CONFIG SET min-replicas-to-write 0");
+    assert_eq!(node.send("SET a 1"), "+OK\r\n");
+}

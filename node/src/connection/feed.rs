@@ -1,0 +1,383 @@
+//! A connection behind which somebody follows: a snapshot where that is needed, then the log as it grows; what comes back says how much of it has arrived.
+//! Never: runs a command of who follows. Invariants: the stream is the log's bytes from the promised offset on, without a gap; whoever takes less than comes is cut
+//! at a named bound (`client-output-buffer-limit replica`), or when nothing was heard for `repl-timeout` ([`crate::replication::look_after`]).
+
+use super::{Connection, Ending};
+use crate::client::WaitsFor;
+use crate::disk::{read_beside, spool_path};
+use crate::node_state::{ClientKey, Feeding, Follower, FollowerState, Place};
+use crate::saving;
+use crate::shell::Shell;
+use shared::resp::{RequestBatch, RequestLimits, RequestScanner, parse_integer};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+/// How often who waits for a snapshot is told that it is still being made.
+const STILL_MADE: Duration = Duration::from_secs(1);
+/// More bytes that are no whole message are not what followers send.
+const MOST_HEARD_BYTES: usize = 64 * 1024;
+/// Bytes read at once.
+const READ_BYTES: usize = 4 * 1024;
+/// Messages that are looked at together.
+const MESSAGES: usize = 64;
+/// Bytes sent before others have their turn.
+const SENT_AT_ONCE: usize = 1024 * 1024;
+/// While the node ends, how often it is looked whether all others have gone.
+const LAST_LOOKS: Duration = Duration::from_millis(10);
+
+/// A follower's place among the others, left however its connection ends.
+struct Presence {
+    shell: Rc<Shell>,
+    client: ClientKey,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let now_ms = self.shell.clock.wall_ms();
+        let replication = &mut self.shell.core.borrow_mut().node.replication;
+        replication.left(self.client, now_ms);
+        self.shell.followed.notify_waiters();
+    }
+}
+
+/// A folder for one snapshot, removed with it.
+enum Spool {
+    /// In the node's own folder.
+    Kept(PathBuf),
+    /// In one that the system gives.
+    Lent(tempfile::TempDir),
+}
+
+impl Spool {
+    fn new(shell: &Shell, number: u64) -> io::Result<Self> {
+        match &shell.folder {
+            Some(folder) => Ok(Self::Kept(spool_path(folder.path(), number))),
+            None => Ok(Self::Lent(tempfile::tempdir()?)),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::Kept(path) => path.clone(),
+            Self::Lent(folder) => folder.path().join("sync.rdb"),
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if let Self::Kept(path) = self {
+            // It may not have come to be; what is left goes with the next start.
+            std::fs::remove_file(path).ok();
+        }
+    }
+}
+
+/// What a follower says.
+struct Ear {
+    scanner: RequestScanner,
+    batch: RequestBatch,
+}
+
+impl Connection {
+    /// Feeds who follows, until one of both ends.
+    pub(super) async fn feed(&mut self, feeding: Feeding) -> Ending {
+        let presence = self.begin_feeding(feeding);
+        let Err(ending) = self.feed_until_end(feeding).await;
+        drop(presence);
+        ending
+    }
+
+    fn begin_feeding(&mut self, feeding: Feeding) -> Presence {
+        // What it sent behind its request are messages of a follower.
+        self.left = None;
+        let finished = self.scanner.finished_bytes().min(self.input.len());
+        self.input.drain(..finished);
+        let now_ms = self.shell.clock.wall_ms();
+        let core = &mut *self.shell.core.borrow_mut();
+        let client = core.node.clients.at(self.client);
+        client.traffic.waits = Some(WaitsFor::Log);
+        let session = client.session.as_deref();
+        let announced = session.map(|session| session.announced_host.as_str());
+        let host = match announced {
+            Some(host) if !host.is_empty() => host.to_owned(),
+            _ => host_of(&client.identity.address).to_owned(),
+        };
+        let port = session.map_or(0, |session| session.listening_port);
+        let (state, sent) = match feeding {
+            Feeding::Continue(offset) => (FollowerState::Online, offset),
+            Feeding::Full => (FollowerState::Waits, u64::MAX),
+        };
+        info!(follower = %host, port, ?feeding, "somebody follows");
+        core.node.replication.joined(Follower {
+            client: self.client,
+            place: Place { host, port },
+            state,
+            sent,
+            acknowledged: 0,
+            heard_ms: now_ms,
+        });
+        Presence {
+            shell: Rc::clone(&self.shell),
+            client: self.client,
+        }
+    }
+
+    async fn feed_until_end(
+        &mut self,
+        feeding: Feeding,
+    ) -> Result<std::convert::Infallible, Ending> {
+        match feeding {
+            Feeding::Continue(_) => {
+                let id = self.shell.core.borrow().node.replication.id().to_owned();
+                self.send(format!("+CONTINUE {id}\r\n").as_bytes()).await?;
+            }
+            Feeding::Full => self.send_snapshot().await?,
+        }
+        self.note_follower(|follower| follower.state = FollowerState::Online);
+        self.send_log().await
+    }
+
+    fn note_follower(&self, note: impl FnOnce(&mut Follower)) {
+        let now_ms = self.shell.clock.wall_ms();
+        let replication = &mut self.shell.core.borrow_mut().node.replication;
+        if let Some(follower) = replication.follower_mut(self.client) {
+            follower.heard_ms = now_ms;
+            note(follower);
+        }
+    }
+
+    /// All of these bytes; each that goes shows that it is there.
+    async fn send(&mut self, mut bytes: &[u8]) -> Result<(), Ending> {
+        while !bytes.is_empty() {
+            let stream = &mut self.stream;
+            let some = &bytes[..bytes.len().min(SENT_AT_ONCE)];
+            let sent = poll_fn(|context| Pin::new(&mut *stream).poll_write(context, some)).await?;
+            if sent == 0 {
+                return Err(Ending::Gone);
+            }
+            bytes = &bytes[sent..];
+            self.note_follower(|_| {});
+            self.shell.core.borrow_mut().node.stats.output_bytes += sent as u64;
+        }
+        Ok(())
+    }
+
+    async fn send_snapshot(&mut self) -> Result<(), Ending> {
+        let spool = Spool::new(&self.shell, self.client.id());
+        let spool = spool.map_err(|error| {
+            warn!(%error, "there is no place for a follower's snapshot");
+            Ending::Cut
+        })?;
+        let bytes = self.make_snapshot(spool.path()).await?;
+        self.send(format!("${bytes}\r\n").as_bytes()).await?;
+        self.send_file(&spool.path()).await
+    }
+
+    /// Has a snapshot made, and tells the follower from where the log goes on; how long it is.
+    async fn make_snapshot(&mut self, target: PathBuf) -> Result<u64, Ending> {
+        let (begun, mut offset) = oneshot::channel();
+        let (shell, client) = (Rc::clone(&self.shell), self.client);
+        let pinned = Rc::clone(&self.shell);
+        // It comes to its end whatever becomes of the connection.
+        let mut making = tokio::task::spawn_local(async move {
+            let note = |offset: u64| {
+                // Nobody listens who has gone.
+                begun.send(offset).ok();
+            };
+            saving::spool(&shell, target, note).await
+        });
+        let mut is_told = false;
+        loop {
+            tokio::select! {
+                biased;
+                Ok(offset) = &mut offset, if !is_told => {
+                    is_told = true;
+                    let id = pin_log(&pinned, client, offset);
+                    self.send(format!("+FULLRESYNC {id} {offset}\r\n").as_bytes()).await?;
+                }
+                made = &mut making => {
+                    return match made {
+                        Ok(Ok(written)) => Ok(written.bytes),
+                        // Why not has been said.
+                        Ok(Err(_)) | Err(_) => Err(Ending::Cut),
+                    };
+                }
+                () = tokio::time::sleep(STILL_MADE) => self.send(b"\n").await?,
+            }
+        }
+    }
+
+    async fn send_file(&mut self, path: &Path) -> Result<(), Ending> {
+        let opened = read_beside(&self.shell.disk, path);
+        let unreadable = |error: io::Error| {
+            warn!(%error, "a follower's snapshot cannot be read");
+            Ending::Cut
+        };
+        let (mut chunks, _) = opened.map_err(unreadable)?;
+        while let Some(chunk) = chunks.recv().await {
+            self.send(&chunk.map_err(unreadable)?).await?;
+        }
+        Ok(())
+    }
+
+    /// The log from where the follower is, for ever.
+    async fn send_log(&mut self) -> Result<std::convert::Infallible, Ending> {
+        let mut ear = Ear {
+            scanner: RequestScanner::new(RequestLimits::UNAUTHENTICATED),
+            batch: RequestBatch::default(),
+        };
+        let shell = Rc::clone(&self.shell);
+        loop {
+            let mut grown = pin!(shell.log_grown.notified());
+            // What grows from here on is noticed.
+            grown.as_mut().enable();
+            let last_look = tokio::time::sleep(LAST_LOOKS);
+            let mut last_look = pin!(last_look);
+            poll_fn(|context| {
+                if self.poll_hear(context, &mut ear)?.is_ready() {
+                    return Poll::Ready(Ok::<(), Ending>(()));
+                }
+                if self.poll_send_log(context)?.is_pending() {
+                    return Poll::Pending;
+                }
+                if shell.is_stopping() {
+                    if others_have_gone(&shell) {
+                        return Poll::Ready(Err(Ending::Orderly));
+                    }
+                    return last_look.as_mut().poll(context).map(Ok);
+                }
+                grown.as_mut().poll(context).map(Ok)
+            })
+            .await?;
+        }
+    }
+
+    /// Sends what there is; ready when it has all.
+    fn poll_send_log(&mut self, context: &mut Context<'_>) -> Result<Poll<()>, Ending> {
+        let core = &mut *self.shell.core.borrow_mut();
+        let replication = &mut core.node.replication;
+        let Some(mut sent) = replication
+            .follower_mut(self.client)
+            .map(|follower| follower.sent)
+        else {
+            return Err(Ending::Cut);
+        };
+        let mut at_once = 0;
+        let result = loop {
+            let Some(backlog) = replication.backlog().filter(|log| log.reaches(sent)) else {
+                warn!(
+                    client = self.client.id(),
+                    "a follower needs what is not kept any more"
+                );
+                return Err(Ending::Cut);
+            };
+            let bytes = backlog.behind(sent);
+            if bytes.is_empty() {
+                break Poll::Ready(());
+            }
+            if at_once > SENT_AT_ONCE {
+                context.waker().wake_by_ref();
+                break Poll::Pending;
+            }
+            match Pin::new(&mut self.stream).poll_write(context, bytes)? {
+                Poll::Ready(0) => return Err(Ending::Gone),
+                Poll::Ready(count) => {
+                    sent += count as u64;
+                    at_once += count;
+                }
+                Poll::Pending => break Poll::Pending,
+            }
+        };
+        if let Some(follower) = replication.follower_mut(self.client) {
+            follower.sent = sent;
+        }
+        core.node.stats.output_bytes += at_once as u64;
+        Ok(result)
+    }
+
+    /// Takes in what the follower says; ready when there may be more.
+    fn poll_hear(&mut self, context: &mut Context<'_>, ear: &mut Ear) -> Result<Poll<()>, Ending> {
+        self.understand(ear)?;
+        self.input.reserve(READ_BYTES);
+        let read = pin!(self.stream.read_buf(&mut self.input)).poll(context)?;
+        match read {
+            Poll::Pending => Ok(Poll::Pending),
+            Poll::Ready(0) => Err(Ending::Gone),
+            Poll::Ready(_) => Ok(Poll::Ready(())),
+        }
+    }
+
+    fn understand(&mut self, ear: &mut Ear) -> Result<(), Ending> {
+        loop {
+            ear.batch.clear();
+            let scanned = ear.scanner.scan(&mut self.input, &mut ear.batch, MESSAGES);
+            let acknowledged = ear.batch.requests().iter().filter_map(|request| {
+                let args = ear.batch.args(&self.input, request);
+                let is = |at: usize, word: &[u8]| {
+                    args.get(at)
+                        .is_some_and(|arg| arg.eq_ignore_ascii_case(word))
+                };
+                let is_its = is(0, b"replconf") && is(1, b"ack");
+                let offset = args.get(2).filter(|_| is_its).and_then(parse_integer)?;
+                u64::try_from(offset).ok()
+            });
+            let acknowledged = acknowledged.max();
+            let has_said = !ear.batch.requests().is_empty();
+            let finished = ear.scanner.finished_bytes();
+            if finished > 0 {
+                // Also empty lines, which say that it is still there.
+                self.input.drain(..finished);
+                ear.scanner.dropped(finished);
+                self.note_follower(|follower| {
+                    let all = acknowledged.unwrap_or(0);
+                    follower.acknowledged = follower.acknowledged.max(all);
+                });
+            }
+            if acknowledged.is_some() {
+                self.shell.followed.notify_waiters();
+            }
+            if scanned.is_err() || self.input.len() > MOST_HEARD_BYTES {
+                warn!(
+                    client = self.client.id(),
+                    "cut: says something else than followers do"
+                );
+                return Err(Ending::Cut);
+            }
+            if !has_said {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What the log will go on with for this follower is kept from now on; how the log is called.
+fn pin_log(shell: &Shell, client: ClientKey, offset: u64) -> String {
+    let replication = &mut shell.core.borrow_mut().node.replication;
+    if let Some(follower) = replication.follower_mut(client) {
+        follower.state = FollowerState::Copies;
+        follower.sent = offset;
+    }
+    replication.id().to_owned()
+}
+
+/// Whether nobody is left but those who follow.
+fn others_have_gone(shell: &Shell) -> bool {
+    let core = shell.core.borrow();
+    let mut clients = core.node.clients.iter();
+    clients.all(|client| client.traffic.waits == Some(WaitsFor::Log))
+}
+
+/// The host of `host:port`.
+fn host_of(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
+}

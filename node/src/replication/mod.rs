@@ -1,0 +1,214 @@
+//! Following and being followed, as far as the shell has to do with it: whom the node follows is begun and ended, followers are looked after, and whoever waits for them.
+//! Never: decides who may continue (`node_state::replication`), or runs a command but what a leader sends.
+//!
+//! [`handshake`] how a leader is asked for its log. [`following`] what it sends, applied and kept. Followers are fed by their connections (`connection::feed`).
+
+mod following;
+mod handshake;
+
+use crate::node_state::{ClientKey, Place};
+use crate::shell::{Core, Shell};
+use shared::resp::encode_request;
+use std::rc::Rc;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// Whoever waits for followers and has gone itself is noticed so soon.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// 40 hexadecimal digits.
+///
+/// # Errors
+/// The system gives no random numbers.
+pub(crate) fn random_id() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 20];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// REPLICAOF: follows whom the node's state says, and nobody else.
+pub(crate) async fn follow(shell: &Rc<Shell>) {
+    let Some(place) = begin_to_follow(shell) else {
+        return;
+    };
+    // What a command over very much has begun is still this node's own.
+    loop {
+        let unheld = shell.unheld.notified();
+        let is_done = {
+            let core = shell.core.borrow();
+            core.node.hold.is_none() && !core.store.effects().is_within_unit()
+        };
+        if is_done {
+            break;
+        }
+        unheld.await;
+    }
+    {
+        let core = &mut *shell.core.borrow_mut();
+        shell.record(core);
+        core.store.stop_recording();
+        let until_ms = core.node.keeps_all_until_ms();
+        core.store.keep_all_until(until_ms);
+    }
+    info!(leader = %place.host, port = place.port, "follows");
+    let task = tokio::task::spawn_local(following::follow(Rc::clone(shell), place));
+    stop_following(shell, Some(task.abort_handle()));
+}
+
+fn begin_to_follow(shell: &Shell) -> Option<Place> {
+    stop_following(shell, None);
+    let followers = {
+        let core = &mut *shell.core.borrow_mut();
+        let replication = &mut core.node.replication;
+        let place = replication.wanted.take()?;
+        replication.follow(place.clone());
+        // What they get from now on is another one's log.
+        let followers = replication.followers().iter();
+        let followers: Vec<u64> = followers.map(|follower| follower.client.id()).collect();
+        (place, followers)
+    };
+    let (place, followers) = followers;
+    shell.cut(&followers);
+    Some(place)
+}
+
+/// What followed ends; `next` may follow instead.
+fn stop_following(shell: &Shell, next: Option<tokio::task::AbortHandle>) {
+    if let Some(before) = shell.following.replace(next) {
+        before.abort();
+    }
+}
+
+/// REPLICAOF NO ONE: the node goes on with what it has.
+///
+/// # Errors
+/// The system gives no random numbers.
+pub(crate) fn lead(shell: &Shell) -> Result<(), getrandom::Error> {
+    let id = random_id()?;
+    stop_following(shell, None);
+    let core = &mut *shell.core.borrow_mut();
+    core.node.replication.lead(id);
+    core.node.replication.is_within_unit = false;
+    let until_ms = core.node.keeps_all_until_ms();
+    core.store.keep_all_until(until_ms);
+    if core.node.replication.backlog().is_some() || core.node.persistence.has_log {
+        core.store.start_recording();
+        core.store.begin_increment();
+    }
+    shell.unheld.notify_waiters();
+    info!(
+        offset = core.node.replication.offset(),
+        "follows nobody any more"
+    );
+    Ok(())
+}
+
+/// WAIT: how many followers have all there is now, when that are enough, or the time is over, or nobody waits any more.
+pub(crate) async fn wait_for_followers(
+    shell: &Shell,
+    client: ClientKey,
+    count: usize,
+    timeout_ms: u64,
+) -> usize {
+    let offset = {
+        let core = &mut *shell.core.borrow_mut();
+        shell.record(core);
+        let offset = core.node.replication.offset();
+        if core.node.replication.count_with(offset) < count {
+            // Those who do not say at once what they have are asked.
+            say(shell, core, &["REPLCONF", "GETACK", "*"]);
+        }
+        offset
+    };
+    let began_ms = shell.clock.monotonic_ms();
+    loop {
+        let followed = shell.followed.notified();
+        let (have, is_there) = {
+            let node = &mut shell.core.borrow_mut().node;
+            let have = node.replication.count_with(offset);
+            (have, node.clients.get_mut(client).is_some())
+        };
+        let waited_ms = shell.clock.monotonic_ms() - began_ms;
+        let is_late = timeout_ms > 0 && waited_ms >= timeout_ms;
+        if have >= count || is_late || !is_there || shell.is_stopping() {
+            return have;
+        }
+        let left = match timeout_ms {
+            0 => LOOK_AGAIN,
+            _ => LOOK_AGAIN.min(Duration::from_millis(timeout_ms - waited_ms)),
+        };
+        // Whether it was late shows when it is looked at again.
+        tokio::time::timeout(left, followed).await.ok();
+    }
+}
+
+/// What is said to followers and changes no key. It is a part of the log, for they count its bytes.
+fn say(shell: &Shell, core: &mut Core, words: &[&str]) {
+    if core.node.replication.backlog().is_none() || core.node.replication.leader().is_some() {
+        return;
+    }
+    let mut bytes = Vec::new();
+    encode_request(&mut bytes, words.iter().map(|word| word.as_bytes()));
+    let is_in_unit = core.store.effects().is_within_unit();
+    shell.append(core, bytes, is_in_unit);
+}
+
+/// What the tick remembers.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    said_ms: u64,
+}
+
+/// Looks after those who follow, as often as the tick comes.
+pub(crate) fn look_after(shell: &Shell, watch: &mut Watch) {
+    let now_ms = shell.clock.wall_ms();
+    let condemned = {
+        let core = &mut *shell.core.borrow_mut();
+        shell.record(core);
+        if core.node.replication.backlog().is_none() {
+            return;
+        }
+        let hot = core.node.settings.hot.replication.clone();
+        let replication = &mut core.node.replication;
+        let slow = replication.forget_old(hot.backlog_bytes, hot.most_waiting_bytes);
+        for client in &slow {
+            warn!(
+                client = client.id(),
+                "cut: a follower takes less than comes"
+            );
+        }
+        let silent = replication.followers().iter().filter(|follower| {
+            now_ms.saturating_sub(follower.heard_ms) > hot.timeout_ms && hot.timeout_ms > 0
+        });
+        let silent: Vec<u64> = silent.map(|follower| follower.client.id()).collect();
+        for client in &silent {
+            warn!(client, "cut: nothing is heard of a follower");
+        }
+        let is_due = now_ms.saturating_sub(watch.said_ms) >= hot.ping_every_ms;
+        if is_due && !replication.followers().is_empty() && !core.store.effects().is_within_unit() {
+            watch.said_ms = now_ms;
+            say(shell, core, &["PING"]);
+        }
+        if hot.backlog_kept_ms > 0 {
+            drop_backlog(core, now_ms, hot.backlog_kept_ms);
+        }
+        let slow = slow.iter().map(|client| client.id());
+        slow.chain(silent).collect::<Vec<u64>>()
+    };
+    shell.cut(&condemned);
+}
+
+/// Nobody has followed for so long that nobody will continue: the log is no more, where it is not on disk.
+fn drop_backlog(core: &mut Core, now_ms: u64, after_ms: u64) {
+    if !core.node.replication.is_deserted(now_ms, after_ms) {
+        return;
+    }
+    let Ok(id) = random_id() else {
+        return;
+    };
+    core.node.replication.drop_backlog(id);
+    if !core.node.persistence.has_log {
+        core.store.stop_recording();
+    }
+    info!("nobody has followed for repl-backlog-ttl: the log is not kept for followers any more");
+}
