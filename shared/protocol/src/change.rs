@@ -156,12 +156,31 @@ impl<N: Clone + Ord> Membership<N> {
         for node in self.nodes().difference(given_up) {
             evidence.of(self, node)?;
         }
+        self.led_by_the_farthest(evidence)
+    }
+
+    /// Nobody who is in sync answers, and an operator has said that what only those had may be lost: the one with most of those that answer leads, alone.
+    ///
+    /// # Errors
+    /// One who is in sync answers, so that nothing need be lost; or nobody answers who has a whole copy.
+    pub fn accept_loss(&self, evidence: &Evidence<N>) -> Result<Self, NotAllowed> {
+        must(self.version == evidence.version).map_err(|_| NotAllowed::OldEvidence)?;
+        for member in &self.in_sync {
+            let status = evidence.statuses.get(&member.node);
+            must(status.is_none_or(|status| status.incarnation != member.incarnation))?;
+        }
+        self.led_by_the_farthest(evidence)
+    }
+
+    /// The one with most of all who answer leads, alone; the others copy.
+    fn led_by_the_farthest(&self, evidence: &Evidence<N>) -> Result<Self, NotAllowed> {
         let whole = evidence
             .statuses
             .iter()
             .filter(|(_, status)| !status.is_syncing);
+        let nodes = self.nodes();
         let (node, status) = whole
-            .filter(|(node, _)| self.nodes().contains(*node))
+            .filter(|(node, _)| nodes.contains(*node))
             .max_by_key(|(_, status)| status.position)
             .ok_or(NotAllowed::Unheard)?;
         let leader = Member {
@@ -170,10 +189,13 @@ impl<N: Clone + Ord> Membership<N> {
         };
         let mut next = self.next();
         next.epoch = Epoch(self.epoch.0 + 1);
+        for member in self.in_sync.iter().filter(|one| one.node != leader.node) {
+            next.demote(member);
+        }
         next.in_sync = [leader.clone()].into();
         next.learners.retain(|learner| learner.node != leader.node);
         for (node, status) in &evidence.statuses {
-            if *node != leader.node && self.nodes().contains(node) {
+            if *node != leader.node && nodes.contains(node) {
                 next.list_learner(Member {
                     node: node.clone(),
                     incarnation: status.incarnation,
@@ -181,6 +203,18 @@ impl<N: Clone + Ord> Membership<N> {
             }
         }
         next.primary = leader;
+        Ok(next)
+    }
+
+    /// A node that only copies is listed no more: its copy is not needed.
+    ///
+    /// # Errors
+    /// It leads, is in sync, or is not listed.
+    pub fn dismiss(&self, node: &N) -> Result<Self, NotAllowed> {
+        let has = |set: &BTreeSet<Member<N>>| set.iter().any(|member| member.node == *node);
+        must(has(&self.learners) && !has(&self.in_sync) && self.primary.node != *node)?;
+        let mut next = self.next();
+        next.learners.retain(|learner| learner.node != *node);
         Ok(next)
     }
 
@@ -218,6 +252,16 @@ impl<N: Clone + Ord> Membership<N> {
             && leading.applied_rev == self.version
             && !leading.waits_for.contains(learner);
         fits.then(|| self.instruction(&self.primary, What::Join(learner.clone())))
+    }
+
+    /// What the primary is to be told so that nothing new begins before another one leads.
+    #[must_use]
+    pub fn order_to_hold(&self, status: &Status<N>, most_ms: u64) -> Option<Instruction<N>> {
+        let leading = status.leading.as_ref()?;
+        let leads = status.incarnation == self.primary.incarnation
+            && status.role.is_some_and(|role| role.epoch == self.epoch);
+        let fits = leads && leading.applied_rev == self.version;
+        fits.then(|| self.instruction(&self.primary, What::Hold { most_ms }))
     }
 
     fn instruction(&self, to: &Member<N>, what: What<N>) -> Instruction<N> {

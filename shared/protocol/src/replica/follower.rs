@@ -1,5 +1,6 @@
 //! Whom a follower follows, and whether it may throw its copy away for that.
-//! Pure. Invariant: a permission is spent by the first sync that succeeds, and replaced by every newer order.
+//! Pure. Invariants: a permission is spent by the first sync that succeeds, and replaced by every newer order; one that has begun to get its leader's log takes
+//! none, until it was told that it cannot go on: a permission that lies unused would outlive the document that gave it.
 
 use crate::member::Member;
 
@@ -9,6 +10,8 @@ pub struct Following<N> {
     leader: Member<N>,
     may_wipe: bool,
     needs_sync: bool,
+    /// It gets, or has got, the log of this leader.
+    has_begun: bool,
 }
 
 /// Why a follower does not begin.
@@ -26,6 +29,7 @@ impl<N> Following<N> {
             leader,
             may_wipe,
             needs_sync: false,
+            has_begun: false,
         }
     }
 
@@ -43,13 +47,14 @@ impl<N> Following<N> {
     }
 
     pub(super) fn permit(&mut self, may_wipe: bool) {
-        self.may_wipe = may_wipe;
+        self.may_wipe = may_wipe && (self.needs_sync || !self.has_begun);
     }
 
     /// It has begun to get its leader's log: the permission is spent.
     pub(super) fn continued(&mut self) {
         self.may_wipe = false;
         self.needs_sync = false;
+        self.has_begun = true;
     }
 
     /// It would have to copy anew, and may not.

@@ -43,6 +43,11 @@ pub enum What<N: Ord> {
     InSync(BTreeSet<Member<N>>),
     /// Wait for this one as well.
     Join(Member<N>),
+    /// Carry out no more commands, so that what is under way ends and nothing new begins: a planned change of the primary comes.
+    Hold {
+        /// It goes on by itself after so many milliseconds, or by an order of a newer document: nothing but the ease of the change depends on it.
+        most_ms: u64,
+    },
     /// Follow this life of another node.
     Follow {
         /// Whom.
@@ -111,6 +116,8 @@ pub struct LeadingStatus<N: Ord> {
     pub joined: BTreeSet<Member<N>>,
     /// Those who are connected and are not waited for, with what they have.
     pub others: Vec<(Incarnation, Offset)>,
+    /// It carries out no commands, by a HOLD of this version.
+    pub held: Option<Version>,
 }
 
 impl<N: Clone + Ord> Replica<N> {
@@ -141,10 +148,21 @@ impl<N: Clone + Ord> Replica<N> {
     #[inline]
     #[must_use]
     pub fn admits(&self, epoch: Epoch) -> bool {
-        self.guard.admits(epoch)
+        self.guard.admits(epoch) && !self.is_held()
     }
 
-    /// The epoch at which it leads and serves, if it does.
+    /// The time of a HOLD is over; the caller has measured it.
+    pub fn go_on(&mut self) {
+        if let Duty::Leading(leading) = &mut self.duty {
+            leading.go_on();
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        matches!(&self.duty, Duty::Leading(leading) if leading.held().is_some())
+    }
+
+    /// The epoch at which it leads, if it does: it acknowledges what it has carried out, also while it is held.
     #[must_use]
     pub fn serving_epoch(&self) -> Option<Epoch> {
         let role = self.guard.role()?;
@@ -163,7 +181,7 @@ impl<N: Clone + Ord> Replica<N> {
         let Duty::Leading(leading) = &mut self.duty else {
             return None;
         };
-        Some(leading.ask())
+        leading.held().is_none().then(|| leading.ask())
     }
 
     /// A follower that copies anew has this life from now on.
@@ -213,6 +231,11 @@ impl<N: Clone + Ord> Replica<N> {
                     leading.join(member.clone(), end);
                 }
             }
+            What::Hold { .. } => {
+                if let Duty::Leading(leading) = &mut self.duty {
+                    leading.hold();
+                }
+            }
             What::Follow { leader, may_wipe } => self.follow(leader, *may_wipe, &actions),
         }
         actions
@@ -226,7 +249,7 @@ impl<N: Clone + Ord> Replica<N> {
             What::Promote(_) if self.is_syncing => None,
             What::Promote(_) => Some(OrderKind::Promote),
             What::Follow { leader, .. } => Some(OrderKind::Follow(leader.incarnation)),
-            What::InSync(_) | What::Join(_) => {
+            What::InSync(_) | What::Join(_) | What::Hold { .. } => {
                 let Duty::Leading(leading) = &self.duty else {
                     return None;
                 };
@@ -235,6 +258,7 @@ impl<N: Clone + Ord> Replica<N> {
                     What::Join(member) => {
                         order.rev == applied && leading.is_connected(member.incarnation)
                     }
+                    What::Hold { .. } => order.rev == applied,
                     // The same document again changes nothing, but it is no lie to say so.
                     _ => order.rev >= applied,
                 };
@@ -444,3 +468,6 @@ fn others<N: Clone + Ord>(me: &Member<N>, all: &BTreeSet<Member<N>>) -> BTreeSet
         .cloned()
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

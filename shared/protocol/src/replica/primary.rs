@@ -25,6 +25,8 @@ pub struct Leading<N: Ord> {
     followers: BTreeMap<Incarnation, FollowerState>,
     /// Reads that have been asked for so far; each is answered when its number is confirmed.
     asked: u64,
+    /// It carries out no commands, by a HOLD of this version.
+    held: Option<Version>,
 }
 
 /// What is known of a follower at this epoch.
@@ -71,6 +73,7 @@ impl<N: Clone + Ord> Leading<N> {
             waits_for,
             followers: BTreeMap::new(),
             asked: 0,
+            held: None,
         };
         leading.advance(end);
         leading
@@ -117,6 +120,7 @@ impl<N: Clone + Ord> Leading<N> {
         if rev > self.applied_rev {
             self.applied_rev = rev;
             self.waits_for = members;
+            self.held = None;
         } else {
             self.waits_for.extend(members);
         }
@@ -126,6 +130,19 @@ impl<N: Clone + Ord> Leading<N> {
     pub(super) fn join(&mut self, member: Member<N>, end: Offset) {
         self.waits_for.insert(member);
         self.advance(end);
+    }
+
+    /// By the document that it has applied.
+    pub(super) fn hold(&mut self) {
+        self.held = Some(self.applied_rev);
+    }
+
+    pub(super) fn go_on(&mut self) {
+        self.held = None;
+    }
+
+    pub(super) fn held(&self) -> Option<Version> {
+        self.held
     }
 
     pub(super) fn acknowledged(&mut self, heard: &Acknowledgement, end: Offset) -> bool {
@@ -211,6 +228,7 @@ impl<N: Clone + Ord> Leading<N> {
                 .filter(|(life, _)| !self.waits_for_life(**life))
                 .map(|(life, state)| (*life, state.offset.unwrap_or_default()))
                 .collect(),
+            held: self.held,
         }
     }
 }

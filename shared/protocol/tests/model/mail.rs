@@ -26,8 +26,9 @@ impl OrderTo {
             What::Promote(set) => (1, members(set)),
             What::InSync(set) => (2, members(set)),
             What::Join(one) => (3, vec![(one.node, one.incarnation.0)]),
+            What::Hold { .. } => (4, Vec::new()),
             What::Follow { leader, may_wipe } => (
-                4 + u8::from(*may_wipe),
+                5 + u8::from(*may_wipe),
                 vec![(leader.node, leader.incarnation.0)],
             ),
         };
