@@ -14,6 +14,7 @@
 //! - [`topology_swap`]: the topology changes and nodes die under load; no reply is lost, doubled or out of order.
 //! - [`random_clients`]: random clients against a model of what they may see, while nodes stop, die and exchange slots.
 //! - [`failure`]: a node that is down or silent fails its own keys alone, in time, and heals.
+//! - [`fence`]: members of a shard: what all in sync have acknowledged is there whoever dies, and who leads no more acknowledges nothing.
 //! - [`hostile`]: whatever a client or a node sends, no crash, bounded memory, everybody else is served.
 //! - [`idle`]: ten thousand silent clients, limits on clients.
 //! - [`expiry`]: expired keys are never seen and soon gone.
@@ -43,6 +44,7 @@ mod deployment;
 mod expiry;
 mod failure;
 mod fan_out;
+mod fence;
 mod hostile;
 mod idle;
 mod local_cluster;

@@ -2,14 +2,15 @@
 //! Decides nothing about keys. Invariant: an errand comes to its end whoever leaves meanwhile, and those of one client run one after the other.
 
 use crate::client::ErrandTicket;
-use crate::commands::{Errand, FinalSave};
-use crate::node_state::ClientKey;
-use crate::replication;
+use crate::commands::{Errand, FinalSave, write_status};
+use crate::node_state::{ClientKey, OrderNumber};
+use crate::replication::{self, orders};
 use crate::saving::{self, SaveError};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
+use protocol::What;
 use shared::config::{FileError, read_file, replace_file};
-use shared::resp::{ErrorReply, ReplyWriter};
+use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use std::error::Error as _;
 use std::future::pending;
 use std::rc::Rc;
@@ -41,6 +42,9 @@ pub(crate) async fn carry_out(
             Ok(None)
         }
         Errand::Lead => lead(&shell),
+        Errand::Obey(number) => {
+            return obey(&shell, number, client, wanted).await;
+        }
         Errand::WaitForFollowers { count, timeout_ms } => {
             let have = replication::wait_for_followers(&shell, client, count, timeout_ms).await;
             return answer(&shell, client, wanted, |reply| {
@@ -83,6 +87,31 @@ fn answer(
     }
     if let Some(ticket) = wanted {
         node.stats.output_bytes += reply.len() as u64;
+        client.outbox.answer(ticket, reply);
+    }
+}
+
+/// An order: the reply is what the node is then, or OK of a FENCE.
+async fn obey(
+    shell: &Rc<Shell>,
+    number: OrderNumber,
+    client: ClientKey,
+    wanted: Option<ErrandTicket>,
+) {
+    let obeyed = orders::obey(shell, number, client).await;
+    let mut reply = Vec::new();
+    {
+        let node = &shell.core.borrow().node;
+        let mut writer = ReplyWriter::new(&mut reply, Protocol::Resp2);
+        match obeyed {
+            Ok(What::Fence) => writer.ok(),
+            Ok(_) => write_status(node, &mut writer),
+            Err(error) => writer.error(&error),
+        }
+    }
+    let node = &mut shell.core.borrow_mut().node;
+    let client = node.clients.get_mut(client);
+    if let Some((client, ticket)) = client.zip(wanted) {
         client.outbox.answer(ticket, reply);
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::commands::FinalSave;
 use crate::disk::{DiskError, Order, Recording, Rewrite, SnapshotFile, Written};
+use crate::log::print_epochs;
 use crate::node_state::SaveProgress;
 use crate::rdb::{Fault, LogPlace, Made};
 use crate::shell::{Core, Shell};
@@ -319,6 +320,7 @@ fn begin(shell: &Shell, base: Option<u64>) {
             id: core.node.replication.id().to_owned(),
             offset: core.node.replication.offset(),
             db: core.store.effects().selected().unwrap_or_default(),
+            epochs: print_epochs(core.node.member.epochs()),
         }),
         is_base: base.is_some(),
         has_timed: databases().any(|db| core.store.len_timed(db) > 0),

@@ -141,6 +141,7 @@ fn new_shell(start: Start, address: SocketAddr, clock: Clock) -> Result<Shell, N
     store.set_eviction(settings.hot.eviction);
     store.set_now(clock.wall_ms());
     let identity = Identity {
+        incarnation: replication::random_life().map_err(NodeError::Random)?.0,
         run_id: replication::random_id().map_err(NodeError::Random)?,
         replication_id: replication::random_id().map_err(NodeError::Random)?,
         port: address.port(),

@@ -1,8 +1,7 @@
 //! What all tasks of a node share: the keyspace, the state, the buffers that every turn uses anew.
 //! One thread, so `RefCell`s and no locks. Invariant: nothing here stays borrowed across an await.
 
-use crate::client::Offset;
-use crate::client::{Identity, Session};
+use crate::client::{Identity, Offset, Session, Until};
 use crate::commands::FinalSave;
 use crate::departures::Departures;
 use crate::disk::{
@@ -224,6 +223,7 @@ impl Shell {
         let is_new = !bytes.is_empty();
         if is_new {
             core.node.replication.append(&bytes);
+            core.node.member.appended(core.node.replication.offset());
             self.log_grown.notify_waiters();
         }
         if let Some(log) = &mut *self.log.borrow_mut() {
@@ -252,8 +252,59 @@ impl Shell {
         log.set_sync(sync);
         if let Some(until) = log.reply_waits(log.end() > end) {
             let clients = &mut self.core.borrow_mut().node.clients;
-            clients.at(client).outbox.hold_since(at, until);
+            clients
+                .at(client)
+                .outbox
+                .hold_since(at, Until::Offset(until));
             log.note_waiting(until, client);
+        }
+    }
+
+    /// What a client has been answered from byte `at` of its waiting replies on goes out when its followers have what the log has now, if it wants that.
+    pub(crate) fn hold_for_followers(&self, client: ClientKey, at: usize) {
+        let node = &mut self.core.borrow_mut().node;
+        let end = node.replication.offset();
+        let in_registry = node.clients.at(client);
+        let session = in_registry.session.as_ref();
+        let serving = node.member.serving_epoch;
+        let wants =
+            |session: &Session| session.waits_for_followers && session.fence_epoch == serving;
+        if session.is_some_and(|session| wants(session)) && node.member.waits(end) {
+            let until = Until::Commit(Offset(end));
+            in_registry.outbox.hold_since(at, until);
+            node.member.note_waiting(end, client);
+        }
+    }
+
+    /// Lets clients go whose replies have waited for followers as long as they must.
+    pub(crate) fn commit(&self, core: &mut Core) {
+        let (commit, released) = core.node.member.released();
+        for client in released {
+            if let Some(client) = core.node.clients.get_mut(client) {
+                client.outbox.committed(Offset(commit));
+            }
+        }
+    }
+
+    /// Waits until followers have what the log has now, if this client wants that.
+    pub(crate) async fn on_followers(&self, session: &Session) {
+        if !session.waits_for_followers {
+            return;
+        }
+        let (end, epoch) = {
+            let node = &self.core.borrow().node;
+            (node.replication.offset(), node.member.serving_epoch)
+        };
+        loop {
+            let followed = self.followed.notified();
+            {
+                let member = &self.core.borrow().node.member;
+                // At another epoch the client has been cut.
+                if !member.waits(end) || member.serving_epoch != epoch {
+                    return;
+                }
+            }
+            followed.await;
         }
     }
 
@@ -270,6 +321,11 @@ impl Shell {
             }
             reached.await;
         }
+    }
+
+    /// Whether what is recorded counts, where there is a log on disk that replies wait for.
+    pub(crate) fn log_counts(&self) -> bool {
+        self.log.borrow().as_ref().is_none_or(Recording::counts)
     }
 
     /// Lets clients go whose replies have waited for the log as long as they must.

@@ -28,6 +28,10 @@ pub struct Session {
     pub no_evict: bool,
     /// CLIENT NO-TOUCH: reads do not count as accesses.
     pub no_touch: bool,
+    /// The epoch at which its pipe is fenced (NODE FENCE); 0 when it is not.
+    pub fence_epoch: u64,
+    /// Whether replies to it wait for the followers that are in sync.
+    pub waits_for_followers: bool,
     /// Where it listens as a follower (REPLCONF); 0 when it has not said so.
     pub listening_port: u16,
     /// How it is reached as a follower; empty for the address of its connection.
@@ -50,6 +54,8 @@ impl Default for Session {
             replies: Replies::On,
             no_evict: false,
             no_touch: false,
+            fence_epoch: 0,
+            waits_for_followers: false,
             listening_port: 0,
             announced_host: String::new(),
             last_command: None,

@@ -20,6 +20,7 @@ mod keys;
 mod lists;
 mod long_double;
 mod merge_sort;
+mod orders;
 mod piecewise;
 mod replication;
 mod scan_options;
@@ -34,10 +35,11 @@ pub(crate) mod testing;
 pub(crate) use double::double;
 pub(crate) use in_parts::InParts;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
+pub(crate) use orders::{hear, write_status};
 pub(crate) use piecewise::{Piecewise, Progress};
 
 use crate::client::{Identity, Session};
-use crate::node_state::{Feeding, NodeState};
+use crate::node_state::{Feeding, NodeState, OrderNumber};
 use crate::store::{DbIndex, Key, KeyHash, Store};
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
@@ -136,6 +138,8 @@ pub enum Errand {
     Follow,
     /// Follow nobody any more.
     Lead,
+    /// Carry out a proxy's order.
+    Obey(OrderNumber),
     /// Wait until so many followers have all there is now; the reply is how many have.
     WaitForFollowers {
         /// How many.
@@ -172,6 +176,7 @@ impl Errand {
             Self::RewriteLog => CommandId::Bgrewriteaof,
             Self::BackgroundSave { .. } => CommandId::Bgsave,
             Self::Follow | Self::Lead => CommandId::Replicaof,
+            Self::Obey(_) => CommandId::Node,
             Self::WaitForFollowers { .. } => CommandId::Wait,
             Self::Stall { .. } => CommandId::Debug,
         }
@@ -197,6 +202,7 @@ const GROUPS: &[Group] = &[
     geo::handler,
     streams::handler,
     replication::handler,
+    orders::handler,
     connection::handler,
     client::handler,
     server::handler,

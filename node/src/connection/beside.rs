@@ -123,6 +123,7 @@ async fn carry_out(
         tokio::task::yield_now().await;
     };
     shell.recorded(true).await;
+    shell.on_followers(&asker.session).await;
     if let Some(ticket) = asker.reply {
         let node = &mut shell.core.borrow_mut().node;
         node.stats.output_bytes += reply.len() as u64;

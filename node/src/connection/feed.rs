@@ -4,11 +4,16 @@
 
 use super::{Connection, Ending};
 use crate::client::WaitsFor;
+use crate::commands::hear;
 use crate::disk::{read_beside, spool_path};
-use crate::node_state::{ClientKey, Feeding, Follower, FollowerState, Place};
+use crate::node_state::{
+    ClientKey, Feeding, Follower, FollowerState, NodeState, OrderNumber, Place,
+};
 use crate::saving;
 use crate::shell::Shell;
-use shared::resp::{RequestBatch, RequestLimits, RequestScanner, parse_integer};
+use protocol::{Acknowledgement, Duty, Offset, Position, Sync};
+use shared::resp::{ErrorReply, RequestBatch, RequestLimits, RequestScanner, parse_integer};
+use shared::topology::{Epoch, Incarnation, Version};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -87,16 +92,104 @@ struct Ear {
     batch: RequestBatch,
 }
 
+/// What a member of the same shard gets: the log in frames, each of which says by which epoch and document it is sent.
+///
+/// A frame is a line `@epoch rev confirms length` and so many bytes of the log.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    /// The life of the follower, as it was heard of last.
+    life: Option<Incarnation>,
+    frame: Vec<u8>,
+    written: usize,
+    /// Version and question of the last frame.
+    told: Option<(Version, u64)>,
+}
+
+impl Frames {
+    /// Puts the next frame together; how much of the log is in it.
+    ///
+    /// # Errors
+    /// The node leads no more, or the follower's place in the log is not kept.
+    fn next(&mut self, node: &NodeState, sent: u64) -> Result<u64, Ending> {
+        let member = &node.member;
+        let leading = member.replica().and_then(|replica| {
+            let epoch = replica.serving_epoch()?;
+            match replica.duty() {
+                Duty::Leading(leading) => Some((epoch, leading)),
+                Duty::Waiting | Duty::Following(_) => None,
+            }
+        });
+        let Some((epoch, leading)) = leading else {
+            return Err(Ending::Cut);
+        };
+        let bytes = match node.replication.backlog() {
+            Some(backlog) if backlog.reaches(sent) => backlog.behind(sent),
+            _ => return Err(Ending::Cut),
+        };
+        let telling = (leading.applied_rev(), leading.asked());
+        if bytes.is_empty() && self.told == Some(telling) {
+            return Ok(0);
+        }
+        self.told = Some(telling);
+        let (rev, asked) = telling;
+        let head = format!("@{epoch} {rev} {asked} {}\r\n", bytes.len());
+        self.frame.clear();
+        self.frame.extend_from_slice(head.as_bytes());
+        self.frame.extend_from_slice(bytes);
+        self.written = 0;
+        Ok(bytes.len() as u64)
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.frame[self.written..]
+    }
+}
+
 impl Connection {
     /// Feeds who follows, until one of both ends.
     pub(super) async fn feed(&mut self, feeding: Feeding) -> Ending {
-        let presence = self.begin_feeding(feeding);
+        let (feeding, frames) = match self.admit_member(feeding).await {
+            Ok(admitted) => admitted,
+            Err(ending) => return ending,
+        };
+        let presence = self.begin_feeding(feeding, frames.is_some());
+        self.frames = frames.map(Box::new);
         let Err(ending) = self.feed_until_end(feeding).await;
+        if let Some(life) = self.frames.as_ref().and_then(|frames| frames.life) {
+            let member = &mut self.shell.core.borrow_mut().node.member;
+            if let Some(replica) = member.replica_mut() {
+                replica.left(life);
+            }
+        }
         drop(presence);
         ending
     }
 
-    fn begin_feeding(&mut self, feeding: Feeding) -> Presence {
+    /// How a member of the same shard gets the log, if this node leads it as that believes; others as they have asked.
+    async fn admit_member(
+        &mut self,
+        feeding: Feeding,
+    ) -> Result<(Feeding, Option<Frames>), Ending> {
+        let Feeding::Member(number) = feeding else {
+            return Ok((feeding, None));
+        };
+        let answer = answer_member(&mut self.shell.core.borrow_mut().node, number);
+        match answer {
+            Ok((feeding, life)) => {
+                let frames = Frames {
+                    life: Some(life),
+                    ..Frames::default()
+                };
+                Ok((feeding, Some(frames)))
+            }
+            Err(error) => {
+                self.send(format!("-{error}\r\n").as_bytes()).await?;
+                Err(Ending::Orderly)
+            }
+        }
+    }
+
+    fn begin_feeding(&mut self, feeding: Feeding, is_member: bool) -> Presence {
         // What it sent behind its request are messages of a follower.
         self.left = None;
         let finished = self.scanner.finished_bytes().min(self.input.len());
@@ -114,9 +207,9 @@ impl Connection {
         let port = session.map_or(0, |session| session.listening_port);
         let (state, sent) = match feeding {
             Feeding::Continue(offset) => (FollowerState::Online, offset),
-            Feeding::Full => (FollowerState::Waits, u64::MAX),
+            Feeding::Full | Feeding::Member(_) => (FollowerState::Waits, u64::MAX),
         };
-        info!(follower = %host, port, ?feeding, "somebody follows");
+        info!(follower = %host, port, ?feeding, is_member, "somebody follows");
         core.node.replication.joined(Follower {
             client: self.client,
             place: Place { host, port },
@@ -136,11 +229,15 @@ impl Connection {
         feeding: Feeding,
     ) -> Result<std::convert::Infallible, Ending> {
         match feeding {
-            Feeding::Continue(_) => {
+            Feeding::Continue(offset) => {
                 let id = self.shell.core.borrow().node.replication.id().to_owned();
-                self.send(format!("+CONTINUE {id}\r\n").as_bytes()).await?;
+                let line = match self.frames {
+                    Some(_) => format!("+CONTINUE {id} {offset}\r\n"),
+                    None => format!("+CONTINUE {id}\r\n"),
+                };
+                self.send(line.as_bytes()).await?;
             }
-            Feeding::Full => self.send_snapshot().await?,
+            Feeding::Full | Feeding::Member(_) => self.send_snapshot().await?,
         }
         self.note_follower(|follower| follower.state = FollowerState::Online);
         self.send_log().await
@@ -261,8 +358,57 @@ impl Connection {
         }
     }
 
+    /// Sends frames as long as there is something to tell; ready when all is told.
+    fn poll_send_frames(
+        &mut self,
+        context: &mut Context<'_>,
+        mut frames: Box<Frames>,
+    ) -> Result<Poll<()>, Ending> {
+        let mut at_once = 0;
+        let result = loop {
+            if frames.rest().is_empty() {
+                let core = &mut *self.shell.core.borrow_mut();
+                let node = &mut core.node;
+                let follower = node.replication.followers().iter();
+                let mut follower = follower.filter(|follower| follower.client == self.client);
+                let Some(sent) = follower.next().map(|follower| follower.sent) else {
+                    break Err(Ending::Cut);
+                };
+                let taken = match frames.next(node, sent) {
+                    Ok(taken) => taken,
+                    Err(ending) => break Err(ending),
+                };
+                if let Some(follower) = node.replication.follower_mut(self.client) {
+                    follower.sent += taken;
+                }
+                if frames.rest().is_empty() {
+                    break Ok(Poll::Ready(()));
+                }
+            }
+            if at_once > SENT_AT_ONCE {
+                context.waker().wake_by_ref();
+                break Ok(Poll::Pending);
+            }
+            match Pin::new(&mut self.stream).poll_write(context, frames.rest()) {
+                Poll::Ready(Ok(0)) => break Err(Ending::Gone),
+                Poll::Ready(Ok(count)) => {
+                    frames.written += count;
+                    at_once += count;
+                }
+                Poll::Ready(Err(error)) => break Err(error.into()),
+                Poll::Pending => break Ok(Poll::Pending),
+            }
+        };
+        self.shell.core.borrow_mut().node.stats.output_bytes += at_once as u64;
+        self.frames = Some(frames);
+        result
+    }
+
     /// Sends what there is; ready when it has all.
     fn poll_send_log(&mut self, context: &mut Context<'_>) -> Result<Poll<()>, Ending> {
+        if let Some(frames) = self.frames.take() {
+            return self.poll_send_frames(context, frames);
+        }
         let core = &mut *self.shell.core.borrow_mut();
         let replication = &mut core.node.replication;
         let Some(mut sent) = replication
@@ -320,8 +466,17 @@ impl Connection {
         loop {
             ear.batch.clear();
             let scanned = ear.scanner.scan(&mut self.input, &mut ear.batch, MESSAGES);
+            for request in ear.batch.requests() {
+                let args = ear.batch.args(&self.input, request);
+                if let (Some(frames), Some(heard)) = (&mut self.frames, hear(args)) {
+                    acknowledge(&self.shell, frames, &heard);
+                }
+            }
             let acknowledged = ear.batch.requests().iter().filter_map(|request| {
                 let args = ear.batch.args(&self.input, request);
+                if let Some(heard) = hear(args) {
+                    return Some(heard.offset.0);
+                }
                 let is = |at: usize, word: &[u8]| {
                     args.get(at)
                         .is_some_and(|arg| arg.eq_ignore_ascii_case(word))
@@ -357,6 +512,69 @@ impl Connection {
             }
         }
     }
+}
+
+/// A member of the same shard has more than before.
+fn acknowledge(shell: &Shell, frames: &mut Frames, heard: &Acknowledgement) {
+    let core = &mut *shell.core.borrow_mut();
+    let end = Offset(core.node.replication.offset());
+    let Some(replica) = core.node.member.replica_mut() else {
+        return;
+    };
+    if frames.life != Some(heard.follower) {
+        // It has thrown its copy away for this one.
+        if let Some(before) = frames.life.replace(heard.follower) {
+            replica.left(before);
+        }
+        replica.connected(heard.follower);
+    }
+    replica.acknowledged(heard, end);
+    shell.commit(core);
+}
+
+/// What a member of the same shard is answered: how it gets the log, and in which life it asks.
+fn answer_member(
+    node: &mut NodeState,
+    number: OrderNumber,
+) -> Result<(Feeding, Incarnation), ErrorReply> {
+    let mut ask = node.member.ask(number).ok_or(ErrorReply::Syntax)?;
+    if let Some(shard) = node.member.shard().filter(|shard| **shard != ask.shard) {
+        return Err(ErrorReply::BelongsTo(shard.to_string().into()));
+    }
+    let replication = &node.replication;
+    let end = Offset(replication.offset());
+    // What no epoch names is told apart by the log's name.
+    let is_nameless = |position: &Position| {
+        position.last_epoch == Epoch(0)
+            && position.offset > Offset(0)
+            && replication.feeding(ask.log.as_bytes(), Some(position.offset.0)) == Feeding::Full
+    };
+    if ask.handshake.position.as_ref().is_some_and(is_nameless) {
+        ask.handshake.position = None;
+    }
+    let epochs = node.member.epochs().clone();
+    let life = node.member.incarnation();
+    let replica = node.member.replica_mut().ok_or(ErrorReply::OtherRole)?;
+    let (seen_epoch, seen_rev) = (replica.seen_epoch(), replica.seen_rev());
+    if ask.handshake.leader != life {
+        return Err(ErrorReply::StaleLife(life.0));
+    }
+    let sync = replica
+        .answer(&ask.handshake, &epochs, end)
+        .ok_or(ErrorReply::StaleEpoch(seen_epoch.0, seen_rev.0))?;
+    let is_kept = |offset: u64| {
+        let backlog = node.replication.backlog();
+        backlog.is_some_and(|backlog| backlog.reaches(offset))
+    };
+    let feeding = match sync {
+        Sync::Continue(offset) if is_kept(offset.0) => Feeding::Continue(offset.0),
+        Sync::Continue(_) | Sync::Full => Feeding::Full,
+    };
+    match feeding {
+        Feeding::Continue(_) => node.stats.partial_syncs += 1,
+        _ => node.stats.full_syncs += 1,
+    }
+    Ok((feeding, ask.handshake.follower))
 }
 
 /// What the log will go on with for this follower is kept from now on; how the log is called.

@@ -90,6 +90,8 @@ pub(crate) struct Connection {
     commands: usize,
     /// When the first of them began.
     turn_began: Option<Reading>,
+    /// Of one behind which a member of the same shard follows.
+    frames: Option<Box<feed::Frames>>,
 }
 
 /// A client's place in the registry, left however its connection ends.
@@ -130,6 +132,7 @@ impl Connection {
             has_hung_up: false,
             commands: 0,
             turn_began: None,
+            frames: None,
         }
     }
 

@@ -9,6 +9,8 @@ use tracing::warn;
 
 /// The file that is locked as long as a node lives.
 const LOCK: &str = "switchyard.lock";
+/// The file that names the shard to which the data belong, if proxies have said so.
+const SHARD: &str = "switchyard.shard";
 /// How names of files begin that are being written.
 const UNFINISHED: &str = "temp-";
 
@@ -54,6 +56,11 @@ impl DataFolder {
             Err(fs::TryLockError::WouldBlock) => Err(FolderError::Taken(path)),
             Err(fs::TryLockError::Error(source)) => Err(unusable(source)),
         }
+    }
+
+    /// What says to which shard the data belong.
+    pub(crate) fn shard_file(&self) -> PathBuf {
+        self.path.join(SHARD)
     }
 
     /// Where it is.

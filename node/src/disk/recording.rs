@@ -120,6 +120,11 @@ impl Recording {
         (self.reached() < wanted).then_some(Offset(wanted))
     }
 
+    /// Whether what is recorded will be there after a crash, as far as `appendfsync always` promises that.
+    pub(crate) fn counts(&self) -> bool {
+        self.sync != Syncing::Always || self.is_listed
+    }
+
     /// A client's replies wait.
     pub(crate) fn note_waiting(&mut self, until: Offset, client: ClientKey) {
         self.waiting.push_back((until.0, client));

@@ -3,7 +3,7 @@
 
 use super::room::{Room, make_room};
 use super::{Origin, Turn, Wait, strides};
-use crate::node_state::{Hold, Link, MOST_QUEUED_BYTES};
+use crate::node_state::{Hold, Link, MOST_QUEUED_BYTES, PLAIN, SERVES_NOBODY};
 use crate::snapshot::Snapshot;
 use crate::store::{Key, Store};
 use shared::access;
@@ -41,9 +41,10 @@ struct Look<'a, 'b> {
 type Check = fn(&mut Look<'_, '_>) -> Gate;
 
 /// What a client's command has to pass. In Redis' order: a stranger is told first that DEBUG is not for it, and during a pause nobody is told that memory is full.
-const OF_CLIENTS: [Check; 8] = [
+const OF_CLIENTS: [Check; 9] = [
     debugging,
     password,
+    fence,
     data_on_disk,
     following,
     pause,
@@ -176,6 +177,35 @@ fn shown_keys(look: &mut Look<'_, '_>) -> Gate {
         return Gate::Wait(Wait::Keys);
     }
     Gate::Open
+}
+
+/// The epoch of the client's pipe is that at which the node leads.
+#[inline]
+fn fence(look: &mut Look<'_, '_>) -> Gate {
+    if look.turn.session.fence_epoch != look.turn.node.member.serving_epoch {
+        return fenced(look);
+    }
+    Gate::Open
+}
+
+#[cold]
+fn fenced(look: &Look<'_, '_>) -> Gate {
+    let flags = look.spec.flags;
+    let (session, member) = (&look.turn.session, &look.turn.node.member);
+    if !(flags.contains(CommandFlags::READ) || flags.contains(CommandFlags::WRITE)) {
+        return Gate::Open;
+    }
+    // Who is not fenced asks a node that serves for itself, and one that follows for what it has.
+    let is_direct = session.fence_epoch == PLAIN;
+    let follows = look.turn.node.replication.leader().is_some();
+    if is_direct && (follows || member.serving_epoch != SERVES_NOBODY) {
+        return Gate::Open;
+    }
+    let seen = member.replica();
+    let (epoch, rev) = seen.map_or((0, 0), |replica| {
+        (replica.seen_epoch().0, replica.seen_rev().0)
+    });
+    Gate::Refused(ErrorReply::StaleEpoch(epoch, rev))
 }
 
 /// The node follows another one, or is to be followed by more than it is.

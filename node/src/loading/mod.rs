@@ -6,11 +6,12 @@ mod replay;
 pub(crate) use replay::is_passed_by;
 
 use crate::disk::{Disk, read_beside};
-use crate::log::ManifestFault;
+use crate::log::{ManifestFault, read_epochs};
 use crate::node_state::LoadProgress;
 use crate::rdb::{FileFault, FileReader, Loaded, Loading, Taken};
 use crate::saving;
 use crate::shell::Shell;
+use shared::topology::ShardId;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -90,6 +91,7 @@ pub(crate) async fn load(shell: &Rc<Shell>) -> Result<(), LoadError> {
     // Whoever asks meanwhile is told.
     begin(shell, 0);
     folder.remove_unfinished(shell.disk.as_ref());
+    read_shard(shell, &folder.shard_file())?;
     let wants_log = shell.start.config.appendonly;
     let log = match wants_log {
         true => replay::find(folder.path())?,
@@ -120,7 +122,38 @@ async fn load_snapshot(shell: &Shell, folder: &Path) -> Result<Loaded, LoadError
         return Ok(Loaded::default());
     };
     begin(shell, total_bytes);
-    read_snapshot(shell, &path, chunks, true).await
+    // As a member of a shard it goes on from where the snapshot was taken.
+    let is_member = shell.core.borrow().node.member.shard().is_some();
+    let loaded = read_snapshot(shell, &path, chunks, !is_member).await?;
+    if let Some(offset) = loaded.log_offset.filter(|_| is_member) {
+        set_epochs(shell, &loaded);
+        shell.core.borrow_mut().node.replication.start_at(offset);
+    }
+    Ok(loaded)
+}
+
+/// The epochs of the log, as far as a snapshot has it.
+fn set_epochs(shell: &Shell, loaded: &Loaded) {
+    let epochs = read_epochs(&loaded.epochs).unwrap_or_default();
+    shell.core.borrow_mut().node.member.set_epochs(epochs);
+}
+
+/// To which shard the data in the folder belong, if proxies have said so.
+fn read_shard(shell: &Shell, path: &Path) -> Result<(), LoadError> {
+    let unreadable = |source| LoadError::Unreadable {
+        path: path.to_path_buf(),
+        source,
+    };
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let shard = text.trim().parse::<ShardId>();
+    let shard = shard.map_err(|error| unreadable(io::Error::other(error.to_string())))?;
+    info!(%shard, "the data belong to a shard: the node serves nobody before its proxies have said what it is");
+    shell.core.borrow_mut().node.member.belong(shard);
+    Ok(())
 }
 
 /// A log where there was none begins with all there is, before anybody is served.

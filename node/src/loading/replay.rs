@@ -1,11 +1,11 @@
 //! The log at the start: its base is read, then its commands happen again.
 //! Invariants: what stands between MULTI and EXEC happens as a whole or not at all; no time comes meanwhile, for keys go when the log says so; a file that is torn at its end is cut there, and nothing else is.
 
-use super::{Chunks, LoadError, begin, note_read, open, read_snapshot};
+use super::{Chunks, LoadError, begin, note_read, open, read_snapshot, set_epochs};
 use crate::client::{Identity, Session};
 use crate::disk::{Begin, Files, Syncing, log_folder};
 use crate::execute::{Asked, Executor, Origin, Turn};
-use crate::log::{Found, LogFault, LogReader, MOST_MANIFEST_BYTES, Manifest};
+use crate::log::{Found, LogFault, LogReader, MOST_MANIFEST_BYTES, Manifest, epoch_of_mark};
 use crate::rdb::Loaded;
 use crate::shell::{Core, LOG_FOLDER, LOG_PREFIX, Shell};
 use shared::command::{self, CommandSpec};
@@ -62,14 +62,16 @@ pub(super) async fn replay(shell: &Shell, found: OnDisk) -> Result<Loaded, LoadE
     begin(shell, total_bytes);
     let mut loaded = Loaded::default();
     let mut full_bytes = 0;
+    let mut end = 0;
     if let Some(base) = &manifest.base {
         let path = folder.join(&base.name);
         let (chunks, bytes) = open_part(shell, &path)?;
         loaded = read_snapshot(shell, &path, chunks, false).await?;
+        end = loaded.log_offset.unwrap_or(0);
         full_bytes += bytes;
     }
+    set_epochs(shell, &loaded);
     let mut commands = 0;
-    let mut end = 0;
     let mut last_bytes = 0;
     for (nth, increment) in manifest.increments.iter().enumerate() {
         let path = folder.join(&increment.name);
@@ -81,8 +83,9 @@ pub(super) async fn replay(shell: &Shell, found: OnDisk) -> Result<Loaded, LoadE
             bytes
         };
         let (chunks, _) = open_part(shell, &path)?;
-        commands += happen_again(shell, &path, chunks, len).await?;
-        end = increment.start.unwrap_or(end) + len;
+        let start = increment.start.unwrap_or(end);
+        commands += happen_again(shell, &path, chunks, (start, len)).await?;
+        end = start + len;
         full_bytes += last_bytes;
         last_bytes = len;
     }
@@ -156,14 +159,14 @@ fn broken(path: &Path, offset: u64, fault: LogFault) -> LoadError {
     }
 }
 
-/// The first `len` bytes of an increment happen again; how many commands they are.
+/// The first `len` bytes of an increment, which begins at `start` of the log, happen again; how many commands they are.
 async fn happen_again(
     shell: &Shell,
     path: &Path,
     mut chunks: Chunks,
-    len: u64,
+    (start, len): (u64, u64),
 ) -> Result<u64, LoadError> {
-    let mut again = Again::new(shell);
+    let mut again = Again::new(shell, start);
     let mut left = len;
     loop {
         let found = again.reader.find(&mut again.batch);
@@ -195,18 +198,21 @@ struct Again {
     batch: RequestBatch,
     identity: Identity,
     session: Session,
+    /// Where the file begins in the log.
+    start: u64,
     commands: u64,
     began: shared::clock::Reading,
 }
 
 impl Again {
-    fn new(shell: &Shell) -> Self {
+    fn new(shell: &Shell, start: u64) -> Self {
         let now_ms = shell.clock.wall_ms();
         Self {
             reader: LogReader::new(),
             batch: RequestBatch::default(),
             identity: Identity::new(0, now_ms),
             session: Session::default(),
+            start,
             commands: 0,
             began: shell.core.borrow().executor.watch().read(),
         }
@@ -221,6 +227,10 @@ impl Again {
         for request in self.batch.requests() {
             let args = self.batch.args(self.reader.bytes(), request);
             if is_passed_by(args) {
+                if let Some(epoch) = epoch_of_mark(args) {
+                    let at = self.start + self.reader.offset_of(request.start);
+                    core.node.member.begin_epoch(epoch, at);
+                }
                 continue;
             }
             self.commands += 1;

@@ -5,11 +5,13 @@
 //! What is one (a long command) stands between MULTI and EXEC, and is replayed as a whole or not at all.
 
 mod backlog;
+mod epochs;
 mod follow;
 mod manifest;
 mod read;
 
 pub use backlog::Backlog;
+pub(crate) use epochs::{epoch_mark, epoch_of_mark, print_epochs, read_epochs};
 pub(crate) use follow::{Next, Stream};
 pub use manifest::ManifestFault;
 pub(crate) use manifest::{MOST_BYTES as MOST_MANIFEST_BYTES, Manifest};

@@ -4,6 +4,7 @@
 mod clients;
 mod hold;
 mod latency;
+mod member;
 mod memory_ceiling;
 mod pause;
 mod persistence;
@@ -13,6 +14,7 @@ mod slowlog;
 pub use clients::{ClientKey, Clients};
 pub use hold::Hold;
 pub use latency::{Event, Latency, Spike};
+pub use member::{Ask, Member, Order, OrderNumber, PLAIN, SERVES_NOBODY};
 pub use memory_ceiling::MemoryCeiling;
 pub use pause::Pause;
 pub use persistence::{LoadProgress, MOST_QUEUED_BYTES, Persistence, SaveProgress};
@@ -22,6 +24,7 @@ pub use slowlog::{Slowlog, SlowlogEntry};
 use crate::settings::Settings;
 use crate::stats::Stats;
 use shared::access::Access;
+use shared::topology::Incarnation;
 
 /// Everything of a node but its keyspace.
 #[derive(Debug)]
@@ -44,6 +47,8 @@ pub struct NodeState {
     pub persistence: Persistence,
     /// Whom it follows, and who follows it.
     pub replication: Replication,
+    /// What it is in a shard.
+    pub member: Member,
     /// What `maxmemory` leaves to commands while keys are going.
     pub memory_ceiling: MemoryCeiling,
     /// Who this node is.
@@ -61,6 +66,8 @@ pub struct Identity {
     pub run_id: String,
     /// 40 hexadecimal digits that name the log which begins with this start.
     pub replication_id: String,
+    /// Drawn at the start: names this life of the node.
+    pub incarnation: u64,
     /// Where it listens.
     pub port: u16,
     /// Unix milliseconds.
@@ -102,6 +109,7 @@ impl NodeState {
             pause: Pause::default(),
             hold: None,
             persistence,
+            member: Member::new(Incarnation(identity.incarnation)),
             replication: Replication::new(identity.replication_id.clone()),
             memory_ceiling: MemoryCeiling::default(),
             identity,

@@ -2,7 +2,7 @@
 //! Pure: the shell tells it what happened, and draws the identifiers. Invariants: identifier and offset name the same bytes at every server that has both; what a
 //! follower still needs of the log is kept.
 
-use super::ClientKey;
+use super::{ClientKey, OrderNumber};
 use crate::log::Backlog;
 
 /// What a server that follows nobody shows as its former log.
@@ -84,6 +84,8 @@ pub enum Feeding {
     Continue(u64),
     /// As a snapshot, and what comes behind it.
     Full,
+    /// As a member of the same shard, by what it has asked.
+    Member(OrderNumber),
 }
 
 /// Whom this node follows, and who follows it.

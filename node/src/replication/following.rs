@@ -3,18 +3,20 @@
 //! is seen by clients as a whole or not at all; a copy that is not complete is not taken for one, whenever it breaks off.
 
 use super::handshake::{self, Asked, Begin, LinkError, Me};
-use super::random_id;
+use super::{random_id, random_life};
 use crate::client::{Identity, Session};
 use crate::execute::{Asked as AskedCommand, Origin, Stop, Turn};
 use crate::loading::is_passed_by;
-use crate::log::{Next, Stream};
-use crate::node_state::{Link, LoadProgress, MOST_QUEUED_BYTES, Place};
+use crate::log::{Next, Stream, epoch_of_mark, read_epochs};
+use crate::node_state::{Link, LoadProgress, MOST_QUEUED_BYTES, NodeState, Place};
 use crate::rdb::{FileReader, Loading, Taken};
 use crate::shell::{Core, Shell};
 use crate::store::DbIndex;
+use protocol::{Batch, Duty, Offset, Sync};
 use shared::command::{self, CommandSpec};
 use shared::resp::{encode_request, make_room};
 use shared::throttle::Throttle;
+use shared::topology::{Epoch, NodeId, Version};
 use std::io;
 use std::ops::Range;
 use std::rc::Rc;
@@ -76,13 +78,15 @@ async fn follow_once(
         };
         (me, core.node.settings.hot.replication.clone())
     };
-    let asked = handshake::ask(place, &me, &settings).await?;
+    let question = question(&shell.core.borrow(), &me)?;
+    let asked = handshake::ask(place, &me, question.as_deref(), &settings).await?;
     let Asked {
         mut stream,
         begin,
         mut rest,
     } = asked;
     let patience = Duration::from_millis(settings.timeout_ms.max(1));
+    admit(shell, &begin, me.offset)?;
     match begin {
         Begin::Continue { id } => {
             if let Some(id) = id {
@@ -92,8 +96,9 @@ async fn follow_once(
         }
         Begin::Full { id, offset } => {
             let copy = Copy::begin(shell, patience).await?;
-            rest = copy.take(&mut stream, rest).await?;
-            copy.end(id, offset);
+            let epochs;
+            (rest, epochs) = copy.take(&mut stream, rest).await?;
+            copy.end(id, offset, &epochs)?;
             applier.session.db = DbIndex::default();
         }
     }
@@ -103,13 +108,133 @@ async fn follow_once(
         core.node.replication.set_link(Link::Connected, now_ms);
         core.node.replication.keep_backlog();
     }
-    applier.stream.room().extend_from_slice(&rest);
     let mut voice = Voice {
         stream,
+        frames: question.map(|_| Frames::default()),
+        heard: rest,
         unsaid: Vec::new(),
         patience,
     };
     applier.apply_all(shell, &mut voice).await
+}
+
+/// How a member of a shard asks for the log of its leader; `None` for a node that follows on its own.
+fn question(core: &Core, me: &Me) -> Result<Option<Vec<String>>, LinkError> {
+    let member = &core.node.member;
+    let (Some(replica), Some(shard)) = (member.replica(), member.shard()) else {
+        return Ok(None);
+    };
+    let asks = replica.ask(member.position(me.offset));
+    let asks = asks.ok_or(LinkError::NotOrdered)?;
+    let Duty::Following(following) = replica.duty() else {
+        return Err(LinkError::NotOrdered);
+    };
+    // Keys that are in no log are the beginning of none.
+    let has_keys = (0..core.store.databases()).any(|db| !core.store.is_empty(DbIndex(db)));
+    let is_foreign = me.offset == 0 && has_keys;
+    let position = asks.position.filter(|_| !is_foreign);
+    let (last_epoch, offset) = match position {
+        Some(position) => (
+            position.last_epoch.to_string(),
+            position.offset.0.to_string(),
+        ),
+        None => ("-".to_owned(), "-".to_owned()),
+    };
+    let named =
+        |member: &protocol::Member<NodeId>| format!("{}@{}", member.node, member.incarnation);
+    Ok(Some(vec![
+        "NODE".to_owned(),
+        "SYNC".to_owned(),
+        shard.to_string(),
+        asks.epoch.to_string(),
+        asks.seen_rev.to_string(),
+        named(replica.me()),
+        named(following.leader()),
+        me.id.clone(),
+        last_epoch,
+        offset,
+    ]))
+}
+
+/// A member of a shard throws its copy away only where it may, and is another life from then on.
+fn admit(shell: &Shell, begin: &Begin, end: u64) -> Result<(), LinkError> {
+    let life = random_life().map_err(|_| LinkError::Random)?;
+    let member = &mut shell.core.borrow_mut().node.member;
+    let Some(replica) = member.replica_mut() else {
+        return Ok(());
+    };
+    let sync = match begin {
+        Begin::Continue { .. } => Sync::Continue(Offset(end)),
+        Begin::Full { .. } => Sync::Full,
+    };
+    let begun = replica.begin(sync, life);
+    begun.map_err(|_| LinkError::NoPermission)?;
+    if sync == Sync::Full {
+        member.renew(life);
+    }
+    member.settle();
+    Ok(())
+}
+
+/// The frames in which a leader sends its log to members of its shard.
+#[derive(Default)]
+struct Frames {
+    /// Bytes of the present frame that are still to come.
+    left: usize,
+    /// The greatest number that the leader has asked to confirm.
+    confirms: u64,
+}
+
+/// Longest line before a frame.
+const MOST_HEAD_BYTES: usize = 128;
+
+impl Frames {
+    /// Moves what there is of the log to `room`; `heard` is what has come. `takes` says whether a frame counts.
+    fn unpack(
+        &mut self,
+        heard: &mut Vec<u8>,
+        room: &mut Vec<u8>,
+        mut takes: impl FnMut(Epoch, Version) -> bool,
+    ) -> Result<(), LinkError> {
+        let mut at = 0;
+        loop {
+            let rest = &heard[at..];
+            if self.left > 0 {
+                let now = rest.len().min(self.left);
+                room.extend_from_slice(&rest[..now]);
+                self.left -= now;
+                at += now;
+                if self.left > 0 {
+                    break;
+                }
+                continue;
+            }
+            let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
+                if rest.len() > MOST_HEAD_BYTES {
+                    return Err(LinkError::Strange("a frame has no head".to_owned()));
+                }
+                break;
+            };
+            let head = String::from_utf8_lossy(&rest[..end]).into_owned();
+            at += end + 1;
+            let strange = || LinkError::Strange(format!("{head} is no head of a frame"));
+            let numbers = head.trim_end().strip_prefix('@').ok_or_else(strange)?;
+            let numbers: Option<Vec<u64>> = numbers
+                .split(' ')
+                .map(|number| number.parse().ok())
+                .collect();
+            let Some(&[epoch, rev, confirms, length]) = numbers.as_deref() else {
+                return Err(strange());
+            };
+            if !takes(Epoch(epoch), Version(rev)) {
+                return Err(LinkError::NotOrdered);
+            }
+            self.confirms = self.confirms.max(confirms);
+            self.left = usize::try_from(length).map_err(|_| strange())?;
+        }
+        heard.drain(..at);
+        Ok(())
+    }
 }
 
 /// A copy of a leader's keys that has begun. If it is dropped before its end, there are no keys.
@@ -172,8 +297,12 @@ impl<'a> Copy<'a> {
         })
     }
 
-    /// Takes all keys, and gives back what came behind them.
-    async fn take(&self, stream: &mut TcpStream, heard: Vec<u8>) -> Result<Vec<u8>, LinkError> {
+    /// Takes all keys, and gives back what came behind them, and the epochs of the log that goes on from there.
+    async fn take(
+        &self,
+        stream: &mut TcpStream,
+        heard: Vec<u8>,
+    ) -> Result<(Vec<u8>, String), LinkError> {
         let (length, heard) = self.length(stream, heard).await?;
         let total_bytes = match &length {
             Length::Known(bytes) => Some(*bytes),
@@ -206,7 +335,7 @@ impl<'a> Copy<'a> {
         }
         let (keys, made_by) = (reader.loaded().keys, &reader.loaded().made_by);
         info!(keys, bytes = read_bytes, %made_by, "the leader's keys are copied");
-        Ok(held)
+        Ok((held, reader.loaded().epochs.clone()))
     }
 
     /// The line before a snapshot, behind lines that say that the leader is still there.
@@ -290,9 +419,15 @@ impl<'a> Copy<'a> {
     }
 
     /// The copy is complete: it is what the leader had at this offset of its log.
-    fn end(&self, id: String, offset: u64) {
+    fn end(&self, id: String, offset: u64, epochs: &str) -> Result<(), LinkError> {
+        let epochs = read_epochs(epochs);
+        let epochs = epochs.ok_or_else(|| LinkError::Broken("the epochs of its log".to_owned()))?;
         self.is_whole.set(true);
         let core = &mut *self.shell.core.borrow_mut();
+        core.node.member.set_epochs(epochs);
+        if let Some(replica) = core.node.member.replica_mut() {
+            replica.synced();
+        }
         core.node.replication.copied(id, offset);
         core.store.go_on_with(DbIndex::default());
         if let Some(log) = &mut *self.shell.log.borrow_mut() {
@@ -300,6 +435,7 @@ impl<'a> Copy<'a> {
         }
         core.node.persistence.loading = None;
         core.node.persistence.settle();
+        Ok(())
     }
 }
 
@@ -330,14 +466,38 @@ fn ready_bytes(length: &Length, read_bytes: u64, held: &[u8]) -> (usize, bool) {
 /// What is said to the leader.
 struct Voice {
     stream: TcpStream,
+    /// Of a leader of the same shard.
+    frames: Option<Frames>,
+    /// What came and was not looked at.
+    heard: Vec<u8>,
     unsaid: Vec<u8>,
     patience: Duration,
 }
 
 impl Voice {
     /// Says how far this node is, as far as it goes; what does not go now goes before what is said next.
-    fn say(&mut self, offset: u64) -> io::Result<()> {
-        if self.unsaid.is_empty() {
+    fn say(&mut self, node: &NodeState) -> io::Result<()> {
+        let offset = node.replication.offset();
+        if self.unsaid.is_empty()
+            && let Some(frames) = &self.frames
+        {
+            let replica = node.member.replica();
+            let heard =
+                replica.and_then(|replica| replica.acknowledge(Offset(offset), frames.confirms));
+            let Some(heard) = heard else {
+                return Ok(());
+            };
+            let words = [
+                "NODE".to_owned(),
+                "ACK".to_owned(),
+                heard.epoch.to_string(),
+                heard.follower.to_string(),
+                heard.offset.0.to_string(),
+                heard.rev.to_string(),
+                heard.confirms.to_string(),
+            ];
+            encode_request(&mut self.unsaid, words.iter().map(|word| word.as_bytes()));
+        } else if self.unsaid.is_empty() {
             let offset = offset.to_string();
             let words = [&b"REPLCONF"[..], b"ACK", offset.as_bytes()];
             encode_request(&mut self.unsaid, words);
@@ -378,6 +538,8 @@ struct Applier {
 struct Pending {
     /// Those that are not in the log yet.
     unkept: Range<usize>,
+    /// Those with which an epoch begins.
+    epochs: Vec<(usize, Epoch)>,
     /// The next of them to be applied.
     next: usize,
     is_unit: bool,
@@ -406,14 +568,23 @@ impl Applier {
     ) -> Result<std::convert::Infallible, LinkError> {
         let mut heard = tokio::time::Instant::now();
         loop {
+            self.understand(shell, voice)?;
             self.apply_whole(shell).await?;
             // What is acknowledged is as safe as it is to be.
             shell.recorded(true).await;
-            let offset = shell.core.borrow().node.replication.offset();
-            voice.say(offset)?;
-            let bytes = self.stream.expected_bytes();
-            let room = self.stream.room();
-            make_room(room, bytes, READ_BYTES);
+            if shell.log_counts() {
+                voice.say(&shell.core.borrow().node)?;
+            }
+            let room = match voice.frames {
+                Some(_) => &mut voice.heard,
+                None => {
+                    let bytes = self.stream.expected_bytes();
+                    let room = self.stream.room();
+                    make_room(room, bytes, READ_BYTES);
+                    room
+                }
+            };
+            room.reserve(READ_BYTES);
             tokio::select! {
                 read = voice.stream.read_buf(room) => {
                     if read? == 0 {
@@ -430,6 +601,29 @@ impl Applier {
                 }
             }
         }
+    }
+
+    /// What has come of the log goes where it is applied from.
+    fn understand(&mut self, shell: &Shell, voice: &mut Voice) -> Result<(), LinkError> {
+        if voice.heard.is_empty() {
+            return Ok(());
+        }
+        let room = self.stream.room();
+        let Some(frames) = &mut voice.frames else {
+            room.append(&mut voice.heard);
+            return Ok(());
+        };
+        frames.unpack(&mut voice.heard, room, |epoch, rev| {
+            let member = &mut shell.core.borrow_mut().node.member;
+            let Some(replica) = member.replica_mut() else {
+                return false;
+            };
+            let Duty::Following(following) = replica.duty() else {
+                return false;
+            };
+            let leader = following.leader().incarnation;
+            replica.takes(Batch { leader, epoch, rev })
+        })
     }
 
     /// Applies all that is whole of what has come.
@@ -472,6 +666,7 @@ impl Applier {
                 self.pending = Some(Pending {
                     is_unit: first.eq_ignore_ascii_case(b"multi"),
                     next: range.start,
+                    epochs: Vec::new(),
                     unkept: range,
                 });
             }
@@ -493,6 +688,11 @@ impl Applier {
         core.node.replication.is_within_unit = pending.is_unit && !is_over;
         if is_over || !pending.is_unit {
             let kept = pending.unkept.start..pending.next;
+            let offset = core.node.replication.offset();
+            for (number, epoch) in pending.epochs.drain(..) {
+                let before = self.stream.bytes(kept.start..number).len() as u64;
+                core.node.member.begin_epoch(epoch, offset + before);
+            }
             pending.unkept.start = pending.next;
             let bytes = self.stream.bytes(kept).to_vec();
             shell.append(core, bytes, false);
@@ -513,7 +713,9 @@ impl Applier {
         };
         while pending.next < pending.unkept.end {
             let args = self.stream.args(pending.next);
-            if !is_passed_by(args) {
+            if let Some(epoch) = epoch_of_mark(args) {
+                pending.epochs.push((pending.next, epoch));
+            } else if !is_passed_by(args) {
                 let row = command::resolve_served(args, CommandSpec::is_served_by_node);
                 let mut turn = Turn {
                     store: &mut core.store,
@@ -552,7 +754,44 @@ impl Applier {
 
 #[cfg(test)]
 mod tests {
-    use super::{Length, ready_bytes};
+    use super::{Frames, Length, ready_bytes};
+
+    #[test]
+    fn frames_are_unpacked_however_they_come() {
+        let all = b"@1 2 0 5\r\nhello@1 3 7 0\r\n@1 3 7 6\r\n world";
+        for chunk in [1, 3, 100] {
+            let (mut frames, mut heard) = (Frames::default(), Vec::new());
+            let (mut room, mut revs) = (Vec::new(), Vec::new());
+            for bytes in all.chunks(chunk) {
+                heard.extend_from_slice(bytes);
+                let takes = |_, rev: super::Version| {
+                    revs.push(rev.0);
+                    true
+                };
+                frames.unpack(&mut heard, &mut room, takes).expect("frames");
+            }
+            assert_eq!(room, b"hello world", "{chunk}");
+            assert_eq!((revs, frames.confirms), (vec![2, 3, 3], 7));
+        }
+    }
+
+    #[test]
+    fn what_is_no_frame_and_a_frame_of_another_epoch_are_refused() {
+        let unpack = |bytes: &[u8], takes: bool| {
+            let mut frames = Frames::default();
+            frames.unpack(&mut bytes.to_vec(), &mut Vec::new(), |_, _| takes)
+        };
+        assert!(unpack(b"@1 2 3 4\r\n", false).is_err());
+        for wrong in [
+            "@1 2 3\r\n",
+            "1 2 3 4\r\n",
+            "@1 2 3 x\r\n",
+            "@1 2 3 4 5\r\n",
+        ] {
+            assert!(unpack(wrong.as_bytes(), true).is_err(), "{wrong}");
+        }
+        assert!(unpack(&[b'@'; 200], true).is_err());
+    }
 
     #[test]
     fn a_snapshot_ends_where_its_length_or_its_mark_says() {

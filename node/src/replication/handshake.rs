@@ -40,6 +40,14 @@ pub(super) enum LinkError {
     /// What it sent cannot be taken.
     #[error("what the leader sent cannot be taken: {0}")]
     Broken(String),
+    /// It would throw its copy away, and nobody has said that it may.
+    #[error(
+        "what is here is no beginning of its log, and must not be thrown away before proxies say so"
+    )]
+    NoPermission,
+    /// Proxies have ordered something else meanwhile.
+    #[error("it is not, or no more, ordered to follow this leader at this epoch")]
+    NotOrdered,
     /// The system gives no random numbers.
     #[error("cannot draw random numbers")]
     Random,
@@ -77,13 +85,14 @@ pub(super) struct Me {
     pub(super) offset: u64,
 }
 
-/// Connects and asks.
+/// Connects and asks: with `question` as a member of a shard does, else with PSYNC.
 ///
 /// # Errors
 /// [`LinkError`]
 pub(super) async fn ask(
     place: &Place,
     me: &Me,
+    question: Option<&[String]>,
     settings: &ReplicationSettings,
 ) -> Result<Asked, LinkError> {
     let patience = Duration::from_millis(settings.timeout_ms.max(1));
@@ -124,8 +133,16 @@ pub(super) async fn ask(
     // What a leader does not know it ignores.
     talk.say("REPLCONF", &["REPLCONF", "capa", "eof", "capa", "psync2"])
         .await?;
-    let next = (me.offset + 1).to_string();
-    let said = talk.say("PSYNC", &["PSYNC", &me.id, &next]).await?;
+    let said = match question {
+        Some(words) => {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            talk.say("NODE SYNC", &words).await?
+        }
+        None => {
+            let next = (me.offset + 1).to_string();
+            talk.say("PSYNC", &["PSYNC", &me.id, &next]).await?
+        }
+    };
     let begin = understand(&said)?;
     Ok(Asked {
         stream: talk.stream,

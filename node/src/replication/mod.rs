@@ -1,14 +1,16 @@
 //! Following and being followed, as far as the shell has to do with it: whom the node follows is begun and ended, followers are looked after, and whoever waits for them.
 //! Never: decides who may continue (`node_state::replication`), or runs a command but what a leader sends.
 //!
-//! [`handshake`] how a leader is asked for its log. [`following`] what it sends, applied and kept. Followers are fed by their connections (`connection::feed`).
+//! [`orders`] what proxies say. [`handshake`] how a leader is asked for its log. [`following`] what it sends, applied and kept. Followers are fed by their connections (`connection::feed`).
 
 mod following;
 mod handshake;
+pub(crate) mod orders;
 
 use crate::node_state::{ClientKey, Place};
 use crate::shell::{Core, Shell};
 use shared::resp::encode_request;
+use shared::topology::Incarnation;
 use std::rc::Rc;
 use std::time::Duration;
 use tracing::{info, warn};
@@ -24,6 +26,16 @@ pub(crate) fn random_id() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 20];
     getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What names a new life of this node.
+///
+/// # Errors
+/// The system gives no random numbers.
+pub(crate) fn random_life() -> Result<Incarnation, getrandom::Error> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)?;
+    Ok(Incarnation(u64::from_ne_bytes(bytes)))
 }
 
 /// REPLICAOF: follows whom the node's state says, and nobody else.

@@ -42,6 +42,18 @@ impl EpochTable {
         }
     }
 
+    /// The newest epoch of which there are entries.
+    #[must_use]
+    pub fn newest(&self) -> Option<Epoch> {
+        self.begins.last().map(|(epoch, _)| *epoch)
+    }
+
+    /// Forgets all but the newest so many: what is older is the beginning of nothing any more.
+    pub fn keep_last(&mut self, count: usize) {
+        let old = self.begins.len().saturating_sub(count);
+        self.begins.drain(..old);
+    }
+
     /// The log ends at `end` from now on; what came behind is gone.
     pub fn cut(&mut self, end: Offset) {
         self.begins.retain(|(_, first)| *first < end);

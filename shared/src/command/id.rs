@@ -189,6 +189,7 @@ command_ids! {
     ModuleLoadex "module|loadex",
     ModuleUnload "module|unload",
     Monitor "monitor",
+    Node "node",
     Psync "psync",
     Replconf "replconf",
     Replicaof "replicaof",

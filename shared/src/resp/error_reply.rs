@@ -160,6 +160,22 @@ pub enum ErrorReply {
     /// PSYNC of a follower that has nothing to give yet.
     #[error("NOMASTERLINK Can't SYNC while not connected with my master")]
     NoLeaderLink,
+    /// A command under another epoch than that at which the node leads: the newest that it has seen, and the version of the document.
+    #[error(
+        "STALEEPOCH {0} {1} this node obeys a newer epoch, or has no orders yet at this one; the command was not applied"
+    )]
+    StaleEpoch(u64, u64),
+    /// An order to another life of the node: the one that it has.
+    #[error(
+        "STALEINCARNATION {0:016x} the order is for another life of this node; nothing was done"
+    )]
+    StaleLife(u64),
+    /// An order that does not fit what the node is.
+    #[error("ERR this node is something else at this epoch; nothing was done")]
+    OtherRole,
+    /// A node that belongs to a shard and is told something else by a client, or by proxies of another shard; the shard.
+    #[error("ERR this node belongs to shard {0}, whose proxies say what it is")]
+    BelongsTo(Box<str>),
     /// REPLICAOF of a port that is none.
     #[error("ERR Invalid master port")]
     LeaderPort,

@@ -20,6 +20,8 @@ pub struct ErrandTicket(u64);
 pub enum Until {
     /// The log has come to this offset. The replies are there.
     Offset(Offset),
+    /// All followers that are in sync have the log up to this offset. The replies are there.
+    Commit(Offset),
     /// The errand is done. The reply is not there before.
     Errand(ErrandTicket),
 }
@@ -147,11 +149,10 @@ impl Outbox {
         self.hold(Until::Offset(offset));
     }
 
-    /// What stands from byte `at` of the buffer on waits until the log has come to `offset`, and all behind it.
-    pub fn hold_since(&mut self, at: usize, offset: Offset) {
+    /// What stands from byte `at` of the buffer on waits until that, and all behind it.
+    pub fn hold_since(&mut self, at: usize, until: Until) {
         debug_assert!(!self.is_lent, "places are known between turns");
         if at < self.bytes.len() {
-            let until = Until::Offset(offset);
             self.holds.push_back(Hold { at, until });
         }
     }
@@ -173,12 +174,17 @@ impl Outbox {
 
     /// The log has come to `offset`.
     pub fn reached(&mut self, offset: Offset) {
+        self.let_go(|until| matches!(until, Until::Offset(wanted) if wanted <= offset));
+    }
+
+    /// All followers that are in sync have the log up to `offset`.
+    pub fn committed(&mut self, offset: Offset) {
+        self.let_go(|until| matches!(until, Until::Commit(wanted) if wanted <= offset));
+    }
+
+    fn let_go(&mut self, is_free: impl Fn(Until) -> bool) {
         let before = self.holds.len();
-        let waits = |hold: &Hold| match hold.until {
-            Until::Offset(wanted) => wanted > offset,
-            Until::Errand(_) => true,
-        };
-        self.holds.retain(waits);
+        self.holds.retain(|hold| !is_free(hold.until));
         if self.holds.len() < before {
             self.wake();
         }

@@ -2,7 +2,7 @@
 //! Pure: the shell feeds followers.
 
 use super::{Action, Call, Errand, integer, is_word};
-use crate::node_state::{Feeding, Link};
+use crate::node_state::{Feeding, Link, SERVES_NOBODY};
 use shared::resp::ErrorReply;
 
 /// REPLCONF option value \[option value …\]
@@ -47,6 +47,11 @@ fn is_known(option: &[u8]) -> bool {
 pub(super) fn synchronise(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let replication = &call.node.replication;
     let leader = replication.leader();
+    let waits = call.node.member.serving_epoch == SERVES_NOBODY && leader.is_none();
+    if waits {
+        // What it has is nobody's before it was told what it is.
+        return Err(ErrorReply::NoLeaderLink);
+    }
     if leader.is_some_and(|leader| leader.link != Link::Connected) {
         return Err(ErrorReply::NoLeaderLink);
     }
@@ -63,6 +68,7 @@ pub(super) fn synchronise(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             stats.full_syncs += 1;
             stats.refused_partial_syncs += u64::from(call.args.at(1) != b"?");
         }
+        Feeding::Member(_) => {}
     }
     Ok(Action::Feed(feeding))
 }

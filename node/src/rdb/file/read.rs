@@ -1,6 +1,7 @@
 //! [`FileReader`]: a file on its way into the keyspace, fed with bytes as they come.
 //! Pure. Invariants: it holds one value's bytes and a little more; every byte up to the checksum is summed; whatever the bytes say, nothing panics, and no more is allocated than they hold or unpack to.
 
+use super::write::EPOCHS;
 use super::{HEAD_BYTES, MAGIC, SUM_BYTES, VALKEY_MAGIC, mark};
 use crate::rdb::crc64::crc64;
 use crate::rdb::encoding::Encoding;
@@ -26,7 +27,7 @@ const KEYS_AT_ONCE: usize = 128;
 /// Short strings that are put together, so that the index lines they need are asked for ahead.
 const PUT_AT_ONCE: usize = 32;
 /// Longest part of a fact that is kept.
-const MOST_FACT_BYTES: usize = 64;
+const MOST_FACT_BYTES: usize = 8 * 1024;
 /// The version in which Valkey's own numbering begins.
 const VALKEY_VERSION: u16 = 80;
 /// The first version with a checksum at the end.
@@ -99,6 +100,10 @@ pub struct Loaded {
     pub functions: u64,
     /// Who wrote it, as it says.
     pub made_by: String,
+    /// How much of the log comes before it, as it says.
+    pub log_offset: Option<u64>,
+    /// The epochs of that log, as it says.
+    pub epochs: String,
 }
 
 /// What is next.
@@ -347,8 +352,11 @@ impl FileReader {
             mark::FACT => {
                 let name = read_short(&self.held, &mut source)?;
                 let text = read_short(&self.held, &mut source)?;
-                if name == "redis-ver" || name == "valkey-ver" {
-                    self.loaded.made_by = text;
+                match name.as_str() {
+                    "redis-ver" | "valkey-ver" => self.loaded.made_by = text,
+                    "repl-offset" => self.loaded.log_offset = text.parse().ok(),
+                    EPOCHS => self.loaded.epochs = text,
+                    _ => {}
                 }
             }
             mark::FUNCTION => {

@@ -25,6 +25,9 @@ pub struct Made {
     pub offset: u64,
 }
 
+/// The fact that tells a log's epochs.
+pub(super) const EPOCHS: &str = "switchyard-epochs";
+
 /// A place in a log.
 #[derive(Clone, Debug, Default)]
 pub struct LogPlace {
@@ -34,6 +37,8 @@ pub struct LogPlace {
     pub offset: u64,
     /// The database that its last command meant.
     pub db: DbIndex,
+    /// Its epochs and where each begins, as `epoch:offset` with commas between; empty where there are none.
+    pub epochs: String,
 }
 
 /// Knows in which database the next key stands.
@@ -65,6 +70,9 @@ impl FileWriter {
             fact("repl-stream-db", &log.db.0.to_string());
             fact("repl-id", &log.id);
             fact("repl-offset", &log.offset.to_string());
+            if !log.epochs.is_empty() {
+                fact(EPOCHS, &log.epochs);
+            }
         }
         fact("aof-base", if made.is_base { "1" } else { "0" });
         if made.is_base {

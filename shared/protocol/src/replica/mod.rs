@@ -169,6 +169,18 @@ impl<N: Clone + Ord> Replica<N> {
         self.guard.admits(role.epoch).then_some(role.epoch)
     }
 
+    /// The newest epoch that it has seen.
+    #[must_use]
+    pub fn seen_epoch(&self) -> Epoch {
+        self.guard.seen_epoch()
+    }
+
+    /// The newest version of the document that it has seen at that epoch.
+    #[must_use]
+    pub fn seen_rev(&self) -> Version {
+        self.guard.seen_rev()
+    }
+
     /// The epoch of its role.
     #[must_use]
     pub fn role_epoch(&self) -> Option<Epoch> {
@@ -188,6 +200,13 @@ impl<N: Clone + Ord> Replica<N> {
     pub fn connected(&mut self, follower: Incarnation) {
         if let Duty::Leading(leading) = &mut self.duty {
             leading.connected(follower);
+        }
+    }
+
+    /// A follower's connection has ended; whether it is waited for does not change.
+    pub fn left(&mut self, follower: Incarnation) {
+        if let Duty::Leading(leading) = &mut self.duty {
+            leading.left(follower);
         }
     }
 

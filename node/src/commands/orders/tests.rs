@@ -1,0 +1,132 @@
+use super::super::testing::TestNode;
+use crate::commands::Errand;
+use crate::execute::Stop;
+use protocol::{Offset, What};
+
+const ME: &str = "n1@0000000000000000";
+const OTHER: &str = "n2@00000000000000aa";
+
+/// What the shell does with an order, as far as it is pure.
+fn obey(node: &mut TestNode, line: &str) {
+    node.send(line);
+    let Stop::Errand {
+        errand: Errand::Obey(number),
+        ..
+    } = node.stop
+    else {
+        panic!("{line}: {:?}", node.stop)
+    };
+    let end = node.node.replication.offset();
+    let member = &mut node.node.member;
+    let order = member.order(number).expect("it");
+    member.ordered(&order).obey(&order.instruction, Offset(end));
+    member.settle();
+}
+
+#[test]
+fn words_that_are_no_order_are_errors_that_name_them() {
+    let mut node = TestNode::new();
+    let mut check = |line: &str, what: &str| {
+        let reply = node.send(line);
+        assert_eq!(reply, format!("-ERR NODE: {what}\r\n"), "{line}");
+    };
+    check("NODE FENCE", "shard is missing");
+    check("NODE FENCE s1 x", "epoch is none");
+    check(
+        "NODE FENCE s1 1 1 n1",
+        "the node is not of the form name@life",
+    );
+    check("NODE FENCE s1 1 1 n1@12", "the node has no life");
+    check(
+        &format!("NODE FENCE s1 0 1 {ME}"),
+        "epoch is none: the first is 1",
+    );
+    check(&format!("NODE PROMOTE s1 1 1 {ME}"), "a member is missing");
+    check(
+        &format!("NODE FOLLOW s1 1 1 {ME} {OTHER} host 70000"),
+        "port is none",
+    );
+    let zork = format!("NODE FENCE s1 1 1 {ME} ZORK");
+    assert_eq!(node.send(&zork), "-ERR syntax error\r\n");
+    assert!(
+        node.send("NODE ZORK")
+            .starts_with("-ERR unknown subcommand")
+    );
+}
+
+#[test]
+fn orders_are_understood() {
+    let mut node = TestNode::new();
+    let mut ordered = |line: &str| {
+        node.send(line);
+        let Stop::Errand {
+            errand: Errand::Obey(number),
+            ..
+        } = node.stop
+        else {
+            panic!("{line}")
+        };
+        node.node.member.order(number).expect("it")
+    };
+    let order = ordered(&format!("NODE FENCE s1 3 4 {ME} in-sync"));
+    assert!(order.waits_for_followers && order.instruction.what == What::Fence);
+    let order = ordered(&format!("NODE FOLLOW s1 3 4 {ME} {OTHER} h 7000 MAY-WIPE"));
+    let What::Follow { may_wipe, .. } = order.instruction.what else {
+        panic!("FOLLOW")
+    };
+    assert!(may_wipe);
+    assert_eq!(order.leader.expect("a place").port, 7_000);
+    let order = ordered(&format!("NODE PROMOTE s1 3 4 {ME} {ME} {OTHER}"));
+    let What::Promote(members) = order.instruction.what else {
+        panic!("PROMOTE")
+    };
+    assert_eq!(members.len(), 2);
+}
+
+#[test]
+fn data_are_served_at_the_epoch_at_which_the_node_leads() {
+    let mut node = TestNode::new();
+    node.send("SET a 1");
+    obey(&mut node, &format!("NODE FENCE s1 1 1 {ME}"));
+    node.session.fence_epoch = 1;
+    let stale = "-STALEEPOCH 1 0 ";
+    for line in ["GET a", "SET a 2", "DBSIZE", "FLUSHALL"] {
+        assert!(node.send(line).starts_with(stale), "{line}");
+    }
+    assert_eq!(node.send("PING"), "+PONG\r\n");
+    obey(&mut node, &format!("NODE PROMOTE s1 1 1 {ME} {ME}"));
+    assert_eq!(node.send("GET a"), "$1\r\n1\r\n");
+    // Who is not fenced asks for itself.
+    node.session.fence_epoch = 0;
+    assert_eq!(node.send("SET a 2"), "+OK\r\n");
+    node.session.fence_epoch = 1;
+    obey(&mut node, &format!("NODE FENCE s1 2 2 {ME}"));
+    assert!(node.send("GET a").starts_with("-STALEEPOCH 2 "));
+    node.session.fence_epoch = 0;
+    assert!(node.send("GET a").starts_with("-STALEEPOCH 2 "));
+    assert!(
+        node.send("REPLICAOF h 1")
+            .starts_with("-ERR this node belongs to shard s1")
+    );
+}
+
+#[test]
+fn a_status_tells_what_a_node_is() {
+    let mut node = TestNode::new();
+    let status = node.send("NODE STATUS");
+    assert!(
+        status.contains("life\r\n$16\r\n0000000000000000\r\n"),
+        "{status}"
+    );
+    obey(&mut node, &format!("NODE PROMOTE s1 7 9 {ME} {ME} {OTHER}"));
+    let status = node.send("NODE STATUS");
+    for part in [
+        "primary",
+        "role-epoch\r\n$1\r\n7",
+        "applied-rev\r\n$1\r\n9",
+        OTHER,
+    ] {
+        assert!(status.contains(part), "{part}: {status}");
+    }
+    assert!(node.send("NODE STATUS x").starts_with("-ERR"));
+}

@@ -1,0 +1,212 @@
+//! What proxies order, carried out: the node leads, follows, waits for others, or stops doing so.
+//! Never: decides whether an order may pass (`protocol::Replica`). Invariants: what was to be acknowledged is not any more once the node leads no more; what says to
+//! which shard the data belong is on disk before the first order of that shard is carried out.
+
+use super::{following, random_id, stop_following};
+use crate::log::epoch_mark;
+use crate::node_state::{ClientKey, NodeState, Order, OrderNumber, Place};
+use crate::shell::{Core, Shell};
+use crate::store::DbIndex;
+use protocol::{Action, Offset, Refusal, What};
+use shared::resp::ErrorReply;
+use shared::topology::{Epoch, NodeId};
+use std::rc::Rc;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// Longest time that a primary is held, whatever is asked.
+const MOST_HELD: Duration = Duration::from_secs(5);
+/// Carries an order out.
+///
+/// # Errors
+/// Why it is not.
+pub(crate) async fn obey(
+    shell: &Rc<Shell>,
+    number: OrderNumber,
+    client: ClientKey,
+) -> Result<What<NodeId>, ErrorReply> {
+    let order = shell.core.borrow_mut().node.member.order(number);
+    let order = order.ok_or(ErrorReply::Syntax)?;
+    mark_folder(shell, &order).await?;
+    let actions = {
+        let core = &mut *shell.core.borrow_mut();
+        shell.record(core);
+        check_belonging(&core.node, &order)?;
+        let life = core.node.member.incarnation();
+        if order.instruction.incarnation != life {
+            return Err(ErrorReply::StaleLife(life.0));
+        }
+        begin_log(core);
+        let end = Offset(core.node.replication.offset());
+        let replica = core.node.member.ordered(&order);
+        let actions = replica.obey(&order.instruction, end);
+        core.node.member.settle();
+        actions
+    };
+    for action in &actions {
+        act(shell, &order, action)?;
+    }
+    let what = order.instruction.what;
+    match &what {
+        What::Fence => bind(
+            shell,
+            client,
+            order.instruction.epoch,
+            order.waits_for_followers,
+        ),
+        What::Hold { most_ms } => hold(shell, *most_ms),
+        What::Follow { .. } => follow_again(shell, order.leader),
+        What::Promote(_) | What::InSync(_) | What::Join(_) => {}
+    }
+    let core = &mut *shell.core.borrow_mut();
+    shell.commit(core);
+    // Followers hear of the newer version.
+    shell.log_grown.notify_waiters();
+    Ok(what)
+}
+
+/// A node has the keys of one shard for good.
+fn check_belonging(node: &NodeState, order: &Order) -> Result<(), ErrorReply> {
+    match node.member.shard() {
+        Some(shard) if *shard != order.shard => {
+            Err(ErrorReply::BelongsTo(shard.to_string().into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The node's folder says whose data it has, before anything is done for that shard.
+async fn mark_folder(shell: &Shell, order: &Order) -> Result<(), ErrorReply> {
+    let is_new = {
+        let node = &shell.core.borrow().node;
+        check_belonging(node, order)?;
+        // Another life's order changes nothing, and marks nothing.
+        node.member.shard().is_none() && node.member.incarnation() == order.instruction.incarnation
+    };
+    let Some(folder) = shell.folder.as_ref().filter(|_| is_new) else {
+        return Ok(());
+    };
+    let path = folder.shard_file();
+    let text = format!("{}\n", order.shard);
+    let writing = move || shared::config::replace_file(&path, &text);
+    let written = tokio::task::spawn_blocking(writing).await;
+    let reason = match written {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    warn!(%reason, "an order is refused: what says whose data are in the folder cannot be written");
+    Err(ErrorReply::Text(format!("ERR {reason}").into()))
+}
+
+/// What is in the keyspace and in no log is told from what is in one: such a log begins behind its first byte, which nobody has.
+fn begin_log(core: &mut Core) {
+    let has_keys = (0..core.store.databases()).any(|db| !core.store.is_empty(DbIndex(db)));
+    if core.node.replication.offset() == 0 && has_keys && core.node.member.replica().is_none() {
+        core.node.replication.start_at(1);
+    }
+}
+
+fn act(shell: &Rc<Shell>, order: &Order, action: &Action) -> Result<(), ErrorReply> {
+    match action {
+        Action::EndRole(role) => {
+            info!(epoch = %role.epoch, "leads or follows at this epoch no more");
+            stop_following(shell, None);
+            let waiting: Vec<u64> = {
+                let node = &mut shell.core.borrow_mut().node;
+                node.member.forget_waiting();
+                let clients = node.clients.iter();
+                let waits = clients.filter(|client| {
+                    let session = client.session.as_ref();
+                    session.is_some_and(|session| session.waits_for_followers)
+                });
+                waits.map(|client| client.identity.id).collect()
+            };
+            // Whether what they wrote is on others nobody can say now.
+            shell.cut(&waiting);
+            shell.followed.notify_waiters();
+            Ok(())
+        }
+        Action::TakeRole(_) if matches!(order.instruction.what, What::Promote(_)) => {
+            lead(shell, order.instruction.epoch)
+        }
+        Action::Refuse(refusal) => Err(match refusal {
+            Refusal::StaleIncarnation(life) => ErrorReply::StaleLife(life.0),
+            Refusal::StaleEpoch { epoch, rev } => ErrorReply::StaleEpoch(epoch.0, rev.0),
+            Refusal::OtherRole => ErrorReply::OtherRole,
+        }),
+        Action::TakeRole(_) | Action::Replace | Action::Add | Action::Accept => Ok(()),
+    }
+}
+
+/// The node leads: its log goes on with an entry of the new epoch.
+fn lead(shell: &Shell, epoch: Epoch) -> Result<(), ErrorReply> {
+    let id = random_id().map_err(|error| {
+        ErrorReply::Text(format!("ERR cannot draw random numbers: {error}").into())
+    })?;
+    stop_following(shell, None);
+    let core = &mut *shell.core.borrow_mut();
+    core.node.replication.lead(id);
+    core.node.replication.is_within_unit = false;
+    core.node.replication.keep_backlog();
+    let until_ms = core.node.keeps_all_until_ms();
+    core.store.keep_all_until(until_ms);
+    core.store.start_recording();
+    core.store.begin_increment();
+    let end = core.node.replication.offset();
+    core.node.member.begin_epoch(epoch, end);
+    shell.append(core, epoch_mark(epoch), false);
+    shell.unheld.notify_waiters();
+    info!(%epoch, offset = end, "leads its shard");
+    Ok(())
+}
+
+/// A client's pipe speaks at this epoch from now on.
+fn bind(shell: &Shell, client: ClientKey, epoch: Epoch, waits_for_followers: bool) {
+    let clients = &mut shell.core.borrow_mut().node.clients;
+    let session = clients
+        .get_mut(client)
+        .and_then(|client| client.session.as_mut());
+    if let Some(session) = session {
+        session.fence_epoch = epoch.0;
+        session.waits_for_followers = waits_for_followers;
+    }
+}
+
+/// Goes on by itself when the time is over.
+fn hold(shell: &Rc<Shell>, most_ms: u64) {
+    let time = Duration::from_millis(most_ms).min(MOST_HELD);
+    let shell = Rc::clone(shell);
+    tokio::task::spawn_local(async move {
+        tokio::time::sleep(time).await;
+        let member = &mut shell.core.borrow_mut().node.member;
+        if let Some(replica) = member.replica_mut() {
+            replica.go_on();
+        }
+        member.settle();
+    });
+}
+
+/// The leader is asked for its log, if that is not being done already.
+fn follow_again(shell: &Rc<Shell>, leader: Option<Place>) {
+    let Some(place) = leader else {
+        return;
+    };
+    {
+        let core = &mut *shell.core.borrow_mut();
+        let followed = core.node.replication.leader();
+        let is_same = followed.is_some_and(|leader| leader.place == place);
+        let is_running = shell.following.borrow().is_some();
+        if is_same && is_running {
+            // It learns of its permission when it asks the next time.
+            return;
+        }
+        core.node.replication.follow(place.clone());
+        core.store.stop_recording();
+        let until_ms = core.node.keeps_all_until_ms();
+        core.store.keep_all_until(until_ms);
+    }
+    info!(leader = %place.host, port = place.port, "follows, as it was ordered");
+    let task = tokio::task::spawn_local(following::follow(Rc::clone(shell), place));
+    stop_following(shell, Some(task.abort_handle()));
+}
