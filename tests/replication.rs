@@ -401,3 +401,37 @@ fn a_leader_that_comes_back_empty_is_copied_as_it_is() {
     leader.call(&["SET", "new", "1"]);
     same(&mut leader, &mut follower);
 }
+
+/// With a log on disk a follower that was away goes on from there, however much was written meanwhile.
+#[test]
+fn who_was_away_for_long_goes_on_from_the_disk() {
+    let log = ["--save", "", "--appendonly", "true"];
+    let node = start_keeper(&log);
+    let between = Relay::start(node.address);
+    let other = start_node(&[]);
+    let (mut leader, mut follower) = (node.connect(), other.connect());
+    eventually("it serves", || {
+        leader.call(&["CONFIG", "SET", "repl-backlog-size", "16384"]) == Reply::ok()
+    });
+    leader.call(&["SET", "k", "v"]);
+    follow(&mut follower, between.address);
+    caught_up(&mut leader, &mut follower);
+    for round in 0..3 {
+        between.hold();
+        between.cut();
+        let value = "v".repeat(1_000);
+        for number in 0..1_000 {
+            leader.call(&["SET", &format!("key:{round}:{number}"), &value]);
+        }
+        eventually("it has gone", || {
+            told(&mut leader, "replication", "connected_slaves") == "0"
+        });
+        eventually("the log in memory is short", || {
+            number(&mut leader, "replication", "repl_backlog_histlen") < 200_000
+        });
+        between.release();
+        same(&mut leader, &mut follower);
+    }
+    assert_eq!(number(&mut leader, "stats", "sync_full"), 1);
+    assert_eq!(number(&mut leader, "stats", "sync_partial_ok"), 3);
+}

@@ -58,6 +58,7 @@ fn wanted(shell: &Shell, core: &mut Core, now_ms: u64) -> Wanted {
             false => Wanted::Nothing,
         };
     };
+    core.node.replication.on_disk_from = log.kept_from();
     let persistence = &mut core.node.persistence;
     if !hot.append_only {
         return match persistence.saving {
@@ -107,6 +108,7 @@ fn end(shell: &Shell) {
         return;
     };
     core.node.persistence.has_log = false;
+    core.node.replication.on_disk_from = None;
     core.node.persistence.log_failure = None;
     core.node.persistence.settle();
     finish_beside(log.into_writer());

@@ -5,15 +5,15 @@
 use super::{Connection, Ending};
 use crate::client::WaitsFor;
 use crate::commands::hear;
-use crate::disk::{read_beside, spool_path};
+use crate::disk::{read_beside, read_part, spool_path};
 use crate::node_state::{
     ClientKey, Feeding, Follower, FollowerState, NodeState, OrderNumber, Place,
 };
 use crate::saving;
 use crate::shell::Shell;
-use protocol::{Acknowledgement, Duty, Offset, Position, Sync};
+use protocol::{Acknowledgement, Duty, Leading, Offset, Position, Sync};
 use shared::resp::{ErrorReply, RequestBatch, RequestLimits, RequestScanner, parse_integer};
-use shared::topology::{Epoch, Incarnation, Version};
+use shared::topology::{Epoch, Incarnation, NodeId, Version};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,10 @@ const MOST_HEARD_BYTES: usize = 64 * 1024;
 const READ_BYTES: usize = 4 * 1024;
 /// Messages that are looked at together.
 const MESSAGES: usize = 64;
+/// Bytes of the log's files that are read at once.
+const READ_FROM_DISK: usize = 256 * 1024;
+/// Where the disk is behind, it is looked again so much later.
+const STILL_WRITTEN: Duration = Duration::from_millis(10);
 /// Bytes sent before others have their turn.
 const SENT_AT_ONCE: usize = 1024 * 1024;
 /// While the node ends, how often it is looked whether all others have gone.
@@ -106,22 +110,22 @@ pub(super) struct Frames {
 }
 
 impl Frames {
+    /// The line before a frame of so many bytes.
+    ///
+    /// # Errors
+    /// The node leads no more.
+    fn head(&self, node: &NodeState, bytes: usize) -> Result<String, Ending> {
+        let (epoch, leading) = leading(node).ok_or(Ending::Cut)?;
+        let (rev, asked) = (leading.applied_rev(), leading.asked());
+        Ok(format!("@{epoch} {rev} {asked} {bytes}\r\n"))
+    }
+
     /// Puts the next frame together; how much of the log is in it.
     ///
     /// # Errors
     /// The node leads no more, or the follower's place in the log is not kept.
     fn next(&mut self, node: &NodeState, sent: u64) -> Result<u64, Ending> {
-        let member = &node.member;
-        let leading = member.replica().and_then(|replica| {
-            let epoch = replica.serving_epoch()?;
-            match replica.duty() {
-                Duty::Leading(leading) => Some((epoch, leading)),
-                Duty::Waiting | Duty::Following(_) => None,
-            }
-        });
-        let Some((epoch, leading)) = leading else {
-            return Err(Ending::Cut);
-        };
+        let (_, leading) = leading(node).ok_or(Ending::Cut)?;
         let bytes = match node.replication.backlog() {
             Some(backlog) if backlog.reaches(sent) => backlog.behind(sent),
             _ => return Err(Ending::Cut),
@@ -131,8 +135,7 @@ impl Frames {
             return Ok(0);
         }
         self.told = Some(telling);
-        let (rev, asked) = telling;
-        let head = format!("@{epoch} {rev} {asked} {}\r\n", bytes.len());
+        let head = self.head(node, bytes.len())?;
         self.frame.clear();
         self.frame.extend_from_slice(head.as_bytes());
         self.frame.extend_from_slice(bytes);
@@ -334,6 +337,7 @@ impl Connection {
         };
         let shell = Rc::clone(&self.shell);
         loop {
+            self.send_from_disk(&mut ear).await?;
             let mut grown = pin!(shell.log_grown.notified());
             // What grows from here on is noticed.
             grown.as_mut().enable();
@@ -355,6 +359,58 @@ impl Connection {
                 grown.as_mut().poll(context).map(Ok)
             })
             .await?;
+        }
+    }
+
+    /// What is not kept in memory any more is read from the log's files, as far as it is there.
+    async fn send_from_disk(&mut self, ear: &mut Ear) -> Result<(), Ending> {
+        loop {
+            let Some((sent, path, start)) = self.place_on_disk()? else {
+                return Ok(());
+            };
+            let read = read_part(path, sent - start, READ_FROM_DISK).await;
+            let part = read.map_err(|error| {
+                warn!(%error, "a follower needs a part of the log that cannot be read");
+                Ending::Cut
+            })?;
+            if part.is_empty() {
+                // What is in memory no more is soon there.
+                tokio::time::sleep(STILL_WRITTEN).await;
+            }
+            if let Some(frames) = &self.frames {
+                let head = frames.head(&self.shell.core.borrow().node, part.len())?;
+                self.send(head.as_bytes()).await?;
+            }
+            self.send(&part).await?;
+            self.note_follower(|follower| follower.sent = sent + part.len() as u64);
+            let heard = poll_fn(|context| Poll::Ready(self.poll_hear(context, ear))).await;
+            // Nothing may have come.
+            heard.map(drop)?;
+        }
+    }
+
+    /// Where the follower's place is in the log's files, if it is not in memory.
+    fn place_on_disk(&self) -> Result<Option<(u64, PathBuf, u64)>, Ending> {
+        let core = self.shell.core.borrow();
+        let replication = &core.node.replication;
+        let mut followers = replication.followers().iter();
+        let own = followers.find(|follower| follower.client == self.client);
+        let sent = own.ok_or(Ending::Cut)?.sent;
+        let in_memory = replication.backlog();
+        if in_memory.is_some_and(|backlog| backlog.reaches(sent)) {
+            return Ok(None);
+        }
+        let log = self.shell.log.borrow();
+        let found = log.as_ref().and_then(|log| log.file_at(sent));
+        match found {
+            Some((path, start)) => Ok(Some((sent, path, start))),
+            None => {
+                warn!(
+                    client = self.client.id(),
+                    "a follower needs what is not kept any more"
+                );
+                Err(Ending::Cut)
+            }
         }
     }
 
@@ -514,6 +570,15 @@ impl Connection {
     }
 }
 
+/// The epoch at which the node leads, and how, if it does.
+fn leading(node: &NodeState) -> Option<(Epoch, &Leading<NodeId>)> {
+    let replica = node.member.replica()?;
+    match replica.duty() {
+        Duty::Leading(leading) => Some((replica.serving_epoch()?, leading)),
+        Duty::Waiting | Duty::Following(_) => None,
+    }
+}
+
 /// A member of the same shard has more than before.
 fn acknowledge(shell: &Shell, frames: &mut Frames, heard: &Acknowledgement) {
     let core = &mut *shell.core.borrow_mut();
@@ -562,12 +627,8 @@ fn answer_member(
     let sync = replica
         .answer(&ask.handshake, &epochs, end)
         .ok_or(ErrorReply::StaleEpoch(seen_epoch.0, seen_rev.0))?;
-    let is_kept = |offset: u64| {
-        let backlog = node.replication.backlog();
-        backlog.is_some_and(|backlog| backlog.reaches(offset))
-    };
     let feeding = match sync {
-        Sync::Continue(offset) if is_kept(offset.0) => Feeding::Continue(offset.0),
+        Sync::Continue(offset) if node.replication.keeps(offset.0) => Feeding::Continue(offset.0),
         Sync::Continue(_) | Sync::Full => Feeding::Full,
     };
     match feeding {

@@ -15,7 +15,7 @@ pub(crate) use folder::{DataFolder, spool_path};
 pub(crate) use log_writer::{Begin, LogWriter, Syncing};
 pub(crate) use recording::{Files, Recording, Rewrite, log_folder};
 pub(crate) use snapshot_file::{Order, SnapshotFile, Written};
-pub(crate) use source::read_beside;
+pub(crate) use source::{read_beside, read_part};
 pub(crate) use system::SystemDisk;
 
 use std::fmt::Debug;

@@ -97,6 +97,19 @@ impl Recording {
         self.unit.map_or(safe, |unit| safe.min(unit))
     }
 
+    /// From which offset on the log is in increments that count; `None` where nobody may rely on them.
+    pub(crate) fn kept_from(&self) -> Option<u64> {
+        let first = self.manifest.increments.first()?.first()?;
+        self.is_listed.then_some(first)
+    }
+
+    /// The increment in which the byte at this offset of the log stands, and where the file begins in the log.
+    pub(crate) fn file_at(&self, offset: u64) -> Option<(PathBuf, u64)> {
+        let mut increments = self.manifest.increments.iter().rev();
+        let found = increments.find(|part| part.first().is_some_and(|first| first <= offset))?;
+        Some((self.folder.join(&found.name), found.start?))
+    }
+
     /// Where the log ends, all that waits to be written included.
     pub(crate) fn end(&self) -> u64 {
         self.end
@@ -150,9 +163,8 @@ impl Recording {
     /// `preamble` is what a reader has to know that begins there: it stands in the file before what comes, and is no part of the log.
     pub(crate) fn begin_rewrite(&mut self, preamble: Vec<u8>) -> Rewrite {
         let standing = self.writer.standing();
-        // So many bytes of the log have come before that the bytes behind it stand at their offsets.
-        let start = self.end.saturating_sub(preamble.len() as u64);
-        let increment = self.manifest.next_increment(&self.prefix, start);
+        let before = preamble.len() as u64;
+        let increment = self.manifest.next_increment(&self.prefix, self.end, before);
         let base = self.manifest.next_base(&self.prefix);
         let next = Manifest {
             base: Some(base.clone()),

@@ -1,8 +1,9 @@
 //! Reading a file beside the thread that serves.
 
 use super::Disk;
-use std::io::{self, Read};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -10,6 +11,19 @@ use tokio::sync::mpsc::{Receiver, channel};
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Chunks that wait to be looked at.
 const CHUNKS: usize = 4;
+
+/// So many bytes of a file at most from a place in it on, read on a thread that may wait for the disk; none where the file ends there.
+pub(crate) async fn read_part(path: PathBuf, at: u64, most: usize) -> io::Result<Vec<u8>> {
+    let read = move || {
+        let mut file = File::open(&path)?;
+        file.seek(SeekFrom::Start(at))?;
+        let mut part = Vec::new();
+        file.take(most as u64).read_to_end(&mut part)?;
+        Ok(part)
+    };
+    let read = tokio::task::spawn_blocking(read).await;
+    read.map_err(io::Error::other)?
+}
 
 /// The bytes of a file as they are read, up to its end; nothing comes behind an error.
 pub(crate) fn read_beside(

@@ -1,7 +1,7 @@
 //! [`Manifest`]: which files make up the log, in the text that Redis 7 has for it: a base and increments, each with a number.
 //! Pure. Invariant: numbers of each kind grow from line to line; what is printed is read as the same.
 //!
-//! `startoffset` behind an increment is ours: how many bytes of the log came before it. Redis and its tools pass it by; where it is missing, for Redis wrote the file, increments are counted from 0.
+//! `startoffset` and `preamble` behind an increment are ours: how many bytes of the log came before it, and how many at its beginning are no part of it. Redis and its tools pass it by; where it is missing, for Redis wrote the file, increments are counted from 0.
 
 use std::fmt::Write as _;
 
@@ -26,6 +26,15 @@ pub(crate) struct Increment {
     pub(crate) sequence: Sequence,
     /// The log's bytes before it; `None` where nobody says.
     pub(crate) start: Option<u64>,
+    /// So many bytes at its beginning are no part of the log: those that stand there in the log stand in the file before.
+    pub(crate) preamble: u64,
+}
+
+impl Increment {
+    /// At which offset its first byte stands that is a part of the log.
+    pub(crate) fn first(&self) -> Option<u64> {
+        Some(self.start? + self.preamble)
+    }
 }
 
 /// A base, or what is not needed any more.
@@ -69,8 +78,8 @@ impl Manifest {
         Part { name, sequence }
     }
 
-    /// The increment behind all that are here, at this offset of the log.
-    pub(crate) fn next_increment(&self, prefix: &str, start: u64) -> Increment {
+    /// The increment behind all that are here, for what comes behind this offset of the log; so many bytes stand before that.
+    pub(crate) fn next_increment(&self, prefix: &str, end: u64, preamble: u64) -> Increment {
         let last = self.increments.iter().map(|part| part.sequence);
         let old = self
             .history
@@ -79,11 +88,13 @@ impl Manifest {
         let last = last.chain(old.map(|part| part.sequence)).max();
         let sequence = last.unwrap_or(Sequence(0)).next();
         let name = format!("{prefix}.{}.incr.aof", sequence.0);
-        let start = Some(start);
+        // So many bytes of the log have come before that those behind the preamble stand at their offsets.
+        let start = Some(end.saturating_sub(preamble));
         Increment {
             name,
             sequence,
             start,
+            preamble,
         }
     }
 
@@ -139,11 +150,13 @@ impl Manifest {
                     return Err("increments do not stand in their order");
                 }
                 let start = value("startoffset").and_then(number);
+                let preamble = value("preamble").and_then(number).unwrap_or(0);
                 let Part { name, sequence } = part;
                 self.increments.push(Increment {
                     name,
                     sequence,
                     start,
+                    preamble,
                 });
             }
             _ => return Err("its type is none of b, i and h"),
@@ -154,20 +167,25 @@ impl Manifest {
     /// Its text.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        let mut line = |name: &str, sequence: Sequence, kind: char, start: Option<u64>| {
-            let start = start.map(|start| format!(" startoffset {start}"));
-            let start = start.unwrap_or_default();
+        let mut line = |name: &str, sequence: Sequence, kind: char, further: &str| {
             // Writing to memory cannot fail.
-            writeln!(text, "file {name} seq {} type {kind}{start}", sequence.0).ok();
+            writeln!(text, "file {name} seq {} type {kind}{further}", sequence.0).ok();
         };
         if let Some(part) = &self.base {
-            line(&part.name, part.sequence, 'b', None);
+            line(&part.name, part.sequence, 'b', "");
         }
         for part in &self.history {
-            line(&part.name, part.sequence, 'h', None);
+            line(&part.name, part.sequence, 'h', "");
         }
         for part in &self.increments {
-            line(&part.name, part.sequence, 'i', part.start);
+            let mut further = part
+                .start
+                .map(|start| format!(" startoffset {start}"))
+                .unwrap_or_default();
+            if part.preamble > 0 {
+                write!(further, " preamble {}", part.preamble).ok();
+            }
+            line(&part.name, part.sequence, 'i', &further);
         }
         text
     }
@@ -182,11 +200,12 @@ mod tests {
         let text = "file appendonly.aof.2.base.rdb seq 2 type b\n\
                     file appendonly.aof.1.base.rdb seq 1 type h\n\
                     file appendonly.aof.4.incr.aof seq 4 type i startoffset 1200\n\
-                    file appendonly.aof.5.incr.aof seq 5 type i startoffset 1300\n";
+                    file appendonly.aof.5.incr.aof seq 5 type i startoffset 1300 preamble 23\n";
         let manifest = Manifest::read(text).expect("a manifest");
         assert_eq!(manifest.text(), text);
         assert_eq!(manifest.next_base("a").name, "a.3.base.rdb");
-        let next = manifest.next_increment("a", 7);
+        assert_eq!(manifest.increments[1].first(), Some(1_323));
+        let next = manifest.next_increment("a", 30, 23);
         assert_eq!((next.name.as_str(), next.start), ("a.6.incr.aof", Some(7)));
         let redis = "file a.1.base.rdb seq 1 type b\nfile a.1.incr.aof seq 1 type i\n";
         let manifest = Manifest::read(redis).expect("a manifest");

@@ -101,6 +101,8 @@ pub struct Replication {
     id: String,
     /// What the log was called before, and up to where.
     former: Option<(String, u64)>,
+    /// From where on the log is on disk, if it is.
+    pub on_disk_from: Option<u64>,
     /// Where the log ends.
     offset: u64,
     backlog: Option<Backlog>,
@@ -120,6 +122,7 @@ impl Replication {
             wanted: None,
             id,
             former: None,
+            on_disk_from: None,
             offset: 0,
             backlog: None,
             leader: None,
@@ -256,11 +259,21 @@ impl Replication {
             .former
             .as_ref()
             .is_some_and(|(former, until)| id == former.as_bytes() && offset <= *until);
-        let reaches = |backlog: &Backlog| backlog.reaches(offset);
-        match (is_mine || is_former) && self.backlog.as_ref().is_some_and(reaches) {
+        match (is_mine || is_former) && self.keeps(offset) {
             true => Feeding::Continue(offset),
             false => Feeding::Full,
         }
+    }
+
+    /// Whether all behind this offset is kept, in memory or on disk.
+    #[must_use]
+    pub fn keeps(&self, offset: u64) -> bool {
+        let in_memory = self
+            .backlog
+            .as_ref()
+            .is_some_and(|backlog| backlog.reaches(offset));
+        let on_disk = self.on_disk_from.is_some_and(|from| from <= offset);
+        in_memory || on_disk && offset <= self.offset
     }
 
     /// Somebody follows.
@@ -302,6 +315,10 @@ impl Replication {
         let mut slow = Vec::new();
         let mut needed = u64::MAX;
         for follower in &self.followers {
+            if follower.sent < backlog.start() {
+                // It reads what is on disk.
+                continue;
+            }
             if most_bytes > 0 && backlog.end() - follower.sent.min(backlog.end()) > most_bytes {
                 slow.push(follower.client);
             } else if follower.state != FollowerState::Waits {

@@ -275,6 +275,7 @@ impl<'a> Copy<'a> {
                 read_bytes: 0,
             };
             replication.set_link(link, now_ms);
+            replication.on_disk_from = None;
             if let Some(log) = &mut *shell.log.borrow_mut() {
                 log.jump(0);
             }
@@ -496,7 +497,7 @@ impl Voice {
                 heard.rev.to_string(),
                 heard.confirms.to_string(),
             ];
-            encode_request(&mut self.unsaid, words.iter().map(|word| word.as_bytes()));
+            encode_request(&mut self.unsaid, words.iter().map(String::as_bytes));
         } else if self.unsaid.is_empty() {
             let offset = offset.to_string();
             let words = [&b"REPLCONF"[..], b"ACK", offset.as_bytes()];

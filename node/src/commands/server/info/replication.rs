@@ -3,6 +3,7 @@
 
 use super::super::Call;
 use super::lines;
+use crate::log::Backlog;
 use crate::node_state::{FollowerState, Leader, Link, NO_ID};
 use std::fmt::Display;
 
@@ -41,7 +42,7 @@ pub(super) fn replication(call: &Call<'_>, text: &mut String) {
     };
     let backlog = known.backlog();
     let first = backlog.map_or(0, |backlog| backlog.start() + 1);
-    let kept = backlog.map_or(0, |backlog| backlog.kept_bytes());
+    let kept = backlog.map_or(0, Backlog::kept_bytes);
     lines(
         text,
         "",
