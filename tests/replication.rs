@@ -1,10 +1,12 @@
 //! Nodes and redis-servers follow each other: whatever breaks meanwhile, followers have what their leader has in the end, and go on where they were if that is known.
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use crate::snapshots::{data, everything, fill, start_keeper};
+use crate::snapshots::{data, everything, fill, sorted, start_keeper};
 use crate::support::dice::Dice;
 use crate::support::eventually::{eventually, eventually_within, pause};
 use crate::support::fault::Relay;
@@ -38,7 +40,7 @@ fn follow(follower: &mut Client, leader: SocketAddr) {
 
 /// Waits until the follower has all that the leader has said.
 fn caught_up(leader: &mut Client, follower: &mut Client) {
-    eventually_within(A_WHILE, "the follower has all", || {
+    eventually_within(10 * A_WHILE, "the follower has all", || {
         told(follower, "replication", "master_link_status") == "up"
             && number(leader, "replication", "master_repl_offset")
                 == number(follower, "replication", "master_repl_offset")
@@ -434,4 +436,111 @@ fn who_was_away_for_long_goes_on_from_the_disk() {
     }
     assert_eq!(number(&mut leader, "stats", "sync_full"), 1);
     assert_eq!(number(&mut leader, "stats", "sync_partial_ok"), 3);
+}
+
+/// Every database, key, type, moment of its end and element, whatever the order: how many keys, and one number for all of them.
+fn digest(client: &mut Client) -> (u64, u64) {
+    let (mut keys, mut sum) = (0, 0_u64);
+    for db in 0..4 {
+        client.call(&["SELECT", &db.to_string()]);
+        let mut cursor = "0".to_owned();
+        loop {
+            let reply = client.call(&["SCAN", &cursor, "COUNT", "1000"]);
+            let elements = reply.elements();
+            let names: Vec<String> = elements[1].elements().iter().map(Reply::text).collect();
+            let mut ask = |words: &dyn Fn(&str) -> Vec<String>| {
+                let commands: Vec<Vec<Vec<u8>>> = names
+                    .iter()
+                    .map(|name| words(name).into_iter().map(String::into_bytes).collect())
+                    .collect();
+                client.pipeline(&commands)
+            };
+            let kinds = ask(&|name| vec!["TYPE".to_owned(), name.to_owned()]);
+            let ends = ask(&|name| vec!["PEXPIRETIME".to_owned(), name.to_owned()]);
+            let kind_of: BTreeMap<&String, String> =
+                names.iter().zip(kinds.iter().map(Reply::text)).collect();
+            let values = ask(&|name| read_all(&kind_of[&name.to_owned()], name));
+            for (((name, kind), end), value) in names.iter().zip(&kinds).zip(&ends).zip(values) {
+                let value = match &*kind.text() {
+                    "hash" => sorted(value, 2),
+                    "set" => sorted(value, 1),
+                    _ => value,
+                };
+                let mut hasher = DefaultHasher::new();
+                (db, name, kind, end, value).hash(&mut hasher);
+                sum = sum.wrapping_add(hasher.finish());
+                keys += 1;
+            }
+            cursor = elements[0].text();
+            if cursor == "0" {
+                break;
+            }
+        }
+    }
+    client.call(&["SELECT", "0"]);
+    (keys, sum)
+}
+
+/// The command that reads a whole value.
+fn read_all(kind: &str, name: &str) -> Vec<String> {
+    let words: &[&str] = match kind {
+        "hash" => &["HGETALL", name],
+        "set" => &["SMEMBERS", name],
+        "list" => &["LRANGE", name, "0", "-1"],
+        "zset" => &["ZRANGE", name, "0", "-1", "WITHSCORES"],
+        "stream" => &["XRANGE", name, "-", "+"],
+        _ => &["GET", name],
+    };
+    words.iter().map(ToString::to_string).collect()
+}
+
+/// So many keys of all types, a thousand commands at a time.
+fn fill_with(client: &mut Client, keys: usize, begin: usize) {
+    let numbers: Vec<usize> = (begin..begin + keys).collect();
+    for chunk in numbers.chunks(1_000) {
+        let line = |number: &usize| {
+            let line = match number % 7 {
+                0 => format!("SET s:{number} value:{number}"),
+                1 => format!("SET i:{number} {number} PX {}", 10_000_000 + number),
+                2 => format!("HSET h:{number} a {number} b x{number}"),
+                3 => format!("RPUSH l:{number} a {number} c"),
+                4 => format!("SADD e:{number} {number} b x{number}"),
+                5 => format!("ZADD z:{number} {number}.5 a 2 b"),
+                _ => format!("XADD x:{number} {}-1 a {number}", number + 1),
+            };
+            line.split(' ')
+                .map(|word| word.as_bytes().to_vec())
+                .collect()
+        };
+        let commands: Vec<Vec<Vec<u8>>> = chunk.iter().map(line).collect();
+        for reply in client.pipeline(&commands) {
+            assert!(reply.error_text().is_none(), "{reply:?}");
+        }
+    }
+}
+
+/// `SWITCHYARD_REPLICATION_KEYS=2000000` is the long form.
+#[test]
+fn many_keys_of_all_types_are_the_same_at_the_end_of_a_chain() {
+    let (Some(first), Some(last)) = (redis_server::start(&[]), redis_server::start(&[])) else {
+        panic!("redis-server is needed: apt-get install redis-server");
+    };
+    let keys = std::env::var("SWITCHYARD_REPLICATION_KEYS");
+    let keys = keys.map_or(20_000, |keys| keys.parse().expect("a number"));
+    let node = start_node(&[]);
+    let (mut leader, mut middle, mut end) = (first.connect(), node.connect(), last.connect());
+    fill_with(&mut leader, keys, 0);
+    follow(&mut middle, first.address);
+    // Meanwhile, and while the last one copies.
+    fill_with(&mut leader, keys / 10, keys);
+    follow(&mut end, node.address);
+    let mut dice = Dice::new(Dice::seed_from_environment());
+    change_much(&mut leader, &mut dice, 2_000);
+    fill_with(&mut leader, keys / 10, 2 * keys);
+    caught_up(&mut leader, &mut middle);
+    caught_up(&mut middle, &mut end);
+    let expected = digest(&mut leader);
+    eprintln!("{} keys at the leader", expected.0);
+    assert_eq!(digest(&mut middle), expected);
+    assert_eq!(digest(&mut end), expected);
 }

@@ -98,7 +98,7 @@ fn shown(client: &mut Client, name: &str) -> Reply {
 }
 
 /// The elements of an array in an order of their own, by so many.
-fn sorted(reply: Reply, by: usize) -> Reply {
+pub(crate) fn sorted(reply: Reply, by: usize) -> Reply {
     let Reply::Array(elements) = reply else {
         return reply;
     };

@@ -11,7 +11,7 @@ const DEPTH: usize = 32;
 const LENGTH: i64 = 512 * 1024 * 1024;
 
 /// A reply with its type.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Reply {
     /// `+text`
     Simple(Vec<u8>),
