@@ -38,14 +38,13 @@ fn slot_map() -> SlotMap {
             address: Address::loopback(6379),
             kind: NodeKind::Switchyard,
             zone: None,
-            incarnation: None,
         });
         topology.shards.push(Shard {
             id: format!("s{place}").parse().expect("a name"),
             epoch: Epoch::FIRST,
             weight: Weight::new(100).expect("a weight"),
             primary: id.clone(),
-            in_sync: [id].into(),
+            in_sync: [(id, None)].into(),
             learners: Default::default(),
             slots,
         });

@@ -33,7 +33,6 @@ pub fn initial_topology(addresses: &[Address], followers: usize) -> Result<Topol
         address: address.clone(),
         kind: NodeKind::Switchyard,
         zone: None,
-        incarnation: None,
     });
     Topology::initial(nodes.collect(), followers)
 }

@@ -5,8 +5,8 @@ use crate::args::TopologyCommand;
 use shared::config::{create_file, read_file, replace_file};
 use shared::slot::SLOT_COUNT;
 use shared::topology::{
-    ACCEPTANCE, Address, KeyLoss, Node, NodeKind, Shard, Topology, differences, key_loss, rules,
-    text,
+    ACCEPTANCE, Address, KeyLoss, Member, Node, NodeKind, Shard, Topology, differences, key_loss,
+    rules, text,
 };
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -192,9 +192,13 @@ fn show(topology: &Topology) -> String {
             percent / 10,
             percent % 10
         ));
-        for id in shard.members() {
-            if let Some(node) = topology.node(id) {
-                lines.push(format!("  {:<8} {}", role(shard, node), node_line(node)));
+        for (role, member) in roles(shard) {
+            if let Some(node) = topology.node(&member.node) {
+                let mut line = format!("  {role:<8} {}", node_line(node));
+                if let Some(incarnation) = member.incarnation {
+                    line.push_str(&format!(", incarnation {incarnation}"));
+                }
+                lines.push(line);
             }
         }
         lines.push(format!("  slots    {}", shard.slots));
@@ -207,14 +211,14 @@ fn show(topology: &Topology) -> String {
     lines.join("\n")
 }
 
-fn role(shard: &Shard, node: &Node) -> &'static str {
-    if shard.primary == node.id {
-        "primary"
-    } else if shard.in_sync.contains(&node.id) {
-        "in sync"
-    } else {
-        "learner"
-    }
+/// Everybody in the shard, the primary first. A node that was in sync and copies in its next life is there twice.
+fn roles(shard: &Shard) -> impl Iterator<Item = (&'static str, Member)> {
+    let (primary, in_sync): (Vec<Member>, Vec<Member>) =
+        Member::all(&shard.in_sync).partition(|member| member.node == shard.primary);
+    let primary = primary.into_iter().map(|member| ("primary", member));
+    let in_sync = in_sync.into_iter().map(|member| ("in sync", member));
+    let learners = Member::all(&shard.learners).map(|member| ("learner", member));
+    primary.chain(in_sync).chain(learners)
 }
 
 fn node_line(node: &Node) -> String {
@@ -231,6 +235,7 @@ fn node_line(node: &Node) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::topology::Incarnation;
 
     #[test]
     fn a_topology_is_shown_by_shard_and_node() {
@@ -245,6 +250,26 @@ shard s1  epoch 1  weight 100  16384 slots (100.0 %)
   primary  n1 at 127.0.0.1:7001
   learner  n2 at 127.0.0.1:7002
   slots    0-16383"
+        );
+    }
+
+    #[test]
+    fn lives_are_shown_where_they_are_known() {
+        let addresses: Vec<Address> = (7001..=7002).map(Address::loopback).collect();
+        let mut topology = initial(&addresses, 1).unwrap();
+        let shard = &mut topology.shards[0];
+        let node = shard.learners.first_key_value().unwrap().0.clone();
+        shard.in_sync.insert(node.clone(), Some(Incarnation(1)));
+        shard.learners.insert(node, Some(Incarnation(2)));
+        let shown = show(&topology);
+        let members: Vec<&str> = shown.lines().skip(3).take(3).collect();
+        assert_eq!(
+            members,
+            [
+                "  primary  n1 at 127.0.0.1:7001",
+                "  in sync  n2 at 127.0.0.1:7002, incarnation 0000000000000001",
+                "  learner  n2 at 127.0.0.1:7002, incarnation 0000000000000002",
+            ]
         );
     }
 }

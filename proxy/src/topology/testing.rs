@@ -26,7 +26,6 @@ pub(crate) fn plain_topology(names: &[&str], addresses: &[Address]) -> Topology 
             address: address.clone(),
             kind: NodeKind::Switchyard,
             zone: None,
-            incarnation: None,
         });
         let mut slots = SlotSet::empty();
         for slot in SlotId::all() {
@@ -39,7 +38,7 @@ pub(crate) fn plain_topology(names: &[&str], addresses: &[Address]) -> Topology 
             epoch: Epoch::FIRST,
             weight: Weight::new(100).unwrap(),
             primary: id.clone(),
-            in_sync: [id].into(),
+            in_sync: [(id, None)].into(),
             learners: Default::default(),
             slots,
         });

@@ -50,7 +50,6 @@ pub(crate) fn topology(nodes: &[&FakeNode], version: u64) -> Topology {
             address: Address::loopback(node.port()),
             kind: NodeKind::Switchyard,
             zone: None,
-            incarnation: None,
         });
         let mut slots = SlotSet::empty();
         for slot in SlotId::all() {
@@ -63,7 +62,7 @@ pub(crate) fn topology(nodes: &[&FakeNode], version: u64) -> Topology {
             epoch: Epoch::FIRST,
             weight: Weight::new(100).unwrap(),
             primary: id.clone(),
-            in_sync: [id].into(),
+            in_sync: [(id, None)].into(),
             learners: Default::default(),
             slots,
         });

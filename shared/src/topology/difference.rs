@@ -1,6 +1,6 @@
 //! What stands between two topologies, for people who are about to put the second in place of the first. Pure.
 
-use super::{Node, NodeId, Shard, ShardId, Topology, Version};
+use super::{Lives, Member, Node, NodeId, Shard, ShardId, Topology, Version};
 use crate::slot::SlotSet;
 use std::fmt;
 
@@ -76,15 +76,19 @@ pub fn differences(old: &Topology, new: &Topology) -> Vec<Difference> {
 
 /// A shard in one line, without its slots.
 fn told(shard: &Shard) -> String {
-    let names = |nodes: &mut dyn Iterator<Item = &NodeId>| {
-        let names: Vec<&str> = nodes.map(NodeId::as_str).collect();
+    let names = |lives: &Lives| {
+        let names: Vec<String> = Member::all(lives)
+            .map(|member| member.to_string())
+            .collect();
         names.join(",")
     };
-    let in_sync = names(&mut shard.in_sync.iter());
-    let learners = names(&mut shard.learners.iter());
     format!(
-        "epoch {}, weight {}, primary {}, in sync [{in_sync}], learners [{learners}]",
-        shard.epoch, shard.weight, shard.primary
+        "epoch {}, weight {}, primary {}, in sync [{}], learners [{}]",
+        shard.epoch,
+        shard.weight,
+        shard.primary,
+        names(&shard.in_sync),
+        names(&shard.learners)
     )
 }
 
@@ -92,9 +96,6 @@ fn told_node(node: &Node) -> String {
     let mut text = format!("{} ({}", node.address, node.kind);
     if let Some(zone) = &node.zone {
         text.push_str(&format!(", zone {zone}"));
-    }
-    if let Some(incarnation) = node.incarnation {
-        text.push_str(&format!(", incarnation {incarnation}"));
     }
     text.push(')');
     text
@@ -134,7 +135,7 @@ impl fmt::Display for Difference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::{Change, sample};
+    use crate::topology::{Change, Incarnation, sample};
 
     fn check(change: &Change, expected: &[&str]) {
         let old = sample::two_shards();
@@ -143,6 +144,24 @@ mod tests {
             .map(ToString::to_string)
             .collect();
         assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn another_life_is_a_difference() {
+        let old = sample::two_shards();
+        let mut new = old.clone();
+        let life = Some(Incarnation(0xABC));
+        new.shards[0].in_sync.insert("n1".parse().unwrap(), life);
+        let texts: Vec<String> = differences(&old, &new)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "shard s1: epoch 1, weight 100, primary n1, in sync [n1], learners [n2] → epoch 1, weight 100, primary n1, in sync [n1@0000000000000abc], learners [n2]"
+            ]
+        );
     }
 
     #[test]

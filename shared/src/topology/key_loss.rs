@@ -101,7 +101,7 @@ mod tests {
                 new.shards[0].primary = new.shards[1].primary.clone();
                 new.shards[1].primary = primary;
                 for shard in &mut new.shards {
-                    shard.in_sync = [shard.primary.clone()].into();
+                    shard.in_sync = [(shard.primary.clone(), None)].into();
                     shard.learners.clear();
                 }
             },

@@ -1,6 +1,6 @@
 //! The one document that says where every key lives: slots → shards → nodes.
 //!
-//! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside.
+//! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside. [`Member`]: a node in one of its lives.
 //! - [`SlotMap`]: slot → shard, flat; the only answer to "who owns this slot".
 //! - [`ring`]: which slots a new shard takes, and who takes those of one that leaves. [`Change`]: a topology and a change → the next topology.
 //! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`key_loss`]: the slots that a step from one to the other takes away from their keys. [`text`]: ↔ TOML.
@@ -11,6 +11,7 @@ mod address;
 mod change;
 mod difference;
 mod key_loss;
+mod member;
 mod name;
 pub mod ring;
 pub mod rules;
@@ -23,6 +24,7 @@ pub use address::{Address, AddressError};
 pub use change::{Change, ChangeError, InitialError};
 pub use difference::{Difference, differences};
 pub use key_loss::{ACCEPTANCE, KeyLoss, key_loss};
+pub use member::{Lives, Member, MemberError};
 pub use name::{
     Epoch, Incarnation, IncarnationError, LONGEST_NAME, NameError, NodeId, ShardId, Version,
     Weight, Zone,
@@ -30,7 +32,6 @@ pub use name::{
 pub use slot_map::{ShardIndex, SlotMap};
 
 use crate::slot::SlotSet;
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// Most shards of a topology: a few slots each are left, and a proxy keeps pipes to every one.
@@ -61,8 +62,6 @@ pub struct Node {
     pub kind: NodeKind,
     /// What it fails together with, if that is known.
     pub zone: Option<Zone>,
-    /// The incarnation that it announced last; `None` before anybody asked.
-    pub incarnation: Option<Incarnation>,
 }
 
 /// What a node is.
@@ -99,26 +98,27 @@ pub struct Shard {
     pub epoch: Epoch,
     /// How much of the slots it is to get.
     pub weight: Weight,
-    /// The node that executes its commands.
+    /// The node that executes its commands, in the life that `in_sync` lists.
     pub primary: NodeId,
-    /// The nodes that have every acknowledged write; the primary among them.
-    pub in_sync: BTreeSet<NodeId>,
-    /// The nodes that are still copying.
-    pub learners: BTreeSet<NodeId>,
+    /// The nodes that have every acknowledged write, each in the life that has them; the primary among them.
+    pub in_sync: Lives,
+    /// The nodes that are still copying. A node that was in sync in an older life may be here with a newer one.
+    pub learners: Lives,
     /// The slots it owns.
     pub slots: SlotSet,
 }
 
 impl Shard {
-    /// Its nodes but the primary: first those in sync, then those still copying.
+    /// Its nodes but the primary, each once: first those in sync, then those still copying.
     pub fn followers(&self) -> impl Iterator<Item = &NodeId> {
+        let copying = self.learners.keys();
         self.in_sync
-            .iter()
+            .keys()
+            .chain(copying.filter(|&node| !self.in_sync.contains_key(node)))
             .filter(|&node| *node != self.primary)
-            .chain(&self.learners)
     }
 
-    /// All of its nodes, the primary first.
+    /// All of its nodes, each once, the primary first.
     pub fn members(&self) -> impl Iterator<Item = &NodeId> {
         std::iter::once(&self.primary).chain(self.followers())
     }

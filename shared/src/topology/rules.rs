@@ -1,6 +1,8 @@
 //! What every topology obeys, whoever wrote it. All violations are reported together. Pure.
 
-use super::{Address, MAX_NODES, MAX_SHARDS, NodeId, NodeKind, Shard, ShardId, Topology};
+use super::{
+    Address, Incarnation, MAX_NODES, MAX_SHARDS, NodeId, NodeKind, Shard, ShardId, Topology,
+};
 use crate::slot::SlotSet;
 use std::collections::HashMap;
 
@@ -48,8 +50,10 @@ pub enum Violation {
         /// Its primary.
         node: NodeId,
     },
-    /// A node that has all data and is still copying it.
-    #[error("shard {shard}: node {node} is both in sync and a learner")]
+    /// A node that has all data and is still copying it, in one life as far as anybody knows.
+    #[error(
+        "shard {shard}: node {node} is both in sync and a learner, and not in two lives that are told apart"
+    )]
     InSyncAndLearner {
         /// The shard.
         shard: ShardId,
@@ -186,17 +190,22 @@ fn check_members(topology: &Topology, found: &mut Vec<Violation>) {
 }
 
 fn check_copies(shard: &Shard, found: &mut Vec<Violation>) {
-    if !shard.in_sync.contains(&shard.primary) {
+    if !shard.in_sync.contains_key(&shard.primary) {
         found.push(Violation::PrimaryNotInSync {
             shard: shard.id.clone(),
             node: shard.primary.clone(),
         });
     }
-    for node in shard.in_sync.intersection(&shard.learners) {
-        found.push(Violation::InSyncAndLearner {
-            shard: shard.id.clone(),
-            node: node.clone(),
-        });
+    for (node, life) in &shard.in_sync {
+        // A node that was in sync and has restarted copies in its new life.
+        let are_apart =
+            |learner: &Option<Incarnation>| life.is_some() && learner.is_some() && life != learner;
+        if shard.learners.get(node).is_some_and(|it| !are_apart(it)) {
+            found.push(Violation::InSyncAndLearner {
+                shard: shard.id.clone(),
+                node: node.clone(),
+            });
+        }
     }
 }
 
@@ -316,19 +325,57 @@ mod tests {
         );
         check(
             |topology| {
-                topology.shards[1].learners.insert("n2".parse().unwrap());
+                topology.shards[1]
+                    .learners
+                    .insert("n2".parse().unwrap(), None);
             },
             &["node n2 belongs to shard s1 and to shard s2"],
         );
         check(
             |topology| {
-                topology.shards[0].in_sync.insert("n2".parse().unwrap());
+                topology.shards[0]
+                    .in_sync
+                    .insert("n2".parse().unwrap(), None);
             },
-            &["shard s1: node n2 is both in sync and a learner"],
+            &[BOTH],
         );
         check(
             |topology| topology.shards[1].in_sync.clear(),
             &["shard s2: its primary n3 is missing in its in-sync set"],
+        );
+    }
+
+    const BOTH: &str =
+        "shard s1: node n2 is both in sync and a learner, and not in two lives that are told apart";
+
+    #[test]
+    fn a_node_may_copy_in_another_life_than_the_one_that_is_in_sync() {
+        let with_lives = |in_sync: Option<u64>, learner: Option<u64>, expected: &[&str]| {
+            check(
+                |topology| {
+                    let node: NodeId = "n2".parse().unwrap();
+                    let shard = &mut topology.shards[0];
+                    let life = in_sync.map(Incarnation);
+                    shard.in_sync.insert(node.clone(), life);
+                    shard.learners.insert(node, learner.map(Incarnation));
+                },
+                expected,
+            );
+        };
+        with_lives(Some(1), Some(2), &[]);
+        with_lives(Some(1), Some(1), &[BOTH]);
+        with_lives(None, Some(1), &[BOTH]);
+        with_lives(Some(1), None, &[BOTH]);
+        // The primary, too, that has restarted and that nobody has replaced yet.
+        check(
+            |topology| {
+                let shard = &mut topology.shards[1];
+                let node = shard.primary.clone();
+                shard.in_sync.insert(node.clone(), Some(Incarnation(1)));
+                shard.learners.insert(node, Some(Incarnation(2)));
+                assert_eq!(shard.members().count(), 1, "one node");
+            },
+            &[],
         );
     }
 

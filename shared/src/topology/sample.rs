@@ -1,7 +1,6 @@
 //! Topologies for tests.
 
-use super::{Address, Epoch, Node, NodeKind, Shard, Topology, Version, Weight};
-use std::collections::BTreeSet;
+use super::{Address, Epoch, Lives, Node, NodeKind, Shard, Topology, Version, Weight};
 
 pub(super) fn node(number: u16) -> Node {
     Node {
@@ -9,7 +8,6 @@ pub(super) fn node(number: u16) -> Node {
         address: Address::loopback(7000 + number),
         kind: NodeKind::Switchyard,
         zone: None,
-        incarnation: None,
     }
 }
 
@@ -20,8 +18,11 @@ pub(super) fn two_shards() -> Topology {
         epoch: Epoch::FIRST,
         weight: Weight::default(),
         primary: primary.parse().unwrap(),
-        in_sync: BTreeSet::from([primary.parse().unwrap()]),
-        learners: learners.iter().map(|id| id.parse().unwrap()).collect(),
+        in_sync: Lives::from([(primary.parse().unwrap(), None)]),
+        learners: learners
+            .iter()
+            .map(|id| (id.parse().unwrap(), None))
+            .collect(),
         slots: slots.parse().unwrap(),
     };
     Topology {

@@ -3,7 +3,9 @@
 
 use super::ring::{self, Gains, RingShard};
 use super::rules::{self, Violation};
-use super::{Address, Epoch, MAX_SHARDS, Node, NodeId, Shard, ShardId, Topology, Version, Weight};
+use super::{
+    Address, Epoch, Lives, MAX_SHARDS, Node, NodeId, Shard, ShardId, Topology, Version, Weight,
+};
 use crate::slot::SlotSet;
 use std::collections::BTreeSet;
 
@@ -171,9 +173,9 @@ impl Topology {
             id,
             epoch: Epoch::FIRST,
             weight,
-            in_sync: BTreeSet::from([primary.clone()]),
+            in_sync: Lives::from([(primary.clone(), None)]),
             primary,
-            learners: followers,
+            learners: followers.into_iter().map(|node| (node, None)).collect(),
             slots: if first {
                 SlotSet::full()
             } else {

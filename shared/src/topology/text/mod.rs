@@ -2,17 +2,18 @@
 //! Invariant: what is written reads back equal, and what was read obeys [`rules`](super::rules).
 
 use super::rules::{self, Subject, Violation};
-use super::{ACCEPTANCE, Epoch, KeyLoss, Node, NodeKind, Shard, Topology, Version, Weight};
+use super::{
+    ACCEPTANCE, Epoch, KeyLoss, Lives, Member, Node, NodeKind, Shard, Topology, Version, Weight,
+};
 use crate::config::document::{self, Placed, TableReader, quoted};
 use crate::config::{Problems, SettingValue, parse_choice};
 use crate::slot::SlotSet;
-use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
 use std::path::Path;
 use std::str::FromStr;
 
 const TOP_KEYS: &[&str] = &["version", ACCEPTANCE, "node", "shard"];
-const NODE_KEYS: &[&str] = &["id", "address", "kind", "zone", "incarnation"];
+const NODE_KEYS: &[&str] = &["id", "address", "kind", "zone"];
 const SHARD_KEYS: &[&str] = &[
     "id", "epoch", "weight", "primary", "in-sync", "learners", "slots",
 ];
@@ -152,13 +153,11 @@ fn read_node(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Nod
     let kind = table.scalar("kind", problems);
     let kind = kind.and_then(|word| note(&word, parse_choice(&word.text, NodeKind::ALL), problems));
     let zone = parsed(table.scalar("zone", problems), problems);
-    let incarnation = parsed(table.scalar("incarnation", problems), problems);
     Some(Node {
         id: id?,
         address: address?,
         kind: kind.unwrap_or_default(),
         zone,
-        incarnation,
     })
 }
 
@@ -168,15 +167,15 @@ fn read_shard(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Sh
     let weight = table.scalar("weight", problems);
     let weight = weight.and_then(|text| note(&text, read_weight(&text.text), problems));
     let primary = parsed(table.required("primary", problems), problems);
-    let in_sync = parsed_list(table.list("in-sync", problems), problems);
-    let learners = parsed_list(table.list("learners", problems), problems);
+    let in_sync = read_lives(table.list("in-sync", problems), problems);
+    let learners = read_lives(table.list("learners", problems), problems);
     let slots: Option<SlotSet> = parsed(table.required("slots", problems), problems);
     let primary: super::NodeId = primary?;
     Some(Shard {
         id: id?,
         epoch: epoch.unwrap_or(Epoch::FIRST),
         weight: weight.unwrap_or_default(),
-        in_sync: in_sync.unwrap_or_else(|| BTreeSet::from([primary.clone()])),
+        in_sync: in_sync.unwrap_or_else(|| Lives::from([(primary.clone(), None)])),
         primary,
         learners: learners.unwrap_or_default(),
         slots: slots?,
@@ -207,20 +206,18 @@ fn parsed<T: FromStr<Err: Display>>(text: Option<Placed>, problems: &mut Problem
     note(&text, value, problems)
 }
 
-fn parsed_list<T: FromStr<Err: Display> + Ord>(
-    texts: Option<Vec<Placed>>,
-    problems: &mut Problems,
-) -> Option<BTreeSet<T>> {
-    let mut values = BTreeSet::new();
+fn read_lives(texts: Option<Vec<Placed>>, problems: &mut Problems) -> Option<Lives> {
+    let mut lives = Lives::new();
     for text in texts? {
-        let (origin, shown) = (text.origin.clone(), text.text.clone());
-        if let Some(value) = parsed(Some(text), problems)
-            && !values.insert(value)
-        {
-            problems.add(origin, format!("\"{shown}\" is listed twice"));
+        let origin = text.origin.clone();
+        let Some(Member { node, incarnation }) = parsed(Some(text), problems) else {
+            continue;
+        };
+        if lives.insert(node.clone(), incarnation).is_some() {
+            problems.add(origin, format!("\"{node}\" is listed twice"));
         }
     }
-    Some(values)
+    Some(lives)
 }
 
 /// The value, or nothing once the problem is noted at its place.
@@ -235,20 +232,30 @@ const HEADER: &str = "\
 # Proxies read this file again whenever it changes; `switchyard topology check FILE` says what is wrong with it.
 #
 # [[node]]   id: its name. address: host:port. kind: \"switchyard\" or \"redis\". zone: what it fails together with (optional).
-#            incarnation: the last one announced; written by proxies, not by hand.
 # [[shard]]  id: its name. primary: the node that executes commands. in-sync: nodes that have every acknowledged write,
 #            the primary among them. learners: nodes still copying. weight: its share of slots relative to the others, 100 as a
 #            rule. epoch: raise it by 1 whenever you change its primary or its slots. slots: \"0-5460 9000\"; every slot from
-#            0 to 16383 belongs to exactly one shard.
+#            0 to 16383 belongs to exactly one shard. A node may be followed by the life of it that is meant, its incarnation:
+#            \"n1@16 hexadecimal digits\" in in-sync and learners; proxies write that, you write \"n1\".
 
 # Raise it by 1 with every change: proxies refuse a version older than the one they have.
 # Slots that change hands leave their keys behind: proxies take up such a version only where the file says that this is meant, with a line
 # key-loss-accepted-at-version = N, N being the version at which they do.
 ";
 
-/// Writes a topology as TOML with comments.
+/// Writes a topology as TOML with comments, as [`print_document`] does, where nobody says anything about the step to it.
 #[must_use]
 pub fn print(topology: &Topology) -> String {
+    print_with(topology, None)
+}
+
+/// Writes all that a file holds as TOML with comments.
+#[must_use]
+pub fn print_document(document: &Document) -> String {
+    print_with(&document.topology, document.key_loss_accepted_at)
+}
+
+fn print_with(topology: &Topology, key_loss_accepted_at: Option<Version>) -> String {
     let mut text = String::from(HEADER);
     let mut line = |arguments: std::fmt::Arguments<'_>| {
         // Writing to a String cannot fail.
@@ -258,6 +265,9 @@ pub fn print(topology: &Topology) -> String {
         debug_assert!(written.is_ok());
     };
     line(format_args!("version = {}", topology.version));
+    if let Some(version) = key_loss_accepted_at {
+        line(format_args!("{ACCEPTANCE} = {version}"));
+    }
     for node in &topology.nodes {
         line(format_args!("\n[[node]]"));
         line(format_args!("id = {}", quoted(node.id.as_str())));
@@ -271,17 +281,11 @@ pub fn print(topology: &Topology) -> String {
         if let Some(zone) = &node.zone {
             line(format_args!("zone = {}", quoted(zone.as_str())));
         }
-        if let Some(incarnation) = node.incarnation {
-            line(format_args!(
-                "incarnation = {}",
-                quoted(&incarnation.to_string())
-            ));
-        }
     }
     for shard in &topology.shards {
-        let names = |nodes: &BTreeSet<super::NodeId>| {
-            let names: Vec<String> = nodes.iter().map(|node| quoted(node.as_str())).collect();
-            names.join(", ")
+        let names = |lives: &Lives| {
+            let names = Member::all(lives).map(|member| quoted(&member.to_string()));
+            names.collect::<Vec<String>>().join(", ")
         };
         line(format_args!("\n[[shard]]"));
         line(format_args!("id = {}", quoted(shard.id.as_str())));

@@ -28,7 +28,7 @@ fn the_shortest_topology_has_defaults_for_the_rest() {
     assert_eq!(topology.version, Version(7));
     let shard = &topology.shards[0];
     assert_eq!((shard.epoch, shard.weight.get()), (Epoch::FIRST, 100));
-    assert!(shard.in_sync.contains(&shard.primary));
+    assert_eq!(shard.in_sync, Lives::from([(shard.primary.clone(), None)]));
     assert_eq!(topology.nodes[0].kind, NodeKind::Switchyard);
 }
 
@@ -77,6 +77,29 @@ fn problems_of_the_text_are_reported_together_with_their_lines() {
 }
 
 #[test]
+fn members_are_written_with_the_life_that_is_known() {
+    let in_sync = "in-sync = [\"n1@00000000000000ab\", \"n2@00000000000000cd\"]";
+    let learners = "learners = [\"n2@00000000000000ef\", \"n3\"]";
+    let text = GOOD.replace(
+        "primary = \"n1\"",
+        &format!("primary = \"n1\"\n{in_sync}\n{learners}"),
+    ) + "[[node]]\nid = \"n2\"\naddress = \"127.0.0.1:7002\"\n[[node]]\nid = \"n3\"\naddress = \"127.0.0.1:7003\"\n";
+    let topology = parse(Path::new("t.toml"), &text).unwrap();
+    let printed = print(&topology);
+    assert!(printed.contains(in_sync) && printed.contains(learners));
+    check(
+        &text.replace("n2@00000000000000ef", "n1@ef"),
+        &[
+            "t.toml:11: \"n1@ef\" is not a node, nor a node and its incarnation: NAME@16 hexadecimal digits",
+        ],
+    );
+    check(
+        &text.replace("\"n3\"]", "\"n2\"]"),
+        &["t.toml:11: \"n2\" is listed twice"],
+    );
+}
+
+#[test]
 fn broken_rules_are_reported_with_the_line_of_their_table() {
     check(
         &GOOD
@@ -117,6 +140,10 @@ fn the_word_that_keys_may_stay_behind_counts_at_the_step_over_its_version() {
     let at_seven = "key-loss-accepted-at-version = 7";
     assert!(accepts(at_seven, 6, 7) && accepts(at_seven, 3, 7) && accepts(at_seven, 6, 9));
     assert!(!accepts(at_seven, 7, 9) && !accepts("", 6, 7));
+    let text = GOOD.replace("version = 7", &format!("version = 9\n{at_seven}"));
+    let document = read(Path::new("t.toml"), &text).unwrap();
+    let printed = print_document(&document);
+    assert_eq!(read(Path::new("t.toml"), &printed), Ok(document));
     let ahead = GOOD.replace(
         "version = 7",
         "version = 6\nkey-loss-accepted-at-version = 7",
@@ -162,22 +189,22 @@ fn build(
     topology.version = Version(version);
     topology.nodes.clear();
     topology.shards.clear();
-    for (number, &(redis, zone, incarnation)) in (0..).zip(nodes) {
+    for (number, &(redis, zone, life)) in (0..).zip(nodes) {
         let mut node = sample::node(number);
         if redis {
             node.kind = NodeKind::Redis;
             node.address = Address::from(std::net::SocketAddr::from(([0; 8], 1 + number)));
         }
         node.zone = zone.then(|| "zone-a".parse().unwrap());
-        node.incarnation = incarnation.map(Incarnation);
+        let life = life.map(Incarnation);
         if number % 2 == 0 {
             topology.shards.push(Shard {
                 id: format!("s{number}").parse().unwrap(),
                 epoch: Epoch(version),
                 weight: Weight::new(weight).unwrap(),
                 primary: node.id.clone(),
-                in_sync: BTreeSet::from([node.id.clone()]),
-                learners: BTreeSet::new(),
+                in_sync: Lives::from([(node.id.clone(), life)]),
+                learners: Lives::new(),
                 slots: SlotSet::empty(),
             });
         } else if let Some(shard) = topology.shards.last_mut() {
@@ -186,7 +213,7 @@ fn build(
             } else {
                 &mut shard.learners
             };
-            members.insert(node.id.clone());
+            members.insert(node.id.clone(), life);
         }
         topology.nodes.push(node);
     }
