@@ -6,11 +6,13 @@
 //! - [`Fence`]: under what a proxy speaks to a node; part of a pipe's identity.
 //! - [`Guard`]: what a node lets pass of orders and commands.
 //! - [`Replica`]: a node as a member of a shard: leads, follows, acknowledges.
-//! - [`Membership`], [`Evidence`]: what the document says of a shard, how that may change, and what nodes are told then.
+//! - [`Membership`], [`Evidence`]: what the document says of a shard, how that may change, and what nodes are told then. A shard of a topology is made one, and
+//!   the next topology is made of one.
 //!
 //! It does not know what travels or where data lies: orders and statuses are values here, and logs are their ends and epochs.
 
 mod change;
+mod document;
 mod epochs;
 mod fence;
 mod guard;
