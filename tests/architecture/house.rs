@@ -47,6 +47,19 @@ const HOUSES: &[House] = &[
         most_exceptions: 1,
     },
     House {
+        folder: "shared/store/src",
+        floors: &[
+            &["store"],
+            &["leadership"],
+            &["etcd", "file"],
+            &["announcement", "watch"],
+            &["document", "said", "task"],
+            &["error"],
+        ],
+        exceptions: &[],
+        most_exceptions: 0,
+    },
+    House {
         folder: "node/src",
         floors: &[
             &["server"],

@@ -117,14 +117,16 @@ fn dependencies_point_one_way() {
                 "node",
                 "proxy",
                 "protocol",
+                "store",
                 "switchyard-node",
                 "switchyard-proxy",
                 "switchyard-protocol",
+                "switchyard-store",
                 "switchyard",
             ],
         ),
         (
-            "shared/protocol/Cargo.toml",
+            "shared/store/Cargo.toml",
             &[
                 "node",
                 "proxy",
@@ -134,8 +136,26 @@ fn dependencies_point_one_way() {
             ],
         ),
         (
+            "shared/protocol/Cargo.toml",
+            &[
+                "node",
+                "proxy",
+                "store",
+                "switchyard-node",
+                "switchyard-proxy",
+                "switchyard-store",
+                "switchyard",
+            ],
+        ),
+        (
             "node/Cargo.toml",
-            &["proxy", "switchyard-proxy", "switchyard"],
+            &[
+                "proxy",
+                "store",
+                "switchyard-proxy",
+                "switchyard-store",
+                "switchyard",
+            ],
         ),
         (
             "proxy/Cargo.toml",
@@ -158,6 +178,7 @@ fn only_the_proxy_waits_for_pingora() {
         "Cargo.toml",
         "shared/Cargo.toml",
         "shared/protocol/Cargo.toml",
+        "shared/store/Cargo.toml",
         "node/Cargo.toml",
     ] {
         let found = dependencies(manifest);

@@ -88,6 +88,7 @@ pub(crate) fn product() -> Vec<Source> {
         "src",
         "shared/src",
         "shared/protocol/src",
+        "shared/store/src",
         "node/src",
         "proxy/src",
     ])

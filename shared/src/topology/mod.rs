@@ -26,8 +26,8 @@ pub use difference::{Difference, differences};
 pub use key_loss::{ACCEPTANCE, KeyLoss, key_loss};
 pub use member::{Lives, Member, MemberError};
 pub use name::{
-    Epoch, Incarnation, IncarnationError, LONGEST_NAME, NameError, NodeId, ShardId, Version,
-    Weight, Zone,
+    Epoch, Incarnation, IncarnationError, LONGEST_NAME, NameError, NodeId, ProxyId, ShardId,
+    Version, Weight, Zone,
 };
 pub use slot_map::{ShardIndex, SlotMap};
 

@@ -60,6 +60,8 @@ names! {
     NodeId;
     /// A shard's name, unique in its topology: `s1`. Cloning is cheap.
     ShardId;
+    /// A proxy's name, unique among those that share a topology. Cloning is cheap.
+    ProxyId;
     /// Where a node stands: what can fail together.
     Zone;
 }

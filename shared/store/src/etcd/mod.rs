@@ -1,0 +1,193 @@
+//! The topology in etcd, for proxies of many hosts.
+//! Reaches: etcd, by its JSON gateway, which every etcd since 3.4 serves on its port for clients; the Rust clients that speak gRPC need protoc to be built. Without TLS and without a user: etcd
+//! stands in a network of its own.
+//! Invariants: a document is read by a majority of etcd, never from one member's memory; it takes another's place only if that is still the very entry that was
+//! read; every call ends within a few deadlines; while etcd is away nothing else stops.
+
+mod gateway;
+mod http;
+mod keys;
+mod lease;
+mod messages;
+mod presence;
+mod watcher;
+
+pub(crate) use lease::Candidate;
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::clock::Clock;
+use shared::topology::text::Document;
+use shared::topology::{Address, ProxyId, Topology, Version};
+
+use crate::announcement::{Announcement, LiveProxy};
+use crate::document;
+use crate::error::{CasError, EtcdError, StoreError};
+use crate::watch::Watch;
+use gateway::Gateway;
+use keys::Keys;
+use messages::{Condition, Put};
+
+/// Longest document: with a default of 1.5 MiB for a whole request, etcd takes this with room for what is around it.
+pub const MOST_DOCUMENT_BYTES: usize = 1 << 20;
+
+/// How etcd is reached.
+#[derive(Clone, Debug)]
+pub struct EtcdSettings {
+    /// The members, any number of them; the next is asked where one does not answer.
+    pub endpoints: Vec<Address>,
+    /// How our keys begin; `/` is added at its end where it is missing.
+    pub prefix: String,
+    /// How long a question, or an order, may take.
+    pub deadline: Duration,
+    /// How long etcd remembers a proxy that it does not hear from; whole seconds, and etcd has a shortest of about two.
+    pub lease: Duration,
+}
+
+impl EtcdSettings {
+    /// The usual ones: `/switchyard/`, three seconds, ten seconds.
+    #[must_use]
+    pub fn new(endpoints: Vec<Address>) -> Self {
+        Self {
+            endpoints,
+            prefix: "/switchyard/".to_owned(),
+            deadline: Duration::from_secs(3),
+            lease: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A topology in etcd. Cloning gives the same one.
+#[derive(Clone, Debug)]
+pub struct EtcdStore {
+    gateway: Arc<Gateway>,
+    keys: Arc<Keys>,
+    lease: Duration,
+    clock: Clock,
+}
+
+/// The document's entry as it was read.
+struct Entry {
+    text: String,
+    /// etcd's count of changes at which this text was put there.
+    changed_at: i64,
+    /// etcd's count of changes when it was read.
+    revision: i64,
+}
+
+impl EtcdStore {
+    /// Connects to nobody yet.
+    ///
+    /// # Errors
+    /// [`EtcdError::NoEndpoint`].
+    pub fn new(settings: EtcdSettings) -> Result<Self, EtcdError> {
+        let EtcdSettings {
+            endpoints,
+            prefix,
+            deadline,
+            lease,
+        } = settings;
+        if endpoints.is_empty() {
+            return Err(EtcdError::NoEndpoint);
+        }
+        Ok(Self {
+            gateway: Arc::new(Gateway::new(endpoints, deadline)),
+            keys: Arc::new(Keys::new(prefix)),
+            lease,
+            clock: Clock::system(),
+        })
+    }
+
+    pub(crate) async fn load(&self) -> Result<Document, StoreError> {
+        let entry = self.entry().await?;
+        document::read(&self.place(), &entry.text)
+    }
+
+    pub(crate) async fn create(&self, first: &Topology) -> Result<(), CasError> {
+        let text = document::first(first)?;
+        self.put_if(Condition::IsMissing, text).await
+    }
+
+    pub(crate) async fn compare_and_set(
+        &self,
+        expected: Version,
+        next: &Topology,
+    ) -> Result<(), CasError> {
+        let there = self.entry().await.map_err(CasError::not_done)?;
+        let text = document::next(&self.place(), &there.text, expected, next)?;
+        self.put_if(Condition::ChangedAt(there.changed_at), text)
+            .await
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
+        let etcd = self.clone();
+        Watch::start(self.place(), |feed| watcher::run(etcd, feed))
+    }
+
+    pub(crate) fn announce(&self, proxy: &ProxyId, applied: Version) -> Announcement {
+        let (etcd, proxy) = (self.clone(), proxy.clone());
+        Announcement::start(applied, |versions| presence::keep(etcd, proxy, versions))
+    }
+
+    pub(crate) async fn live_proxies(&self) -> Result<Vec<LiveProxy>, StoreError> {
+        Ok(presence::list(self).await?)
+    }
+
+    pub(crate) async fn try_to_lead(
+        &self,
+        proxy: &ProxyId,
+    ) -> Result<Option<Candidate>, StoreError> {
+        Ok(Candidate::stand(self, proxy).await?)
+    }
+
+    /// What stands in the place of the document, in the problems of a text.
+    fn place(&self) -> PathBuf {
+        PathBuf::from(format!("etcd:{}", self.keys.topology()))
+    }
+
+    async fn entry(&self) -> Result<Entry, EtcdError> {
+        let key = self.keys.topology();
+        let found = self.gateway.read(messages::range(key)).await?;
+        let revision = found.revision;
+        let Some(it) = found.entries.into_iter().next() else {
+            return Err(EtcdError::Missing {
+                key: key.to_owned(),
+            });
+        };
+        let text = String::from_utf8(it.value).map_err(|_| EtcdError::Foreign {
+            key: key.to_owned(),
+            what: "it is not text (UTF-8)",
+        })?;
+        Ok(Entry {
+            text,
+            changed_at: it.changed_at,
+            revision,
+        })
+    }
+
+    async fn put_if(&self, condition: Condition, text: String) -> Result<(), CasError> {
+        let (bytes, most) = (text.len(), MOST_DOCUMENT_BYTES);
+        if bytes > most {
+            return Err(CasError::not_done(EtcdError::TooLong { bytes, most }));
+        }
+        let put = Put {
+            key: self.keys.topology(),
+            value: &text,
+            lease: None,
+        };
+        match self.gateway.put_if(condition, &put).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CasError::Lost),
+            Err(error) if error.did_nothing() => Err(CasError::not_done(error)),
+            Err(error) => Err(CasError::unknown(error)),
+        }
+    }
+}
+
+/// Any 64 bits, for pauses.
+fn dice() -> u64 {
+    RandomState::new().hash_one(0)
+}

@@ -1,0 +1,156 @@
+//! The topology in a file, for proxies of one host.
+//! Reaches: the file, and beside it a lock file, a folder of live proxies, a lock file of who leads. Threads of the runtime that may wait for the disk.
+//! Invariants: what takes the file's place is whole and on disk before it does; between reading and replacing nobody else who goes through the store
+//! writes; a file that is no topology is never overwritten. An editor knows nothing of the lock: what it saves within that moment may be lost.
+
+mod lock;
+mod presence;
+mod watcher;
+
+pub(crate) use lock::Lock;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use shared::config::{FileError, create_file, read_file, replace_file};
+use shared::topology::text::Document;
+use shared::topology::{ProxyId, Topology, Version};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::announcement::{Announcement, LiveProxy};
+use crate::document;
+use crate::error::{CasError, StoreError};
+use crate::watch::Watch;
+
+/// How long a lock, and then the disk, is waited for: others hold the lock for as long as the disk takes.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
+
+/// What the files beside the topology are called more than it.
+const LOCK: &str = "lock";
+const LEADER: &str = "leader";
+const PROXIES: &str = "proxies";
+
+/// A topology in a file. Cloning gives the same one.
+#[derive(Clone, Debug)]
+pub struct FileStore {
+    path: PathBuf,
+}
+
+impl FileStore {
+    /// The file need not be there yet; its folder must be, and be writable for whoever changes the topology.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    fn read(&self) -> Result<Document, StoreError> {
+        document::read(&self.path, &read_file(&self.path)?)
+    }
+
+    pub(crate) async fn load(&self) -> Result<Document, StoreError> {
+        let file = self.clone();
+        in_time(&self.path, move || file.read()).await?
+    }
+
+    pub(crate) async fn create(&self, first: &Topology) -> Result<(), CasError> {
+        let (text, path) = (document::first(first)?, self.path.clone());
+        self.under_lock(move || match create_file(&path, &text) {
+            Err(FileError::Exists(_)) => Err(CasError::Lost),
+            Err(error) => Err(after_failure(&path, &text, error)),
+            Ok(()) => Ok(()),
+        })
+        .await
+    }
+
+    pub(crate) async fn compare_and_set(
+        &self,
+        expected: Version,
+        next: &Topology,
+    ) -> Result<(), CasError> {
+        let (path, next) = (self.path.clone(), next.clone());
+        self.under_lock(move || {
+            let there = read_file(&path).map_err(CasError::not_done)?;
+            let text = document::next(&path, &there, expected, &next)?;
+            replace_file(&path, &text).map_err(|error| after_failure(&path, &text, error))
+        })
+        .await
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
+        let path = self.path.clone();
+        Watch::start(self.path.clone(), |feed| watcher::run(path, feed))
+    }
+
+    pub(crate) fn announce(&self, proxy: &ProxyId, applied: Version) -> Announcement {
+        let (folder, proxy) = (self.beside(PROXIES), proxy.clone());
+        Announcement::start(applied, |versions| presence::keep(folder, proxy, versions))
+    }
+
+    pub(crate) async fn live_proxies(&self) -> Result<Vec<LiveProxy>, StoreError> {
+        let folder = self.beside(PROXIES);
+        in_time(&self.path, move || presence::list(&folder)).await?
+    }
+
+    pub(crate) async fn try_to_lead(&self) -> Result<Option<Lock>, StoreError> {
+        let path = self.beside(LEADER);
+        in_time(&self.path, move || Lock::try_exclusive(&path)).await?
+    }
+
+    /// Changes the file while nobody else does.
+    async fn under_lock(
+        &self,
+        change: impl FnOnce() -> Result<(), CasError> + Send + 'static,
+    ) -> Result<(), CasError> {
+        let lock = Lock::wait_for(&self.beside(LOCK), DEADLINE)
+            .await
+            .map_err(CasError::NotDone)?;
+        let work = move || {
+            let done = change();
+            drop(lock);
+            done
+        };
+        // From here on it goes on even when nobody waits for it.
+        in_time(&self.path, work).await.map_err(CasError::Unknown)?
+    }
+
+    /// A file or folder of the store, beside the topology.
+    fn beside(&self, what: &str) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_os_string();
+        name.push(".");
+        name.push(what);
+        self.path.with_file_name(name)
+    }
+}
+
+/// What a failed write has left: mostly the old file. The disk may also have failed after the new one was in its place.
+fn after_failure(path: &Path, text: &str, error: FileError) -> CasError {
+    match read_file(path) {
+        Ok(there) if there != text => CasError::not_done(error),
+        Err(FileError::Missing(_)) => CasError::not_done(error),
+        _ => CasError::unknown(error),
+    }
+}
+
+/// Lets a thread do what may wait for the disk, and waits for it until the deadline.
+async fn in_time<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StoreError> {
+    match timeout(DEADLINE, spawn_blocking(work)).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(failed)) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(StoreError::Ending),
+        },
+        Err(_) => Err(StoreError::SlowDisk {
+            path: path.to_path_buf(),
+            after_ms: whole_ms(DEADLINE),
+        }),
+    }
+}
+
+/// Whole milliseconds.
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

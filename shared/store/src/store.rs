@@ -1,0 +1,104 @@
+//! The store of the topology, whichever it is.
+//! Decides nothing: each kind has its own file.
+
+use shared::topology::text::Document;
+use shared::topology::{ProxyId, Topology, Version};
+
+use crate::announcement::{Announcement, LiveProxy};
+use crate::error::{CasError, StoreError};
+use crate::etcd::EtcdStore;
+use crate::file::FileStore;
+use crate::leadership::Leadership;
+use crate::watch::Watch;
+
+/// Where the topology is kept. Cloning is cheap, and gives the same store. Everything is to be called on a runtime of tokio with its timer and its sockets.
+#[derive(Clone, Debug)]
+pub enum TopologyStore {
+    /// A file, for proxies of one host.
+    File(FileStore),
+    /// etcd, for proxies of many hosts.
+    Etcd(EtcdStore),
+}
+
+impl TopologyStore {
+    /// The newest document: every change that was acknowledged before this was called is in it.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no topology.
+    pub async fn load(&self) -> Result<Document, StoreError> {
+        match self {
+            Self::File(file) => file.load().await,
+            Self::Etcd(etcd) => etcd.load().await,
+        }
+    }
+
+    /// Puts a first document where none is.
+    ///
+    /// # Errors
+    /// [`CasError`]; [`CasError::Lost`] where there is something already.
+    pub async fn create(&self, first: &Topology) -> Result<(), CasError> {
+        match self {
+            Self::File(file) => file.create(first).await,
+            Self::Etcd(etcd) => etcd.create(first).await,
+        }
+    }
+
+    /// Puts `next` in the place of the document if that has the version `expected`, in one step. What a person has written there about keys that may
+    /// stay behind is kept. A caller that stops waiting does not know whether it was done.
+    ///
+    /// # Errors
+    /// [`CasError`], which says whether it may have been done.
+    ///
+    /// # Panics
+    /// When `next` is not one version on.
+    pub async fn compare_and_set(
+        &self,
+        expected: Version,
+        next: &Topology,
+    ) -> Result<(), CasError> {
+        match self {
+            Self::File(file) => file.compare_and_set(expected, next).await,
+            Self::Etcd(etcd) => etcd.compare_and_set(expected, next).await,
+        }
+    }
+
+    /// What is there, whenever it changes.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        match self {
+            Self::File(file) => file.watch(),
+            Self::Etcd(etcd) => etcd.watch(),
+        }
+    }
+
+    /// Puts this proxy on the list of those that live, as soon as the store can be reached, and keeps it there.
+    #[must_use]
+    pub fn announce(&self, proxy: &ProxyId, applied: Version) -> Announcement {
+        match self {
+            Self::File(file) => file.announce(proxy, applied),
+            Self::Etcd(etcd) => etcd.announce(proxy, applied),
+        }
+    }
+
+    /// The proxies that live, in the order of their names.
+    ///
+    /// # Errors
+    /// The store cannot be reached, or the list holds what is not understood.
+    pub async fn live_proxies(&self) -> Result<Vec<LiveProxy>, StoreError> {
+        match self {
+            Self::File(file) => file.live_proxies().await,
+            Self::Etcd(etcd) => etcd.live_proxies().await,
+        }
+    }
+
+    /// Leads if nobody else does; `None` when somebody does.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn try_to_lead(&self, proxy: &ProxyId) -> Result<Option<Leadership>, StoreError> {
+        match self {
+            Self::File(file) => Ok(file.try_to_lead().await?.map(Leadership::of_file)),
+            Self::Etcd(etcd) => Ok(etcd.try_to_lead(proxy).await?.map(Leadership::of_etcd)),
+        }
+    }
+}
