@@ -8,17 +8,22 @@
 //! - [`Replica`]: a node as a member of a shard: leads, follows, acknowledges.
 //! - [`Membership`], [`Evidence`]: what the document says of a shard, how that may change, and what nodes are told then. A shard of a topology is made one, and
 //!   the next topology is made of one.
+//! - [`detector`]: what one proxy thinks of each node. [`View`]: what it tells the others. [`opinion`]: what all of them think together.
 //!
 //! It does not know what travels or where data lies: orders and statuses are values here, and logs are their ends and epochs.
 
 mod change;
 mod document;
+pub mod detector;
 mod epochs;
 mod fence;
 mod guard;
 mod member;
+pub mod opinion;
 mod position;
+mod range;
 mod replica;
+mod view;
 
 pub use change::{Evidence, NotAllowed};
 pub use epochs::EpochTable;
@@ -26,7 +31,9 @@ pub use fence::Fence;
 pub use guard::{Action, Event, Guard, Order, OrderKind, Refusal, Role, RoleKind};
 pub use member::{Member, Membership};
 pub use position::{Offset, Position};
+pub use range::OutOfRange;
 pub use replica::{
     Acknowledgement, Batch, Duty, FollowerState, Following, Handshake, Instruction, Leading,
     LeadingStatus, Replica, Status, Sync, SyncRefusal, What,
 };
+pub use view::View;
