@@ -110,11 +110,12 @@ pub struct LeadingStatus<N: Ord> {
     pub commit: Option<Offset>,
     /// Those who are waited for.
     pub waits_for: BTreeSet<Member<N>>,
-    /// Those of them that hold commit up at the end of the log.
+    /// Those of them that hold commit up: they lack something, and none of the others has said that it has less.
     pub blocked_on: BTreeSet<Member<N>>,
     /// Those who have joined: they may be listed as in sync.
     pub joined: BTreeSet<Member<N>>,
-    /// Those who are connected and are not waited for, with what they have.
+    /// Those who are not waited for and have said something since they saw the version that is applied, with what they have: it is known of them that the
+    /// connection works in both directions now.
     pub others: Vec<(Incarnation, Offset)>,
     /// It carries out no commands, by a HOLD of this version.
     pub held: Option<Version>,

@@ -217,7 +217,7 @@ impl<N: Clone + Ord> Leading<N> {
             commit: self.commit,
             waits_for: self.waits_for.clone(),
             blocked_on: all()
-                .filter(|member| offset_of(member) < Some(end))
+                .filter(|member| offset_of(member) < Some(end) && offset_of(member) <= self.commit)
                 .cloned()
                 .collect(),
             joined: all()
@@ -225,7 +225,9 @@ impl<N: Clone + Ord> Leading<N> {
                 .cloned()
                 .collect(),
             others: others
-                .filter(|(life, _)| !self.waits_for_life(**life))
+                .filter(|(life, state)| {
+                    state.rev >= self.applied_rev && !self.waits_for_life(**life)
+                })
                 .map(|(life, state)| (*life, state.offset.unwrap_or_default()))
                 .collect(),
             held: self.held,

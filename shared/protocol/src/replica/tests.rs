@@ -121,3 +121,38 @@ fn only_a_primary_is_held() {
     let actions = replica.obey(&order, END);
     assert_eq!(actions, [Action::Refuse(Refusal::OtherRole)]);
 }
+
+/// One has all but the last, the other has said nothing: it is the other that commit waits for.
+#[test]
+fn a_follower_that_is_faster_than_another_holds_nobody_up() {
+    let me = member(LEADER, 10);
+    let mut replica = Replica::new(me);
+    let all = [me, member(1, 11), member(2, 12)].into();
+    replica.obey(&order(1, me, What::Promote(all)), END);
+    for follower in [11, 12] {
+        replica.connected(Incarnation(follower));
+    }
+    replica.appended(Offset(9));
+    let heard = |follower, offset| Acknowledgement {
+        epoch: Epoch(1),
+        follower: Incarnation(follower),
+        offset: Offset(offset),
+        rev: Version(1),
+        confirms: 0,
+    };
+    let blocked_on = |replica: &Replica<u8>| {
+        let position = Position {
+            last_epoch: Epoch(1),
+            offset: Offset(9),
+        };
+        let leading = replica.status(position).leading.expect("it leads");
+        leading.blocked_on
+    };
+    assert_eq!(blocked_on(&replica).len(), 2);
+    assert!(replica.acknowledged(&heard(11, 8), Offset(9)));
+    assert_eq!(blocked_on(&replica), [member(2, 12)].into());
+    assert!(replica.acknowledged(&heard(12, 3), Offset(9)));
+    assert_eq!(blocked_on(&replica), [member(2, 12)].into());
+    assert!(replica.acknowledged(&heard(12, 9), Offset(9)));
+    assert_eq!(blocked_on(&replica), [member(1, 11)].into());
+}
