@@ -9,12 +9,14 @@
 //! - [`Membership`], [`Evidence`]: what the document says of a shard, how that may change, and what nodes are told then. A shard of a topology is made one, and
 //!   the next topology is made of one.
 //! - [`detector`]: what one proxy thinks of each node. [`View`]: what it tells the others. [`opinion`]: what all of them think together.
+//! - [`controller`]: the part of a proxy that changes the document, and tells the nodes.
 //!
 //! It does not know what travels or where data lies: orders and statuses are values here, and logs are their ends and epochs.
 
 mod change;
-mod document;
+pub mod controller;
 pub mod detector;
+mod document;
 mod epochs;
 mod fence;
 mod guard;
