@@ -86,7 +86,7 @@ fn change_much(client: &mut Client, dice: &mut Dice, count: usize) {
             17 => format!("COPY {key} {other} REPLACE"),
             18 => format!("SUNIONSTORE set{small} set1 set2 set3"),
             19 => format!("ZUNIONSTORE z{small} 2 z1 z2"),
-            20 => format!("GETEX {key} EX 100"),
+            20 => format!("GETEX {key} EX 100000"),
             21 => format!("SETBIT b{small} {} 1", dice.below(1_000)),
             22 => format!("PFADD p{small} {other} {key}"),
             23 => "SELECT 3".to_owned(),

@@ -60,6 +60,20 @@ const HOUSES: &[House] = &[
         most_exceptions: 0,
     },
     House {
+        folder: "shared/protocol/src",
+        floors: &[
+            &["controller"],
+            &["detector", "opinion"],
+            &["change", "document"],
+            &["replica"],
+            &["guard"],
+            &["member", "fence", "epochs", "view"],
+            &["position", "range"],
+        ],
+        exceptions: &[],
+        most_exceptions: 0,
+    },
+    House {
         folder: "node/src",
         floors: &[
             &["server"],
