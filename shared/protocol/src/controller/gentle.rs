@@ -34,12 +34,12 @@ fn grow<S: Clone + Ord, N: Clone + Ord>(
     entry: &Entry<N>,
 ) -> Option<Proposed<S, N>> {
     let membership = &entry.membership;
+    let (_, leading) = known.leading(shard)?;
+    let mut joined = membership.learners.intersection(&leading.joined);
+    let member = joined.next()?;
     let evidence = evidence_of(known, [&membership.primary.node].into_iter());
-    let mut grown = membership.learners.iter().filter_map(|member| {
-        let next = membership.grow(&evidence, member).ok()?;
-        Some((next, member.node.clone()))
-    });
-    let (next, node) = grown.next()?;
+    let next = membership.grow(&evidence, member).ok()?;
+    let node = member.node.clone();
     Some(Proposed::of(next, Change::Grown(shard.clone(), node)))
 }
 
@@ -49,13 +49,14 @@ fn register<S: Clone + Ord, N: Clone + Ord>(
     entry: &Entry<N>,
 ) -> Option<Proposed<S, N>> {
     let membership = &entry.membership;
-    let nodes = membership.nodes();
-    let evidence = evidence_of(known, nodes.iter());
-    let mut registered = nodes.into_iter().filter_map(|node| {
-        let next = membership.register(&evidence, &node).ok()?;
-        Some((next, node))
-    });
-    let (next, node) = registered.next()?;
+    let listed = membership.in_sync.iter().chain(&membership.learners);
+    let mut restarted = listed.filter(|member| known.is_over(member));
+    // Its present life may be listed beside the one that is over.
+    let (next, node) = restarted.find_map(|member| {
+        let evidence = evidence_of(known, [&member.node].into_iter());
+        let next = membership.register(&evidence, &member.node).ok()?;
+        Some((next, member.node.clone()))
+    })?;
     Some(Proposed::of(next, Change::Registered(shard.clone(), node)))
 }
 

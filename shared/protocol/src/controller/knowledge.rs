@@ -112,6 +112,13 @@ impl<S: Clone + Ord, N: Clone + Ord> Knowledge<S, N> {
         }
     }
 
+    /// A node wants to be used; gossip says so again and again.
+    pub(super) fn announce(&mut self, node: N, announced: Announced, now_ms: u64) {
+        if self.announced.insert(node, announced).is_none() {
+            self.meet_nodes(now_ms);
+        }
+    }
+
     /// Keeps an account of every node that is listed or announced, and of no other.
     pub(super) fn meet_nodes(&mut self, now_ms: u64) {
         let listed = self.document.nodes.keys().chain(self.home.keys());

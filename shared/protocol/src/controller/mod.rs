@@ -1,7 +1,7 @@
 //! The part of a proxy that changes the topology: it asks nodes, sends them the orders that the document implies, and changes the document when a shard has no
 //! primary, a follower is gone or has caught up, copies are missing, or an operator wants it.
 //! Pure, `step(event, now) -> actions`. Never: talks to a node or the store, reads a clock, or is needed for safety: what it proposes is allowed by
-//! [`Membership`](crate::Membership) on evidence that was asked for after the document was loaded, and the store's compare-and-set decides between several controllers.
+//! [`Membership`] on evidence that was asked for after the document was loaded, and the store's compare-and-set decides between several controllers.
 //! Invariants: one compare-and-set at a time, from the version that the evidence is of; after one that was lost or has no known end nothing is proposed before
 //! the document was loaded again; who is not elected asks, orders and proposes nothing.
 //!
@@ -32,6 +32,7 @@ pub use self::notice::{Change, Condition, Notice, Reason, Why};
 use self::planned::{Next, Planned};
 use self::proposed::Proposed;
 pub use self::settings::Settings;
+use crate::member::Membership;
 use crate::opinion::Verdict;
 use crate::replica::{Instruction, Status};
 
@@ -245,8 +246,7 @@ impl<S: Clone + Ord, N: Clone + Ord> Controller<S, N> {
             Event::Unreachable(node) => known.miss(&node),
             Event::Verdict(verdict) => known.judge(verdict, now_ms),
             Event::Announced(node, announced) if known.announced.len() < MOST_ANNOUNCED => {
-                known.announced.insert(node, announced);
-                known.meet_nodes(now_ms);
+                known.announce(node, announced, now_ms);
             }
             Event::Withdrawn(node) => {
                 known.announced.remove(&node);
@@ -358,13 +358,17 @@ impl<S: Clone + Ord, N: Clone + Ord> Controller<S, N> {
         let Some(known) = &mut self.known else {
             return;
         };
-        let (planned, home) = (&self.planned, known.home.clone());
-        let is_held = |node: &N| {
-            let shard = home.get(node);
-            shard.and_then(|shard| planned.get(shard)).is_some()
-        };
+        let shards = self.planned.keys();
+        let held = shards.filter_map(|shard| known.membership(shard));
+        let held: BTreeSet<N> = held.flat_map(Membership::nodes).collect();
         let usual = self.settings.ask_ms;
-        let pause = |node: &N| if is_held(node) { ASK_HELD_MS } else { usual };
+        let pause = |node: &N| {
+            if held.contains(node) {
+                ASK_HELD_MS
+            } else {
+                usual
+            }
+        };
         orders::ask(known, now_ms, pause, actions);
     }
 
