@@ -136,6 +136,32 @@ fn three_of_ten_nodes_are_replaced_with_few_changes() {
     check(20, 4_000, scene, is_right);
 }
 
+/// What one shard writes makes the evidence about all others old: that must cost little.
+#[test]
+fn many_shards_that_fail_at_once_do_not_hinder_each_other() {
+    let scene = |dice: &mut Dice| {
+        let refuses = dice.thousandth(500);
+        (0..12).fold(Setup::new(20, 2), |setup, shard| {
+            let disk = Disk::Whole;
+            let node = shard * 2;
+            setup.with(
+                1_000,
+                Trouble::Kill {
+                    node,
+                    refuses,
+                    disk,
+                },
+            )
+        })
+    };
+    let is_right = |world: &World| {
+        let mut served = world.checks.acknowledged_us.iter();
+        let serve = served.all(|at_us| *at_us > 1_800_000);
+        world.checks.promotions == 12 && world.checks.changes <= 6 && serve
+    };
+    check(5, 2_000, scene, is_right);
+}
+
 fn plan(dice: &mut Dice) -> Setup {
     let copies = 2 + dice.below(2);
     Setup::new(1, copies).with(2_000 + dice.between(0, 100), Trouble::FailOver(0))
