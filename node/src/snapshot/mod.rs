@@ -143,8 +143,10 @@ impl Snapshot {
         };
         let is_whole = saver.go_on(kept.value, &mut self.aside)?;
         if !is_whole {
+            // Of a string that is being packed it is not known yet whether that stays.
+            let may_go = saver.may_be_cut();
             self.large = Some(saver);
-            if self.aside.len() >= PIECE_BYTES {
+            if may_go && self.aside.len() >= PIECE_BYTES {
                 self.push_aside();
             }
             return Ok(false);

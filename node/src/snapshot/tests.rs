@@ -49,6 +49,34 @@ fn begin(node: &mut TestNode) -> File {
     File::default()
 }
 
+/// Strings that do not pack, of lengths at which they are shown in parts and what is written of them is taken away in between.
+#[test]
+fn long_strings_come_back_whether_they_pack_or_not() {
+    let mut state = 7_u64;
+    let mut noise = |_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        state.to_le_bytes()[7]
+    };
+    for length in [60_000, 300_000, 1_000_000, 5_000_000] {
+        let random: Vec<u8> = (0..length).map(&mut noise).collect();
+        let digits: Vec<u8> = random
+            .iter()
+            .map(|byte| b"0123456789abcdef"[usize::from(byte % 16)])
+            .collect();
+        let mut node = TestNode::new();
+        for (name, value) in [("random", &random), ("digits", &digits)] {
+            node.run_bytes(&[&b"SET"[..], name.as_bytes(), value]);
+            node.run_bytes(&[&b"HSET"[..], b"hash", name.as_bytes(), value]);
+            node.run_bytes(&[&b"RPUSH"[..], b"list", value, b"x"]);
+        }
+        let file = saved(&mut node);
+        let mut read = load(&file, 64 * 1024).expect("it is read");
+        assert!(everything(&mut read) == everything(&mut node), "{length}");
+    }
+}
+
 /// All of it at once.
 fn saved(node: &mut TestNode) -> Vec<u8> {
     let mut file = begin(node);

@@ -117,6 +117,12 @@ impl Saver {
         })
     }
 
+    /// Whether all that was written stays as it is, so that it may be taken away.
+    #[must_use]
+    pub fn may_be_cut(&self) -> bool {
+        !matches!(self.text, Some(TextWriter::Packing { .. }))
+    }
+
     /// What it packed with, for the next one.
     pub(super) fn into_packer(self) -> Packer {
         self.packer

@@ -11,6 +11,8 @@ use shared::resp::parse_integer;
 const MOST_DIGITS: usize = 11;
 /// Shorter strings are not packed.
 const LEAST_PACKED: usize = 21;
+/// Nor are longer ones: what is being packed is held as a whole.
+const MOST_PACKED: usize = 4 << 20;
 /// Bytes that packing has to save.
 const LEAST_SAVED: usize = 4;
 /// Room for the length of a packed string, which is known only afterwards: for as long ones as there are.
@@ -53,7 +55,8 @@ impl TextWriter {
             write_integer(number, out);
             return Self::Over;
         }
-        if bytes.len() < LEAST_PACKED || packer.is_off() {
+        let is_packed = (LEAST_PACKED..=MOST_PACKED).contains(&bytes.len());
+        if !is_packed || packer.is_off() {
             out.extend_from_slice(Written::new(bytes.len() as u64).as_bytes());
             return Self::Plain(0);
         }
