@@ -20,8 +20,8 @@ pub(super) struct Allowed {
     is_meant: fn(request: &Request, ours: &Reply, redis: &Reply) -> bool,
 }
 
-/// Commands of later versions, and of Valkey, that are served.
-const LATER: [&str; 15] = [
+/// Commands of later versions, of Valkey, and of our own, that are served.
+const LATER: [&str; 16] = [
     "client|setinfo",
     "client|no-touch",
     "delifeq",
@@ -37,6 +37,7 @@ const LATER: [&str; 15] = [
     "hpttl",
     "hsetex",
     "httl",
+    "node",
 ];
 
 const ALLOWED: &[Allowed] = &[

@@ -105,6 +105,7 @@ fn rule(request: &Request) -> Rule {
         }
         // Which ones is chance; how many is not.
         "HRANDFIELD" | "SRANDMEMBER" => Rule::SameCount,
+        "ZRANDMEMBER" if request.len() == 2 => Rule::SameCount,
         "KEYS" | "COMMAND LIST" | "COMMAND GETKEYSANDFLAGS" | "CONFIG GET" => Rule::Unordered,
         // Keys that have expired are counted until a sweep removes them, which is soon, not at once.
         "DBSIZE" => Rule::KeyCount,
