@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::snapshots::start_keeper;
 use crate::support::dice::Dice;
-use crate::support::eventually::eventually_within;
+use crate::support::eventually::{Stopwatch, eventually_within, pause};
 use crate::support::servers::{Server, start_node};
 use crate::support::{Client, Reply, encode};
 
@@ -34,8 +34,17 @@ fn read_status(reply: &Reply) -> Status {
     pairs.map(|pair| (pair[0].text(), pair[1].text())).collect()
 }
 
+/// As soon as it says so: not while it reads its data.
 fn status(node: &Server) -> Status {
-    read_status(&node.connect().call(&["NODE", "STATUS"]))
+    let mut client = node.connect();
+    let mut reply = Reply::Null;
+    eventually_within(A_WHILE, "it has read its data", || {
+        reply = client.call(&["NODE", "STATUS"]);
+        !reply
+            .error_text()
+            .is_some_and(|text| text.starts_with("LOADING "))
+    });
+    read_status(&reply)
 }
 
 impl Shard {
@@ -221,7 +230,7 @@ fn a_leader_that_comes_back_empty_does_not_wipe_its_follower() {
     shard.nodes[0].kill();
     shard.nodes[0].restart();
     let mut follower = shard.nodes[1].connect();
-    let begin = std::time::Instant::now();
+    let begin = Stopwatch::start();
     while begin.elapsed() < Duration::from_secs(2) {
         assert_eq!(follower.call(&["DBSIZE"]), Reply::Integer(100));
     }
@@ -366,4 +375,55 @@ fn nothing_acknowledged_is_lost_whoever_dies() {
         shard.follow(leader, follower, true);
         shard.grow(follower, leader);
     }
+}
+
+/// Keys end when who leads says so: a member that leads no more leaves its keys, and its log, as they are.
+#[test]
+fn a_member_without_a_role_changes_nothing_by_itself() {
+    let mut shard = two(vec![start_node(&[]), start_node(&[])]);
+    let mut pipe = shard.pipe(0, true);
+    for number in 0..200 {
+        pipe.call(&["SET", &format!("k{number}"), "v", "PX", "200"]);
+    }
+    shard.epoch += 1;
+    assert_eq!(shard.try_order(0, "FENCE", &[]), Reply::ok());
+    let before = status(&shard.nodes[0]);
+    let mut client = shard.nodes[0].connect();
+    client.call(&["CONFIG", "SET", "maxmemory-policy", "allkeys-random"]);
+    client.call(&["CONFIG", "SET", "maxmemory", "1"]);
+    pause(Duration::from_millis(600));
+    assert_eq!(status(&shard.nodes[0])["offset"], before["offset"]);
+}
+
+#[test]
+fn a_node_that_reads_its_data_takes_no_orders_and_does_not_say_what_it_has() {
+    let further = ["--save", "", "--appendonly", "true"];
+    let mut shard = two(vec![start_keeper(&further), start_keeper(&further)]);
+    let mut pipe = shard.pipe(0, true);
+    let many: Vec<Vec<Vec<u8>>> = (0..100_000)
+        .map(|number| {
+            let words = ["SET".to_owned(), format!("k{number}"), "v".to_owned()];
+            words.map(String::into_bytes).to_vec()
+        })
+        .collect();
+    for chunk in many.chunks(1_000) {
+        assert!(
+            pipe.pipeline(chunk)
+                .iter()
+                .all(|reply| *reply == Reply::ok())
+        );
+    }
+    let before = status(&shard.nodes[0]);
+    shard.nodes[0].kill();
+    shard.nodes[0].restart();
+    let mut client = shard.nodes[0].connect();
+    eventually_within(A_WHILE, "it says what it has", || {
+        let reply = client.call(&["NODE", "STATUS"]);
+        match reply.error_text() {
+            Some(text) => assert!(text.starts_with("LOADING "), "{text}"),
+            // Nothing but all of it.
+            None => assert_eq!(read_status(&reply)["offset"], before["offset"]),
+        }
+        reply.error_text().is_none()
+    });
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::snapshots::{data, everything, fill, sorted, start_keeper};
 use crate::support::dice::Dice;
-use crate::support::eventually::{eventually, eventually_within, pause};
+use crate::support::eventually::{Stopwatch, eventually, eventually_within, pause};
 use crate::support::fault::Relay;
-use crate::support::servers::start_node;
+use crate::support::servers::{Server, start_node};
 use crate::support::{Client, Reply, redis_server};
 
 /// Seconds for a copy of some megabytes on a busy machine.
@@ -345,7 +345,7 @@ fn a_leader_that_speaks_rubbish_hurts_nobody() {
         }
     });
     follow(&mut client, address);
-    let begin = std::time::Instant::now();
+    let begin = Stopwatch::start();
     while !talking.is_finished() {
         assert!(begin.elapsed() < A_WHILE, "{heard} answers were heard");
         assert_eq!(client.call(&["PING"]).text(), "PONG");
@@ -543,4 +543,54 @@ fn many_keys_of_all_types_are_the_same_at_the_end_of_a_chain() {
     eprintln!("{} keys at the leader", expected.0);
     assert_eq!(digest(&mut middle), expected);
     assert_eq!(digest(&mut end), expected);
+}
+
+/// A transaction of a redis-server is here as a whole or not at all, also when the node ceases to follow in the midst of it.
+#[test]
+fn a_transaction_is_a_whole_whoever_interrupts_it() {
+    let Some(first) = redis_server::start(&[]) else {
+        panic!("redis-server is needed: apt-get install redis-server");
+    };
+    let node = start_node(&[]);
+    let (mut leader, mut follower) = (first.connect(), node.connect());
+    for round in 0..6 {
+        leader.call(&["DEL", "list"]);
+        follow(&mut follower, first.address);
+        caught_up(&mut leader, &mut follower);
+        let mut commands = crate::support::encode(&["MULTI"]);
+        for _ in 0..30_000 {
+            commands.extend(crate::support::encode(&["RPUSH", "list", "element"]));
+        }
+        commands.extend(crate::support::encode(&["EXEC"]));
+        leader.send(&commands).expect("sent");
+        pause(Duration::from_millis(5 * round));
+        assert_eq!(follower.call(&["REPLICAOF", "NO", "ONE"]), Reply::ok());
+        let length = follower.call(&["LLEN", "list"]).integer();
+        assert!(length == 0 || length == 30_000, "{length}");
+        for _ in 0..30_002 {
+            leader.receive().expect("a reply");
+        }
+    }
+}
+
+/// What stands in a log after its last SELECT is meant for that database, also for who copies from one that follows itself.
+#[test]
+fn the_database_that_is_selected_is_carried_along() {
+    let nodes = [start_node(&[]), start_node(&[]), start_node(&[])];
+    let mut clients: Vec<Client> = nodes.iter().map(Server::connect).collect();
+    follow(&mut clients[1], nodes[0].address);
+    clients[0].call(&["SELECT", "3"]);
+    clients[0].call(&["SET", "a", "1"]);
+    eventually("the second has it", || {
+        told(&mut clients[1], "keyspace", "db3").starts_with("keys=1,")
+    });
+    follow(&mut clients[2], nodes[1].address);
+    eventually("the third has it", || {
+        told(&mut clients[2], "keyspace", "db3").starts_with("keys=1,")
+    });
+    clients[0].call(&["SET", "b", "1"]);
+    eventually("it goes where it belongs", || {
+        told(&mut clients[2], "keyspace", "db3").starts_with("keys=2,")
+    });
+    assert_eq!(told(&mut clients[2], "keyspace", "db0"), "");
 }

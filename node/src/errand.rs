@@ -47,8 +47,9 @@ pub(crate) async fn carry_out(
         }
         Errand::WaitForFollowers { count, timeout_ms } => {
             let have = replication::wait_for_followers(&shell, client, count, timeout_ms).await;
-            return answer(&shell, client, wanted, |reply| {
-                reply.integer(i64::try_from(have).unwrap_or(i64::MAX));
+            return answer(&shell, client, wanted, |reply| match have {
+                Ok(have) => reply.integer(i64::try_from(have).unwrap_or(i64::MAX)),
+                Err(error) => reply.error(&error),
             });
         }
         Errand::Stall { us } => stall(Duration::from_micros(us)),
@@ -120,9 +121,7 @@ async fn obey(
 fn lead(shell: &Shell) -> Outcome {
     match replication::lead(shell) {
         Ok(()) => Ok(None),
-        Err(error) => Err(ErrorReply::Text(
-            format!("ERR cannot draw random numbers: {error}").into(),
-        )),
+        Err(error) => Err(replication::no_numbers(error)),
     }
 }
 

@@ -156,17 +156,19 @@ fn selecting(selected: Option<DbIndex>) -> Vec<u8> {
 }
 
 /// Takes a snapshot for one that follows, at `target`, where whoever asked for it removes it. `begun` is told at which offset of the log: what comes behind is kept.
+/// None is begun that is not wanted any more.
 ///
 /// # Errors
 /// [`SaveError`], which the log was told.
 pub(crate) async fn spool(
     shell: &Shell,
     target: PathBuf,
+    is_wanted: impl Fn() -> bool,
     begun: impl FnOnce(u64),
 ) -> Result<Written, SaveError> {
     loop {
         let saved = shell.saved.notified();
-        if !may_begin(shell) {
+        if !may_begin(shell) || !is_wanted() {
             return Err(SaveError::Busy);
         }
         if reserve(shell, false) {
@@ -267,7 +269,11 @@ fn reserve(shell: &Shell, is_rewrite: bool) -> bool {
 async fn wait_for_a_whole(shell: &Shell) {
     loop {
         let unheld = shell.unheld.notified();
-        if !shell.core.borrow().store.effects().is_within_unit() {
+        let is_within = {
+            let core = shell.core.borrow();
+            core.store.effects().is_within_unit() || core.node.replication.is_within_unit
+        };
+        if !is_within {
             return;
         }
         unheld.await;

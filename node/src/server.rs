@@ -106,6 +106,8 @@ pub async fn serve(
     };
     drop(listener);
     ticking.abort();
+    // What comes from a leader now would not be in the log.
+    replication::stop_following(&shell);
     close_all(&shell, grace(&shell)).await;
     closing.abort();
     recording::finish(&shell).await;

@@ -12,8 +12,10 @@ use crate::log::Manifest;
 use crate::node_state::{ClientKey, NodeState};
 use crate::settings::Start;
 use crate::store::Store;
+use protocol::Replica;
 use shared::clock::{Clock, Stopwatch};
 use shared::resp::RequestBatch;
+use shared::topology::Epoch;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -67,6 +69,19 @@ impl Scratch {
     }
 }
 
+/// A task that follows a leader.
+pub(crate) struct Following {
+    pub(crate) task: AbortHandle,
+    /// Applies the rest of what is one, when its beginning has been.
+    pub(crate) finish: Rc<dyn Fn(&Shell)>,
+}
+
+impl std::fmt::Debug for Following {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Following").finish_non_exhaustive()
+    }
+}
+
 /// What all tasks of a node share.
 #[derive(Debug)]
 pub(crate) struct Shell {
@@ -104,7 +119,11 @@ pub(crate) struct Shell {
     /// A follower has more than before, or has gone.
     pub(crate) followed: Notify,
     /// What follows this node's leader, if it has one.
-    pub(crate) following: RefCell<Option<AbortHandle>>,
+    pub(crate) following: RefCell<Option<Following>>,
+    /// One more per order to follow somebody, or nobody: who has waited looks whether its own is still the last.
+    pub(crate) follow_orders: Cell<u64>,
+    /// One more per order to hold.
+    pub(crate) holds: Cell<u64>,
     /// Held while the settings are written to their file.
     pub(crate) rewriting: Mutex<()>,
     stopping: Cell<bool>,
@@ -138,6 +157,8 @@ impl Shell {
             log_grown: Notify::new(),
             followed: Notify::new(),
             following: RefCell::new(None),
+            follow_orders: Cell::new(0),
+            holds: Cell::new(0),
             rewriting: Mutex::new(()),
             stopping: Cell::new(false),
             start,
@@ -278,6 +299,7 @@ impl Shell {
 
     /// Lets clients go whose replies have waited for followers as long as they must.
     pub(crate) fn commit(&self, core: &mut Core) {
+        self.followed.notify_waiters();
         let (commit, released) = core.node.member.released();
         for client in released {
             if let Some(client) = core.node.clients.get_mut(client) {
@@ -286,22 +308,22 @@ impl Shell {
         }
     }
 
-    /// Waits until followers have what the log has now, if this client wants that.
-    pub(crate) async fn on_followers(&self, session: &Session) {
+    /// Waits until followers have what the log has now, if this client wants that; `false` where the node leads no more at the epoch of the client's pipe: then there is no reply.
+    pub(crate) async fn on_followers(&self, session: &Session) -> bool {
         if !session.waits_for_followers {
-            return;
+            return true;
         }
-        let (end, epoch) = {
-            let node = &self.core.borrow().node;
-            (node.replication.offset(), node.member.serving_epoch)
-        };
+        let end = self.core.borrow().node.replication.offset();
         loop {
             let followed = self.followed.notified();
             {
                 let member = &self.core.borrow().node.member;
-                // At another epoch the client has been cut.
-                if !member.waits(end) || member.serving_epoch != epoch {
-                    return;
+                let leads = member.replica().and_then(Replica::serving_epoch);
+                if leads != Some(Epoch(session.fence_epoch)) {
+                    return false;
+                }
+                if !member.waits(end) {
+                    return true;
                 }
             }
             followed.await;
@@ -325,7 +347,11 @@ impl Shell {
 
     /// Whether what is recorded counts, where there is a log on disk that replies wait for.
     pub(crate) fn log_counts(&self) -> bool {
-        self.log.borrow().as_ref().is_none_or(Recording::counts)
+        let is_wanted = self.folder.is_some() && self.core.borrow().node.settings.hot.append_only;
+        match self.log.borrow().as_ref() {
+            Some(log) => log.counts(),
+            None => !is_wanted,
+        }
     }
 
     /// Lets clients go whose replies have waited for the log as long as they must.

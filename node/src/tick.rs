@@ -84,7 +84,7 @@ fn sweep_slice(shell: &Shell) -> bool {
     let core = &mut *shell.core.borrow_mut();
     let is_loading = core.node.persistence.loading.is_some();
     if is_loading
-        || core.node.replication.guards
+        || core.node.is_passive()
         || !core.node.active_expire
         || core.node.pause.is_on(now_ms)
     {
@@ -120,7 +120,7 @@ async fn evict(shell: &Shell) {
             let core = &mut *shell.core.borrow_mut();
             if core.node.pause.is_on(now_ms)
                 || core.node.persistence.loading.is_some()
-                || core.node.replication.guards
+                || core.node.is_passive()
             {
                 // The keyspace stays as it is.
                 return;

@@ -123,8 +123,9 @@ async fn carry_out(
         tokio::task::yield_now().await;
     };
     shell.recorded(true).await;
-    shell.on_followers(&asker.session).await;
-    if let Some(ticket) = asker.reply {
+    let is_safe = shell.on_followers(&asker.session).await;
+    // Who is not answered has been cut.
+    if let Some(ticket) = asker.reply.filter(|_| is_safe) {
         let node = &mut shell.core.borrow_mut().node;
         node.stats.output_bytes += reply.len() as u64;
         let pieces = reply.into_pieces();

@@ -50,9 +50,12 @@ struct Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        let now_ms = self.shell.clock.wall_ms();
-        let replication = &mut self.shell.core.borrow_mut().node.replication;
-        replication.left(self.client, now_ms);
+        let node = &mut self.shell.core.borrow_mut().node;
+        if let Some(life) = node.replication.left(self.client)
+            && let Some(replica) = node.member.replica_mut()
+        {
+            replica.left(life);
+        }
         self.shell.followed.notify_waiters();
     }
 }
@@ -101,8 +104,6 @@ struct Ear {
 /// A frame is a line `@epoch rev confirms length` and so many bytes of the log.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    /// The life of the follower, as it was heard of last.
-    life: Option<Incarnation>,
     frame: Vec<u8>,
     written: usize,
     /// Version and question of the last frame.
@@ -151,19 +152,13 @@ impl Frames {
 impl Connection {
     /// Feeds who follows, until one of both ends.
     pub(super) async fn feed(&mut self, feeding: Feeding) -> Ending {
-        let (feeding, frames) = match self.admit_member(feeding).await {
+        let (feeding, life) = match self.admit_member(feeding).await {
             Ok(admitted) => admitted,
             Err(ending) => return ending,
         };
-        let presence = self.begin_feeding(feeding, frames.is_some());
-        self.frames = frames.map(Box::new);
+        let presence = self.begin_feeding(feeding, life);
+        self.frames = life.map(|_| Box::default());
         let Err(ending) = self.feed_until_end(feeding).await;
-        if let Some(life) = self.frames.as_ref().and_then(|frames| frames.life) {
-            let member = &mut self.shell.core.borrow_mut().node.member;
-            if let Some(replica) = member.replica_mut() {
-                replica.left(life);
-            }
-        }
         drop(presence);
         ending
     }
@@ -172,19 +167,13 @@ impl Connection {
     async fn admit_member(
         &mut self,
         feeding: Feeding,
-    ) -> Result<(Feeding, Option<Frames>), Ending> {
+    ) -> Result<(Feeding, Option<Incarnation>), Ending> {
         let Feeding::Member(number) = feeding else {
             return Ok((feeding, None));
         };
         let answer = answer_member(&mut self.shell.core.borrow_mut().node, number);
         match answer {
-            Ok((feeding, life)) => {
-                let frames = Frames {
-                    life: Some(life),
-                    ..Frames::default()
-                };
-                Ok((feeding, Some(frames)))
-            }
+            Ok((feeding, life)) => Ok((feeding, Some(life))),
             Err(error) => {
                 self.send(format!("-{error}\r\n").as_bytes()).await?;
                 Err(Ending::Orderly)
@@ -192,7 +181,7 @@ impl Connection {
         }
     }
 
-    fn begin_feeding(&mut self, feeding: Feeding, is_member: bool) -> Presence {
+    fn begin_feeding(&mut self, feeding: Feeding, life: Option<Incarnation>) -> Presence {
         // What it sent behind its request are messages of a follower.
         self.left = None;
         let finished = self.scanner.finished_bytes().min(self.input.len());
@@ -212,10 +201,12 @@ impl Connection {
             Feeding::Continue(offset) => (FollowerState::Online, offset),
             Feeding::Full | Feeding::Member(_) => (FollowerState::Waits, u64::MAX),
         };
+        let is_member = life.is_some();
         info!(follower = %host, port, ?feeding, is_member, "somebody follows");
         core.node.replication.joined(Follower {
             client: self.client,
             place: Place { host, port },
+            life,
             state,
             sent,
             acknowledged: 0,
@@ -277,13 +268,14 @@ impl Connection {
             warn!(%error, "there is no place for a follower's snapshot");
             Ending::Cut
         })?;
-        let bytes = self.make_snapshot(spool.path()).await?;
+        let spool = Rc::new(spool);
+        let bytes = self.make_snapshot(Rc::clone(&spool)).await?;
         self.send(format!("${bytes}\r\n").as_bytes()).await?;
         self.send_file(&spool.path()).await
     }
 
     /// Has a snapshot made, and tells the follower from where the log goes on; how long it is.
-    async fn make_snapshot(&mut self, target: PathBuf) -> Result<u64, Ending> {
+    async fn make_snapshot(&mut self, spool: Rc<Spool>) -> Result<u64, Ending> {
         let (begun, mut offset) = oneshot::channel();
         let (shell, client) = (Rc::clone(&self.shell), self.client);
         let pinned = Rc::clone(&self.shell);
@@ -293,7 +285,15 @@ impl Connection {
                 // Nobody listens who has gone.
                 begun.send(offset).ok();
             };
-            saving::spool(&shell, target, note).await
+            let is_there = || {
+                let followers = &shell.core.borrow().node.replication;
+                followers
+                    .followers()
+                    .iter()
+                    .any(|follower| follower.client == client)
+            };
+            // The file goes with the last who has it.
+            saving::spool(&shell, spool.path(), is_there, note).await
         });
         let mut is_told = false;
         loop {
@@ -524,8 +524,8 @@ impl Connection {
             let scanned = ear.scanner.scan(&mut self.input, &mut ear.batch, MESSAGES);
             for request in ear.batch.requests() {
                 let args = ear.batch.args(&self.input, request);
-                if let (Some(frames), Some(heard)) = (&mut self.frames, hear(args)) {
-                    acknowledge(&self.shell, frames, &heard);
+                if let (Some(_), Some(heard)) = (&self.frames, hear(args)) {
+                    acknowledge(&self.shell, self.client, &heard);
                 }
             }
             let acknowledged = ear.batch.requests().iter().filter_map(|request| {
@@ -580,15 +580,16 @@ fn leading(node: &NodeState) -> Option<(Epoch, &Leading<NodeId>)> {
 }
 
 /// A member of the same shard has more than before.
-fn acknowledge(shell: &Shell, frames: &mut Frames, heard: &Acknowledgement) {
+fn acknowledge(shell: &Shell, client: ClientKey, heard: &Acknowledgement) {
     let core = &mut *shell.core.borrow_mut();
     let end = Offset(core.node.replication.offset());
-    let Some(replica) = core.node.member.replica_mut() else {
+    let follower = core.node.replication.follower_mut(client);
+    let (Some(replica), Some(follower)) = (core.node.member.replica_mut(), follower) else {
         return;
     };
-    if frames.life != Some(heard.follower) {
+    if follower.life != Some(heard.follower) {
         // It has thrown its copy away for this one.
-        if let Some(before) = frames.life.replace(heard.follower) {
+        if let Some(before) = follower.life.replace(heard.follower) {
             replica.left(before);
         }
         replica.connected(heard.follower);

@@ -137,6 +137,11 @@ fn guarded(look: &mut Look<'_, '_>) -> Gate {
     if persistence.loading.is_some() && !spec.flags.contains(CommandFlags::LOADING) {
         return Gate::Refused(ErrorReply::Loading);
     }
+    // What a node is, it says when it knows what it has.
+    let is_recovering = persistence.loading.is_some_and(|loading| !loading.is_copy);
+    if is_recovering && spec.id == CommandId::Node {
+        return Gate::Refused(ErrorReply::Loading);
+    }
     let hot = &turn.node.settings.hot;
     let refuses = persistence.has_save_failed && hot.stops_writes && !hot.save_points.is_empty();
     // A PING asks whether all is well.
@@ -198,6 +203,10 @@ fn fenced(look: &Look<'_, '_>) -> Gate {
     // Who is not fenced asks a node that serves for itself, and one that follows for what it has.
     let is_direct = session.fence_epoch == PLAIN;
     let follows = look.turn.node.replication.leader().is_some();
+    if is_direct && follows && flags.contains(CommandFlags::WRITE) {
+        // Whatever the settings say: two copies of a shard are the same.
+        return Gate::Refused(ErrorReply::ReadOnlyFollower);
+    }
     if is_direct && (follows || member.serving_epoch != SERVES_NOBODY) {
         return Gate::Open;
     }
@@ -212,7 +221,8 @@ fn fenced(look: &Look<'_, '_>) -> Gate {
 #[inline]
 fn following(look: &mut Look<'_, '_>) -> Gate {
     let node = &look.turn.node;
-    if node.replication.guards || node.settings.hot.replication.least_followers > 0 {
+    let hot = &node.settings.hot.replication;
+    if node.replication.guards || hot.least_followers > 0 && hot.most_lag_ms > 0 {
         return not_alone(look);
     }
     Gate::Open
@@ -264,7 +274,7 @@ fn memory(look: &mut Look<'_, '_>) -> Gate {
     let turn = &mut *look.turn;
     // How much memory a follower takes its leader says.
     if turn.node.settings.hot.max_memory == 0
-        || turn.node.replication.guards
+        || turn.node.is_passive()
         || !look.spec.flags.contains(CommandFlags::DENY_OOM)
     {
         return Gate::Open;

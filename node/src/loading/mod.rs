@@ -10,7 +10,8 @@ use crate::log::{ManifestFault, read_epochs};
 use crate::node_state::LoadProgress;
 use crate::rdb::{FileFault, FileReader, Loaded, Loading, Taken};
 use crate::saving;
-use crate::shell::Shell;
+use crate::shell::{Core, Shell};
+use crate::store::DbIndex;
 use shared::topology::ShardId;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -127,9 +128,20 @@ async fn load_snapshot(shell: &Shell, folder: &Path) -> Result<Loaded, LoadError
     let loaded = read_snapshot(shell, &path, chunks, !is_member).await?;
     if let Some(offset) = loaded.log_offset.filter(|_| is_member) {
         set_epochs(shell, &loaded);
-        shell.core.borrow_mut().node.replication.start_at(offset);
+        let core = &mut *shell.core.borrow_mut();
+        core.node.replication.start_at(offset);
+        let db = known_db(core, loaded.log_db);
+        core.store.go_on_with(db);
     }
     Ok(loaded)
+}
+
+/// A database that a file names, or the first where there is none of this number.
+fn known_db(core: &Core, number: u8) -> DbIndex {
+    match number < core.store.databases() {
+        true => DbIndex(number),
+        false => DbIndex::default(),
+    }
 }
 
 /// The epochs of the log, as far as a snapshot has it.
@@ -152,7 +164,10 @@ fn read_shard(shell: &Shell, path: &Path) -> Result<(), LoadError> {
     let shard = text.trim().parse::<ShardId>();
     let shard = shard.map_err(|error| unreadable(io::Error::other(error.to_string())))?;
     info!(%shard, "the data belong to a shard: the node serves nobody before its proxies have said what it is");
-    shell.core.borrow_mut().node.member.belong(shard);
+    let core = &mut *shell.core.borrow_mut();
+    core.node.member.belong(shard);
+    let until_ms = core.node.keeps_all_until_ms();
+    core.store.keep_all_until(until_ms);
     Ok(())
 }
 
@@ -191,6 +206,7 @@ fn begin(shell: &Shell, total_bytes: u64) {
         total_bytes,
         read_bytes: 0,
         used_memory: core.store.used_memory(),
+        is_copy: false,
     });
     persistence.settle();
 }

@@ -1,13 +1,14 @@
 //! The log at the start: its base is read, then its commands happen again.
 //! Invariants: what stands between MULTI and EXEC happens as a whole or not at all; no time comes meanwhile, for keys go when the log says so; a file that is torn at its end is cut there, and nothing else is.
 
-use super::{Chunks, LoadError, begin, note_read, open, read_snapshot, set_epochs};
+use super::{Chunks, LoadError, begin, known_db, note_read, open, read_snapshot, set_epochs};
 use crate::client::{Identity, Session};
 use crate::disk::{Begin, Files, Syncing, log_folder};
 use crate::execute::{Asked, Executor, Origin, Turn};
 use crate::log::{Found, LogFault, LogReader, MOST_MANIFEST_BYTES, Manifest, epoch_of_mark};
 use crate::rdb::Loaded;
 use crate::shell::{Core, LOG_FOLDER, LOG_PREFIX, Shell};
+use crate::store::DbIndex;
 use shared::command::{self, CommandSpec};
 use shared::resp::{Args, RequestBatch};
 use std::fs;
@@ -71,6 +72,7 @@ pub(super) async fn replay(shell: &Shell, found: OnDisk) -> Result<Loaded, LoadE
         full_bytes += bytes;
     }
     set_epochs(shell, &loaded);
+    let mut db = known_db(&shell.core.borrow(), loaded.log_db);
     let mut commands = 0;
     let mut last_bytes = 0;
     for (nth, increment) in manifest.increments.iter().enumerate() {
@@ -84,11 +86,14 @@ pub(super) async fn replay(shell: &Shell, found: OnDisk) -> Result<Loaded, LoadE
         };
         let (chunks, _) = open_part(shell, &path)?;
         let start = increment.start.unwrap_or(end);
-        commands += happen_again(shell, &path, chunks, (start, len)).await?;
+        let again = happen_again(shell, &path, chunks, (start, len)).await?;
+        commands += again.0;
+        db = again.1;
         end = start + len;
         full_bytes += last_bytes;
         last_bytes = len;
     }
+    shell.core.borrow_mut().store.go_on_with(db);
     info!(commands, "commands of the log have happened again");
     go_on(shell, &folder, manifest, (end, full_bytes, last_bytes))?;
     Ok(loaded)
@@ -159,19 +164,19 @@ fn broken(path: &Path, offset: u64, fault: LogFault) -> LoadError {
     }
 }
 
-/// The first `len` bytes of an increment, which begins at `start` of the log, happen again; how many commands they are.
+/// The first `len` bytes of an increment, which begins at `start` of the log, happen again; how many commands they are, and which database the last one meant.
 async fn happen_again(
     shell: &Shell,
     path: &Path,
     mut chunks: Chunks,
     (start, len): (u64, u64),
-) -> Result<u64, LoadError> {
+) -> Result<(u64, DbIndex), LoadError> {
     let mut again = Again::new(shell, start);
     let mut left = len;
     loop {
         let found = again.reader.find(&mut again.batch);
         match found.map_err(|(at, fault)| broken(path, at, fault))? {
-            Found::Over => return Ok(again.commands),
+            Found::Over => return Ok((again.commands, again.session.db)),
             Found::Commands => {
                 if again.slice(shell, path)? {
                     tokio::task::yield_now().await;

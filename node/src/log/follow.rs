@@ -195,6 +195,36 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever comes, nothing panics, and what is given out is what came.
+        #[test]
+        fn any_bytes_are_a_log_or_none(
+            pieces in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "*1\r\n$5\r\nMULTI\r\n", "*1\r\n$4\r\nEXEC\r\n", "*2\r\n$1\r\na\r\n$0\r\n\r\n",
+                    "\r\n", "*", "$", "-1\r\n", "*0\r\n", "inline words\r\n", "\0", "*3\r\n$3\r\nset\r\n",
+                ]),
+                0..30,
+            ),
+            chunk in 1_usize..40,
+        ) {
+            let bytes = pieces.concat();
+            let mut stream = Stream::new();
+            let mut given = Vec::new();
+            'all: for chunk in bytes.as_bytes().chunks(chunk) {
+                stream.room().extend_from_slice(chunk);
+                loop {
+                    match stream.find() {
+                        Ok(Next::Commands(range)) => given.extend_from_slice(stream.bytes(range)),
+                        Ok(Next::Hungry) => break,
+                        Err(_) => break 'all,
+                    }
+                }
+            }
+            proptest::prop_assert!(bytes.as_bytes().starts_with(&given));
+        }
+    }
+
     #[test]
     fn what_is_no_log_is_told() {
         let mut stream = Stream::new();

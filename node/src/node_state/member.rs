@@ -14,6 +14,9 @@ pub const PLAIN: u64 = 0;
 /// Epochs of the log that are remembered: who has an older beginning of it copies anew.
 const MOST_EPOCHS: usize = 100;
 
+/// Orders, and questions, that are under way at a time; an older one is given up.
+const MOST_ORDERS: usize = 256;
+
 /// An order as it came.
 #[derive(Clone, Debug)]
 pub struct Order {
@@ -136,6 +139,9 @@ impl Member {
     /// Takes an order that is to be carried out.
     pub fn take_order(&mut self, order: Order) -> OrderNumber {
         self.last_order += 1;
+        while self.orders.len() >= MOST_ORDERS {
+            self.orders.pop_first();
+        }
         self.orders.insert(self.last_order, order);
         OrderNumber(self.last_order)
     }
@@ -148,6 +154,10 @@ impl Member {
     /// Takes a follower's question that is to be answered.
     pub fn take_ask(&mut self, ask: Ask) -> OrderNumber {
         self.last_order += 1;
+        while self.asks.len() >= MOST_ORDERS {
+            // Its connection has ended before it was looked at.
+            self.asks.pop_first();
+        }
         self.asks.insert(self.last_order, ask);
         OrderNumber(self.last_order)
     }
@@ -181,6 +191,15 @@ impl Member {
             (None, Some(_)) => SERVES_NOBODY,
             (None, None) => PLAIN,
         };
+    }
+
+    /// Whether it is a member of a shard and does not lead it at the newest epoch that it has seen.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        match (&self.replica, &self.shard) {
+            (Some(replica), _) => replica.serving_epoch().is_none(),
+            (None, shard) => shard.is_some(),
+        }
     }
 
     /// The log has grown up to `end`.

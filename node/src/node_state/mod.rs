@@ -121,10 +121,16 @@ impl NodeState {
     /// Until when nothing in the keyspace goes by itself, Unix milliseconds: a pause, or for as long as another node says when keys end.
     #[must_use]
     pub fn keeps_all_until_ms(&self) -> u64 {
-        match self.replication.leader() {
-            Some(_) => u64::MAX,
-            None => self.pause.until_ms(),
+        match self.is_passive() {
+            true => u64::MAX,
+            false => self.pause.until_ms(),
         }
+    }
+
+    /// Whether what changes here is not this node's to say: it follows another one, or is a member of a shard that it does not lead.
+    #[must_use]
+    pub fn is_passive(&self) -> bool {
+        self.replication.guards || self.member.is_idle()
     }
 
     /// Who may come in.

@@ -15,6 +15,8 @@ pub struct LoadProgress {
     pub read_bytes: u64,
     /// Memory in use when it began.
     pub used_memory: u64,
+    /// It is no file that is read, but what a leader sends.
+    pub is_copy: bool,
 }
 
 /// A snapshot that is being taken.

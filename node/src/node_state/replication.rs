@@ -4,6 +4,7 @@
 
 use super::{ClientKey, OrderNumber};
 use crate::log::Backlog;
+use shared::topology::Incarnation;
 
 /// What a server that follows nobody shows as its former log.
 pub const NO_ID: &str = "0000000000000000000000000000000000000000";
@@ -67,6 +68,8 @@ pub struct Follower {
     pub client: ClientKey,
     /// Where it is reached.
     pub place: Place,
+    /// Of a member of the same shard: its life, as it was heard of last.
+    pub life: Option<Incarnation>,
     /// How far it is.
     pub state: FollowerState,
     /// Behind this offset the log is still to be sent to it.
@@ -108,8 +111,8 @@ pub struct Replication {
     backlog: Option<Backlog>,
     leader: Option<Leader>,
     followers: Vec<Follower>,
-    /// Since when nobody follows, Unix milliseconds.
-    alone_since_ms: u64,
+    /// Since when nobody follows, as far as that was looked at, Unix milliseconds.
+    alone_since_ms: Option<u64>,
 }
 
 impl Replication {
@@ -127,7 +130,7 @@ impl Replication {
             backlog: None,
             leader: None,
             followers: Vec::new(),
-            alone_since_ms: 0,
+            alone_since_ms: None,
         }
     }
 
@@ -235,6 +238,7 @@ impl Replication {
 
     /// The leader's log has another name from here on.
     pub fn renamed(&mut self, id: String) {
+        self.alone_since_ms = None;
         if self.id != id {
             let before = std::mem::replace(&mut self.id, id);
             self.former = Some((before, self.offset));
@@ -282,9 +286,17 @@ impl Replication {
     }
 
     /// A follower's connection has ended.
-    pub fn left(&mut self, client: ClientKey, now_ms: u64) {
-        self.followers.retain(|follower| follower.client != client);
-        self.alone_since_ms = now_ms;
+    ///
+    /// The life of a member of the same shard, if this was its last connection.
+    pub fn left(&mut self, client: ClientKey) -> Option<Incarnation> {
+        let place = self
+            .followers
+            .iter()
+            .position(|follower| follower.client == client)?;
+        let life = self.followers.remove(place).life?;
+        let mut others = self.followers.iter();
+        let is_last = others.all(|other| other.life != Some(life));
+        is_last.then_some(life)
     }
 
     /// How many followers have all before `offset`.
@@ -329,13 +341,21 @@ impl Replication {
         slow
     }
 
-    /// Whether nobody has followed for so long that nobody will continue.
-    #[must_use]
-    pub fn is_deserted(&self, now_ms: u64, after_ms: u64) -> bool {
-        self.backlog.is_some()
-            && self.leader.is_none()
-            && self.followers.is_empty()
-            && now_ms.saturating_sub(self.alone_since_ms) > after_ms
+    /// Whether nobody has followed for so long that nobody will continue. To be asked now and then: time counts from the first look at which nobody does.
+    pub fn is_deserted(&mut self, now_ms: u64, after_ms: u64) -> bool {
+        let is_alone = self.backlog.is_some() && self.leader.is_none() && self.followers.is_empty();
+        if !is_alone {
+            self.alone_since_ms = None;
+            return false;
+        }
+        let since_ms = *self.alone_since_ms.get_or_insert(now_ms);
+        now_ms.saturating_sub(since_ms) > after_ms
+    }
+
+    /// What is here is nobody's log any more: who follows copies anew, and so does this node.
+    pub fn forget_log(&mut self, id: String) {
+        self.id = id;
+        self.former = None;
     }
 
     /// The end of the log is not kept any more; what comes is another log for whoever was away.
@@ -362,6 +382,7 @@ mod tests {
         Follower {
             client,
             place: place(1),
+            life: None,
             state: FollowerState::Online,
             sent,
             acknowledged: sent,
@@ -432,9 +453,11 @@ mod tests {
         assert_eq!(log.forget_old(1, 500_000), [keys[0]]);
         let start = log.backlog().map_or(0, Backlog::start);
         assert!((800_000..=900_000).contains(&start), "{start}");
-        log.left(keys[0], 7);
-        log.left(keys[1], 7);
-        assert!(!log.is_deserted(17, 10) && log.is_deserted(18, 10));
+        log.left(keys[0]);
+        assert!(!log.is_deserted(7, 10));
+        log.left(keys[1]);
+        assert!(!log.is_deserted(7, 10) && !log.is_deserted(17, 10));
+        assert!(log.is_deserted(18, 10));
     }
 
     #[test]

@@ -1,29 +1,31 @@
 //! What a leader sends: its keys, then its log, which is applied, kept and acknowledged as it comes.
 //! Never: lets anything else change the keyspace meanwhile. Invariants: what is kept as this node's log are the leader's own bytes, and they have been applied; a unit
-//! is seen by clients as a whole or not at all; a copy that is not complete is not taken for one, whenever it breaks off.
+//! is seen by clients as a whole or not at all.
 
+use super::copy::Copy;
+use super::frames::Frames;
 use super::handshake::{self, Asked, Begin, LinkError, Me};
 use super::{random_id, random_life};
 use crate::client::{Identity, Session};
 use crate::execute::{Asked as AskedCommand, Origin, Stop, Turn};
 use crate::loading::is_passed_by;
-use crate::log::{Next, Stream, epoch_of_mark, read_epochs};
-use crate::node_state::{Link, LoadProgress, MOST_QUEUED_BYTES, NodeState, Place};
-use crate::rdb::{FileReader, Loading, Taken};
-use crate::shell::{Core, Shell};
+use crate::log::{Next, Stream, epoch_of_mark};
+use crate::node_state::{Link, MOST_QUEUED_BYTES, NodeState, Place};
+use crate::shell::{Core, Following, Shell};
 use crate::store::DbIndex;
 use protocol::{Batch, Duty, Offset, Sync};
 use shared::command::{self, CommandSpec};
-use shared::resp::{encode_request, make_room};
+use shared::resp::{Args, encode_request, make_room};
 use shared::throttle::Throttle;
-use shared::topology::{Epoch, NodeId, Version};
+use shared::topology::{Epoch, NodeId};
+use std::cell::RefCell;
 use std::io;
 use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// After a connection that broke, the next one is tried so much later.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -31,18 +33,24 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 const SAY_EVERY: Duration = Duration::from_secs(1);
 /// How long a slice of the work holds the thread, ns.
 const SLICE_NS: u64 = 500_000;
-/// The same of what is loaded: others are only told that the node loads.
-const LOAD_SLICE_NS: u64 = 1_000_000;
 /// Bytes read at once.
 const READ_BYTES: usize = 256 * 1024;
-/// Bytes of the mark behind a snapshot whose length was not known.
-const MARK_BYTES: usize = 40;
+
+/// Begins to follow.
+pub(super) fn start(shell: &Rc<Shell>, place: Place) -> Following {
+    let applier = Rc::new(RefCell::new(Applier::new(shell)));
+    let task = follow(Rc::clone(shell), place, Rc::clone(&applier));
+    Following {
+        task: tokio::task::spawn_local(task).abort_handle(),
+        finish: Rc::new(move |shell| applier.borrow_mut().finish(shell)),
+    }
+}
 
 /// Follows for ever.
-pub(super) async fn follow(shell: Rc<Shell>, place: Place) {
-    let mut applier = Applier::new(&shell);
+async fn follow(shell: Rc<Shell>, place: Place, applier: Rc<RefCell<Applier>>) {
     loop {
-        let Err(failed) = follow_once(&shell, &place, &mut applier).await;
+        let Err(failed) = follow_once(&shell, &place, &applier).await;
+        applier.borrow_mut().finish(&shell);
         {
             let now_ms = shell.clock.wall_ms();
             let core = &mut *shell.core.borrow_mut();
@@ -55,8 +63,7 @@ pub(super) async fn follow(shell: Rc<Shell>, place: Place) {
             }
         }
         shell.unheld.notify_waiters();
-        applier.stream = Stream::new();
-        applier.pending = None;
+        applier.borrow_mut().stream = Stream::new();
         tokio::time::sleep(TRY_AGAIN).await;
     }
 }
@@ -64,7 +71,7 @@ pub(super) async fn follow(shell: Rc<Shell>, place: Place) {
 async fn follow_once(
     shell: &Shell,
     place: &Place,
-    applier: &mut Applier,
+    applier: &RefCell<Applier>,
 ) -> Result<std::convert::Infallible, LinkError> {
     let (me, settings) = {
         let now_ms = shell.clock.wall_ms();
@@ -96,10 +103,9 @@ async fn follow_once(
         }
         Begin::Full { id, offset } => {
             let copy = Copy::begin(shell, patience).await?;
-            let epochs;
-            (rest, epochs) = copy.take(&mut stream, rest).await?;
-            copy.end(id, offset, &epochs)?;
-            applier.session.db = DbIndex::default();
+            let loaded;
+            (rest, loaded) = copy.take(&mut stream, rest).await?;
+            applier.borrow_mut().session.db = copy.end(id, offset, &loaded)?;
         }
     }
     let now_ms = shell.clock.wall_ms();
@@ -115,7 +121,7 @@ async fn follow_once(
         unsaid: Vec::new(),
         patience,
     };
-    applier.apply_all(shell, &mut voice).await
+    apply_all(applier, shell, &mut voice).await
 }
 
 /// How a member of a shard asks for the log of its leader; `None` for a node that follows on its own.
@@ -174,294 +180,6 @@ fn admit(shell: &Shell, begin: &Begin, end: u64) -> Result<(), LinkError> {
     }
     member.settle();
     Ok(())
-}
-
-/// The frames in which a leader sends its log to members of its shard.
-#[derive(Default)]
-struct Frames {
-    /// Bytes of the present frame that are still to come.
-    left: usize,
-    /// The greatest number that the leader has asked to confirm.
-    confirms: u64,
-}
-
-/// Longest line before a frame.
-const MOST_HEAD_BYTES: usize = 128;
-
-impl Frames {
-    /// Moves what there is of the log to `room`; `heard` is what has come. `takes` says whether a frame counts.
-    fn unpack(
-        &mut self,
-        heard: &mut Vec<u8>,
-        room: &mut Vec<u8>,
-        mut takes: impl FnMut(Epoch, Version) -> bool,
-    ) -> Result<(), LinkError> {
-        let mut at = 0;
-        loop {
-            let rest = &heard[at..];
-            if self.left > 0 {
-                let now = rest.len().min(self.left);
-                room.extend_from_slice(&rest[..now]);
-                self.left -= now;
-                at += now;
-                if self.left > 0 {
-                    break;
-                }
-                continue;
-            }
-            let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
-                if rest.len() > MOST_HEAD_BYTES {
-                    return Err(LinkError::Strange("a frame has no head".to_owned()));
-                }
-                break;
-            };
-            let head = String::from_utf8_lossy(&rest[..end]).into_owned();
-            at += end + 1;
-            let strange = || LinkError::Strange(format!("{head} is no head of a frame"));
-            let numbers = head.trim_end().strip_prefix('@').ok_or_else(strange)?;
-            let numbers: Option<Vec<u64>> = numbers
-                .split(' ')
-                .map(|number| number.parse().ok())
-                .collect();
-            let Some(&[epoch, rev, confirms, length]) = numbers.as_deref() else {
-                return Err(strange());
-            };
-            if !takes(Epoch(epoch), Version(rev)) {
-                return Err(LinkError::NotOrdered);
-            }
-            self.confirms = self.confirms.max(confirms);
-            self.left = usize::try_from(length).map_err(|_| strange())?;
-        }
-        heard.drain(..at);
-        Ok(())
-    }
-}
-
-/// A copy of a leader's keys that has begun. If it is dropped before its end, there are no keys.
-struct Copy<'a> {
-    shell: &'a Shell,
-    patience: Duration,
-    is_whole: std::cell::Cell<bool>,
-}
-
-/// How a snapshot ends.
-enum Length {
-    /// After so many bytes.
-    Known(u64),
-    /// With this mark.
-    Marked(Vec<u8>),
-}
-
-impl<'a> Copy<'a> {
-    /// All keys go. What they were is a log no more.
-    async fn begin(shell: &'a Shell, patience: Duration) -> Result<Self, LinkError> {
-        // What is being saved is still what was.
-        loop {
-            let saved = shell.saved.notified();
-            if shell.core.borrow().node.persistence.saving.is_none() {
-                break;
-            }
-            saved.await;
-        }
-        let id = random_id().map_err(|_| LinkError::Random)?;
-        let now_ms = shell.clock.wall_ms();
-        let followers = {
-            let core = &mut *shell.core.borrow_mut();
-            core.store.clear_all(DbIndex::default());
-            let replication = &mut core.node.replication;
-            replication.copied(id, 0);
-            let link = Link::Syncing {
-                total_bytes: None,
-                read_bytes: 0,
-            };
-            replication.set_link(link, now_ms);
-            replication.on_disk_from = None;
-            if let Some(log) = &mut *shell.log.borrow_mut() {
-                log.jump(0);
-            }
-            core.node.persistence.loading = Some(LoadProgress {
-                started_seconds: now_ms / 1_000,
-                used_memory: core.store.used_memory(),
-                ..LoadProgress::default()
-            });
-            core.node.persistence.settle();
-            let followers = core.node.replication.followers().iter();
-            followers.map(|one| one.client.id()).collect::<Vec<u64>>()
-        };
-        // They would follow what is no more.
-        shell.cut(&followers);
-        info!("copies the leader's keys");
-        Ok(Self {
-            shell,
-            patience,
-            is_whole: std::cell::Cell::new(false),
-        })
-    }
-
-    /// Takes all keys, and gives back what came behind them, and the epochs of the log that goes on from there.
-    async fn take(
-        &self,
-        stream: &mut TcpStream,
-        heard: Vec<u8>,
-    ) -> Result<(Vec<u8>, String), LinkError> {
-        let (length, heard) = self.length(stream, heard).await?;
-        let total_bytes = match &length {
-            Length::Known(bytes) => Some(*bytes),
-            Length::Marked(_) => None,
-        };
-        let mut reader = FileReader::new();
-        let mut held = heard;
-        let mut read_bytes = 0;
-        loop {
-            let (ready, is_over) = ready_bytes(&length, read_bytes, &held);
-            let ready = held.drain(..ready).collect::<Vec<u8>>();
-            read_bytes += ready.len() as u64;
-            self.note(total_bytes, read_bytes);
-            if !ready.is_empty() {
-                reader.feed(&ready);
-            }
-            if is_over {
-                reader.end();
-            }
-            while self.slice(&mut reader)? == Loading::Goes {
-                tokio::task::yield_now().await;
-            }
-            if is_over {
-                break;
-            }
-            self.read(stream, &mut held).await?;
-        }
-        if let Length::Marked(mark) = &length {
-            held.drain(..mark.len());
-        }
-        let (keys, made_by) = (reader.loaded().keys, &reader.loaded().made_by);
-        info!(keys, bytes = read_bytes, %made_by, "the leader's keys are copied");
-        Ok((held, reader.loaded().epochs.clone()))
-    }
-
-    /// The line before a snapshot, behind lines that say that the leader is still there.
-    async fn length(
-        &self,
-        stream: &mut TcpStream,
-        mut heard: Vec<u8>,
-    ) -> Result<(Length, Vec<u8>), LinkError> {
-        loop {
-            while let Some(end) = heard.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = heard.drain(..=end).collect();
-                let line = String::from_utf8_lossy(&line).trim().to_owned();
-                if line.is_empty() {
-                    continue;
-                }
-                let strange = LinkError::Strange(line.clone());
-                let length = line.strip_prefix('$').ok_or(strange)?;
-                if let Some(mark) = length.strip_prefix("EOF:") {
-                    if mark.len() != MARK_BYTES {
-                        return Err(LinkError::Strange(line));
-                    }
-                    return Ok((Length::Marked(mark.as_bytes().to_vec()), heard));
-                }
-                let bytes = length.parse().map_err(|_| LinkError::Strange(line))?;
-                return Ok((Length::Known(bytes), heard));
-            }
-            if heard.len() > READ_BYTES {
-                let what = "no line comes before its snapshot".to_owned();
-                return Err(LinkError::Strange(what));
-            }
-            self.read(stream, &mut heard).await?;
-        }
-    }
-
-    async fn read(&self, stream: &mut TcpStream, held: &mut Vec<u8>) -> Result<(), LinkError> {
-        held.reserve(READ_BYTES);
-        let read = tokio::time::timeout(self.patience, stream.read_buf(held)).await;
-        match read.map_err(|_| LinkError::Silent)?? {
-            0 => Err(LinkError::Closed),
-            _ => Ok(()),
-        }
-    }
-
-    fn note(&self, total_bytes: Option<u64>, read_bytes: u64) {
-        let now_ms = self.shell.clock.wall_ms();
-        let node = &mut self.shell.core.borrow_mut().node;
-        let link = Link::Syncing {
-            total_bytes,
-            read_bytes,
-        };
-        node.replication.set_link(link, now_ms);
-        if let Some(loading) = &mut node.persistence.loading {
-            loading.total_bytes = total_bytes.unwrap_or(read_bytes);
-            loading.read_bytes = read_bytes;
-        }
-    }
-
-    fn slice(&self, reader: &mut FileReader) -> Result<Loading, LinkError> {
-        let core = &mut *self.shell.core.borrow_mut();
-        // Keys end when the leader says so.
-        core.store.stand_still();
-        let small = core.node.settings.hot.small;
-        let taken = Taken {
-            limits: &|kind| small.of_kind(kind),
-            now_ms: 0,
-        };
-        let watch = core.executor.watch().clone();
-        let began = watch.read();
-        loop {
-            let loading = reader.go_on(&mut core.store, taken);
-            let loading = loading.map_err(|fault| {
-                LinkError::Broken(format!(
-                    "at byte {} of its snapshot: {fault}",
-                    reader.offset()
-                ))
-            })?;
-            if loading != Loading::Goes || watch.since_ns(began) > LOAD_SLICE_NS {
-                return Ok(loading);
-            }
-        }
-    }
-
-    /// The copy is complete: it is what the leader had at this offset of its log.
-    fn end(&self, id: String, offset: u64, epochs: &str) -> Result<(), LinkError> {
-        let epochs = read_epochs(epochs);
-        let epochs = epochs.ok_or_else(|| LinkError::Broken("the epochs of its log".to_owned()))?;
-        self.is_whole.set(true);
-        let core = &mut *self.shell.core.borrow_mut();
-        core.node.member.set_epochs(epochs);
-        if let Some(replica) = core.node.member.replica_mut() {
-            replica.synced();
-        }
-        core.node.replication.copied(id, offset);
-        core.store.go_on_with(DbIndex::default());
-        if let Some(log) = &mut *self.shell.log.borrow_mut() {
-            log.jump(offset);
-        }
-        core.node.persistence.loading = None;
-        core.node.persistence.settle();
-        Ok(())
-    }
-}
-
-impl Drop for Copy<'_> {
-    fn drop(&mut self) {
-        if self.is_whole.get() {
-            return;
-        }
-        let core = &mut *self.shell.core.borrow_mut();
-        core.store.clear_all(DbIndex::default());
-        core.node.persistence.loading = None;
-        core.node.persistence.settle();
-    }
-}
-
-/// How many of the bytes held belong to a snapshot of which so many have come, and whether they are its last.
-fn ready_bytes(length: &Length, read_bytes: u64, held: &[u8]) -> (usize, bool) {
-    match length {
-        Length::Known(bytes) => {
-            let left = usize::try_from(bytes - read_bytes).unwrap_or(usize::MAX);
-            (left.min(held.len()), left <= held.len())
-        }
-        // Nothing follows the mark before this node has said that it has all.
-        Length::Marked(mark) => (held.len().saturating_sub(mark.len()), held.ends_with(mark)),
-    }
 }
 
 /// What is said to the leader.
@@ -562,48 +280,6 @@ impl Applier {
         }
     }
 
-    async fn apply_all(
-        &mut self,
-        shell: &Shell,
-        voice: &mut Voice,
-    ) -> Result<std::convert::Infallible, LinkError> {
-        let mut heard = tokio::time::Instant::now();
-        loop {
-            self.understand(shell, voice)?;
-            self.apply_whole(shell).await?;
-            // What is acknowledged is as safe as it is to be.
-            shell.recorded(true).await;
-            if shell.log_counts() {
-                voice.say(&shell.core.borrow().node)?;
-            }
-            let room = match voice.frames {
-                Some(_) => &mut voice.heard,
-                None => {
-                    let bytes = self.stream.expected_bytes();
-                    let room = self.stream.room();
-                    make_room(room, bytes, READ_BYTES);
-                    room
-                }
-            };
-            room.reserve(READ_BYTES);
-            tokio::select! {
-                read = voice.stream.read_buf(room) => {
-                    if read? == 0 {
-                        return Err(LinkError::Closed);
-                    }
-                    heard = tokio::time::Instant::now();
-                    let now_ms = shell.clock.wall_ms();
-                    shell.core.borrow_mut().node.replication.heard(now_ms);
-                }
-                () = tokio::time::sleep(SAY_EVERY) => {
-                    if heard.elapsed() > voice.patience {
-                        return Err(LinkError::Silent);
-                    }
-                }
-            }
-        }
-    }
-
     /// What has come of the log goes where it is applied from.
     fn understand(&mut self, shell: &Shell, voice: &mut Voice) -> Result<(), LinkError> {
         if voice.heard.is_empty() {
@@ -611,7 +287,11 @@ impl Applier {
         }
         let room = self.stream.room();
         let Some(frames) = &mut voice.frames else {
-            room.append(&mut voice.heard);
+            if room.is_empty() {
+                std::mem::swap(room, &mut voice.heard);
+            } else {
+                room.append(&mut voice.heard);
+            }
             return Ok(());
         };
         frames.unpack(&mut voice.heard, room, |epoch, rev| {
@@ -627,25 +307,32 @@ impl Applier {
         })
     }
 
-    /// Applies all that is whole of what has come.
-    async fn apply_whole(&mut self, shell: &Shell) -> Result<(), LinkError> {
-        loop {
-            let unheld = shell.unheld.notified();
-            match self.slice(shell)? {
-                Applied::All => break,
-                Applied::Some => tokio::task::yield_now().await,
-                Applied::Waits => unheld.await,
-            }
+    /// Nothing more comes: of what is one, and has been applied in part, the rest is applied. Where that cannot be, what is here is no copy any more.
+    fn finish(&mut self, shell: &Shell) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        if !pending.is_unit || pending.next == pending.unkept.start {
+            return;
         }
-        shell.unheld.notify_waiters();
-        // A disk that is slower than the leader is waited for.
-        loop {
-            let reached = shell.log_reached.notified();
-            let queued = shell.core.borrow().node.persistence.log_queued_bytes;
-            if queued <= MOST_QUEUED_BYTES {
-                return Ok(());
-            }
-            reached.await;
+        self.pending = Some(pending);
+        let core = &mut *shell.core.borrow_mut();
+        core.store.stand_still();
+        core.node.now_us = 0;
+        let applied = self.apply_pending(core, || false);
+        if matches!(applied, Ok(Applied::All)) {
+            self.keep(shell, core);
+            return;
+        }
+        self.pending = None;
+        error!(
+            "a part of a transaction is here, and its rest is not: the leader's keys are copied anew"
+        );
+        if let Some(replica) = core.node.member.replica_mut() {
+            replica.tear();
+        }
+        if let Ok(id) = random_id() {
+            core.node.replication.forget_log(id);
         }
     }
 
@@ -738,9 +425,7 @@ impl Applier {
                     return Ok(Applied::Waits);
                 }
                 if reply.starts_with(b"-") {
-                    let name = args.get(0).unwrap_or_default().escape_ascii();
-                    let said = String::from_utf8_lossy(&reply[1..]);
-                    return Err(LinkError::Broken(format!("{name}: {}", said.trim_end())));
+                    refused(core, args, reply)?;
                 }
             }
             pending.next += 1;
@@ -753,57 +438,81 @@ impl Applier {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{Frames, Length, ready_bytes};
+/// A command of the leader that cannot be carried out here: the keys are not the same. A member of a shard is no copy then; others go on, as Redis does, and say so.
+fn refused(core: &mut Core, args: Args<'_>, reply: &[u8]) -> Result<(), LinkError> {
+    let name = args.get(0).unwrap_or_default().escape_ascii();
+    let said = String::from_utf8_lossy(&reply[1..]);
+    let reason = format!("{name}: {}", said.trim_end());
+    if let Some(replica) = core.node.member.replica_mut() {
+        replica.tear();
+        return Err(LinkError::Broken(reason));
+    }
+    let heard_ms = core
+        .node
+        .replication
+        .leader()
+        .map_or(0, |leader| leader.heard_ms);
+    static REFUSED: Throttle = Throttle::new();
+    if let Some(left_out) = REFUSED.admit(heard_ms) {
+        error!(%reason, left_out, "a command of the leader fails here: the keys are not the same as there; to copy them anew, REPLICAOF NO ONE and follow again");
+    }
+    Ok(())
+}
 
-    #[test]
-    fn frames_are_unpacked_however_they_come() {
-        let all = b"@1 2 0 5\r\nhello@1 3 7 0\r\n@1 3 7 6\r\n world";
-        for chunk in [1, 3, 100] {
-            let (mut frames, mut heard) = (Frames::default(), Vec::new());
-            let (mut room, mut revs) = (Vec::new(), Vec::new());
-            for bytes in all.chunks(chunk) {
-                heard.extend_from_slice(bytes);
-                let takes = |_, rev: super::Version| {
-                    revs.push(rev.0);
-                    true
-                };
-                frames.unpack(&mut heard, &mut room, takes).expect("frames");
+async fn apply_all(
+    applier: &RefCell<Applier>,
+    shell: &Shell,
+    voice: &mut Voice,
+) -> Result<std::convert::Infallible, LinkError> {
+    let mut heard = tokio::time::Instant::now();
+    loop {
+        applier.borrow_mut().understand(shell, voice)?;
+        apply_whole(applier, shell).await?;
+        // What is acknowledged is as safe as it is to be.
+        shell.recorded(true).await;
+        if shell.log_counts() {
+            voice.say(&shell.core.borrow().node)?;
+        }
+        let expected = applier.borrow().stream.expected_bytes();
+        make_room(&mut voice.heard, expected, READ_BYTES);
+        tokio::select! {
+            read = voice.stream.read_buf(&mut voice.heard) => {
+                if read? == 0 {
+                    return Err(LinkError::Closed);
+                }
+                heard = tokio::time::Instant::now();
+                let now_ms = shell.clock.wall_ms();
+                shell.core.borrow_mut().node.replication.heard(now_ms);
             }
-            assert_eq!(room, b"hello world", "{chunk}");
-            assert_eq!((revs, frames.confirms), (vec![2, 3, 3], 7));
+            () = tokio::time::sleep(SAY_EVERY) => {
+                // It speaks when its own tick comes.
+                if heard.elapsed() > voice.patience + SAY_EVERY {
+                    return Err(LinkError::Silent);
+                }
+            }
         }
     }
+}
 
-    #[test]
-    fn what_is_no_frame_and_a_frame_of_another_epoch_are_refused() {
-        let unpack = |bytes: &[u8], takes: bool| {
-            let mut frames = Frames::default();
-            frames.unpack(&mut bytes.to_vec(), &mut Vec::new(), |_, _| takes)
-        };
-        assert!(unpack(b"@1 2 3 4\r\n", false).is_err());
-        for wrong in [
-            "@1 2 3\r\n",
-            "1 2 3 4\r\n",
-            "@1 2 3 x\r\n",
-            "@1 2 3 4 5\r\n",
-        ] {
-            assert!(unpack(wrong.as_bytes(), true).is_err(), "{wrong}");
+/// Applies all that is whole of what has come.
+async fn apply_whole(applier: &RefCell<Applier>, shell: &Shell) -> Result<(), LinkError> {
+    loop {
+        let unheld = shell.unheld.notified();
+        let applied = applier.borrow_mut().slice(shell)?;
+        match applied {
+            Applied::All => break,
+            Applied::Some => tokio::task::yield_now().await,
+            Applied::Waits => unheld.await,
         }
-        assert!(unpack(&[b'@'; 200], true).is_err());
     }
-
-    #[test]
-    fn a_snapshot_ends_where_its_length_or_its_mark_says() {
-        let known = Length::Known(10);
-        assert_eq!(ready_bytes(&known, 0, b"12345"), (5, false));
-        assert_eq!(ready_bytes(&known, 5, b"12345"), (5, true));
-        assert_eq!(ready_bytes(&known, 8, b"12345"), (2, true));
-        assert_eq!(ready_bytes(&Length::Known(0), 0, b""), (0, true));
-        let marked = Length::Marked(b"end".to_vec());
-        assert_eq!(ready_bytes(&marked, 0, b"12345"), (2, false));
-        assert_eq!(ready_bytes(&marked, 0, b"en"), (0, false));
-        assert_eq!(ready_bytes(&marked, 7, b"12end"), (2, true));
+    shell.unheld.notify_waiters();
+    // A disk that is slower than the leader is waited for.
+    loop {
+        let reached = shell.log_reached.notified();
+        let queued = shell.core.borrow().node.persistence.log_queued_bytes;
+        if queued <= MOST_QUEUED_BYTES {
+            return Ok(());
+        }
+        reached.await;
     }
 }

@@ -1,20 +1,25 @@
 //! Following and being followed, as far as the shell has to do with it: whom the node follows is begun and ended, followers are looked after, and whoever waits for them.
 //! Never: decides who may continue (`node_state::replication`), or runs a command but what a leader sends.
 //!
-//! [`orders`] what proxies say. [`handshake`] how a leader is asked for its log. [`following`] what it sends, applied and kept. Followers are fed by their connections (`connection::feed`).
+//! [`orders`] what proxies say. [`handshake`] how a leader is asked for its log. [`copy`] its keys, as they come. [`following`] what it
+//! sends then, applied and kept; [`frames`] how members of a shard get it. Followers are fed by their connections (`connection::feed`).
 
+mod copy;
 mod following;
+mod frames;
 mod handshake;
 pub(crate) mod orders;
 
-use crate::node_state::{ClientKey, Place};
+use crate::node_state::{ClientKey, Link, Place};
 use crate::shell::{Core, Shell};
-use shared::resp::encode_request;
+use shared::resp::{ErrorReply, encode_request};
 use shared::topology::Incarnation;
 use std::rc::Rc;
 use std::time::Duration;
 use tracing::{info, warn};
 
+/// How often a follower says how far it is, though nothing has come.
+const SPOKEN_EVERY_MS: u64 = 1_000;
 /// Whoever waits for followers and has gone itself is noticed so soon.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -38,8 +43,14 @@ pub(crate) fn random_life() -> Result<Incarnation, getrandom::Error> {
     Ok(Incarnation(u64::from_ne_bytes(bytes)))
 }
 
+/// What a client is told then.
+pub(crate) fn no_numbers(error: getrandom::Error) -> ErrorReply {
+    ErrorReply::Text(format!("ERR cannot draw random numbers: {error}").into())
+}
+
 /// REPLICAOF: follows whom the node's state says, and nobody else.
 pub(crate) async fn follow(shell: &Rc<Shell>) {
+    let number = next_order(shell);
     let Some(place) = begin_to_follow(shell) else {
         return;
     };
@@ -50,6 +61,10 @@ pub(crate) async fn follow(shell: &Rc<Shell>) {
             let core = shell.core.borrow();
             core.node.hold.is_none() && !core.store.effects().is_within_unit()
         };
+        if shell.follow_orders.get() != number {
+            // Another order has come meanwhile.
+            return;
+        }
         if is_done {
             break;
         }
@@ -63,12 +78,20 @@ pub(crate) async fn follow(shell: &Rc<Shell>) {
         core.store.keep_all_until(until_ms);
     }
     info!(leader = %place.host, port = place.port, "follows");
-    let task = tokio::task::spawn_local(following::follow(Rc::clone(shell), place));
-    stop_following(shell, Some(task.abort_handle()));
+    shell
+        .following
+        .replace(Some(following::start(shell, place)));
+}
+
+/// Another order to follow somebody, or nobody, has come.
+fn next_order(shell: &Shell) -> u64 {
+    let number = shell.follow_orders.get() + 1;
+    shell.follow_orders.set(number);
+    number
 }
 
 fn begin_to_follow(shell: &Shell) -> Option<Place> {
-    stop_following(shell, None);
+    stop_following(shell);
     let followers = {
         let core = &mut *shell.core.borrow_mut();
         let replication = &mut core.node.replication;
@@ -84,11 +107,26 @@ fn begin_to_follow(shell: &Shell) -> Option<Place> {
     Some(place)
 }
 
-/// What followed ends; `next` may follow instead.
-fn stop_following(shell: &Shell, next: Option<tokio::task::AbortHandle>) {
-    if let Some(before) = shell.following.replace(next) {
-        before.abort();
+/// What is one, and has been applied in part, is applied as a whole now.
+fn finish_unit(shell: &Shell) {
+    let is_within = shell.core.borrow().node.replication.is_within_unit;
+    if let Some(following) = shell.following.borrow().as_ref().filter(|_| is_within) {
+        (following.finish)(shell);
     }
+}
+
+/// What followed ends, between two units of what it was applying.
+pub(crate) fn stop_following(shell: &Shell) {
+    if let Some(before) = shell.following.take() {
+        before.task.abort();
+        (before.finish)(shell);
+    }
+    let now_ms = shell.clock.wall_ms();
+    let core = &mut *shell.core.borrow_mut();
+    core.node.replication.is_within_unit = false;
+    core.node.replication.set_link(Link::Connect, now_ms);
+    copy::give_up(core);
+    shell.unheld.notify_waiters();
 }
 
 /// REPLICAOF NO ONE: the node goes on with what it has.
@@ -97,10 +135,10 @@ fn stop_following(shell: &Shell, next: Option<tokio::task::AbortHandle>) {
 /// The system gives no random numbers.
 pub(crate) fn lead(shell: &Shell) -> Result<(), getrandom::Error> {
     let id = random_id()?;
-    stop_following(shell, None);
+    next_order(shell);
+    stop_following(shell);
     let core = &mut *shell.core.borrow_mut();
     core.node.replication.lead(id);
-    core.node.replication.is_within_unit = false;
     let until_ms = core.node.keeps_all_until_ms();
     core.store.keep_all_until(until_ms);
     if core.node.replication.backlog().is_some() || core.node.persistence.has_log {
@@ -116,13 +154,16 @@ pub(crate) fn lead(shell: &Shell) -> Result<(), getrandom::Error> {
 }
 
 /// WAIT: how many followers have all there is now, when that are enough, or the time is over, or nobody waits any more.
+///
+/// # Errors
+/// The node follows somebody meanwhile.
 pub(crate) async fn wait_for_followers(
     shell: &Shell,
     client: ClientKey,
     count: usize,
     timeout_ms: u64,
-) -> usize {
-    let offset = {
+) -> Result<usize, ErrorReply> {
+    let (offset, id) = {
         let core = &mut *shell.core.borrow_mut();
         shell.record(core);
         let offset = core.node.replication.offset();
@@ -130,20 +171,24 @@ pub(crate) async fn wait_for_followers(
             // Those who do not say at once what they have are asked.
             say(shell, core, &["REPLCONF", "GETACK", "*"]);
         }
-        offset
+        (offset, core.node.replication.id().to_owned())
     };
     let began_ms = shell.clock.monotonic_ms();
     loop {
         let followed = shell.followed.notified();
         let (have, is_there) = {
             let node = &mut shell.core.borrow_mut().node;
+            if node.replication.leader().is_some() || node.replication.id() != id {
+                // Its offsets are those of another log.
+                return Err(ErrorReply::Unblocked);
+            }
             let have = node.replication.count_with(offset);
             (have, node.clients.get_mut(client).is_some())
         };
         let waited_ms = shell.clock.monotonic_ms() - began_ms;
         let is_late = timeout_ms > 0 && waited_ms >= timeout_ms;
         if have >= count || is_late || !is_there || shell.is_stopping() {
-            return have;
+            return Ok(have);
         }
         let left = match timeout_ms {
             0 => LOOK_AGAIN,
@@ -190,7 +235,9 @@ pub(crate) fn look_after(shell: &Shell, watch: &mut Watch) {
             );
         }
         let silent = replication.followers().iter().filter(|follower| {
-            now_ms.saturating_sub(follower.heard_ms) > hot.timeout_ms && hot.timeout_ms > 0
+            let silent_ms = now_ms.saturating_sub(follower.heard_ms);
+            // They speak once a second.
+            silent_ms > hot.timeout_ms + SPOKEN_EVERY_MS && hot.timeout_ms > 0
         });
         let silent: Vec<u64> = silent.map(|follower| follower.client.id()).collect();
         for client in &silent {
@@ -201,7 +248,8 @@ pub(crate) fn look_after(shell: &Shell, watch: &mut Watch) {
             watch.said_ms = now_ms;
             say(shell, core, &["PING"]);
         }
-        if hot.backlog_kept_ms > 0 {
+        // A member of a shard is followed again by those who know its epochs.
+        if hot.backlog_kept_ms > 0 && core.node.member.shard().is_none() {
             drop_backlog(core, now_ms, hot.backlog_kept_ms);
         }
         let slow = slow.iter().map(|client| client.id());

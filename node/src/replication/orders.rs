@@ -2,7 +2,7 @@
 //! Never: decides whether an order may pass (`protocol::Replica`). Invariants: what was to be acknowledged is not any more once the node leads no more; what says to
 //! which shard the data belong is on disk before the first order of that shard is carried out.
 
-use super::{following, random_id, stop_following};
+use super::{finish_unit, following, next_order, no_numbers, random_id, stop_following};
 use crate::log::epoch_mark;
 use crate::node_state::{ClientKey, NodeState, Order, OrderNumber, Place};
 use crate::shell::{Core, Shell};
@@ -28,6 +28,8 @@ pub(crate) async fn obey(
     let order = shell.core.borrow_mut().node.member.order(number);
     let order = order.ok_or(ErrorReply::Syntax)?;
     mark_folder(shell, &order).await?;
+    // What this node has is what it will be asked for.
+    finish_unit(shell);
     let actions = {
         let core = &mut *shell.core.borrow_mut();
         shell.record(core);
@@ -36,11 +38,14 @@ pub(crate) async fn obey(
         if order.instruction.incarnation != life {
             return Err(ErrorReply::StaleLife(life.0));
         }
-        begin_log(core);
+        begin_log(shell, core);
         let end = Offset(core.node.replication.offset());
         let replica = core.node.member.ordered(&order);
         let actions = replica.obey(&order.instruction, end);
         core.node.member.settle();
+        // Who does not lead leaves it to others to say when keys end.
+        let until_ms = core.node.keeps_all_until_ms();
+        core.store.keep_all_until(until_ms);
         actions
     };
     for action in &actions {
@@ -100,10 +105,13 @@ async fn mark_folder(shell: &Shell, order: &Order) -> Result<(), ErrorReply> {
 }
 
 /// What is in the keyspace and in no log is told from what is in one: such a log begins behind its first byte, which nobody has.
-fn begin_log(core: &mut Core) {
+fn begin_log(shell: &Shell, core: &mut Core) {
     let has_keys = (0..core.store.databases()).any(|db| !core.store.is_empty(DbIndex(db)));
     if core.node.replication.offset() == 0 && has_keys && core.node.member.replica().is_none() {
         core.node.replication.start_at(1);
+        if let Some(log) = &mut *shell.log.borrow_mut() {
+            log.jump(1);
+        }
     }
 }
 
@@ -111,7 +119,8 @@ fn act(shell: &Rc<Shell>, order: &Order, action: &Action) -> Result<(), ErrorRep
     match action {
         Action::EndRole(role) => {
             info!(epoch = %role.epoch, "leads or follows at this epoch no more");
-            stop_following(shell, None);
+            next_order(shell);
+            stop_following(shell);
             let waiting: Vec<u64> = {
                 let node = &mut shell.core.borrow_mut().node;
                 node.member.forget_waiting();
@@ -141,13 +150,11 @@ fn act(shell: &Rc<Shell>, order: &Order, action: &Action) -> Result<(), ErrorRep
 
 /// The node leads: its log goes on with an entry of the new epoch.
 fn lead(shell: &Shell, epoch: Epoch) -> Result<(), ErrorReply> {
-    let id = random_id().map_err(|error| {
-        ErrorReply::Text(format!("ERR cannot draw random numbers: {error}").into())
-    })?;
-    stop_following(shell, None);
+    let id = random_id().map_err(no_numbers)?;
+    next_order(shell);
+    stop_following(shell);
     let core = &mut *shell.core.borrow_mut();
     core.node.replication.lead(id);
-    core.node.replication.is_within_unit = false;
     core.node.replication.keep_backlog();
     let until_ms = core.node.keeps_all_until_ms();
     core.store.keep_all_until(until_ms);
@@ -177,8 +184,14 @@ fn bind(shell: &Shell, client: ClientKey, epoch: Epoch, waits_for_followers: boo
 fn hold(shell: &Rc<Shell>, most_ms: u64) {
     let time = Duration::from_millis(most_ms).min(MOST_HELD);
     let shell = Rc::clone(shell);
+    let number = shell.holds.get() + 1;
+    shell.holds.set(number);
     tokio::task::spawn_local(async move {
         tokio::time::sleep(time).await;
+        if shell.holds.get() != number {
+            // A later order counts.
+            return;
+        }
         let member = &mut shell.core.borrow_mut().node.member;
         if let Some(replica) = member.replica_mut() {
             replica.go_on();
@@ -201,12 +214,18 @@ fn follow_again(shell: &Rc<Shell>, leader: Option<Place>) {
             // It learns of its permission when it asks the next time.
             return;
         }
+    }
+    next_order(shell);
+    stop_following(shell);
+    {
+        let core = &mut *shell.core.borrow_mut();
         core.node.replication.follow(place.clone());
         core.store.stop_recording();
         let until_ms = core.node.keeps_all_until_ms();
         core.store.keep_all_until(until_ms);
     }
     info!(leader = %place.host, port = place.port, "follows, as it was ordered");
-    let task = tokio::task::spawn_local(following::follow(Rc::clone(shell), place));
-    stop_following(shell, Some(task.abort_handle()));
+    shell
+        .following
+        .replace(Some(following::start(shell, place)));
 }

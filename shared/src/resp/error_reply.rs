@@ -176,6 +176,11 @@ pub enum ErrorReply {
     /// A node that belongs to a shard and is told something else by a client, or by proxies of another shard; the shard.
     #[error("ERR this node belongs to shard {0}, whose proxies say what it is")]
     BelongsTo(Box<str>),
+    /// WAIT, when the node follows another one meanwhile.
+    #[error(
+        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+    )]
+    Unblocked,
     /// REPLICAOF of a port that is none.
     #[error("ERR Invalid master port")]
     LeaderPort,

@@ -11,6 +11,8 @@ use std::str::FromStr;
 
 /// Most members that an order may name.
 const MOST_MEMBERS: usize = 64;
+/// Longest name of a log.
+const LONGEST_NAME: usize = 40;
 
 /// The words of a command, one after the other.
 pub(super) struct Words<'a> {
@@ -144,6 +146,9 @@ impl<'a> Words<'a> {
         let me = self.member("the node")?;
         let leader = self.member("the leader")?;
         let log = self.word("log")?.to_owned();
+        if log.len() > LONGEST_NAME {
+            return Err(wrong("log", "has too long a name"));
+        }
         let last_epoch = self.word("log's epoch")?;
         let offset = self.word("offset")?;
         self.end()?;

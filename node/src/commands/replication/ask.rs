@@ -19,7 +19,8 @@ pub(super) fn configure(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             let port = integer(value)?;
             call.session.listening_port = u16::try_from(port).unwrap_or(0);
         } else if is_word(option, "ip-address") {
-            if value.len() > MOST_ADDRESS_BYTES {
+            let is_plain = value.iter().all(u8::is_ascii_graphic);
+            if value.len() > MOST_ADDRESS_BYTES || !is_plain {
                 return Err(ErrorReply::Syntax);
             }
             call.session.announced_host = String::from_utf8_lossy(value).into_owned();

@@ -312,9 +312,9 @@ impl ClaimOptions {
                 options.read_pair(word, value, now_ms)?;
             }
         }
-        // What makes no sense as a time is taken for now.
+        // What makes no sense as a time is taken for now; where no time is it has made sense before.
         let at_ms = options.at_ms.and_then(|at_ms| u64::try_from(at_ms).ok());
-        if let Some(at_ms) = at_ms.filter(|at_ms| *at_ms <= now_ms) {
+        if let Some(at_ms) = at_ms.filter(|at_ms| *at_ms <= now_ms || now_ms == 0) {
             options.rule.at_ms = at_ms;
         }
         Ok(options)

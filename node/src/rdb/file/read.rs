@@ -102,6 +102,8 @@ pub struct Loaded {
     pub made_by: String,
     /// How much of the log comes before it, as it says.
     pub log_offset: Option<u64>,
+    /// The database that the last command of that meant, as it says.
+    pub log_db: u8,
     /// The epochs of that log, as it says.
     pub epochs: String,
 }
@@ -355,6 +357,7 @@ impl FileReader {
                 match name.as_str() {
                     "redis-ver" | "valkey-ver" => self.loaded.made_by = text,
                     "repl-offset" => self.loaded.log_offset = text.parse().ok(),
+                    "repl-stream-db" => self.loaded.log_db = text.parse().unwrap_or(0),
                     EPOCHS => self.loaded.epochs = text,
                     _ => {}
                 }

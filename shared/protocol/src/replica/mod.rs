@@ -376,6 +376,11 @@ impl<N: Clone + Ord> Replica<N> {
         self.is_syncing = false;
     }
 
+    /// What is here is no copy of anything any more: a part of something that is one was lost on its way.
+    pub fn tear(&mut self) {
+        self.is_syncing = true;
+    }
+
     /// Whether a full sync is under way.
     #[must_use]
     pub fn is_syncing(&self) -> bool {
