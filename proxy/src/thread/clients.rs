@@ -50,6 +50,8 @@ pub(super) struct Connection {
     kept_bytes: usize,
     /// It may have come, and gone, while the thread stood still: that is looked at once.
     is_doubtful: bool,
+    /// Its last turn has ended before its requests did: others are looked at before the next.
+    has_had_turn: bool,
 }
 
 /// How far its replies have gone out.
@@ -89,6 +91,7 @@ impl Connection {
             is_over: false,
             kept_bytes: 0,
             is_doubtful,
+            has_had_turn: false,
         }
     }
 
@@ -195,6 +198,10 @@ impl ProxyThread {
     }
 
     fn client_turn(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> Poll<TurnEnd> {
+        if std::mem::take(&mut connection.has_had_turn) {
+            // The flusher may have woken it. Without this the two would pass the turn to and fro, and no socket would be looked at meanwhile.
+            return Poll::Ready(TurnEnd::Yield);
+        }
         if connection.sending != Sending::Free {
             if self.write_client(connection, cx).is_err() {
                 return Poll::Ready(TurnEnd::End(()));
@@ -272,10 +279,13 @@ impl ProxyThread {
     }
 
     /// A client whose requests wait for nothing but their next turn lets others have theirs.
-    fn after_requests(&mut self, connection: &Connection) -> StepEnd {
+    fn after_requests(&mut self, connection: &mut Connection) -> StepEnd {
         let outlet = self.exchange.receivers.outlet(connection.key);
         match connection.client.work {
-            Work::Waiting(_) if outlet.waits_for().is_none() => StepEnd::Yield,
+            Work::Waiting(_) if outlet.waits_for().is_none() => {
+                connection.has_had_turn = true;
+                StepEnd::Yield
+            }
             _ => StepEnd::Next,
         }
     }
