@@ -89,7 +89,7 @@ pub(super) async fn replay(shell: &Shell, found: OnDisk) -> Result<Loaded, LoadE
         let again = happen_again(shell, &path, chunks, (start, len)).await?;
         commands += again.0;
         db = again.1;
-        end = start + len;
+        end = start.saturating_add(len);
         full_bytes += last_bytes;
         last_bytes = len;
     }

@@ -33,7 +33,7 @@ pub(crate) struct Increment {
 impl Increment {
     /// At which offset its first byte stands that is a part of the log.
     pub(crate) fn first(&self) -> Option<u64> {
-        Some(self.start? + self.preamble)
+        Some(self.start?.saturating_add(self.preamble))
     }
 }
 

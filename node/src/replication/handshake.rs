@@ -13,6 +13,8 @@ use tokio::net::TcpStream;
 const MOST_LINE_BYTES: usize = 64 * 1024;
 /// Bytes of a name of a log.
 const ID_BYTES: usize = 40;
+/// Greatest offset that a log begins to be followed at.
+const MOST_OFFSET: u64 = i64::MAX as u64;
 
 /// Why a leader's log is not had.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +161,8 @@ fn understand(said: &str) -> Result<Begin, LinkError> {
         Some("+FULLRESYNC") => {
             let id = words.next().filter(|id| id.len() == ID_BYTES);
             let offset = words.next().and_then(|offset| offset.parse().ok());
+            // Offsets are counted on, and Redis has them in 63 bits.
+            let offset = offset.filter(|offset| *offset <= MOST_OFFSET);
             let (id, offset) = id.zip(offset).ok_or_else(strange)?;
             let id = id.to_owned();
             Ok(Begin::Full { id, offset })
@@ -267,5 +271,6 @@ mod tests {
             assert!(understand(wrong).is_err(), "{wrong}");
         }
         assert!(understand(&format!("+FULLRESYNC {id} -1")).is_err());
+        assert!(understand(&format!("+FULLRESYNC {id} {}", u64::MAX)).is_err());
     }
 }

@@ -356,7 +356,12 @@ impl FileReader {
                 let text = read_short(&self.held, &mut source)?;
                 match name.as_str() {
                     "redis-ver" | "valkey-ver" => self.loaded.made_by = text,
-                    "repl-offset" => self.loaded.log_offset = text.parse().ok(),
+                    "repl-offset" => {
+                        let offset = text.parse::<u64>().ok();
+                        // It is counted on from there.
+                        let fits = |offset: &u64| i64::try_from(*offset).is_ok();
+                        self.loaded.log_offset = offset.filter(fits);
+                    }
                     "repl-stream-db" => self.loaded.log_db = text.parse().unwrap_or(0),
                     EPOCHS => self.loaded.epochs = text,
                     _ => {}
