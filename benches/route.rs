@@ -24,6 +24,7 @@ fn slot_map() -> SlotMap {
         version: Version::FIRST,
         nodes: Vec::new(),
         shards: Vec::new(),
+        losses: Vec::new(),
     };
     for place in 0..SHARDS {
         let id: NodeId = format!("n{place}").parse().expect("a name");
@@ -46,6 +47,8 @@ fn slot_map() -> SlotMap {
             primary: id.clone(),
             in_sync: [(id, None)].into(),
             learners: Default::default(),
+            copies: 1,
+            min_in_sync: 1,
             slots,
         });
     }

@@ -184,10 +184,11 @@ fn show(topology: &Topology) -> String {
         let slots = shard.slots.len();
         let percent = slots * 1_000 / usize::from(SLOT_COUNT);
         lines.push(format!(
-            "\nshard {}  epoch {}  weight {}  {} ({}.{} %)",
+            "\nshard {}  epoch {}  weight {}  {}{} ({}.{} %)",
             shard.id,
             shard.epoch,
             shard.weight,
+            copies(shard),
             count(slots, "slot"),
             percent / 10,
             percent % 10
@@ -208,7 +209,20 @@ fn show(topology: &Topology) -> String {
         .iter()
         .filter(|node| topology.shard_of_node(&node.id).is_none());
     lines.extend(spare.map(|node| format!("\nspare      {}", node_line(node))));
+    lines.extend(topology.losses.iter().map(|loss| format!("\n{loss}")));
     lines.join("\n")
+}
+
+/// `2 copies, 1 in sync at least  `; nothing for a shard that is a single plain node.
+fn copies(shard: &Shard) -> String {
+    if !shard.is_guarded() {
+        return String::new();
+    }
+    let copies = if shard.copies == 1 { "copy" } else { "copies" };
+    format!(
+        "{} {copies}, {} in sync at least  ",
+        shard.copies, shard.min_in_sync
+    )
 }
 
 /// Everybody in the shard, the primary first. A node that was in sync and copies in its next life is there twice.
@@ -246,7 +260,7 @@ mod tests {
             "\
 version 1 has 1 shard and 2 nodes
 
-shard s1  epoch 1  weight 100  16384 slots (100.0 %)
+shard s1  epoch 1  weight 100  2 copies, 1 in sync at least  16384 slots (100.0 %)
   primary  n1 at 127.0.0.1:7001
   learner  n2 at 127.0.0.1:7002
   slots    0-16383"

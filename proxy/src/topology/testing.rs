@@ -18,6 +18,7 @@ pub(crate) fn plain_topology(names: &[&str], addresses: &[Address]) -> Topology 
         version: Version::FIRST,
         nodes: Vec::new(),
         shards: Vec::new(),
+        losses: Vec::new(),
     };
     for (place, (name, address)) in names.iter().zip(addresses).enumerate() {
         let id: shared::topology::NodeId = format!("n-{name}").parse().unwrap();
@@ -40,6 +41,8 @@ pub(crate) fn plain_topology(names: &[&str], addresses: &[Address]) -> Topology 
             primary: id.clone(),
             in_sync: [(id, None)].into(),
             learners: Default::default(),
+            copies: 1,
+            min_in_sync: 1,
             slots,
         });
     }

@@ -42,6 +42,7 @@ pub(crate) fn topology(nodes: &[&FakeNode], version: u64) -> Topology {
         version: Version(version),
         nodes: Vec::new(),
         shards: Vec::new(),
+        losses: Vec::new(),
     };
     for (place, node) in nodes.iter().enumerate() {
         let id: NodeId = format!("n{}", node.port()).parse().unwrap();
@@ -64,6 +65,8 @@ pub(crate) fn topology(nodes: &[&FakeNode], version: u64) -> Topology {
             primary: id.clone(),
             in_sync: [(id, None)].into(),
             learners: Default::default(),
+            copies: 1,
+            min_in_sync: 1,
             slots,
         });
     }

@@ -31,12 +31,16 @@ impl Membership<NodeId> {
         }
         let mut next = topology.clone();
         next.version = self.version;
-        let shard = next.shards.iter_mut().find(|it| it.id == *shard)?;
+        self.write_to(next.shards.iter_mut().find(|it| it.id == *shard)?);
+        Some(next)
+    }
+
+    /// Makes `shard` what this says. The version is the document's.
+    pub(crate) fn write_to(&self, shard: &mut Shard) {
         shard.epoch = self.epoch;
         shard.primary = self.primary.node.clone();
         shard.in_sync = lives(&self.in_sync);
         shard.learners = lives(&self.learners);
-        Some(next)
     }
 }
 

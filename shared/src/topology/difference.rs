@@ -1,6 +1,8 @@
 //! What stands between two topologies, for people who are about to put the second in place of the first. Pure.
 
-use super::{Lives, Member, Node, NodeId, Shard, ShardId, Topology, Version};
+use super::{
+    DEFAULT_MIN_IN_SYNC, Lives, Loss, Member, Node, NodeId, Shard, ShardId, Topology, Version,
+};
 use crate::slot::SlotSet;
 use std::fmt;
 
@@ -19,7 +21,7 @@ pub enum Difference {
     ShardAdded(ShardId),
     /// A shard that is gone.
     ShardRemoved(ShardId),
-    /// A shard whose members, epoch or weight differ; slots are told apart.
+    /// A shard whose members, epoch, weight or numbers of copies differ; slots are told apart.
     ShardChanged(Box<Shard>, Box<Shard>),
     /// Slots that go from one owner to another.
     SlotsMoved {
@@ -30,6 +32,10 @@ pub enum Difference {
         /// The slots.
         slots: SlotSet,
     },
+    /// A loss that an operator has accepted.
+    LossAccepted(Loss),
+    /// One that is not listed any more.
+    LossForgotten(Loss),
 }
 
 /// Everything that differs, in the order of the newer topology.
@@ -71,10 +77,17 @@ pub fn differences(old: &Topology, new: &Topology) -> Vec<Difference> {
             }
         }
     }
+    let only_in = |these: &Topology, those: &Topology| {
+        let mut losses = these.losses.clone();
+        losses.retain(|loss| !those.losses.contains(loss));
+        losses
+    };
+    found.extend(only_in(new, old).into_iter().map(Difference::LossAccepted));
+    found.extend(only_in(old, new).into_iter().map(Difference::LossForgotten));
     found
 }
 
-/// A shard in one line, without its slots.
+/// A shard in one line, without its slots; as in the text, numbers of copies where they say something.
 fn told(shard: &Shard) -> String {
     let names = |lives: &Lives| {
         let names: Vec<String> = Member::all(lives)
@@ -82,14 +95,21 @@ fn told(shard: &Shard) -> String {
             .collect();
         names.join(",")
     };
-    format!(
+    let mut text = format!(
         "epoch {}, weight {}, primary {}, in sync [{}], learners [{}]",
         shard.epoch,
         shard.weight,
         shard.primary,
         names(&shard.in_sync),
         names(&shard.learners)
-    )
+    );
+    if shard.copies != shard.listed_copies() {
+        text.push_str(&format!(", copies {}", shard.copies));
+    }
+    if shard.min_in_sync != DEFAULT_MIN_IN_SYNC {
+        text.push_str(&format!(", min in sync {}", shard.min_in_sync));
+    }
+    text
 }
 
 fn told_node(node: &Node) -> String {
@@ -128,6 +148,8 @@ impl fmt::Display for Difference {
                     slots.len()
                 )
             }
+            Self::LossAccepted(loss) => loss.fmt(out),
+            Self::LossForgotten(loss) => write!(out, "no longer listed: {loss}"),
         }
     }
 }
@@ -160,6 +182,28 @@ mod tests {
             texts,
             [
                 "shard s1: epoch 1, weight 100, primary n1, in sync [n1], learners [n2] → epoch 1, weight 100, primary n1, in sync [n1@0000000000000abc], learners [n2]"
+            ]
+        );
+    }
+
+    #[test]
+    fn copies_minima_and_losses_are_differences() {
+        let mut old = sample::two_shards();
+        old.record_loss("s1".parse().unwrap(), "rack 7 is off".parse().unwrap());
+        let mut new = sample::two_shards();
+        new.shards[1].copies = 3;
+        new.shards[1].min_in_sync = 2;
+        new.record_loss("s2".parse().unwrap(), "it burnt".parse().unwrap());
+        let texts: Vec<String> = differences(&old, &new)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "shard s2: epoch 1, weight 100, primary n3, in sync [n3], learners [] → epoch 1, weight 100, primary n3, in sync [n3], learners [], copies 3, min in sync 2",
+                "acknowledged writes of shard s2 were given up at version 1: \"it burnt\"",
+                "no longer listed: acknowledged writes of shard s1 were given up at version 1: \"rack 7 is off\"",
             ]
         );
     }

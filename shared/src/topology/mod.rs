@@ -1,6 +1,6 @@
 //! The one document that says where every key lives: slots → shards → nodes.
 //!
-//! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside. [`Member`]: a node in one of its lives.
+//! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside. [`Member`]: a node in one of its lives. [`Loss`]: what an operator has given up.
 //! - [`SlotMap`]: slot → shard, flat; the only answer to "who owns this slot".
 //! - [`ring`]: which slots a new shard takes, and who takes those of one that leaves. [`Change`]: a topology and a change → the next topology.
 //! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`key_loss`]: the slots that a step from one to the other takes away from their keys. [`text`]: ↔ TOML.
@@ -11,6 +11,7 @@ mod address;
 mod change;
 mod difference;
 mod key_loss;
+mod loss;
 mod member;
 mod name;
 pub mod ring;
@@ -24,6 +25,7 @@ pub use address::{Address, AddressError};
 pub use change::{Change, ChangeError, InitialError};
 pub use difference::{Difference, differences};
 pub use key_loss::{ACCEPTANCE, KeyLoss, key_loss};
+pub use loss::{LONGEST_PROOF, Loss, MAX_LOSSES, Proof, ProofError};
 pub use member::{Lives, Member, MemberError};
 pub use name::{
     Epoch, Incarnation, IncarnationError, LONGEST_NAME, NameError, NodeId, ProxyId, ShardId,
@@ -37,8 +39,11 @@ use std::fmt;
 /// Most shards of a topology: a few slots each are left, and a proxy keeps pipes to every one.
 pub const MAX_SHARDS: usize = 1_024;
 
-/// Most nodes of a topology: eight copies of each shard.
-pub const MAX_NODES: usize = 8_192;
+/// Most copies of a shard, its primary among them: every write waits for all of them at worst.
+pub const MAX_COPIES: usize = 8;
+
+/// Most nodes of a topology: all copies of each shard.
+pub const MAX_NODES: usize = MAX_SHARDS * MAX_COPIES;
 
 /// Where every key lives. What was read or made by this crate obeys [`rules`]; what is built by hand may not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +54,8 @@ pub struct Topology {
     pub nodes: Vec<Node>,
     /// Every shard; its place in this list is its [`ShardIndex`].
     pub shards: Vec<Shard>,
+    /// What operators have given up, the oldest first; at most [`MAX_LOSSES`].
+    pub losses: Vec<Loss>,
 }
 
 /// A process thread that holds one shard's data.
@@ -104,11 +111,30 @@ pub struct Shard {
     pub in_sync: Lives,
     /// The nodes that are still copying. A node that was in sync in an older life may be here with a newer one.
     pub learners: Lives,
+    /// How many nodes it is to have, its primary among them: 1 to [`MAX_COPIES`]. As long as it has fewer it is given spare ones.
+    pub copies: usize,
+    /// How many of them must have every acknowledged write, if that can be had by waiting: 1 to `copies`; 1 lets a single copy go on alone.
+    pub min_in_sync: usize,
     /// The slots it owns.
     pub slots: SlotSet,
 }
 
+/// How many nodes must have every acknowledged write where nobody says.
+pub const DEFAULT_MIN_IN_SYNC: usize = 1;
+
 impl Shard {
+    /// How many copies it is to have where nobody says: as many as it has nodes, within the range.
+    #[must_use]
+    pub fn listed_copies(&self) -> usize {
+        self.members().count().min(MAX_COPIES)
+    }
+
+    /// Whether proxies look after it: give it a primary when it has none, fill in copies. One that is a single plain node, and is to be, is left as it is.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.copies > 1 || self.followers().next().is_some()
+    }
+
     /// Its nodes but the primary, each once: first those in sync, then those still copying.
     pub fn followers(&self) -> impl Iterator<Item = &NodeId> {
         let copying = self.learners.keys();

@@ -1,7 +1,8 @@
 //! What every topology obeys, whoever wrote it. All violations are reported together. Pure.
 
 use super::{
-    Address, Incarnation, MAX_NODES, MAX_SHARDS, NodeId, NodeKind, Shard, ShardId, Topology,
+    Address, Incarnation, Loss, MAX_COPIES, MAX_LOSSES, MAX_NODES, MAX_SHARDS, NodeId, NodeKind,
+    Shard, ShardId, Topology, Version,
 };
 use crate::slot::SlotSet;
 use std::collections::HashMap;
@@ -60,6 +61,24 @@ pub enum Violation {
         /// The node.
         node: NodeId,
     },
+    /// No copy at all, or more than proxies are built for.
+    #[error("shard {shard} is to have {copies} copies; it may be 1 to {MAX_COPIES}")]
+    Copies {
+        /// The shard.
+        shard: ShardId,
+        /// How many it is to have.
+        copies: usize,
+    },
+    /// Writes would wait for copies that are never there, or for none.
+    #[error("shard {shard}: min-in-sync is {min_in_sync}; it may be 1 to {copies}, its copies")]
+    MinInSync {
+        /// The shard.
+        shard: ShardId,
+        /// How many copies must have every acknowledged write.
+        min_in_sync: usize,
+        /// How many it is to have.
+        copies: usize,
+    },
     /// A node that would hold the data of two shards.
     #[error("node {node} belongs to shard {first} and to shard {second}")]
     NodeInTwoShards {
@@ -83,6 +102,19 @@ pub enum Violation {
     /// Slots whose keys would live nowhere.
     #[error("{} owned by no shard", subject(.0))]
     Unowned(SlotSet),
+    /// More accepted losses than a document keeps.
+    #[error("there are {0} accepted losses; {MAX_LOSSES} are the most, take the oldest out")]
+    TooManyLosses(usize),
+    /// A loss that was accepted by a version which is not there yet.
+    #[error(
+        "a loss of shard {shard} was accepted at version {version}, which is ahead of the topology's own"
+    )]
+    LossAhead {
+        /// The shard.
+        shard: ShardId,
+        /// When it was accepted.
+        version: Version,
+    },
 }
 
 /// `slot 7 is`, `slots 7 9-11 are`.
@@ -98,12 +130,18 @@ impl Violation {
     #[must_use]
     pub fn subject(&self) -> Option<Subject<'_>> {
         match self {
-            Self::TooManyNodes(_) | Self::TooManyShards(_) | Self::Unowned(_) => None,
+            Self::TooManyNodes(_)
+            | Self::TooManyShards(_)
+            | Self::Unowned(_)
+            | Self::TooManyLosses(_)
+            | Self::LossAhead { .. } => None,
             Self::NodeTwice(node) | Self::NoPort(node) => Some(Subject::Node(node)),
             Self::AddressTwice { second, .. } => Some(Subject::Node(second)),
             Self::ShardTwice(shard)
             | Self::UnknownNode { shard, .. }
             | Self::PrimaryNotInSync { shard, .. }
+            | Self::Copies { shard, .. }
+            | Self::MinInSync { shard, .. }
             | Self::InSyncAndLearner { shard, .. } => Some(Subject::Shard(shard)),
             Self::NodeInTwoShards { second, .. } | Self::OwnedTwice { second, .. } => {
                 Some(Subject::Shard(second))
@@ -139,6 +177,7 @@ pub fn violations(topology: &Topology) -> Vec<Violation> {
     check_nodes(topology, &mut found);
     check_members(topology, &mut found);
     check_slots(topology, &mut found);
+    check_losses(topology, &mut found);
     found
 }
 
@@ -190,6 +229,17 @@ fn check_members(topology: &Topology, found: &mut Vec<Violation>) {
 }
 
 fn check_copies(shard: &Shard, found: &mut Vec<Violation>) {
+    let (copies, min_in_sync) = (shard.copies, shard.min_in_sync);
+    if !(1..=MAX_COPIES).contains(&copies) {
+        let shard = shard.id.clone();
+        found.push(Violation::Copies { shard, copies });
+    } else if !(1..=copies).contains(&min_in_sync) {
+        found.push(Violation::MinInSync {
+            shard: shard.id.clone(),
+            min_in_sync,
+            copies,
+        });
+    }
     if !shard.in_sync.contains_key(&shard.primary) {
         found.push(Violation::PrimaryNotInSync {
             shard: shard.id.clone(),
@@ -231,6 +281,23 @@ fn check_slots(topology: &Topology, found: &mut Vec<Violation>) {
     }
 }
 
+fn check_losses(topology: &Topology, found: &mut Vec<Violation>) {
+    if topology.losses.len() > MAX_LOSSES {
+        found.push(Violation::TooManyLosses(topology.losses.len()));
+    }
+    let is_ahead = |loss: &&Loss| loss.version > topology.version;
+    found.extend(
+        topology
+            .losses
+            .iter()
+            .filter(is_ahead)
+            .map(|loss| Violation::LossAhead {
+                shard: loss.shard.clone(),
+                version: loss.version,
+            }),
+    );
+}
+
 /// What is allowed but worth knowing: sentences for `topology check`.
 #[must_use]
 pub fn remarks(topology: &Topology) -> Vec<String> {
@@ -256,7 +323,21 @@ pub fn remarks(topology: &Topology) -> Vec<String> {
                 shard.id, shard.primary
             ));
         }
+        let nodes = shard.listed_copies();
+        if nodes < shard.copies {
+            remarks.push(format!(
+                "shard {} has {nodes} of {} copies: proxies give it the next spare nodes",
+                shard.id, shard.copies
+            ));
+        }
+        if shard.min_in_sync > 1 && shard.min_in_sync == shard.copies {
+            remarks.push(format!(
+                "shard {} acknowledges no write to who waits for followers while one of its {} copies is gone: min-in-sync asks for all of them",
+                shard.id, shard.copies
+            ));
+        }
     }
+    remarks.extend(topology.losses.iter().map(ToString::to_string));
     remarks
 }
 
@@ -376,6 +457,65 @@ mod tests {
                 assert_eq!(shard.members().count(), 1, "one node");
             },
             &[],
+        );
+    }
+
+    #[test]
+    fn copies_and_minima_are_in_their_ranges() {
+        let with = |copies: usize, min_in_sync: usize, expected: &[&str]| {
+            check(
+                |topology| {
+                    let shard = &mut topology.shards[0];
+                    (shard.copies, shard.min_in_sync) = (copies, min_in_sync);
+                },
+                expected,
+            );
+        };
+        with(8, 8, &[]);
+        with(1, 1, &[]);
+        with(0, 1, &["shard s1 is to have 0 copies; it may be 1 to 8"]);
+        with(9, 1, &["shard s1 is to have 9 copies; it may be 1 to 8"]);
+        let wrong = "shard s1: min-in-sync is 3; it may be 1 to 2, its copies";
+        with(2, 3, &[wrong]);
+        with(
+            2,
+            0,
+            &["shard s1: min-in-sync is 0; it may be 1 to 2, its copies"],
+        );
+    }
+
+    #[test]
+    fn losses_are_few_and_past() {
+        let loss = |version: u64| Loss {
+            version: Version(version),
+            shard: ShardId::numbered(9),
+            proof: "it burnt".parse().unwrap(),
+        };
+        check(|topology| topology.losses = vec![loss(1); 32], &[]);
+        check(
+            |topology| topology.losses = vec![loss(1); 33],
+            &["there are 33 accepted losses; 32 are the most, take the oldest out"],
+        );
+        check(
+            |topology| topology.losses = vec![loss(2)],
+            &["a loss of shard s9 was accepted at version 2, which is ahead of the topology's own"],
+        );
+    }
+
+    #[test]
+    fn what_is_worth_knowing_is_said_in_sentences() {
+        let mut topology = sample::two_shards();
+        topology.shards[0].min_in_sync = 2;
+        topology.shards[1].copies = 3;
+        topology.record_loss(ShardId::numbered(1), "rack 7 is off".parse().unwrap());
+        assert_eq!(
+            remarks(&topology),
+            [
+                "shard s1 acknowledges no write to who waits for followers while one of its 2 copies is gone: min-in-sync asks for all of them",
+                "shard s2 has no follower: its keys are lost with node n3",
+                "shard s2 has 1 of 3 copies: proxies give it the next spare nodes",
+                "acknowledged writes of shard s1 were given up at version 1: \"rack 7 is off\"",
+            ]
         );
     }
 

@@ -1,6 +1,8 @@
 //! Topologies for tests.
 
-use super::{Address, Epoch, Lives, Node, NodeKind, Shard, Topology, Version, Weight};
+use super::{
+    Address, DEFAULT_MIN_IN_SYNC, Epoch, Lives, Node, NodeKind, Shard, Topology, Version, Weight,
+};
 
 pub(super) fn node(number: u16) -> Node {
     Node {
@@ -23,6 +25,8 @@ pub(super) fn two_shards() -> Topology {
             .iter()
             .map(|id| (id.parse().unwrap(), None))
             .collect(),
+        copies: 1 + learners.len(),
+        min_in_sync: DEFAULT_MIN_IN_SYNC,
         slots: slots.parse().unwrap(),
     };
     Topology {
@@ -32,5 +36,6 @@ pub(super) fn two_shards() -> Topology {
             shard("s1", "n1", &["n2"], "0-8191"),
             shard("s2", "n3", &[], "8192-16383"),
         ],
+        losses: Vec::new(),
     }
 }

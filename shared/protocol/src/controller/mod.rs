@@ -8,7 +8,7 @@
 //! A change of one shard makes the evidence about all others old, for the document has one version. So that many shards that fail at once do not hinder each other,
 //! a proposal carries all that can be done for any shard; and changes that are not urgent wait for a while after the last, or for an urgent one that they may go with.
 //!
-//! `document` what is read and written. `knowledge` what is known, and since when. `urgent`, `gentle`, `planned` what is to be done. `orders` what nodes
+//! `document` what is read and written, `topology` where it stands. `knowledge` what is known, and since when. `urgent`, `gentle`, `planned` what is to be done. `orders` what nodes
 //! are told and asked. `notice`, `conditions` what people hear.
 
 mod conditions;
@@ -20,6 +20,7 @@ mod orders;
 mod planned;
 mod proposed;
 mod settings;
+mod topology;
 mod urgent;
 
 use std::collections::{BTreeMap, BTreeSet};

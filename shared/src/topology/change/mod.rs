@@ -4,7 +4,8 @@
 use super::ring::{self, Gains, RingShard};
 use super::rules::{self, Violation};
 use super::{
-    Address, Epoch, Lives, MAX_SHARDS, Node, NodeId, Shard, ShardId, Topology, Version, Weight,
+    Address, DEFAULT_MIN_IN_SYNC, Epoch, Lives, MAX_SHARDS, Node, NodeId, Shard, ShardId, Topology,
+    Version, Weight,
 };
 use crate::slot::SlotSet;
 use std::collections::BTreeSet;
@@ -29,7 +30,7 @@ pub enum Change {
         shard: ShardId,
         /// A spare node.
         primary: NodeId,
-        /// Spare nodes that copy from it.
+        /// Spare nodes that copy from it; the shard is to have that many copies besides its primary.
         followers: BTreeSet<NodeId>,
         /// Its share.
         weight: Weight,
@@ -79,10 +80,10 @@ pub enum ChangeError {
 
 impl Topology {
     /// A topology of these nodes: as many shards as the nodes make with `followers` copies each besides the primary.
-    /// The first nodes lead; each shard's followers are on other hosts than its primary while there are such.
+    /// The first nodes lead; each shard's followers are on other hosts than its primary while there are such, and copy. Each shard is to have as many copies as it gets nodes.
     ///
     /// # Errors
-    /// When the nodes do not divide evenly, are none, or share a name or address.
+    /// When the nodes do not divide evenly, are none, share a name or address, or would be more copies of a shard than may be.
     pub fn initial(nodes: Vec<Node>, followers: usize) -> Result<Self, InitialError> {
         let copies = followers.saturating_add(1);
         if nodes.is_empty() || !nodes.len().is_multiple_of(copies) {
@@ -100,6 +101,7 @@ impl Topology {
             version: Version::FIRST,
             nodes,
             shards: Vec::new(),
+            losses: Vec::new(),
         };
         for (number, (primary, followers)) in teams.into_iter().enumerate() {
             let shard = ShardId::numbered(number + 1);
@@ -175,6 +177,8 @@ impl Topology {
             weight,
             in_sync: Lives::from([(primary.clone(), None)]),
             primary,
+            copies: followers.len() + 1,
+            min_in_sync: DEFAULT_MIN_IN_SYNC,
             learners: followers.into_iter().map(|node| (node, None)).collect(),
             slots: if first {
                 SlotSet::full()

@@ -3,7 +3,8 @@
 
 use super::rules::{self, Subject, Violation};
 use super::{
-    ACCEPTANCE, Epoch, KeyLoss, Lives, Member, Node, NodeKind, Shard, Topology, Version, Weight,
+    ACCEPTANCE, DEFAULT_MIN_IN_SYNC, Epoch, KeyLoss, Lives, Loss, Member, Node, NodeKind, Shard,
+    Topology, Version, Weight,
 };
 use crate::config::document::{self, Placed, TableReader, quoted};
 use crate::config::{Problems, SettingValue, parse_choice};
@@ -12,11 +13,20 @@ use std::fmt::{Display, Write};
 use std::path::Path;
 use std::str::FromStr;
 
-const TOP_KEYS: &[&str] = &["version", ACCEPTANCE, "node", "shard"];
+const TOP_KEYS: &[&str] = &["version", ACCEPTANCE, "node", "shard", "loss"];
 const NODE_KEYS: &[&str] = &["id", "address", "kind", "zone"];
 const SHARD_KEYS: &[&str] = &[
-    "id", "epoch", "weight", "primary", "in-sync", "learners", "slots",
+    "id",
+    "epoch",
+    "weight",
+    "primary",
+    "in-sync",
+    "learners",
+    "copies",
+    "min-in-sync",
+    "slots",
 ];
+const LOSS_KEYS: &[&str] = &["version", "shard", "proof"];
 
 /// TOML has integers of 63 bits.
 const LARGEST_NUMBER: u64 = i64::MAX as u64;
@@ -66,6 +76,8 @@ pub fn read(path: &Path, text: &str) -> Result<Document, Problems> {
     let shard_tables = top.tables("shard", &mut problems);
     let (nodes, node_places) = read_all(&node_tables, NODE_KEYS, read_node, &mut problems);
     let (shards, shard_places) = read_all(&shard_tables, SHARD_KEYS, read_shard, &mut problems);
+    let loss_tables = top.tables("loss", &mut problems);
+    let (losses, _) = read_all(&loss_tables, LOSS_KEYS, read_loss, &mut problems);
     let is_unread = (
         nodes.len() < node_tables.len() || !problems.is_empty() && node_tables.is_empty(),
         shards.len() < shard_tables.len() || !problems.is_empty() && shard_tables.is_empty(),
@@ -74,12 +86,14 @@ pub fn read(path: &Path, text: &str) -> Result<Document, Problems> {
         version: version.unwrap_or(Version::FIRST),
         nodes,
         shards,
+        losses,
     };
     for violation in rules::violations(&topology) {
         // What could not be read may be what is missing.
         let is_certain = match &violation {
             Violation::UnknownNode { .. } => !is_unread.0,
             Violation::Unowned(_) => !is_unread.1,
+            Violation::LossAhead { .. } => version.is_some(),
             _ => true,
         };
         // The last of a name: of two nodes with one name or address the later one is to blame.
@@ -169,16 +183,35 @@ fn read_shard(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Sh
     let primary = parsed(table.required("primary", problems), problems);
     let in_sync = read_lives(table.list("in-sync", problems), problems);
     let learners = read_lives(table.list("learners", problems), problems);
+    let copies = table.scalar("copies", problems);
+    let copies = copies.and_then(|text| note(&text, usize::parse(&text.text), problems));
+    let min_in_sync = table.scalar("min-in-sync", problems);
+    let min_in_sync = min_in_sync.and_then(|text| note(&text, usize::parse(&text.text), problems));
     let slots: Option<SlotSet> = parsed(table.required("slots", problems), problems);
     let primary: super::NodeId = primary?;
-    Some(Shard {
+    let mut shard = Shard {
         id: id?,
         epoch: epoch.unwrap_or(Epoch::FIRST),
         weight: weight.unwrap_or_default(),
         in_sync: in_sync.unwrap_or_else(|| Lives::from([(primary.clone(), None)])),
         primary,
         learners: learners.unwrap_or_default(),
+        copies: 0,
+        min_in_sync: min_in_sync.unwrap_or(DEFAULT_MIN_IN_SYNC),
         slots: slots?,
+    };
+    shard.copies = copies.unwrap_or_else(|| shard.listed_copies());
+    Some(shard)
+}
+
+fn read_loss(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Loss> {
+    let version = number(table.required("version", problems), problems).map(Version);
+    let shard = parsed(table.required("shard", problems), problems);
+    let proof = parsed(table.required("proof", problems), problems);
+    Some(Loss {
+        version: version?,
+        shard: shard?,
+        proof: proof?,
     })
 }
 
@@ -236,7 +269,10 @@ const HEADER: &str = "\
 #            the primary among them. learners: nodes still copying. weight: its share of slots relative to the others, 100 as a
 #            rule. epoch: raise it by 1 whenever you change its primary or its slots. slots: \"0-5460 9000\"; every slot from
 #            0 to 16383 belongs to exactly one shard. A node may be followed by the life of it that is meant, its incarnation:
-#            \"n1@16 hexadecimal digits\" in in-sync and learners; proxies write that, you write \"n1\".
+#            \"n1@16 hexadecimal digits\" in in-sync and learners; proxies write that, you write \"n1\". copies: how many nodes
+#            it is to have, as many as are listed unless said; spare nodes fill up the rest. min-in-sync: how many of them must have
+#            every acknowledged write, 1 unless said; 1 lets the last copy go on alone.
+# [[loss]]   proxies write it: that an operator has given up acknowledged writes of a shard, and why.
 
 # Raise it by 1 with every change: proxies refuse a version older than the one they have.
 # Slots that change hands leave their keys behind: proxies take up such a version only where the file says that this is meant, with a line
@@ -294,7 +330,19 @@ fn print_with(topology: &Topology, key_loss_accepted_at: Option<Version>) -> Str
         line(format_args!("primary = {}", quoted(shard.primary.as_str())));
         line(format_args!("in-sync = [{}]", names(&shard.in_sync)));
         line(format_args!("learners = [{}]", names(&shard.learners)));
+        if shard.copies != shard.listed_copies() {
+            line(format_args!("copies = {}", shard.copies));
+        }
+        if shard.min_in_sync != DEFAULT_MIN_IN_SYNC {
+            line(format_args!("min-in-sync = {}", shard.min_in_sync));
+        }
         line(format_args!("slots = {}", quoted(&shard.slots.to_string())));
+    }
+    for loss in &topology.losses {
+        line(format_args!("\n[[loss]]"));
+        line(format_args!("version = {}", loss.version));
+        line(format_args!("shard = {}", quoted(loss.shard.as_str())));
+        line(format_args!("proof = {}", quoted(loss.proof.as_str())));
     }
     text
 }

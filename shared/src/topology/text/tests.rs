@@ -1,5 +1,5 @@
 use super::*;
-use crate::topology::{Address, Incarnation, sample};
+use crate::topology::{Address, Incarnation, MAX_COPIES, sample};
 use proptest::prelude::*;
 
 fn check(text: &str, expected: &[&str]) {
@@ -100,6 +100,51 @@ fn members_are_written_with_the_life_that_is_known() {
 }
 
 #[test]
+fn copies_are_as_many_as_are_listed_unless_said() {
+    let copies = |more: &str| {
+        let text = GOOD.replace("primary =", &format!("{more}\nprimary ="));
+        let shard = parse(Path::new("t.toml"), &text).unwrap().shards.remove(0);
+        (shard.copies, shard.min_in_sync, shard.is_guarded())
+    };
+    assert_eq!(copies(""), (1, 1, false));
+    assert_eq!(copies("copies = 3\nmin-in-sync = 2"), (3, 2, true));
+    let with_follower = GOOD.replace(
+        "primary =",
+        "learners = [\"n2\", \"n1@00000000000000cd\"]\nin-sync = [\"n1@00000000000000ab\"]\nprimary =",
+    ) + "[[node]]\nid = \"n2\"\naddress = \"127.0.0.1:7002\"\n";
+    let topology = parse(Path::new("t.toml"), &with_follower).unwrap();
+    assert_eq!(topology.shards[0].copies, 2, "two lives are one node");
+    assert!(!print(&topology).contains("\ncopies ="));
+    let text = GOOD.replace("primary =", "copies = 0\nmin-in-sync = two\nprimary =");
+    assert!(parse(Path::new("t.toml"), &text).is_err());
+    check(
+        &GOOD.replace("primary =", "copies = 2\nmin-in-sync = 3\nprimary ="),
+        &["t.toml:7: shard s1: min-in-sync is 3; it may be 1 to 2, its copies"],
+    );
+}
+
+#[test]
+fn accepted_losses_are_read_and_what_is_wrong_with_them_has_its_line() {
+    let with_loss = format!("{GOOD}[[loss]]\nversion = 7\nshard = \"s1\"\nproof = \"off\"\n");
+    let topology = parse(Path::new("t.toml"), &with_loss).unwrap();
+    let texts: Vec<String> = topology.losses.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        ["acknowledged writes of shard s1 were given up at version 7: \"off\""]
+    );
+    check(
+        &with_loss
+            .replace("\"off\"", "\"a\\nb\"")
+            .replace("shard =", "shart ="),
+        &[
+            "t.toml:11: \"shard\" is missing in [[loss]]",
+            "t.toml:13: unknown key \"shart\" in [[loss]]; did you mean \"shard\"?",
+            "t.toml:14: a proof is one line, without control characters",
+        ],
+    );
+}
+
+#[test]
 fn broken_rules_are_reported_with_the_line_of_their_table() {
     check(
         &GOOD
@@ -168,14 +213,26 @@ fn a_bracket_that_is_never_closed_is_one_problem() {
 
 fn topologies() -> impl Strategy<Value = Topology> {
     let node = (any::<bool>(), any::<bool>(), any::<Option<u64>>());
+    let losses = proptest::collection::vec("[ -~é→]{0,20}[!-~]", 0..4);
     let owners = proptest::collection::vec(any::<usize>(), 0..40);
     (
         proptest::collection::vec(node, 1..20),
         1..=LARGEST_NUMBER,
         1_u16..=Weight::MAX,
         owners,
+        (1..=MAX_COPIES).prop_flat_map(|copies| (Just(copies), 1..=copies)),
+        losses,
     )
-        .prop_map(|(nodes, version, weight, cuts)| build(&nodes, version, weight, &cuts))
+        .prop_map(|(nodes, version, weight, cuts, copies, proofs)| {
+            let mut topology = build(&nodes, version, weight, &cuts);
+            if let Some(shard) = topology.shards.last_mut() {
+                (shard.copies, shard.min_in_sync) = copies;
+            }
+            for proof in proofs {
+                topology.record_loss("gone".parse().unwrap(), proof.parse().unwrap());
+            }
+            topology
+        })
 }
 
 /// Every even node leads a shard, every odd one follows the one before; slots go round robin in pieces that end at `cuts`.
@@ -205,6 +262,8 @@ fn build(
                 primary: node.id.clone(),
                 in_sync: Lives::from([(node.id.clone(), life)]),
                 learners: Lives::new(),
+                copies: 1,
+                min_in_sync: 1,
                 slots: SlotSet::empty(),
             });
         } else if let Some(shard) = topology.shards.last_mut() {
@@ -214,6 +273,7 @@ fn build(
                 &mut shard.learners
             };
             members.insert(node.id.clone(), life);
+            shard.copies = 2;
         }
         topology.nodes.push(node);
     }
