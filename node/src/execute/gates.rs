@@ -3,7 +3,7 @@
 
 use super::room::{Room, make_room};
 use super::{Origin, Turn, Wait, strides};
-use crate::node_state::{Hold, Link, MOST_QUEUED_BYTES, PLAIN, SERVES_NOBODY};
+use crate::node_state::{Hold, Link, MOST_QUEUED_BYTES, PLAIN, REFUSED, SERVES_NOBODY};
 use crate::snapshot::Snapshot;
 use crate::store::{Key, Store};
 use shared::access;
@@ -194,9 +194,9 @@ fn fence(look: &mut Look<'_, '_>) -> Gate {
 }
 
 #[cold]
-fn fenced(look: &Look<'_, '_>) -> Gate {
+fn fenced(look: &mut Look<'_, '_>) -> Gate {
     let flags = look.spec.flags;
-    let (session, member) = (&look.turn.session, &look.turn.node.member);
+    let (session, member) = (&mut *look.turn.session, &look.turn.node.member);
     if !(flags.contains(CommandFlags::READ) || flags.contains(CommandFlags::WRITE)) {
         return Gate::Open;
     }
@@ -209,6 +209,10 @@ fn fenced(look: &Look<'_, '_>) -> Gate {
     }
     if is_direct && (follows || member.serving_epoch != SERVES_NOBODY) {
         return Gate::Open;
+    }
+    if !is_direct {
+        // The proxy sends it again over another pipe: what comes behind it on this one must not be carried out before it, whatever the node is by then.
+        session.fence_epoch = REFUSED;
     }
     let seen = member.replica();
     let (epoch, rev) = seen.map_or((0, 0), |replica| {

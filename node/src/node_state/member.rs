@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// No proxy's pipe is fenced at this epoch: data are asked for in vain.
 pub const SERVES_NOBODY: u64 = u64::MAX;
+/// The epoch of a pipe of which a command was refused: no other passes before it is fenced again.
+pub const REFUSED: u64 = u64::MAX - 1;
 /// The epoch of pipes that are not fenced, and of a node that is no member.
 pub const PLAIN: u64 = 0;
 /// Epochs of the log that are remembered: who has an older beginning of it copies anew.

@@ -14,7 +14,7 @@ mod slowlog;
 pub use clients::{ClientKey, Clients};
 pub use hold::Hold;
 pub use latency::{Event, Latency, Spike};
-pub use member::{Ask, Member, Order, OrderNumber, PLAIN, SERVES_NOBODY};
+pub use member::{Ask, Member, Order, OrderNumber, PLAIN, REFUSED, SERVES_NOBODY};
 pub use memory_ceiling::MemoryCeiling;
 pub use pause::Pause;
 pub use persistence::{LoadProgress, MOST_QUEUED_BYTES, Persistence, SaveProgress};

@@ -11,6 +11,8 @@ use std::str::FromStr;
 
 /// Most members that an order may name.
 const MOST_MEMBERS: usize = 64;
+/// As in the document: TOML has integers of 63 bits.
+const GREATEST_EPOCH: u64 = i64::MAX as u64;
 /// Longest name of a log.
 const LONGEST_NAME: usize = 40;
 
@@ -123,6 +125,9 @@ impl<'a> Words<'a> {
         self.end()?;
         if epoch == Epoch(0) {
             return Err(wrong("epoch", "is none: the first is 1"));
+        }
+        if epoch.0 > GREATEST_EPOCH {
+            return Err(wrong("epoch", "is out of range"));
         }
         Ok(Order {
             shard,

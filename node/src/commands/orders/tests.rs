@@ -41,6 +41,10 @@ fn words_that_are_no_order_are_errors_that_name_them() {
         &format!("NODE FENCE s1 0 1 {ME}"),
         "epoch is none: the first is 1",
     );
+    check(
+        &format!("NODE FENCE s1 {} 1 {ME}", u64::MAX),
+        "epoch is out of range",
+    );
     check(&format!("NODE PROMOTE s1 1 1 {ME}"), "a member is missing");
     check(
         &format!("NODE FOLLOW s1 1 1 {ME} {OTHER} host 70000"),
@@ -102,8 +106,17 @@ fn data_are_served_at_the_epoch_at_which_the_node_leads() {
     node.session.fence_epoch = 1;
     obey(&mut node, &format!("NODE FENCE s1 2 2 {ME}"));
     assert!(node.send("GET a").starts_with("-STALEEPOCH 2 "));
+    obey(&mut node, &format!("NODE PROMOTE s1 2 2 {ME} {ME}"));
+    let behind = node.send("GET a");
+    assert!(
+        behind.starts_with("-STALEEPOCH 2 "),
+        "it was sent behind one that is sent again: {behind}"
+    );
+    node.session.fence_epoch = 2;
+    assert_eq!(node.send("GET a"), "$1\r\n2\r\n");
+    obey(&mut node, &format!("NODE FENCE s1 3 3 {ME}"));
     node.session.fence_epoch = 0;
-    assert!(node.send("GET a").starts_with("-STALEEPOCH 2 "));
+    assert!(node.send("GET a").starts_with("-STALEEPOCH 3 "));
     assert!(
         node.send("REPLICAOF h 1")
             .starts_with("-ERR this node belongs to shard s1")
