@@ -124,7 +124,7 @@ impl ChildCluster {
         let topology = folder.topology_file();
         replace_file(&topology, &text::print(&initial_topology(&addresses, 0)?))?;
         let settings = ProxyConfig {
-            topology,
+            topology: topology.into(),
             ..plan.proxy
         };
         let proxy_start = ProxyStart {

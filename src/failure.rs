@@ -1,6 +1,6 @@
 //! Why the process ends, in one line, and with which exit code (sysexits.h).
 
-use proxy::{ProxyError, TlsError, TopologyFileError};
+use proxy::{ProxyError, TlsError, TopologyError};
 use shared::config::{FileError, LoadError, Problems};
 use shared::topology::{Address, InitialError};
 use std::io;
@@ -119,13 +119,13 @@ impl From<ProxyError> for Failure {
                 setting,
                 source,
             },
-            ProxyError::TopologyFile(TopologyFileError::File(FileError::Missing(file))) => {
+            ProxyError::TopologyStore(TopologyError::File(FileError::Missing(file))) => {
                 Self::NoTopology(file)
             }
-            ProxyError::TopologyFile(TopologyFileError::File(error))
+            ProxyError::TopologyStore(TopologyError::File(error))
             | ProxyError::Tls(TlsError::File(error)) => Self::File(error),
             ProxyError::Tls(error) => Self::Tls(error),
-            ProxyError::TopologyFile(TopologyFileError::Text(problems)) => Self::Data(problems),
+            ProxyError::TopologyStore(TopologyError::Text(problems)) => Self::Data(problems),
             ProxyError::System { what, source } => Self::System { what, source },
             error => Self::Proxy(error),
         }

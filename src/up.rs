@@ -86,7 +86,7 @@ impl LocalCluster {
         let file = folder.topology_file();
         replace_file(&file, &text::print(&initial_topology(&addresses, 0)?))?;
         let proxy = Proxy::bind(ProxyConfig {
-            topology: file,
+            topology: file.into(),
             ..plan.proxy
         })?;
         let served_at = served_at(&proxy);

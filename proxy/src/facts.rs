@@ -9,6 +9,7 @@ use shared::config::ProxyConfig;
 use crate::counters::Counters;
 use crate::orders::ThreadContact;
 use crate::pause::Pause;
+use crate::sightings::Sightings;
 use crate::tls::TlsFront;
 use crate::topology::LiveTopology;
 
@@ -35,6 +36,8 @@ pub(crate) struct ProxyShared {
     pub(crate) pause: Pause,
     /// A way to each thread.
     pub(crate) threads: Vec<ThreadContact>,
+    /// Where threads tell what they see of the nodes.
+    pub(crate) sightings: Sightings,
 }
 
 impl ProxyShared {

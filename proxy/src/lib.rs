@@ -4,7 +4,7 @@
 //! # Floors
 //!
 //! ```text
-//!  process    server, acceptor, tls · admin, metrics · facts, counters, pause, orders
+//!  process    server, acceptor, tls · admin, metrics · control: store, nodes, failover · facts, counters, pause, orders, sightings
 //!  thread     ProxyThread: the runtime, tasks of clients and pipes, flush, ticks, orders; the only place that holds sockets
 //!  request    Exchange: outlets, pipes and what they are routed by; Turn: one client's requests on their way; replies on their way back; opens no socket
 //!  pure ◇     client (work, outlet, reply queue) · pipe (lane, parcel, line, set, reach, retry, verdict) · route · topology::live · slab, buffers
@@ -16,7 +16,7 @@
 //!
 //! ```text
 //!  [process] pingora's Server ─ its acceptor: one service: accepts, deals round-robin ─┐
-//!     │                         [topology::file] watches the file ─► [topology::live] arc-swap
+//!     │                         [control] follows store and nodes ─► [topology::live] arc-swap
 //!     └ drain, end              [admin] /metrics /healthz /readyz    │               │
 //!                                                                    ▼ read          ▼ sockets
 //!   proxy thread 0 ─────────── proxy thread 1 ─────────── … each: runtime, clients, pipes, counters [thread]
@@ -61,7 +61,8 @@
 //! - Two commands of one client on one key never overtake each other: one pipe per node (as it is fenced) and lane; a change of any of these waits for the
 //!   replies that are still missing (`request::turn`), and so does a change of the topology. A connection that is given up is reset, and cut at the node by
 //!   the first words of the next (`pipe::handshake`).
-//! - What has not been sent is routed by the newest topology, always (`request::again`).
+//! - What has not been sent is routed by the newest topology, always (`request::again`). A node that does not lead its shard at the epoch of a pipe refuses what
+//!   comes over it, and all behind it (`pipe::handshake`, `pipe::verdict`): that was not applied, and goes where the next topology says.
 //! - Whoever waits is registered with what he waits for, and is let go on by it or by the clock, once (`request::waiting`).
 //! - One place says whether a reply is heard (`request::turn`).
 //! - A key that is void stays void: late replies find nobody (`slab`).
@@ -85,6 +86,7 @@
 mod admin;
 mod buffers;
 mod client;
+mod control;
 mod counters;
 mod dice;
 mod facts;
@@ -97,6 +99,7 @@ mod process;
 mod reload;
 mod request;
 mod route;
+mod sightings;
 mod slab;
 mod thread;
 mod tls;
@@ -105,4 +108,4 @@ mod topology;
 pub use process::{Proxy, ProxyError, ProxyHandle};
 pub use reload::Reloading;
 pub use tls::TlsError;
-pub use topology::{LiveTopology, StaleTopology, TopologyFileError};
+pub use topology::{LiveTopology, StaleTopology, TopologyError};

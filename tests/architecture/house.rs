@@ -100,12 +100,13 @@ const HOUSES: &[House] = &[
         floors: &[
             &["process"],
             &["admin"],
+            &["control"],
             &["thread"],
             &["request"],
             &["facts"],
             &["orders"],
             &["metrics", "here"],
-            &["client"],
+            &["client", "sightings"],
             &["pipe"],
             &["route"],
             &[

@@ -4,6 +4,8 @@ use std::io;
 
 use shared::resp::ReplyError;
 
+use super::handshake::FENCE;
+
 /// Why a pipe was given up, or could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PipeError {
@@ -48,7 +50,10 @@ pub(crate) enum PipeError {
         /// The limit.
         limit: usize,
     },
-    /// AUTH, HELLO, SELECT or PING was refused.
+    /// Another node leads the shard, and this one has not answered for a while.
+    #[error("the shard has another primary, and this node is silent")]
+    Replaced,
+    /// AUTH, HELLO, SELECT, NODE FENCE or PING was refused.
     #[error("the node refused {command}: {reply}")]
     Refused {
         /// What was asked.
@@ -61,7 +66,7 @@ pub(crate) enum PipeError {
 impl PipeError {
     /// Whether the node is well, and the proxy has given the connection up for reasons of its own.
     pub(crate) fn is_of_ours(&self) -> bool {
-        matches!(self, Self::Unwanted { .. })
+        matches!(self, Self::Unwanted { .. } | Self::Replaced)
     }
 
     /// Whether the node is there and does not take the proxy's password, or wants one.
@@ -70,6 +75,15 @@ impl PipeError {
             return false;
         };
         *command == "AUTH" || reply.starts_with("WRONGPASS") || reply.starts_with("NOAUTH")
+    }
+
+    /// Whether the node is there, and obeys another epoch or lives another life than ours.
+    pub(crate) fn is_about_fence(&self) -> bool {
+        match self {
+            Self::Fenced => true,
+            Self::Refused { command, .. } => *command == FENCE,
+            _ => false,
+        }
     }
 
     /// What the node says when it refuses this lane and no other: it has fewer databases, or does not speak the protocol.

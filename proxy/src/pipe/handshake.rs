@@ -1,9 +1,10 @@
-//! The first words on a new connection to a node: who we are, which protocol, which database, and whether anybody listens.
+//! The first words on a new connection to a node: who we are, under which epoch we speak, which protocol, which database, and whether anybody listens.
 //! Pure. Invariants: a connection counts as open only when the node has answered, so a node that hangs is found out while nothing has been sent to it; by then
 //! the connection before it, of which bytes may still lie at the node, has been cut there.
 
-use shared::config::Secret;
+use shared::config::{Acks, Secret};
 use shared::resp::{Protocol, ReplyScanner, encode_request};
+use shared::topology::{NodeId, ShardId, Version};
 
 use super::error::PipeError;
 use super::lane::Lane;
@@ -39,6 +40,61 @@ impl ConnectionName {
 /// Commands that a node may refuse without harm: an older server does not know them, and the connection they mean may be gone.
 const OPTIONAL: &[&str] = &["CLIENT KILL", "CLIENT INFO"];
 
+/// The command that binds a connection to an epoch.
+pub(super) const FENCE: &str = "NODE FENCE";
+
+/// Under what a connection to a member of a shard speaks.
+#[derive(Clone, Debug)]
+pub(crate) struct FenceWords {
+    /// The shard, its epoch, and the life of the node.
+    pub(crate) fence: protocol::Fence<ShardId>,
+    /// The node's name.
+    pub(crate) node: NodeId,
+    /// The version of the topology that says so.
+    pub(crate) version: Version,
+    /// Whether replies to writes wait for the followers that are in sync.
+    pub(crate) acks: Acks,
+}
+
+impl FenceWords {
+    fn write(&self, out: &mut Vec<u8>) {
+        let protocol::Fence {
+            shard,
+            epoch,
+            incarnation,
+        } = &self.fence;
+        let (epoch, version) = (epoch.to_string(), self.version.to_string());
+        let node = format!("{}@{incarnation}", self.node);
+        let words = [
+            "NODE",
+            "FENCE",
+            shard.as_str(),
+            &epoch,
+            &version,
+            &node,
+            "IN-SYNC",
+        ];
+        let count = match self.acks {
+            Acks::Async => words.len() - 1,
+            Acks::InSync => words.len(),
+        };
+        encode_request(out, words.into_iter().take(count));
+    }
+}
+
+/// What decides the first words.
+#[derive(Debug)]
+pub(crate) struct FirstWords {
+    /// What is to be agreed on.
+    pub(crate) lane: Lane,
+    /// What the node asks for; empty sends none.
+    pub(crate) password: Secret,
+    /// The connection before this one, which the node is to cut.
+    pub(crate) last: Option<ConnectionName>,
+    /// For members of a shard.
+    pub(crate) fence: Option<FenceWords>,
+}
+
 /// What was asked and is not answered yet.
 #[derive(Debug)]
 pub(crate) struct Handshake {
@@ -53,12 +109,13 @@ pub(crate) struct Handshake {
 
 impl Handshake {
     /// Appends what is to be sent first to `out`.
-    pub(crate) fn begin(
-        lane: Lane,
-        password: &Secret,
-        last: Option<&ConnectionName>,
-        out: &mut Vec<u8>,
-    ) -> Self {
+    pub(crate) fn begin(words: &FirstWords, out: &mut Vec<u8>) -> Self {
+        let FirstWords {
+            lane,
+            password,
+            last,
+            fence,
+        } = words;
         let mut asked = Vec::new();
         match (lane.protocol, password.is_empty()) {
             (Protocol::Resp2, true) => {}
@@ -81,6 +138,10 @@ impl Handshake {
                 ["CLIENT", "KILL", "ID", &id.to_string(), "ADDR", address],
             );
             asked.push("CLIENT KILL");
+        }
+        if let Some(words) = fence {
+            words.write(out);
+            asked.push(FENCE);
         }
         encode_request(out, ["CLIENT", "INFO"]);
         asked.push("CLIENT INFO");
@@ -148,6 +209,7 @@ impl Handshake {
 mod tests {
     use super::*;
     use crate::pipe::{Class, Role};
+    use shared::topology::{Epoch, Incarnation};
 
     fn begin(protocol: Protocol, database: u16, password: &str) -> (Handshake, String) {
         let lane = Lane {
@@ -160,9 +222,60 @@ mod tests {
             id: 7,
             address: "1.2.3.4:5".into(),
         });
+        say(&FirstWords {
+            lane,
+            password: Secret::new(password),
+            last,
+            fence: None,
+        })
+    }
+
+    fn say(words: &FirstWords) -> (Handshake, String) {
         let mut out = Vec::new();
-        let handshake = Handshake::begin(lane, &Secret::new(password), last.as_ref(), &mut out);
+        let handshake = Handshake::begin(words, &mut out);
         (handshake, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_member_is_told_under_which_epoch_we_speak_before_anything_else_is_asked() {
+        let mut words = FirstWords {
+            lane: Lane {
+                role: Role::Primary,
+                class: Class::Common,
+                protocol: Protocol::Resp2,
+                database: 3,
+            },
+            password: Secret::new(""),
+            last: None,
+            fence: Some(FenceWords {
+                fence: protocol::Fence {
+                    shard: ShardId::numbered(2),
+                    epoch: Epoch(7),
+                    incarnation: Incarnation(0xab),
+                },
+                node: NodeId::numbered(4),
+                version: Version(9),
+                acks: Acks::InSync,
+            }),
+        };
+        let (mut handshake, said) = say(&words);
+        let lines: Vec<&str> = said.split("\r\n").skip(2).step_by(2).take(7).collect();
+        let expected = [
+            "NODE",
+            "FENCE",
+            "s2",
+            "7",
+            "9",
+            "n4@00000000000000ab",
+            "IN-SYNC",
+        ];
+        assert_eq!(lines, expected);
+        let refused = handshake.take(b"-STALEEPOCH 8 9\r\n").unwrap_err();
+        assert!(refused.is_about_fence(), "{refused}");
+        if let Some(fence) = &mut words.fence {
+            fence.acks = Acks::Async;
+        }
+        assert!(!say(&words).1.contains("IN-SYNC"));
     }
 
     #[test]

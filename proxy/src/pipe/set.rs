@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use shared::topology::{Address, Epoch, Incarnation, Node, NodeId, Shard, ShardId, ShardIndex};
+use shared::topology::{Address, Node, NodeId, Shard, ShardId, ShardIndex};
 
 use super::Pipe;
 use super::lane::{Lane, Role};
@@ -18,33 +18,31 @@ pub(crate) type PipeNumber = u32;
 /// In a node's list of lanes: not open.
 const NO_PIPE: PipeNumber = PipeNumber::MAX;
 
-/// As whom a node obeys us. The shard's epoch and the node's incarnation: an order of another one is another pipe, and the old one drains.
+/// As whom a node obeys us. The shard's epoch and the node's life: another one is another pipe, and the old one drains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fence {
-    /// It was never told.
+    /// It was never told: it is no member of a shard, or nobody knows its life yet.
     Unfenced,
     /// As the primary of this shard in this epoch.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "nodes are fenced once they have the command for it"
-        )
-    )]
-    Held {
-        /// The shard.
-        shard: ShardId,
-        /// Its epoch.
-        epoch: Epoch,
-        /// The node's memory.
-        incarnation: Incarnation,
-    },
+    Held(protocol::Fence<ShardId>),
 }
 
 impl Fence {
-    /// No node knows of fences yet.
-    pub(crate) fn of(_shard: &Shard, _node: &Node) -> Self {
-        Self::Unfenced
+    /// What the topology says of a shard's primary.
+    pub(crate) fn of(shard: &Shard, node: &Node) -> Self {
+        match shard.in_sync.get(&node.id) {
+            Some(Some(incarnation)) => Self::Held(protocol::Fence {
+                shard: shard.id.clone(),
+                epoch: shard.epoch,
+                incarnation: *incarnation,
+            }),
+            _ => Self::Unfenced,
+        }
+    }
+
+    /// Whether somebody else may take the node's place while it lives.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self, Self::Held(_))
     }
 }
 
@@ -56,7 +54,9 @@ pub(crate) struct NodeEntry {
     /// Where it listens.
     pub(crate) address: Address,
     /// As whom it obeys.
-    fence: Fence,
+    pub(crate) fence: Fence,
+    /// Others have what was acknowledged, and may take its place.
+    pub(crate) has_deputy: bool,
     /// The shard whose primary it is, or was; errors name it.
     pub(crate) shard: Box<str>,
     /// That shard's place in [`PipeSet::shard_names`], for the counters.
@@ -93,6 +93,19 @@ pub(crate) struct PipeLimits {
     pub(crate) queue_requests: usize,
     /// How long requests wait for a node that cannot be reached.
     pub(crate) node_deadline: Duration,
+    /// The same where another node may take its place.
+    pub(crate) takeover_deadline: Duration,
+}
+
+impl PipeLimits {
+    /// How long requests wait for this node.
+    fn patience(&self, node: &NodeEntry) -> Duration {
+        if node.has_deputy {
+            self.takeover_deadline.max(self.node_deadline)
+        } else {
+            self.node_deadline
+        }
+    }
 }
 
 /// All pipes of one thread.
@@ -159,6 +172,7 @@ impl PipeSet {
                     node.reach = Reach::default();
                 }
                 node.is_current = true;
+                node.has_deputy = node.fence.is_held() && shard.in_sync.len() > 1;
                 node.shard_index = label;
                 node.shard = name.into();
                 self.primaries[shard_index] = index;
@@ -185,6 +199,7 @@ impl PipeSet {
             id: new.id.clone(),
             address: new.address.clone(),
             fence,
+            has_deputy: false,
             shard: Box::default(),
             shard_index: 0,
             reach: Reach::default(),
@@ -254,7 +269,7 @@ impl PipeSet {
             if let Some(refusal) = &pipe.refusal {
                 return Admission::Refused(refusal.clone());
             }
-            if !node.reach.waits(now_ms, limits.node_deadline) {
+            if !node.reach.waits(now_ms, limits.patience(node)) {
                 return Admission::Down;
             }
         }
@@ -371,6 +386,15 @@ impl PipeSet {
         Some((pipe, node))
     }
 
+    /// Whether requests for a pipe without connection wait for its node no longer.
+    pub(crate) fn is_down(&self, number: PipeNumber, now_ms: u64) -> bool {
+        let pipe = self.pipes.get(number as usize).and_then(Option::as_deref);
+        pipe.is_some_and(|pipe| {
+            let node = &self.nodes[pipe.node];
+            !pipe.is_open && !node.reach.waits(now_ms, self.limits.patience(node))
+        })
+    }
+
     /// Whether both lead to the same node.
     pub(crate) fn share_node(&self, one: PipeNumber, other: PipeNumber) -> bool {
         let node_of = |number: PipeNumber| {
@@ -451,6 +475,7 @@ mod tests {
     use super::*;
     use crate::topology::testing::topology_of;
     use shared::resp::Protocol;
+    use shared::topology::{Epoch, Incarnation};
 
     const LANE: Lane = Lane {
         role: Role::Primary,
@@ -465,6 +490,7 @@ mod tests {
             queue_bytes: 1_000,
             queue_requests: 10,
             node_deadline: Duration::ZERO,
+            takeover_deadline: Duration::ZERO,
         })
     }
 
@@ -472,10 +498,12 @@ mod tests {
     fn another_epoch_is_another_pipe_and_the_old_one_drains() {
         let snapshot = topology_of(&["a"]);
         let fence = |epoch: u64| {
-            move |shard: &Shard, _: &Node| Fence::Held {
-                shard: shard.id.clone(),
-                epoch: Epoch(epoch),
-                incarnation: Incarnation(7),
+            move |shard: &Shard, _: &Node| {
+                Fence::Held(protocol::Fence {
+                    shard: shard.id.clone(),
+                    epoch: Epoch(epoch),
+                    incarnation: Incarnation(7),
+                })
             }
         };
         let shard = ShardIndex::new(0).unwrap();

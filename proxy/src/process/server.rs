@@ -2,12 +2,11 @@
 //!
 //! pingora-core gives the frame: services with runtimes of their own, their order at the start, the shutdown. Clients are served by *our* [`Service`]
 //! (in [`super::acceptor`]): it deals accepted sockets round-robin to the proxy threads, which pingora's own server application would keep on
-//! the acceptor's reactor. The watchers of topology and certificates and the admin listener are more services.
+//! the acceptor's reactor. What looks after topology and nodes, the watcher of certificates and the admin listener are more services.
 //!
 //! A [`Server`] is told when to stop by the [`watch`] channel of [`Proxy::run`], not by signals, so several proxies can live in one process.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
@@ -24,16 +23,16 @@ use super::certificates::CertificateService;
 use super::ending::Ending;
 use super::listeners::Listeners;
 use crate::admin::AdminService;
+use crate::control::ControlService;
 use crate::counters::Counters;
 use crate::facts::ProxyShared;
 use crate::orders::{Order, ThreadContact};
 use crate::pause::Pause;
 use crate::reload::Reloading;
+use crate::sightings::{Sighting, sightings};
 use crate::thread::run_thread;
 use crate::tls::{TlsError, TlsFront};
-use crate::topology::{
-    LiveTopology, StaleTopology, TopologyFileError, TopologyService, load_topology,
-};
+use crate::topology::{LiveTopology, StaleTopology, TopologyError, load_topology};
 
 /// Orders that may wait for one thread; beyond them clients go to the other threads.
 const WAITING_ORDERS: usize = 1024;
@@ -61,9 +60,9 @@ pub enum ProxyError {
     /// Neither with TLS nor without is there an address to connect to.
     #[error("neither listen nor tls-listen names an address, so no client could connect")]
     NoAddress,
-    /// The topology file cannot be used.
+    /// The topology cannot be read, or is none.
     #[error(transparent)]
-    TopologyFile(#[from] TopologyFileError),
+    TopologyStore(#[from] TopologyError),
     /// The topology cannot be used.
     #[error(transparent)]
     Topology(#[from] StaleTopology),
@@ -91,21 +90,20 @@ pub enum ProxyError {
 pub struct Proxy {
     shared: Arc<ProxyShared>,
     listeners: Listeners,
-    /// The topology's file, when there is one to be watched.
-    topology_file: Option<PathBuf>,
+    /// What threads see of nodes, for whoever looks after them; nobody does where the topology is given by hand.
+    watched: Option<mpsc::Receiver<Sighting>>,
     reloading: Reloading,
     orders: Vec<mpsc::Receiver<Order>>,
 }
 
 impl Proxy {
-    /// Reads the topology file and the certificate, and takes the addresses. Clients that connect from now on wait until [`Self::run`].
+    /// Reads the topology and the certificate, and takes the addresses. Clients that connect from now on wait until [`Self::run`].
     ///
     /// # Errors
     /// [`ProxyError`]: an address is taken, a file is wrong.
     pub fn bind(config: ProxyConfig) -> Result<Self, ProxyError> {
         let topology = load_topology(&config.topology)?;
-        let file = config.topology.clone();
-        Self::build(config, topology, Some(file))
+        Self::build(config, topology, true)
     }
 
     /// As [`Self::bind`], with a topology that nobody else writes; [`ProxyConfig::topology`] is not looked at.
@@ -113,14 +111,15 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError`].
     pub fn bind_with(config: ProxyConfig, topology: Topology) -> Result<Self, ProxyError> {
-        Self::build(config, topology, None)
+        Self::build(config, topology, false)
     }
 
     fn build(
         config: ProxyConfig,
         topology: Topology,
-        topology_file: Option<PathBuf>,
+        follows_store: bool,
     ) -> Result<Self, ProxyError> {
+        let (sightings, seen) = sightings();
         let topology = LiveTopology::new(topology)?;
         let clock = Clock::system();
         make_room_for_files(&config);
@@ -144,12 +143,13 @@ impl Proxy {
             address,
             run_id: random_id(),
             threads,
+            sightings,
             config,
         };
         Ok(Self {
             shared: Arc::new(shared),
             listeners,
-            topology_file,
+            watched: follows_store.then_some(seen),
             reloading: Reloading::new(),
             orders,
         })
@@ -214,9 +214,9 @@ impl Proxy {
             let shared = Arc::clone(&self.shared);
             server.add_service(AdminService::new(shared, listener.socket, left));
         }
-        if let Some(file) = self.topology_file {
-            let (live, reload) = (self.shared.topology.clone(), self.reloading.watch());
-            server.add_service(TopologyService::new(file, live, reload));
+        if let Some(watched) = self.watched {
+            let (shared, reload) = (Arc::clone(&self.shared), self.reloading.watch());
+            server.add_service(ControlService::new(shared, reload, watched));
         }
         if let Some(front) = &self.shared.tls {
             let reload = self.reloading.watch();

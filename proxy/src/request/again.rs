@@ -23,6 +23,9 @@ const MOST_UNWANTED_BYTES: usize = 16 * 1024 * 1024;
 /// Requests that nobody waits for any more and for which a connection is given up.
 const MOST_UNWANTED_REQUESTS: usize = 8;
 
+/// How long a node that leads its shard no more, and owes replies, may be silent. It may be well, and about to say that it leads no more.
+const REPLACED_PATIENCE: Duration = Duration::from_millis(200);
+
 impl Exchange {
     /// A newer topology holds: what has not been sent over this pipe and belongs elsewhere goes there, once the node has answered what was sent before it.
     pub(super) fn set_aside(&mut self, number: PipeNumber) {
@@ -124,6 +127,7 @@ impl Exchange {
         } else {
             tracing::warn!(node = %node.id, address = %node.address, %error, waiting, "connection to node lost");
             node.reach.lost(now_ms);
+            self.proxy.sightings.tell(&node.id, error);
         }
         pipe.is_open = false;
         pipe.doom = None;
@@ -230,6 +234,7 @@ impl Exchange {
                 tracing::warn!(node = %node.id, address = %node.address, %error, "node cannot be reached");
             }
             node.reach.lost(now_ms);
+            self.proxy.sightings.tell(&node.id, error);
         }
         self.fail_if_lost(number);
     }
@@ -237,11 +242,7 @@ impl Exchange {
     /// Those who wait for a node that has been lost for too long are told so.
     fn fail_if_lost(&mut self, number: PipeNumber) {
         let now_ms = self.now_ms();
-        let deadline = self.proxy.config.node_deadline;
-        if let Some((pipe, node)) = self.pipes.with_node(number)
-            && !pipe.is_open
-            && !node.reach.waits(now_ms, deadline)
-        {
+        if self.pipes.is_down(number, now_ms) {
             self.fail_line(number);
         }
     }
@@ -363,14 +364,19 @@ impl Exchange {
             } else {
                 self.let_more_in(number);
             }
-            let Some(pipe) = self.pipes.get_mut(number) else {
+            let Some((pipe, node)) = self.pipes.with_node(number) else {
                 continue;
             };
-            if pipe.is_open
-                && pipe.doom.is_none()
-                && pipe.line.is_owed()
-                && pipe.silence.is_over(now_ms, deadline)
+            let owes = pipe.is_open && pipe.doom.is_none() && pipe.line.is_owed();
+            if owes
+                && !node.is_current
+                && node.fence.is_held()
+                && pipe.silence.is_over(now_ms, REPLACED_PATIENCE)
             {
+                // Its shard's keys are served elsewhere, and whoever waits here for an answer could go on there.
+                pipe.doom = Some(PipeError::Replaced);
+                self.pipes.mark_dirty(number);
+            } else if owes && pipe.silence.is_over(now_ms, deadline) {
                 // One request without an answer holds up all behind it: the pipe is given up, and each is told what is true for it.
                 let after_ms = deadline.as_millis();
                 pipe.doom = Some(PipeError::Silent { after_ms });

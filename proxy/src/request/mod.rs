@@ -93,6 +93,7 @@ impl Exchange {
             queue_bytes: config.pipe_queue_bytes.as_usize(),
             queue_requests: config.pipe_queue_requests as usize,
             node_deadline: config.node_deadline,
+            takeover_deadline: config.takeover_deadline,
         });
         let snapshot = proxy.topology.load();
         pipes.follow(&snapshot, Fence::of);

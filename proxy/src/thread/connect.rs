@@ -2,22 +2,18 @@
 
 use std::time::Duration;
 
-use shared::config::Secret;
 use shared::topology::Address;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::pipe::handshake::{ConnectionName, Handshake};
-use crate::pipe::{Lane, PipeError};
+use crate::pipe::PipeError;
+use crate::pipe::handshake::{ConnectionName, FirstWords, Handshake};
 
 /// What a task needs to know to open a pipe.
 #[derive(Debug)]
 pub(super) struct ConnectPlan {
     pub(super) address: Address,
-    pub(super) lane: Lane,
-    pub(super) password: Secret,
-    /// The connection before this one, which the node is to cut.
-    pub(super) last: Option<ConnectionName>,
+    pub(super) words: FirstWords,
     pub(super) timeout: Duration,
 }
 
@@ -33,8 +29,7 @@ pub(super) async fn connect(
         // Requests leave in batches already; waiting for more would only add delay.
         stream.set_nodelay(true)?;
         let mut first_words = Vec::new();
-        let last = plan.last.as_ref();
-        let mut handshake = Handshake::begin(plan.lane, &plan.password, last, &mut first_words);
+        let mut handshake = Handshake::begin(&plan.words, &mut first_words);
         stream.write_all(&first_words).await?;
         let mut answer = [0; 4096];
         loop {

@@ -18,9 +18,9 @@ use tokio::net::TcpStream;
 use super::connect::{ConnectPlan, connect};
 use super::{ProxyThread, TurnEnd};
 use crate::pipe::PipeError;
-use crate::pipe::handshake::ConnectionName;
+use crate::pipe::handshake::{ConnectionName, FenceWords, FirstWords};
 use crate::pipe::line::CHUNKS_PER_WRITE;
-use crate::pipe::set::PipeNumber;
+use crate::pipe::set::{Fence, PipeNumber};
 use crate::request::TURN_NS;
 
 /// Reads from one node before others get their turn.
@@ -104,11 +104,23 @@ impl ProxyThread {
             return None;
         }
         let config = &self.exchange.proxy.config;
+        let fence = match &node.fence {
+            Fence::Unfenced => None,
+            Fence::Held(fence) => Some(FenceWords {
+                fence: fence.clone(),
+                node: node.id.clone(),
+                version: self.exchange.snapshot.version(),
+                acks: config.acks,
+            }),
+        };
         Some(ConnectPlan {
             address: node.address.clone(),
-            lane: pipe.lane,
-            password: config.node_password.clone(),
-            last: pipe.last_connection.clone(),
+            words: FirstWords {
+                lane: pipe.lane,
+                password: config.node_password.clone(),
+                last: pipe.last_connection.clone(),
+                fence,
+            },
             timeout: config.connect_timeout,
         })
     }

@@ -1,12 +1,12 @@
-//! What this proxy knows of the topology: [`live`] publishes it to the threads, [`file`] watches where it is written.
+//! What this proxy knows of the topology: [`live`] holds it for the threads, [`publisher`] puts there what the store says.
 
-pub(crate) mod file;
 pub(crate) mod live;
+mod publisher;
 
-pub use file::TopologyFileError;
-pub(crate) use file::{TopologyService, load_topology};
 pub(crate) use live::Snapshot;
 pub use live::{LiveTopology, StaleTopology};
+pub use publisher::TopologyError;
+pub(crate) use publisher::{Publisher, load_topology, store_at};
 
 #[cfg(test)]
 pub(crate) mod testing;

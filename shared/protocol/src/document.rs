@@ -8,7 +8,8 @@ use shared::topology::{Lives, NodeId, Shard, ShardId, Topology, Version};
 use crate::member::{Member, Membership};
 
 impl Membership<NodeId> {
-    /// What a document of this version says of its shard. `None` where it does not know in which life a member is: somebody must ask the nodes first.
+    /// What a document of this version says of its shard, as far as it knows in which life a member is: those that copy and are not known are left out. `None`
+    /// where it does not know that of the primary, or of one that is in sync: somebody must ask the nodes first.
     #[must_use]
     pub fn of(shard: &Shard, version: Version) -> Option<Self> {
         let in_sync = members(&shard.in_sync)?;
@@ -18,7 +19,7 @@ impl Membership<NodeId> {
             epoch: shard.epoch,
             primary,
             in_sync,
-            learners: members(&shard.learners)?,
+            learners: known(&shard.learners).collect(),
         })
     }
 
@@ -40,18 +41,29 @@ impl Membership<NodeId> {
         shard.epoch = self.epoch;
         shard.primary = self.primary.node.clone();
         shard.in_sync = lives(&self.in_sync);
+        let nodes = self.nodes();
+        let nameless = |(node, life): (&NodeId, &Option<_>)| {
+            (life.is_none() && !nodes.contains(node)).then(|| (node.clone(), None))
+        };
+        let nameless: Lives = shard.learners.iter().filter_map(nameless).collect();
         shard.learners = lives(&self.learners);
+        shard.learners.extend(nameless);
     }
 }
 
+/// All of them; `None` where the life of one is not known.
 fn members(lives: &Lives) -> Option<BTreeSet<Member<NodeId>>> {
-    let member = |(node, life): (&NodeId, &Option<_>)| {
+    let members: BTreeSet<_> = known(lives).collect();
+    (members.len() == lives.len()).then_some(members)
+}
+
+fn known(lives: &Lives) -> impl Iterator<Item = Member<NodeId>> {
+    lives.iter().filter_map(|(node, life)| {
         Some(Member {
             node: node.clone(),
             incarnation: (*life)?,
         })
-    };
-    lives.iter().map(member).collect()
+    })
 }
 
 fn lives(members: &BTreeSet<Member<NodeId>>) -> Lives {

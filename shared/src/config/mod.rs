@@ -11,6 +11,7 @@ mod proxy;
 mod render;
 mod secret;
 mod settings;
+mod topology_place;
 mod units;
 mod value;
 
@@ -19,10 +20,11 @@ pub use file::{FileError, LONGEST_FILE_BYTES, create_file, read_file, replace_fi
 pub use load::{LoadError, Readers, Sources, load, resolve};
 pub use node::{AppendFsync, DebugCommand, MaxmemoryPolicy, NodeConfig};
 pub use problem::{Origin, Problem, Problems, did_you_mean};
-pub use proxy::{PresentAs, ProxyConfig};
+pub use proxy::{Acks, PresentAs, ProxyConfig};
 pub use render::{describe, render};
 pub use secret::Secret;
 pub use settings::{Conflict, Setting, Settings, environment_prefix};
+pub use topology_place::TopologyPlace;
 pub use units::{ByteCount, FileName, SavePoints, parse_duration, parse_size, print_duration};
 pub use value::SettingValue;
 pub(crate) use value::parse_choice;

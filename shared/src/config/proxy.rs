@@ -2,6 +2,7 @@
 
 use super::secret::Secret;
 use super::settings::{Conflict, choices, kebab, range, settings};
+use super::topology_place::TopologyPlace;
 use super::units::ByteCount;
 use crate::topology::Address;
 use std::path::PathBuf;
@@ -15,6 +16,17 @@ choices! {
         Standalone = "standalone",
         /// A cluster of one node that owns all slots, for clients that ask for a cluster.
         Cluster = "cluster",
+    }
+}
+
+choices! {
+    /// When a write is acknowledged, on shards with followers.
+    pub enum Acks {
+        /// When the primary has carried it out. What it had not handed on when it is lost, is lost.
+        #[default]
+        Async = "async",
+        /// When every follower that is in sync has it, too: what was acknowledged survives the loss of the primary.
+        InSync = "in-sync",
     }
 }
 
@@ -46,8 +58,9 @@ settings! {
             turn_wait_max: Duration = Duration::from_micros(200), within "0s" to "10ms";
         }
         group "Nodes" {
-            /// The file that says which node owns which slots; read again whenever it changes.
-            topology: PathBuf = PathBuf::from("topology.toml");
+            /// What says which node owns which slots; taken up whenever it changes. A file serves proxies of one host; etcd those of many: etcd://HOST:PORT with
+            /// any number of members, commas between them, and perhaps a prefix of the keys behind them, as in /caches.
+            topology: TopologyPlace = TopologyPlace::File(PathBuf::from("topology.toml"));
             /// Password that the nodes ask for; empty sends none.
             node_password: Secret = Secret::default();
             /// Databases that SELECT can choose; the nodes' setting must be no less.
@@ -60,6 +73,10 @@ settings! {
             reconnect_pause_max: Duration = Duration::from_secs(1), within "1ms" to "10m";
             /// How long commands wait for a node that cannot be reached; once it is down that long they fail at once.
             node_deadline: Duration = Duration::from_secs(1), within "0s" to "10m";
+            /// The same where a follower may take the node's place.
+            takeover_deadline: Duration = Duration::from_secs(3), within "0s" to "10m";
+            /// When a write is acknowledged where a shard has followers: "async" once its primary has it, "in-sync" once every follower in sync has it, too.
+            acks: Acks = Acks::default();
             /// How long a command may take, from reading it to its reply; "0s" for ever.
             request_deadline: Duration = Duration::from_secs(10), within "0s" to "1d";
             /// Bytes of commands waiting for one connection to a node; beyond them clients that ask for it are not read from.

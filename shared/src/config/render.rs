@@ -93,7 +93,7 @@ mod tests {
             ..NodeConfig::default()
         });
         loads_back(&ProxyConfig {
-            topology: "odd \"name\"\\\u{1}.toml".into(),
+            topology: std::path::PathBuf::from("odd \"name\"\\\u{1}.toml").into(),
             ..ProxyConfig::default()
         });
     }

@@ -2,7 +2,7 @@
 //! Pure. Invariants: what a proposal makes of a topology obeys its rules, is one version on, and reads as [`Document::with`] says; shards that nobody guards, and
 //! their nodes, are in no controller's document, so that it can neither change them nor take their nodes for spare ones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::topology::{Node, NodeId, NodeKind, ShardId, Topology, rules};
 
@@ -10,33 +10,39 @@ use super::document::{Document, Entry, Proposal};
 use crate::member::Membership;
 
 impl Document<ShardId, NodeId> {
-    /// What a topology says to a controller. `None` while a guarded shard knows not of every member in which life it is meant: somebody must ask the nodes, and
-    /// write that, first.
+    /// What a topology says to a controller: the guarded shards whose primary's life it knows, with those of their members whose lives it knows. Of the others
+    /// somebody must ask the nodes, and write what they say, first; nobody takes them for spare ones meanwhile.
     #[must_use]
-    pub fn of(topology: &Topology) -> Option<Self> {
-        let (guarded, others): (Vec<_>, Vec<_>) =
-            topology.shards.iter().partition(|it| it.is_guarded());
-        let entries = guarded.into_iter().map(|shard| {
-            let entry = Entry {
-                membership: Membership::of(shard, topology.version)?,
-                copies: shard.copies,
-                min_in_sync: shard.min_in_sync,
-            };
-            Some((shard.id.clone(), entry))
-        });
-        let shards = entries.collect::<Option<_>>()?;
-        let left_alone: BTreeSet<&NodeId> = others.iter().flat_map(|it| it.members()).collect();
+    pub fn of(topology: &Topology) -> Self {
+        let mut shards = BTreeMap::new();
+        let mut left_alone: BTreeSet<&NodeId> = BTreeSet::new();
+        for shard in &topology.shards {
+            let membership = Membership::of(shard, topology.version);
+            match membership.filter(|_| shard.is_guarded()) {
+                Some(membership) => {
+                    let known = membership.nodes();
+                    left_alone.extend(shard.members().filter(|node| !known.contains(node)));
+                    let entry = Entry {
+                        membership,
+                        copies: shard.copies,
+                        min_in_sync: shard.min_in_sync,
+                    };
+                    shards.insert(shard.id.clone(), entry);
+                }
+                None => left_alone.extend(shard.members()),
+            }
+        }
         let nodes = topology.nodes.iter();
         let nodes = nodes.filter(|node| !left_alone.contains(&node.id));
         // A plain Redis server cannot say what it is.
         let nodes = nodes.filter(|node| node.kind == NodeKind::Switchyard);
-        Some(Self {
+        Self {
             version: topology.version,
             shards,
             nodes: nodes
                 .map(|node| (node.id.clone(), node.zone.clone()))
                 .collect(),
-        })
+        }
     }
 }
 
@@ -76,7 +82,6 @@ mod tests {
     use crate::controller::Announced;
     use crate::member::Member;
     use shared::topology::{Address, Epoch, Incarnation, Lives, Version};
-    use std::collections::BTreeMap;
 
     fn node_id(number: usize) -> NodeId {
         NodeId::numbered(number)
@@ -137,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_nobody_guards_is_no_business_of_a_controller() {
-        let document = Document::of(&topology()).unwrap();
+        let document = Document::of(&topology());
         let nodes: Vec<&str> = document.nodes.keys().map(NodeId::as_str).collect();
         assert_eq!(
             nodes,
@@ -151,20 +156,31 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_document_while_a_life_in_a_guarded_shard_is_unknown() {
+    fn members_of_unknown_lives_are_no_business_of_a_controller_and_stay_listed() {
         let mut topology = topology();
         topology.shards[0].learners.insert(node_id(3), None);
-        assert_eq!(Document::of(&topology), None);
-        topology.shards[0].learners.clear();
-        assert!(Document::of(&topology).is_some());
+        let document = Document::of(&topology);
+        let membership = &document.shards[&ShardId::numbered(1)].membership;
+        assert_eq!(membership.learners, [member(2)].into());
+        assert!(!document.nodes.contains_key(&node_id(3)), "it is not spare");
+        let mut proposal = proposal();
+        proposal.shards.values_mut().for_each(|membership| {
+            membership.learners = [member(1)].into();
+        });
+        let next = proposal.put_into(&topology).unwrap();
+        assert_eq!(next.shards[0].learners[&node_id(3)], None);
+        topology.shards[0].in_sync.insert(node_id(1), None);
+        let document = Document::of(&topology);
+        assert!(document.shards.is_empty());
+        assert_eq!(document.nodes.len(), 1, "n5 is spare");
     }
 
     #[test]
     fn a_proposal_that_is_put_into_a_topology_reads_as_the_document_says() {
         let (before, proposal) = (topology(), proposal());
         let next = proposal.put_into(&before).unwrap();
-        let expected = Document::of(&before).unwrap().with(&proposal);
-        assert_eq!(Document::of(&next), expected);
+        let expected = Document::of(&before).with(&proposal);
+        assert_eq!(Some(Document::of(&next)), expected);
         assert_eq!(next.shards[1], before.shards[1]);
         assert_eq!(next.shards[0].slots, before.shards[0].slots);
         assert_eq!(

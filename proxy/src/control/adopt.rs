@@ -1,0 +1,240 @@
+//! Shards of which the topology says who belongs to them, but not in which lives, as people write it: what nodes say of themselves → the next topology.
+//! Pure. Invariants: nobody is taken for in sync but the primary that was named; a node that has more of the shard than that primary is not made a copy of it.
+
+use std::collections::BTreeMap;
+
+use shared::topology::{Epoch, Lives, NodeId, Shard, Topology};
+
+use super::words::Said;
+
+/// What the nodes have said since this version of the topology was loaded.
+pub(super) type Heard<'a> = BTreeMap<&'a NodeId, &'a Said>;
+
+/// Why a shard is not taken over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotAdopted {
+    /// The primary has the data of another shard.
+    #[error(
+        "{primary}, which the topology names as primary of {shard}, has the keys of another shard, {other}; name the node that has those of {shard}, or empty its folder"
+    )]
+    OtherShard {
+        primary: NodeId,
+        shard: String,
+        other: String,
+    },
+    /// Another member has more.
+    #[error(
+        "{node} has more of {shard} than {primary}, which the topology names as its primary; name {node} instead, or empty its folder"
+    )]
+    HasMore {
+        node: NodeId,
+        shard: String,
+        primary: NodeId,
+    },
+}
+
+/// The next topology, in which more is known of who lives; `None` when there is nothing new. A shard whose primary was not known needs all of its members to be
+/// heard, unless it `has_waited` for those that are not there.
+///
+/// The problems are those of shards that stay as they are.
+pub(super) fn adopt(
+    now: &Topology,
+    heard: &Heard<'_>,
+    has_waited: bool,
+) -> (Option<Topology>, Vec<NotAdopted>) {
+    let mut next = now.clone();
+    let mut problems = Vec::new();
+    for shard in next.shards.iter_mut().filter(|shard| shard.is_guarded()) {
+        if let Err(problem) = adopt_shard(shard, heard, has_waited) {
+            problems.push(problem);
+        }
+    }
+    let is_new = next.shards != now.shards;
+    next.version = now.version.next();
+    (is_new.then_some(next), problems)
+}
+
+fn adopt_shard(shard: &mut Shard, heard: &Heard<'_>, has_waited: bool) -> Result<(), NotAdopted> {
+    let is_known = matches!(shard.in_sync.get(&shard.primary), Some(Some(_)));
+    if !is_known {
+        return begin(shard, heard, has_waited);
+    }
+    // Whoever is said to be in sync without a life is one that copies.
+    let nameless: Vec<NodeId> = nameless(&shard.in_sync).cloned().collect();
+    for node in nameless {
+        shard.in_sync.remove(&node);
+        shard.learners.entry(node).or_insert(None);
+    }
+    let nameless: Vec<NodeId> = nameless_learners(shard);
+    for node in nameless {
+        if let Some(said) = heard.get(&node).filter(|said| may_belong(said, shard)) {
+            shard.learners.insert(node, Some(said.status.incarnation));
+        }
+    }
+    Ok(())
+}
+
+/// The first life of a shard.
+fn begin(shard: &mut Shard, heard: &Heard<'_>, has_waited: bool) -> Result<(), NotAdopted> {
+    let primary = shard.primary.clone();
+    let Some(leads) = heard.get(&primary) else {
+        return Ok(());
+    };
+    let others: Vec<NodeId> = shard.followers().cloned().collect();
+    if !has_waited && others.iter().any(|node| !heard.contains_key(node)) {
+        return Ok(());
+    }
+    if let Some(other) = leads.shard.as_ref().filter(|other| **other != shard.id) {
+        return Err(NotAdopted::OtherShard {
+            primary,
+            shard: shard.id.to_string(),
+            other: other.to_string(),
+        });
+    }
+    let mut epoch = shard.epoch.max(beyond(leads));
+    let mut learners = shard.learners.clone();
+    for node in others {
+        let said = heard.get(&node).filter(|said| may_belong(said, shard));
+        let life = said.map(|said| said.status.incarnation);
+        if let Some(said) = said {
+            if said.shard.is_some() && said.status.position > leads.status.position {
+                let shard = shard.id.to_string();
+                return Err(NotAdopted::HasMore {
+                    node,
+                    shard,
+                    primary,
+                });
+            }
+            epoch = epoch.max(beyond(said));
+        }
+        learners.insert(node, life);
+    }
+    shard.epoch = epoch;
+    shard.in_sync = [(primary, Some(leads.status.incarnation))].into();
+    shard.learners = learners;
+    Ok(())
+}
+
+/// The first epoch that is newer than all that this node has seen.
+fn beyond(said: &Said) -> Epoch {
+    let seen = said.status.seen_epoch.max(said.status.position.last_epoch);
+    seen.next()
+}
+
+/// It has the data of this shard, or of none.
+fn may_belong(said: &Said, shard: &Shard) -> bool {
+    said.shard.as_ref().is_none_or(|of| *of == shard.id)
+}
+
+fn nameless(lives: &Lives) -> impl Iterator<Item = &NodeId> {
+    lives
+        .iter()
+        .filter(|(_, life)| life.is_none())
+        .map(|(node, _)| node)
+}
+
+fn nameless_learners(shard: &Shard) -> Vec<NodeId> {
+    nameless(&shard.learners).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{Offset, Position, Status};
+    use shared::topology::{Address, Incarnation, Node, NodeKind, ShardId, Version};
+
+    fn node_id(number: usize) -> NodeId {
+        NodeId::numbered(number)
+    }
+
+    /// Shard s1: n1 leads, n2 copies; nobody knows their lives.
+    fn topology() -> Topology {
+        let node = |number: u16| Node {
+            id: node_id(number.into()),
+            address: Address::loopback(7000 + number),
+            kind: NodeKind::Switchyard,
+            zone: None,
+        };
+        Topology::initial(vec![node(1), node(2)], 1).unwrap()
+    }
+
+    fn said(life: u64, shard: Option<usize>, epoch: u64, offset: u64) -> Said {
+        Said {
+            status: Status {
+                incarnation: Incarnation(life),
+                role: None,
+                seen_epoch: Epoch(0),
+                seen_rev: Version(0),
+                position: Position {
+                    last_epoch: Epoch(epoch),
+                    offset: Offset(offset),
+                },
+                is_syncing: false,
+                needs_sync: false,
+                leading: None,
+            },
+            shard: shard.map(ShardId::numbered),
+        }
+    }
+
+    fn adopted(now: &Topology, all: &[(usize, Said)], has_waited: bool) -> Option<Topology> {
+        let names: Vec<NodeId> = all.iter().map(|(number, _)| node_id(*number)).collect();
+        let heard: Heard<'_> = names.iter().zip(all.iter().map(|(_, said)| said)).collect();
+        let (next, problems) = adopt(now, &heard, has_waited);
+        assert_eq!(problems, []);
+        next
+    }
+
+    #[test]
+    fn the_primary_that_was_named_leads_and_the_others_copy() {
+        let now = topology();
+        let both = [(1, said(11, None, 0, 0)), (2, said(22, None, 0, 0))];
+        assert_eq!(adopted(&now, &both[..1], false), None, "n2 is waited for");
+        let next = adopted(&now, &both, false).unwrap();
+        assert_eq!(next.version, Version(2));
+        let shard = &next.shards[0];
+        assert_eq!(shard.in_sync, [(node_id(1), Some(Incarnation(11)))].into());
+        assert_eq!(shard.learners, [(node_id(2), Some(Incarnation(22)))].into());
+        assert_eq!(adopted(&next, &both, true), None, "all is known");
+    }
+
+    #[test]
+    fn one_that_comes_late_is_named_when_it_is_heard() {
+        let first = [(1, said(11, None, 0, 0))];
+        let next = adopted(&topology(), &first, true).unwrap();
+        assert_eq!(next.shards[0].learners, [(node_id(2), None)].into());
+        let late = [(2, said(22, None, 0, 0))];
+        let next = adopted(&next, &late, false).unwrap();
+        assert_eq!(
+            next.shards[0].learners,
+            [(node_id(2), Some(Incarnation(22)))].into()
+        );
+    }
+
+    #[test]
+    fn a_shard_begins_above_all_epochs_that_its_nodes_have_seen() {
+        let both = [(1, said(11, Some(1), 6, 9)), (2, said(22, Some(1), 4, 50))];
+        let next = adopted(&topology(), &both, false).unwrap();
+        assert_eq!(next.shards[0].epoch, Epoch(7));
+    }
+
+    #[test]
+    fn nobody_is_made_a_copy_of_one_that_has_less_or_another_shards_keys() {
+        let heard = |all: &[(usize, Said)]| {
+            let names: Vec<NodeId> = all.iter().map(|(number, _)| node_id(*number)).collect();
+            let heard: Heard<'_> = names.iter().zip(all.iter().map(|(_, said)| said)).collect();
+            adopt(&topology(), &heard, true)
+        };
+        let emptied = [(1, said(11, None, 0, 0)), (2, said(22, Some(1), 4, 50))];
+        let (next, problems) = heard(&emptied);
+        assert_eq!(next, None);
+        assert!(matches!(problems[..], [NotAdopted::HasMore { .. }]));
+        let (next, problems) = heard(&[(1, said(11, Some(2), 1, 9))]);
+        assert_eq!(next, None);
+        assert!(matches!(problems[..], [NotAdopted::OtherShard { .. }]));
+        let other = [(1, said(11, None, 0, 0)), (2, said(22, Some(2), 4, 50))];
+        let (next, _) = heard(&other);
+        let learners = &next.unwrap().shards[0].learners;
+        assert_eq!(*learners, [(node_id(2), None)].into(), "it has other keys");
+    }
+}

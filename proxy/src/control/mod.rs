@@ -1,0 +1,138 @@
+//! The part of a proxy that looks after the shards: follows the topology in its store, watches the nodes, and, one proxy at a time, changes the topology when a
+//! primary is gone, a follower is gone or has caught up, or copies are missing. A runtime of its own; no request of a client waits for it.
+//! Reaches: the store, a connection to each node, the [`LiveTopology`](crate::topology::LiveTopology). Never: decides what may be changed: `protocol` does, and
+//! the store's compare-and-set decides between several proxies.
+//!
+//! ```text
+//!  store ──watch──► Publisher ──► threads                     threads ──sightings──┐
+//!    ▲                  │ newest                                                   ▼
+//!    │ compare-and-set  ▼             answers                       ┌──► Detector ──► view ──► Opinion ──► verdict
+//!    └───────────── Controller ◄───────────────── Nodes (links) ────┘                                        │
+//!                       │  orders, questions ──────►                                                         │
+//!                       └◄───────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Shards of one plain node are left alone (`Shard::is_guarded`): where there are no others nothing is asked, written or elected.
+//!
+//! [`watcher`] is the state and what happens to it. [`nodes`], [`link`] the nodes; [`words`] ◇ what is said to them. [`adopt`] ◇ topologies that people have
+//! written. [`election`] who changes things. [`told`] what people hear.
+
+mod adopt;
+mod election;
+mod link;
+mod nodes;
+mod told;
+mod watcher;
+mod words;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pingora_core::server::{ListenFds, ShutdownWatch};
+use pingora_core::services::Service;
+use shared::topology::text::Document;
+use shared::topology::{Topology, Version};
+use store::{CasError, Leadership, StoreError, TopologyStore};
+use tokio::sync::mpsc;
+
+use self::watcher::Watcher;
+use crate::facts::ProxyShared;
+use crate::reload::ReloadWatch;
+use crate::sightings::Sighting;
+use crate::topology::{Publisher, store_at};
+
+/// What tasks that were started have come to.
+#[derive(Debug)]
+enum Done {
+    /// The document was loaded.
+    Loaded(Result<Document, StoreError>),
+    /// An attempt to lead.
+    Led(Result<Option<Leadership>, StoreError>),
+    /// A compare-and-set from this version, made for this.
+    Set(Version, Box<Topology>, Purpose, Result<(), CasError>),
+}
+
+/// What a compare-and-set is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// The controller wants it.
+    Proposal,
+    /// Lives become known.
+    Adoption,
+}
+
+/// The service.
+pub(crate) struct ControlService {
+    shared: Arc<ProxyShared>,
+    reload: ReloadWatch,
+    sightings: Option<mpsc::Receiver<Sighting>>,
+}
+
+impl ControlService {
+    /// Follows the store that the settings name, as long as the proxy lives.
+    pub(crate) fn new(
+        shared: Arc<ProxyShared>,
+        reload: ReloadWatch,
+        sightings: mpsc::Receiver<Sighting>,
+    ) -> Self {
+        Self {
+            shared,
+            reload,
+            sightings: Some(sightings),
+        }
+    }
+
+    fn store(&self) -> Option<Arc<TopologyStore>> {
+        match store_at(&self.shared.config.topology) {
+            Ok(store) => Some(Arc::new(store)),
+            Err(error) => {
+                tracing::error!(%error, "the topology is not followed");
+                None
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Service for ControlService {
+    async fn start_service(
+        &mut self,
+        _fds: Option<ListenFds>,
+        mut shutdown: ShutdownWatch,
+        _listeners_per_fd: usize,
+    ) {
+        let (Some(store), Some(mut sightings)) = (self.store(), self.sightings.take()) else {
+            return;
+        };
+        let place = &self.shared.config.topology;
+        let publisher = Publisher::new(place, self.shared.topology.clone());
+        let mut watch = store.watch();
+        let (mut watcher, mut ends) = Watcher::new(Arc::clone(&self.shared), store, publisher);
+        loop {
+            tokio::select! {
+                _ = shutdown.changed() => break,
+                seen = watch.next() => match seen {
+                    Some(seen) => watcher.seen(seen),
+                    None => break,
+                },
+                Some(heard) = ends.heard.recv() => watcher.heard(heard),
+                Some(done) = ends.done.recv() => watcher.done(done),
+                Some(sighting) = sightings.recv() => watcher.sighted(sighting),
+                () = self.reload.told() => {
+                    watcher.say_again();
+                    watch.look_again();
+                }
+                () = tokio::time::sleep_until(watcher.next_tick()) => watcher.tick(),
+            }
+        }
+        watcher.leave().await;
+    }
+
+    fn name(&self) -> &str {
+        "control"
+    }
+
+    fn threads(&self) -> Option<usize> {
+        Some(1)
+    }
+}

@@ -1,0 +1,97 @@
+//! What the controller does and waits for, in words for the log.
+//! Pure but for the log.
+
+use protocol::controller::{Change, Condition, Notice, Reason, Why};
+use protocol::opinion::Standing;
+use shared::topology::{NodeId, ShardId};
+
+/// Writes it to the log.
+pub(super) fn tell(notice: &Notice<ShardId, NodeId>) {
+    match notice {
+        Notice::Changed(version, change) => {
+            let (shard, what) = changed(change);
+            match change {
+                Change::Promoted(..) | Change::Recovered(..) | Change::LossAccepted(..) => {
+                    tracing::warn!(%shard, %version, "{what}");
+                }
+                _ => tracing::info!(%shard, %version, "{what}"),
+            }
+        }
+        Notice::Begins(condition) => tracing::warn!("{}", lasting(condition)),
+        Notice::Ends(condition) => tracing::info!("over: {}", lasting(condition)),
+        Notice::Refused(shard, reason) => {
+            tracing::warn!(%shard, "request refused: {}", refused(*reason));
+        }
+    }
+}
+
+fn changed(change: &Change<ShardId, NodeId>) -> (&ShardId, String) {
+    match change {
+        Change::Promoted(shard, node, why) => (
+            shard,
+            format!("{node} leads now, for its primary {}", reason(*why)),
+        ),
+        Change::Recovered(shard, node) => (
+            shard,
+            format!("all who were in sync have restarted; {node} has most and leads now"),
+        ),
+        Change::LossAccepted(shard, node) => (
+            shard,
+            format!(
+                "{node} leads now, and what only others had is lost, as an operator has accepted"
+            ),
+        ),
+        Change::Shrunk(shard, node, why) => (
+            shard,
+            format!("{node} is not waited for any more: it {}", reason(*why)),
+        ),
+        Change::Grown(shard, node) => (shard, format!("{node} is in sync")),
+        Change::Registered(shard, node) => (shard, format!("{node} is there and copies")),
+        Change::Attached(shard, node) => (shard, format!("{node}, which was spare, copies now")),
+        Change::Dismissed(shard, node) => (
+            shard,
+            format!("{node} was gone for long, has been replaced, and is listed no more"),
+        ),
+    }
+}
+
+fn reason(why: Why) -> &'static str {
+    match why {
+        Why::Restarted => "has restarted",
+        Why::Down => "is down",
+        Why::HoldsUp => "holds its primary up",
+        Why::NeedsSync => "cannot go on from what it has",
+        Why::Planned => "is to be relieved",
+    }
+}
+
+fn lasting(condition: &Condition<ShardId>) -> String {
+    match condition {
+        Condition::Standing(Standing::Braked) => {
+            "too many nodes look down at once to act on it: rather the network than they".to_owned()
+        }
+        Condition::Standing(_) => {
+            "most nodes look down from here: rather this proxy is cut off".to_owned()
+        }
+        Condition::Leaderless(shard) => format!(
+            "shard {shard} has no primary, and nobody may lead it: it waits for nodes that were in sync; if they are gone for good: switchyard topology failover {shard} --accept-loss"
+        ),
+        Condition::TooFewInSync(shard) => format!(
+            "shard {shard} waits for a follower, for fewer than its min-in-sync would be left without it"
+        ),
+        Condition::CopiesMissing(shard) => {
+            format!("shard {shard} lacks copies, and no spare node is there")
+        }
+    }
+}
+
+/// Why a request is not carried out.
+pub(super) fn refused(reason: Reason) -> &'static str {
+    match reason {
+        Reason::UnknownShard => "there is no such shard that proxies look after",
+        Reason::Busy => "another request for it is under way",
+        Reason::NotInTime => "nobody who could lead was ready in time; its primary goes on",
+        Reason::NothingIsLost => "nothing need be lost: a node that is in sync answers",
+        Reason::NobodyAnswers => "nobody answers who has a whole copy",
+    }
+}

@@ -1,0 +1,446 @@
+//! All that the control service knows, and what it does about what happens: the shell around detector, opinion and controller.
+//! Reaches: nodes by their links, the store in tasks, the topology that threads route by. Never: waits.
+//! Invariants: every compare-and-set that was begun has one end that is told; the controller knows no document that the threads do not route by.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::controller::{self, Action, Controller, Document as Known, Event, Proposal};
+use protocol::detector::{self, Detector};
+use protocol::opinion::{self, Opinion, Standing};
+use shared::topology::text::Document;
+use shared::topology::{Address, NodeId, ProxyId, ShardId, Topology, Version};
+use store::{Announcement, CasError, StoreError, TopologyStore, in_one_line};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::adopt::adopt;
+use super::election::Election;
+use super::link::{Answer, Heard};
+use super::nodes::Nodes;
+use super::{Done, Purpose, told};
+use crate::facts::ProxyShared;
+use crate::sightings::Sighting;
+use crate::topology::Publisher;
+
+/// How often time passes while shards are looked after.
+const TICK: Duration = Duration::from_millis(20);
+
+/// … and while none is.
+const IDLE_TICK: Duration = Duration::from_secs(1);
+
+/// Answers that may wait to be looked at.
+const MOST_HEARD: usize = 1_024;
+
+/// A shard whose members' lives nobody knows is taken over without those that have not been heard for so long.
+const ADOPT_WITHOUT_MS: u64 = 5_000;
+
+/// What comes from tasks that the watcher has started.
+pub(super) struct Ends {
+    pub(super) heard: mpsc::Receiver<Heard>,
+    pub(super) done: mpsc::Receiver<Done>,
+}
+
+/// All that the control service knows.
+pub(super) struct Watcher {
+    shared: Arc<ProxyShared>,
+    store: Arc<TopologyStore>,
+    publisher: Publisher,
+    me: ProxyId,
+    /// What the threads route by.
+    newest: Topology,
+    nodes: Nodes,
+    detector: Detector<NodeId>,
+    opinion: Opinion<ProxyId, NodeId>,
+    controller: Controller<ShardId, NodeId>,
+    election: Election,
+    announcement: Option<Announcement>,
+    done: mpsc::Sender<Done>,
+    heartbeat: u64,
+    is_adopting: bool,
+    /// Since when members of unknown lives are asked.
+    adopting_since_ms: Option<u64>,
+    /// What the log says about shards that cannot be taken over.
+    not_adopted: String,
+    is_store_there: bool,
+    next_tick: Instant,
+}
+
+impl Watcher {
+    pub(super) fn new(
+        shared: Arc<ProxyShared>,
+        store: Arc<TopologyStore>,
+        publisher: Publisher,
+    ) -> (Self, Ends) {
+        let (hear, heard) = mpsc::channel(MOST_HEARD);
+        let (done, ends) = mpsc::channel(MOST_HEARD);
+        let me = proxy_name(&shared.run_id);
+        let mut watcher = Self {
+            newest: shared.topology.load().topology.clone(),
+            nodes: Nodes::new(hear),
+            detector: Detector::new(detector::Settings::DEFAULT),
+            opinion: Opinion::new(opinion::Settings::DEFAULT),
+            controller: Controller::new(controller::Settings::DEFAULT),
+            election: Election::new(me.clone(), Arc::clone(&store)),
+            announcement: None,
+            done,
+            heartbeat: 0,
+            is_adopting: false,
+            adopting_since_ms: None,
+            not_adopted: String::new(),
+            is_store_there: true,
+            next_tick: Instant::now(),
+            shared,
+            store,
+            publisher,
+            me,
+        };
+        watcher.follow(watcher.newest.clone());
+        (watcher, Ends { heard, done: ends })
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.shared.clock.monotonic_ms()
+    }
+
+    /// Whether there is a shard to be looked after.
+    fn guards(&self) -> bool {
+        self.newest.shards.iter().any(|shard| shard.is_guarded())
+    }
+
+    /// When time is to pass next.
+    pub(super) fn next_tick(&self) -> Instant {
+        self.next_tick
+    }
+
+    /// Somebody wants to hear again what is wrong.
+    pub(super) fn say_again(&mut self) {
+        self.publisher.say_again();
+        self.not_adopted.clear();
+    }
+
+    /// What the store has.
+    pub(super) fn seen(&mut self, seen: Result<Document, StoreError>) {
+        let is_there = !matches!(&seen, Err(StoreError::Etcd(_)));
+        if is_there != self.is_store_there {
+            self.is_store_there = is_there;
+            self.step(if is_there {
+                Event::StoreBack
+            } else {
+                Event::StoreLost
+            });
+        }
+        let is_late = |document: &Document| document.topology.version < self.newest.version;
+        if self.shared.config.topology.file().is_none() && seen.as_ref().is_ok_and(is_late) {
+            // It was written before what this proxy has put there.
+            return;
+        }
+        if let Some(topology) = self.publisher.take_up(seen) {
+            self.follow(topology);
+        }
+    }
+
+    /// The threads route by this now.
+    fn follow(&mut self, topology: Topology) {
+        let now_ms = self.now_ms();
+        if topology.version > self.newest.version {
+            self.adopting_since_ms = None;
+        }
+        self.newest = topology;
+        if let Some(announcement) = &self.announcement {
+            announcement.set_applied(self.newest.version);
+        }
+        let of_interest = of_interest(&self.newest);
+        self.nodes.follow(&of_interest, &self.shared.config);
+        let names = self.nodes.names();
+        self.detect(detector::Event::Watch(names), now_ms);
+        if self.guards() {
+            self.step(Event::Loaded(Known::of(&self.newest)));
+            self.next_tick = Instant::now();
+        }
+    }
+
+    /// What a node has answered, or that it has not.
+    pub(super) fn heard(&mut self, heard: Heard) {
+        let now_ms = self.now_ms();
+        let Some((node, answer)) = self.nodes.hear(heard) else {
+            return;
+        };
+        match answer {
+            Answer::Said(said, version) => {
+                self.detect(detector::Event::ProbeAnswered(node.clone()), now_ms);
+                let status = said.status;
+                self.step(Event::Answered {
+                    node,
+                    version,
+                    status,
+                });
+            }
+            // It lives, but who reads its data serves nobody: that is no sign of life to those who wait.
+            Answer::Refused(text) if text.starts_with(LOADING) => {
+                let event = detector::Event::ProbeFailed(node, detector::Failure::Reset);
+                self.detect(event, now_ms);
+            }
+            Answer::Refused(_) => self.detect(detector::Event::ProbeAnswered(node), now_ms),
+            Answer::Failed(failure) => {
+                let event = detector::Event::ProbeFailed(node.clone(), failure);
+                self.detect(event, now_ms);
+                self.step(Event::Unreachable(node));
+            }
+        }
+        self.adopt_lives();
+    }
+
+    /// What clients' requests have shown.
+    pub(super) fn sighted(&mut self, sighting: Sighting) {
+        let now_ms = self.now_ms();
+        match sighting {
+            Sighting::Failed(node, failure) => {
+                self.detect(detector::Event::DataFailed(node, failure), now_ms);
+            }
+            Sighting::Fenced if self.guards() => self.load(),
+            Sighting::Fenced => {}
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn tick(&mut self) {
+        let pause = if self.guards() { TICK } else { IDLE_TICK };
+        self.next_tick = Instant::now() + pause;
+        if !self.guards() {
+            return;
+        }
+        let now_ms = self.now_ms();
+        self.probe(now_ms);
+        self.detect(detector::Event::Tick, now_ms);
+        self.heartbeat += 1;
+        let view = self.detector.view(self.heartbeat, now_ms);
+        let (all, needed) = match self.controller.document() {
+            Some(document) => document.nodes_and_needed(),
+            None => (BTreeSet::new(), BTreeSet::new()),
+        };
+        let (all, needed) = (&all, &needed);
+        let nodes = opinion::Nodes { all, needed };
+        let verdict = self.opinion.verdict(&view, &nodes, now_ms);
+        let is_cut_off = verdict.standing == Standing::CutOff;
+        self.step(Event::Verdict(verdict));
+        self.elect(is_cut_off, now_ms);
+        self.step(Event::Tick);
+        self.adopt_lives();
+    }
+
+    /// Asks every node that nobody has asked for a while.
+    fn probe(&mut self, now_ms: u64) {
+        let interval_ms = detector::Settings::DEFAULT.interval_ms;
+        for node in self.nodes.unasked_for(interval_ms, now_ms) {
+            self.ask(node, self.newest.version, now_ms);
+        }
+    }
+
+    fn ask(&mut self, node: NodeId, version: Version, now_ms: u64) {
+        if self.nodes.ask(&node, version, now_ms) {
+            self.detect(detector::Event::ProbeSent(node), now_ms);
+        }
+    }
+
+    fn detect(&mut self, event: detector::Event<NodeId>, now_ms: u64) {
+        for action in self.detector.step(event, now_ms) {
+            match action {
+                detector::Action::Suspect(node, suspicion) => {
+                    let silent_ms = now_ms.saturating_sub(suspicion.heard_ms);
+                    let cause = match suspicion.cause {
+                        detector::Cause::Silence => "it is silent",
+                        detector::Cause::Refusals => "it refuses connections",
+                    };
+                    tracing::warn!(%node, silent_ms, cause, "node is taken for gone");
+                }
+                detector::Action::Trust(node) => tracing::info!(%node, "node is heard again"),
+            }
+        }
+    }
+
+    fn elect(&mut self, is_cut_off: bool, now_ms: u64) {
+        if self.announcement.is_none() {
+            let announced = self.store.announce(&self.me, self.newest.version);
+            self.announcement = Some(announced);
+        }
+        if self.election.has_ended() {
+            self.depose();
+        }
+        if !is_cut_off {
+            self.election.stand(now_ms, &self.done);
+        } else if self.election.leads() {
+            self.election.resign(now_ms);
+            self.depose();
+        }
+    }
+
+    fn depose(&mut self) {
+        tracing::info!(proxy = %self.me, "another proxy may change the topology now");
+        self.step(Event::Deposed);
+    }
+
+    /// Lets the controller know, and does what it wants.
+    fn step(&mut self, event: Event<ShardId, NodeId>) {
+        let now_ms = self.now_ms();
+        for action in self.controller.step(event, now_ms) {
+            match action {
+                Action::Load => self.load(),
+                Action::Ask { node, version } => self.ask(node, version, now_ms),
+                Action::Send { node, shard, order } => {
+                    let version = self.newest.version;
+                    self.nodes.order(&node, &shard, &order, version);
+                }
+                Action::CompareAndSet(proposal) => self.propose(&proposal),
+                Action::Tell(notice) => told::tell(&notice),
+            }
+        }
+    }
+
+    fn load(&self) {
+        let (store, done) = (Arc::clone(&self.store), self.done.clone());
+        tokio::spawn(async move {
+            let loaded = store.load().await;
+            done.send(Done::Loaded(loaded)).await.ok();
+        });
+    }
+
+    fn propose(&mut self, proposal: &Proposal<ShardId, NodeId>) {
+        match proposal.put_into(&self.newest) {
+            Some(next) => self.set(next, Purpose::Proposal),
+            // The threads route by another version than the controller has seen.
+            None => self.step(Event::Lost(proposal.from)),
+        }
+    }
+
+    fn set(&self, next: Topology, purpose: Purpose) {
+        let from = self.newest.version;
+        let (store, done) = (Arc::clone(&self.store), self.done.clone());
+        tokio::spawn(async move {
+            let set = store.compare_and_set(from, &next).await;
+            let set = Done::Set(from, Box::new(next), purpose, set);
+            done.send(set).await.ok();
+        });
+    }
+
+    /// What a task has come to.
+    pub(super) fn done(&mut self, done: Done) {
+        match done {
+            Done::Loaded(Ok(document)) => {
+                if document.topology.version >= self.newest.version {
+                    self.seen(Ok(document));
+                }
+            }
+            Done::Loaded(Err(error)) => {
+                tracing::debug!(problem = in_one_line(&error), "topology cannot be loaded");
+            }
+            Done::Led(led) => {
+                if self.election.tried(led) {
+                    tracing::info!(proxy = %self.me, "this proxy changes the topology from now on");
+                    self.step(Event::Elected);
+                }
+            }
+            Done::Set(from, next, purpose, end) => self.was_set(from, *next, purpose, end),
+        }
+    }
+
+    fn was_set(
+        &mut self,
+        from: Version,
+        next: Topology,
+        purpose: Purpose,
+        end: Result<(), CasError>,
+    ) {
+        let event = match &end {
+            Ok(()) => Event::Won(from),
+            Err(CasError::Unknown(_)) => Event::Unclear(from),
+            Err(CasError::Lost | CasError::Rules(_) | CasError::NotDone(_)) => Event::Lost(from),
+        };
+        if let Err(error) = &end {
+            let problem = in_one_line(error);
+            match error {
+                CasError::Lost => tracing::debug!(%from, problem, "topology not changed"),
+                _ => tracing::warn!(%from, problem, "topology not changed"),
+            }
+        }
+        match purpose {
+            Purpose::Proposal => self.step(event),
+            Purpose::Adoption => {
+                self.is_adopting = false;
+                if end.is_err() {
+                    self.load();
+                }
+            }
+        }
+        if end.is_ok() {
+            let written = Document {
+                topology: next,
+                key_loss_accepted_at: None,
+            };
+            self.seen(Ok(written));
+        }
+    }
+
+    /// Writes the lives of members that the topology does not know, when they have said them.
+    fn adopt_lives(&mut self) {
+        if self.is_adopting || !self.election.leads() || !self.is_store_there {
+            return;
+        }
+        let now_ms = self.now_ms();
+        let since_ms = *self.adopting_since_ms.get_or_insert(now_ms);
+        let has_waited = now_ms.saturating_sub(since_ms) >= ADOPT_WITHOUT_MS;
+        let heard = self.nodes.said_at(self.newest.version);
+        let (next, problems) = adopt(&self.newest, &heard, has_waited);
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let problems = problems.join("; ");
+        if problems != self.not_adopted && !problems.is_empty() {
+            tracing::error!(problems, "shards are not looked after");
+        }
+        self.not_adopted = problems;
+        if let Some(next) = next {
+            self.is_adopting = true;
+            tracing::info!(version = %next.version, "the lives of nodes are written into the topology");
+            self.set(next, Purpose::Adoption);
+        }
+    }
+
+    /// The proxy ends: others are told at once.
+    pub(super) async fn leave(mut self) {
+        self.election.leave().await;
+        if let Some(announcement) = self.announcement.take() {
+            announcement.withdraw().await;
+        }
+    }
+}
+
+/// How a node begins that reads its data.
+const LOADING: &str = "LOADING ";
+
+/// Names of proxies are those of one life.
+const NAME_DIGITS: usize = 12;
+
+fn proxy_name(run_id: &str) -> ProxyId {
+    let digits: String = run_id.chars().take(NAME_DIGITS).collect();
+    match format!("p-{digits}").parse() {
+        Ok(name) => name,
+        Err(error) => unreachable!("hexadecimal digits are a name: {error}"),
+    }
+}
+
+/// The nodes that are watched: those that a controller may give something to do, and those of shards that nobody has taken over yet.
+fn of_interest(topology: &Topology) -> BTreeMap<NodeId, Address> {
+    let (guarded, others): (Vec<_>, Vec<_>) =
+        topology.shards.iter().partition(|shard| shard.is_guarded());
+    if guarded.is_empty() {
+        return BTreeMap::new();
+    }
+    let left_alone: BTreeSet<&NodeId> = others.iter().flat_map(|shard| shard.members()).collect();
+    let nodes = topology.nodes.iter();
+    let nodes = nodes.filter(|node| {
+        node.kind == shared::topology::NodeKind::Switchyard && !left_alone.contains(&node.id)
+    });
+    nodes
+        .map(|node| (node.id.clone(), node.address.clone()))
+        .collect()
+}
