@@ -53,7 +53,7 @@ const HOUSES: &[House] = &[
             &["leadership"],
             &["etcd", "file"],
             &["announcement", "watch"],
-            &["document", "said", "task"],
+            &["document", "said", "task", "gossip_key"],
             &["error"],
         ],
         exceptions: &[],

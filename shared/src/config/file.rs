@@ -106,7 +106,9 @@ fn name_of(kind: FileType) -> &'static str {
 pub fn replace_file(path: &Path, text: &str) -> Result<(), FileError> {
     // What is not there yet is nobody's link.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    in_one_step(&target, text, |temporary| fs::rename(temporary, &target))
+    in_one_step(&target, text, FOR_ALL, |temporary| {
+        fs::rename(temporary, &target)
+    })
 }
 
 /// Writes `text` to `path`, where nothing may be yet.
@@ -114,16 +116,31 @@ pub fn replace_file(path: &Path, text: &str) -> Result<(), FileError> {
 /// # Errors
 /// [`FileError::Exists`] or [`FileError::Unwritable`].
 pub fn create_file(path: &Path, text: &str) -> Result<(), FileError> {
-    // Unlike a rename, a link fails where something is already.
-    in_one_step(path, text, |temporary| {
-        fs::hard_link(temporary, path)?;
-        fs::remove_file(temporary)
-    })
+    in_one_step(path, text, FOR_ALL, |temporary| link(temporary, path))
+}
+
+/// As [`create_file`], for its owner's eyes alone.
+///
+/// # Errors
+/// As there.
+pub fn create_private_file(path: &Path, text: &str) -> Result<(), FileError> {
+    in_one_step(path, text, FOR_OWNER, |temporary| link(temporary, path))
+}
+
+/// Who may read and write a new file; the process' mask takes from it.
+const FOR_ALL: u32 = 0o666;
+const FOR_OWNER: u32 = 0o600;
+
+/// Unlike a rename, a link fails where something is already.
+fn link(temporary: &Path, path: &Path) -> io::Result<()> {
+    fs::hard_link(temporary, path)?;
+    fs::remove_file(temporary)
 }
 
 fn in_one_step(
     path: &Path,
     text: &str,
+    mode: u32,
     publish: impl Fn(&Path) -> io::Result<()>,
 ) -> Result<(), FileError> {
     let temporary = beside(path);
@@ -131,6 +148,7 @@ fn in_one_step(
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
+            .mode(mode)
             .open(&temporary)?;
         if let Ok(old) = fs::metadata(path) {
             file.set_permissions(old.permissions())?;
@@ -210,6 +228,13 @@ mod tests {
         ));
         assert_eq!(read_file(&path).unwrap(), "first");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        use std::os::unix::fs::PermissionsExt as _;
+        let secret = folder.path().join("secret");
+        create_private_file(&secret, "x").unwrap();
+        let mode = fs::metadata(&secret).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let again = create_private_file(&secret, "y");
+        assert!(matches!(again, Err(FileError::Exists(_))));
     }
 
     #[test]

@@ -41,6 +41,15 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// In the place of the key that proxies share is something else.
+    #[error("{}: holds no key of gossip; take it away, and start all proxies anew", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key cannot be drawn.
+    #[error("the operating system gives no random bytes, so there is no key of gossip")]
+    NoDice,
     /// The disk has not done it in time.
     #[error("{}: the disk has not answered for {after_ms} ms", path.display())]
     SlowDisk {

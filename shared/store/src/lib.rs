@@ -1,7 +1,8 @@
 //! Where the one topology document is kept, and how it is changed: by compare-and-set, version by version, whoever does it.
 //!
 //! - [`TopologyStore`]: a file ([`FileStore`], one host) or etcd ([`EtcdStore`], many hosts). Load, compare-and-set, watch; who is alive; who leads.
-//! - [`Watch`]: what is there, whenever it changes. [`Announcement`]: this proxy is alive and has applied so much. [`Leadership`]: one at a time changes things.
+//! - [`Watch`]: what is there, whenever it changes. [`Announcement`]: this proxy is alive, has applied so much, and is told what others see there.
+//!   [`Leadership`]: one at a time changes things. [`GossipKey`]: what proxies of this store know, and nobody else.
 //!
 //! Knows how a document is read and written as text. Never: decides what is to change, publishes anything to a proxy's threads, talks to a node.
 //! Invariants: a document takes another's place only by a compare-and-set that expected that one's version, so no change is lost; who cannot know whether a change was
@@ -13,6 +14,7 @@ mod document;
 mod error;
 mod etcd;
 mod file;
+mod gossip_key;
 mod leadership;
 mod said;
 mod store;
@@ -23,6 +25,7 @@ pub use announcement::{Announcement, LiveProxy};
 pub use error::{CasError, EtcdError, StoreError, in_one_line};
 pub use etcd::{EtcdSettings, EtcdStore, MOST_DOCUMENT_BYTES};
 pub use file::FileStore;
+pub use gossip_key::GossipKey;
 pub use leadership::Leadership;
 pub use store::TopologyStore;
 pub use watch::Watch;

@@ -2,12 +2,13 @@
 //! Decides nothing: each kind has its own file.
 
 use shared::topology::text::Document;
-use shared::topology::{ProxyId, Topology, Version};
+use shared::topology::{Address, ProxyId, Topology, Version};
 
 use crate::announcement::{Announcement, LiveProxy};
 use crate::error::{CasError, StoreError};
 use crate::etcd::EtcdStore;
 use crate::file::FileStore;
+use crate::gossip_key::GossipKey;
 use crate::leadership::Leadership;
 use crate::watch::Watch;
 
@@ -71,12 +72,29 @@ impl TopologyStore {
         }
     }
 
-    /// Puts this proxy on the list of those that live, as soon as the store can be reached, and keeps it there.
+    /// Puts this proxy on the list of those that live, as soon as the store can be reached, and keeps it there. `gossip` is where other proxies reach its
+    /// gossip, if it takes part.
     #[must_use]
-    pub fn announce(&self, proxy: &ProxyId, applied: Version) -> Announcement {
+    pub fn announce(
+        &self,
+        proxy: &ProxyId,
+        applied: Version,
+        gossip: Option<&Address>,
+    ) -> Announcement {
         match self {
-            Self::File(file) => file.announce(proxy, applied),
-            Self::Etcd(etcd) => etcd.announce(proxy, applied),
+            Self::File(file) => file.announce(proxy, applied, gossip),
+            Self::Etcd(etcd) => etcd.announce(proxy, applied, gossip),
+        }
+    }
+
+    /// What all proxies of this store know, and nobody else. Whoever asks first draws it; it is the same from then on.
+    ///
+    /// # Errors
+    /// The store cannot be reached, or written where there is none yet; what is in its place is no key.
+    pub async fn gossip_key(&self) -> Result<GossipKey, StoreError> {
+        match self {
+            Self::File(file) => file.gossip_key().await,
+            Self::Etcd(etcd) => etcd.gossip_key().await,
         }
     }
 

@@ -15,6 +15,9 @@ use support::{
     counted_on, eventually, topology, write,
 };
 
+/// Where the proxy "mine" says that it hears gossip.
+const MY_GOSSIP: &str = "127.0.0.1:7000";
+
 fn proxy(name: &str) -> ProxyId {
     name.parse().unwrap()
 }
@@ -320,7 +323,7 @@ async fn a_child_lives_and_leads() {
     let Some(store) = store_of_child() else {
         return;
     };
-    let announcement = store.announce(&proxy("child"), Version(3));
+    let announcement = store.announce(&proxy("child"), Version(3), None);
     let leadership = store.try_to_lead(&proxy("child")).await.unwrap();
     println!("leads {}", leadership.is_some());
     tokio::time::sleep(PATIENCE).await;
@@ -331,6 +334,7 @@ async fn lists(store: &TopologyStore, expected: &[(&str, u64)]) -> bool {
     let expected = expected.iter().map(|&(name, version)| LiveProxy {
         id: proxy(name),
         applied: Version(version),
+        gossip: (name == "mine").then(|| MY_GOSSIP.parse().unwrap()),
     });
     let live = store.live_proxies().await;
     live.is_ok_and(|live| live == expected.collect::<Vec<_>>())
@@ -340,7 +344,8 @@ async fn lists(store: &TopologyStore, expected: &[(&str, u64)]) -> bool {
 async fn who_lives_is_on_the_list_and_who_is_killed_is_not() {
     let mut etcd = Etcd::start(1).await;
     let store = etcd.store(&[0]);
-    let mine = store.announce(&proxy("mine"), Version(1));
+    let gossip: Address = MY_GOSSIP.parse().unwrap();
+    let mine = store.announce(&proxy("mine"), Version(1), Some(&gossip));
     let mut child = Process::start("a_child_lives_and_leads", &etcd.address(0).to_string());
     eventually("both are listed", || {
         lists(&store, &[("child", 3), ("mine", 1)])
@@ -361,6 +366,8 @@ async fn who_lives_is_on_the_list_and_who_is_killed_is_not() {
     eventually("who lives is back", || lists(&store, &[("mine", 4)])).await;
     mine.withdraw().await;
     assert!(lists(&store, &[]).await);
+    etcd.put(0, "/switchyard/proxies/of-old", "5");
+    assert!(lists(&store, &[("of-old", 5)]).await);
     etcd.put(0, "/switchyard/proxies/other", "no number");
     let foreign = store.live_proxies().await.unwrap_err().to_string();
     assert!(foreign.contains("/switchyard/proxies/other"), "{foreign}");
@@ -428,4 +435,17 @@ async fn with_most_members_away_nothing_changes_and_later_all_goes_on() {
     .await;
     let last = store.load().await.unwrap().topology;
     assert_eq!((last.version, count(&last)), (Version(2), 2));
+}
+
+#[tokio::test]
+async fn all_who_read_the_store_share_a_key() {
+    let etcd = Etcd::start(1).await;
+    let stores = [etcd.store(&[0]), etcd.store(&[0])];
+    let (one, other) = tokio::join!(stores[0].gossip_key(), stores[1].gossip_key());
+    let key = one.unwrap();
+    assert!(other.unwrap() == key);
+    assert!(etcd.store(&[0]).gossip_key().await.unwrap() == key);
+    etcd.put(0, "/switchyard/gossip-key", "no key");
+    let foreign = stores[0].gossip_key().await.unwrap_err().to_string();
+    assert!(foreign.contains("/switchyard/gossip-key"), "{foreign}");
 }

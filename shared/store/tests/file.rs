@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shared::topology::text::Document;
-use shared::topology::{ProxyId, Version};
+use shared::topology::{Address, ProxyId, Version};
 use store::{CasError, FileStore, LiveProxy, StoreError, TopologyStore};
 use support::{
     Dice, PATIENCE, Process, STORE_OF_CHILD, Written, assert_each_version_was_won_once, count,
@@ -26,6 +26,9 @@ fn store_of_child() -> Option<TopologyStore> {
     let path = std::env::var(STORE_OF_CHILD).ok()?;
     Some(TopologyStore::File(FileStore::new(path)))
 }
+
+/// Where the proxy "mine" says that it hears gossip.
+const MY_GOSSIP: &str = "127.0.0.1:7000";
 
 fn proxy(name: &str) -> ProxyId {
     name.parse().unwrap()
@@ -227,7 +230,7 @@ async fn a_child_lives_and_leads() {
     let Some(store) = store_of_child() else {
         return;
     };
-    let announcement = store.announce(&proxy("child"), Version(3));
+    let announcement = store.announce(&proxy("child"), Version(3), None);
     let leadership = store.try_to_lead(&proxy("child")).await.unwrap();
     println!("leads {}", leadership.is_some());
     tokio::time::sleep(PATIENCE).await;
@@ -246,11 +249,13 @@ async fn who_lives_is_on_the_list_and_who_is_killed_is_not() {
             let expected = expected.iter().map(|&(name, version)| LiveProxy {
                 id: proxy(name),
                 applied: Version(version),
+                gossip: (name == "mine").then(|| MY_GOSSIP.parse().unwrap()),
             });
             live == expected.collect::<Vec<_>>()
         }
     };
-    let mine = store.announce(&proxy("mine"), Version(1));
+    let gossip: Address = MY_GOSSIP.parse().unwrap();
+    let mine = store.announce(&proxy("mine"), Version(1), Some(&gossip));
     let mut child = Process::start("a_child_lives_and_leads", path.to_str().unwrap());
     eventually("both are listed", || lists(&[("child", 3), ("mine", 1)])).await;
     mine.set_applied(Version(2));
@@ -279,4 +284,27 @@ async fn one_leads_until_it_resigns_or_is_killed() {
     assert!(store.try_to_lead(&proxy("b")).await.unwrap().is_none());
     first.resign().await;
     assert!(store.try_to_lead(&proxy("b")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn all_who_read_the_store_share_a_key_that_nobody_else_reads() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (store, path) = store_in(folder.path());
+    let askers: Vec<_> = (0..8)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.gossip_key().await.unwrap() })
+        })
+        .collect();
+    let first = store.gossip_key().await.unwrap();
+    for asker in askers {
+        assert!(asker.await.unwrap() == first);
+    }
+    let path = path.with_file_name("topology.toml.gossip-key");
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    fs::write(&path, "version 1").unwrap();
+    let error = store.gossip_key().await.unwrap_err();
+    assert!(matches!(error, StoreError::NoKey { .. }), "{error}");
 }

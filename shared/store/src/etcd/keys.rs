@@ -8,6 +8,7 @@ pub(super) struct Keys {
     topology: String,
     leader: String,
     proxies: String,
+    gossip_key: String,
 }
 
 impl Keys {
@@ -20,6 +21,7 @@ impl Keys {
             topology: below("topology"),
             leader: below("leader"),
             proxies: below("proxies/"),
+            gossip_key: below("gossip-key"),
         }
     }
 
@@ -31,6 +33,11 @@ impl Keys {
     /// Where the name of who leads is.
     pub(super) fn leader(&self) -> &str {
         &self.leader
+    }
+
+    /// Where the key is that proxies share.
+    pub(super) fn gossip_key(&self) -> &str {
+        &self.gossip_key
     }
 
     /// How the keys of proxies begin.
@@ -58,6 +65,7 @@ mod tests {
         for prefix in ["/a", "/a/"] {
             let keys = Keys::new(prefix.to_owned());
             assert_eq!(keys.topology(), "/a/topology");
+            assert_eq!(keys.gossip_key(), "/a/gossip-key");
             let proxy: ProxyId = "p1".parse().unwrap();
             assert_eq!(keys.proxy(&proxy), "/a/proxies/p1");
             assert_eq!(keys.proxy_of("/a/proxies/p1"), Some(proxy));

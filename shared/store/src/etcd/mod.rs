@@ -26,6 +26,7 @@ use shared::topology::{Address, ProxyId, Topology, Version};
 use crate::announcement::{Announcement, LiveProxy};
 use crate::document;
 use crate::error::{CasError, EtcdError, StoreError};
+use crate::gossip_key::GossipKey;
 use crate::watch::Watch;
 use gateway::Gateway;
 use keys::Keys;
@@ -127,9 +128,42 @@ impl EtcdStore {
         Watch::start(self.place(), |feed| watcher::run(etcd, feed))
     }
 
-    pub(crate) fn announce(&self, proxy: &ProxyId, applied: Version) -> Announcement {
-        let (etcd, proxy) = (self.clone(), proxy.clone());
-        Announcement::start(applied, |versions| presence::keep(etcd, proxy, versions))
+    pub(crate) fn announce(
+        &self,
+        proxy: &ProxyId,
+        applied: Version,
+        gossip: Option<&Address>,
+    ) -> Announcement {
+        let (etcd, proxy, gossip) = (self.clone(), proxy.clone(), gossip.cloned());
+        Announcement::start(applied, |versions| {
+            presence::keep(etcd, proxy, gossip, versions)
+        })
+    }
+
+    pub(crate) async fn gossip_key(&self) -> Result<GossipKey, StoreError> {
+        let key = self.keys.gossip_key();
+        let mut found = self.gateway.read(messages::range(key)).await?;
+        if found.entries.is_empty() {
+            let drawn = GossipKey::draw().ok_or(StoreError::NoDice)?;
+            let put = Put {
+                key,
+                value: &drawn.to_line(),
+                lease: None,
+            };
+            // Whoever was faster, and whatever became of an answer that was lost: what is there now counts.
+            self.gateway.put_if(Condition::IsMissing, &put).await.ok();
+            found = self.gateway.read(messages::range(key)).await?;
+        }
+        let line = found
+            .entries
+            .first()
+            .and_then(|entry| std::str::from_utf8(&entry.value).ok());
+        let read = line.and_then(GossipKey::of_line);
+        let foreign = || EtcdError::Foreign {
+            key: key.to_owned(),
+            what: "it is no key of gossip",
+        };
+        Ok(read.ok_or_else(foreign)?)
     }
 
     pub(crate) async fn live_proxies(&self) -> Result<Vec<LiveProxy>, StoreError> {

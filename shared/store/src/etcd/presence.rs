@@ -1,10 +1,10 @@
-//! Who is alive: a key per proxy that hangs on a lease and says which version it has applied.
+//! Who is alive: a key per proxy that hangs on a lease and says which version it has applied, and where it hears gossip.
 //! Reaches: those keys. Never: gives up while the proxy lives.
 
 use std::time::Duration;
 
 use shared::backoff::Backoff;
-use shared::topology::{ProxyId, Version};
+use shared::topology::{Address, ProxyId, Version};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -20,10 +20,16 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Keeps `proxy` on the list, with the newest of `versions`, until they end.
-pub(super) async fn keep(etcd: EtcdStore, proxy: ProxyId, mut versions: watch::Receiver<Version>) {
+pub(super) async fn keep(
+    etcd: EtcdStore,
+    proxy: ProxyId,
+    gossip: Option<Address>,
+    mut versions: watch::Receiver<Version>,
+) {
     let mut keeper = Keeper {
         etcd,
         proxy,
+        gossip,
         said: Said::default(),
         pauses: Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE),
     };
@@ -43,6 +49,7 @@ pub(super) async fn keep(etcd: EtcdStore, proxy: ProxyId, mut versions: watch::R
 struct Keeper {
     etcd: EtcdStore,
     proxy: ProxyId,
+    gossip: Option<Address>,
     said: Said,
     pauses: Backoff,
 }
@@ -69,10 +76,10 @@ impl Keeper {
     ) -> Result<(), EtcdError> {
         let key = self.etcd.keys.proxy(&self.proxy);
         loop {
-            let version = versions.borrow_and_update().to_string();
+            let line = LiveProxy::to_line(*versions.borrow_and_update(), self.gossip.as_ref());
             let put = Put {
                 key: &key,
-                value: &version,
+                value: &line,
                 lease: Some(lease.id),
             };
             self.etcd.gateway.put(&put).await?;
@@ -101,17 +108,14 @@ pub(super) async fn list(etcd: &EtcdStore) -> Result<Vec<LiveProxy>, EtcdError> 
     let read = |entry: &messages::FoundEntry| {
         let key = String::from_utf8_lossy(&entry.key);
         let id = etcd.keys.proxy_of(&key);
-        let version = std::str::from_utf8(&entry.value).ok();
-        match (id, version.and_then(|version| version.parse().ok())) {
-            (Some(id), Some(version)) => Ok(LiveProxy {
-                id,
-                applied: Version(version),
-            }),
-            _ => Err(EtcdError::Foreign {
-                key: key.into_owned(),
-                what: "it is no proxy with its version",
-            }),
-        }
+        let line = std::str::from_utf8(&entry.value).ok();
+        let proxy = id
+            .zip(line)
+            .and_then(|(id, line)| LiveProxy::of_line(id, line));
+        proxy.ok_or_else(|| EtcdError::Foreign {
+            key: key.into_owned(),
+            what: "it is no proxy with its version",
+        })
     };
     let mut proxies: Vec<LiveProxy> = found.entries.iter().map(read).collect::<Result<_, _>>()?;
     proxies.sort();

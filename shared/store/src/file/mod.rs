@@ -1,5 +1,5 @@
 //! The topology in a file, for proxies of one host.
-//! Reaches: the file, and beside it a lock file, a folder of live proxies, a lock file of who leads. Threads of the runtime that may wait for the disk.
+//! Reaches: the file, and beside it a lock file, a folder of live proxies, a lock file of who leads, the key of gossip. Threads of the runtime that may wait for the disk.
 //! Invariants: what takes the file's place is whole and on disk before it does; between reading and replacing nobody else who goes through the store
 //! writes; a file that is no topology is never overwritten. An editor knows nothing of the lock: what it saves within that moment may be lost.
 
@@ -12,15 +12,16 @@ pub(crate) use lock::Lock;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shared::config::{FileError, create_file, read_file, replace_file};
+use shared::config::{FileError, create_file, create_private_file, read_file, replace_file};
 use shared::topology::text::Document;
-use shared::topology::{ProxyId, Topology, Version};
+use shared::topology::{Address, ProxyId, Topology, Version};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::announcement::{Announcement, LiveProxy};
 use crate::document;
 use crate::error::{CasError, StoreError};
+use crate::gossip_key::GossipKey;
 use crate::watch::Watch;
 
 /// How long a lock, and then the disk, is waited for: others hold the lock for as long as the disk takes.
@@ -30,6 +31,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 const LOCK: &str = "lock";
 const LEADER: &str = "leader";
 const PROXIES: &str = "proxies";
+const GOSSIP_KEY: &str = "gossip-key";
 
 /// A topology in a file. Cloning gives the same one.
 #[derive(Clone, Debug)]
@@ -82,9 +84,21 @@ impl FileStore {
         Watch::start(self.path.clone(), |feed| watcher::run(path, feed))
     }
 
-    pub(crate) fn announce(&self, proxy: &ProxyId, applied: Version) -> Announcement {
-        let (folder, proxy) = (self.beside(PROXIES), proxy.clone());
-        Announcement::start(applied, |versions| presence::keep(folder, proxy, versions))
+    pub(crate) fn announce(
+        &self,
+        proxy: &ProxyId,
+        applied: Version,
+        gossip: Option<&Address>,
+    ) -> Announcement {
+        let (folder, proxy, gossip) = (self.beside(PROXIES), proxy.clone(), gossip.cloned());
+        Announcement::start(applied, |versions| {
+            presence::keep(folder, proxy, gossip, versions)
+        })
+    }
+
+    pub(crate) async fn gossip_key(&self) -> Result<GossipKey, StoreError> {
+        let path = self.beside(GOSSIP_KEY);
+        in_time(&self.path, move || key_in(&path)).await?
     }
 
     pub(crate) async fn live_proxies(&self) -> Result<Vec<LiveProxy>, StoreError> {
@@ -121,6 +135,26 @@ impl FileStore {
         name.push(what);
         self.path.with_file_name(name)
     }
+}
+
+/// The key that the file holds; a new one where there is no file.
+fn key_in(path: &Path) -> Result<GossipKey, StoreError> {
+    match read_file(path) {
+        Err(FileError::Missing(_)) => {}
+        read => return understood(path, &read?),
+    }
+    let drawn = GossipKey::draw().ok_or(StoreError::NoDice)?;
+    match create_private_file(path, &drawn.to_line()) {
+        // Somebody was faster.
+        Err(FileError::Exists(_)) => understood(path, &read_file(path)?),
+        made => Ok(made.map(|()| drawn)?),
+    }
+}
+
+fn understood(path: &Path, line: &str) -> Result<GossipKey, StoreError> {
+    GossipKey::of_line(line).ok_or_else(|| StoreError::NoKey {
+        path: path.to_path_buf(),
+    })
 }
 
 /// What a failed write has left: mostly the old file. The disk may also have failed after the new one was in its place.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shared::config::{FileError, read_file, replace_file};
-use shared::topology::{ProxyId, Version};
+use shared::topology::{Address, ProxyId, Version};
 use tokio::sync::watch;
 
 use super::{DEADLINE, Lock, in_time};
@@ -22,9 +22,15 @@ const VERSION: &str = ".version";
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 
 /// Keeps `proxy` on the list, with the newest of `versions`, until they end.
-pub(super) async fn keep(folder: PathBuf, proxy: ProxyId, mut versions: watch::Receiver<Version>) {
+pub(super) async fn keep(
+    folder: PathBuf,
+    proxy: ProxyId,
+    gossip: Option<Address>,
+    mut versions: watch::Receiver<Version>,
+) {
     let mut said = Said::default();
-    while let Err(error) = hold(&folder, &proxy, &mut versions, &mut said).await {
+    let gossip = gossip.as_ref();
+    while let Err(error) = hold(&folder, &proxy, gossip, &mut versions, &mut said).await {
         if let Some(problem) = said.news(&error) {
             tracing::warn!(%proxy, problem, "this proxy cannot be put on the list of those that live; it is tried again");
         }
@@ -38,6 +44,7 @@ pub(super) async fn keep(folder: PathBuf, proxy: ProxyId, mut versions: watch::R
 async fn hold(
     folder: &Path,
     proxy: &ProxyId,
+    gossip: Option<&Address>,
     versions: &mut watch::Receiver<Version>,
     said: &mut Said,
 ) -> Result<(), StoreError> {
@@ -52,7 +59,8 @@ async fn hold(
     let (lock_path, version_path) = paths(folder, proxy.as_str());
     let lock = Lock::wait_for(&lock_path, DEADLINE).await?;
     loop {
-        let text = format!("{}\n", *versions.borrow_and_update());
+        let line = LiveProxy::to_line(*versions.borrow_and_update(), gossip);
+        let text = format!("{line}\n");
         let path = version_path.clone();
         in_time(folder, move || replace_file(&path, &text)).await??;
         if said.over() {
@@ -96,17 +104,17 @@ pub(super) fn list(folder: &Path) -> Result<Vec<LiveProxy>, StoreError> {
         let id = name.to_str().and_then(|name| name.strip_suffix(LOCK));
         // Anything else is not ours.
         if let Some(id) = id.and_then(|id| id.parse().ok())
-            && let Some(applied) = applied_by(folder, &id)?
+            && let Some(proxy) = said_by(folder, id)?
         {
-            found.push(LiveProxy { id, applied });
+            found.push(proxy);
         }
     }
     found.sort();
     Ok(found)
 }
 
-/// What a proxy that is alive has applied; `None` for one that is dead, or has not said it yet.
-fn applied_by(folder: &Path, proxy: &ProxyId) -> Result<Option<Version>, StoreError> {
+/// What a proxy that is alive has said; `None` for one that is dead, or has not said it yet.
+fn said_by(folder: &Path, proxy: ProxyId) -> Result<Option<LiveProxy>, StoreError> {
     let (lock_path, version_path) = paths(folder, proxy.as_str());
     let unusable = |source| StoreError::Unusable {
         path: lock_path.clone(),
@@ -131,7 +139,8 @@ fn applied_by(folder: &Path, proxy: &ProxyId) -> Result<Option<Version>, StoreEr
         Err(FileError::Missing(_)) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let number = text.trim_end().parse();
-    let number = number.map_err(|_| StoreError::Foreign { path: version_path })?;
-    Ok(Some(Version(number)))
+    let found = LiveProxy::of_line(proxy, &text);
+    found
+        .map(Some)
+        .ok_or(StoreError::Foreign { path: version_path })
 }
