@@ -384,6 +384,20 @@ SWITCHYARD_NODE_MAXMEMRY: there is no such setting of the node; did you mean \"S
             ("tls-key-file", "k.pem"),
         ];
         check(&tls, "");
+        check(
+            &[("gossip", "0.0.0.0:7000")],
+            "--gossip: gossip at 0.0.0.0:7000 is on all addresses of this machine, and other proxies must be told one; set gossip-advertise to it",
+        );
+        let [everywhere, here] = [("gossip", "[::]:7000"), ("gossip-advertise", "10.0.0.1:0")];
+        check(&[everywhere, here], "");
+        check(
+            &[("gossip", "off"), here],
+            "--gossip: gossip-advertise without gossip: nobody would be told; set gossip to HOST:PORT",
+        );
+        check(
+            &[("gossip-advertise", "0.0.0.0:1")],
+            "--gossip-advertise: gossip-advertise is 0.0.0.0:1, which is no address that anybody reaches",
+        );
     }
 
     #[test]

@@ -84,6 +84,13 @@ settings! {
             /// Commands waiting for replies of one connection to a node; beyond them clients that ask for it are not read from.
             pipe_queue_requests: u32 = 65_536, within "16" to "16777216";
         }
+        group "Proxies" {
+            /// Where proxies tell each other, over UDP, how the nodes look to them; port 0 takes a free one, "off" takes no part. Proxies of several machines need an
+            /// address of this machine that the others reach.
+            gossip: Option<Address> = Some(Address::loopback(0));
+            /// What other proxies are told instead, where they reach this one at another address than it listens at; "off" tells them that one.
+            gossip_advertise: Option<Address> = None;
+        }
         group "Clients" {
             /// Password that AUTH and HELLO ask for; empty asks for none.
             requirepass: Secret = Secret::default();
@@ -117,6 +124,26 @@ settings! {
 }
 
 impl ProxyConfig {
+    fn gossip_conflict(&self) -> Option<Conflict> {
+        let text = match (&self.gossip, &self.gossip_advertise) {
+            (Some(gossip), None) if gossip.is_wildcard() => format!(
+                "gossip at {gossip} is on all addresses of this machine, and other proxies must be told one; set gossip-advertise to it"
+            ),
+            (_, Some(told)) if told.is_wildcard() => {
+                format!("gossip-advertise is {told}, which is no address that anybody reaches")
+            }
+            (None, Some(_)) => {
+                "gossip-advertise without gossip: nobody would be told; set gossip to HOST:PORT"
+                    .to_owned()
+            }
+            _ => return None,
+        };
+        Some(Conflict {
+            between: ["gossip", "gossip-advertise"],
+            text,
+        })
+    }
+
     fn find_conflicts(&self) -> Vec<Conflict> {
         let (plain, tls, admin) = (
             self.listen.as_ref(),
@@ -148,6 +175,7 @@ impl ProxyConfig {
         };
         let found = [
             nowhere,
+            self.gossip_conflict(),
             needs("tls-cert-file", &self.tls_cert_file),
             needs("tls-key-file", &self.tls_key_file),
             unused("tls-cert-file", &self.tls_cert_file),

@@ -48,6 +48,13 @@ impl Address {
         }
     }
 
+    /// Whether it stands for all addresses of this machine, where one listens: nobody can connect to it.
+    #[must_use]
+    pub fn is_wildcard(&self) -> bool {
+        let ip = self.host.parse::<IpAddr>();
+        ip.is_ok_and(|ip| ip.is_unspecified())
+    }
+
     /// Whether only this machine can reach it, as far as the host's spelling tells.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -162,6 +169,18 @@ mod tests {
         for text in ["127.0.0.1:6379", "node1:1", "[::1]:6379"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn all_addresses_are_known_by_their_spelling() {
+        let check = |text: &str, expected: bool| {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.is_wildcard(), expected, "{text}");
+        };
+        check("0.0.0.0:1", true);
+        check("[::]:1", true);
+        check("127.0.0.1:0", false);
+        check("localhost:1", false);
     }
 
     #[test]
