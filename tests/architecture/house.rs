@@ -108,7 +108,7 @@ const HOUSES: &[House] = &[
             &["metrics", "here"],
             &["client", "sightings"],
             &["pipe"],
-            &["route"],
+            &["route", "gossip"],
             &[
                 "counters", "pause", "topology", "tls", "slab", "buffers", "dice",
             ],
