@@ -328,8 +328,12 @@ fn a_primary_that_is_held_ends_what_it_has_begun_and_begins_nothing() {
     let text = pipe.call(&["SET", "k", "2"]).error_text();
     assert!(text.expect("refused").starts_with("STALEEPOCH "));
     eventually_within(A_WHILE, "it goes on by itself", || {
-        pipe.call(&["SET", "k", "3"]) == Reply::ok()
+        shard.pipe(0, true).call(&["SET", "k", "3"]) == Reply::ok()
     });
+    // What was refused comes again over another pipe; what stood behind it here must not have been before it.
+    let text = pipe.call(&["SET", "k", "4"]).error_text();
+    assert!(text.expect("refused, too").starts_with("STALEEPOCH "));
+    assert_eq!(shard.pipe(0, true).call(&["GET", "k"]), Reply::bulk("3"));
 }
 
 /// The leader dies, or sleeps, again and again while a client writes.

@@ -386,7 +386,7 @@ fn a_change_that_moves_no_slot_disturbs_no_counter() {
 /// How often the proxy's log says that it has not used a topology file.
 fn refusals(cluster: &Cluster) -> usize {
     let log = cluster.proxy.output();
-    log.matches("topology file not used").count()
+    log.matches("topology not used").count()
 }
 
 #[test]

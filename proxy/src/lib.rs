@@ -90,10 +90,6 @@ mod control;
 mod counters;
 mod dice;
 mod facts;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "who drives it comes with the controller")
-)]
 mod gossip;
 mod here;
 mod metrics;

@@ -10,21 +10,24 @@
 //!    └───────────── Controller ◄───────────────── Nodes (links) ────┘                                        │
 //!                       │  orders, questions ──────►                                                         │
 //!                       └◄───────────────────────────────────────────────────────────────────────────────────┘
+//!                                              view ──► Others (gossip) ──► views of the other proxies ──► Opinion
 //! ```
 //!
 //! Shards of one plain node are left alone (`Shard::is_guarded`): where there are no others nothing is asked, written or elected.
 //!
 //! [`watcher`] is the state and what happens to it. [`nodes`], [`link`] the nodes; [`words`] ◇ what is said to them. [`adopt`] ◇ topologies that people have
-//! written. [`election`] who changes things. [`told`] what people hear.
+//! written. [`election`] who changes things. [`others`] what other proxies see. [`told`] what people hear.
 
 mod adopt;
 mod election;
 mod link;
 mod nodes;
+mod others;
 mod told;
 mod watcher;
 mod words;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -37,6 +40,7 @@ use tokio::sync::mpsc;
 
 use self::watcher::Watcher;
 use crate::facts::ProxyShared;
+use crate::gossip;
 use crate::reload::ReloadWatch;
 use crate::sightings::Sighting;
 use crate::topology::{Publisher, store_at};
@@ -48,6 +52,10 @@ enum Done {
     Loaded(Result<Document, StoreError>),
     /// An attempt to lead.
     Led(Result<Option<Leadership>, StoreError>),
+    /// Where the other proxies hear this one, if they do.
+    HeardAt(Option<SocketAddr>),
+    /// What they say.
+    Heard(gossip::Heard),
     /// A compare-and-set from this version, made for this.
     Set(Version, Box<Topology>, Purpose, Result<(), CasError>),
 }

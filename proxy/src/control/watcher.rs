@@ -19,10 +19,18 @@ use super::adopt::adopt;
 use super::election::Election;
 use super::link::{Answer, Heard};
 use super::nodes::Nodes;
+use super::others::Others;
 use super::{Done, Purpose, told};
 use crate::facts::ProxyShared;
+use crate::gossip;
 use crate::sightings::Sighting;
 use crate::topology::Publisher;
+
+/// The others are told what this proxy sees every so many ticks.
+const TICKS_PER_ROUND: u64 = 5;
+
+/// When a change could not be written, the next is tried after so long.
+const WRITE_AGAIN_MS: u64 = 1_000;
 
 /// How often time passes while shards are looked after.
 const TICK: Duration = Duration::from_millis(20);
@@ -56,6 +64,9 @@ pub(super) struct Watcher {
     controller: Controller<ShardId, NodeId>,
     election: Election,
     announcement: Option<Announcement>,
+    others: Option<Others>,
+    /// Spare nodes of which other proxies or the nodes themselves have told.
+    spares: BTreeMap<NodeId, controller::Announced>,
     done: mpsc::Sender<Done>,
     heartbeat: u64,
     is_adopting: bool,
@@ -64,6 +75,8 @@ pub(super) struct Watcher {
     /// What the log says about shards that cannot be taken over.
     not_adopted: String,
     is_store_there: bool,
+    /// Since when nothing can be written, and what the log says about it.
+    unwritable: Option<(u64, String)>,
     next_tick: Instant,
 }
 
@@ -84,12 +97,15 @@ impl Watcher {
             controller: Controller::new(controller::Settings::DEFAULT),
             election: Election::new(me.clone(), Arc::clone(&store)),
             announcement: None,
+            others: None,
+            spares: BTreeMap::new(),
             done,
             heartbeat: 0,
             is_adopting: false,
             adopting_since_ms: None,
             not_adopted: String::new(),
             is_store_there: true,
+            unwritable: None,
             next_tick: Instant::now(),
             shared,
             store,
@@ -224,10 +240,33 @@ impl Watcher {
         let nodes = opinion::Nodes { all, needed };
         let verdict = self.opinion.verdict(&view, &nodes, now_ms);
         let is_cut_off = verdict.standing == Standing::CutOff;
+        if self.heartbeat.is_multiple_of(TICKS_PER_ROUND) {
+            self.others().tell(view);
+        }
         self.step(Event::Verdict(verdict));
         self.elect(is_cut_off, now_ms);
+        self.try_writing_again(now_ms);
         self.step(Event::Tick);
         self.adopt_lives();
+    }
+
+    /// The others are spoken to from when there is something to look after.
+    fn others(&mut self) -> &Others {
+        self.others.get_or_insert_with(|| {
+            let (store, done) = (Arc::clone(&self.store), self.done.clone());
+            Others::start(self.me.clone(), &self.shared.config, store, done)
+        })
+    }
+
+    /// What the other proxies say.
+    fn hear_others(&mut self, heard: gossip::Heard) {
+        let now_ms = self.now_ms();
+        for (proxy, view) in heard.views {
+            self.opinion.step(opinion::Event::View(proxy, view), now_ms);
+        }
+        for proxy in heard.left {
+            self.opinion.step(opinion::Event::Left(proxy), now_ms);
+        }
     }
 
     /// Asks every node that nobody has asked for a while.
@@ -261,10 +300,6 @@ impl Watcher {
     }
 
     fn elect(&mut self, is_cut_off: bool, now_ms: u64) {
-        if self.announcement.is_none() {
-            let announced = self.store.announce(&self.me, self.newest.version);
-            self.announcement = Some(announced);
-        }
         if self.election.has_ended() {
             self.depose();
         }
@@ -335,6 +370,13 @@ impl Watcher {
             Done::Loaded(Err(error)) => {
                 tracing::debug!(problem = in_one_line(&error), "topology cannot be loaded");
             }
+            Done::HeardAt(address) => {
+                let address = address.map(Address::from);
+                let version = self.newest.version;
+                let announced = self.store.announce(&self.me, version, address.as_ref());
+                self.announcement = Some(announced);
+            }
+            Done::Heard(heard) => self.hear_others(heard),
             Done::Led(led) => {
                 if self.election.tried(led) {
                     tracing::info!(proxy = %self.me, "this proxy changes the topology from now on");
@@ -357,12 +399,10 @@ impl Watcher {
             Err(CasError::Unknown(_)) => Event::Unclear(from),
             Err(CasError::Lost | CasError::Rules(_) | CasError::NotDone(_)) => Event::Lost(from),
         };
-        if let Err(error) = &end {
-            let problem = in_one_line(error);
-            match error {
-                CasError::Lost => tracing::debug!(%from, problem, "topology not changed"),
-                _ => tracing::warn!(%from, problem, "topology not changed"),
-            }
+        match &end {
+            Ok(()) => self.unwritable = None,
+            Err(CasError::Lost) => tracing::debug!(%from, "another change was faster"),
+            Err(error) => self.cannot_write(in_one_line(error)),
         }
         match purpose {
             Purpose::Proposal => self.step(event),
@@ -382,12 +422,42 @@ impl Watcher {
         }
     }
 
+    /// Nothing more is tried for a while, so that a store that cannot be written is not asked all the time.
+    fn cannot_write(&mut self, problem: String) {
+        let since_ms = self.now_ms();
+        let is_said = |(_, said): &(u64, String)| *said == problem;
+        if !self.unwritable.as_ref().is_some_and(is_said) {
+            tracing::warn!(
+                problem,
+                "the topology is not changed; it is tried again every second"
+            );
+        }
+        self.unwritable = Some((since_ms, problem));
+        self.step(Event::StoreLost);
+    }
+
+    fn try_writing_again(&mut self, now_ms: u64) {
+        if let Some((since_ms, _)) = &mut self.unwritable
+            && now_ms.saturating_sub(*since_ms) >= WRITE_AGAIN_MS
+        {
+            // Until it has been written what is wrong is not forgotten.
+            *since_ms = now_ms;
+            self.step(Event::StoreBack);
+        }
+    }
+
+    fn may_write(&self, now_ms: u64) -> bool {
+        let is_recent =
+            |(since_ms, _): &(u64, String)| now_ms.saturating_sub(*since_ms) < WRITE_AGAIN_MS;
+        self.is_store_there && !self.unwritable.as_ref().is_some_and(is_recent)
+    }
+
     /// Writes the lives of members that the topology does not know, when they have said them.
     fn adopt_lives(&mut self) {
-        if self.is_adopting || !self.election.leads() || !self.is_store_there {
+        let now_ms = self.now_ms();
+        if self.is_adopting || !self.election.leads() || !self.may_write(now_ms) {
             return;
         }
-        let now_ms = self.now_ms();
         let since_ms = *self.adopting_since_ms.get_or_insert(now_ms);
         let has_waited = now_ms.saturating_sub(since_ms) >= ADOPT_WITHOUT_MS;
         let heard = self.nodes.said_at(self.newest.version);
@@ -408,6 +478,9 @@ impl Watcher {
     /// The proxy ends: others are told at once.
     pub(super) async fn leave(mut self) {
         self.election.leave().await;
+        if let Some(others) = self.others.take() {
+            others.leave().await;
+        }
         if let Some(announcement) = self.announcement.take() {
             announcement.withdraw().await;
         }

@@ -113,12 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_is_no_membership_while_a_life_is_unknown() {
+    fn a_shard_is_no_membership_while_the_life_of_one_in_sync_is_unknown() {
         assert_eq!(of_first(&topology()), None);
         let shard = ShardId::numbered(1);
         let mut known = first_membership().put_into(&topology(), &shard).unwrap();
         assert!(of_first(&known).is_some());
         known.shards[0].learners.insert(node_id(3), None);
+        assert!(of_first(&known).is_some(), "it is none of its members yet");
+        known.shards[0].in_sync.insert(node_id(3), None);
         assert_eq!(of_first(&known), None);
     }
 
