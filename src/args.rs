@@ -3,7 +3,7 @@
 
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use shared::config::{NodeConfig, ProxyConfig, Settings, describe, parse_duration, print_duration};
-use shared::topology::Address;
+use shared::topology::{Address, NodeId, Proof, ShardId};
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -91,7 +91,7 @@ pub(crate) enum Command {
     Node(ServerArguments<NodeConfig>),
     /// A proxy in front of the nodes that a topology file names.
     Proxy(ServerArguments<ProxyConfig>),
-    /// Make, check, show and compare topology files.
+    /// Make, check, show and compare topology files; show and change what running proxies follow.
     #[command(subcommand)]
     Topology(TopologyCommand),
     /// Whether a node or proxy answers a PING in time: exit code 0, or 69 and the reason. For health checks.
@@ -202,11 +202,19 @@ pub(crate) enum TopologyCommand {
         #[arg(long, value_name = "FILE")]
         after: Option<PathBuf>,
     },
-    /// Shows who owns what.
+    /// Shows who owns what: of a file; or of a running proxy, and with what it knows of the nodes.
     Show {
-        /// The file.
-        file: PathBuf,
+        /// The file; the proxy at --admin is asked where none is given.
+        file: Option<PathBuf>,
+        /// Shows it again whenever something changes, until it is stopped.
+        #[arg(long, conflicts_with = "file")]
+        watch: bool,
+        #[command(flatten)]
+        admin: AdminArguments,
     },
+    /// Lets another node lead a shard, by order of a running proxy: nothing is lost, and no client sees an error. With --accept-loss a shard goes on
+    /// that waits for nodes which will never come back.
+    Failover(FailoverArguments),
     /// Says what differs between two topology files.
     Diff {
         /// What is.
@@ -214,6 +222,67 @@ pub(crate) enum TopologyCommand {
         /// What would be.
         new: PathBuf,
     },
+}
+
+/// `switchyard topology failover`.
+#[derive(Debug, Args)]
+pub(crate) struct FailoverArguments {
+    /// The shard.
+    pub(crate) shard: ShardId,
+
+    /// Who is to lead [default: a follower that has everything].
+    #[arg(long, value_name = "NODE")]
+    pub(crate) to: Option<NodeId>,
+
+    /// Gives up what only nodes have that do not answer, where nobody who has every acknowledged write does. It says what that means, and asks before it does.
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) accept_loss: bool,
+
+    /// Why the nodes that do not answer cannot be alive, in words: the topology keeps it.
+    #[arg(long, value_name = "TEXT", requires = "accept_loss")]
+    pub(crate) proof: Option<Proof>,
+
+    /// Does not ask.
+    #[arg(long, requires = "accept_loss")]
+    pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) admin: AdminArguments,
+}
+
+/// Which running proxy is meant.
+#[derive(Args)]
+pub(crate) struct AdminArguments {
+    /// The admin listener of a running proxy [default: 127.0.0.1:9121].
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) admin: Option<Address>,
+
+    /// The proxy's password, which orders need where it has one; the environment keeps it out of lists of processes.
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "SWITCHYARD_ADMIN_PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<String>,
+}
+
+impl AdminArguments {
+    /// Where it listens: where proxies do unless they are told otherwise.
+    pub(crate) fn address(&self) -> Address {
+        let given = self.admin.clone();
+        let default = || ProxyConfig::default().admin;
+        // There is a default.
+        given.or_else(default).unwrap_or(Address::loopback(0))
+    }
+}
+
+impl fmt::Debug for AdminArguments {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("AdminArguments")
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `switchyard check`.
@@ -472,6 +541,16 @@ mod tests {
     }
 
     #[test]
+    fn the_admin_listener_is_where_proxies_have_it() {
+        let line = "switchyard topology show";
+        let Command::Topology(TopologyCommand::Show { admin, .. }) = parse(line).unwrap().command
+        else {
+            panic!("not show");
+        };
+        assert_eq!(admin.address(), Address::loopback(9121));
+    }
+
+    #[test]
     fn up_has_the_flags_that_people_need_and_takes_any_other_setting() {
         let line = "switchyard up --listen 127.0.0.1:1 --shards 3 --followers 0 --threads 2 --admin off --maxmemory 1gb --processes \
                     --node hz=20 --proxy request-deadline=5s";
@@ -545,6 +624,12 @@ mod tests {
             "switchyard topology init",
             "switchyard topology init --node 6379",
             "switchyard topology init --node 127.0.0.1:1 --force",
+            "switchyard topology show t.toml --watch",
+            "switchyard topology failover",
+            "switchyard topology failover s*",
+            "switchyard topology failover s1 --proof off",
+            "switchyard topology failover s1 --yes",
+            "switchyard topology failover s1 --accept-loss --to n2",
             "switchyard check",
             "switchyard check 6379",
             "switchyard check 127.0.0.1:1 --deadline 3y",

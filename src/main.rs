@@ -2,8 +2,10 @@
 //! Standard output carries answers and the line that begins with `ready`; standard error carries the log and the one line that says why the
 //! process ends in an error. Exit codes are those of sysexits.h, see [`Failure`].
 
+mod admin_call;
 mod args;
 mod check;
+mod operator;
 mod serve;
 mod topology_command;
 
@@ -115,12 +117,16 @@ fn say(line: &str) {
     answer(line).ok();
 }
 
-/// Prints what was asked for.
+/// Prints what was asked for. Whoever stops reading has what they want: `switchyard topology show FILE | head -1`.
 fn answer(text: &str) -> Result<(), Failure> {
+    answer_if_read(text).map(drop)
+}
+
+/// Prints what was asked for; false where nobody reads any more.
+fn answer_if_read(text: &str) -> Result<bool, Failure> {
     let mut out = stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        // Whoever stops reading has what they want: `switchyard topology show FILE | head -1`.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(Failure::Output),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true).map_err(Failure::Output),
     }
 }

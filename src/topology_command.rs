@@ -1,12 +1,11 @@
-//! `switchyard topology init | check | show | diff`: files in, text for people out.
+//! `switchyard topology init | check | show | diff`: files in, text for people out. What running proxies are asked is in [`operator`].
 
-use crate::answer;
 use crate::args::TopologyCommand;
+use crate::{answer, operator};
 use shared::config::{create_file, read_file, replace_file};
-use shared::slot::SLOT_COUNT;
+use shared::topology::table::{count, summary, table};
 use shared::topology::{
-    ACCEPTANCE, Address, KeyLoss, Member, Node, NodeKind, Shard, Topology, differences, key_loss,
-    rules, text,
+    ACCEPTANCE, Address, KeyLoss, Topology, differences, key_loss, rules, text,
 };
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -44,7 +43,20 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
             let before = after.as_deref().map(load).transpose()?;
             answer(&checked(file, &document, before.as_ref())?)?;
         }
-        TopologyCommand::Show { file } => answer(&show(&load(file)?))?,
+        TopologyCommand::Show {
+            file: Some(file),
+            admin,
+            ..
+        } => {
+            if admin.admin.is_some() {
+                return Err(Failure::Usage(
+                    "--admin names a running proxy, and the topology of a file is to be shown; leave one out".to_owned(),
+                ));
+            }
+            answer(&table(&load(file)?, |_, _, _| None))?;
+        }
+        TopologyCommand::Show { watch, admin, .. } => operator::show(admin, *watch)?,
+        TopologyCommand::Failover(arguments) => operator::fail_over(arguments)?,
         TopologyCommand::Diff { old, new } => {
             let (old, new) = (load(old)?, read(new)?);
             for difference in differences(&old, &new.topology) {
@@ -161,129 +173,4 @@ fn what_proxies_do(new: &text::Document, loss: &KeyLoss) -> String {
 
 fn initial(addresses: &[Address], followers: usize) -> Result<Topology, Failure> {
     Ok(switchyard::initial_topology(addresses, followers)?)
-}
-
-fn summary(topology: &Topology) -> String {
-    format!(
-        "version {} has {} and {}",
-        topology.version,
-        count(topology.shards.len(), "shard"),
-        count(topology.nodes.len(), "node")
-    )
-}
-
-fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
-}
-
-/// A table: a line per shard, and one per node in it.
-fn show(topology: &Topology) -> String {
-    let mut lines = vec![summary(topology)];
-    for shard in &topology.shards {
-        let slots = shard.slots.len();
-        let percent = slots * 1_000 / usize::from(SLOT_COUNT);
-        lines.push(format!(
-            "\nshard {}  epoch {}  weight {}  {}{} ({}.{} %)",
-            shard.id,
-            shard.epoch,
-            shard.weight,
-            copies(shard),
-            count(slots, "slot"),
-            percent / 10,
-            percent % 10
-        ));
-        for (role, member) in roles(shard) {
-            if let Some(node) = topology.node(&member.node) {
-                let mut line = format!("  {role:<8} {}", node_line(node));
-                if let Some(incarnation) = member.incarnation {
-                    line.push_str(&format!(", incarnation {incarnation}"));
-                }
-                lines.push(line);
-            }
-        }
-        lines.push(format!("  slots    {}", shard.slots));
-    }
-    let spare = topology
-        .nodes
-        .iter()
-        .filter(|node| topology.shard_of_node(&node.id).is_none());
-    lines.extend(spare.map(|node| format!("\nspare      {}", node_line(node))));
-    lines.extend(topology.losses.iter().map(|loss| format!("\n{loss}")));
-    lines.join("\n")
-}
-
-/// `2 copies, 1 in sync at least  `; nothing for a shard that is a single plain node.
-fn copies(shard: &Shard) -> String {
-    if !shard.is_guarded() {
-        return String::new();
-    }
-    let copies = if shard.copies == 1 { "copy" } else { "copies" };
-    format!(
-        "{} {copies}, {} in sync at least  ",
-        shard.copies, shard.min_in_sync
-    )
-}
-
-/// Everybody in the shard, the primary first. A node that was in sync and copies in its next life is there twice.
-fn roles(shard: &Shard) -> impl Iterator<Item = (&'static str, Member)> {
-    let (primary, in_sync): (Vec<Member>, Vec<Member>) =
-        Member::all(&shard.in_sync).partition(|member| member.node == shard.primary);
-    let primary = primary.into_iter().map(|member| ("primary", member));
-    let in_sync = in_sync.into_iter().map(|member| ("in sync", member));
-    let learners = Member::all(&shard.learners).map(|member| ("learner", member));
-    primary.chain(in_sync).chain(learners)
-}
-
-fn node_line(node: &Node) -> String {
-    let mut line = format!("{} at {}", node.id, node.address);
-    if node.kind != NodeKind::Switchyard {
-        line.push_str(&format!(", {}", node.kind));
-    }
-    if let Some(zone) = &node.zone {
-        line.push_str(&format!(", zone {zone}"));
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use shared::topology::Incarnation;
-
-    #[test]
-    fn a_topology_is_shown_by_shard_and_node() {
-        let addresses: Vec<Address> = (7001..=7002).map(Address::loopback).collect();
-        let topology = initial(&addresses, 1).unwrap();
-        assert_eq!(
-            show(&topology),
-            "\
-version 1 has 1 shard and 2 nodes
-
-shard s1  epoch 1  weight 100  2 copies, 1 in sync at least  16384 slots (100.0 %)
-  primary  n1 at 127.0.0.1:7001
-  learner  n2 at 127.0.0.1:7002
-  slots    0-16383"
-        );
-    }
-
-    #[test]
-    fn lives_are_shown_where_they_are_known() {
-        let addresses: Vec<Address> = (7001..=7002).map(Address::loopback).collect();
-        let mut topology = initial(&addresses, 1).unwrap();
-        let shard = &mut topology.shards[0];
-        let node = shard.learners.first_key_value().unwrap().0.clone();
-        shard.in_sync.insert(node.clone(), Some(Incarnation(1)));
-        shard.learners.insert(node, Some(Incarnation(2)));
-        let shown = show(&topology);
-        let members: Vec<&str> = shown.lines().skip(3).take(3).collect();
-        assert_eq!(
-            members,
-            [
-                "  primary  n1 at 127.0.0.1:7001",
-                "  in sync  n2 at 127.0.0.1:7002, incarnation 0000000000000001",
-                "  learner  n2 at 127.0.0.1:7002, incarnation 0000000000000002",
-            ]
-        );
-    }
 }

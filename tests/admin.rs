@@ -12,9 +12,17 @@ use crate::support::{Client, Reply, encode};
 
 /// Status code and body of `GET path`.
 fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    ask(address, "GET", path, "", "")
+}
+
+/// Status code and body of a request with further headers, each with its line end.
+fn ask(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
     let mut socket = TcpStream::connect(address).expect("the admin listener");
     socket.set_read_timeout(Some(PATIENCE)).expect("a deadline");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    );
     socket.write_all(request.as_bytes()).expect("sent");
     let mut reply = String::new();
     socket.read_to_string(&mut reply).expect("a reply");
@@ -51,6 +59,74 @@ fn a_proxy_tells_its_health_and_whether_it_is_ready() {
         assert_eq!(status, 404, "{path}");
         assert!(body.contains("/metrics"), "{path}: {body}");
     }
+}
+
+#[test]
+fn a_proxy_shows_its_topology() {
+    let node = start_node(&[]);
+    let (_proxy, admin) = with_admin(&[node.address]);
+    eventually("ready", || get(admin, "/readyz").0 == 200);
+    let (status, json) = get(admin, "/topology");
+    assert_eq!(status, 200, "{json}");
+    let shown: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(shown["version"], 1);
+    assert_eq!(shown["shards"][0]["members"][0]["node"], "n0");
+    assert_eq!(shown["nodes"][0]["address"], node.address.to_string());
+    let (status, table) = get(admin, "/topology?as=table");
+    assert_eq!(status, 200, "{table}");
+    let line = format!("\n  primary  n0 at {}\n", node.address);
+    assert!(table.contains(&line), "{table}");
+    assert_eq!(get(admin, "/topology?as=picture").0, 400);
+    assert_eq!(get(admin, "/topology?is=table").0, 400);
+}
+
+#[test]
+fn orders_are_taken_from_operators_alone() {
+    const ORDER: &str = "X-Switchyard: yes\r\n";
+    let node = start_node(&[]);
+    let admin = free_address();
+    let text = admin.to_string();
+    let further = ["--admin", &text, "--requirepass", "sesame"];
+    let _proxy = start_proxy(&[node.address], &further);
+    let post = |path: &str, headers: &str, body: &str, status: u16, words: &str| {
+        let (got, text) = ask(admin, "POST", path, headers, body);
+        assert_eq!(got, status, "{path} {headers}: {text}");
+        assert!(text.contains(words), "{path} {headers}: {text}");
+    };
+    let (failover, loss) = (
+        "/topology/failover?shard=s0",
+        "/topology/accept-loss?shard=s0",
+    );
+    eventually("ready", || get(admin, "/readyz").0 == 200);
+    for path in [failover, loss] {
+        post(path, "", "off", 403, "X-Switchyard: yes");
+        let page = format!("{ORDER}Origin: http://a.example\r\n");
+        post(path, &page, "off", 403, "web pages");
+        post(path, ORDER, "off", 401, "Bearer");
+        let wrong = format!("{ORDER}Authorization: Bearer simsim\r\n");
+        post(path, &wrong, "off", 401, "Bearer");
+        assert_eq!(get(admin, path).0, 405);
+    }
+    let right = format!("{ORDER}Authorization: Bearer sesame\r\n");
+    post(failover, &right, "", 409, "a single plain node");
+    post(loss, &right, "off", 409, "a single plain node");
+    for (path, status, words) in [
+        ("/topology/failover?shard=s7", 404, "no shard s7"),
+        ("/topology/failover?shard=s%37", 400, "not a name"),
+        ("/topology/failover", 400, "say which shard"),
+        ("/topology/failover?shard=s0&from=n1", 400, "each once"),
+    ] {
+        post(path, &right, "", status, words);
+    }
+    for (body, status, words) in [
+        ("", 400, "says in words why"),
+        ("a\nb", 400, "one line"),
+        ("\u{1b}[2J", 400, "one line"),
+    ] {
+        post(loss, &right, body, status, words);
+    }
+    post(loss, &right, &"x".repeat(2_000), 413, "longer than");
+    post(loss, &right, &"x".repeat(550), 400, "at most 500 bytes");
 }
 
 #[test]

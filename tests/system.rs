@@ -23,7 +23,7 @@
 //! - [`replication`]: nodes and redis-servers follow each other, and have the same in the end, whatever breaks meanwhile.
 //! - [`maxmemory`]: the limit of memory holds under every policy.
 //! - [`tls`]: the client listener with TLS.
-//! - [`admin`]: health, readiness, metrics.
+//! - [`admin`]: health, readiness, metrics, the topology and orders for it. [`operator`]: the commands that ask for these.
 //! - [`configuration`]: CONFIG REWRITE and the file behind it.
 //! - [`local_cluster`]: `switchyard up`: what it says, and what it does when a child crashes.
 //! - [`deployment`]: docker-compose.yml and all that belongs to it, held to the code and run on loopback.
@@ -50,6 +50,7 @@ mod idle;
 mod local_cluster;
 mod many_keys;
 mod maxmemory;
+mod operator;
 mod payloads;
 mod pipelining;
 mod random_clients;

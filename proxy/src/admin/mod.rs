@@ -1,9 +1,12 @@
-//! The admin listener: HTTP for people and machines that watch, on a runtime of its own.
+//! The admin listener: HTTP for people and machines that watch, and for operators' orders, on a runtime of its own.
 //! Never: on the data path; it asks threads for copies of their counters, not more often than [`WORDS_LAST_MS`] says.
 
 mod listener;
+mod permission;
 mod report;
+mod shown;
 mod threads;
+mod topology;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -13,13 +16,14 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
 use tokio::sync::{Mutex, watch};
 
-use self::listener::AdminListener;
+use self::listener::{AdminListener, Peer};
 use self::threads::{Threads, WORDS_LAST_MS, Word};
+use crate::control::requests::Requests;
 use crate::facts::ProxyShared;
 use crate::metrics::readiness::Readiness;
 
@@ -28,19 +32,22 @@ pub(crate) struct AdminService {
     shared: Arc<ProxyShared>,
     listener: Option<TcpListener>,
     leaving: watch::Receiver<bool>,
+    requests: Requests,
 }
 
 impl AdminService {
-    /// Serves on this socket to the proxy's end; not ready from when `leaving` turns true.
+    /// Serves on this socket to the proxy's end; not ready from when `leaving` turns true. Orders are handed in as `requests`.
     pub(crate) fn new(
         shared: Arc<ProxyShared>,
         listener: TcpListener,
         leaving: watch::Receiver<bool>,
+        requests: Requests,
     ) -> Self {
         Self {
             shared,
             listener: Some(listener),
             leaving,
+            requests,
         }
     }
 }
@@ -50,6 +57,7 @@ impl AdminService {
 struct Desk {
     shared: Arc<ProxyShared>,
     leaving: watch::Receiver<bool>,
+    requests: Requests,
     /// One request at a time asks the threads.
     threads: Arc<Mutex<Threads>>,
     /// The last page, and when it was made.
@@ -97,6 +105,7 @@ impl Service for AdminService {
         let desk = Desk {
             shared: Arc::clone(&self.shared),
             leaving: self.leaving.clone(),
+            requests: self.requests.clone(),
             threads: Arc::default(),
             metrics: Arc::default(),
         };
@@ -104,8 +113,12 @@ impl Service for AdminService {
             .route("/metrics", get(metrics))
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
+            .route("/topology", get(topology::show))
+            .route("/topology/failover", post(topology::fail_over))
+            .route("/topology/accept-loss", post(topology::accept_loss))
             .fallback(elsewhere)
-            .with_state(desk);
+            .with_state(desk)
+            .into_make_service_with_connect_info::<Peer>();
         let clock = self.shared.clock.clone();
         let end = async move {
             shutdown.wait_for(|is_over| *is_over).await.ok();
@@ -129,7 +142,7 @@ impl Service for AdminService {
 
 /// Every other path.
 async fn elsewhere() -> (StatusCode, &'static str) {
-    let text = "not found: there are /metrics, /healthz and /readyz\n";
+    let text = "not found: there are /metrics, /healthz, /readyz and /topology\n";
     (StatusCode::NOT_FOUND, text)
 }
 

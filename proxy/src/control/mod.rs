@@ -23,6 +23,7 @@ mod election;
 mod link;
 mod nodes;
 mod others;
+pub(crate) mod requests;
 mod told;
 mod watcher;
 mod words;

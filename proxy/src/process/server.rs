@@ -23,7 +23,7 @@ use super::certificates::CertificateService;
 use super::ending::Ending;
 use super::listeners::Listeners;
 use crate::admin::AdminService;
-use crate::control::ControlService;
+use crate::control::{ControlService, requests};
 use crate::counters::Counters;
 use crate::facts::ProxyShared;
 use crate::orders::{Order, ThreadContact};
@@ -212,7 +212,9 @@ impl Proxy {
         )?);
         if let Some(listener) = self.listeners.admin {
             let shared = Arc::clone(&self.shared);
-            server.add_service(AdminService::new(shared, listener.socket, left));
+            // Nobody takes them: this proxy looks after no shards.
+            let (requests, _) = requests::channel();
+            server.add_service(AdminService::new(shared, listener.socket, left, requests));
         }
         if let Some(watched) = self.watched {
             let (shared, reload) = (Arc::clone(&self.shared), self.reloading.watch());

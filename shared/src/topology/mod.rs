@@ -3,7 +3,7 @@
 //! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside. [`Member`]: a node in one of its lives. [`Loss`]: what an operator has given up.
 //! - [`SlotMap`]: slot → shard, flat; the only answer to "who owns this slot".
 //! - [`ring`]: which slots a new shard takes, and who takes those of one that leaves. [`Change`]: a topology and a change → the next topology.
-//! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`key_loss`]: the slots that a step from one to the other takes away from their keys. [`text`]: ↔ TOML.
+//! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`key_loss`]: the slots that a step from one to the other takes away from their keys. [`text`]: ↔ TOML. [`table`]: for people.
 //!
 //! Pure: reads and writes no file, knows no clock, draws no dice.
 
@@ -19,6 +19,7 @@ pub mod rules;
 #[cfg(test)]
 mod sample;
 mod slot_map;
+pub mod table;
 pub mod text;
 
 pub use address::{Address, AddressError};

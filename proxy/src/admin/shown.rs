@@ -1,0 +1,287 @@
+//! What is known of the topology and its nodes: as JSON for machines, as a table for people.
+//! Pure.
+
+use protocol::{RoleKind, Status};
+use serde_json::{Value, json};
+use shared::config::ByteCount;
+use shared::topology::table::{Place, places, table};
+use shared::topology::{Member, Node, NodeId, Shard, Zone};
+
+use crate::control::requests::Shown;
+
+/// What a lag is rounded up to in the table, and then to powers of two: whoever looks on sees what matters, and not every byte.
+const LEAST_LAG: u64 = 1_024;
+
+/// For people. It changes when something changes that people want to see.
+pub(super) fn as_table(shown: &Shown) -> String {
+    let mut text = table(&shown.topology, |shard, place, member| {
+        note(shown, shard, place, member)
+    });
+    text.push('\n');
+    text
+}
+
+/// For machines.
+pub(super) fn as_json(shown: &Shown) -> String {
+    let topology = &shown.topology;
+    let losses = topology.losses.iter().map(|loss| {
+        json!({
+            "version": loss.version.0,
+            "shard": loss.shard.as_str(),
+            "proof": loss.proof.as_str(),
+        })
+    });
+    let all = json!({
+        "version": topology.version.0,
+        "is_controller": shown.is_controller,
+        "shards": topology.shards.iter().map(|shard| shard_json(shown, shard)).collect::<Value>(),
+        "nodes": topology.nodes.iter().map(|node| node_json(shown, node)).collect::<Value>(),
+        "losses": losses.collect::<Value>(),
+    });
+    format!("{all}\n")
+}
+
+fn shard_json(shown: &Shown, shard: &Shard) -> Value {
+    let members = places(shard).map(|(place, member)| {
+        json!({
+            "node": member.node.as_str(),
+            "place": place.word(),
+            "incarnation": member.incarnation.map(|life| life.to_string()),
+            "is_alive": status_of(shown, &member.node).map(|status| is_its_life(&member, status)),
+            "lag_bytes": lag_bytes(shown, shard, &member),
+        })
+    });
+    json!({
+        "id": shard.id.as_str(),
+        "epoch": shard.epoch.0,
+        "weight": shard.weight.get(),
+        "copies": shard.copies,
+        "min_in_sync": shard.min_in_sync,
+        "slots": shard.slots.to_string(),
+        "members": members.collect::<Value>(),
+    })
+}
+
+fn node_json(shown: &Shown, node: &Node) -> Value {
+    let shard = shown.topology.shard_of_node(&node.id);
+    let seen = shown.nodes.get(&node.id);
+    let status = status_of(shown, &node.id);
+    json!({
+        "id": node.id.as_str(),
+        "address": node.address.to_string(),
+        "kind": node.kind.to_string(),
+        "zone": node.zone.as_ref().map(Zone::as_str),
+        "shard": shard.map(|shard| shard.id.as_str()),
+        "is_down": seen.map(|seen| seen.is_down),
+        "said": status.map(status_json),
+    })
+}
+
+fn status_json(status: &Status<NodeId>) -> Value {
+    let role = status.role.map(|role| {
+        let word = match role.kind {
+            RoleKind::Primary => "primary",
+            RoleKind::Follower(_) => "follower",
+        };
+        json!({ "kind": word, "epoch": role.epoch.0 })
+    });
+    json!({
+        "incarnation": status.incarnation.to_string(),
+        "role": role,
+        "offset": status.position.offset.0,
+        "is_syncing": status.is_syncing,
+        "needs_sync": status.needs_sync,
+    })
+}
+
+fn status_of<'a>(shown: &'a Shown, node: &NodeId) -> Option<&'a Status<NodeId>> {
+    shown.nodes.get(node)?.status.as_ref()
+}
+
+fn is_its_life(member: &Member, status: &Status<NodeId>) -> bool {
+    member.incarnation == Some(status.incarnation)
+}
+
+/// What a follower lacks of what its primary has; nothing where either has not been heard in the life that is listed, or the follower has no whole copy.
+fn lag_bytes(shown: &Shown, shard: &Shard, member: &Member) -> Option<u64> {
+    let own = status_of(shown, &member.node)?;
+    let leader = status_of(shown, &shard.primary)?;
+    let listed = *shard.in_sync.get(&shard.primary)?;
+    let is_meant =
+        listed == Some(leader.incarnation) && is_its_life(member, own) && !own.is_syncing;
+    let is_leading = member.node == shard.primary;
+    let lag = leader.position.offset.0.checked_sub(own.position.offset.0);
+    (is_meant && !is_leading).then_some(lag).flatten()
+}
+
+/// What is worth knowing of a member beside what the topology says.
+fn note(shown: &Shown, shard: &Shard, place: Place, member: &Member) -> Option<String> {
+    let seen = shown
+        .nodes
+        .get(&member.node)
+        .filter(|_| shard.is_guarded())?;
+    if seen.is_down {
+        return Some("down".to_owned());
+    }
+    let Some(status) = &seen.status else {
+        return Some("not heard yet".to_owned());
+    };
+    if member.incarnation.is_some() && !is_its_life(member, status) {
+        return Some("restarted since".to_owned());
+    }
+    if place == Place::Primary {
+        let leads = |kind, epoch| kind == RoleKind::Primary && epoch == shard.epoch;
+        let role = status.role.filter(|role| leads(role.kind, role.epoch));
+        return role.is_none().then(|| "not leading yet".to_owned());
+    }
+    if status.is_syncing {
+        return Some("copying".to_owned());
+    }
+    if status.needs_sync {
+        return Some("must copy anew".to_owned());
+    }
+    lag_bytes(shown, shard, member).map(|lag| match lag {
+        0 => "lag 0".to_owned(),
+        lag => {
+            let bound = lag.max(LEAST_LAG).checked_next_power_of_two();
+            format!("lag up to {}", ByteCount(bound.unwrap_or(u64::MAX)))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::requests::Seen;
+    use protocol::{Offset, Position, Role};
+    use shared::topology::{Address, Epoch, Incarnation, Topology, Version};
+
+    fn status(life: u64, kind: RoleKind, offset: u64) -> Status<NodeId> {
+        Status {
+            incarnation: Incarnation(life),
+            role: Some(Role {
+                kind,
+                epoch: Epoch::FIRST,
+            }),
+            seen_epoch: Epoch::FIRST,
+            seen_rev: Version::FIRST,
+            position: Position {
+                last_epoch: Epoch::FIRST,
+                offset: Offset(offset),
+            },
+            is_syncing: false,
+            needs_sync: false,
+            leading: None,
+        }
+    }
+
+    /// n1 leads s1 in life 1, n2 is in sync in life 2, n3 copies in life 3; all have been heard.
+    fn shown() -> Shown {
+        let node = |number: u16| Node {
+            id: NodeId::numbered(number.into()),
+            address: Address::loopback(7000 + number),
+            kind: shared::topology::NodeKind::Switchyard,
+            zone: None,
+        };
+        let mut topology = Topology::initial((1..=3).map(node).collect(), 2).unwrap();
+        let shard = &mut topology.shards[0];
+        let life = |number: usize| (NodeId::numbered(number), Some(Incarnation(number as u64)));
+        shard.in_sync = [life(1), life(2)].into();
+        shard.learners = [life(3)].into();
+        let follows = RoleKind::Follower(Incarnation(1));
+        let seen = |number: usize, kind: RoleKind, offset: u64| {
+            let status = Some(status(number as u64, kind, offset));
+            let is_down = false;
+            (NodeId::numbered(number), Seen { status, is_down })
+        };
+        Shown {
+            topology,
+            is_controller: true,
+            nodes: [
+                seen(1, RoleKind::Primary, 10_000),
+                seen(2, follows, 10_000),
+                seen(3, follows, 4_000),
+            ]
+            .into(),
+        }
+    }
+
+    fn check(change: impl FnOnce(&mut Shown), expected: [&str; 3]) {
+        let mut shown = shown();
+        change(&mut shown);
+        let text = as_table(&shown);
+        let found: Vec<&str> = text.lines().skip(3).take(3).collect();
+        for (line, expected) in found.iter().zip(expected) {
+            let note = line.rsplit_once("incarnation ").unwrap().1;
+            let note = note.split_once(", ").map_or("", |(_, note)| note);
+            assert_eq!(note, expected, "{text}");
+        }
+    }
+
+    fn seen(shown: &mut Shown, number: usize) -> &mut Seen {
+        shown.nodes.get_mut(&NodeId::numbered(number)).unwrap()
+    }
+
+    fn said(shown: &mut Shown, number: usize) -> &mut Status<NodeId> {
+        seen(shown, number).status.as_mut().unwrap()
+    }
+
+    #[test]
+    fn people_see_what_matters_of_each_node() {
+        check(|_| {}, ["", "lag 0", "lag up to 8kb"]);
+        check(
+            |shown| {
+                said(shown, 2).position.offset = Offset(9_999);
+                said(shown, 3).is_syncing = true;
+            },
+            ["", "lag up to 1kb", "copying"],
+        );
+        check(
+            |shown| {
+                seen(shown, 1).is_down = true;
+                said(shown, 2).incarnation = Incarnation(9);
+                seen(shown, 3).status = None;
+            },
+            ["down", "restarted since", "not heard yet"],
+        );
+        check(
+            |shown| {
+                said(shown, 1).role = None;
+                said(shown, 3).needs_sync = true;
+            },
+            ["not leading yet", "lag 0", "must copy anew"],
+        );
+        // A former life of the primary says nothing about who follows the present one.
+        check(
+            |shown| said(shown, 1).incarnation = Incarnation(9),
+            ["restarted since", "", ""],
+        );
+        check(|shown| shown.nodes.clear(), ["", "", ""]);
+    }
+
+    #[test]
+    fn machines_get_all_of_it() {
+        let mut shown = shown();
+        let shard = shown.topology.shards[0].id.clone();
+        shown
+            .topology
+            .record_loss(shard, "it \"burnt\"".parse().unwrap());
+        seen(&mut shown, 2).status = None;
+        let value: Value = serde_json::from_str(&as_json(&shown)).unwrap();
+        assert_eq!(value["version"], 1);
+        assert_eq!(value["losses"][0]["proof"], "it \"burnt\"");
+        let shard = &value["shards"][0];
+        assert_eq!(shard["copies"], 3);
+        assert_eq!(
+            shard["members"][2],
+            json!({
+                "node": "n3", "place": "learner", "incarnation": "0000000000000003",
+                "is_alive": true, "lag_bytes": 6_000,
+            })
+        );
+        assert_eq!(shard["members"][1]["is_alive"], Value::Null);
+        assert_eq!(value["nodes"][0]["said"]["role"]["kind"], "primary");
+        assert_eq!(value["nodes"][1]["said"], Value::Null);
+        assert_eq!(value["nodes"][2]["shard"], "s1");
+    }
+}
