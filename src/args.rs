@@ -3,13 +3,13 @@
 
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use shared::config::{NodeConfig, ProxyConfig, Settings, describe, parse_duration, print_duration};
-use shared::topology::{Address, NodeId, Proof, ShardId};
+use shared::topology::{Address, MAX_COPIES, NodeId, Proof, ShardId};
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
-use switchyard::EXIT_CODES;
+use switchyard::{EXIT_CODES, MOST_NODES};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -109,33 +109,34 @@ pub(crate) struct UpArguments {
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) listen: Option<String>,
 
-    /// Shards, each a node of its own: 1 to 64.
+    /// Shards: 1 to 64.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) shards: u16,
 
-    /// Copies of each shard besides its primary. Only 0 works so far.
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    /// Copies of each shard besides its primary, each a node of its own: 0 to 7. A follower takes the place of a primary that is lost. At most 128 nodes in all.
+    #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_FOLLOWERS, value_parser = clap::value_parser!(u16).range(0..=MOST_FOLLOWERS))]
     pub(crate) followers: u16,
 
     /// Threads of the proxy, at most 1024; 0 takes one per core [default: 0].
     #[arg(long, value_name = "NUMBER")]
     pub(crate) threads: Option<String>,
 
-    /// Where /metrics, /healthz and /readyz are served over HTTP; "off" nowhere [default: 127.0.0.1:9121].
+    /// Where /metrics, /healthz, /readyz and /topology are served over HTTP, and orders of `switchyard topology` are taken; "off" nowhere
+    /// [default: 127.0.0.1:9121].
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) admin: Option<String>,
 
-    /// Most bytes that keys, values and their index may take in all, as in "3gb": each node gets an equal share (for one number per node:
-    /// --node maxmemory=BYTES); 0 sets no bound [default: 0].
+    /// Most bytes that keys, values and their index may take in one copy of all data, as in "3gb": each shard gets an equal share, and every follower as
+    /// much as its primary, so that the machine needs it once per copy (for one number per node: --node maxmemory=BYTES); 0 sets no bound [default: 0].
     #[arg(long, value_name = "BYTES")]
     pub(crate) maxmemory: Option<String>,
 
-    /// A folder in which the nodes keep their data, each in a folder of its own in it: n1, n2 …; "off" keeps nothing [default: off].
+    /// A folder in which the nodes keep their data, each in a folder of its own in it: n1, n2 …, beside their topology; "off" keeps nothing [default: off].
     #[arg(long, value_name = "FILE")]
     pub(crate) data_dir: Option<String>,
 
     /// Runs nodes and proxy as child processes; their ids and addresses are printed. A node that crashes is started again, with what its --data-dir
-    /// has, or empty; a proxy that crashes is started again, and the nodes keep their keys.
+    /// has, or empty, and follows where its shard has another primary by then; a proxy that crashes is started again, and the nodes keep their keys.
     #[arg(long)]
     pub(crate) processes: bool,
 
@@ -439,9 +440,22 @@ const OWN_SETTINGS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Most followers of a shard.
+const MOST_FOLLOWERS: i64 = MAX_COPIES as i64 - 1;
+
+/// Followers of a shard where nobody says.
+const DEFAULT_FOLLOWERS: u16 = 0;
+
 impl UpArguments {
-    /// What contradicts what: settings that would be passed over in silence.
+    /// What contradicts what: settings that would be passed over in silence, and more nodes than there may be.
     pub(crate) fn contradictions(&self) -> Result<(), String> {
+        let nodes = usize::from(self.shards) * (usize::from(self.followers) + 1);
+        if nodes > MOST_NODES {
+            return Err(format!(
+                "--shards {} --followers {}: these are {nodes} nodes; {MOST_NODES} are the most",
+                self.shards, self.followers
+            ));
+        }
         let all = [
             ("node", &self.node_settings),
             ("proxy", &self.proxy_settings),
@@ -620,6 +634,7 @@ mod tests {
             "switchyard upp",
             "switchyard node --lisen 127.0.0.1:1",
             "switchyard up --shards 0",
+            "switchyard up --followers 8",
             "switchyard up --node hz",
             "switchyard topology init",
             "switchyard topology init --node 6379",

@@ -1,15 +1,14 @@
-//! A cluster of child processes: `switchyard node …` per shard and `switchyard proxy …`.
+//! A cluster of child processes: `switchyard node …` per copy of a shard and `switchyard proxy …`.
 //! Settings go to the children as files, passwords by their environment; they stop when their standard input is closed. Invariant: no child outlives this process, however it ends.
 
-use crate::folder::Folder;
-use crate::up::data_folder;
-use crate::{ClusterPlan, Event, Events, Failure, initial_topology, node_id};
+use crate::home::Home;
+use crate::{ClusterPlan, Event, Events, Failure, Leaders, node_id};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use shared::clock::Clock;
 use shared::config::{NodeConfig, ProxyConfig, Secret, Settings, render, replace_file};
-use shared::topology::{Address, text};
+use shared::topology::{Address, Topology};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -43,7 +42,9 @@ pub struct ChildCluster {
     node_start: NodeStart,
     proxy_start: ProxyStart,
     clock: Clock,
-    folder: Folder,
+    home: Home,
+    /// As it was before anybody was started.
+    start: Topology,
 }
 
 /// How every node is started, and started again.
@@ -94,42 +95,41 @@ struct Process {
 }
 
 impl ChildCluster {
-    /// Starts the children with the program of this process, the first `arguments` being those that concern its log; clients are served when
-    /// this returns.
+    /// Starts the children with the program of this process, the first `arguments` being those that concern its log. Clients are served when
+    /// this returns; where there are followers, as soon as [`Leaders`] says so.
     ///
     /// # Errors
-    /// A child ended before it served: then with its exit code. Nothing is left running.
+    /// A child ended before it served: then with its exit code; or the data is of a cluster of another shape. Nothing is left running.
     pub fn start(plan: ClusterPlan, arguments: &[&str]) -> Result<Self, Failure> {
         let plan = plan.harmonised();
-        let folder = Folder::create()?;
+        let home = Home::take(&plan)?;
         let events = Events::new();
         let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
-        let node_file = folder.file("node.toml");
+        let node_file = home.file("node.toml");
         replace_file(&node_file, &render(&plan.node))?;
         let node_start = NodeStart {
             arguments: arguments.clone(),
             file: node_file,
-            rewrite_file: plan.node_file,
+            rewrite_file: plan.node_file.clone(),
             password: plan.node.requirepass.clone(),
             grace: plan.node.shutdown_grace,
-            data_folders: (0..usize::from(plan.shards))
-                .filter_map(|place| data_folder(&plan.node, place))
+            data_folders: (0..plan.nodes())
+                .filter_map(|place| plan.data_folder(place))
                 .collect(),
         };
         let mut nodes = Vec::new();
-        for place in 0..usize::from(plan.shards) {
+        for place in 0..plan.nodes() {
             nodes.push(node_start.start(place, &Address::loopback(0), events.sender())?);
         }
         let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
-        let topology = folder.topology_file();
-        replace_file(&topology, &text::print(&initial_topology(&addresses, 0)?))?;
+        let start = home.settle(&plan, &addresses)?;
         let settings = ProxyConfig {
-            topology: topology.into(),
+            topology: home.topology_file().into(),
             ..plan.proxy
         };
         let proxy_start = ProxyStart {
             arguments,
-            file: folder.file("proxy.toml"),
+            file: home.file("proxy.toml"),
             password: settings.requirepass.clone(),
             node_password: settings.node_password.clone(),
             grace: settings.drain_delay + settings.shutdown_grace,
@@ -143,7 +143,8 @@ impl ChildCluster {
             node_start,
             proxy_start,
             clock: Clock::system(),
-            folder,
+            home,
+            start,
         })
     }
 
@@ -216,7 +217,13 @@ impl ChildCluster {
     /// The topology file that the proxy follows.
     #[must_use]
     pub fn topology_file(&self) -> PathBuf {
-        self.folder.topology_file()
+        self.home.topology_file()
+    }
+
+    /// Who says when clients are served.
+    #[must_use]
+    pub fn leaders(&self) -> Leaders {
+        Leaders::new(self.topology_file(), self.start.clone(), self.clock.clone())
     }
 
     /// What happens to it.

@@ -4,6 +4,7 @@ use crate::Failure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 /// What happens to a running cluster.
 #[derive(Debug)]
@@ -48,6 +49,17 @@ impl Events {
     pub fn wait(&self) -> Event {
         // A sender is held beside the receiver, so it cannot be closed.
         let event = self.receiver.recv().unwrap_or(Event::Stop);
+        self.read(event)
+    }
+
+    /// Waits for the next thing that happens, for as long as this.
+    #[must_use]
+    pub fn wait_for(&self, longest: Duration) -> Option<Event> {
+        let event = self.receiver.recv_timeout(longest).ok()?;
+        Some(self.read(event))
+    }
+
+    fn read(&self, event: Event) -> Event {
         if matches!(event, Event::Reload) {
             self.is_reload_waiting.store(false, Ordering::Relaxed);
         }

@@ -40,6 +40,12 @@ pub enum Failure {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The folder of data is another cluster's.
+    #[error("{}: another cluster uses this folder; stop that one, or name another folder with --data-dir", .0.display())]
+    InUse(PathBuf),
+    /// Shards have no primary: `shard s1 has`; for so many minutes.
+    #[error("{0} no primary after {1} minutes; the log says why")]
+    NotLed(String, u64),
     /// Too few files may be open for what is to be started.
     #[error(
         "only {limit} files may be open, and {least} are the least that this needs; raise the limit, as in: ulimit -n 1024"
@@ -200,7 +206,7 @@ impl Failure {
                 io::ErrorKind::PermissionDenied => code::NO_PERMISSION,
                 _ => code::UNAVAILABLE,
             },
-            Self::Unwell { .. } => code::UNAVAILABLE,
+            Self::Unwell { .. } | Self::InUse(_) | Self::NotLed(..) => code::UNAVAILABLE,
             Self::System { .. } | Self::OpenFiles { .. } => code::SYSTEM,
             Self::Output(_) => code::OUTPUT,
             Self::Node { .. } | Self::Proxy(_) | Self::Panicked => code::SOFTWARE,

@@ -1,4 +1,4 @@
-//! The temporary folder of a cluster: its topology, its children's settings. It goes with the process; what a killed one left behind goes with the next start.
+//! The temporary folder of a cluster: its topology where nothing is kept, its children's settings. It goes with the process; what a killed one left behind goes with the next start.
 //! Reaches: the system's folder for temporary files, and in it folders of this user that this file made. Never: touches one whose process lives.
 //! Invariant: a folder's lock file has its name only while somebody holds the lock on it, or nobody lives any more.
 
@@ -41,11 +41,6 @@ impl Folder {
             folder,
             _lock: lock,
         })
-    }
-
-    /// The topology file that the proxy follows.
-    pub(crate) fn topology_file(&self) -> PathBuf {
-        self.file("topology.toml")
     }
 
     /// A file of this name in it.

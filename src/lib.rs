@@ -2,7 +2,7 @@
 //!
 //! - [`LocalCluster`]: shards × nodes and a proxy in this process: the one way `switchyard up`, tests and benches start a cluster.
 //! - [`ChildCluster`]: the same as child processes.
-//! - [`Events`]: what happens to either.
+//! - [`ClusterPlan`]: what both are made of. [`Events`]: what happens to either. [`Leaders`]: whether they serve their clients yet.
 //! - [`listen`]: opens listening sockets before anything starts. [`open_files`]: whether there are enough of them.
 //! - [`signals`]: SIGTERM, SIGINT and SIGHUP. [`Failure`]: why the process ends, and its exit code.
 
@@ -10,16 +10,21 @@ mod children;
 mod events;
 mod failure;
 mod folder;
+mod home;
+mod leaders;
 mod listen;
 pub mod open_files;
+mod plan;
 pub mod signals;
 mod up;
 
 pub use children::{ChildCluster, READY};
 pub use events::{Event, Events};
 pub use failure::{EXIT_CODES, Failure};
+pub use leaders::{LOOK_EVERY, Leaders, Standing, in_words};
 pub use listen::listen;
-pub use up::{ClusterPlan, LocalCluster, served_at};
+pub use plan::{ClusterPlan, MOST_NODES};
+pub use up::{LocalCluster, served_at};
 
 use shared::topology::{Address, InitialError, Node, NodeId, NodeKind, Topology};
 

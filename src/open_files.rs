@@ -30,7 +30,7 @@ pub fn least_for_node() -> u64 {
 /// Files that nodes and a proxy in one process cannot do without.
 #[must_use]
 pub fn least_for_cluster(plan: &ClusterPlan) -> u64 {
-    least_for_proxy(&plan.proxy) + OF_A_NODE * u64::from(plan.shards)
+    least_for_proxy(&plan.proxy) + OF_A_NODE * plan.nodes() as u64
 }
 
 /// Files that a proxy cannot do without.

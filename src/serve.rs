@@ -7,12 +7,14 @@ use proxy::Proxy;
 use shared::config::{
     ByteCount, LoadError, NodeConfig, Origin, ProxyConfig, Settings, Sources, load, render,
 };
+use shared::topology::Address;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use switchyard::{
-    ChildCluster, ClusterPlan, Event, Failure, LocalCluster, READY, listen, open_files, served_at,
-    signals,
+    ChildCluster, ClusterPlan, Event, Events, Failure, LOOK_EVERY, Leaders, LocalCluster, READY,
+    Standing, in_words, listen, open_files, served_at, signals,
 };
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -68,15 +70,10 @@ pub(crate) fn proxy(arguments: &ServerArguments<ProxyConfig>) -> Result<(), Fail
 
 /// `switchyard up`.
 pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Failure> {
-    if arguments.followers > 0 {
-        return Err(Failure::Usage(format!(
-            "--followers {}: copies of shards are not there yet; leave it at 0",
-            arguments.followers
-        )));
-    }
     arguments.contradictions().map_err(Failure::Usage)?;
     let plan = plan(arguments)?;
     let memory = memory_in_words(&plan);
+    let places = Places::of(&plan);
     if arguments.processes {
         let format = log.format_name();
         let log = ["--log", log.log.as_str(), "--log-format", format.as_str()];
@@ -84,10 +81,11 @@ pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Fail
         let events = cluster.events();
         signals::listen(stopper(events.sender()), events.reloader())?;
         for (name, id, address) in cluster.processes() {
-            say(&format!("{name}: process {id}, at {address}"));
+            say_process(name, id, address, &places);
         }
-        tell_ready(&cluster.topology_file(), &memory, cluster.served_at());
-        watch_over_children(&mut cluster)?;
+        let mut opening = Opening::new(cluster.leaders(), &places);
+        opening.lines = ready(&cluster.topology_file(), &memory, cluster.served_at());
+        watch_over_children(&mut cluster, opening, &places)?;
         cluster.stop()
     } else {
         let least = open_files::least_for_cluster(&plan);
@@ -96,10 +94,12 @@ pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Fail
         let events = cluster.events();
         signals::listen(stopper(events.sender()), events.reloader())?;
         for (number, address) in (1..).zip(cluster.node_addresses()) {
-            say(&format!("node n{number}: at {address}"));
+            let name = format!("node n{number}");
+            say(&format!("{name}: at {address}{}", places.of_node(&name)));
         }
-        tell_ready(&cluster.topology_file(), &memory, cluster.served_at());
-        watch_over(&cluster)?;
+        let mut opening = Opening::new(cluster.leaders(), &places);
+        opening.lines = ready(&cluster.topology_file(), &memory, cluster.served_at());
+        watch_over(&cluster, opening, &places)?;
         cluster.stop()
     }
 }
@@ -125,6 +125,7 @@ fn plan(arguments: &UpArguments) -> Result<ClusterPlan, Failure> {
             let node_file = arguments.config.as_deref().map(whole_path).transpose()?;
             Ok(ClusterPlan {
                 shards: arguments.shards,
+                followers: arguments.followers,
                 node,
                 node_file,
                 proxy,
@@ -156,25 +157,98 @@ fn share(all: ByteCount, shards: u16) -> ByteCount {
     ByteCount((all.0 / u64::from(shards)).max(all.0.min(1)))
 }
 
-/// `3gb in all, 1gb for each of 3 nodes`.
+/// `3gb in all, 1gb for each of 3 nodes`; with followers `3gb in each of 2 copies, 1gb for each of 6 nodes`.
 fn memory_in_words(plan: &ClusterPlan) -> String {
-    let (each, nodes) = (plan.node.maxmemory, plan.shards);
+    let (each, nodes) = (plan.node.maxmemory, plan.nodes());
     if each.0 == 0 {
         return "no bound, see --maxmemory".to_owned();
     }
-    let all = ByteCount(each.0.saturating_mul(u64::from(nodes)));
-    if nodes == 1 {
-        format!("{all} in all, for 1 node")
-    } else {
-        format!("{all} in all, {each} for each of {nodes} nodes")
+    let all = ByteCount(each.0.saturating_mul(u64::from(plan.shards)));
+    match (nodes, plan.copies()) {
+        (1, _) => format!("{all} in all, for 1 node"),
+        (_, 1) => format!("{all} in all, {each} for each of {nodes} nodes"),
+        (_, copies) => {
+            format!("{all} in each of {copies} copies, {each} for each of {nodes} nodes")
+        }
     }
 }
 
 /// The end of what `up` says when it serves.
-fn tell_ready(topology_file: &Path, memory: &str, served_at: &str) {
-    say(&format!("topology: {}", topology_file.display()));
-    say(&format!("maxmemory: {memory}"));
-    say(&format!("{READY}{served_at}"));
+fn ready(topology_file: &Path, memory: &str, served_at: &str) -> Vec<String> {
+    vec![
+        format!("topology: {}", topology_file.display()),
+        format!("maxmemory: {memory}"),
+        format!("{READY}{served_at}"),
+    ]
+}
+
+/// Whose each node is, where shards have followers: `, of shard s1` by `node n1`.
+struct Places(BTreeMap<String, String>);
+
+impl Places {
+    fn of(plan: &ClusterPlan) -> Self {
+        let followed = (0..plan.nodes()).filter(|_| plan.copies() > 1);
+        let whose = followed.map(|place| {
+            let shard = plan.shard_at(place);
+            (
+                format!("node n{}", place + 1),
+                format!(", of shard {shard}"),
+            )
+        });
+        Self(whose.collect())
+    }
+
+    fn of_node(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    fn has_followers(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
+fn say_process(name: &str, id: u32, address: &Address, places: &Places) {
+    let whose = places.of_node(name);
+    say(&format!("{name}: process {id}, at {address}{whose}"));
+}
+
+/// Says that clients are served, once they are.
+struct Opening {
+    /// Nobody once that is said.
+    leaders: Option<Leaders>,
+    has_followers: bool,
+    lines: Vec<String>,
+}
+
+impl Opening {
+    fn new(leaders: Leaders, places: &Places) -> Self {
+        Self {
+            leaders: Some(leaders),
+            has_followers: places.has_followers(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// What happens next, if anything does before it is time to look again.
+    fn next(&mut self, events: &Events) -> Result<Option<Event>, Failure> {
+        let Some(leaders) = &mut self.leaders else {
+            return Ok(Some(events.wait()));
+        };
+        match leaders.look() {
+            Standing::Waiting(missing) if self.has_followers => {
+                if leaders.is_time_to_say(&missing)? {
+                    let who = in_words(&missing);
+                    say(&format!("waiting: {who} no primary yet"));
+                }
+                Ok(events.wait_for(LOOK_EVERY))
+            }
+            _ => {
+                self.leaders = None;
+                self.lines.drain(..).for_each(|line| say(&line));
+                Ok(None)
+            }
+        }
+    }
 }
 
 /// From the root, for the file is still meant when somebody else reads the path.
@@ -186,10 +260,17 @@ fn whole_path(path: impl AsRef<Path>) -> Result<PathBuf, Failure> {
 }
 
 /// Waits until the cluster is to stop. A node that crashed is started again with what it had on disk, or without its keys, a proxy that did with all of them where they were.
-fn watch_over_children(cluster: &mut ChildCluster) -> Result<(), Failure> {
+fn watch_over_children(
+    cluster: &mut ChildCluster,
+    mut opening: Opening,
+    places: &Places,
+) -> Result<(), Failure> {
     let keeps_data = cluster.keeps_data();
     loop {
-        match cluster.events().wait() {
+        let Some(event) = opening.next(cluster.events())? else {
+            continue;
+        };
+        match event {
             Event::Reload => {
                 tell_reload();
                 cluster.reload();
@@ -199,9 +280,9 @@ fn watch_over_children(cluster: &mut ChildCluster) -> Result<(), Failure> {
                 error!(reason, "the proxy ended");
                 let (id, address) = cluster.start_proxy_again(failure)?;
                 warn!("proxy started again; the nodes have kept their keys");
-                say(&format!("proxy: process {id}, at {address}"));
+                say_process("proxy", id, address, places);
             }
-            event => match looked_at(event) {
+            event => match looked_at(event, places) {
                 ControlFlow::Break(outcome) => return outcome,
                 ControlFlow::Continue(None) => {}
                 ControlFlow::Continue(Some((name, failure))) => {
@@ -211,23 +292,30 @@ fn watch_over_children(cluster: &mut ChildCluster) -> Result<(), Failure> {
                     } else {
                         warn!(node = name, "started again, empty");
                     }
-                    say(&format!("{name}: process {id}, at {address}"));
+                    say_process(&name, id, address, places);
                 }
             },
         }
     }
 }
 
-/// Waits until the cluster is to stop. A node that ends takes its keys with it; the others go on.
-fn watch_over(cluster: &LocalCluster) -> Result<(), Failure> {
+/// Waits until the cluster is to stop. A node that ends takes its keys with it where nobody follows it; the others go on.
+fn watch_over(
+    cluster: &LocalCluster,
+    mut opening: Opening,
+    places: &Places,
+) -> Result<(), Failure> {
     loop {
-        match cluster.events().wait() {
+        let Some(event) = opening.next(cluster.events())? else {
+            continue;
+        };
+        match event {
             Event::Reload => {
                 tell_reload();
                 cluster.reloading().read_again();
             }
             event => {
-                if let ControlFlow::Break(outcome) = looked_at(event) {
+                if let ControlFlow::Break(outcome) = looked_at(event, places) {
                     return outcome;
                 }
             }
@@ -240,18 +328,30 @@ fn tell_reload() {
 }
 
 /// Whether the cluster is to stop; else the node that failed, if one did. What happened to nodes is in the log.
-fn looked_at(event: Event) -> ControlFlow<Result<(), Failure>, Option<(String, Failure)>> {
+fn looked_at(
+    event: Event,
+    places: &Places,
+) -> ControlFlow<Result<(), Failure>, Option<(String, Failure)>> {
+    let has_followers = places.has_followers();
     match event {
         Event::Stop => ControlFlow::Break(Ok(())),
         Event::Reload => ControlFlow::Continue(None),
         Event::ProxyEnded(outcome) => ControlFlow::Break(outcome),
+        Event::NodeEnded(name, Ok(())) if has_followers => {
+            warn!(node = name, "told to stop; the others of its shard go on");
+            ControlFlow::Continue(None)
+        }
         Event::NodeEnded(name, Ok(())) => {
             warn!(node = name, "told to stop; its keys are out of reach");
             ControlFlow::Continue(None)
         }
         Event::NodeEnded(name, Err(failure)) => {
             let reason = failure.in_words();
-            error!(node = name, reason, "ended, and its keys are lost");
+            if has_followers {
+                error!(node = name, reason, "ended; the others of its shard go on");
+            } else {
+                error!(node = name, reason, "ended, and its keys are lost");
+            }
             ControlFlow::Continue(Some((name, failure)))
         }
     }

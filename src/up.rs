@@ -1,44 +1,22 @@
 //! A cluster in this process: shards × nodes and a proxy, each node on a thread and runtime of its own.
 //!
-//! Every socket is bound before the first thread starts, so that a taken port stops nothing half-way. The proxy reads its topology from a file
-//! in a temporary folder, as it would anywhere else; change that file and the cluster follows.
+//! Every socket is bound before the first thread starts, so that a taken port stops nothing half-way. The proxy follows its topology in a file,
+//! as it would anywhere else; change that file and the cluster follows.
 //! Invariant: when [`LocalCluster::stop`] returns, every thread has ended; the proxy first, so that its clients get their replies.
 
-use crate::folder::Folder;
-use crate::{Event, Events, Failure, initial_topology, listen};
+use crate::home::Home;
+use crate::{ClusterPlan, Event, Events, Failure, Leaders, listen};
 use node::{NodeExit, Start};
 use proxy::{Proxy, Reloading};
-use shared::config::{NodeConfig, ProxyConfig, replace_file};
-use shared::topology::{Address, text};
+use shared::clock::Clock;
+use shared::config::ProxyConfig;
+use shared::topology::{Address, Topology};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use tokio::sync::watch;
-
-/// What a cluster on this machine is made of.
-#[derive(Clone, Debug)]
-pub struct ClusterPlan {
-    /// Shards, each a node of its own.
-    pub shards: u16,
-    /// Every node's settings, but for `listen`: each takes a free port on the loopback interface. Its data is in a folder of its own in `data_dir`.
-    pub node: NodeConfig,
-    /// The file that CONFIG REWRITE changes: what its section `[node]` says holds for every node.
-    pub node_file: Option<PathBuf>,
-    /// The proxy's settings, but for `topology`.
-    pub proxy: ProxyConfig,
-}
-
-impl ClusterPlan {
-    /// The settings that fit together: the proxy sends the nodes the password that they ask for, and offers the databases that they have.
-    #[must_use]
-    pub fn harmonised(mut self) -> Self {
-        self.proxy.node_password = self.node.requirepass.clone();
-        self.proxy.databases = self.proxy.databases.min(self.node.databases);
-        self
-    }
-}
 
 /// A cluster in this process.
 #[derive(Debug)]
@@ -47,7 +25,9 @@ pub struct LocalCluster {
     nodes: Vec<NodeThread>,
     proxy: ProxyThread,
     events: Events,
-    folder: Folder,
+    home: Home,
+    /// As it was before anybody was started.
+    start: Topology,
     reloading: Reloading,
 }
 
@@ -65,13 +45,14 @@ struct ProxyThread {
 }
 
 impl LocalCluster {
-    /// Starts nodes and proxy; clients are served when this returns.
+    /// Starts nodes and proxy. Clients are served when this returns; where there are followers, as soon as [`Leaders`] says so.
     ///
     /// # Errors
-    /// A taken port, or what the operating system refuses. Nothing is left running then.
+    /// A taken port, data of a cluster of another shape, or what the operating system refuses. Nothing is left running then.
     pub fn start(plan: ClusterPlan) -> Result<Self, Failure> {
         let plan = plan.harmonised();
-        let listeners: Vec<TcpListener> = (0..plan.shards)
+        let home = Home::take(&plan)?;
+        let listeners: Vec<TcpListener> = (0..plan.nodes())
             .map(|_| listen(&Address::loopback(0), plan.node.tcp_backlog))
             .collect::<Result<_, _>>()?;
         let addresses = listeners
@@ -82,12 +63,10 @@ impl LocalCluster {
                 what: "read a socket's address",
                 source,
             })?;
-        let folder = Folder::create()?;
-        let file = folder.topology_file();
-        replace_file(&file, &text::print(&initial_topology(&addresses, 0)?))?;
+        let start = home.settle(&plan, &addresses)?;
         let proxy = Proxy::bind(ProxyConfig {
-            topology: file.into(),
-            ..plan.proxy
+            topology: home.topology_file().into(),
+            ..plan.proxy.clone()
         })?;
         let served_at = served_at(&proxy);
         let reloading = proxy.reloading();
@@ -95,12 +74,12 @@ impl LocalCluster {
         let mut nodes = Vec::new();
         for (place, listener) in listeners.into_iter().enumerate() {
             let mut config = plan.node.clone();
-            config.data_dir = data_folder(&plan.node, place);
-            let start = Start {
+            config.data_dir = plan.data_folder(place);
+            let node = Start {
                 config,
                 config_file: plan.node_file.clone(),
             };
-            nodes.push(start_node(place, start, listener, events.sender())?);
+            nodes.push(start_node(place, node, listener, events.sender())?);
         }
         let proxy = start_proxy(proxy, events.sender())?;
         Ok(Self {
@@ -108,7 +87,8 @@ impl LocalCluster {
             nodes,
             proxy,
             events,
-            folder,
+            home,
+            start,
             reloading,
         })
     }
@@ -128,7 +108,13 @@ impl LocalCluster {
     /// The topology file that the proxy follows.
     #[must_use]
     pub fn topology_file(&self) -> PathBuf {
-        self.folder.topology_file()
+        self.home.topology_file()
+    }
+
+    /// Who says when clients are served.
+    #[must_use]
+    pub fn leaders(&self) -> Leaders {
+        Leaders::new(self.topology_file(), self.start.clone(), Clock::system())
     }
 
     /// What makes its proxy read topology and certificates again.
@@ -178,12 +164,6 @@ pub fn served_at(proxy: &Proxy) -> String {
         text.push_str(&format!(", metrics at http://{address}/metrics"));
     }
     text
-}
-
-/// The folder of one node among those of all.
-pub(crate) fn data_folder(nodes: &NodeConfig, place: usize) -> Option<PathBuf> {
-    let folder = nodes.data_dir.as_ref()?;
-    Some(folder.join(crate::node_id(place).to_string()))
 }
 
 fn start_node(

@@ -148,9 +148,9 @@ fn wrong_arguments_are_64() {
         assert!(output.stdout.is_empty(), "{line}");
     }
     check(
-        "up --followers 1",
+        "up --shards 64 --followers 2",
         64,
-        "switchyard: --followers 1: copies of shards are not there yet; leave it at 0\n",
+        "switchyard: --shards 64 --followers 2: these are 192 nodes; 128 are the most\n",
     );
 }
 
