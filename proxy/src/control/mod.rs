@@ -16,7 +16,7 @@
 //! Shards of one plain node are left alone (`Shard::is_guarded`): where there are no others nothing is asked, written or elected.
 //!
 //! [`watcher`] is the state and what happens to it. [`nodes`], [`link`] the nodes; [`words`] ◇ what is said to them. [`adopt`] ◇ topologies that people have
-//! written. [`election`] who changes things. [`others`] what other proxies see. [`told`] what people hear.
+//! written. [`election`] who changes things. [`others`] what other proxies see. [`told`] what people hear, [`requests`] what operators ask for.
 
 mod adopt;
 mod election;
@@ -39,6 +39,7 @@ use shared::topology::{Topology, Version};
 use store::{CasError, Leadership, StoreError, TopologyStore};
 use tokio::sync::mpsc;
 
+use self::requests::Request;
 use self::watcher::Watcher;
 use crate::facts::ProxyShared;
 use crate::gossip;
@@ -75,6 +76,7 @@ pub(crate) struct ControlService {
     shared: Arc<ProxyShared>,
     reload: ReloadWatch,
     sightings: Option<mpsc::Receiver<Sighting>>,
+    requests: Option<mpsc::Receiver<Request>>,
 }
 
 impl ControlService {
@@ -83,11 +85,13 @@ impl ControlService {
         shared: Arc<ProxyShared>,
         reload: ReloadWatch,
         sightings: mpsc::Receiver<Sighting>,
+        requests: mpsc::Receiver<Request>,
     ) -> Self {
         Self {
             shared,
             reload,
             sightings: Some(sightings),
+            requests: Some(requests),
         }
     }
 
@@ -110,7 +114,9 @@ impl Service for ControlService {
         mut shutdown: ShutdownWatch,
         _listeners_per_fd: usize,
     ) {
-        let (Some(store), Some(mut sightings)) = (self.store(), self.sightings.take()) else {
+        let (Some(store), Some(mut sightings), Some(mut requests)) =
+            (self.store(), self.sightings.take(), self.requests.take())
+        else {
             return;
         };
         let place = &self.shared.config.topology;
@@ -127,6 +133,7 @@ impl Service for ControlService {
                 Some(heard) = ends.heard.recv() => watcher.heard(heard),
                 Some(done) = ends.done.recv() => watcher.done(done),
                 Some(sighting) = sightings.recv() => watcher.sighted(sighting),
+                Some(request) = requests.recv() => watcher.asked(request),
                 () = self.reload.told() => {
                     watcher.say_again();
                     watch.look_again();

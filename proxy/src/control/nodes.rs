@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::Instruction;
+use protocol::{Instruction, Status};
 use shared::config::ProxyConfig;
 use shared::topology::{Address, NodeId, ShardId, Version};
 use tokio::sync::mpsc;
@@ -150,5 +150,11 @@ impl Nodes {
             (*at == version).then_some((node, &**said))
         });
         said.collect()
+    }
+
+    /// What a node said last of itself.
+    pub(super) fn last_status(&self, node: &NodeId) -> Option<&Status<NodeId>> {
+        let (_, said) = self.watched.get(node)?.said.as_ref()?;
+        Some(&said.status)
     }
 }

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::controller::{self, Action, Controller, Document as Known, Event, Proposal};
+use protocol::controller::{
+    self, Action, Change, Controller, Document as Known, Event, Notice, Proposal, Reason,
+};
 use protocol::detector::{self, Detector};
 use protocol::opinion::{self, Opinion, Standing};
 use shared::topology::text::Document;
@@ -20,6 +22,7 @@ use super::election::Election;
 use super::link::{Answer, Heard};
 use super::nodes::Nodes;
 use super::others::Others;
+use super::requests::{self, Refusal, Request, Seen, Shown};
 use super::{Done, Purpose, told};
 use crate::facts::ProxyShared;
 use crate::gossip;
@@ -67,6 +70,8 @@ pub(super) struct Watcher {
     others: Option<Others>,
     /// Spare nodes of which other proxies or the nodes themselves have told.
     spares: BTreeMap<NodeId, controller::Announced>,
+    /// Operators who wait until something is done for a shard.
+    asked: BTreeMap<ShardId, requests::Answer>,
     done: mpsc::Sender<Done>,
     heartbeat: u64,
     is_adopting: bool,
@@ -99,6 +104,7 @@ impl Watcher {
             announcement: None,
             others: None,
             spares: BTreeMap::new(),
+            asked: BTreeMap::new(),
             done,
             heartbeat: 0,
             is_adopting: false,
@@ -174,6 +180,92 @@ impl Watcher {
         if self.guards() {
             self.step(Event::Loaded(Known::of(&self.newest)));
             self.next_tick = Instant::now();
+        }
+    }
+
+    /// What an operator asks for.
+    pub(super) fn asked(&mut self, request: Request) {
+        let (shard, event, answer) = match request {
+            Request::Show(answer) => {
+                // Who does not wait any more does not mind.
+                answer.send(self.shown()).ok();
+                return;
+            }
+            Request::FailOver { shard, to, answer } => {
+                let event = Event::FailOver {
+                    shard: shard.clone(),
+                    to,
+                };
+                (shard, event, answer)
+            }
+            Request::AcceptLoss {
+                shard,
+                proof,
+                answer,
+            } => {
+                let proof = proof.to_string();
+                let event = Event::AcceptLoss {
+                    shard: shard.clone(),
+                    proof,
+                };
+                (shard, event, answer)
+            }
+        };
+        let refusal = if !self.guards() {
+            Some(Refusal::NobodyThere)
+        } else if !self.election.leads() {
+            Some(Refusal::NotController(None))
+        } else if !self.may_write(self.now_ms()) {
+            Some(Refusal::NoStore)
+        } else if self.asked.contains_key(&shard) {
+            Some(Refusal::NotDone(told::refused(Reason::Busy).to_owned()))
+        } else {
+            None
+        };
+        match refusal {
+            Some(refusal) => {
+                answer.send(Err(refusal)).ok();
+            }
+            None => {
+                self.asked.insert(shard, answer);
+                self.step(event);
+            }
+        }
+    }
+
+    /// An operator hears what came of a request.
+    fn answer(&mut self, notice: &Notice<ShardId, NodeId>) {
+        let (shard, outcome) = match notice {
+            Notice::Changed(
+                version,
+                Change::Promoted(shard, node, _) | Change::LossAccepted(shard, node),
+            ) => (
+                shard,
+                Ok(format!("{node} leads {shard} since version {version}")),
+            ),
+            Notice::Refused(shard, reason) => {
+                let why = told::refused(*reason).to_owned();
+                (shard, Err(Refusal::NotDone(why)))
+            }
+            _ => return,
+        };
+        if let Some(answer) = self.asked.remove(shard) {
+            answer.send(outcome).ok();
+        }
+    }
+
+    fn shown(&self) -> Shown {
+        let seen = |node: NodeId| {
+            let seen = Seen {
+                status: self.nodes.last_status(&node).cloned(),
+                is_down: self.detector.suspicion(&node).is_some(),
+            };
+            (node, seen)
+        };
+        Shown {
+            topology: self.newest.clone(),
+            is_controller: self.election.leads(),
+            nodes: self.nodes.names().into_iter().map(seen).collect(),
         }
     }
 
@@ -312,6 +404,9 @@ impl Watcher {
     }
 
     fn depose(&mut self) {
+        for (_, answer) in std::mem::take(&mut self.asked) {
+            answer.send(Err(Refusal::NotController(None))).ok();
+        }
         tracing::info!(proxy = %self.me, "another proxy may change the topology now");
         self.step(Event::Deposed);
     }
@@ -328,7 +423,10 @@ impl Watcher {
                     self.nodes.order(&node, &shard, &order, version);
                 }
                 Action::CompareAndSet(proposal) => self.propose(&proposal),
-                Action::Tell(notice) => told::tell(&notice),
+                Action::Tell(notice) => {
+                    told::tell(&notice);
+                    self.answer(&notice);
+                }
             }
         }
     }

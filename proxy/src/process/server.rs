@@ -210,15 +210,15 @@ impl Proxy {
             &self.listeners,
             drain,
         )?);
+        // Where nobody looks after shards nobody takes them, and who asks is told so.
+        let (requests, asked) = requests::channel();
         if let Some(listener) = self.listeners.admin {
             let shared = Arc::clone(&self.shared);
-            // Nobody takes them: this proxy looks after no shards.
-            let (requests, _) = requests::channel();
             server.add_service(AdminService::new(shared, listener.socket, left, requests));
         }
         if let Some(watched) = self.watched {
             let (shared, reload) = (Arc::clone(&self.shared), self.reloading.watch());
-            server.add_service(ControlService::new(shared, reload, watched));
+            server.add_service(ControlService::new(shared, reload, watched, asked));
         }
         if let Some(front) = &self.shared.tls {
             let reload = self.reloading.watch();
