@@ -1,9 +1,10 @@
-//! Shards of which the topology says who belongs to them, but not in which lives, as people write it: what nodes say of themselves → the next topology.
+//! Shards of which the topology says who belongs to them, but not in which lives, as people write it, and nodes that are elsewhere than it says: what nodes say of
+//! themselves → the next topology.
 //! Pure. Invariants: nobody is taken for in sync but the primary that was named; a node that has more of the shard than that primary is not made a copy of it.
 
 use std::collections::BTreeMap;
 
-use shared::topology::{Epoch, Lives, NodeId, Shard, Topology};
+use shared::topology::{Address, Epoch, Lives, NodeId, Shard, Topology};
 
 use super::words::Said;
 
@@ -52,6 +53,25 @@ pub(super) fn adopt(
     let is_new = next.shards != now.shards;
     next.version = now.version.next();
     (is_new.then_some(next), problems)
+}
+
+/// The next topology, in which nodes that are gone from where they are listed are at the address from which they have come; `None` when there is none, or
+/// another node is listed there.
+pub(super) fn moved(
+    now: &Topology,
+    moved: &BTreeMap<NodeId, Address>,
+    is_gone: impl Fn(&NodeId) -> bool,
+) -> Option<Topology> {
+    let mut next = now.clone();
+    next.version = now.version.next();
+    for (node, address) in moved.iter().filter(|(node, _)| is_gone(node)) {
+        let is_taken = next.nodes.iter().any(|other| other.address == *address);
+        let listed = next.nodes.iter_mut().find(|listed| listed.id == *node);
+        if let Some(listed) = listed.filter(|_| !is_taken) {
+            listed.address = address.clone();
+        }
+    }
+    (next.nodes != now.nodes).then_some(next)
 }
 
 fn adopt_shard(shard: &mut Shard, heard: &Heard<'_>, has_waited: bool) -> Result<(), NotAdopted> {
@@ -141,7 +161,7 @@ fn nameless_learners(shard: &Shard) -> Vec<NodeId> {
 mod tests {
     use super::*;
     use protocol::{Offset, Position, Status};
-    use shared::topology::{Address, Incarnation, Node, NodeKind, ShardId, Version};
+    use shared::topology::{Incarnation, Node, NodeKind, ShardId, Version};
 
     fn node_id(number: usize) -> NodeId {
         NodeId::numbered(number)
@@ -196,6 +216,20 @@ mod tests {
         assert_eq!(shard.in_sync, [(node_id(1), Some(Incarnation(11)))].into());
         assert_eq!(shard.learners, [(node_id(2), Some(Incarnation(22)))].into());
         assert_eq!(adopted(&next, &both, true), None, "all is known");
+    }
+
+    #[test]
+    fn one_that_has_come_from_elsewhere_is_listed_there_once_it_is_gone() {
+        let now = topology();
+        let came = |port| [(node_id(2), Address::loopback(port))].into();
+        assert_eq!(moved(&now, &came(7009), |_| false), None);
+        let next = moved(&now, &came(7009), |_| true).unwrap();
+        assert_eq!(next.version, Version(2));
+        assert_eq!(
+            next.node(&node_id(2)).unwrap().address,
+            Address::loopback(7009)
+        );
+        assert_eq!(moved(&now, &came(7001), |_| true), None, "n1 is there");
     }
 
     #[test]

@@ -16,7 +16,7 @@
 //! Shards of one plain node are left alone (`Shard::is_guarded`): where there are no others nothing is asked, written or elected.
 //!
 //! [`watcher`] is the state and what happens to it. [`nodes`], [`link`] the nodes; [`words`] ◇ what is said to them. [`adopt`] ◇ topologies that people have
-//! written. [`election`] who changes things. [`others`] what other proxies see. [`told`] what people hear, [`requests`] what operators ask for.
+//! written. [`election`] who changes things. [`others`] what other proxies see. [`spares`] ◇ nodes that want to be used. [`told`] what people hear, [`requests`] what operators ask for.
 
 mod adopt;
 mod election;
@@ -24,6 +24,7 @@ mod link;
 mod nodes;
 mod others;
 pub(crate) mod requests;
+mod spares;
 mod told;
 mod watcher;
 mod words;

@@ -17,12 +17,13 @@ use store::{Announcement, CasError, StoreError, TopologyStore, in_one_line};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::adopt::adopt;
+use super::adopt::{adopt, moved};
 use super::election::Election;
 use super::link::{Answer, Heard};
 use super::nodes::Nodes;
 use super::others::Others;
 use super::requests::{self, Refusal, Request, Seen, Shown};
+use super::spares::{Sorted, Spares};
 use super::{Done, Purpose, told};
 use crate::facts::ProxyShared;
 use crate::gossip;
@@ -31,6 +32,9 @@ use crate::topology::Publisher;
 
 /// The others are told what this proxy sees every so many ticks.
 const TICKS_PER_ROUND: u64 = 5;
+
+/// Between two looks at the store because nodes obey another epoch.
+const LOAD_PAUSE_MS: u64 = 100;
 
 /// When a change could not be written, the next is tried after so long.
 const WRITE_AGAIN_MS: u64 = 1_000;
@@ -68,8 +72,9 @@ pub(super) struct Watcher {
     election: Election,
     announcement: Option<Announcement>,
     others: Option<Others>,
-    /// Spare nodes of which other proxies or the nodes themselves have told.
-    spares: BTreeMap<NodeId, controller::Announced>,
+    spares: Spares,
+    /// What the topology makes of them.
+    sorted: Sorted,
     /// Operators who wait until something is done for a shard.
     asked: BTreeMap<ShardId, requests::Answer>,
     done: mpsc::Sender<Done>,
@@ -82,6 +87,8 @@ pub(super) struct Watcher {
     is_store_there: bool,
     /// Since when nothing can be written, and what the log says about it.
     unwritable: Option<(u64, String)>,
+    /// When the document was last loaded for what clients' requests had shown.
+    loaded_ms: u64,
     next_tick: Instant,
 }
 
@@ -103,7 +110,8 @@ impl Watcher {
             election: Election::new(me.clone(), Arc::clone(&store)),
             announcement: None,
             others: None,
-            spares: BTreeMap::new(),
+            spares: Spares::default(),
+            sorted: Sorted::default(),
             asked: BTreeMap::new(),
             done,
             heartbeat: 0,
@@ -112,6 +120,7 @@ impl Watcher {
             not_adopted: String::new(),
             is_store_there: true,
             unwritable: None,
+            loaded_ms: 0,
             next_tick: Instant::now(),
             shared,
             store,
@@ -173,13 +182,52 @@ impl Watcher {
         if let Some(announcement) = &self.announcement {
             announcement.set_applied(self.newest.version);
         }
-        let of_interest = of_interest(&self.newest);
-        self.nodes.follow(&of_interest, &self.shared.config);
-        let names = self.nodes.names();
-        self.detect(detector::Event::Watch(names), now_ms);
+        self.sorted = self.spares.sorted(&self.newest);
+        self.watch_nodes(now_ms);
         if self.guards() {
             self.step(Event::Loaded(Known::of(&self.newest)));
             self.next_tick = Instant::now();
+        }
+    }
+
+    fn watch_nodes(&mut self, now_ms: u64) {
+        let mut of_interest = of_interest(&self.newest);
+        if self.guards() {
+            for (node, announced) in &self.sorted.spare {
+                of_interest.insert(node.clone(), announced.address.clone());
+            }
+        }
+        self.nodes.follow(&of_interest, &self.shared.config);
+        let names = self.nodes.names();
+        self.detect(detector::Event::Watch(names), now_ms);
+    }
+
+    /// A node has come to this proxy and wants to be used.
+    pub(super) fn announced(&mut self, node: NodeId, announced: controller::Announced) {
+        let now_ms = self.now_ms();
+        if self.guards() && self.spares.came(node.clone(), announced.clone(), now_ms) {
+            self.others().tell_of(node, Some(announced));
+        }
+    }
+
+    /// Nodes that want to be used, as far as they are known now.
+    fn look_at_spares(&mut self, now_ms: u64) {
+        for node in self.spares.forget_gone(now_ms) {
+            self.others().tell_of(node, None);
+        }
+        let sorted = self.spares.sorted(&self.newest);
+        let before = std::mem::replace(&mut self.sorted, sorted);
+        if before.spare != self.sorted.spare {
+            self.watch_nodes(now_ms);
+        }
+        for node in before.spare.into_keys() {
+            if !self.sorted.spare.contains_key(&node) {
+                self.step(Event::Withdrawn(node));
+            }
+        }
+        // The controller hears it again and again: it may have had no document.
+        for (node, announced) in self.sorted.spare.clone() {
+            self.step(Event::Announced(node, announced));
         }
     }
 
@@ -307,7 +355,11 @@ impl Watcher {
             Sighting::Failed(node, failure) => {
                 self.detect(detector::Event::DataFailed(node, failure), now_ms);
             }
-            Sighting::Fenced if self.guards() => self.load(),
+            // Every pipe of every thread says so, again and again.
+            Sighting::Fenced if now_ms.saturating_sub(self.loaded_ms) >= LOAD_PAUSE_MS => {
+                self.loaded_ms = now_ms;
+                self.load();
+            }
             Sighting::Fenced => {}
         }
     }
@@ -334,6 +386,7 @@ impl Watcher {
         let is_cut_off = verdict.standing == Standing::CutOff;
         if self.heartbeat.is_multiple_of(TICKS_PER_ROUND) {
             self.others().tell(view);
+            self.look_at_spares(now_ms);
         }
         self.step(Event::Verdict(verdict));
         self.elect(is_cut_off, now_ms);
@@ -356,6 +409,7 @@ impl Watcher {
         for (proxy, view) in heard.views {
             self.opinion.step(opinion::Event::View(proxy, view), now_ms);
         }
+        self.spares.were_told(heard.spares);
         for proxy in heard.left {
             self.opinion.step(opinion::Event::Left(proxy), now_ms);
         }
@@ -550,7 +604,7 @@ impl Watcher {
         self.is_store_there && !self.unwritable.as_ref().is_some_and(is_recent)
     }
 
-    /// Writes the lives of members that the topology does not know, when they have said them.
+    /// Writes the lives of members that the topology does not know, and the addresses of those that have come from elsewhere.
     fn adopt_lives(&mut self) {
         let now_ms = self.now_ms();
         if self.is_adopting || !self.election.leads() || !self.may_write(now_ms) {
@@ -566,9 +620,12 @@ impl Watcher {
             tracing::error!(problems, "shards are not looked after");
         }
         self.not_adopted = problems;
+        // Where nobody answers at the old address.
+        let is_gone = |node: &NodeId| self.detector.suspicion(node).is_some();
+        let next = next.or_else(|| moved(&self.newest, &self.sorted.moved, is_gone));
         if let Some(next) = next {
             self.is_adopting = true;
-            tracing::info!(version = %next.version, "the lives of nodes are written into the topology");
+            tracing::info!(version = %next.version, "lives and addresses of nodes are written into the topology");
             self.set(next, Purpose::Adoption);
         }
     }

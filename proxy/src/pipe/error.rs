@@ -64,9 +64,9 @@ pub(crate) enum PipeError {
 }
 
 impl PipeError {
-    /// Whether the node is well, and the proxy has given the connection up for reasons of its own.
+    /// Whether the node may be well, and the proxy has given the connection up for reasons of its own.
     pub(crate) fn is_of_ours(&self) -> bool {
-        matches!(self, Self::Unwanted { .. } | Self::Replaced)
+        matches!(self, Self::Unwanted { .. } | Self::Replaced | Self::Fenced)
     }
 
     /// Whether the node is there and does not take the proxy's password, or wants one.

@@ -127,8 +127,8 @@ impl Exchange {
         } else {
             tracing::warn!(node = %node.id, address = %node.address, %error, waiting, "connection to node lost");
             node.reach.lost(now_ms);
-            self.proxy.sightings.tell(&node.id, error);
         }
+        self.proxy.sightings.tell(&node.id, error);
         pipe.is_open = false;
         pipe.doom = None;
         pipe.scanner = shared::resp::ReplyScanner::default();

@@ -3,6 +3,8 @@
 //! Invariants: a document that cannot be used is reported once and changes nothing; slots whose keys would stay behind change hands only where the document says
 //! that this is meant.
 
+use std::time::Duration;
+
 use shared::config::{FileError, Problems, SettingValue as _, TopologyPlace};
 use shared::topology::text::Document;
 use shared::topology::{KeyLoss, Topology, key_loss};
@@ -41,6 +43,9 @@ impl From<StoreError> for TopologyError {
     }
 }
 
+/// How long etcd remembers a proxy that it does not hear from: the shortest that it grants.
+const LEASE: Duration = Duration::from_secs(2);
+
 /// The store that the settings name.
 ///
 /// # Errors
@@ -51,6 +56,8 @@ pub(crate) fn store_at(place: &TopologyPlace) -> Result<TopologyStore, TopologyE
         TopologyPlace::Etcd { endpoints, prefix } => {
             let mut settings = EtcdSettings::new(endpoints.clone());
             settings.prefix.clone_from(prefix);
+            // Whoever takes the place of a proxy that has died waits for the end of its lease.
+            settings.lease = LEASE;
             let etcd = EtcdStore::new(settings).map_err(StoreError::from)?;
             Ok(TopologyStore::Etcd(etcd))
         }
