@@ -99,6 +99,7 @@ fn data_are_served_at_the_epoch_at_which_the_node_leads() {
     }
     assert_eq!(node.send("PING"), "+PONG\r\n");
     obey(&mut node, &format!("NODE PROMOTE s1 1 1 {ME} {ME}"));
+    node.session.fence_epoch = 1;
     assert_eq!(node.send("GET a"), "$1\r\n1\r\n");
     // Who is not fenced asks for itself.
     node.session.fence_epoch = 0;
