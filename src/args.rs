@@ -429,6 +429,11 @@ const OWN_SETTINGS: &[(&str, &str, &str)] = &[
         "each node of `up` takes a free port of the loopback interface; start nodes by themselves with `switchyard node`",
     ),
     (
+        "node",
+        "join",
+        "the nodes of `up` are in its own topology; start a spare one with `switchyard node --join HOST:PORT`",
+    ),
+    (
         "proxy",
         "topology",
         "`up` makes the topology of its nodes; for another one start the proxy by itself with `switchyard proxy`",

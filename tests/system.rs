@@ -47,6 +47,7 @@ mod fan_out;
 mod fence;
 mod hostile;
 mod idle;
+mod joining;
 mod local_cluster;
 mod many_keys;
 mod maxmemory;

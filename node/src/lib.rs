@@ -8,6 +8,7 @@
 //!  errand            what only the shell can do for a command
 //!  recording         the log while the node serves: who waits for it, when it is rewritten
 //!  replication       whom the node follows: asks, copies, applies, acknowledges; who waits for followers
+//!  joining           a proxy is told where the node is
 //!  loading  saving   the data on disk: read at the start, saved while others are served
 //!  shell             one value behind a `RefCell`, borrowed for one turn      [departures, disk, processor beside it]
 //!  ─────────────────────────────────────────────────────────────────────────  nothing below opens a socket or a file, or reads a clock
@@ -72,6 +73,7 @@ mod departures;
 mod disk;
 mod errand;
 pub mod execute;
+mod joining;
 mod loading;
 pub mod log;
 pub mod node_state;

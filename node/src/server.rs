@@ -9,11 +9,13 @@ use crate::node_state::{Identity, NodeState};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
 use crate::store::Store;
-use crate::{departures, loading, processor, recording, replication, saving, tick};
+use crate::{departures, joining, loading, processor, recording, replication, saving, tick};
 use shared::clock::Clock;
+use shared::config::NodeConfig;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use shared::socket::{PAUSE_AFTER_FAILED_ACCEPT, prepare_accepted};
 use shared::throttle::Throttle;
+use shared::topology::NodeId;
 use socket2::SockRef;
 use std::future::Future;
 use std::io;
@@ -97,6 +99,7 @@ pub async fn serve(
     let ticking = tokio::task::spawn_local(tick::run(Rc::clone(&shell)));
     let closing = tokio::task::spawn_local(departures::close_all(Rc::clone(&shell.departures)));
     let delivering = tokio::task::spawn_local(recording::deliver(Rc::clone(&shell)));
+    let joining = tokio::task::spawn_local(joining::run(Rc::clone(&shell)));
     info!(address = %listener.local_addr()?, "node serves clients");
     let exit = tokio::select! {
         () = shutdown => Ok(NodeExit::Told),
@@ -105,6 +108,7 @@ pub async fn serve(
         error = loaded_for_ever(&shell) => Err(error),
     };
     drop(listener);
+    joining.abort();
     ticking.abort();
     // What comes from a leader now would not be in the log.
     replication::stop_following(&shell);
@@ -165,10 +169,49 @@ fn new_shell(start: Start, address: SocketAddr, clock: Clock) -> Result<Shell, N
     if let Some(folder) = &folder {
         settings.preset("dir", folder.path().display().to_string());
     }
-    let node = NodeState::new(settings, identity);
+    let name = take_name(folder.as_ref(), config)?;
+    let mut node = NodeState::new(settings, identity);
+    if let Some(name) = name {
+        node.member.call(name);
+    }
     let mut shell = Shell::new(start, store, node, clock);
     shell.folder = folder;
     Ok(shell)
+}
+
+/// The node's name, which its folder keeps; one that joins nobody needs none, but is told one with its first order.
+fn take_name(
+    folder: Option<&DataFolder>,
+    config: &NodeConfig,
+) -> Result<Option<NodeId>, NodeError> {
+    let kept = folder.map(DataFolder::kept_name).transpose()?.flatten();
+    if config.join.is_none() {
+        return Ok(kept);
+    }
+    let belongs = folder.is_some_and(DataFolder::belongs);
+    let name = match (kept.clone(), config.name.clone()) {
+        (Some(kept), Some(name)) if belongs && kept != name => {
+            warn!(%kept, %name, "the data belong to a shard, and its proxies call this node otherwise; that name counts");
+            Some(kept)
+        }
+        (kept, None) if belongs => kept,
+        (None, None) => Some(random_name()?),
+        (kept, name) => name.or(kept),
+    };
+    if let (Some(folder), Some(name)) = (folder, &name)
+        && kept.as_ref() != Some(name)
+    {
+        folder.keep_name(name)?;
+    }
+    Ok(name)
+}
+
+/// A name that no other node has, as far as dice can tell.
+fn random_name() -> Result<NodeId, NodeError> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(NodeError::Random)?;
+    let name = format!("n-{:08x}", u32::from_ne_bytes(bytes)).parse();
+    Ok(name.expect("letters, digits and a dash"))
 }
 
 /// Takes connections in for ever.
@@ -293,11 +336,21 @@ async fn close_all(shell: &Shell, grace: Duration) {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::{Clock, NodeConfig, Shell, SocketAddr, new_shell};
+
+    /// What a node of these settings would have, at port 1.
+    pub(crate) fn shell_with(config: NodeConfig) -> Shell {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        new_shell(config.into(), address, Clock::system()).expect("a node")
+    }
+}
+
+#[cfg(test)]
 mod tests {
-    use super::{grace, new_shell};
-    use shared::clock::Clock;
+    use super::grace;
+    use super::testing::shell_with;
     use shared::config::NodeConfig;
-    use std::net::SocketAddr;
     use std::time::Duration;
 
     #[test]
@@ -306,8 +359,7 @@ mod tests {
             shutdown_grace: Duration::from_millis(2_500),
             ..NodeConfig::default()
         };
-        let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let shell = new_shell(config.into(), address, Clock::system()).expect("a node");
+        let shell = shell_with(config);
         assert_eq!(grace(&shell), Duration::from_millis(2_500));
         let set = |seconds: &'static str| {
             let settings = &mut shell.core.borrow_mut().node.settings;

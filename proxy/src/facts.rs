@@ -7,6 +7,7 @@ use shared::clock::Clock;
 use shared::config::ProxyConfig;
 
 use crate::counters::Counters;
+use crate::gossip::Announcements;
 use crate::orders::ThreadContact;
 use crate::pause::Pause;
 use crate::sightings::Sightings;
@@ -34,6 +35,8 @@ pub(crate) struct ProxyShared {
     pub(crate) counters: Counters,
     /// CLIENT PAUSE.
     pub(crate) pause: Pause,
+    /// Nodes that have announced themselves here.
+    pub(crate) announcements: Announcements,
     /// A way to each thread.
     pub(crate) threads: Vec<ThreadContact>,
     /// Where threads tell what they see of the nodes.

@@ -79,7 +79,7 @@ const HOUSES: &[House] = &[
             &["server"],
             &["connection", "tick"],
             &["errand"],
-            &["recording", "replication"],
+            &["recording", "replication", "joining"],
             &["loading"],
             &["saving"],
             &["shell"],

@@ -2,6 +2,8 @@
 //! Invariant: as long as it is held, no other process has it.
 
 use super::Disk;
+use shared::config::{FileError, read_file, replace_file};
+use shared::topology::NodeId;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use tracing::warn;
 const LOCK: &str = "switchyard.lock";
 /// The file that names the shard to which the data belong, if proxies have said so.
 const SHARD: &str = "switchyard.shard";
+/// The file that keeps the node's name.
+const NAME: &str = "switchyard.name";
 /// How names of files begin that are being written.
 const UNFINISHED: &str = "temp-";
 
@@ -26,6 +30,12 @@ pub enum FolderError {
         /// What the system says.
         source: io::Error,
     },
+    /// What keeps the node's name cannot be read or written.
+    #[error(transparent)]
+    Name(#[from] FileError),
+    /// It holds something else.
+    #[error("{}: holds no name of a node; write what proxies call this one into it, or take it away if none does yet", .0.display())]
+    NoName(PathBuf),
     /// Another node has it.
     #[error("{}: another node keeps its data here; give this one a folder of its own with --data-dir", .0.display())]
     Taken(PathBuf),
@@ -61,6 +71,40 @@ impl DataFolder {
     /// What says to which shard the data belong.
     pub(crate) fn shard_file(&self) -> PathBuf {
         self.path.join(SHARD)
+    }
+
+    /// Whether the data belong to a shard.
+    pub(crate) fn belongs(&self) -> bool {
+        self.shard_file().exists()
+    }
+
+    /// What keeps the node's name.
+    pub(crate) fn name_file(&self) -> PathBuf {
+        self.path.join(NAME)
+    }
+
+    /// The name that is kept here, if there is one.
+    ///
+    /// # Errors
+    /// [`FolderError`]
+    pub(crate) fn kept_name(&self) -> Result<Option<NodeId>, FolderError> {
+        let path = self.name_file();
+        match read_file(&path) {
+            Ok(text) => {
+                let name = text.trim_end().parse();
+                name.map(Some).map_err(|_| FolderError::NoName(path))
+            }
+            Err(FileError::Missing(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// [`FolderError`]
+    pub(crate) fn keep_name(&self, name: &NodeId) -> Result<(), FolderError> {
+        Ok(replace_file(&self.name_file(), &format!("{name}\n"))?)
     }
 
     /// Where it is.

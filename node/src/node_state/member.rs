@@ -56,6 +56,7 @@ pub struct Member {
     pub serving_epoch: u64,
     incarnation: Incarnation,
     shard: Option<ShardId>,
+    name: Option<NodeId>,
     replica: Option<Replica<NodeId>>,
     epochs: EpochTable,
     orders: BTreeMap<u64, Order>,
@@ -73,6 +74,7 @@ impl Member {
             serving_epoch: PLAIN,
             incarnation,
             shard: None,
+            name: None,
             replica: None,
             epochs: EpochTable::default(),
             orders: BTreeMap::new(),
@@ -92,6 +94,17 @@ impl Member {
     #[must_use]
     pub fn shard(&self) -> Option<&ShardId> {
         self.shard.as_ref()
+    }
+
+    /// How the document calls it, or how it would be called; not known where nobody asks for it.
+    #[must_use]
+    pub fn name(&self) -> Option<&NodeId> {
+        self.name.as_ref()
+    }
+
+    /// That is its name.
+    pub fn call(&mut self, name: NodeId) {
+        self.name = Some(name);
     }
 
     /// What it is there, once somebody has said so.
@@ -172,6 +185,7 @@ impl Member {
     /// The member that orders are about, made with the first of them.
     pub fn ordered(&mut self, order: &Order) -> &mut Replica<NodeId> {
         self.shard.get_or_insert_with(|| order.shard.clone());
+        self.name = Some(order.me.clone());
         let (node, incarnation) = (order.me.clone(), self.incarnation);
         self.replica
             .get_or_insert_with(|| Replica::new(protocol::Member { node, incarnation }))

@@ -1,6 +1,6 @@
 //! What proxies order, carried out: the node leads, follows, waits for others, or stops doing so.
 //! Never: decides whether an order may pass (`protocol::Replica`). Invariants: what was to be acknowledged is not any more once the node leads no more; what says to
-//! which shard the data belong is on disk before the first order of that shard is carried out.
+//! which shard the data belong, and how the document calls the node, is on disk before the first order of that shard is carried out.
 
 use super::{finish_unit, following, next_order, no_numbers, random_id, stop_following};
 use crate::log::epoch_mark;
@@ -82,18 +82,28 @@ fn check_belonging(node: &NodeState, order: &Order) -> Result<(), ErrorReply> {
 
 /// The node's folder says whose data it has, before anything is done for that shard.
 async fn mark_folder(shell: &Shell, order: &Order) -> Result<(), ErrorReply> {
-    let is_new = {
+    let (is_new, is_renamed) = {
         let node = &shell.core.borrow().node;
         check_belonging(node, order)?;
+        let member = &node.member;
         // Another life's order changes nothing, and marks nothing.
-        node.member.shard().is_none() && node.member.incarnation() == order.instruction.incarnation
+        let is_ours = member.incarnation() == order.instruction.incarnation;
+        (
+            is_ours && member.shard().is_none(),
+            is_ours && member.name() != Some(&order.me),
+        )
     };
-    let Some(folder) = shell.folder.as_ref().filter(|_| is_new) else {
+    let Some(folder) = shell.folder.as_ref().filter(|_| is_new || is_renamed) else {
         return Ok(());
     };
-    let path = folder.shard_file();
-    let text = format!("{}\n", order.shard);
-    let writing = move || shared::config::replace_file(&path, &text);
+    let name = is_renamed.then(|| (folder.name_file(), order.me.to_string()));
+    let shard = is_new.then(|| (folder.shard_file(), order.shard.to_string()));
+    // The name first: a folder that belongs to a shard says whose it is.
+    let files = [name, shard];
+    let writing = move || {
+        let mut files = files.into_iter().flatten();
+        files.try_for_each(|(path, word)| shared::config::replace_file(&path, &format!("{word}\n")))
+    };
     let written = tokio::task::spawn_blocking(writing).await;
     let reason = match written {
         Ok(Ok(())) => return Ok(()),

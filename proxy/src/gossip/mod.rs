@@ -4,10 +4,11 @@
 //! Invariants: strangers are not listened to (`sealed`); a view is heard whole or not at all (`text`); of a proxy that starts again the new life is heard
 //! (`heard`); what has been told is bounded, and forgotten about a minute after its teller is gone.
 //!
-//! `text` ◇ views and spares as keys with texts. `heard` ◇ what those of others say. `sealed` the socket.
+//! `announcements` nodes that have come to this proxy, on their way here. `text` ◇ views and spares as keys with texts. `heard` ◇ what those of others say. `sealed` the socket.
 //! Whether a proxy lives is not asked of chitchat: opinions have a rule of their own, by the heartbeat in each view. What chitchat thinks of that only chooses whom
 //! to speak with.
 
+mod announcements;
 mod heard;
 mod sealed;
 mod text;
@@ -28,6 +29,7 @@ use shared::topology::{Address, NodeId, ProxyId};
 use store::GossipKey;
 use tokio::net::{UdpSocket, lookup_host};
 
+pub(crate) use self::announcements::Announcements;
 pub(crate) use self::heard::Heard;
 use self::heard::{Life, MOST_SPARES, Reader};
 use self::sealed::{Ready, Sealed};

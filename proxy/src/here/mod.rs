@@ -1,19 +1,23 @@
 //! Commands that the proxy answers itself: about the connection, about the proxy, about the command table.
 //! Pure: reads what it is told about the proxy, changes what the client has chosen, writes a reply or says whom to ask.
 //!
-//! - [`presentation`]: one server or a cluster, and all that follows. [`settings`]: CONFIG GET and SET. [`client`], [`cluster`], [`connection`]: their commands.
+//! - [`presentation`]: one server or a cluster, and all that follows. [`settings`]: CONFIG GET and SET. [`client`], [`cluster`], [`connection`], [`node`]: their
+//!   commands.
 
 mod client;
 mod cluster;
 mod connection;
+mod node;
 pub(crate) mod presentation;
 pub(crate) mod settings;
 
 pub(crate) use client::{ClientOrder, ClientVerdict, describe};
 
+use protocol::controller::Announced;
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::config::ProxyConfig;
 use shared::resp::{Args, ErrorReply, ReplyWriter, integer};
+use shared::topology::NodeId;
 
 use crate::client::ClientState;
 use crate::route::merge::Plan;
@@ -60,12 +64,19 @@ pub(crate) enum After {
     },
     /// They are held up no longer.
     Unpause,
+    /// A node says that it is there; the reply is not written yet.
+    Announced {
+        /// Its name.
+        node: NodeId,
+        /// What it says of itself.
+        announced: Announced,
+    },
 }
 
 impl After {
-    /// Whether nodes have their say in the answer.
-    pub(crate) fn asks_shards(&self) -> bool {
-        matches!(self, Self::AskAll(_) | Self::Info)
+    /// Whether the answer is all here: nodes have no say in it.
+    pub(crate) fn is_answered_here(&self) -> bool {
+        !matches!(self, Self::AskAll(_) | Self::Info | Self::Announced { .. })
     }
 }
 
@@ -90,22 +101,7 @@ pub(crate) fn answer(
                 desk.config,
             ))));
         }
-        Id::SlowlogGet => {
-            let most = match args.get(2) {
-                None => 10,
-                Some(_) if args.len() > 3 => {
-                    let word = args.at(1);
-                    return Err(ErrorReply::unknown_subcommand_or_arity("SLOWLOG", word));
-                }
-                Some(count) => {
-                    let count = integer(count).ok();
-                    count
-                        .filter(|count| *count >= -1)
-                        .ok_or(ErrorReply::SlowlogCount)?
-                }
-            };
-            return Ok(After::AskAll(Plan::SlowlogGet(most)));
-        }
+        Id::SlowlogGet => return Ok(After::AskAll(Plan::SlowlogGet(slowlog_count(args)?))),
         Id::SlowlogLen => return Ok(After::AskAll(Plan::SlowlogLen)),
         Id::Command
         | Id::CommandCount
@@ -126,6 +122,7 @@ pub(crate) fn answer(
             reply.ok();
         }
         Id::Asking => reply.ok(),
+        Id::Node => return node::answer(spec, args, desk),
         id => {
             let container = spec.container();
             match container {
@@ -139,6 +136,19 @@ pub(crate) fn answer(
         }
     }
     Ok(After::Done)
+}
+
+/// SLOWLOG GET [count]
+fn slowlog_count(args: Args<'_>) -> Result<i64, ErrorReply> {
+    let Some(count) = args.get(2) else {
+        return Ok(10);
+    };
+    if args.len() > 3 {
+        let word = args.at(1);
+        return Err(ErrorReply::unknown_subcommand_or_arity("SLOWLOG", word));
+    }
+    let count = integer(count).ok().filter(|count| *count >= -1);
+    count.ok_or(ErrorReply::SlowlogCount)
 }
 
 /// What the proxy has to do with a command before it goes to a shard, or to several.

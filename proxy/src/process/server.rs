@@ -26,6 +26,7 @@ use crate::admin::AdminService;
 use crate::control::{ControlService, requests};
 use crate::counters::Counters;
 use crate::facts::ProxyShared;
+use crate::gossip::Announcements;
 use crate::orders::{Order, ThreadContact};
 use crate::pause::Pause;
 use crate::reload::Reloading;
@@ -142,6 +143,7 @@ impl Proxy {
             clock,
             address,
             run_id: random_id(),
+            announcements: Announcements::new(),
             threads,
             sightings,
             config,

@@ -1,11 +1,14 @@
 //! Carries out what is answered here: gives [`crate::here`] what it needs to know, and asks shards or threads where it says so.
 //! Reaches: the client, the pipes, other threads. Never: decides an answer.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use protocol::controller::Announced;
 use shared::command::{CommandSpec, MissingShard};
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
-use shared::topology::ShardIndex;
+use shared::throttle::Throttle;
+use shared::topology::{NodeId, ShardIndex};
 
 use super::gather::Asker;
 use super::turn::{Step, Turn};
@@ -56,12 +59,13 @@ impl Turn<'_> {
         let stats = &mut exchange.receivers.stats;
         let (after, is_silent) = match after {
             Ok(after) => {
-                if !after.asks_shards() {
+                if after.is_answered_here() {
                     stats.record_local();
                 }
                 (after, self.is_silent_after(asked.spec))
             }
             Err(error) => {
+                self.note_refusal(&error);
                 text.clear();
                 ReplyWriter::new(&mut text, protocol).error(&error);
                 let is_silent = self.is_silent();
@@ -129,6 +133,42 @@ impl Turn<'_> {
                 self.look_at_client();
                 Step::Next
             }
+            After::Announced { node, announced } => self.take_note(node, announced),
+        }
+    }
+
+    /// A node says that it is there.
+    fn take_note(&mut self, node: NodeId, announced: Announced) -> Step {
+        let mut listed = self.exchange.snapshot.topology.nodes.iter();
+        let status = match listed.any(|listed| listed.id == node) {
+            true => "OK listed",
+            false => "OK spare",
+        };
+        let proxy = Arc::clone(&self.exchange.proxy);
+        if proxy.announcements.offer(node, announced) {
+            self.exchange.receivers.stats.record_local();
+            self.answer(|reply| reply.simple(status));
+            return Step::Next;
+        }
+        static TOO_MANY: Throttle = Throttle::new();
+        if let Some(left_out) = TOO_MANY.admit(self.exchange.clock.wall_ms()) {
+            tracing::warn!(
+                left_out,
+                "a node announces itself, and nobody takes note of it; it will try again"
+            );
+        }
+        self.answer_error(&ErrorReply::TooManyAnnounced)
+    }
+
+    /// Who keeps the nodes has to look.
+    fn note_refusal(&self, error: &ErrorReply) {
+        if !matches!(error, ErrorReply::WrongNodePassword) {
+            return;
+        }
+        static WRONG_PASSWORD: Throttle = Throttle::new();
+        if let Some(left_out) = WRONG_PASSWORD.admit(self.exchange.clock.wall_ms()) {
+            let client = self.client.state.peer;
+            tracing::warn!(%client, left_out, "a node announces itself with another password than node-password");
         }
     }
 

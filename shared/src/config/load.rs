@@ -401,6 +401,28 @@ SWITCHYARD_NODE_MAXMEMRY: there is no such setting of the node; did you mean \"S
     }
 
     #[test]
+    fn a_node_that_joins_nobody_has_nothing_to_say_to_proxies() {
+        for (name, value) in [
+            ("name", "n7"),
+            ("zone", "z1"),
+            ("announce", "h:1"),
+            ("join-password", "x"),
+        ] {
+            assert_eq!(
+                node("", &[], &[(name, value)]).unwrap_err(),
+                format!(
+                    "--{name}: {name} without join: no proxy is told; set join to HOST:PORT of one"
+                )
+            );
+            assert!(node("", &[], &[("join", "h:1"), (name, value)]).is_ok());
+        }
+        assert_eq!(
+            node("", &[], &[("join", "h:1"), ("announce", "0.0.0.0:1")]).unwrap_err(),
+            "--announce: announce is 0.0.0.0:1, and nobody reaches a node there; name an address of this machine"
+        );
+    }
+
+    #[test]
     fn one_file_may_hold_both_sections_and_each_reads_its_own() {
         let file = "[node]\nhz = 1\n[proxy]\nthreads = 3\n";
         assert_eq!(node(file, &[], &[]).unwrap().hz, 1);

@@ -3,7 +3,7 @@
 use super::secret::Secret;
 use super::settings::{Conflict, choices, kebab, range, settings};
 use super::units::{ByteCount, FileName, SavePoints};
-use crate::topology::Address;
+use crate::topology::{Address, NodeId, Zone};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -74,6 +74,20 @@ settings! {
             tcp_keepalive: Duration = Duration::from_secs(300), within "0s" to "1d";
             /// Whether clients of other machines are refused while no password is set.
             protected_mode: bool = true;
+        }
+        group "Proxies" {
+            /// A proxy, or what stands before several, that the node tells where it is, so that it is used as a spare one, or found again at another address; "off"
+            /// tells nobody.
+            join: Option<Address> = None;
+            /// Password that this proxy asks its clients for; empty sends none.
+            join_password: Secret = Secret::default();
+            /// How the node calls itself there; "off" draws a name at the first start and keeps it in the folder of the data. Where proxies have called the node by
+            /// another one, its folder knows, and that one counts.
+            name: Option<NodeId> = None;
+            /// What the node fails together with, such as a data centre; followers are chosen in other zones. "off" says nothing.
+            zone: Option<Zone> = None;
+            /// Where proxies reach the node, if not where it listens; with port 0 the port is that where it listens.
+            announce: Option<Address> = None;
         }
         group "Clients" {
             /// Password that AUTH and HELLO ask for; empty asks for none.
@@ -159,6 +173,36 @@ impl NodeConfig {
             ("proto-max-bulk-len", &self.proto_max_bulk_len),
             ("client-query-buffer-limit", &self.client_query_buffer_limit),
         );
-        [outputs, inputs].into_iter().flatten().collect()
+        let found = [outputs, inputs, self.join_conflict()];
+        found.into_iter().flatten().collect()
+    }
+
+    /// What is told to nobody.
+    fn join_conflict(&self) -> Option<Conflict> {
+        let others = [
+            ("join-password", !self.join_password.is_empty()),
+            ("name", self.name.is_some()),
+            ("zone", self.zone.is_some()),
+            ("announce", self.announce.is_some()),
+        ];
+        if self.join.is_none() {
+            let (name, _) = others.into_iter().find(|(_, is_set)| *is_set)?;
+            return Some(Conflict {
+                between: [name, "join"],
+                text: format!(
+                    "{name} without join: no proxy is told; set join to HOST:PORT of one"
+                ),
+            });
+        }
+        let announce = self
+            .announce
+            .as_ref()
+            .filter(|address| address.is_wildcard())?;
+        Some(Conflict {
+            between: ["announce", "join"],
+            text: format!(
+                "announce is {announce}, and nobody reaches a node there; name an address of this machine"
+            ),
+        })
     }
 }

@@ -4,7 +4,7 @@
 use super::problem::did_you_mean;
 use super::secret::{HIDDEN, Secret};
 use super::units::{ByteCount, FileName, SavePoints, parse_duration, print_duration};
-use crate::topology::Address;
+use crate::topology::{Address, NameError, NodeId, Zone};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -160,6 +160,24 @@ impl SettingValue for Address {
     }
 }
 
+macro_rules! names {
+    ($($name:ty),+) => {$(
+        impl SettingValue for $name {
+            const SHAPE: &'static str = "NAME";
+
+            fn parse(text: &str) -> Result<Self, String> {
+                text.parse().map_err(|error: NameError| error.to_string())
+            }
+
+            fn print(&self) -> String {
+                self.to_string()
+            }
+        }
+    )+};
+}
+
+names!(NodeId, Zone);
+
 impl SettingValue for PathBuf {
     const SHAPE: &'static str = "FILE";
 
@@ -250,6 +268,8 @@ mod tests {
         check::<Option<Duration>>("off", Ok("off"));
         check::<Option<Duration>>("1s", Ok("1s"));
         check::<Address>("[::1]:6379", Ok("[::1]:6379"));
+        check::<NodeId>("n-1", Ok("n-1"));
+        check::<Option<Zone>>("off", Ok("off"));
         check::<Secret>("open sesame", Ok("(hidden)"));
         check::<Secret>("", Ok(""));
         check::<FileName>("dump.rdb", Ok("dump.rdb"));

@@ -349,6 +349,17 @@ pub enum ErrorReply {
     /// AUTH, HELLO AUTH.
     #[error("WRONGPASS invalid username-password pair or user is disabled.")]
     WrongPassword,
+    /// NODE ANNOUNCE by who does not know the nodes' password.
+    #[error(
+        "WRONGPASS the nodes behind this proxy have another password; start the node with it as requirepass"
+    )]
+    WrongNodePassword,
+    /// NODE ANNOUNCE: which word is wrong.
+    #[error("ERR NODE ANNOUNCE takes name host port zone|- [password]; {0} is none")]
+    NotAnnounced(&'static str),
+    /// NODE ANNOUNCE: more nodes than a proxy takes note of at a time.
+    #[error("TRYAGAIN more nodes announce themselves than this proxy takes note of")]
+    TooManyAnnounced,
     /// AUTH of one argument where no password is set.
     #[error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"

@@ -123,7 +123,7 @@ pub(super) const PAGES: &[CommandDocs] = &[
     page(Id::ModuleUnload, "4.0.0", "Unloads a module.").cost("O(1)")
         .arguments(&[string("name")]),
     page(Id::Monitor, "1.0.0", "Shows every command the server runs, as it runs."),
-    page(Id::Node, "7.2.4", "Tells a node of Switchyard what it is in its shard, and asks it; for proxies.").cost("O(1)").internal(),
+    page(Id::Node, "7.2.4", "Tells a node of Switchyard what it is in its shard, and asks it; for proxies. A node tells a proxy where it is.").cost("O(1)").internal(),
     page(Id::Psync, "2.8.0", "Asks a primary to go on with replication; internal.")
         .arguments(&[string("replicationid"), integer("offset")]),
     page(Id::Replconf, "3.0.0", "Settles details between follower and primary; internal.").cost("O(1)").internal(),
