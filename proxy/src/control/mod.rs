@@ -115,9 +115,12 @@ impl Service for ControlService {
         mut shutdown: ShutdownWatch,
         _listeners_per_fd: usize,
     ) {
-        let (Some(store), Some(mut sightings), Some(mut requests)) =
-            (self.store(), self.sightings.take(), self.requests.take())
-        else {
+        let ends = (self.sightings.take(), self.requests.take());
+        let (Some(mut sightings), Some(mut requests)) = ends else {
+            return;
+        };
+        let spares = self.shared.announcements.take_end();
+        let (Some(store), Some(mut spares)) = (self.store(), spares) else {
             return;
         };
         let place = &self.shared.config.topology;
@@ -135,6 +138,7 @@ impl Service for ControlService {
                 Some(done) = ends.done.recv() => watcher.done(done),
                 Some(sighting) = sightings.recv() => watcher.sighted(sighting),
                 Some(request) = requests.recv() => watcher.asked(request),
+                Some((node, announced)) = spares.recv() => watcher.announced(node, announced),
                 () = self.reload.told() => {
                     watcher.say_again();
                     watch.look_again();

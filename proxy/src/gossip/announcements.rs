@@ -34,10 +34,6 @@ impl Announcements {
     }
 
     /// The end from which they come, for the one who takes note; `None` when it was taken before. Where it is dropped no node is taken note of any more.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "who takes note comes with the controller")
-    )]
     pub(crate) fn take_end(&self) -> Option<mpsc::Receiver<(NodeId, Announced)>> {
         let mut end = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
         end.take()
