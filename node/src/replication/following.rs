@@ -73,7 +73,7 @@ async fn follow_once(
     place: &Place,
     applier: &RefCell<Applier>,
 ) -> Result<std::convert::Infallible, LinkError> {
-    let (me, settings) = {
+    let (me, mut settings) = {
         let now_ms = shell.clock.wall_ms();
         let core = &mut *shell.core.borrow_mut();
         core.node.replication.set_link(Link::Connecting, now_ms);
@@ -86,6 +86,10 @@ async fn follow_once(
         (me, core.node.settings.hot.replication.clone())
     };
     let question = question(&shell.core.borrow(), &me)?;
+    if question.is_some() && settings.leader_password.is_empty() {
+        // Members of a shard are asked by the same proxies with the same password.
+        settings.leader_password = shell.core.borrow().node.settings.hot.password.clone();
+    }
     let asked = handshake::ask(place, &me, question.as_deref(), &settings).await?;
     let Asked {
         mut stream,
