@@ -5,7 +5,7 @@ use crate::{answer, operator};
 use shared::config::{create_file, read_file, replace_file};
 use shared::topology::table::{count, summary, table};
 use shared::topology::{
-    ACCEPTANCE, Address, KeyLoss, Topology, differences, key_loss, rules, text,
+    ACCEPTANCE, Address, KeyLoss, Topology, differences, epoch_stands, key_loss, rules, text,
 };
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -65,6 +65,9 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
             for elsewhere in primaries_elsewhere(&old, &new.topology) {
                 answer(&elsewhere)?;
             }
+            if let Some(stands) = epoch_stands(&old, &new.topology) {
+                answer(&format!("Proxies refuse it. {stands}"))?;
+            }
             if let Some(loss) = key_loss(&old, &new.topology) {
                 let slots = count(loss.slots.len(), "slot");
                 answer(&format!(
@@ -113,6 +116,9 @@ fn checked(
             topology.version, before.version
         );
         return Err(Failure::Step(file.to_path_buf(), stale));
+    }
+    if let Some(stands) = epoch_stands(before, topology) {
+        return Err(Failure::Step(file.to_path_buf(), stands.to_string()));
     }
     let elsewhere = primaries_elsewhere(before, topology);
     let has_moved = !elsewhere.is_empty();

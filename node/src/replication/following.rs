@@ -14,11 +14,13 @@ use crate::node_state::{Link, MOST_QUEUED_BYTES, NodeState, Place};
 use crate::shell::{Core, Following, Shell};
 use crate::store::DbIndex;
 use protocol::{Batch, Duty, Offset, Sync};
+use shared::backoff::Backoff;
 use shared::command::{self, CommandSpec};
 use shared::resp::{Args, encode_request, make_room};
 use shared::throttle::Throttle;
 use shared::topology::{Epoch, NodeId};
 use std::cell::RefCell;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::ops::Range;
 use std::rc::Rc;
@@ -27,8 +29,9 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tracing::{error, info, warn};
 
-/// After a connection that broke, the next one is tried so much later.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// Pauses after connections that broke, or leaders that did not lead yet.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How often a leader is told how far this node is, though nothing has come.
 const SAY_EVERY: Duration = Duration::from_secs(1);
 /// How long a slice of the work holds the thread, ns.
@@ -48,23 +51,29 @@ pub(super) fn start(shell: &Rc<Shell>, place: Place) -> Following {
 
 /// Follows for ever.
 async fn follow(shell: Rc<Shell>, place: Place, applier: Rc<RefCell<Applier>>) {
+    let mut pauses = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
     loop {
         let Err(failed) = follow_once(&shell, &place, &applier).await;
         applier.borrow_mut().finish(&shell);
         {
             let now_ms = shell.clock.wall_ms();
             let core = &mut *shell.core.borrow_mut();
+            let leader = core.node.replication.leader();
+            if leader.is_some_and(|leader| leader.link == Link::Connected) {
+                pauses.reset();
+            }
             core.node.replication.set_link(Link::Connect, now_ms);
             core.node.replication.is_within_unit = false;
             static BROKEN: Throttle = Throttle::new();
             if let Some(left_out) = BROKEN.admit(now_ms) {
                 let (leader, port) = (&place.host, place.port);
-                warn!(%leader, port, reason = %failed, left_out, "the leader's log is not had; it is asked again every second");
+                warn!(%leader, port, reason = %failed, left_out, "the leader's log is not had; it is asked again");
             }
         }
         shell.unheld.notify_waiters();
         applier.borrow_mut().stream = Stream::new();
-        tokio::time::sleep(TRY_AGAIN).await;
+        let dice = RandomState::new().hash_one(0);
+        tokio::time::sleep(pauses.after_failure(dice)).await;
     }
 }
 

@@ -140,6 +140,9 @@ fn note(shown: &Shown, shard: &Shard, place: Place, member: &Member) -> Option<S
     if status.needs_sync {
         return Some("must copy anew".to_owned());
     }
+    if !is_connected(shown, shard, member) {
+        return Some("does not get its primary's log".to_owned());
+    }
     lag_bytes(shown, shard, member).map(|lag| match lag {
         0 => "lag 0".to_owned(),
         lag => {
@@ -147,6 +150,17 @@ fn note(shown: &Shown, shard: &Shard, place: Place, member: &Member) -> Option<S
             format!("lag up to {}", ByteCount(bound.unwrap_or(u64::MAX)))
         }
     })
+}
+
+/// Whether the primary has heard that this life of the node follows it; yes where it has said nothing of those who do.
+fn is_connected(shown: &Shown, shard: &Shard, member: &Member) -> bool {
+    let leading = status_of(shown, &shard.primary).and_then(|status| status.leading.as_ref());
+    let (Some(leading), Some(life)) = (leading, member.incarnation) else {
+        return true;
+    };
+    let mut waits_for = leading.waits_for.iter();
+    let mut others = leading.others.iter();
+    waits_for.any(|other| other.incarnation == life) || others.any(|(other, _)| *other == life)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::topology::{Address, Epoch, Lives, NodeId, Shard, Topology};
+use shared::topology::{Address, Epoch, Lives, NodeId, Shard, ShardId, Topology};
 
 use super::words::Said;
 
@@ -32,6 +32,17 @@ pub(super) enum NotAdopted {
         shard: String,
         primary: NodeId,
     },
+}
+
+/// Shards of which nodes have seen a later epoch than the topology names: it is an old one, and nobody obeys by it. Each with the epoch that would do.
+pub(super) fn outdated(now: &Topology, heard: &Heard<'_>) -> Vec<(ShardId, Epoch)> {
+    let guarded = now.shards.iter().filter(|shard| shard.is_guarded());
+    let late = guarded.filter_map(|shard| {
+        let seen = shard.members().filter_map(|node| heard.get(node));
+        let seen = seen.map(|said| said.status.seen_epoch).max()?;
+        (seen > shard.epoch).then(|| (shard.id.clone(), seen.next()))
+    });
+    late.collect()
 }
 
 /// The next topology, in which more is known of who lives; `None` when there is nothing new. A shard whose primary was not known needs all of its members to be
@@ -161,7 +172,7 @@ fn nameless_learners(shard: &Shard) -> Vec<NodeId> {
 mod tests {
     use super::*;
     use protocol::{Offset, Position, Status};
-    use shared::topology::{Incarnation, Node, NodeKind, ShardId, Version};
+    use shared::topology::{Incarnation, Node, NodeKind, Version};
 
     fn node_id(number: usize) -> NodeId {
         NodeId::numbered(number)
@@ -250,6 +261,17 @@ mod tests {
         let both = [(1, said(11, Some(1), 6, 9)), (2, said(22, Some(1), 4, 50))];
         let next = adopted(&topology(), &both, false).unwrap();
         assert_eq!(next.shards[0].epoch, Epoch(7));
+    }
+
+    #[test]
+    fn a_topology_that_is_older_than_what_nodes_obey_is_told() {
+        let now = topology();
+        let (node, mut told) = (node_id(2), said(22, Some(1), 4, 50));
+        told.status.seen_epoch = Epoch(8);
+        let late = outdated(&now, &[(&node, &told)].into());
+        assert_eq!(late, [(ShardId::numbered(1), Epoch(9))]);
+        told.status.seen_epoch = now.shards[0].epoch;
+        assert_eq!(outdated(&now, &[(&node, &told)].into()), []);
     }
 
     #[test]

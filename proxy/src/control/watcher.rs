@@ -17,7 +17,7 @@ use store::{Announcement, CasError, StoreError, TopologyStore, in_one_line};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::adopt::{adopt, moved};
+use super::adopt::{adopt, moved, outdated};
 use super::election::Election;
 use super::link::{Answer, Heard};
 use super::nodes::Nodes;
@@ -32,6 +32,9 @@ use crate::topology::Publisher;
 
 /// The others are told what this proxy sees every so many ticks.
 const TICKS_PER_ROUND: u64 = 5;
+
+/// So many rounds, some seconds, a change of the topology may take to come everywhere.
+const OUTDATED_ROUNDS: u64 = 30;
 
 /// Between two looks at the store because nodes obey another epoch.
 const LOAD_PAUSE_MS: u64 = 100;
@@ -79,6 +82,10 @@ pub(super) struct Watcher {
     asked: BTreeMap<ShardId, requests::Answer>,
     done: mpsc::Sender<Done>,
     heartbeat: u64,
+    /// For how many rounds nodes have obeyed a later epoch than the topology names.
+    outdated_rounds: u64,
+    /// The topology lists members of guarded shards without their lives.
+    has_nameless: bool,
     is_adopting: bool,
     /// Since when members of unknown lives are asked.
     adopting_since_ms: Option<u64>,
@@ -115,6 +122,8 @@ impl Watcher {
             asked: BTreeMap::new(),
             done,
             heartbeat: 0,
+            outdated_rounds: 0,
+            has_nameless: false,
             is_adopting: false,
             adopting_since_ms: None,
             not_adopted: String::new(),
@@ -179,6 +188,7 @@ impl Watcher {
             self.adopting_since_ms = None;
         }
         self.newest = topology;
+        self.has_nameless = has_nameless(&self.newest);
         if let Some(announcement) = &self.announcement {
             announcement.set_applied(self.newest.version);
         }
@@ -219,6 +229,12 @@ impl Watcher {
         let before = std::mem::replace(&mut self.sorted, sorted);
         if before.spare != self.sorted.spare {
             self.watch_nodes(now_ms);
+        }
+        for (node, announced) in &self.sorted.spare {
+            if !before.spare.contains_key(node) {
+                let address = &announced.address;
+                tracing::info!(%node, %address, "a spare node is there");
+            }
         }
         for node in before.spare.into_keys() {
             if !self.sorted.spare.contains_key(&node) {
@@ -345,7 +361,6 @@ impl Watcher {
                 self.step(Event::Unreachable(node));
             }
         }
-        self.adopt_lives();
     }
 
     /// What clients' requests have shown.
@@ -387,6 +402,7 @@ impl Watcher {
         if self.heartbeat.is_multiple_of(TICKS_PER_ROUND) {
             self.others().tell(view);
             self.look_at_spares(now_ms);
+            self.look_at_epochs();
         }
         self.step(Event::Verdict(verdict));
         self.elect(is_cut_off, now_ms);
@@ -604,10 +620,26 @@ impl Watcher {
         self.is_store_there && !self.unwritable.as_ref().is_some_and(is_recent)
     }
 
+    /// Says, when it lasts, that nodes obey a later epoch than the topology names.
+    fn look_at_epochs(&mut self) {
+        let late = outdated(&self.newest, &self.nodes.said_at(self.newest.version));
+        if late.is_empty() {
+            self.outdated_rounds = 0;
+            return;
+        }
+        self.outdated_rounds += 1;
+        if self.outdated_rounds == OUTDATED_ROUNDS {
+            for (shard, epoch) in late {
+                tracing::error!(%shard, "its nodes obey a later epoch than the topology names, and so nobody: it is an old one; raise the shard's epoch to {epoch}, and name as primary who has its data");
+            }
+        }
+    }
+
     /// Writes the lives of members that the topology does not know, and the addresses of those that have come from elsewhere.
     fn adopt_lives(&mut self) {
         let now_ms = self.now_ms();
-        if self.is_adopting || !self.election.leads() || !self.may_write(now_ms) {
+        let is_wanted = self.has_nameless || !self.sorted.moved.is_empty();
+        if !is_wanted || self.is_adopting || !self.election.leads() || !self.may_write(now_ms) {
             return;
         }
         let since_ms = *self.adopting_since_ms.get_or_insert(now_ms);
@@ -654,6 +686,13 @@ fn proxy_name(run_id: &str) -> ProxyId {
         Ok(name) => name,
         Err(error) => unreachable!("hexadecimal digits are a name: {error}"),
     }
+}
+
+/// Whether a shard that is looked after has a member of which nobody knows the life.
+fn has_nameless(topology: &Topology) -> bool {
+    let guarded = topology.shards.iter().filter(|shard| shard.is_guarded());
+    let mut lives = guarded.flat_map(|shard| shard.in_sync.values().chain(shard.learners.values()));
+    lives.any(Option::is_none)
 }
 
 /// The nodes that are watched: those that a controller may give something to do, and those of shards that nobody has taken over yet.

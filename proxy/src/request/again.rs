@@ -122,7 +122,9 @@ impl Exchange {
             return;
         };
         let waiting = pipe.line.requests();
-        if error.is_of_ours() {
+        if matches!(error, PipeError::Fenced) {
+            tracing::debug!(node = %node.id, address = %node.address, waiting, "node does not obey at this epoch; it is asked again");
+        } else if error.is_of_ours() {
             tracing::info!(node = %node.id, address = %node.address, %error, waiting, "connection to node given up");
         } else {
             tracing::warn!(node = %node.id, address = %node.address, %error, waiting, "connection to node lost");

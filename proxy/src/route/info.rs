@@ -88,6 +88,7 @@ impl Sections {
                 section = self.section(name);
             } else if let Some((field, value)) = line.split_once(':')
                 && !self.sections.is_empty()
+                && !is_of_one_shard(field)
             {
                 self.field(section, field, value);
             }
@@ -113,6 +114,14 @@ impl Sections {
             });
         fields[place].1.push(value.to_owned());
     }
+}
+
+/// What says something of one shard that has no meaning for all: who follows it (`slave0`).
+fn is_of_one_shard(field: &str) -> bool {
+    let number = field.strip_prefix("slave");
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// The text of INFO.

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use shared::backoff::Backoff;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -28,6 +29,10 @@ const READS_PER_TURN: usize = 4;
 
 /// Bytes written to one node before others get their turn.
 const WRITTEN_PER_TURN: usize = 1024 * 1024;
+
+/// Pauses before a node is asked again that has not obeyed.
+const SHORTEST_FENCED: Duration = Duration::from_millis(10);
+const LONGEST_FENCED: Duration = Duration::from_millis(200);
 
 /// Least room made for the rest of a large reply.
 const LEAST_READ_BYTES: usize = 64 * 1024;
@@ -56,6 +61,7 @@ impl PipeSocket {
 /// A pipe's task: keeps it connected until nobody needs it any more.
 pub(super) async fn run_pipe(thread: Rc<RefCell<ProxyThread>>, number: PipeNumber) {
     let mut backoff = thread.borrow().reconnect_backoff();
+    let mut fenced = Backoff::new(SHORTEST_FENCED, LONGEST_FENCED);
     loop {
         let Some(plan) = thread.borrow_mut().connect_plan(number) else {
             return;
@@ -74,6 +80,13 @@ pub(super) async fn run_pipe(thread: Rc<RefCell<ProxyThread>>, number: PipeNumbe
                     return;
                 };
                 thread.borrow_mut().pipe_lost(number, &error);
+                if matches!(error, PipeError::Fenced) {
+                    // It obeys somebody newer, or has no orders yet: that ends soon, or somebody has to do something.
+                    let dice = thread.borrow_mut().exchange.receivers.dice.throw();
+                    tokio::time::sleep(fenced.after_failure(dice)).await;
+                    continue;
+                }
+                fenced.reset();
             }
             Err(error) => {
                 let mut thread = thread.borrow_mut();
@@ -126,9 +139,9 @@ impl ProxyThread {
     }
 
     /// Between two looks at a lane that its node refuses.
-    fn longest_pause(&self) -> shared::backoff::Backoff {
+    fn longest_pause(&self) -> Backoff {
         let longest = self.exchange.proxy.config.reconnect_pause_max;
-        shared::backoff::Backoff::new(longest, longest)
+        Backoff::new(longest, longest)
     }
 
     fn socket(&mut self, number: PipeNumber) -> &mut PipeSocket {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shared::config::{FileError, Problems, SettingValue as _, TopologyPlace};
 use shared::topology::text::Document;
-use shared::topology::{KeyLoss, Topology, key_loss};
+use shared::topology::{EpochStands, KeyLoss, Topology, epoch_stands, key_loss};
 use store::{EtcdSettings, EtcdStore, FileStore, StoreError, TopologyStore, in_one_line};
 
 use super::live::{LiveTopology, StaleTopology};
@@ -28,6 +28,9 @@ pub enum TopologyError {
     /// It is one that does not follow the one in use.
     #[error(transparent)]
     Stale(#[from] StaleTopology),
+    /// Nodes would obey nobody by it.
+    #[error(transparent)]
+    EpochStands(#[from] EpochStands),
     /// Taking it up would put keys out of reach, and it does not say that this is meant.
     #[error(transparent)]
     KeyLoss(#[from] KeyLoss),
@@ -111,6 +114,7 @@ impl Publisher {
 
     /// Publishes what was seen, if it can be used; it is given back when it is the one in use then.
     pub(crate) fn take_up(&mut self, seen: Result<Document, StoreError>) -> Option<Topology> {
+        let is_away = matches!(&seen, Err(StoreError::Etcd(_)));
         let (problem, used) = match seen {
             Ok(document) => match self.publish(document) {
                 Ok(topology) => (None, Some(topology)),
@@ -121,6 +125,9 @@ impl Publisher {
         if problem != self.said {
             let place = &self.place;
             match &problem {
+                Some(problem) if is_away => {
+                    tracing::warn!(%place, %problem, "the topology's store is away: traffic goes on by the topology in use, and nobody can change it, not even when a primary is lost");
+                }
                 Some(problem) => {
                     tracing::warn!(%place, %problem, "topology not used; the one in use stays");
                 }
@@ -141,6 +148,11 @@ impl Publisher {
             return Err(loss.clone().into());
         }
         let version = document.topology.version;
+        if version > current.version()
+            && let Some(stands) = epoch_stands(&current.topology, &document.topology)
+        {
+            return Err(stands.into());
+        }
         let is_new = self.topology.publish(document.topology.clone())?;
         match loss {
             _ if !is_new => {}

@@ -3,13 +3,14 @@
 //! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside. [`Member`]: a node in one of its lives. [`Loss`]: what an operator has given up.
 //! - [`SlotMap`]: slot → shard, flat; the only answer to "who owns this slot".
 //! - [`ring`]: which slots a new shard takes, and who takes those of one that leaves. [`Change`]: a topology and a change → the next topology.
-//! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`key_loss`]: the slots that a step from one to the other takes away from their keys. [`text`]: ↔ TOML. [`table`]: for people.
+//! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`key_loss`]: the slots that a step from one to the other takes away from their keys. [`epoch_stands`]: shards that nodes would not serve after it. [`text`]: ↔ TOML. [`table`]: for people.
 //!
 //! Pure: reads and writes no file, knows no clock, draws no dice.
 
 mod address;
 mod change;
 mod difference;
+mod epoch_stands;
 mod key_loss;
 mod loss;
 mod member;
@@ -25,6 +26,7 @@ pub mod text;
 pub use address::{Address, AddressError};
 pub use change::{Change, ChangeError, InitialError};
 pub use difference::{Difference, differences};
+pub use epoch_stands::{EpochStands, epoch_stands};
 pub use key_loss::{ACCEPTANCE, KeyLoss, key_loss};
 pub use loss::{LONGEST_PROOF, Loss, MAX_LOSSES, Proof, ProofError};
 pub use member::{Lives, Member, MemberError};
