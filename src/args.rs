@@ -13,8 +13,8 @@ use switchyard::{EXIT_CODES, MOST_NODES};
 
 const EXAMPLES: &str = "\
 Examples:
-  switchyard up                              a node and a proxy, at 127.0.0.1:6379
-  switchyard up --shards 3 --maxmemory 3gb   three nodes of 1 GiB each, one address
+  switchyard up                              a node, its follower and a proxy, at 127.0.0.1:6379
+  switchyard up --shards 3 --maxmemory 3gb   three shards of 1 GiB and a follower each, one address
   switchyard node --listen 127.0.0.1:7001    a node by itself: a good Redis server
   switchyard topology init --node 127.0.0.1:7001 --output topology.toml
   switchyard proxy --topology topology.toml --listen 0.0.0.0:6379 --requirepass secret";
@@ -136,7 +136,7 @@ pub(crate) struct UpArguments {
     pub(crate) data_dir: Option<String>,
 
     /// Runs nodes and proxy as child processes; their ids and addresses are printed. A node that crashes is started again, with what its --data-dir
-    /// has, or empty, and follows where its shard has another primary by then; a proxy that crashes is started again, and the nodes keep their keys.
+    /// has, or empty, and follows who leads its shard by then; a proxy that crashes is started again, and the nodes keep their keys.
     #[arg(long)]
     pub(crate) processes: bool,
 
@@ -449,7 +449,7 @@ const OWN_SETTINGS: &[(&str, &str, &str)] = &[
 const MOST_FOLLOWERS: i64 = MAX_COPIES as i64 - 1;
 
 /// Followers of a shard where nobody says.
-const DEFAULT_FOLLOWERS: u16 = 0;
+const DEFAULT_FOLLOWERS: u16 = 1;
 
 impl UpArguments {
     /// What contradicts what: settings that would be passed over in silence, and more nodes than there may be.

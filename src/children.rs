@@ -8,7 +8,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use shared::clock::Clock;
 use shared::config::{NodeConfig, ProxyConfig, Secret, Settings, render, replace_file};
-use shared::topology::{Address, Topology};
+use shared::topology::{Address, Shard, Topology};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -18,7 +18,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use tracing::warn;
+use tracing::{error, warn};
 
 /// How the line begins that a server prints when it serves; the address follows, then nothing or a comma.
 pub const READY: &str = "ready: clients at ";
@@ -29,7 +29,8 @@ const GRACE_MARGIN: Duration = Duration::from_secs(5);
 /// How long a child may take to serve before it counts as failed.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
-/// A child that crashes within this time after it was started again is not started a third time: something is wrong that a start does not mend.
+/// A child that crashes within this time after it was started again is not started a third time: something is wrong that a start does not mend. Where others
+/// go on for it, it is started when this time has passed.
 const STEADY: Duration = Duration::from_secs(10);
 
 /// A cluster of child processes.
@@ -42,9 +43,20 @@ pub struct ChildCluster {
     node_start: NodeStart,
     proxy_start: ProxyStart,
     clock: Clock,
+    /// Places of nodes that crash again and again, and when they are started next, monotonic milliseconds; each once.
+    later: Vec<(usize, u64)>,
     home: Home,
     /// As it was before anybody was started.
     start: Topology,
+}
+
+/// What became of a node that is to be started again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Restart {
+    /// It serves: its process id, and where.
+    Started(u32, Address),
+    /// It is started after so long.
+    Later(Duration),
 }
 
 /// How every node is started, and started again.
@@ -143,34 +155,76 @@ impl ChildCluster {
             node_start,
             proxy_start,
             clock: Clock::system(),
+            later: Vec::new(),
             home,
             start,
         })
     }
 
-    /// Starts the node of this name again, at the address that the topology names. It ended with `failure`.
+    /// Starts the node of this name again, at the address that the topology names. It ended with `failure`. Where others of its shard go on without it, one that
+    /// crashes again and again is started with pauses.
     ///
     /// # Errors
-    /// It does not start, or `failure` again when it crashed too soon after the last time.
-    pub fn start_again(
-        &mut self,
-        name: &str,
-        failure: Failure,
-    ) -> Result<(u32, &Address), Failure> {
+    /// Where nobody goes on for it: it does not start, or `failure` again when it crashed too soon after the last time.
+    pub fn start_again(&mut self, name: &str, failure: Failure) -> Result<Restart, Failure> {
         let now_ms = self.clock.monotonic_ms();
-        let mut nodes = self.nodes.iter_mut().enumerate();
-        let Some((place, old)) = nodes.find(|(_, node)| node.name == name) else {
+        let Some(place) = self.nodes.iter().position(|node| node.name == name) else {
             return Err(failure);
         };
-        if !old.may_start_again(now_ms) {
-            return Err(failure);
+        let is_steady = self.nodes[place].may_start_again(now_ms);
+        let has_followers = self.start.shards.iter().any(Shard::is_guarded);
+        match (has_followers, is_steady) {
+            (_, true) => {}
+            (true, false) => return Ok(self.postpone(place, now_ms)),
+            (false, false) => return Err(failure),
         }
-        let mut node = self
-            .node_start
-            .start(place, &old.address, self.events.sender())?;
+        match self.start_node(place, now_ms) {
+            Err(failure) if has_followers => {
+                let reason = failure.in_words();
+                error!(node = name, reason, "does not start");
+                Ok(self.postpone(place, now_ms))
+            }
+            started => started,
+        }
+    }
+
+    /// A node whose pause is over, if there is one, and what became of it.
+    pub fn start_due(&mut self) -> Option<(String, Restart)> {
+        let now_ms = self.clock.monotonic_ms();
+        let due = self.later.iter().position(|(_, at_ms)| *at_ms <= now_ms)?;
+        let (place, _) = self.later.swap_remove(due);
+        let name = self.nodes[place].name.clone();
+        let restart = self.start_node(place, now_ms).unwrap_or_else(|failure| {
+            let reason = failure.in_words();
+            error!(node = name, reason, "does not start");
+            self.postpone(place, now_ms)
+        });
+        Some((name, restart))
+    }
+
+    /// How long until the next pause of a node is over, if there is one.
+    #[must_use]
+    pub fn until_due(&self) -> Option<Duration> {
+        let next_ms = self.later.iter().map(|(_, at_ms)| *at_ms).min()?;
+        let now_ms = self.clock.monotonic_ms();
+        Some(Duration::from_millis(next_ms.saturating_sub(now_ms)))
+    }
+
+    fn start_node(&mut self, place: usize, now_ms: u64) -> Result<Restart, Failure> {
+        let address = self.nodes[place].address.clone();
+        let events = self.events.sender();
+        let mut node = self.node_start.start(place, &address, events)?;
         node.restarted_ms = Some(now_ms);
-        *old = node;
-        Ok((old.id, &old.address))
+        let id = node.id;
+        self.nodes[place] = node;
+        Ok(Restart::Started(id, address))
+    }
+
+    fn postpone(&mut self, place: usize, now_ms: u64) -> Restart {
+        let pause_ms = u64::try_from(STEADY.as_millis()).unwrap_or(u64::MAX);
+        self.later.retain(|(other, _)| *other != place);
+        self.later.push((place, now_ms.saturating_add(pause_ms)));
+        Restart::Later(STEADY)
     }
 
     /// Starts the proxy again, at the addresses that it had. It ended with `failure`; the nodes have kept their keys meanwhile.

@@ -18,7 +18,7 @@ mod plan;
 pub mod signals;
 mod up;
 
-pub use children::{ChildCluster, READY};
+pub use children::{ChildCluster, READY, Restart};
 pub use events::{Event, Events};
 pub use failure::{EXIT_CODES, Failure};
 pub use leaders::{LOOK_EVERY, Leaders, Standing, in_words};

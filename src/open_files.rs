@@ -12,6 +12,12 @@ const OF_A_PROCESS: u64 = 20;
 /// Listening socket, reactor, a client or the pipes of a few proxy threads.
 const OF_A_NODE: u64 = 8;
 
+/// Of a shard with followers: the connection of who looks after it and of who follows, both ends, and what is read for a follower.
+const OF_A_MEMBER: u64 = 8;
+
+/// What looks after shards with followers: the store, gossip, a runtime.
+const OF_LOOKING_AFTER: u64 = 16;
+
 /// Listening sockets, the watched topology, the reactors of its services.
 const OF_A_PROXY: u64 = 20;
 
@@ -30,7 +36,13 @@ pub fn least_for_node() -> u64 {
 /// Files that nodes and a proxy in one process cannot do without.
 #[must_use]
 pub fn least_for_cluster(plan: &ClusterPlan) -> u64 {
-    least_for_proxy(&plan.proxy) + OF_A_NODE * plan.nodes() as u64
+    let nodes = plan.nodes() as u64;
+    let least = least_for_proxy(&plan.proxy) + OF_A_NODE * nodes;
+    if plan.followers == 0 {
+        least
+    } else {
+        least + OF_LOOKING_AFTER + OF_A_MEMBER * nodes
+    }
 }
 
 /// Files that a proxy cannot do without.

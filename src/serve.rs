@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 use switchyard::{
     ChildCluster, ClusterPlan, Event, Events, Failure, LOOK_EVERY, Leaders, LocalCluster, READY,
-    Standing, in_words, listen, open_files, served_at, signals,
+    Restart, Standing, in_words, listen, open_files, served_at, signals,
 };
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -229,10 +230,17 @@ impl Opening {
         }
     }
 
-    /// What happens next, if anything does before it is time to look again.
-    fn next(&mut self, events: &Events) -> Result<Option<Event>, Failure> {
+    /// What happens next, if anything does before it is time to look again, or before `longest`.
+    fn next(
+        &mut self,
+        events: &Events,
+        longest: Option<Duration>,
+    ) -> Result<Option<Event>, Failure> {
         let Some(leaders) = &mut self.leaders else {
-            return Ok(Some(events.wait()));
+            return Ok(match longest {
+                None => Some(events.wait()),
+                Some(longest) => events.wait_for(longest),
+            });
         };
         match leaders.look() {
             Standing::Waiting(missing) if self.has_followers => {
@@ -265,9 +273,12 @@ fn watch_over_children(
     mut opening: Opening,
     places: &Places,
 ) -> Result<(), Failure> {
-    let keeps_data = cluster.keeps_data();
     loop {
-        let Some(event) = opening.next(cluster.events())? else {
+        while let Some((name, restart)) = cluster.start_due() {
+            tell_restart(cluster, &name, &restart, places);
+        }
+        let longest = cluster.until_due();
+        let Some(event) = opening.next(cluster.events(), longest)? else {
             continue;
         };
         match event {
@@ -286,15 +297,30 @@ fn watch_over_children(
                 ControlFlow::Break(outcome) => return outcome,
                 ControlFlow::Continue(None) => {}
                 ControlFlow::Continue(Some((name, failure))) => {
-                    let (id, address) = cluster.start_again(&name, failure)?;
-                    if keeps_data {
-                        warn!(node = name, "started again, with what it had on disk");
-                    } else {
-                        warn!(node = name, "started again, empty");
-                    }
-                    say_process(&name, id, address, places);
+                    let restart = cluster.start_again(&name, failure)?;
+                    tell_restart(cluster, &name, &restart, places);
                 }
             },
+        }
+    }
+}
+
+fn tell_restart(cluster: &ChildCluster, name: &str, restart: &Restart, places: &Places) {
+    match restart {
+        Restart::Started(id, address) => {
+            if cluster.keeps_data() {
+                warn!(node = name, "started again, with what it had on disk");
+            } else {
+                warn!(node = name, "started again, empty");
+            }
+            say_process(name, *id, address, places);
+        }
+        Restart::Later(pause) => {
+            let seconds = pause.as_secs();
+            warn!(
+                node = name,
+                seconds, "crashes again and again; it is started after a pause"
+            );
         }
     }
 }
@@ -306,7 +332,7 @@ fn watch_over(
     places: &Places,
 ) -> Result<(), Failure> {
     loop {
-        let Some(event) = opening.next(cluster.events())? else {
+        let Some(event) = opening.next(cluster.events(), None)? else {
             continue;
         };
         match event {

@@ -351,8 +351,12 @@ fn too_few_open_files_are_one_line_and_71() {
     for (line, least) in [
         ("node --listen 127.0.0.1:0", 28),
         (
-            "up --listen 127.0.0.1:0 --shards 3 --threads 2 --admin off",
+            "up --listen 127.0.0.1:0 --shards 3 --followers 0 --threads 2 --admin off",
             88,
+        ),
+        (
+            "up --listen 127.0.0.1:0 --shards 2 --threads 2 --admin off",
+            144,
         ),
     ] {
         let limited = |limit: u32| {
@@ -590,7 +594,7 @@ fn a_proxy_may_offer_tls_alone() {
 
 #[test]
 fn a_local_cluster_is_ready_serves_and_ends_with_0() {
-    for further in ["", " --processes"] {
+    for (further, nodes) in [("", 4), (" --processes", 4), (" --followers 0", 2)] {
         let up = Server::start(command(&format!(
             "up --listen 127.0.0.1:0 --shards 2 --threads 1 --admin off{further}"
         )));
@@ -601,7 +605,7 @@ fn a_local_cluster_is_ready_serves_and_ends_with_0() {
                 .iter()
                 .filter(|line| line.starts_with("node n"))
                 .count(),
-            2
+            nodes
         );
         up.ask(b"SET key value\r\nGET key\r\n", b"+OK\r\n$5\r\nvalue\r\n");
         up.signal(Signal::SIGTERM);

@@ -18,7 +18,7 @@ fn process_of(up: &Server, name: &str) -> Pid {
 
 fn up(further: &str) -> Server {
     Server::start(SWITCHYARD, |address, _| {
-        let line = format!("up --threads 1 --listen {address} {further}");
+        let line = format!("up --threads 1 --followers 0 --listen {address} {further}");
         line.split_whitespace().map(str::to_owned).collect()
     })
 }
@@ -136,6 +136,8 @@ fn what_a_killed_cluster_left_behind_goes_with_the_next_start() {
             "up",
             "--threads",
             "1",
+            "--followers",
+            "0",
             "--listen",
             "127.0.0.1:0",
             "--admin",

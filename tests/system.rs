@@ -26,6 +26,7 @@
 //! - [`admin`]: health, readiness, metrics, the topology and orders for it. [`operator`]: the commands that ask for these.
 //! - [`configuration`]: CONFIG REWRITE and the file behind it.
 //! - [`local_cluster`]: `switchyard up`: what it says, and what it does when a child crashes.
+//! - [`followers`]: `switchyard up` with followers: nodes that are killed, data that is kept, orders of an operator.
 //! - [`deployment`]: docker-compose.yml and all that belongs to it, held to the code and run on loopback.
 //! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
@@ -45,6 +46,7 @@ mod expiry;
 mod failure;
 mod fan_out;
 mod fence;
+mod followers;
 mod hostile;
 mod idle;
 mod joining;

@@ -42,7 +42,7 @@ settings! {
             tls_cert_file: Option<PathBuf> = None;
             /// Private key of that certificate, PEM, not encrypted.
             tls_key_file: Option<PathBuf> = None;
-            /// Where /metrics, /healthz and /readyz are served over HTTP; "off" nowhere.
+            /// Where /metrics, /healthz, /readyz and /topology are served over HTTP, and orders for it taken; "off" nowhere.
             admin: Option<Address> = Some(Address::loopback(9121));
             /// As what clients see the proxy: "standalone" is one server; "cluster" is one node that owns all slots, for clients that insist on a cluster.
             present_as: PresentAs = PresentAs::default();

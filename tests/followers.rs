@@ -1,0 +1,194 @@
+//! `switchyard up` with followers: a node that is killed costs a moment, data is kept from one start to the next, and an operator's orders are carried out.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::eventually::{PATIENCE, eventually};
+use crate::support::servers::{SWITCHYARD, Server, free_address};
+use crate::support::{Client, Reply};
+
+/// A cluster with an admin listener, which is at the address that is returned.
+fn up(further: &str) -> (Server, SocketAddr) {
+    let admin = free_address();
+    let up = Server::start(SWITCHYARD, |address, folder| {
+        let line = format!("up --threads 1 --listen {address} --admin {admin} {further}");
+        let folder = folder.display().to_string();
+        let words = line.split_whitespace();
+        words.map(|word| word.replace("FOLDER", &folder)).collect()
+    });
+    eventually("it says ready", || up.output().contains("\nready: "));
+    (up, admin)
+}
+
+fn topology(admin: SocketAddr, words: &str) -> Output {
+    Command::new(SWITCHYARD)
+        .arg("topology")
+        .args(words.split_whitespace())
+        .args(["--admin", &admin.to_string()])
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs")
+}
+
+fn said(output: &Output) -> String {
+    let text = [&*output.stdout, &*output.stderr].concat();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// How many lines of the table begin with `place`.
+fn count(admin: SocketAddr, place: &str) -> usize {
+    let shown = said(&topology(admin, "show"));
+    let lines = shown
+        .lines()
+        .filter(|line| line.trim_start().starts_with(place));
+    lines.count()
+}
+
+/// Whoever leads `shard`: `n1`.
+fn primary_of(admin: SocketAddr, shard: &str) -> String {
+    let shown = said(&topology(admin, "show"));
+    let block = shown
+        .split("\n\n")
+        .find(|block| block.starts_with(&format!("shard {shard} ")));
+    let mut words = block.expect("the shard").split_whitespace();
+    words.find(|word| *word == "primary").expect("a primary");
+    words.next().expect("a name").to_owned()
+}
+
+fn kill_node(up: &Server, name: &str) {
+    let output = up.output();
+    let start = format!("node {name}: process ");
+    let mut started = output.lines().filter_map(|line| line.strip_prefix(&start));
+    let id = started.next_back().and_then(|rest| rest.split(',').next());
+    let id = id.and_then(|id| id.parse().ok()).expect("a process id");
+    kill(Pid::from_raw(id), Signal::SIGKILL).expect("a child of our child");
+}
+
+fn write_all(client: &mut Client, value: &str) {
+    for number in 0..100 {
+        let key = format!("key:{number}");
+        eventually("it is written", || {
+            client.call(&["SET", &key, value]) == Reply::ok()
+        });
+    }
+}
+
+fn has_all(client: &mut Client, value: &str) -> bool {
+    (0..100).all(|number| client.call(&["GET", &format!("key:{number}")]) == Reply::bulk(value))
+}
+
+#[test]
+fn a_node_that_is_killed_comes_back_as_a_follower_and_its_keys_are_there_meanwhile() {
+    let (up, admin) = up("--shards 2 --processes");
+    eventually("all are in sync", || count(admin, "in sync") == 2);
+    let mut client = up.connect();
+    write_all(&mut client, "v");
+    // Who lags is not to be the one with most.
+    eventually("all have all", || {
+        count(admin, "in sync") == 2 && lag_is_zero(admin)
+    });
+    assert_eq!(primary_of(admin, "s1"), "n1");
+    kill_node(&up, "n1");
+    eventually("its follower leads", || primary_of(admin, "s1") == "n2");
+    eventually("all keys are there", || has_all(&mut client, "v"));
+    write_all(&mut client, "w");
+    eventually("it is in sync again", || count(admin, "in sync") == 2);
+    assert!(
+        up.output().contains("\nnode n1: process "),
+        "{}",
+        up.output()
+    );
+
+    // Again, at once: it gets a pause, and the others go on.
+    kill_node(&up, "n1");
+    eventually("it gets a pause", || {
+        up.output().contains("again and again")
+    });
+    eventually("nobody misses it", || has_all(&mut client, "w"));
+    let starts = || up.output().matches("\nnode n1: process ").count();
+    eventually("its pause is over", || starts() == 2);
+    eventually("it is in sync again", || count(admin, "in sync") == 2);
+    assert!(has_all(&mut client, "w"));
+}
+
+fn lag_is_zero(admin: SocketAddr) -> bool {
+    !said(&topology(admin, "show")).contains("lag up to")
+}
+
+#[test]
+fn data_and_topology_are_kept_from_one_start_to_the_next() {
+    for further in ["", "--processes"] {
+        let (mut up, admin) = up(&format!("--shards 2 --data-dir FOLDER/data {further}"));
+        eventually("all are in sync", || count(admin, "in sync") == 2);
+        write_all(&mut up.connect(), "v");
+        up.ask_to_stop();
+        assert!(up.wait_for_exit(PATIENCE).success(), "{}", up.output());
+
+        up.restart();
+        let mut client = up.connect();
+        eventually("all keys are there", || has_all(&mut client, "v"));
+        eventually("all are in sync", || count(admin, "in sync") == 2);
+        let data = up.folder().join("data");
+        refused(&data, "--shards 2", "another cluster uses this folder");
+        up.ask_to_stop();
+        assert!(up.wait_for_exit(PATIENCE).success(), "{}", up.output());
+        refused(&data, "--shards 3", "start with --shards 2 --followers 1,");
+    }
+}
+
+/// A start over this data is refused.
+fn refused(data: &Path, further: &str, words: &str) {
+    let output = Command::new(SWITCHYARD)
+        .args(["up", "--listen", "127.0.0.1:0", "--admin", "off"])
+        .arg("--data-dir")
+        .arg(data)
+        .args(further.split_whitespace())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs");
+    let text = said(&output);
+    assert!(!output.status.success(), "{further}: {text}");
+    assert!(text.contains(words), "{text}");
+}
+
+#[test]
+fn an_operator_changes_primaries_and_nobody_sees_an_error() {
+    let (up, admin) = up("--shards 2");
+    eventually("all are in sync", || count(admin, "in sync") == 2);
+    let mut client = up.connect();
+    write_all(&mut client, "v");
+    for leader in ["n2", "n1", "n2"] {
+        let order = format!("failover s1 --to {leader}");
+        eventually("it is carried out", || {
+            let output = topology(admin, &order);
+            // Who has just followed has not joined yet.
+            assert!(
+                output.status.success() || said(&output).contains("in sync"),
+                "{output:?}"
+            );
+            output.status.success()
+        });
+        assert_eq!(primary_of(admin, "s1"), leader);
+        assert!(has_all(&mut client, "v"));
+        for number in 0..100 {
+            let key = format!("key:{number}");
+            assert_eq!(client.call(&["SET", &key, "v"]), Reply::ok(), "{leader}");
+        }
+        eventually("all are in sync", || count(admin, "in sync") == 2);
+    }
+    let refused = |words: &str, text: &str| {
+        let output = topology(admin, words);
+        assert_eq!(output.status.code(), Some(69), "{output:?}");
+        assert!(said(&output).contains(text), "{words}: {output:?}");
+    };
+    refused("failover s1 --to n2", "leads shard s1 already");
+    refused("failover s1 --to n3", "is not in sync in shard s1");
+    refused(
+        "failover s1 --accept-loss --proof burnt --yes",
+        "nothing need be lost",
+    );
+}
