@@ -393,7 +393,9 @@ impl<S: Clone + Ord, N: Clone + Ord> Controller<S, N> {
             }
         }
         let waited_ms = now_ms.saturating_sub(known.loaded_ms);
-        let is_time = waited_ms >= self.settings.gentle_ms && self.planned.is_empty();
+        // A change under way counts on its version; one that waits for a follower may be waiting for this very change.
+        let is_held = self.planned.values().any(|planned| planned.hold.is_some());
+        let is_time = waited_ms >= self.settings.gentle_ms && !is_held;
         if proposed.is_empty() && !is_time {
             return;
         }

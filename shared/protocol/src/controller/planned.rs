@@ -1,6 +1,6 @@
 //! A planned change of a shard's primary: clients are held at the primary, what is under way ends, a follower that has all leads.
-//! Pure: knowledge in, the next thing to do out. Invariants: nobody is held before a follower is ready, and for no longer than the bound; the primary is replaced
-//! only by one that has what the primary has to the last byte, after all of it was acknowledged.
+//! Pure: knowledge in, the next thing to do out. Invariants: nobody is held before a follower is ready, and for no longer than the bound; a primary that
+//! answers is replaced only by one that has what it has to the last byte, after all of it was acknowledged.
 //!
 //! HOLD serves the ease of the change alone. Commands that come to a held primary are not applied, and proxies let them wait; those that it has taken are
 //! acknowledged, since its followers go on to copy. So no client sees an error. If anything goes wrong the hold ends by itself and all is as it was.
@@ -50,10 +50,11 @@ impl<N: Clone + Ord> Planned<N> {
         if is_over {
             return Next::GiveUp;
         }
-        let (Some(membership), Some((status, leading))) =
-            (known.membership(shard), known.leading(shard))
-        else {
+        let Some(membership) = known.membership(shard) else {
             return Next::Wait;
+        };
+        let Some((status, leading)) = known.leading(shard) else {
+            return self.without_primary(known, shard, membership, now_ms);
         };
         if held.is_none() {
             let is_ready = self.successor(known, membership, |position| {
@@ -68,6 +69,27 @@ impl<N: Clone + Ord> Planned<N> {
             leading.held == Some(known.version()) && leading.commit == Some(status.position.offset);
         let found = self.successor(known, membership, |position| position == status.position);
         match found.filter(|_| is_quiet) {
+            Some((next, node)) => {
+                let change = Change::Promoted(shard.clone(), node, Why::Planned);
+                Next::Switch(Proposed::of(next, change))
+            }
+            None => Next::Wait,
+        }
+    }
+
+    /// Nobody leads: there is nothing to hold, and whoever has most of those that are in sync may lead at the operator's word, whatever the proxies think of it.
+    fn without_primary<S: Clone + Ord>(
+        &self,
+        known: &Knowledge<S, N>,
+        shard: &S,
+        membership: &Membership<N>,
+        now_ms: u64,
+    ) -> Next<S, N> {
+        let primary = &membership.primary.node;
+        if known.absent_for_ms(primary, now_ms) < known.settings.shrink_ms {
+            return Next::Wait;
+        }
+        match self.successor(known, membership, |_| true) {
             Some((next, node)) => {
                 let change = Change::Promoted(shard.clone(), node, Why::Planned);
                 Next::Switch(Proposed::of(next, change))

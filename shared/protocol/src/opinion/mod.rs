@@ -8,7 +8,8 @@
 //! - A node is down when more than half of the views that count suspect it.
 //! - The brake: when more than max(1, 30 % of all nodes) look down at once, nobody acts. Looking down is being doubted by more than half of the views that count,
 //!   so that the brake comes before the suspicion; a node that no shard relies on any more (it is in no in-sync set) does not count, or a machine that is
-//!   gone for good would hold the brake for ever.
+//!   gone for good would hold the brake for ever. It opens when the same nodes have looked down for a while: a machine that is gone takes several nodes along, and
+//!   nothing is safe because of the brake.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub memory_ms: u64,
     /// How many in a hundred of all nodes may look down at once: 0 to 100. One always may.
     pub most_down_percent: u64,
+    /// When the same nodes have looked down for so long it is acted on all the same: 0 to a day.
+    pub brake_ms: u64,
 }
 
 impl Settings {
@@ -32,6 +35,7 @@ impl Settings {
         silence_ms: 500,
         memory_ms: 60_000,
         most_down_percent: 30,
+        brake_ms: 5_000,
     };
 
     /// What is not within its range; nothing when all is well.
@@ -41,6 +45,7 @@ impl Settings {
             ("silence_ms", self.silence_ms, 100, 60_000),
             ("memory_ms", self.memory_ms, self.silence_ms, 86_400_000),
             ("most_down_percent", self.most_down_percent, 0, 100),
+            ("brake_ms", self.brake_ms, 0, 86_400_000),
         ])
     }
 }
@@ -105,6 +110,8 @@ impl<N: Ord> Default for Verdict<N> {
 pub struct Opinion<P, N: Ord> {
     settings: Settings,
     others: BTreeMap<P, Heard<N>>,
+    /// The nodes for which the brake holds, and since when.
+    braked: Option<(BTreeSet<N>, u64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -124,6 +131,7 @@ impl<P: Clone + Ord, N: Clone + Ord> Opinion<P, N> {
         Self {
             settings,
             others: BTreeMap::new(),
+            braked: None,
         }
     }
 
@@ -152,7 +160,7 @@ impl<P: Clone + Ord, N: Clone + Ord> Opinion<P, N> {
 
     /// What the live proxies hold of the nodes, with the own view that is newest.
     #[must_use]
-    pub fn verdict(&self, own: &View<N>, nodes: &Nodes<'_, N>, now_ms: u64) -> Verdict<N> {
+    pub fn verdict(&mut self, own: &View<N>, nodes: &Nodes<'_, N>, now_ms: u64) -> Verdict<N> {
         let is_live =
             |heard: &&Heard<N>| now_ms.saturating_sub(heard.at_ms) < self.settings.silence_ms;
         let live = self.others.values().filter(is_live);
@@ -170,13 +178,24 @@ impl<P: Clone + Ord, N: Clone + Ord> Opinion<P, N> {
         }
         let doubted = by_majority(&counted, nodes.needed, |view| &view.doubted);
         let most = nodes.all.len() as u64 * self.settings.most_down_percent / 100;
-        if doubted.len() as u64 > most.max(1) {
+        let down = by_majority(&counted, nodes.all, |view| &view.suspected);
+        if doubted.len() as u64 <= most.max(1) {
+            self.braked = None;
+        } else if self.brakes(doubted, now_ms) {
             return verdict(Standing::Braked);
         }
         Verdict {
-            down: by_majority(&counted, nodes.all, |view| &view.suspected),
+            down,
             standing: Standing::Sound,
         }
+    }
+
+    /// Whether nobody is to act because of these, yet.
+    fn brakes(&mut self, doubted: BTreeSet<N>, now_ms: u64) -> bool {
+        let before = self.braked.take().filter(|(nodes, _)| *nodes == doubted);
+        let since_ms = before.map_or(now_ms, |(_, since_ms)| since_ms);
+        self.braked = Some((doubted, since_ms));
+        now_ms.saturating_sub(since_ms) < self.settings.brake_ms
     }
 }
 

@@ -64,7 +64,7 @@ fn one_that_hears_nobody_any_more_does_not_decide_about_most() {
         all: &all,
         needed: &needed,
     };
-    let verdict = |own: &[u8], now_ms| opinion.verdict(&view(1, own), &nodes, now_ms);
+    let mut verdict = |own: &[u8], now_ms| opinion.verdict(&view(1, own), &nodes, now_ms);
     assert_eq!(verdict(&[0, 1, 2], 1_600).standing, Standing::CutOff);
     assert_eq!(verdict(&[0], 1_499).down, BTreeSet::new());
     // The other one is gone: nodes are well, so this one decides.
@@ -83,18 +83,35 @@ fn the_brake_holds_when_many_look_down_at_once() {
 
 #[test]
 fn the_brake_comes_before_the_suspicion() {
-    let opinion = Opinion::<u8, u8>::new(Settings::DEFAULT);
+    let mut opinion = Opinion::<u8, u8>::new(Settings::DEFAULT);
     let (all, needed) = nodes(10);
     let own = View {
         heartbeat: 1,
         doubted: (0..4).collect(),
         suspected: [0].into(),
     };
-    let of = |needed| opinion.verdict(&own, &Nodes { all: &all, needed }, 0);
+    let mut of = |needed| opinion.verdict(&own, &Nodes { all: &all, needed }, 0);
     assert_eq!(of(&needed).standing, Standing::Braked);
     // Nobody relies on two of them.
     let needed: BTreeSet<u8> = needed.difference(&[2, 3].into()).copied().collect();
     assert_eq!(of(&needed).down, BTreeSet::from([0]));
+}
+
+#[test]
+fn the_brake_opens_when_the_same_nodes_have_looked_down_for_a_while() {
+    let mut opinion = Opinion::<u8, u8>::new(Settings::DEFAULT);
+    let (all, needed) = nodes(4);
+    let nodes = Nodes {
+        all: &all,
+        needed: &needed,
+    };
+    let mut standing = |own: &[u8], now_ms| opinion.verdict(&view(1, own), &nodes, now_ms);
+    assert_eq!(standing(&[0, 1], 1_000).standing, Standing::Braked);
+    assert_eq!(standing(&[0, 2], 4_000).standing, Standing::Braked);
+    assert_eq!(standing(&[0, 2], 8_999).standing, Standing::Braked);
+    assert_eq!(standing(&[0, 2], 9_000).down, BTreeSet::from([0, 2]));
+    assert_eq!(standing(&[0], 9_100).down, BTreeSet::from([0]));
+    assert_eq!(standing(&[0, 2], 9_200).standing, Standing::Braked, "anew");
 }
 
 #[test]

@@ -1,30 +1,33 @@
 //! All that the control service knows, and what it does about what happens: the shell around detector, opinion and controller.
 //! Reaches: nodes by their links, the store in tasks, the topology that threads route by. Never: waits.
+//! [`operators`] what they ask. [`writing`] what is written. [`standing_in`] when whoever leads does nothing.
 //! Invariants: every compare-and-set that was begun has one end that is told; the controller knows no document that the threads do not route by.
+
+mod operators;
+mod standing_in;
+mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::controller::{
-    self, Action, Change, Controller, Document as Known, Event, Notice, Proposal, Reason,
-};
+use protocol::controller::{self, Action, Controller, Document as Known, Event};
 use protocol::detector::{self, Detector};
 use protocol::opinion::{self, Opinion, Standing};
 use shared::topology::text::Document;
 use shared::topology::{Address, NodeId, ProxyId, ShardId, Topology, Version};
-use store::{Announcement, CasError, StoreError, TopologyStore, in_one_line};
+use store::{Announcement, StoreError, TopologyStore, in_one_line};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::adopt::{adopt, moved, outdated};
+use self::standing_in::StandIn;
 use super::election::Election;
 use super::link::{Answer, Heard};
 use super::nodes::Nodes;
 use super::others::Others;
-use super::requests::{self, Refusal, Request, Seen, Shown};
+use super::requests::{self, Refusal};
 use super::spares::{Sorted, Spares};
-use super::{Done, Purpose, told};
+use super::{Done, told};
 use crate::facts::ProxyShared;
 use crate::gossip;
 use crate::sightings::Sighting;
@@ -33,14 +36,8 @@ use crate::topology::Publisher;
 /// The others are told what this proxy sees every so many ticks.
 const TICKS_PER_ROUND: u64 = 5;
 
-/// So many rounds, some seconds, a change of the topology may take to come everywhere.
-const OUTDATED_ROUNDS: u64 = 30;
-
 /// Between two looks at the store because nodes obey another epoch.
 const LOAD_PAUSE_MS: u64 = 100;
-
-/// When a change could not be written, the next is tried after so long.
-const WRITE_AGAIN_MS: u64 = 1_000;
 
 /// How often time passes while shards are looked after.
 const TICK: Duration = Duration::from_millis(20);
@@ -51,17 +48,14 @@ const IDLE_TICK: Duration = Duration::from_secs(1);
 /// Answers that may wait to be looked at.
 const MOST_HEARD: usize = 1_024;
 
-/// A shard whose members' lives nobody knows is taken over without those that have not been heard for so long.
-const ADOPT_WITHOUT_MS: u64 = 5_000;
-
 /// What comes from tasks that the watcher has started.
-pub(super) struct Ends {
-    pub(super) heard: mpsc::Receiver<Heard>,
-    pub(super) done: mpsc::Receiver<Done>,
+pub(in crate::control) struct Ends {
+    pub(in crate::control) heard: mpsc::Receiver<Heard>,
+    pub(in crate::control) done: mpsc::Receiver<Done>,
 }
 
 /// All that the control service knows.
-pub(super) struct Watcher {
+pub(in crate::control) struct Watcher {
     shared: Arc<ProxyShared>,
     store: Arc<TopologyStore>,
     publisher: Publisher,
@@ -73,6 +67,7 @@ pub(super) struct Watcher {
     opinion: Opinion<ProxyId, NodeId>,
     controller: Controller<ShardId, NodeId>,
     election: Election,
+    stand_in: StandIn,
     announcement: Option<Announcement>,
     others: Option<Others>,
     spares: Spares,
@@ -100,7 +95,7 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn new(
+    pub(in crate::control) fn new(
         shared: Arc<ProxyShared>,
         store: Arc<TopologyStore>,
         publisher: Publisher,
@@ -115,6 +110,7 @@ impl Watcher {
             opinion: Opinion::new(opinion::Settings::DEFAULT),
             controller: Controller::new(controller::Settings::DEFAULT),
             election: Election::new(me.clone(), Arc::clone(&store)),
+            stand_in: StandIn::new(&shared.run_id),
             announcement: None,
             others: None,
             spares: Spares::default(),
@@ -150,18 +146,18 @@ impl Watcher {
     }
 
     /// When time is to pass next.
-    pub(super) fn next_tick(&self) -> Instant {
+    pub(in crate::control) fn next_tick(&self) -> Instant {
         self.next_tick
     }
 
     /// Somebody wants to hear again what is wrong.
-    pub(super) fn say_again(&mut self) {
+    pub(in crate::control) fn say_again(&mut self) {
         self.publisher.say_again();
         self.not_adopted.clear();
     }
 
     /// What the store has.
-    pub(super) fn seen(&mut self, seen: Result<Document, StoreError>) {
+    pub(in crate::control) fn seen(&mut self, seen: Result<Document, StoreError>) {
         let is_there = !matches!(&seen, Err(StoreError::Etcd(_)));
         if is_there != self.is_store_there {
             self.is_store_there = is_there;
@@ -213,7 +209,7 @@ impl Watcher {
     }
 
     /// A node has come to this proxy and wants to be used.
-    pub(super) fn announced(&mut self, node: NodeId, announced: controller::Announced) {
+    pub(in crate::control) fn announced(&mut self, node: NodeId, announced: controller::Announced) {
         let now_ms = self.now_ms();
         if self.guards() && self.spares.came(node.clone(), announced.clone(), now_ms) {
             self.others().tell_of(node, Some(announced));
@@ -247,94 +243,8 @@ impl Watcher {
         }
     }
 
-    /// What an operator asks for.
-    pub(super) fn asked(&mut self, request: Request) {
-        let (shard, event, answer) = match request {
-            Request::Show(answer) => {
-                // Who does not wait any more does not mind.
-                answer.send(self.shown()).ok();
-                return;
-            }
-            Request::FailOver { shard, to, answer } => {
-                let event = Event::FailOver {
-                    shard: shard.clone(),
-                    to,
-                };
-                (shard, event, answer)
-            }
-            Request::AcceptLoss {
-                shard,
-                proof,
-                answer,
-            } => {
-                let proof = proof.to_string();
-                let event = Event::AcceptLoss {
-                    shard: shard.clone(),
-                    proof,
-                };
-                (shard, event, answer)
-            }
-        };
-        let refusal = if !self.guards() {
-            Some(Refusal::NobodyThere)
-        } else if !self.election.leads() {
-            Some(Refusal::NotController(None))
-        } else if !self.may_write(self.now_ms()) {
-            Some(Refusal::NoStore)
-        } else if self.asked.contains_key(&shard) {
-            Some(Refusal::NotDone(told::refused(Reason::Busy).to_owned()))
-        } else {
-            None
-        };
-        match refusal {
-            Some(refusal) => {
-                answer.send(Err(refusal)).ok();
-            }
-            None => {
-                self.asked.insert(shard, answer);
-                self.step(event);
-            }
-        }
-    }
-
-    /// An operator hears what came of a request.
-    fn answer(&mut self, notice: &Notice<ShardId, NodeId>) {
-        let (shard, outcome) = match notice {
-            Notice::Changed(
-                version,
-                Change::Promoted(shard, node, _) | Change::LossAccepted(shard, node),
-            ) => (
-                shard,
-                Ok(format!("{node} leads {shard} since version {version}")),
-            ),
-            Notice::Refused(shard, reason) => {
-                let why = told::refused(*reason).to_owned();
-                (shard, Err(Refusal::NotDone(why)))
-            }
-            _ => return,
-        };
-        if let Some(answer) = self.asked.remove(shard) {
-            answer.send(outcome).ok();
-        }
-    }
-
-    fn shown(&self) -> Shown {
-        let seen = |node: NodeId| {
-            let seen = Seen {
-                status: self.nodes.last_status(&node).cloned(),
-                is_down: self.detector.suspicion(&node).is_some(),
-            };
-            (node, seen)
-        };
-        Shown {
-            topology: self.newest.clone(),
-            is_controller: self.election.leads(),
-            nodes: self.nodes.names().into_iter().map(seen).collect(),
-        }
-    }
-
     /// What a node has answered, or that it has not.
-    pub(super) fn heard(&mut self, heard: Heard) {
+    pub(in crate::control) fn heard(&mut self, heard: Heard) {
         let now_ms = self.now_ms();
         let Some((node, answer)) = self.nodes.hear(heard) else {
             return;
@@ -364,7 +274,7 @@ impl Watcher {
     }
 
     /// What clients' requests have shown.
-    pub(super) fn sighted(&mut self, sighting: Sighting) {
+    pub(in crate::control) fn sighted(&mut self, sighting: Sighting) {
         let now_ms = self.now_ms();
         match sighting {
             Sighting::Failed(node, failure) => {
@@ -380,7 +290,7 @@ impl Watcher {
     }
 
     /// Time has passed.
-    pub(super) fn tick(&mut self) {
+    pub(in crate::control) fn tick(&mut self) {
         let pause = if self.guards() { TICK } else { IDLE_TICK };
         self.next_tick = Instant::now() + pause;
         if !self.guards() {
@@ -467,16 +377,23 @@ impl Watcher {
         }
         if !is_cut_off {
             self.election.stand(now_ms, &self.done);
+            self.look_at_leader(now_ms);
         } else if self.election.leads() {
             self.election.resign(now_ms);
             self.depose();
         }
     }
 
+    /// Whether this proxy may change the topology now: it leads, or stands in for one that does nothing.
+    fn acts(&self) -> bool {
+        self.election.leads() || self.stand_in.stands()
+    }
+
     fn depose(&mut self) {
         for (_, answer) in std::mem::take(&mut self.asked) {
             answer.send(Err(Refusal::NotController(None))).ok();
         }
+        self.stand_in.ends();
         tracing::info!(proxy = %self.me, "another proxy may change the topology now");
         self.step(Event::Deposed);
     }
@@ -509,26 +426,8 @@ impl Watcher {
         });
     }
 
-    fn propose(&mut self, proposal: &Proposal<ShardId, NodeId>) {
-        match proposal.put_into(&self.newest) {
-            Some(next) => self.set(next, Purpose::Proposal),
-            // The threads route by another version than the controller has seen.
-            None => self.step(Event::Lost(proposal.from)),
-        }
-    }
-
-    fn set(&self, next: Topology, purpose: Purpose) {
-        let from = self.newest.version;
-        let (store, done) = (Arc::clone(&self.store), self.done.clone());
-        tokio::spawn(async move {
-            let set = store.compare_and_set(from, &next).await;
-            let set = Done::Set(from, Box::new(next), purpose, set);
-            done.send(set).await.ok();
-        });
-    }
-
     /// What a task has come to.
-    pub(super) fn done(&mut self, done: Done) {
+    pub(in crate::control) fn done(&mut self, done: Done) {
         match done {
             Done::Loaded(Ok(document)) => {
                 if document.topology.version >= self.newest.version {
@@ -547,6 +446,7 @@ impl Watcher {
             Done::Heard(heard) => self.hear_others(heard),
             Done::Led(led) => {
                 if self.election.tried(led) {
+                    self.stand_in.ends();
                     tracing::info!(proxy = %self.me, "this proxy changes the topology from now on");
                     self.step(Event::Elected);
                 }
@@ -555,115 +455,8 @@ impl Watcher {
         }
     }
 
-    fn was_set(
-        &mut self,
-        from: Version,
-        next: Topology,
-        purpose: Purpose,
-        end: Result<(), CasError>,
-    ) {
-        let event = match &end {
-            Ok(()) => Event::Won(from),
-            Err(CasError::Unknown(_)) => Event::Unclear(from),
-            Err(CasError::Lost | CasError::Rules(_) | CasError::NotDone(_)) => Event::Lost(from),
-        };
-        match &end {
-            Ok(()) => self.unwritable = None,
-            Err(CasError::Lost) => tracing::debug!(%from, "another change was faster"),
-            Err(error) => self.cannot_write(in_one_line(error)),
-        }
-        match purpose {
-            Purpose::Proposal => self.step(event),
-            Purpose::Adoption => {
-                self.is_adopting = false;
-                if end.is_err() {
-                    self.load();
-                }
-            }
-        }
-        if end.is_ok() {
-            let written = Document {
-                topology: next,
-                key_loss_accepted_at: None,
-            };
-            self.seen(Ok(written));
-        }
-    }
-
-    /// Nothing more is tried for a while, so that a store that cannot be written is not asked all the time.
-    fn cannot_write(&mut self, problem: String) {
-        let since_ms = self.now_ms();
-        let is_said = |(_, said): &(u64, String)| *said == problem;
-        if !self.unwritable.as_ref().is_some_and(is_said) {
-            tracing::warn!(
-                problem,
-                "the topology is not changed; it is tried again every second"
-            );
-        }
-        self.unwritable = Some((since_ms, problem));
-        self.step(Event::StoreLost);
-    }
-
-    fn try_writing_again(&mut self, now_ms: u64) {
-        if let Some((since_ms, _)) = &mut self.unwritable
-            && now_ms.saturating_sub(*since_ms) >= WRITE_AGAIN_MS
-        {
-            // Until it has been written what is wrong is not forgotten.
-            *since_ms = now_ms;
-            self.step(Event::StoreBack);
-        }
-    }
-
-    fn may_write(&self, now_ms: u64) -> bool {
-        let is_recent =
-            |(since_ms, _): &(u64, String)| now_ms.saturating_sub(*since_ms) < WRITE_AGAIN_MS;
-        self.is_store_there && !self.unwritable.as_ref().is_some_and(is_recent)
-    }
-
-    /// Says, when it lasts, that nodes obey a later epoch than the topology names.
-    fn look_at_epochs(&mut self) {
-        let late = outdated(&self.newest, &self.nodes.said_at(self.newest.version));
-        if late.is_empty() {
-            self.outdated_rounds = 0;
-            return;
-        }
-        self.outdated_rounds += 1;
-        if self.outdated_rounds == OUTDATED_ROUNDS {
-            for (shard, epoch) in late {
-                tracing::error!(%shard, "its nodes obey a later epoch than the topology names, and so nobody: it is an old one; raise the shard's epoch to {epoch}, and name as primary who has its data");
-            }
-        }
-    }
-
-    /// Writes the lives of members that the topology does not know, and the addresses of those that have come from elsewhere.
-    fn adopt_lives(&mut self) {
-        let now_ms = self.now_ms();
-        let is_wanted = self.has_nameless || !self.sorted.moved.is_empty();
-        if !is_wanted || self.is_adopting || !self.election.leads() || !self.may_write(now_ms) {
-            return;
-        }
-        let since_ms = *self.adopting_since_ms.get_or_insert(now_ms);
-        let has_waited = now_ms.saturating_sub(since_ms) >= ADOPT_WITHOUT_MS;
-        let heard = self.nodes.said_at(self.newest.version);
-        let (next, problems) = adopt(&self.newest, &heard, has_waited);
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        let problems = problems.join("; ");
-        if problems != self.not_adopted && !problems.is_empty() {
-            tracing::error!(problems, "shards are not looked after");
-        }
-        self.not_adopted = problems;
-        // Where nobody answers at the old address.
-        let is_gone = |node: &NodeId| self.detector.suspicion(node).is_some();
-        let next = next.or_else(|| moved(&self.newest, &self.sorted.moved, is_gone));
-        if let Some(next) = next {
-            self.is_adopting = true;
-            tracing::info!(version = %next.version, "lives and addresses of nodes are written into the topology");
-            self.set(next, Purpose::Adoption);
-        }
-    }
-
     /// The proxy ends: others are told at once.
-    pub(super) async fn leave(mut self) {
+    pub(in crate::control) async fn leave(mut self) {
         self.election.leave().await;
         if let Some(others) = self.others.take() {
             others.leave().await;

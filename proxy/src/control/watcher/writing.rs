@@ -1,0 +1,149 @@
+//! What the watcher has written into the topology, and what comes of it.
+//! Reaches: the store, in tasks. Invariants: of every compare-and-set one end is told; a store that cannot be written is not asked all the time.
+
+use std::sync::Arc;
+
+use protocol::controller::{Event, Proposal};
+use shared::topology::text::Document;
+use shared::topology::{NodeId, ShardId, Topology, Version};
+use store::{CasError, in_one_line};
+
+use super::super::adopt::{adopt, moved, outdated};
+use super::super::{Done, Purpose};
+use super::Watcher;
+
+/// When a change could not be written, the next is tried after so long.
+const WRITE_AGAIN_MS: u64 = 1_000;
+
+/// A shard whose members' lives nobody knows is taken over without those that have not been heard for so long.
+const ADOPT_WITHOUT_MS: u64 = 5_000;
+
+/// So many rounds, some seconds, a change of the topology may take to come everywhere.
+const OUTDATED_ROUNDS: u64 = 30;
+
+impl Watcher {
+    pub(super) fn propose(&mut self, proposal: &Proposal<ShardId, NodeId>) {
+        match proposal.put_into(&self.newest) {
+            Some(next) => self.set(next, Purpose::Proposal),
+            // The threads route by another version than the controller has seen.
+            None => self.step(Event::Lost(proposal.from)),
+        }
+    }
+
+    fn set(&self, next: Topology, purpose: Purpose) {
+        let from = self.newest.version;
+        let (store, done) = (Arc::clone(&self.store), self.done.clone());
+        tokio::spawn(async move {
+            let set = store.compare_and_set(from, &next).await;
+            let set = Done::Set(from, Box::new(next), purpose, set);
+            done.send(set).await.ok();
+        });
+    }
+
+    pub(super) fn was_set(
+        &mut self,
+        from: Version,
+        next: Topology,
+        purpose: Purpose,
+        end: Result<(), CasError>,
+    ) {
+        let event = match &end {
+            Ok(()) => Event::Won(from),
+            Err(CasError::Unknown(_)) => Event::Unclear(from),
+            Err(CasError::Lost | CasError::Rules(_) | CasError::NotDone(_)) => Event::Lost(from),
+        };
+        match &end {
+            Ok(()) => self.unwritable = None,
+            Err(CasError::Lost) => tracing::debug!(%from, "another change was faster"),
+            Err(error) => self.cannot_write(in_one_line(error)),
+        }
+        match purpose {
+            Purpose::Proposal => self.step(event),
+            Purpose::Adoption => {
+                self.is_adopting = false;
+                if end.is_err() {
+                    self.load();
+                }
+            }
+        }
+        if end.is_ok() {
+            let written = Document {
+                topology: next,
+                key_loss_accepted_at: None,
+            };
+            self.seen(Ok(written));
+        }
+    }
+
+    /// Nothing more is tried for a while, so that a store that cannot be written is not asked all the time.
+    fn cannot_write(&mut self, problem: String) {
+        let since_ms = self.now_ms();
+        let is_said = |(_, said): &(u64, String)| *said == problem;
+        if !self.unwritable.as_ref().is_some_and(is_said) {
+            tracing::warn!(
+                problem,
+                "the topology is not changed; it is tried again every second"
+            );
+        }
+        self.unwritable = Some((since_ms, problem));
+        self.step(Event::StoreLost);
+    }
+
+    pub(super) fn try_writing_again(&mut self, now_ms: u64) {
+        if let Some((since_ms, _)) = &mut self.unwritable
+            && now_ms.saturating_sub(*since_ms) >= WRITE_AGAIN_MS
+        {
+            // Until it has been written what is wrong is not forgotten.
+            *since_ms = now_ms;
+            self.step(Event::StoreBack);
+        }
+    }
+
+    pub(super) fn may_write(&self, now_ms: u64) -> bool {
+        let is_recent =
+            |(since_ms, _): &(u64, String)| now_ms.saturating_sub(*since_ms) < WRITE_AGAIN_MS;
+        self.is_store_there && !self.unwritable.as_ref().is_some_and(is_recent)
+    }
+
+    /// Says, when it lasts, that nodes obey a later epoch than the topology names.
+    pub(super) fn look_at_epochs(&mut self) {
+        let late = outdated(&self.newest, &self.nodes.said_at(self.newest.version));
+        if late.is_empty() {
+            self.outdated_rounds = 0;
+            return;
+        }
+        self.outdated_rounds += 1;
+        if self.outdated_rounds == OUTDATED_ROUNDS {
+            for (shard, epoch) in late {
+                tracing::error!(%shard, "its nodes obey a later epoch than the topology names, and so nobody: it is an old one; raise the shard's epoch to {epoch}, and name as primary who has its data");
+            }
+        }
+    }
+
+    /// Writes the lives of members that the topology does not know, and the addresses of those that have come from elsewhere.
+    pub(super) fn adopt_lives(&mut self) {
+        let now_ms = self.now_ms();
+        let is_wanted = self.has_nameless || !self.sorted.moved.is_empty();
+        if !is_wanted || self.is_adopting || !self.acts() || !self.may_write(now_ms) {
+            return;
+        }
+        let since_ms = *self.adopting_since_ms.get_or_insert(now_ms);
+        let has_waited = now_ms.saturating_sub(since_ms) >= ADOPT_WITHOUT_MS;
+        let heard = self.nodes.said_at(self.newest.version);
+        let (next, problems) = adopt(&self.newest, &heard, has_waited);
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let problems = problems.join("; ");
+        if problems != self.not_adopted && !problems.is_empty() {
+            tracing::error!(problems, "shards are not looked after");
+        }
+        self.not_adopted = problems;
+        // Where nobody answers at the old address.
+        let is_gone = |node: &NodeId| self.detector.suspicion(node).is_some();
+        let next = next.or_else(|| moved(&self.newest, &self.sorted.moved, is_gone));
+        if let Some(next) = next {
+            self.is_adopting = true;
+            tracing::info!(version = %next.version, "lives and addresses of nodes are written into the topology");
+            self.set(next, Purpose::Adoption);
+        }
+    }
+}
