@@ -108,7 +108,14 @@ pub(super) async fn ask(
         patience,
     };
     let said = talk.say("PING", &["PING"]).await?;
-    let may_be_said = ["+", "-NOAUTH", "-NOPERM", "-ERR operation not permitted"];
+    // A leader whose disk is full refuses writes, and can be followed all the same.
+    let may_be_said = [
+        "+",
+        "-NOAUTH",
+        "-NOPERM",
+        "-ERR operation not permitted",
+        "-MISCONF",
+    ];
     if !may_be_said.iter().any(|begin| said.starts_with(begin)) {
         return Err(refused("PING", &said));
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::topology::{Address, Epoch, Lives, NodeId, Shard, ShardId, Topology};
+use shared::topology::{Address, Epoch, Lives, NodeId, Shard, Topology};
 
 use super::words::Said;
 
@@ -34,15 +34,41 @@ pub(super) enum NotAdopted {
     },
 }
 
-/// Shards of which nodes have seen a later epoch than the topology names: it is an old one, and nobody obeys by it. Each with the epoch that would do.
-pub(super) fn outdated(now: &Topology, heard: &Heard<'_>) -> Vec<(ShardId, Epoch)> {
-    let guarded = now.shards.iter().filter(|shard| shard.is_guarded());
-    let late = guarded.filter_map(|shard| {
-        let seen = shard.members().filter_map(|node| heard.get(node));
-        let seen = seen.map(|said| said.status.seen_epoch).max()?;
-        (seen > shard.epoch).then(|| (shard.id.clone(), seen.next()))
-    });
-    late.collect()
+/// The next topology, in which shards of which nodes have seen a later epoch than the topology names are led above it: the topology is an old one, or somebody has
+/// told a node what no topology says, and nobody obeys by it. All members of such a shard must be heard; the one with most of it leads, alone, and the others copy.
+pub(super) fn raised(now: &Topology, heard: &Heard<'_>) -> Option<Topology> {
+    let mut next = now.clone();
+    next.version = now.version.next();
+    let guarded = next.shards.iter_mut().filter(|shard| shard.is_guarded());
+    for shard in guarded {
+        let members: Vec<NodeId> = shard.members().cloned().collect();
+        let said: Option<Vec<_>> = members.iter().map(|node| heard.get(node)).collect();
+        let Some(said) = said else {
+            continue;
+        };
+        let epoch = said.iter().map(|said| beyond(said)).max();
+        let seen = said.iter().map(|said| said.status.seen_epoch).max();
+        let whole = members.iter().zip(&said);
+        let whole = whole.filter(|(_, said)| !said.status.is_syncing && may_belong(said, shard));
+        let best = whole.max_by_key(|(_, said)| said.status.position);
+        let (Some(epoch), Some((leader, leads))) = (epoch, best) else {
+            continue;
+        };
+        if seen <= Some(shard.epoch) {
+            continue;
+        }
+        let others = members
+            .iter()
+            .zip(&said)
+            .filter(|(node, _)| *node != leader);
+        shard.learners = others
+            .map(|(node, said)| (node.clone(), Some(said.status.incarnation)))
+            .collect();
+        shard.in_sync = [(leader.clone(), Some(leads.status.incarnation))].into();
+        shard.primary = leader.clone();
+        shard.epoch = epoch;
+    }
+    (next.shards != now.shards).then_some(next)
 }
 
 /// The next topology, in which more is known of who lives; `None` when there is nothing new. A shard whose primary was not known needs all of its members to be
@@ -97,10 +123,22 @@ fn adopt_shard(shard: &mut Shard, heard: &Heard<'_>, has_waited: bool) -> Result
         shard.learners.entry(node).or_insert(None);
     }
     let nameless: Vec<NodeId> = nameless_learners(shard);
+    let Some(leads) = heard.get(&shard.primary) else {
+        return Ok(());
+    };
     for node in nameless {
-        if let Some(said) = heard.get(&node).filter(|said| may_belong(said, shard)) {
-            shard.learners.insert(node, Some(said.status.incarnation));
+        let Some(said) = heard.get(&node).filter(|said| may_belong(said, shard)) else {
+            continue;
+        };
+        // It was not there when this primary began, and would be made a copy of it.
+        if said.shard.is_some() && said.status.position.offset > leads.status.position.offset {
+            return Err(NotAdopted::HasMore {
+                node,
+                shard: shard.id.to_string(),
+                primary: shard.primary.clone(),
+            });
         }
+        shard.learners.insert(node, Some(said.status.incarnation));
     }
     Ok(())
 }
@@ -172,7 +210,7 @@ fn nameless_learners(shard: &Shard) -> Vec<NodeId> {
 mod tests {
     use super::*;
     use protocol::{Offset, Position, Status};
-    use shared::topology::{Incarnation, Node, NodeKind, Version};
+    use shared::topology::{Incarnation, Node, NodeKind, ShardId, Version};
 
     fn node_id(number: usize) -> NodeId {
         NodeId::numbered(number)
@@ -248,7 +286,7 @@ mod tests {
         let first = [(1, said(11, None, 0, 0))];
         let next = adopted(&topology(), &first, true).unwrap();
         assert_eq!(next.shards[0].learners, [(node_id(2), None)].into());
-        let late = [(2, said(22, None, 0, 0))];
+        let late = [(1, said(11, Some(1), 1, 9)), (2, said(22, None, 0, 0))];
         let next = adopted(&next, &late, false).unwrap();
         assert_eq!(
             next.shards[0].learners,
@@ -264,14 +302,34 @@ mod tests {
     }
 
     #[test]
-    fn a_topology_that_is_older_than_what_nodes_obey_is_told() {
+    fn a_topology_that_is_older_than_what_nodes_obey_is_raised_above_it() {
         let now = topology();
-        let (node, mut told) = (node_id(2), said(22, Some(1), 4, 50));
-        told.status.seen_epoch = Epoch(8);
-        let late = outdated(&now, &[(&node, &told)].into());
-        assert_eq!(late, [(ShardId::numbered(1), Epoch(9))]);
-        told.status.seen_epoch = now.shards[0].epoch;
-        assert_eq!(outdated(&now, &[(&node, &told)].into()), []);
+        let names = [node_id(1), node_id(2)];
+        let mut both = [said(11, Some(1), 3, 40), said(22, Some(1), 4, 50)];
+        let raise = |both: &[Said], count: usize| {
+            let heard: Heard<'_> = names.iter().zip(both).take(count).collect();
+            raised(&now, &heard)
+        };
+        assert_eq!(raise(&both, 2), None, "they have seen nothing newer");
+        both[0].status.seen_epoch = Epoch(8);
+        assert_eq!(raise(&both, 1), None, "n2 is to be heard");
+        let next = raise(&both, 2).unwrap();
+        let shard = &next.shards[0];
+        assert_eq!((shard.epoch, &shard.primary), (Epoch(9), &node_id(2)));
+        assert_eq!(shard.in_sync, [(node_id(2), Some(Incarnation(22)))].into());
+        assert_eq!(shard.learners, [(node_id(1), Some(Incarnation(11)))].into());
+    }
+
+    #[test]
+    fn one_that_has_more_than_a_primary_that_began_without_it_stays_as_it_is() {
+        let first = [(1, said(11, None, 0, 0))];
+        let begun = adopted(&topology(), &first, true).unwrap();
+        let (one, two) = (said(11, Some(1), 1, 40), said(22, Some(1), 3, 900));
+        let names = [node_id(1), node_id(2)];
+        let heard: Heard<'_> = names.iter().zip([&one, &two]).collect();
+        let (next, problems) = adopt(&begun, &heard, true);
+        assert_eq!(next, None);
+        assert!(matches!(problems[..], [NotAdopted::HasMore { .. }]));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use protocol::controller::Announced;
 use shared::topology::{Address, NodeId, Topology};
 
-/// Spares that are remembered of each kind.
-const MOST: usize = 1_024;
+/// Spares that are remembered of each kind: each is asked ten times a second.
+const MOST: usize = 256;
 
 /// A node comes every second; one that has not come for so long is gone.
 const FORGOTTEN_AFTER_MS: u64 = 5_000;

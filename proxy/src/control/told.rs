@@ -33,7 +33,9 @@ fn changed(change: &Change<ShardId, NodeId>) -> (&ShardId, String) {
         ),
         Change::Recovered(shard, node) => (
             shard,
-            format!("all who were in sync have restarted; {node} has most and leads now"),
+            format!(
+                "all who were in sync have restarted: {node} has most of what they have kept, and leads now; what none of them had on disk is lost"
+            ),
         ),
         Change::LossAccepted(shard, node) => (
             shard,
@@ -90,7 +92,7 @@ pub(super) fn refused(reason: Reason) -> &'static str {
     match reason {
         Reason::UnknownShard => "there is no such shard that proxies look after",
         Reason::Busy => "another request for it is under way",
-        Reason::NotInTime => "nobody who could lead was ready in time; its primary goes on",
+        Reason::NotInTime => "nobody who could lead was ready in time, and nothing has changed",
         Reason::NothingIsLost => "nothing need be lost: a node that is in sync answers",
         Reason::NobodyAnswers => "nobody answers who has a whole copy",
     }

@@ -66,6 +66,9 @@ fn named(member: &Member<NodeId>) -> String {
     format!("{}@{}", member.node, member.incarnation)
 }
 
+/// Greatest epoch, version or offset that is believed: the topology's text holds a little more, and counting goes on from them.
+const MOST: u64 = 1 << 62;
+
 /// What `NODE STATUS` was answered; `None` where it is something else, or not understood.
 pub(super) fn said(reply: &Frame) -> Option<Said> {
     let elements = reply.as_elements()?;
@@ -88,6 +91,15 @@ pub(super) fn said(reply: &Frame) -> Option<Said> {
         needs_sync: facts.is_yes("needs-sync"),
         leading: facts.leading()?,
     };
+    let numbers = [
+        status.seen_epoch.0,
+        status.seen_rev.0,
+        status.position.last_epoch.0,
+        status.position.offset.0,
+    ];
+    if numbers.iter().any(|number| *number > MOST) {
+        return None;
+    }
     let shard = match facts.text("shard") {
         None | Some("") => None,
         Some(name) => Some(name.parse().ok()?),
@@ -289,6 +301,8 @@ mod tests {
             ("others", "x:1"),
             ("commit", "x"),
             ("shard", "a b"),
+            ("seen-epoch", "9223372036854775806"),
+            ("last-epoch", "18446744073709551615"),
         ] {
             let changed: Vec<_> = PRIMARY
                 .iter()

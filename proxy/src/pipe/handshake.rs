@@ -178,7 +178,10 @@ impl Handshake {
             if command == "CLIENT INFO" {
                 self.name = ConnectionName::read(&self.bytes[..end]);
             }
-            if self.bytes.first() == Some(&b'-') && !OPTIONAL.contains(&command) {
+            let is_refusal = self.bytes.first() == Some(&b'-') && !OPTIONAL.contains(&command);
+            // One whose disk is full refuses writes, and says so to PING; it reads on.
+            let only_writes = command == "PING" && self.bytes.starts_with(b"-MISCONF ");
+            if is_refusal && !only_writes {
                 let reply = String::from_utf8_lossy(&self.bytes[1..end])
                     .trim_end()
                     .chars()
@@ -323,6 +326,13 @@ mod tests {
             );
         }
         assert_eq!(ConnectionName::read(b"+PONG\r\n"), None);
+    }
+
+    #[test]
+    fn a_node_that_refuses_writes_is_there() {
+        let (mut handshake, _) = begin(Protocol::Resp2, 0, "");
+        let answers = b"-ERR unknown\r\n-MISCONF Errors writing to the AOF file\r\n";
+        assert!(handshake.take(answers).unwrap());
     }
 
     #[test]

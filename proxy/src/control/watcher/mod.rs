@@ -226,6 +226,12 @@ impl Watcher {
         if before.spare != self.sorted.spare {
             self.watch_nodes(now_ms);
         }
+        for (node, address) in &self.sorted.moved {
+            let is_new = before.moved.get(node) != Some(address);
+            if is_new && self.detector.suspicion(node).is_none() {
+                tracing::warn!(%node, %address, "a node comes under a name that is listed at another address, where it answers: give one of them another --name and a folder of its own");
+            }
+        }
         for (node, announced) in &self.sorted.spare {
             if !before.spare.contains_key(node) {
                 let address = &announced.address;
@@ -364,7 +370,11 @@ impl Watcher {
                         detector::Cause::Silence => "it is silent",
                         detector::Cause::Refusals => "it refuses connections",
                     };
-                    tracing::warn!(%node, silent_ms, cause, "node is taken for gone");
+                    if self.sorted.spare.contains_key(&node) {
+                        tracing::debug!(%node, silent_ms, cause, "spare node is taken for gone");
+                    } else {
+                        tracing::warn!(%node, silent_ms, cause, "node is taken for gone");
+                    }
                 }
                 detector::Action::Trust(node) => tracing::info!(%node, "node is heard again"),
             }

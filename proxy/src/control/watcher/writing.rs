@@ -8,7 +8,7 @@ use shared::topology::text::Document;
 use shared::topology::{NodeId, ShardId, Topology, Version};
 use store::{CasError, in_one_line};
 
-use super::super::adopt::{adopt, moved, outdated};
+use super::super::adopt::{adopt, moved, raised};
 use super::super::{Done, Purpose};
 use super::Watcher;
 
@@ -17,6 +17,9 @@ const WRITE_AGAIN_MS: u64 = 1_000;
 
 /// A shard whose members' lives nobody knows is taken over without those that have not been heard for so long.
 const ADOPT_WITHOUT_MS: u64 = 5_000;
+
+/// A node that has come from elsewhere is looked for there when nobody has answered where it is listed for so long.
+const MOVED_AFTER_MS: u64 = 10_000;
 
 /// So many rounds, some seconds, a change of the topology may take to come everywhere.
 const OUTDATED_ROUNDS: u64 = 30;
@@ -105,19 +108,20 @@ impl Watcher {
         self.is_store_there && !self.unwritable.as_ref().is_some_and(is_recent)
     }
 
-    /// Says, when it lasts, that nodes obey a later epoch than the topology names.
+    /// Raises, when that lasts, epochs that are below what nodes obey.
     pub(super) fn look_at_epochs(&mut self) {
-        let late = outdated(&self.newest, &self.nodes.said_at(self.newest.version));
-        if late.is_empty() {
-            self.outdated_rounds = 0;
+        let now_ms = self.now_ms();
+        let next = raised(&self.newest, &self.nodes.said_at(self.newest.version));
+        self.outdated_rounds = next.as_ref().map_or(0, |_| self.outdated_rounds + 1);
+        let is_time = self.outdated_rounds >= OUTDATED_ROUNDS;
+        let may_write = self.acts() && !self.is_adopting && self.may_write(now_ms);
+        let Some(next) = next.filter(|_| is_time && may_write) else {
             return;
-        }
-        self.outdated_rounds += 1;
-        if self.outdated_rounds == OUTDATED_ROUNDS {
-            for (shard, epoch) in late {
-                tracing::error!(%shard, "its nodes obey a later epoch than the topology names, and so nobody: it is an old one; raise the shard's epoch to {epoch}, and name as primary who has its data");
-            }
-        }
+        };
+        self.outdated_rounds = 0;
+        self.is_adopting = true;
+        tracing::error!(version = %next.version, "nodes obey later epochs than the topology names, as when an old one is put in its place: those with most of each such shard lead it now, above these epochs");
+        self.set(next, Purpose::Adoption);
     }
 
     /// Writes the lives of members that the topology does not know, and the addresses of those that have come from elsewhere.
@@ -137,8 +141,11 @@ impl Watcher {
             tracing::error!(problems, "shards are not looked after");
         }
         self.not_adopted = problems;
-        // Where nobody answers at the old address.
-        let is_gone = |node: &NodeId| self.detector.suspicion(node).is_some();
+        // Where nobody has answered at the old address for long: it is a name that says who came, and two may have it.
+        let is_gone = |node: &NodeId| {
+            let suspicion = self.detector.suspicion(node);
+            suspicion.is_some_and(|it| now_ms.saturating_sub(it.heard_ms) >= MOVED_AFTER_MS)
+        };
         let next = next.or_else(|| moved(&self.newest, &self.sorted.moved, is_gone));
         if let Some(next) = next {
             self.is_adopting = true;

@@ -155,6 +155,12 @@ const LOAD_AGAIN_MS: u64 = 500;
 /// Who has stood still for so long knows nothing of what lasts: nobody was asked meanwhile.
 const SLEEP_MS: u64 = 1_000;
 
+/// A primary is held for so long while the store is asked to put another one in its place: longer than a store may take.
+const LONGEST_HOLD_MS: u64 = 5_000;
+
+/// A HOLD of so long ends one that was longer.
+const LET_GO_MS: u64 = 1;
+
 /// Between two questions to the nodes of a shard whose clients are held.
 const ASK_HELD_MS: u64 = 10;
 
@@ -215,8 +221,12 @@ impl<S: Clone + Ord, N: Clone + Ord> Controller<S, N> {
             }
             Event::Won(from) => self.won(from, now_ms, &mut actions),
             Event::Lost(from) | Event::Unclear(from) => {
-                self.pending
+                let pending = self
+                    .pending
                     .take_if(|pending| pending.proposal.from == from);
+                if let (Some(pending), Event::Lost(_)) = (pending, &event) {
+                    self.let_go(&pending, &mut actions);
+                }
                 self.load(now_ms, &mut actions);
             }
             Event::Answered {
@@ -236,6 +246,20 @@ impl<S: Clone + Ord, N: Clone + Ord> Controller<S, N> {
             | Event::Withdrawn(_) => self.note(event, now_ms),
         }
         actions
+    }
+
+    /// Nothing was written: clients that are held for it go on.
+    fn let_go(&mut self, pending: &Pending<S, N>, actions: &mut Vec<Action<S, N>>) {
+        let Some(known) = &self.known else {
+            return;
+        };
+        for shard in pending.proposal.shards.keys() {
+            if let Some(planned) = self.planned.get_mut(shard)
+                && planned.hold.take().is_some()
+            {
+                orders::hold(known, shard, LET_GO_MS, actions);
+            }
+        }
     }
 
     /// What only adds to what is known.
@@ -475,6 +499,11 @@ impl<S: Clone + Ord, N: Clone + Ord> Controller<S, N> {
     /// The next step of a planned change, if one is due.
     fn go_on_with(&mut self, shard: &S, now_ms: u64, actions: &mut Vec<Action<S, N>>) {
         let may_propose = self.may_propose();
+        let is_pending = |pending: &Pending<S, N>| pending.proposal.shards.contains_key(shard);
+        if self.pending.as_ref().is_some_and(is_pending) {
+            // It is on its way: what has become of it is told when that is known.
+            return;
+        }
         let (Some(known), Some(planned)) = (&mut self.known, self.planned.get_mut(shard)) else {
             return;
         };
@@ -488,6 +517,10 @@ impl<S: Clone + Ord, N: Clone + Ord> Controller<S, N> {
                 }
             }
             Next::Switch(proposed) if may_propose => {
+                // What it carries out from here on would be lost, and the store may take its time.
+                if planned.hold.is_some() {
+                    orders::hold(known, shard, LONGEST_HOLD_MS, actions);
+                }
                 self.compare_and_set(vec![(shard.clone(), proposed)], actions);
             }
             // Nobody is held for a store that does not answer.

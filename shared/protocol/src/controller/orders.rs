@@ -6,6 +6,9 @@ use super::Action;
 use super::gentle;
 use super::knowledge::Knowledge;
 
+/// Orders to one node that may be on their way.
+const MOST_SENT: usize = 16;
+
 /// Sends a node what the document says to it, as far as it has not said that it knows; not the same again while that may be on its way.
 pub(super) fn order<S: Clone + Ord, N: Clone + Ord>(
     known: &mut Knowledge<S, N>,
@@ -33,7 +36,8 @@ pub(super) fn order<S: Clone + Ord, N: Clone + Ord>(
     let is_recent = |at: u64| now_ms.saturating_sub(at) < pause;
     known.sent.retain(|(_, at)| is_recent(*at));
     orders.retain(|order| known.sent.iter().all(|(sent, _)| sent != order));
-    if orders.is_empty() {
+    // One that says another thing each time is not answered as often as it speaks.
+    if orders.is_empty() || known.sent.len() >= MOST_SENT {
         return;
     }
     for order in orders {
@@ -45,6 +49,26 @@ pub(super) fn order<S: Clone + Ord, N: Clone + Ord>(
     known.asked_ms = Some(now_ms);
     let node = node.clone();
     actions.push(Action::Ask { node, version });
+}
+
+/// Holds a shard's primary for so long, whatever it was told before.
+pub(super) fn hold<S: Clone + Ord, N: Clone + Ord>(
+    known: &Knowledge<S, N>,
+    shard: &S,
+    most_ms: u64,
+    actions: &mut Vec<Action<S, N>>,
+) {
+    let (Some(membership), Some((status, _))) = (known.membership(shard), known.leading(shard))
+    else {
+        return;
+    };
+    if let Some(order) = membership.order_to_hold(status, most_ms) {
+        actions.push(Action::Send {
+            node: membership.primary.node.clone(),
+            shard: shard.clone(),
+            order,
+        });
+    }
 }
 
 /// Asks the nodes that were last asked so long ago; `pause_ms` says for each how long that is.

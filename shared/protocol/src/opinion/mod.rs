@@ -6,6 +6,7 @@
 //! - A proxy that doubts more than half of all nodes is cut off itself: its view counts neither for nor against anybody. One that knows of others, hears none of
 //!   them and sees so decides nothing; one that is alone in the world, or whose nodes are well, decides alone.
 //! - A node is down when more than half of the views that count suspect it.
+//!   When all views are like that for a while, and see the same, they count: then it is so.
 //! - The brake: when more than max(1, 30 % of all nodes) look down at once, nobody acts. Looking down is being doubted by more than half of the views that count,
 //!   so that the brake comes before the suspicion; a node that no shard relies on any more (it is in no in-sync set) does not count, or a machine that is
 //!   gone for good would hold the brake for ever. It opens when the same nodes have looked down for a while: a machine that is gone takes several nodes along, and
@@ -164,17 +165,22 @@ impl<P: Clone + Ord, N: Clone + Ord> Opinion<P, N> {
         let is_live =
             |heard: &&Heard<N>| now_ms.saturating_sub(heard.at_ms) < self.settings.silence_ms;
         let live = self.others.values().filter(is_live);
-        let views: Vec<&View<N>> = live.map(|heard| &heard.view).chain([own]).collect();
+        let live: Vec<View<N>> = live.map(|heard| heard.view.clone()).collect();
+        let views: Vec<&View<N>> = live.iter().chain([own]).collect();
         // Alone in the world there is nobody who could see better.
         let is_alone = self.others.is_empty();
         let sees = |view: &&&View<N>| is_alone || !is_blind(view, nodes.all);
-        let counted: Vec<&View<N>> = views.iter().filter(sees).copied().collect();
+        let mut counted: Vec<&View<N>> = views.iter().filter(sees).copied().collect();
         let verdict = |standing| Verdict {
             down: BTreeSet::new(),
             standing,
         };
         if counted.is_empty() {
-            return verdict(Standing::CutOff);
+            // All see the same for a while: then it is so.
+            if self.brakes(own.doubted.clone(), now_ms) {
+                return verdict(Standing::CutOff);
+            }
+            counted = views;
         }
         let doubted = by_majority(&counted, nodes.needed, |view| &view.doubted);
         let most = nodes.all.len() as u64 * self.settings.most_down_percent / 100;

@@ -115,6 +115,26 @@ fn the_brake_opens_when_the_same_nodes_have_looked_down_for_a_while() {
 }
 
 #[test]
+fn proxies_that_all_see_most_nodes_down_are_believed_after_a_while() {
+    let mut opinion = Opinion::new(Settings::DEFAULT);
+    let (all, needed) = nodes(3);
+    let nodes = Nodes {
+        all: &all,
+        needed: &needed,
+    };
+    let own = view(1, &[0, 1]);
+    for (heartbeat, now_ms) in [(1, 1_000), (2, 6_000)] {
+        opinion.step(Event::View(7, view(heartbeat, &[0, 1])), now_ms);
+        let verdict = opinion.verdict(&own, &nodes, now_ms);
+        let expected = match heartbeat {
+            1 => (Standing::CutOff, BTreeSet::new()),
+            _ => (Standing::Sound, BTreeSet::from([0, 1])),
+        };
+        assert_eq!((verdict.standing, verdict.down), expected);
+    }
+}
+
+#[test]
 fn a_heartbeat_that_stands_still_is_no_life() {
     let mut opinion = Opinion::new(Settings::DEFAULT);
     opinion.step(Event::View(1, view(1, &[])), 0);

@@ -42,8 +42,9 @@ impl<N> Following<N> {
         self.may_wipe
     }
 
+    /// It cannot go on, and may not copy anew.
     pub(super) fn needs_sync(&self) -> bool {
-        self.needs_sync
+        self.needs_sync && !self.may_wipe
     }
 
     pub(super) fn permit(&mut self, may_wipe: bool) {
