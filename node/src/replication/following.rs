@@ -486,8 +486,9 @@ async fn apply_all(
         if shell.log_counts() {
             voice.say(&shell.core.borrow().node)?;
         }
+        // A follower is behind by much, or will be: it reads much at once, and says and syncs that once.
         let expected = applier.borrow().stream.expected_bytes();
-        make_room(&mut voice.heard, expected, READ_BYTES);
+        make_room(&mut voice.heard, expected.max(READ_BYTES), READ_BYTES);
         tokio::select! {
             read = voice.stream.read_buf(&mut voice.heard) => {
                 if read? == 0 {
