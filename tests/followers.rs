@@ -165,11 +165,9 @@ fn an_operator_changes_primaries_and_nobody_sees_an_error() {
         let order = format!("failover s1 --to {leader}");
         eventually("it is carried out", || {
             let output = topology(admin, &order);
-            // Who has just followed has not joined yet.
-            assert!(
-                output.status.success() || said(&output).contains("in sync"),
-                "{output:?}"
-            );
+            // Who has just followed has not joined yet, or a busy machine takes too long: the primary goes on then.
+            let is_refused = output.status.code() == Some(69);
+            assert!(output.status.success() || is_refused, "{output:?}");
             output.status.success()
         });
         assert_eq!(primary_of(admin, "s1"), leader);
