@@ -15,6 +15,7 @@
 //! - [`random_clients`]: random clients against a model of what they may see, while nodes stop, die and exchange slots.
 //! - [`failure`]: a node that is down or silent fails its own keys alone, in time, and heals.
 //! - [`fence`]: members of a shard: what all in sync have acknowledged is there whoever dies, and who leads no more acknowledges nothing.
+//! - [`histories`]: what clients were told while nodes, proxies and the net failed under them is what one copy would have told; nothing acknowledged is lost.
 //! - [`hostile`]: whatever a client or a node sends, no crash, bounded memory, everybody else is served.
 //! - [`idle`]: ten thousand silent clients, limits on clients.
 //! - [`expiry`]: expired keys are never seen and soon gone.
@@ -47,6 +48,7 @@ mod failure;
 mod fan_out;
 mod fence;
 mod followers;
+mod histories;
 mod hostile;
 mod idle;
 mod joining;
