@@ -23,9 +23,9 @@ struct Shard {
 }
 
 /// What a node says of itself.
-type Status = BTreeMap<String, String>;
+pub(crate) type Status = BTreeMap<String, String>;
 
-fn read_status(reply: &Reply) -> Status {
+pub(crate) fn read_status(reply: &Reply) -> Status {
     let elements = match reply {
         Reply::Array(elements) => elements,
         other => panic!("a status: {other:?}"),

@@ -2,8 +2,10 @@
 //! single copy would, nothing acknowledged be lost, nothing done twice.
 //!
 //! ```text
-//!  mod       the runs, one after another
-//!  stage     what is tested: nodes, proxies, etcd     clients   who asks, and writes it down
+//!  plain     nodes without followers      kills     primaries killed under load, and what that costs      peers   the same of others
+//!  switches  another node leads because somebody asked for it
+//!  faults    everything that may go wrong, drawn by dice     unfenced  what is found when nobody is fenced
+//!  stage     what is tested: nodes, proxies, etcd     space     networks that can be cut     clients   who asks, and writes it down
 //!  verdict ◇ what a history shows: search ◇ (registers, counters), logs ◇     service ◇  gaps and latencies, for the report
 //!  history ◇ what was asked and told
 //! ```
@@ -13,11 +15,18 @@
 
 mod checker;
 mod clients;
+mod faults;
 mod history;
+mod kills;
 mod logs;
+mod peers;
 mod plain;
 mod search;
 mod service;
+mod space;
+mod stage;
+mod switches;
+mod unfenced;
 mod verdict;
 
 use self::clients::Recorded;
@@ -26,14 +35,19 @@ use self::verdict::Verdict;
 
 /// `SWITCHYARD_ROUNDS`, or so many.
 fn rounds(short: usize) -> usize {
-    std::env::var("SWITCHYARD_ROUNDS")
-        .map_or(short, |text| text.parse().expect("a number of rounds"))
+    rounds_wanted().unwrap_or(short)
+}
+
+/// `SWITCHYARD_ROUNDS`, if somebody asks for a long run.
+fn rounds_wanted() -> Option<usize> {
+    let text = std::env::var("SWITCHYARD_ROUNDS").ok()?;
+    Some(text.parse().expect("a number of rounds"))
 }
 
 /// What a run was like, for whoever reads its output.
 fn print(recorded: &Recorded, verdict: &Verdict) {
     eprintln!("{verdict}\n{}", recorded.troubles());
-    let all = latencies(&recorded.history, |_| true, |_| true);
+    let all = latencies(&recorded.history);
     eprintln!("answered commands: {all}");
     let end = recorded.history.iter().map(|it| it.answered).max();
     for (shard, moments) in acknowledgements(&recorded.history) {

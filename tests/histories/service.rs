@@ -1,7 +1,7 @@
 //! What clients felt: how long a shard did not serve, how long its commands took.
 //! Pure. Figures are printed, never asserted: the machine has its part in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -26,6 +26,11 @@ impl Durations {
         Self {
             sorted: nanoseconds,
         }
+    }
+
+    /// These and others together.
+    pub(super) fn with(self, other: Self) -> Self {
+        Self::new([self.sorted, other.sorted].concat())
     }
 
     /// The one that so many of a thousand do not exceed; zero where there is none.
@@ -87,17 +92,28 @@ pub(super) fn acknowledgements(history: &[Operation]) -> BTreeMap<usize, Vec<u64
     moments
 }
 
-/// How long answered commands took that were sent within a span, those of `shard` alone or of all others.
-pub(super) fn latencies(
-    history: &[Operation],
-    within: impl Fn(u64) -> bool,
-    of: impl Fn(usize) -> bool,
-) -> Durations {
-    let took = |it: &Operation| it.answered - it.sent;
-    let answered = history
+/// How long answered commands took that were sent in the span. Without those that travelled together with one to `shard`: their replies come in order, so
+/// they wait for it.
+pub(super) fn latencies_beside(history: &[Operation], span: Span, shard: usize) -> Durations {
+    let within = |it: &&Operation| (span.from..span.to).contains(&it.sent);
+    let turn = |it: &Operation| (it.client, it.sent);
+    let with: HashSet<(usize, u64)> = history
         .iter()
-        .filter(|it| it.answer().is_some() && within(it.sent) && of(it.key.shard));
-    Durations::new(answered.map(took).collect())
+        .filter(within)
+        .filter(|it| it.key.shard == shard)
+        .map(turn)
+        .collect();
+    let beside = history
+        .iter()
+        .filter(within)
+        .filter(|it| it.answer().is_some() && !with.contains(&turn(it)));
+    Durations::new(beside.map(|it| it.answered - it.sent).collect())
+}
+
+/// How long all answered commands took.
+pub(super) fn latencies(history: &[Operation]) -> Durations {
+    let answered = history.iter().filter(|it| it.answer().is_some());
+    Durations::new(answered.map(|it| it.answered - it.sent).collect())
 }
 
 #[test]

@@ -16,10 +16,14 @@ const HELD_LOOK: Duration = Duration::from_millis(2);
 #[derive(Debug, Default)]
 struct Settings {
     reply_delay_ms: AtomicU64,
-    held: AtomicBool,
+    requests_held: AtomicBool,
+    replies_held: AtomicBool,
     stopped: AtomicBool,
     generation: AtomicU64,
 }
+
+/// What becomes of the bytes that a client sends: a new filter for each connection.
+pub(crate) type Filter = Box<dyn FnMut(&[u8]) -> Vec<u8> + Send>;
 
 /// A TCP relay in front of a server: a slow shard, a silent one, a torn connection.
 #[derive(Debug)]
@@ -32,6 +36,11 @@ pub(crate) struct Relay {
 impl Relay {
     /// A relay to `target` that hinders nothing yet.
     pub(crate) fn start(target: SocketAddr) -> Self {
+        Self::start_with(target, || Box::new(<[u8]>::to_vec))
+    }
+
+    /// The same with a filter of requests.
+    pub(crate) fn start_with(target: SocketAddr, filter: fn() -> Filter) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let settings = Arc::new(Settings::default());
@@ -42,7 +51,7 @@ impl Relay {
                     return;
                 }
                 if let (Ok(client), Ok(server)) = (client, TcpStream::connect(target)) {
-                    join(client, server, &shared);
+                    join(client, server, filter(), &shared);
                 }
             }
         });
@@ -58,12 +67,24 @@ impl Relay {
 
     /// Nothing passes until [`Self::release`]; connections stay open.
     pub(crate) fn hold(&self) {
-        self.settings.held.store(true, Ordering::Relaxed);
+        self.hold_requests();
+        self.hold_replies();
+    }
+
+    /// Nothing passes to the server; what it says does.
+    pub(crate) fn hold_requests(&self) {
+        self.settings.requests_held.store(true, Ordering::Relaxed);
+    }
+
+    /// Nothing passes from the server; it hears all.
+    pub(crate) fn hold_replies(&self) {
+        self.settings.replies_held.store(true, Ordering::Relaxed);
     }
 
     /// What was held passes again.
     pub(crate) fn release(&self) {
-        self.settings.held.store(false, Ordering::Relaxed);
+        self.settings.requests_held.store(false, Ordering::Relaxed);
+        self.settings.replies_held.store(false, Ordering::Relaxed);
     }
 
     /// Closes every connection that is open now; new ones are accepted.
@@ -82,19 +103,19 @@ impl Drop for Relay {
 }
 
 /// Copies both ways, each in a thread of its own, until one side closes or the relay is cut.
-fn join(client: TcpStream, server: TcpStream, settings: &Arc<Settings>) {
+fn join(client: TcpStream, server: TcpStream, filter: Filter, settings: &Arc<Settings>) {
     let generation = settings.generation.load(Ordering::Relaxed);
-    let directions = [
-        (client.try_clone(), server.try_clone(), false),
-        (Ok(server), Ok(client), true),
+    let directions: [(_, _, _, Filter); 2] = [
+        (client.try_clone(), server.try_clone(), false, filter),
+        (Ok(server), Ok(client), true, Box::new(<[u8]>::to_vec)),
     ];
-    for (from, to, replies) in directions {
+    for (from, to, replies, filter) in directions {
         let (Ok(from), Ok(to)) = (from, to) else {
             return;
         };
         let settings = Arc::clone(settings);
         thread::spawn(move || {
-            copy(&from, &to, replies, generation, &settings);
+            copy(&from, &to, replies, filter, generation, &settings);
             // Both directions end together: a half-open relay is no fault that a test asks for.
             drop((from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both)));
         });
@@ -105,9 +126,14 @@ fn copy(
     mut from: &TcpStream,
     mut to: &TcpStream,
     replies: bool,
+    mut filter: Filter,
     generation: u64,
     settings: &Settings,
 ) {
+    let held = match replies {
+        true => &settings.replies_held,
+        false => &settings.requests_held,
+    };
     let mut buffer = vec![0; 64 * 1024];
     // Wakes often enough to notice a cut.
     if from
@@ -128,7 +154,7 @@ fn copy(
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
             Err(_) => return,
         };
-        while settings.held.load(Ordering::Relaxed) {
+        while held.load(Ordering::Relaxed) {
             pause(HELD_LOOK);
             if settings.generation.load(Ordering::Relaxed) != generation {
                 return;
@@ -138,7 +164,7 @@ fn copy(
         if replies && delay_ms > 0 {
             pause(Duration::from_millis(delay_ms));
         }
-        if to.write_all(&buffer[..length]).is_err() {
+        if to.write_all(&filter(&buffer[..length])).is_err() {
             return;
         }
     }

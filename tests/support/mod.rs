@@ -3,12 +3,14 @@
 
 pub(crate) mod client;
 pub(crate) mod dice;
+pub(crate) mod etcd;
 pub(crate) mod eventually;
 pub(crate) mod fault;
 pub(crate) mod payload;
 pub(crate) mod redis_server;
 pub(crate) mod reply;
 pub(crate) mod servers;
+pub(crate) mod standing;
 pub(crate) mod thread_times;
 
 pub(crate) use client::{Client, encode};

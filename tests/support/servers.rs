@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::Client;
 use super::eventually::{Stopwatch, eventually, eventually_within, now_nanoseconds, pause};
+use super::standing::stands;
 
 /// The binary that cargo built for these tests.
 pub(crate) const SWITCHYARD: &str = env!("CARGO_BIN_EXE_switchyard");
@@ -43,7 +44,7 @@ impl Server {
     ) -> Self {
         let mut last = String::new();
         for _ in 0..START_ATTEMPTS {
-            match Self::try_start(program.as_ref(), &arguments) {
+            match Self::try_start(free_address(), program.as_ref(), &arguments) {
                 Ok(server) => return server,
                 Err(output) => last = output,
             }
@@ -51,12 +52,22 @@ impl Server {
         panic!("{} did not start: {last}", program.as_ref().display());
     }
 
+    /// The same at an address that nobody else can take: one of a network of the test's own.
+    pub(crate) fn start_at(
+        address: SocketAddr,
+        program: impl AsRef<Path>,
+        arguments: impl Fn(SocketAddr, &Path) -> Vec<String>,
+    ) -> Self {
+        let started = Self::try_start(address, program.as_ref(), arguments);
+        started.unwrap_or_else(|output| panic!("no start at {address}: {output}"))
+    }
+
     fn try_start(
+        address: SocketAddr,
         program: &Path,
         arguments: impl Fn(SocketAddr, &Path) -> Vec<String>,
     ) -> Result<Self, String> {
         let folder = TempDir::with_prefix("switchyard-test-").expect("a temporary folder");
-        let address = free_address();
         let arguments = arguments(address, folder.path());
         let child = spawn(program, &arguments, folder.path());
         let mut server = Self {
@@ -123,16 +134,7 @@ impl Server {
     /// SIGSTOP: it keeps its sockets and says nothing. Returns when all of its threads stand.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
-        let tasks = format!("/proc/{}/task", self.child.id());
-        eventually("it stands", || {
-            let tasks = fs::read_dir(&tasks).expect("it lives");
-            tasks.flatten().all(|task| {
-                // `pid (name) state …`, and a name may hold anything.
-                let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-                let state = stat.rsplit(") ").next();
-                state.is_none_or(|state| state.is_empty() || state.starts_with('T'))
-            })
-        });
+        eventually("it stands", || stands(self.pid()));
     }
 
     /// SIGCONT.

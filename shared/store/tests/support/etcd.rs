@@ -1,58 +1,30 @@
-//! A real etcd of one or of several members, on free ports of the loopback interface, with its data in a temporary folder.
-//! Starts and ends processes of its own, by their ids.
+//! A real etcd, and what the tests of the store do with it: stores at its members, keys that are put and forgotten.
+//! Its processes are those of the whole product's tests.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use shared::topology::Address;
 use store::{EtcdSettings, EtcdStore, TopologyStore};
 
 use super::eventually;
 
-/// A member that runs, or not.
-struct Member {
-    client: u16,
-    peer: u16,
-    child: Option<Child>,
-}
+#[path = "../../../../tests/support/etcd.rs"]
+mod members;
+#[path = "../../../../tests/support/standing.rs"]
+mod standing;
+
+use members::Members;
 
 pub(crate) struct Etcd {
-    members: Vec<Member>,
-    data: tempfile::TempDir,
-}
-
-/// Ports that were free a moment ago.
-fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-        .collect();
-    listeners
-        .iter()
-        .map(|listener| listener.local_addr().unwrap().port())
-        .collect()
+    members: Members,
 }
 
 impl Etcd {
     /// Starts so many members, and waits until they serve.
     pub(crate) async fn start(count: usize) -> Self {
-        let ports = free_ports(2 * count);
-        let member = |ports: &[u16]| Member {
-            client: ports[0],
-            peer: ports[1],
-            child: None,
+        let etcd = Self {
+            members: Members::start(count),
         };
-        let mut etcd = Self {
-            members: ports.chunks(2).map(member).collect(),
-            data: tempfile::tempdir().unwrap(),
-        };
-        for place in 0..count {
-            etcd.run(place);
-        }
         for place in 0..count {
             etcd.serves(place).await;
         }
@@ -61,98 +33,31 @@ impl Etcd {
 
     /// Starts a member, with the data that it has.
     pub(crate) fn run(&mut self, place: usize) {
-        let cluster: Vec<String> = self
-            .members
-            .iter()
-            .enumerate()
-            .map(|(place, member)| format!("m{place}=http://127.0.0.1:{}", member.peer))
-            .collect();
-        let Member { client, peer, .. } = self.members[place];
-        let (client, peer) = (
-            format!("http://127.0.0.1:{client}"),
-            format!("http://127.0.0.1:{peer}"),
-        );
-        let child = Command::new("etcd")
-            .arg("--name")
-            .arg(format!("m{place}"))
-            .arg("--data-dir")
-            .arg(self.folder(place))
-            .args([
-                "--listen-client-urls",
-                &client,
-                "--advertise-client-urls",
-                &client,
-            ])
-            .args([
-                "--listen-peer-urls",
-                &peer,
-                "--initial-advertise-peer-urls",
-                &peer,
-            ])
-            .args([
-                "--initial-cluster",
-                &cluster.join(","),
-                "--initial-cluster-state",
-                "new",
-            ])
-            .args(["--logger", "zap", "--log-level", "error"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let child = child.unwrap_or_else(|error| {
-            panic!("no etcd ({error}); on Debian 12, as root: apt-get install etcd-server")
-        });
-        self.members[place].child = Some(child);
-    }
-
-    fn folder(&self, place: usize) -> PathBuf {
-        self.data.path().join(format!("m{place}"))
+        self.members.run(place);
     }
 
     /// Waits until a member answers for the whole.
     pub(crate) async fn serves(&self, place: usize) {
-        eventually("etcd serves", || async {
-            self.ask(place, "/v3/kv/range", r#"{"key":"YQ=="}"#)
-                .is_some_and(|answer| answer.contains("\"revision\""))
-        })
-        .await;
+        eventually("etcd serves", || async { self.members.serves(place) }).await;
     }
 
     /// Ends a member as a power cut would.
     pub(crate) fn kill(&mut self, place: usize) {
-        let mut child = self.members[place].child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.members.kill(place);
     }
 
     /// Stops a member where it is, with all its connections; returns when all its threads stand.
     pub(crate) async fn stop(&self, place: usize) {
-        self.signal(place, Signal::SIGSTOP);
-        let tasks = format!("/proc/{}/task", self.id(place));
+        self.members.stop(place);
         eventually("it stands", || async {
-            let tasks = std::fs::read_dir(&tasks).unwrap();
-            tasks.flatten().all(|task| {
-                // `pid (name) state …`
-                let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-                let state = stat.rsplit(") ").next().unwrap_or_default();
-                state.is_empty() || state.starts_with('T')
-            })
+            standing::stands(self.members.id(place))
         })
         .await;
     }
 
     /// Lets it go on.
     pub(crate) fn go_on(&self, place: usize) {
-        self.signal(place, Signal::SIGCONT);
-    }
-
-    fn signal(&self, place: usize, signal: Signal) {
-        let id = i32::try_from(self.id(place)).unwrap();
-        kill(Pid::from_raw(id), signal).unwrap();
-    }
-
-    fn id(&self, place: usize) -> u32 {
-        self.members[place].child.as_ref().unwrap().id()
+        self.members.go_on(place);
     }
 
     /// A store by these members, impatient, with leases as short as etcd has them.
@@ -161,18 +66,22 @@ impl Etcd {
     }
 
     pub(crate) fn address(&self, place: usize) -> Address {
-        Address::loopback(self.members[place].client)
+        Address::loopback(self.members.port(place))
     }
 
     /// Forgets all but the newest of every key, and says up to which revision.
     pub(crate) fn compact(&self, place: usize) -> u64 {
         let answer = self
+            .members
             .ask(place, "/v3/kv/range", r#"{"key":"YQ=="}"#)
             .unwrap();
         let (_, revision) = answer.split_once("\"revision\":\"").unwrap();
         let revision = revision.split('"').next().unwrap();
         let order = format!("{{\"revision\":\"{revision}\",\"physical\":true}}");
-        let answer = self.ask(place, "/v3/kv/compaction", &order).unwrap();
+        let answer = self
+            .members
+            .ask(place, "/v3/kv/compaction", &order)
+            .unwrap();
         assert!(answer.contains("200 OK"), "{answer}");
         revision.parse().unwrap()
     }
@@ -186,25 +95,8 @@ impl Etcd {
             code(key),
             code(value)
         );
-        let answer = self.ask(place, "/v3/kv/put", &order).unwrap();
+        let answer = self.members.ask(place, "/v3/kv/put", &order).unwrap();
         assert!(answer.contains("200 OK"), "{answer}");
-    }
-
-    /// One request; the whole answer, or nothing where nobody listens.
-    fn ask(&self, place: usize, path: &str, body: &str) -> Option<String> {
-        let mut socket = TcpStream::connect(("127.0.0.1", self.members[place].client)).ok()?;
-        socket
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
-        write!(
-            socket,
-            "POST {path} HTTP/1.1\r\nhost: etcd\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .ok()?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).ok()?;
-        Some(answer)
     }
 }
 
@@ -216,15 +108,4 @@ pub(crate) fn store_at(endpoints: Vec<Address>) -> TopologyStore {
         ..EtcdSettings::new(endpoints)
     };
     TopologyStore::Etcd(EtcdStore::new(settings).unwrap())
-}
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        for member in &mut self.members {
-            if let Some(child) = &mut member.child {
-                child.kill().ok();
-                child.wait().ok();
-            }
-        }
-    }
 }

@@ -1,0 +1,397 @@
+//! What is tested: shards of several nodes, proxies that look after them, and where their topology lies, a file or a real etcd. All are processes of their own.
+//! Touches: processes and files that it made. Never: decides who leads; it asks the nodes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::clients::Proxies;
+use super::space::{self, Place, Space};
+use super::unfenced::without_fence;
+use crate::fence::read_status;
+use crate::support::etcd::Members;
+use crate::support::eventually::eventually;
+use crate::support::fault::Relay;
+use crate::support::servers::{SWITCHYARD, Server, even_slots, free_address};
+use crate::support::{Client, Reply};
+
+/// The key under which proxies look for the topology in etcd.
+const TOPOLOGY_KEY: &str = "/switchyard/topology";
+
+/// How long a node may take to say what it is: it may stand still.
+const STATUS_DEADLINE: Duration = Duration::from_millis(500);
+
+/// Whoever has shards with primaries, whichever product it is.
+pub(super) trait Shards {
+    /// All nodes, those of a shard behind each other.
+    fn nodes(&mut self) -> &mut [Server];
+
+    /// The number of the node that leads a shard now, if one says so.
+    fn primary(&self, shard: usize) -> Option<usize>;
+
+    /// Whether every shard has a primary, and all copies that it is to have.
+    fn is_whole(&self) -> bool;
+
+    /// Waits until it is.
+    fn becomes_whole(&self) {
+        eventually("every shard has its primary and its copies", || {
+            self.is_whole()
+        });
+    }
+
+    /// The same, of a shard that has one.
+    fn leader(&self, shard: usize) -> usize {
+        let mut leader = None;
+        eventually("a shard has a primary", || {
+            leader = self.primary(shard);
+            leader.is_some()
+        });
+        leader.expect("just found")
+    }
+}
+
+/// What is to be built.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    pub(super) shards: usize,
+    pub(super) copies: usize,
+    pub(super) proxies: usize,
+    /// `in-sync` or `async`.
+    pub(super) acks: &'static str,
+    /// Members of etcd; with none the topology lies in a file.
+    pub(super) etcd: usize,
+    pub(super) disk: Disk,
+    pub(super) net: Net,
+}
+
+/// What nodes keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Disk {
+    /// Nothing.
+    Unused,
+    /// Every write, before it is acknowledged.
+    Always,
+    /// The same, on a disk so small that it can be filled. Only in namespaces of the test's own.
+    Small,
+}
+
+/// How others reach the nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Net {
+    Loopback,
+    /// Over relays, which can be held and cut.
+    Relays,
+    /// Over relays that take away what binds a proxy's connection to an epoch and a life.
+    WithoutFence,
+    /// Each node and proxy in a network of its own, all of them on one bridge.
+    Spaces,
+}
+
+impl Plan {
+    /// Two shards of two nodes that keep nothing on disk, and one proxy.
+    pub(super) const SMALL: Self = Self {
+        shards: 2,
+        copies: 2,
+        proxies: 1,
+        acks: "in-sync",
+        etcd: 0,
+        disk: Disk::Unused,
+        net: Net::Loopback,
+    };
+}
+
+/// All of it, running.
+pub(super) struct Stage {
+    pub(super) plan: Plan,
+    pub(super) nodes: Vec<Server>,
+    pub(super) relays: Vec<Relay>,
+    pub(super) proxies: Vec<Server>,
+    pub(super) etcd: Option<Members>,
+    pub(super) space: Option<Space>,
+    /// Holds the topology file.
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Starts everything; returns when every shard has its copies.
+    pub(super) fn start(plan: Plan) -> Self {
+        let space = (plan.net == Net::Spaces).then(Space::build);
+        let nodes: Vec<Server> = (0..plan.shards * plan.copies)
+            .map(|number| start_member(plan, space.as_ref(), number))
+            .collect();
+        let relays: Vec<Relay> = nodes
+            .iter()
+            .filter_map(|node| relay(plan.net, node.address))
+            .collect();
+        let addresses: Vec<SocketAddr> = match relays.is_empty() {
+            true => nodes.iter().map(|node| node.address).collect(),
+            false => relays.iter().map(|relay| relay.address).collect(),
+        };
+        let topology = topology(plan, &addresses);
+        let folder = TempDir::with_prefix("switchyard-test-").expect("a temporary folder");
+        let etcd = (plan.etcd > 0).then(|| start_etcd(plan.etcd));
+        let place = match &etcd {
+            Some(etcd) => put_topology(etcd, plan.etcd, &topology),
+            None => {
+                let file = topology_file(&folder);
+                fs::write(&file, topology).expect("a file in a temporary folder");
+                file.display().to_string()
+            }
+        };
+        let proxies = (0..plan.proxies)
+            .map(|number| start_controlling_proxy(&place, plan.acks, space.as_ref(), number))
+            .collect();
+        let stage = Self {
+            plan,
+            nodes,
+            relays,
+            proxies,
+            etcd,
+            space,
+            folder,
+        };
+        stage.becomes_whole();
+        stage
+    }
+
+    /// Where clients find it.
+    pub(super) fn door(&self) -> Proxies {
+        Proxies(self.proxies.iter().map(|proxy| proxy.address).collect())
+    }
+
+    /// The topology as it is kept; nothing when it cannot be read now.
+    fn document(&self) -> String {
+        match &self.etcd {
+            None => fs::read_to_string(topology_file(&self.folder)).unwrap_or_default(),
+            Some(etcd) => {
+                let endpoints = endpoints(etcd, self.plan.etcd);
+                let output = Command::new("etcdctl")
+                    .args(["--endpoints", &endpoints, "get", "--print-value-only"])
+                    .args([
+                        "--dial-timeout",
+                        "500ms",
+                        "--command-timeout",
+                        "1s",
+                        TOPOLOGY_KEY,
+                    ])
+                    .output();
+                let text = output.map(|output| output.stdout).unwrap_or_default();
+                String::from_utf8_lossy(&text).into_owned()
+            }
+        }
+    }
+
+    /// Where a proxy's admin page is.
+    pub(super) fn admin(&self, proxy: usize) -> String {
+        let file = admin_of(self.proxies[proxy].folder());
+        fs::read_to_string(file).expect("written before it started")
+    }
+
+    /// The nodes of a shard.
+    pub(super) fn members(&self, shard: usize) -> Range<usize> {
+        shard * self.plan.copies..(shard + 1) * self.plan.copies
+    }
+
+    /// A node of the shard that does not lead it.
+    pub(super) fn follower(&self, shard: usize) -> usize {
+        let leader = self.leader(shard);
+        let mut members = self.members(shard);
+        members
+            .find(|member| *member != leader)
+            .expect("a shard has several nodes")
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if self.plan.disk == Disk::Small {
+            for node in &self.nodes {
+                let disk = disk_of(node.folder()).display().to_string();
+                // Its files are open; it goes with them.
+                space::run(&["umount", "--lazy", &disk]);
+            }
+        }
+    }
+}
+
+impl Shards for Stage {
+    fn nodes(&mut self) -> &mut [Server] {
+        &mut self.nodes
+    }
+
+    fn primary(&self, shard: usize) -> Option<usize> {
+        let leads = |member: &usize| {
+            let status = status(self.nodes[*member].address)?;
+            let is_primary = status.get("role")? == "primary";
+            let epoch: u64 = status.get("role-epoch")?.parse().ok()?;
+            // One that was fenced off leads no more.
+            let is_current = status.get("seen-epoch")? == &epoch.to_string();
+            (is_primary && is_current).then_some((epoch, *member))
+        };
+        let leaders = self.members(shard).filter_map(|member| leads(&member));
+        leaders.max().map(|(_, member)| member)
+    }
+
+    fn is_whole(&self) -> bool {
+        // What counts at the next failure is the document; what counts for the next write is the primary.
+        let document = self.document();
+        let in_sync = document
+            .lines()
+            .filter(|line| line.starts_with("in-sync = "));
+        let counts: Vec<usize> = in_sync.map(|line| line.matches('@').count()).collect();
+        if counts.len() != self.plan.shards || counts.iter().any(|it| *it < self.plan.copies) {
+            return false;
+        }
+        let waits_for_all = |shard: usize| {
+            let primary = self.primary(shard)?;
+            let status = status(self.nodes[primary].address)?;
+            let others = status.get("waits-for")?.split_whitespace().count();
+            Some(others + 1 >= self.plan.copies)
+        };
+        (0..self.plan.shards).all(|shard| waits_for_all(shard).unwrap_or(false))
+    }
+}
+
+/// What a node says of itself; `None` when it cannot be asked.
+pub(super) fn status(address: SocketAddr) -> Option<BTreeMap<String, String>> {
+    let mut client = Client::try_connect(address).ok()?;
+    client.set_read_deadline(STATUS_DEADLINE);
+    let reply = client.try_call(&["NODE", "STATUS"]).ok()?;
+    matches!(reply, Reply::Array(_)).then(|| read_status(&reply))
+}
+
+/// Where a small disk is mounted for a node.
+pub(super) fn disk_of(folder: &Path) -> PathBuf {
+    folder.join("disk")
+}
+
+/// Where a node keeps its data.
+pub(super) fn data_of(folder: &Path) -> PathBuf {
+    disk_of(folder).join("data")
+}
+
+fn relay(net: Net, node: SocketAddr) -> Option<Relay> {
+    match net {
+        Net::Loopback | Net::Spaces => None,
+        Net::Relays => Some(Relay::start(node)),
+        Net::WithoutFence => Some(Relay::start_with(node, without_fence)),
+    }
+}
+
+fn start_member(plan: Plan, space: Option<&Space>, number: usize) -> Server {
+    let arguments = |address: SocketAddr, folder: &Path| {
+        let address = address.to_string();
+        let mut words = vec!["node", "--listen", &address, "--save", ""];
+        let data = data_of(folder).display().to_string();
+        if plan.disk == Disk::Small {
+            mount_small_disk(&disk_of(folder));
+        }
+        if plan.disk != Disk::Unused {
+            fs::create_dir_all(&data).expect("a folder in a temporary folder");
+            words.extend(["--data-dir", &data]);
+            words.extend(["--appendonly", "true", "--appendfsync", "always"]);
+        }
+        words.into_iter().map(str::to_owned).collect()
+    };
+    match space {
+        None => Server::start(SWITCHYARD, arguments),
+        Some(space) => space.start(Place::Node(number), arguments),
+    }
+}
+
+/// Bytes of a small disk: a few seconds of writes.
+const SMALL_DISK: &str = "size=16m";
+
+fn mount_small_disk(disk: &Path) {
+    fs::create_dir_all(disk).expect("a folder in a temporary folder");
+    let disk = disk.display().to_string();
+    space::run(&["mount", "-t", "tmpfs", "-o", SMALL_DISK, "tmpfs", &disk]);
+}
+
+fn start_controlling_proxy(
+    topology: &str,
+    acks: &str,
+    space: Option<&Space>,
+    number: usize,
+) -> Server {
+    let arguments = |address: SocketAddr, folder: &Path| {
+        let listen = address.to_string();
+        let admin = SocketAddr::new(address.ip(), free_address().port()).to_string();
+        fs::write(admin_of(folder), &admin).expect("a file in a temporary folder");
+        let gossip = SocketAddr::new(address.ip(), 0).to_string();
+        let words = ["proxy", "--listen", &listen, "--topology", topology];
+        let further = ["--acks", acks, "--admin", &admin, "--gossip", &gossip];
+        let words = words.iter().chain(&further);
+        words.map(ToString::to_string).collect()
+    };
+    match space {
+        None => Server::start(SWITCHYARD, arguments),
+        Some(space) => space.start(Place::Proxy(number), arguments),
+    }
+}
+
+/// As people write it: who belongs to which shard, and the first of each leads.
+fn topology(plan: Plan, addresses: &[SocketAddr]) -> String {
+    let mut text = "version = 1\n".to_owned();
+    for (number, address) in addresses.iter().enumerate() {
+        text += &format!("\n[[node]]\nid = \"n{number}\"\naddress = \"{address}\"\n");
+    }
+    for (shard, slots) in even_slots(plan.shards).iter().enumerate() {
+        let first = shard * plan.copies;
+        let learners: Vec<String> = (first + 1..first + plan.copies)
+            .map(|node| format!("\"n{node}\""))
+            .collect();
+        let learners = learners.join(", ");
+        text += &format!(
+            "\n[[shard]]\nid = \"s{shard}\"\nepoch = 1\nprimary = \"n{first}\"\nin-sync = [\"n{first}\"]\nlearners = [{learners}]\nslots = \"{slots}\"\n"
+        );
+    }
+    text
+}
+
+/// Where the address of a proxy's admin page is written.
+fn admin_of(folder: &Path) -> PathBuf {
+    folder.join("admin")
+}
+
+fn start_etcd(count: usize) -> Members {
+    let etcd = Members::start(count);
+    for place in 0..count {
+        eventually("etcd serves", || etcd.serves(place));
+    }
+    etcd
+}
+
+fn topology_file(folder: &TempDir) -> PathBuf {
+    folder.path().join("topology.toml")
+}
+
+fn endpoints(etcd: &Members, members: usize) -> String {
+    let endpoints: Vec<String> = (0..members)
+        .map(|place| format!("127.0.0.1:{}", etcd.port(place)))
+        .collect();
+    endpoints.join(",")
+}
+
+/// Writes the topology and says where proxies find it.
+fn put_topology(etcd: &Members, members: usize, topology: &str) -> String {
+    let endpoints = endpoints(etcd, members);
+    let mut child = Command::new("etcdctl")
+        .args(["--endpoints", &endpoints, "put", TOPOLOGY_KEY])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("etcdctl, from Debian's etcd-client");
+    let mut input = child.stdin.take().expect("piped");
+    input.write_all(topology.as_bytes()).expect("it reads");
+    drop(input);
+    assert!(child.wait().expect("own child").success());
+    format!("etcd://{endpoints}")
+}
