@@ -18,8 +18,8 @@ use crate::support::{Client, Reply, encode};
 /// After so long without a reply a client is stuck: far more than any deadline of a proxy.
 const STUCK_AFTER: Duration = Duration::from_secs(25);
 
-/// Most commands that one client writes down; then it asks no more.
-const MOST_OPERATIONS: usize = 300_000;
+/// Most commands that one client writes down, a hundred bytes each; one that comes so far fails, for the run is too long.
+const MOST_OPERATIONS: usize = 1_000_000;
 
 /// Values of one client: those of the next begin behind.
 const VALUES_PER_CLIENT: u64 = 100_000_000;
@@ -286,7 +286,11 @@ impl<'a> Writer<'a> {
     }
 
     fn work(mut self) -> Recorded {
-        while !self.run.ends() && self.recorded.history.len() < MOST_OPERATIONS {
+        // When one fails, all end, and the test with them.
+        let _ending = Ending(self.run);
+        while !self.run.ends() {
+            let written = self.recorded.history.len();
+            assert!(written < MOST_OPERATIONS, "{written} commands are too many");
             let turn = self.draw();
             let line = self.line_of(turn[0].0);
             if self.is_connected(line) {
