@@ -32,6 +32,8 @@ enum Back {
     AsItWas,
     /// With an empty folder.
     Empty,
+    /// With what it had, at another address, which it tells a proxy.
+    Elsewhere,
 }
 
 /// What passes no more.
@@ -176,13 +178,20 @@ fn kill(stage: &mut Stage, shard: usize, who: Who, back: Back, away: Duration) {
     pause(away);
     for node in nodes {
         let node = &mut stage.nodes[node];
-        if matches!(back, Back::Empty) {
-            match fs::remove_dir_all(data_of(node.folder())) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => panic!("{error}"),
-                _ => {}
+        match back {
+            Back::AsItWas => node.restart(),
+            Back::Empty => {
+                match fs::remove_dir_all(data_of(node.folder())) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => panic!("{error}"),
+                    _ => {}
+                }
+                node.restart();
+            }
+            Back::Elsewhere => {
+                let proxy = stage.proxies[0].address.to_string();
+                node.restart_elsewhere(&["--join", &proxy]);
             }
         }
-        node.restart();
     }
 }
 
@@ -256,6 +265,17 @@ fn nodes_that_are_killed_and_come_back_with_their_data() {
 fn nodes_that_are_killed_and_come_back_empty() {
     survive(Plan::SMALL, |dice| {
         Fault::Kill(one_of_two(dice), Back::Empty, some_time(dice))
+    });
+}
+
+#[test]
+fn nodes_that_are_killed_and_come_back_at_another_address() {
+    let plan = Plan {
+        disk: Disk::Always,
+        ..Plan::SMALL
+    };
+    survive(plan, |dice| {
+        Fault::Kill(anybody(dice), Back::Elsewhere, some_time(dice))
     });
 }
 

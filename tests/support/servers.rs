@@ -131,6 +131,23 @@ impl Server {
         }
     }
 
+    /// The same after [`Self::kill`], at another address and with further arguments, which stay.
+    pub(crate) fn restart_elsewhere(&mut self, further: &[&str]) {
+        let before = self.address.to_string();
+        self.address = free_address();
+        for argument in &mut self.arguments {
+            if *argument == before {
+                *argument = self.address.to_string();
+            }
+        }
+        for word in further {
+            if !self.arguments.iter().any(|known| known == word) {
+                self.arguments.push((*word).to_owned());
+            }
+        }
+        self.restart();
+    }
+
     /// SIGSTOP: it keeps its sockets and says nothing. Returns when all of its threads stand.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
