@@ -30,15 +30,29 @@ fn ask(address: SocketAddr, words: &str) -> Option<Reply> {
         .ok()
 }
 
-/// Whether a server says of itself that it leads, and how many replicas hold the link.
+/// So far behind a replica may be that counts as a copy, bytes: what is under way. One that has just been given a copy is `online` before it is sent what came
+/// after it, a second later.
+const LAG: u64 = 64 * 1024;
+
+/// Whether a server says of itself that it leads, and how many replicas have all but what is under way.
 fn leads_with(address: SocketAddr) -> Option<usize> {
     let reply = ask(address, "INFO replication")?;
     let Reply::Bulk(text) = &reply else {
         return None;
     };
     let text = String::from_utf8_lossy(text);
+    let number_behind = |part: &str, name: &str| -> Option<u64> {
+        let (_, rest) = part.split_once(name)?;
+        let digits = rest.split(|character: char| !character.is_ascii_digit());
+        digits.into_iter().next()?.parse().ok()
+    };
+    let end = number_behind(&text, "master_repl_offset:")?;
+    let has_all = |line: &&str| {
+        let offset = number_behind(line, ",offset=");
+        line.contains("state=online") && offset.is_some_and(|offset| offset + LAG >= end)
+    };
     let leads = text.contains("role:master\r\n");
-    leads.then(|| text.matches("state=online").count())
+    leads.then(|| text.lines().filter(has_all).count())
 }
 
 /// An address in a reply of host and port.
