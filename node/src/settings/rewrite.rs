@@ -58,8 +58,11 @@ impl Settings {
         now.data_dir.clone_from(&before.data_dir);
         let mut after = text.to_owned();
         for setting in NodeConfig::table() {
-            let value = if setting.secret {
+            let value = if setting.name == "requirepass" {
                 (before.requirepass != now.requirepass).then(|| now.requirepass.reveal().to_owned())
+            } else if setting.secret {
+                // No other one can be changed while the node runs.
+                None
             } else {
                 now.get(setting.name)
                     .filter(|value| before.get(setting.name).as_ref() != Some(value))

@@ -12,7 +12,7 @@ use super::Exchange;
 use super::receivers::{Failure, Receivers};
 use crate::pipe::line::Recovered;
 use crate::pipe::retry::{self, Fate, fate};
-use crate::pipe::set::PipeNumber;
+use crate::pipe::set::{NodeEntry, PipeNumber};
 use crate::pipe::{Parcel, PipeError, Target};
 use crate::route::{self, Place};
 use crate::slab::Key;
@@ -25,6 +25,20 @@ const MOST_UNWANTED_REQUESTS: usize = 8;
 
 /// How long a node that leads its shard no more, and owes replies, may be silent. It may be well, and about to say that it leads no more.
 const REPLACED_PATIENCE: Duration = Duration::from_millis(200);
+
+/// What the log says of a connection that is gone.
+fn say_lost(node: &NodeEntry, error: &PipeError, waiting: usize) {
+    let (node, address) = (&node.id, &node.address);
+    match error {
+        PipeError::Fenced => {
+            tracing::debug!(%node, %address, waiting, "node does not obey at this epoch; it is asked again");
+        }
+        error if error.is_of_ours() => {
+            tracing::info!(%node, %address, %error, waiting, "connection to node given up");
+        }
+        error => tracing::warn!(%node, %address, %error, waiting, "connection to node lost"),
+    }
+}
 
 impl Exchange {
     /// A newer topology holds: what has not been sent over this pipe and belongs elsewhere goes there, once the node has answered what was sent before it.
@@ -122,14 +136,10 @@ impl Exchange {
             return;
         };
         let waiting = pipe.line.requests();
-        if matches!(error, PipeError::Fenced) {
-            tracing::debug!(node = %node.id, address = %node.address, waiting, "node does not obey at this epoch; it is asked again");
-        } else if error.is_of_ours() {
-            tracing::info!(node = %node.id, address = %node.address, %error, waiting, "connection to node given up");
-        } else {
-            tracing::warn!(node = %node.id, address = %node.address, %error, waiting, "connection to node lost");
+        if !error.is_of_ours() {
             node.reach.lost(now_ms);
         }
+        say_lost(node, error, waiting);
         self.proxy.sightings.tell(&node.id, error);
         pipe.is_open = false;
         pipe.doom = None;

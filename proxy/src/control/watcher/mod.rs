@@ -15,7 +15,7 @@ use protocol::controller::{self, Action, Controller, Document as Known, Event};
 use protocol::detector::{self, Detector};
 use protocol::opinion::{self, Opinion, Standing};
 use shared::topology::text::Document;
-use shared::topology::{Address, NodeId, ProxyId, ShardId, Topology, Version};
+use shared::topology::{Address, NodeId, ProxyId, Shard, ShardId, Topology, Version};
 use store::{Announcement, StoreError, TopologyStore, in_one_line};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -142,7 +142,7 @@ impl Watcher {
 
     /// Whether there is a shard to be looked after.
     fn guards(&self) -> bool {
-        self.newest.shards.iter().any(|shard| shard.is_guarded())
+        self.newest.shards.iter().any(Shard::is_guarded)
     }
 
     /// When time is to pass next.
@@ -461,7 +461,7 @@ impl Watcher {
                     self.step(Event::Elected);
                 }
             }
-            Done::Set(from, next, purpose, end) => self.was_set(from, *next, purpose, end),
+            Done::Set(from, next, purpose, end) => self.was_set(from, *next, purpose, &end),
         }
     }
 

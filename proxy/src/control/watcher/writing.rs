@@ -48,14 +48,14 @@ impl Watcher {
         from: Version,
         next: Topology,
         purpose: Purpose,
-        end: Result<(), CasError>,
+        end: &Result<(), CasError>,
     ) {
-        let event = match &end {
+        let event = match end {
             Ok(()) => Event::Won(from),
             Err(CasError::Unknown(_)) => Event::Unclear(from),
             Err(CasError::Lost | CasError::Rules(_) | CasError::NotDone(_)) => Event::Lost(from),
         };
-        match &end {
+        match end {
             Ok(()) => self.unwritable = None,
             Err(CasError::Lost) => tracing::debug!(%from, "another change was faster"),
             Err(error) => self.cannot_write(in_one_line(error)),
