@@ -14,6 +14,7 @@ use std::time::Duration;
 use protocol::controller::{self, Action, Controller, Document as Known, Event};
 use protocol::detector::{self, Detector};
 use protocol::opinion::{self, Opinion, Standing};
+use shared::throttle::Throttle;
 use shared::topology::text::Document;
 use shared::topology::{Address, NodeId, ProxyId, Shard, ShardId, Topology, Version};
 use store::{Announcement, StoreError, TopologyStore, in_one_line};
@@ -228,8 +229,12 @@ impl Watcher {
         }
         for (node, address) in &self.sorted.moved {
             let is_new = before.moved.get(node) != Some(address);
-            if is_new && self.detector.suspicion(node).is_none() {
-                tracing::warn!(%node, %address, "a node comes under a name that is listed at another address, where it answers: give one of them another --name and a folder of its own");
+            static TWINS: Throttle = Throttle::new();
+            if is_new
+                && self.detector.suspicion(node).is_none()
+                && let Some(left_out) = TWINS.admit(self.shared.clock.wall_ms())
+            {
+                tracing::warn!(%node, %address, left_out, "a node comes under a name that is listed at another address, where it answers: give one of them another --name and a folder of its own");
             }
         }
         for (node, announced) in &self.sorted.spare {

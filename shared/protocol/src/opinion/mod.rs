@@ -170,7 +170,7 @@ impl<P: Clone + Ord, N: Clone + Ord> Opinion<P, N> {
         // Alone in the world there is nobody who could see better.
         let is_alone = self.others.is_empty();
         let sees = |view: &&&View<N>| is_alone || !is_blind(view, nodes.all);
-        let mut counted: Vec<&View<N>> = views.iter().filter(sees).copied().collect();
+        let counted: Vec<&View<N>> = views.iter().filter(sees).copied().collect();
         let verdict = |standing| Verdict {
             down: BTreeSet::new(),
             standing,
@@ -180,7 +180,10 @@ impl<P: Clone + Ord, N: Clone + Ord> Opinion<P, N> {
             if self.brakes(own.doubted.clone(), now_ms) {
                 return verdict(Standing::CutOff);
             }
-            counted = views;
+            return Verdict {
+                down: by_majority(&views, nodes.all, |view| &view.suspected),
+                standing: Standing::Sound,
+            };
         }
         let doubted = by_majority(&counted, nodes.needed, |view| &view.doubted);
         let most = nodes.all.len() as u64 * self.settings.most_down_percent / 100;

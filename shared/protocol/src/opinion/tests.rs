@@ -123,7 +123,7 @@ fn proxies_that_all_see_most_nodes_down_are_believed_after_a_while() {
         needed: &needed,
     };
     let own = view(1, &[0, 1]);
-    for (heartbeat, now_ms) in [(1, 1_000), (2, 6_000)] {
+    for (heartbeat, now_ms) in [(1, 1_000), (2, 6_000), (3, 6_020)] {
         opinion.step(Event::View(7, view(heartbeat, &[0, 1])), now_ms);
         let verdict = opinion.verdict(&own, &nodes, now_ms);
         let expected = match heartbeat {
