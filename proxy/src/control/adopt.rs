@@ -35,40 +35,55 @@ pub(super) enum NotAdopted {
 }
 
 /// The next topology, in which shards of which nodes have seen a later epoch than the topology names are led above it: the topology is an old one, or somebody has
-/// told a node what no topology says, and nobody obeys by it. All members of such a shard must be heard; the one with most of it leads, alone, and the others copy.
+/// told a node what no topology says, and nobody obeys by it. All members of such a shard must be heard, and nobody else who is heard may have more of it; the one with most leads, alone, and the others copy.
 pub(super) fn raised(now: &Topology, heard: &Heard<'_>) -> Option<Topology> {
+    let guarded = now.shards.iter().filter(|shard| shard.is_guarded());
+    let higher: Vec<Shard> = guarded
+        .filter_map(|shard| raised_shard(shard, heard))
+        .collect();
+    if higher.is_empty() {
+        return None;
+    }
     let mut next = now.clone();
     next.version = now.version.next();
-    let guarded = next.shards.iter_mut().filter(|shard| shard.is_guarded());
-    for shard in guarded {
-        let members: Vec<NodeId> = shard.members().cloned().collect();
-        let said: Option<Vec<_>> = members.iter().map(|node| heard.get(node)).collect();
-        let Some(said) = said else {
-            continue;
-        };
-        let epoch = said.iter().map(|said| beyond(said)).max();
-        let seen = said.iter().map(|said| said.status.seen_epoch).max();
-        let whole = members.iter().zip(&said);
-        let whole = whole.filter(|(_, said)| !said.status.is_syncing && may_belong(said, shard));
-        let best = whole.max_by_key(|(_, said)| said.status.position);
-        let (Some(epoch), Some((leader, leads))) = (epoch, best) else {
-            continue;
-        };
-        if seen <= Some(shard.epoch) {
-            continue;
+    for shard in &mut next.shards {
+        if let Some(raised) = higher.iter().find(|raised| raised.id == shard.id) {
+            shard.clone_from(raised);
         }
-        let others = members
-            .iter()
-            .zip(&said)
-            .filter(|(node, _)| *node != leader);
-        shard.learners = others
-            .map(|(node, said)| (node.clone(), Some(said.status.incarnation)))
-            .collect();
-        shard.in_sync = [(leader.clone(), Some(leads.status.incarnation))].into();
-        shard.primary = leader.clone();
-        shard.epoch = epoch;
     }
-    (next.shards != now.shards).then_some(next)
+    Some(next)
+}
+
+/// The shard above the epochs that its members have seen, if these are higher.
+fn raised_shard(shard: &Shard, heard: &Heard<'_>) -> Option<Shard> {
+    let members = shard.members();
+    let said: Vec<(&NodeId, &Said)> = members
+        .map(|node| Some((node, *heard.get(node)?)))
+        .collect::<Option<_>>()?;
+    let seen = said.iter().map(|(_, said)| said.status.seen_epoch).max()?;
+    if seen <= shard.epoch {
+        return None;
+    }
+    let whole = |said: &Said| !said.status.is_syncing && may_belong(said, shard);
+    let whole = said.iter().filter(|(_, said)| whole(said));
+    let (leader, leads) = whole.max_by_key(|(_, said)| said.status.position)?;
+    // One that an old topology does not know as a member may have led since.
+    let has_more = |said: &&Said| {
+        said.shard.as_ref() == Some(&shard.id) && said.status.position > leads.status.position
+    };
+    if heard.values().any(has_more) {
+        return None;
+    }
+    let others = said.iter().filter(|(node, _)| node != leader);
+    Some(Shard {
+        epoch: said.iter().map(|(_, said)| beyond(said)).max()?,
+        primary: (*leader).clone(),
+        in_sync: [((*leader).clone(), Some(leads.status.incarnation))].into(),
+        learners: others
+            .map(|(node, said)| ((*node).clone(), Some(said.status.incarnation)))
+            .collect(),
+        ..shard.clone()
+    })
 }
 
 /// The next topology, in which more is known of who lives; `None` when there is nothing new. A shard whose primary was not known needs all of its members to be
@@ -313,6 +328,11 @@ mod tests {
         assert_eq!(raise(&both, 2), None, "they have seen nothing newer");
         both[0].status.seen_epoch = Epoch(8);
         assert_eq!(raise(&both, 1), None, "n2 is to be heard");
+        let stranger = (node_id(3), said(33, Some(1), 7, 60));
+        let heard: Heard<'_> = names.iter().zip(&both).collect();
+        let mut with_stranger = heard;
+        with_stranger.insert(&stranger.0, &stranger.1);
+        assert_eq!(raised(&now, &with_stranger), None, "n3 has led since");
         let next = raise(&both, 2).unwrap();
         let shard = &next.shards[0];
         assert_eq!((shard.epoch, &shard.primary), (Epoch(9), &node_id(2)));

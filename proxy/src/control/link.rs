@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use protocol::detector::Failure;
 use shared::config::Secret;
-use shared::resp::{Frame, decode, encode_request};
+use shared::resp::{Frame, ReplyScanner, decode_scanned, encode_request};
 use shared::topology::{Address, NodeId, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -26,7 +26,7 @@ const MOST_QUESTIONS: usize = 32;
 /// Longest answer, bytes; a primary with 64 followers says some 10,000.
 const MOST_ANSWER_BYTES: usize = 256 * 1024;
 
-/// A connection on which nothing comes for so long, though something is owed, is given up: a new one may find the way again sooner than the old one.
+/// A connection on which no answer comes to its end for so long, though one is owed, is given up, so that what is owed stays few: a new one may find the way again sooner than the old one.
 const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 /// What to say to a node.
@@ -108,6 +108,7 @@ async fn run(
             heard: &heard,
             owed: VecDeque::new(),
             begun: Vec::new(),
+            scanner: ReplyScanner::default(),
         };
         let ended = talk.connect_and_go_on(first, &mut asked).await;
         let Err(reason) = ended else {
@@ -126,8 +127,9 @@ struct Talk<'a> {
     heard: &'a mpsc::Sender<Heard>,
     /// What was asked and is not answered: the version, or nothing for the password.
     owed: VecDeque<Option<Version>>,
-    /// Of an answer.
+    /// Of an answer, and how far it was looked at.
     begun: Vec<u8>,
+    scanner: ReplyScanner,
 }
 
 impl Talk<'_> {
@@ -169,8 +171,9 @@ impl Talk<'_> {
                     if read.map_err(|error| failure(&error))? == 0 {
                         return Err(Failure::Reset);
                     }
-                    silence.as_mut().reset(Instant::now() + LONGEST_SILENCE);
-                    self.take().await?;
+                    if self.take().await? {
+                        silence.as_mut().reset(Instant::now() + LONGEST_SILENCE);
+                    }
                 }
                 () = &mut silence, if !self.owed.is_empty() => return Err(Failure::Timeout),
             }
@@ -185,10 +188,16 @@ impl Talk<'_> {
         self.owed.push_back(Some(question.version));
     }
 
-    /// Hands on every answer that is complete.
-    async fn take(&mut self) -> Result<(), Failure> {
+    /// Hands on every answer that is complete; whether there was one.
+    async fn take(&mut self) -> Result<bool, Failure> {
         let mut taken = 0;
-        while let Some((frame, end)) = decode(&self.begun[taken..]).map_err(|_| Failure::Reset)? {
+        loop {
+            let scanned = self.scanner.scan(&self.begun[taken..]);
+            let Some(end) = scanned.map_err(|_| Failure::Reset)? else {
+                break;
+            };
+            let frame = decode_scanned(&self.begun[taken..taken + end]);
+            let frame = frame.map_err(|_| Failure::Reset)?;
             taken += end;
             match (self.owed.pop_front(), frame) {
                 // Nobody has asked for it: it is no node of ours.
@@ -206,7 +215,7 @@ impl Talk<'_> {
         if self.begun.len() > MOST_ANSWER_BYTES {
             return Err(Failure::Reset);
         }
-        Ok(())
+        Ok(taken > 0)
     }
 
     async fn tell(&self, answer: Answer) {

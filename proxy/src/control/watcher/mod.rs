@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::standing_in::StandIn;
+use self::writing::Trouble;
 use super::election::Election;
 use super::link::{Answer, Heard};
 use super::nodes::Nodes;
@@ -88,8 +89,7 @@ pub(in crate::control) struct Watcher {
     /// What the log says about shards that cannot be taken over.
     not_adopted: String,
     is_store_there: bool,
-    /// Since when nothing can be written, and what the log says about it.
-    unwritable: Option<(u64, String)>,
+    trouble: Trouble,
     /// When the document was last loaded for what clients' requests had shown.
     loaded_ms: u64,
     next_tick: Instant,
@@ -125,7 +125,7 @@ impl Watcher {
             adopting_since_ms: None,
             not_adopted: String::new(),
             is_store_there: true,
-            unwritable: None,
+            trouble: Trouble::default(),
             loaded_ms: 0,
             next_tick: Instant::now(),
             shared,

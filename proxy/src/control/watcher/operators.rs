@@ -36,9 +36,11 @@ impl Watcher {
                 (shard, event, answer)
             }
         };
+        // Who does not wait any more hinders nobody.
+        self.asked.retain(|_, answer| !answer.is_closed());
         let refusal = if !self.guards() {
             Some(Refusal::NobodyThere)
-        } else if !self.may_write(self.now_ms()) {
+        } else if !self.may_write() {
             Some(Refusal::NoStore)
         } else if self.asked.contains_key(&shard) {
             Some(Refusal::NotDone(told::refused(Reason::Busy).to_owned()))

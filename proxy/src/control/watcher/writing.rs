@@ -24,6 +24,36 @@ const MOVED_AFTER_MS: u64 = 10_000;
 /// So many rounds, some seconds, a change of the topology may take to come everywhere.
 const OUTDATED_ROUNDS: u64 = 30;
 
+/// That the store could not be written.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    /// Until it has been written, what the log says about it.
+    said: Option<String>,
+    /// Since when nothing is tried.
+    since_ms: Option<u64>,
+}
+
+impl Trouble {
+    /// It could not; whether that is to be said.
+    fn begins(&mut self, problem: &str, now_ms: u64) -> bool {
+        self.since_ms = Some(now_ms);
+        let is_news = self.said.as_deref() != Some(problem);
+        self.said = Some(problem.to_owned());
+        is_news
+    }
+
+    /// Whether nothing is tried now.
+    fn waits(&self) -> bool {
+        self.since_ms.is_some()
+    }
+
+    /// Whether it is time to try again; once.
+    fn is_time(&mut self, now_ms: u64) -> bool {
+        let is_over = |since_ms: &mut u64| now_ms.saturating_sub(*since_ms) >= WRITE_AGAIN_MS;
+        self.since_ms.take_if(is_over).is_some()
+    }
+}
+
 impl Watcher {
     pub(super) fn propose(&mut self, proposal: &Proposal<ShardId, NodeId>) {
         match proposal.put_into(&self.newest) {
@@ -56,9 +86,9 @@ impl Watcher {
             Err(CasError::Lost | CasError::Rules(_) | CasError::NotDone(_)) => Event::Lost(from),
         };
         match end {
-            Ok(()) => self.unwritable = None,
+            Ok(()) => self.trouble = Trouble::default(),
             Err(CasError::Lost) => tracing::debug!(%from, "another change was faster"),
-            Err(error) => self.cannot_write(in_one_line(error)),
+            Err(error) => self.cannot_write(&in_one_line(error)),
         }
         match purpose {
             Purpose::Proposal => self.step(event),
@@ -79,42 +109,33 @@ impl Watcher {
     }
 
     /// Nothing more is tried for a while, so that a store that cannot be written is not asked all the time.
-    fn cannot_write(&mut self, problem: String) {
-        let since_ms = self.now_ms();
-        let is_said = |(_, said): &(u64, String)| *said == problem;
-        if !self.unwritable.as_ref().is_some_and(is_said) {
+    fn cannot_write(&mut self, problem: &str) {
+        let now_ms = self.now_ms();
+        if self.trouble.begins(problem, now_ms) {
             tracing::warn!(
                 problem,
                 "the topology is not changed; it is tried again every second"
             );
         }
-        self.unwritable = Some((since_ms, problem));
         self.step(Event::StoreLost);
     }
 
     pub(super) fn try_writing_again(&mut self, now_ms: u64) {
-        if let Some((since_ms, _)) = &mut self.unwritable
-            && now_ms.saturating_sub(*since_ms) >= WRITE_AGAIN_MS
-        {
-            // Until it has been written what is wrong is not forgotten.
-            *since_ms = now_ms;
+        if self.trouble.is_time(now_ms) {
             self.step(Event::StoreBack);
         }
     }
 
-    pub(super) fn may_write(&self, now_ms: u64) -> bool {
-        let is_recent =
-            |(since_ms, _): &(u64, String)| now_ms.saturating_sub(*since_ms) < WRITE_AGAIN_MS;
-        self.is_store_there && !self.unwritable.as_ref().is_some_and(is_recent)
+    pub(super) fn may_write(&self) -> bool {
+        self.is_store_there && !self.trouble.waits()
     }
 
     /// Raises, when that lasts, epochs that are below what nodes obey.
     pub(super) fn look_at_epochs(&mut self) {
-        let now_ms = self.now_ms();
         let next = raised(&self.newest, &self.nodes.said_at(self.newest.version));
         self.outdated_rounds = next.as_ref().map_or(0, |_| self.outdated_rounds + 1);
         let is_time = self.outdated_rounds >= OUTDATED_ROUNDS;
-        let may_write = self.acts() && !self.is_adopting && self.may_write(now_ms);
+        let may_write = self.acts() && !self.is_adopting && self.may_write();
         let Some(next) = next.filter(|_| is_time && may_write) else {
             return;
         };
@@ -128,7 +149,7 @@ impl Watcher {
     pub(super) fn adopt_lives(&mut self) {
         let now_ms = self.now_ms();
         let is_wanted = self.has_nameless || !self.sorted.moved.is_empty();
-        if !is_wanted || self.is_adopting || !self.acts() || !self.may_write(now_ms) {
+        if !is_wanted || self.is_adopting || !self.acts() || !self.may_write() {
             return;
         }
         let since_ms = *self.adopting_since_ms.get_or_insert(now_ms);
@@ -152,5 +173,24 @@ impl Watcher {
             tracing::info!(version = %next.version, "lives and addresses of nodes are written into the topology");
             self.set(next, Purpose::Adoption);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_is_tried_again_after_a_while_and_said_once() {
+        let mut trouble = Trouble::default();
+        assert!(!trouble.waits());
+        assert!(trouble.begins("the disk is full", 0));
+        assert!(trouble.waits());
+        assert!(!trouble.is_time(WRITE_AGAIN_MS - 1));
+        assert!(trouble.is_time(WRITE_AGAIN_MS));
+        assert!(!trouble.waits(), "whoever has something to write may");
+        assert!(!trouble.is_time(2 * WRITE_AGAIN_MS), "nothing was tried");
+        assert!(!trouble.begins("the disk is full", 2 * WRITE_AGAIN_MS));
+        assert!(trouble.begins("it is locked", 3 * WRITE_AGAIN_MS));
     }
 }
