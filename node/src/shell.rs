@@ -3,6 +3,7 @@
 
 use crate::client::{Identity, Offset, Session, Until};
 use crate::commands::FinalSave;
+use crate::commands::forget_watched;
 use crate::departures::Departures;
 use crate::disk::{
     Begin, DataFolder, Disk, Files, LogWriter, Recording, Syncing, SystemDisk, log_folder,
@@ -173,7 +174,14 @@ impl Shell {
     /// A client has gone.
     pub(crate) fn leave(&self, key: ClientKey) {
         self.tasks.borrow_mut().remove(&key.id());
-        self.core.borrow_mut().node.clients.leave(key);
+        {
+            let core = &mut *self.core.borrow_mut();
+            let session = core.node.clients.at(key).session.take();
+            if let Some(mut session) = session {
+                forget_watched(&mut core.store, &mut core.node, &mut session, key.id());
+            }
+            core.node.clients.leave(key);
+        }
         self.left.notify_one();
     }
 

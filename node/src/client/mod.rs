@@ -6,11 +6,13 @@ mod identity;
 mod outbox;
 mod session;
 mod traffic;
+mod transaction;
 
 pub use identity::Identity;
 pub use outbox::{ErrandTicket, Offset, Outbox, Until};
 pub use session::Session;
 pub use traffic::{Traffic, WaitsFor};
+pub use transaction::{Transaction, Watched};
 
 use shared::session::client_bytes;
 use std::rc::Rc;
@@ -40,13 +42,13 @@ impl Client {
         }
     }
 
-    /// What it costs, given what it has chosen: buffers and names included.
+    /// What it costs, given what it has chosen: buffers, names and queue included.
     #[must_use]
     pub fn memory_bytes(&self, session: &Session) -> usize {
         client_bytes(
             self.traffic.input_bytes,
             self.outbox.len(),
-            session.name_bytes(),
+            session.kept_bytes(),
         )
     }
 }

@@ -2,6 +2,7 @@
 //! Pure. Never: a socket, a clock, another client.
 //! Invariant: it is all of a client that a command on keys may look at, so that it can be run for one that has gone.
 
+use super::{Transaction, Watched};
 use crate::store::DbIndex;
 use shared::command::CommandSpec;
 use shared::resp::Protocol;
@@ -36,6 +37,10 @@ pub struct Session {
     pub listening_port: u16,
     /// How it is reached as a follower; empty for the address of its connection.
     pub announced_host: String,
+    /// What it has queued since MULTI; `None` when it is in no transaction.
+    pub transaction: Option<Box<Transaction>>,
+    /// Keys whose change makes its next EXEC run nothing (WATCH).
+    pub watched: Option<Box<Watched>>,
     /// Its latest command.
     pub last_command: Option<&'static CommandSpec>,
     /// Arguments of the present command that no log may show: bit by index.
@@ -58,6 +63,8 @@ impl Default for Session {
             waits_for_followers: false,
             listening_port: 0,
             announced_host: String::new(),
+            transaction: None,
+            watched: None,
             last_command: None,
             secret_args: 0,
         }
@@ -65,10 +72,20 @@ impl Default for Session {
 }
 
 impl Session {
-    /// Bytes of its names.
+    /// Bytes of its names, of its queue and of the keys that it watches.
     #[must_use]
-    pub fn name_bytes(&self) -> usize {
-        self.name.len() + self.library_name.len() + self.library_version.len()
+    pub fn kept_bytes(&self) -> usize {
+        let names = self.name.len() + self.library_name.len() + self.library_version.len();
+        let watched = self.watched.as_deref().map_or(0, Watched::memory_bytes);
+        names + self.queued_bytes() + watched
+    }
+
+    /// Bytes of its queue.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.transaction
+            .as_deref()
+            .map_or(0, Transaction::memory_bytes)
     }
 
     /// Whether the reply to the present command is wanted; what follows is the next one.

@@ -1,7 +1,7 @@
 //! Commands on the client's own connection: who it is, how it speaks, which database it looks at.
 //! Pure.
 
-use super::{Action, Call, Handler};
+use super::{Action, Call, Handler, forget_watched};
 use crate::store::DbIndex;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, greet};
@@ -89,6 +89,8 @@ fn quit(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// RESET
 fn reset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    call.session.transaction = None;
+    forget_watched(call.store, call.node, call.session, call.identity.id);
     call.session.reset(call.node.access().needs_password());
     call.reply.set_protocol(call.session.protocol);
     call.reply.simple("RESET");

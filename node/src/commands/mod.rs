@@ -31,14 +31,16 @@ mod streams;
 mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
+mod transactions;
 
 pub(crate) use double::double;
 pub(crate) use in_parts::InParts;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
 pub(crate) use orders::{hear, write_status};
 pub(crate) use piecewise::{Piecewise, Progress};
+pub(crate) use transactions::{forget_watched, is_watch_broken};
 
-use crate::client::{Identity, Session};
+use crate::client::{Identity, Session, Transaction};
 use crate::node_state::{Feeding, NodeState, OrderNumber};
 use crate::store::{DbIndex, Key, KeyHash, Store};
 use shared::command::{CommandId, CommandSpec, introspection};
@@ -109,6 +111,8 @@ pub(crate) enum Action {
     Errand(Errand),
     /// The client follows this node from now on: all that its connection says comes from the log.
     Feed(Feeding),
+    /// These commands run in one go, and their replies are one array.
+    Transact(Box<Transaction>),
     /// The reply is long, and comes piece by piece: asked for in one turn, nothing has been done ([`Call::is_piecewise`]).
     Piecewise(Box<dyn Piecewise>),
 }
@@ -203,6 +207,7 @@ const GROUPS: &[Group] = &[
     streams::handler,
     replication::handler,
     orders::handler,
+    transactions::handler,
     connection::handler,
     client::handler,
     server::handler,

@@ -52,6 +52,18 @@ const OF_CLIENTS: [Check; 9] = [
     keys_at_work,
     others_turns,
 ];
+/// What a command has to pass that a client queues: as if it ran now, but that it waits for nobody's keys.
+const OF_QUEUES: [Check; 7] = [
+    debugging,
+    password,
+    fence,
+    data_on_disk,
+    following,
+    pause,
+    memory_of_queues,
+];
+/// What all commands of a queue have to pass before the first of them runs.
+const OF_TRANSACTIONS: [Check; 6] = [fence, data_on_disk, following, pause, memory, keys_at_work];
 /// What a leader tells has been admitted there; it waits for whoever reads here what it would change.
 const OF_LEADERS: [Check; 2] = [shown_keys, keys_at_work];
 /// What the log tells has been admitted once.
@@ -74,6 +86,8 @@ pub(super) fn pass(
     };
     match origin {
         Origin::Client => first_closed(OF_CLIENTS, &mut look),
+        Origin::Queue => first_closed(OF_QUEUES, &mut look),
+        Origin::Transaction => first_closed(OF_TRANSACTIONS, &mut look),
         Origin::Leader => first_closed(OF_LEADERS, &mut look),
         Origin::Log => first_closed(OF_THE_LOG, &mut look),
     }
@@ -281,6 +295,19 @@ fn memory(look: &mut Look<'_, '_>) -> Gate {
         || turn.node.is_passive()
         || !look.spec.flags.contains(CommandFlags::DENY_OOM)
     {
+        return Gate::Open;
+    }
+    match make_room(turn.store, turn.node, look.watch) {
+        Room::Enough | Room::Soon => Gate::Open,
+        Room::Later => Gate::Wait(Wait::Memory),
+        Room::None => Gate::Refused(ErrorReply::OutOfMemory),
+    }
+}
+
+/// `maxmemory`: what is queued takes memory, whatever it will do.
+fn memory_of_queues(look: &mut Look<'_, '_>) -> Gate {
+    let turn = &mut *look.turn;
+    if turn.node.settings.hot.max_memory == 0 || turn.node.is_passive() {
         return Gate::Open;
     }
     match make_room(turn.store, turn.node, look.watch) {

@@ -12,6 +12,7 @@ mod strides;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod transaction;
 
 pub use batch::{BATCH_REQUESTS, Output, Work};
 pub use perform::{Asked, Origin};

@@ -15,11 +15,15 @@ use tracing::warn;
 /// A command that took so long is reported, so that others need not wait for those behind it as well, ns.
 const LONG_NS: u64 = 100_000;
 
-/// Who wants a command run, which says what it has to pass before. More join with what they come from: transactions, scripts.
+/// Who wants a command run, which says what it has to pass before. More join with what they come from: scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A client, by a request of its own.
     Client,
+    /// A client, when it says EXEC: not run, but queued until then.
+    Queue,
+    /// A client that has said EXEC.
+    Transaction,
     /// The node that this one follows: it has happened there.
     Leader,
     /// The log: it has happened before, and happens again whatever the settings say now.
@@ -39,7 +43,7 @@ pub struct Asked<'a> {
 
 /// Why a command does not run now.
 #[derive(Debug)]
-enum Refusal {
+pub(super) enum Refusal {
     /// It may run later; nothing of it has been done.
     Later(Wait),
     /// It gets this reply, and is counted for this row.
@@ -57,6 +61,22 @@ impl Executor {
         asked: Asked<'_>,
         out: &mut Vec<u8>,
     ) -> Stop {
+        if turn.session.transaction.is_some() && origin == Origin::Client {
+            return self.perform_in_transaction(turn, row, asked, out);
+        }
+        self.perform_now(turn, origin, row, asked, out)
+    }
+
+    /// The same of one that is not to be queued.
+    #[inline]
+    pub(super) fn perform_now(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        row: Result<&'static CommandSpec, ErrorReply>,
+        asked: Asked<'_>,
+        out: &mut Vec<u8>,
+    ) -> Stop {
         match self.admit(turn, origin, row, asked.args) {
             Ok((spec, handler)) => self.run_admitted(turn, spec, handler, asked, out),
             Err(Refusal::Later(wait)) => Stop::NotYet(wait),
@@ -66,7 +86,7 @@ impl Executor {
 
     /// The row and the handler of a command that may run.
     #[inline]
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         turn: &mut Turn<'_>,
         origin: Origin,
@@ -90,7 +110,7 @@ impl Executor {
         }
     }
 
-    fn run_admitted(
+    pub(super) fn run_admitted(
         &mut self,
         turn: &mut Turn<'_>,
         spec: &'static CommandSpec,
@@ -115,6 +135,9 @@ impl Executor {
             write_error(turn, &error, start, out);
             Action::Continue
         });
+        if let Action::Transact(transaction) = action {
+            return self.transact(turn, &transaction, asked, out);
+        }
         if matches!(action, Action::Piecewise(_)) {
             out.truncate(start);
             // One at a time: others that are long wait for the end of the one that is at work.
@@ -148,7 +171,7 @@ impl Executor {
                     is_heard: true,
                 }
             }
-            Action::Piecewise(_) => Stop::NotYet(Wait::OthersTurns),
+            Action::Piecewise(_) | Action::Transact(_) => Stop::NotYet(Wait::OthersTurns),
         }
     }
 
@@ -180,7 +203,7 @@ impl Executor {
 
 /// A command that does not run gets an error.
 #[cold]
-fn refuse(
+pub(super) fn refuse(
     turn: &mut Turn<'_>,
     error: &ErrorReply,
     spec: Option<&'static CommandSpec>,

@@ -25,6 +25,7 @@ use crate::settings::Settings;
 use crate::stats::Stats;
 use shared::access::Access;
 use shared::topology::Incarnation;
+use std::collections::HashSet;
 
 /// Everything of a node but its keyspace.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub struct NodeState {
     pub latency: Latency,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// Clients of whose watched keys one has changed, by number.
+    pub broken_watches: HashSet<u64>,
     /// A command over many keys that is under way.
     pub hold: Option<Hold>,
     /// The data on disk.
@@ -107,6 +110,7 @@ impl NodeState {
             slowlog: Slowlog::default(),
             latency: Latency::default(),
             pause: Pause::default(),
+            broken_watches: HashSet::new(),
             hold: None,
             persistence,
             member: Member::new(Incarnation(identity.incarnation)),

@@ -183,6 +183,8 @@ pub(crate) fn describe(
         idle_ms: now_ms.saturating_sub(state.active_ms),
         flags: &flags,
         database: state.database,
+        queued: None,
+        queued_bytes: 0,
         input_bytes,
         input_spare_bytes: 0,
         output_bytes,

@@ -218,14 +218,14 @@ impl CommandSpec {
     #[inline]
     #[must_use]
     pub fn is_served_by_node(&self) -> bool {
-        self.served == Served::Everywhere
+        matches!(self.served, Served::Everywhere | Served::ByNode)
     }
 
     /// Whether a proxy sends it on, or answers it.
     #[inline]
     #[must_use]
     pub fn is_served_by_proxy(&self) -> bool {
-        self.served != Served::Nowhere
+        matches!(self.served, Served::Everywhere | Served::ByProxy)
     }
 
     /// The command whose subcommand it is.

@@ -237,6 +237,31 @@ pub enum ErrorReply {
         "ERR {0} option of SORT denied in cluster mode when keys formed by the pattern may be in different slots."
     )]
     SortPattern(&'static str),
+    // Transactions.
+    /// MULTI within MULTI.
+    #[error("ERR MULTI calls can not be nested")]
+    MultiNested,
+    /// WATCH within MULTI.
+    #[error("ERR WATCH inside MULTI is not allowed")]
+    WatchInMulti,
+    /// EXEC of nothing.
+    #[error("ERR EXEC without MULTI")]
+    ExecWithoutMulti,
+    /// DISCARD of nothing.
+    #[error("ERR DISCARD without MULTI")]
+    DiscardWithoutMulti,
+    /// A command that cannot be part of a transaction.
+    #[error("ERR Command not allowed inside a transaction")]
+    NotInTransaction,
+    /// EXEC behind a command that could not be queued.
+    #[error("EXECABORT Transaction discarded because of previous errors.")]
+    ExecAborted,
+    /// EXEC that cannot run; why.
+    #[error("EXECABORT Transaction discarded because of: {0}")]
+    ExecRefused(Box<str>),
+    /// NODE EXEC of something that is no request.
+    #[error("ERR NODE EXEC takes whole requests, each an argument")]
+    BrokenTransaction,
     // Places.
     /// A unit of length that nobody knows.
     #[error("ERR unsupported unit provided. please use M, KM, FT, MI")]

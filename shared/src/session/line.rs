@@ -33,6 +33,10 @@ pub struct ClientLine<'a, A> {
     pub flags: &'a str,
     /// The database that it means.
     pub database: u16,
+    /// Commands that it has queued; `None` when it is in no transaction.
+    pub queued: Option<usize>,
+    /// Bytes of those.
+    pub queued_bytes: usize,
     /// Bytes of its requests that are kept.
     pub input_bytes: usize,
     /// Room of its input buffer beyond that.
@@ -66,7 +70,7 @@ impl<A: Display> ClientLine<'_, A> {
         let names = self.name.len() + self.library_name.len() + self.library_version.len();
         let _ = write!(
             text,
-            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 ",
+            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} ",
             self.id,
             self.address,
             self.local_address,
@@ -80,15 +84,22 @@ impl<A: Display> ClientLine<'_, A> {
                 self.flags
             },
             self.database,
+            self.queued
+                .map_or(-1, |queued| i64::try_from(queued).unwrap_or(i64::MAX)),
         );
         let _ = write!(
             text,
-            "qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events={} ",
+            "qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events={} ",
             self.input_bytes,
             self.input_spare_bytes,
+            self.queued_bytes,
             usize::from(has_replies),
             self.output_bytes,
-            client_bytes(self.input_bytes, self.output_bytes, names),
+            client_bytes(
+                self.input_bytes,
+                self.output_bytes,
+                names + self.queued_bytes
+            ),
             if has_replies { "rw" } else { "r" },
         );
         let _ = writeln!(
@@ -120,6 +131,8 @@ mod tests {
             idle_ms: 1_000,
             flags: "",
             database: 3,
+            queued: None,
+            queued_bytes: 0,
             input_bytes: 10,
             input_spare_bytes: 0,
             output_bytes: 0,

@@ -1,7 +1,7 @@
 //! One client as a line of CLIENT LIST.
 //! Pure.
 
-use crate::client::{Client, Session};
+use crate::client::{Client, Session, Transaction};
 use shared::session::ClientLine;
 
 /// Appends the line of `client`, line end included.
@@ -19,6 +19,8 @@ pub(super) fn describe(text: &mut String, client: &Client, session: &Session, no
         idle_ms: now_ms.saturating_sub(traffic.last_active_ms),
         flags: &flags(client, session),
         database: session.db.0.into(),
+        queued: session.transaction.as_deref().map(Transaction::len),
+        queued_bytes: session.queued_bytes(),
         input_bytes: traffic.input_bytes,
         input_spare_bytes: traffic.input_spare_bytes,
         output_bytes: client.outbox.len(),
@@ -30,6 +32,7 @@ pub(super) fn describe(text: &mut String, client: &Client, session: &Session, no
 
 fn flags(client: &Client, session: &Session) -> String {
     let flags = [
+        (session.transaction.is_some(), 'x'),
         (client.traffic.is_blocked(), 'b'),
         (session.no_evict, 'e'),
         (session.no_touch, 'T'),

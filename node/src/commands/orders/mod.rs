@@ -10,6 +10,7 @@
 //! NODE HOLD    shard epoch rev node@life milliseconds
 //! NODE FOLLOW  shard epoch rev node@life leader@life host port [MAY-WIPE]
 //! NODE SYNC    shard epoch rev node@life leader@life log epoch offset      a follower asks for the log; `-` where it has none
+//! NODE EXEC    request request …      a transaction as a proxy has queued it: as MULTI, these, EXEC, with the reply of EXEC alone
 //! ```
 
 mod parse;
@@ -17,10 +18,11 @@ mod status;
 
 use super::arguments::is_word;
 use super::{Action, Call, Errand, Handler};
+use crate::client::Transaction;
 use crate::node_state::Feeding;
 use parse::Words;
-use shared::command::CommandId;
-use shared::resp::ErrorReply;
+use shared::command::{self, CommandId, CommandSpec};
+use shared::resp::{Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner};
 
 pub(crate) use parse::hear;
 
@@ -39,6 +41,10 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         status::status(call);
         return Ok(Action::Continue);
     }
+    if is_word(name, "exec") {
+        let queued = read_queue(call.args.skip(2))?;
+        return Ok(Action::Transact(Box::new(queued)));
+    }
     let mut words = Words::new(call.args);
     if is_word(name, "sync") {
         let ask = words.ask()?;
@@ -48,6 +54,30 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let order = words.order()?;
     let number = call.node.member.take_order(order);
     Ok(Action::Errand(Errand::Obey(number)))
+}
+
+/// The commands of a transaction, each an argument that is a request of its own.
+fn read_queue(requests: Args<'_>) -> Result<Transaction, ErrorReply> {
+    let mut queued = Transaction::default();
+    let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);
+    let mut batch = RequestBatch::default();
+    for request in requests.iter_from(0) {
+        let mut bytes = request.to_vec();
+        batch.clear();
+        let scanned = scanner.scan(&mut bytes, &mut batch, 1);
+        scanned.map_err(ErrorReply::Protocol)?;
+        let [found] = batch.requests() else {
+            return Err(ErrorReply::BrokenTransaction);
+        };
+        if found.end as usize != bytes.len() {
+            return Err(ErrorReply::BrokenTransaction);
+        }
+        let args = batch.args(&bytes, found);
+        let spec = command::resolve_served(args, CommandSpec::is_served_by_node)?;
+        queued.push(spec, args);
+        scanner.dropped(scanner.finished_bytes());
+    }
+    Ok(queued)
 }
 
 /// What a node says of itself, as a reply to an order.

@@ -16,6 +16,8 @@ pub struct Effects {
     selected: Option<DbIndex>,
     /// Units that began and have not ended.
     depth: usize,
+    /// Where the outermost of them began and what is in it begins, as long as nothing was taken since.
+    unit: Option<(usize, usize)>,
 }
 
 /// How the effects tell of a change that a value's face made.
@@ -81,15 +83,21 @@ impl Effects {
     pub(in crate::store) fn begin_unit(&mut self) {
         self.depth += 1;
         if self.recording && self.depth == 1 {
+            let start = self.bytes.len();
             encode_request(&mut self.bytes, [word(CommandId::Multi)]);
+            self.unit = Some((start, self.bytes.len()));
         }
     }
 
-    /// The end of what [`Self::begin_unit`] began.
+    /// The end of what [`Self::begin_unit`] began. Of a unit in which nothing changed nothing is left.
     pub(in crate::store) fn end_unit(&mut self) {
         self.depth -= 1;
-        if self.recording && self.depth == 0 {
-            encode_request(&mut self.bytes, [word(CommandId::Exec)]);
+        if !self.recording || self.depth > 0 {
+            return;
+        }
+        match self.unit.take() {
+            Some((start, first)) if first == self.bytes.len() => self.bytes.truncate(start),
+            _ => encode_request(&mut self.bytes, [word(CommandId::Exec)]),
         }
     }
 
@@ -119,6 +127,7 @@ impl Effects {
     pub(super) fn stop_recording(&mut self) {
         self.recording = false;
         self.bytes = Vec::new();
+        self.unit = None;
     }
 
     /// The database of the last command; `None` where what comes next says which it means.
@@ -145,6 +154,7 @@ impl Effects {
     }
 
     pub(super) fn take(&mut self) -> Vec<u8> {
+        self.unit = None;
         std::mem::take(&mut self.bytes)
     }
 
@@ -172,6 +182,29 @@ impl Effects {
 mod tests {
     use super::Effects;
     use crate::store::DbIndex;
+
+    #[test]
+    fn a_unit_is_bracketed_unless_nothing_happened_in_it() {
+        let mut effects = Effects::default();
+        effects.start_recording();
+        effects.forget_selected();
+        effects.go_on_with(DbIndex(0));
+        effects.begin_unit();
+        effects.begin_unit();
+        effects.end_unit();
+        effects.end_unit();
+        assert_eq!(effects.take(), b"");
+        effects.begin_unit();
+        effects.append_words(DbIndex(0), &[b"a"]);
+        effects.end_unit();
+        let whole = "*1\r\n$5\r\nmulti\r\n*1\r\n$1\r\na\r\n*1\r\n$4\r\nexec\r\n";
+        assert_eq!(effects.take(), whole.as_bytes());
+        // What was taken in the midst of it is gone already, and has to be ended.
+        effects.begin_unit();
+        assert_eq!(effects.take(), b"*1\r\n$5\r\nmulti\r\n");
+        effects.end_unit();
+        assert_eq!(effects.take(), b"*1\r\n$4\r\nexec\r\n");
+    }
 
     #[test]
     fn a_select_stands_before_the_first_command_of_another_database() {

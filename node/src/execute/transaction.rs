@@ -1,0 +1,364 @@
+//! A client between MULTI and EXEC: its commands are queued, and then run in one go, with nobody else's between them.
+//! Pure. Invariants: nothing of a queue has run before all of it may; a queue is run once or thrown away; what it changes is one unit of the effects.
+
+use super::gates::{self, Gate};
+use super::perform::{Refusal, refuse};
+use super::strides::LongEnd;
+use super::{Asked, Executor, Origin, Stop, Turn, Wait};
+use crate::client::Transaction;
+use crate::commands::{Errand, forget_watched, is_watch_broken};
+use crate::store::DbIndex;
+use shared::command::{self, CommandFlags, CommandId, CommandSpec};
+use shared::resp::{Args, ErrorReply, ReplyWriter};
+use shared::session;
+use shared::throttle::Throttle;
+use tracing::warn;
+
+/// What a command is to a client's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It waits there for EXEC.
+    Queued,
+    /// It is EXEC.
+    Runs,
+    /// It concerns the queue, or the connection, and runs at once.
+    Beside,
+    /// It can be no part of one.
+    Nowhere,
+}
+
+impl Place {
+    fn of(spec: &CommandSpec) -> Self {
+        match spec.id {
+            CommandId::Exec => Self::Runs,
+            CommandId::Multi
+            | CommandId::Discard
+            | CommandId::Watch
+            | CommandId::Quit
+            | CommandId::Reset => Self::Beside,
+            // Their replies come later, when others have had their turns.
+            CommandId::ConfigRewrite
+            | CommandId::Bgsave
+            | CommandId::Bgrewriteaof
+            | CommandId::Replicaof
+            | CommandId::Slaveof
+            | CommandId::Debug => Self::Nowhere,
+            _ if spec.flags.contains(CommandFlags::NO_MULTI) => Self::Nowhere,
+            _ => Self::Queued,
+        }
+    }
+}
+
+/// What the queue's commands are together when they have run.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    has_new_limits: bool,
+    closes: bool,
+}
+
+impl Executor {
+    /// One command of a client that is in a transaction.
+    #[inline(never)]
+    pub(super) fn perform_in_transaction(
+        &mut self,
+        turn: &mut Turn<'_>,
+        row: Result<&'static CommandSpec, ErrorReply>,
+        asked: Asked<'_>,
+        out: &mut Vec<u8>,
+    ) -> Stop {
+        let place = row.as_ref().map(|spec| Place::of(spec));
+        let origin = match place {
+            Ok(Place::Queued) => Origin::Queue,
+            _ => Origin::Client,
+        };
+        let admitted = match place {
+            Ok(Place::Nowhere) => Err(Refusal::Reply(ErrorReply::NotInTransaction, row.ok())),
+            _ => self.admit(turn, origin, row, asked.args),
+        };
+        let (spec, handler) = match admitted {
+            Ok(admitted) => admitted,
+            Err(Refusal::Later(wait)) => return Stop::NotYet(wait),
+            Err(Refusal::Reply(error, spec)) => {
+                let (error, spec) = self.spoil(turn, error, spec, asked.args);
+                return refuse(turn, &error, spec, asked.args, out);
+            }
+        };
+        match Place::of(spec) {
+            Place::Runs => self.execute(turn, spec, asked, out),
+            Place::Queued => queue(turn, spec, asked, out),
+            Place::Beside | Place::Nowhere => self.run_admitted(turn, spec, handler, asked, out),
+        }
+    }
+
+    /// A command could not be queued. What is said of it, which is another thing of an EXEC: with that the transaction is over.
+    fn spoil(
+        &mut self,
+        turn: &mut Turn<'_>,
+        error: ErrorReply,
+        spec: Option<&'static CommandSpec>,
+        args: Args<'_>,
+    ) -> (ErrorReply, Option<&'static CommandSpec>) {
+        let name = args.get(0).unwrap_or_default();
+        if name.eq_ignore_ascii_case(CommandId::Exec.name().as_bytes()) {
+            end(turn);
+            // Redis gives its own words without the code, those of others with it.
+            let text = error.to_string();
+            let words = text.strip_prefix("ERR ").unwrap_or(&text);
+            return (ErrorReply::ExecRefused(words.into()), spec);
+        }
+        if let Some(transaction) = &mut turn.session.transaction {
+            transaction.spoil();
+        }
+        (error, spec)
+    }
+
+    /// EXEC
+    fn execute(
+        &mut self,
+        turn: &mut Turn<'_>,
+        spec: &'static CommandSpec,
+        asked: Asked<'_>,
+        out: &mut Vec<u8>,
+    ) -> Stop {
+        let Some(transaction) = turn.session.transaction.take() else {
+            return refuse(
+                turn,
+                &ErrorReply::ExecWithoutMulti,
+                Some(spec),
+                asked.args,
+                out,
+            );
+        };
+        if transaction.is_spoiled() {
+            end(turn);
+            return refuse(turn, &ErrorReply::ExecAborted, Some(spec), asked.args, out);
+        }
+        if is_watch_broken(turn.store, turn.node, turn.session, turn.identity.id) {
+            end(turn);
+            self.timing.before_alone(turn.node);
+            ReplyWriter::new(out, turn.session.protocol).null_array();
+            self.timing.after(spec.id, true, turn.node);
+            return Stop::Done;
+        }
+        match self.pass_all(turn, &transaction) {
+            Gate::Open => {}
+            Gate::Wait(wait) => {
+                turn.session.transaction = Some(transaction);
+                return Stop::NotYet(wait);
+            }
+            Gate::Refused(error) => {
+                end(turn);
+                let error = ErrorReply::ExecRefused(error.to_string().into());
+                return refuse(turn, &error, Some(spec), asked.args, out);
+            }
+        }
+        end(turn);
+        let ends = self.run_queue(turn, &transaction, out);
+        turn.session.last_command = Some(spec);
+        self.timing.after(spec.id, true, turn.node);
+        match ends {
+            Ends { closes: true, .. } => Stop::Close,
+            Ends {
+                has_new_limits: true,
+                ..
+            } => Stop::NewLimits,
+            _ => Stop::Long,
+        }
+    }
+
+    /// NODE EXEC: commands that a proxy has queued for its client, of which nothing has been done.
+    #[cold]
+    pub(super) fn transact(
+        &mut self,
+        turn: &mut Turn<'_>,
+        transaction: &Transaction,
+        asked: Asked<'_>,
+        out: &mut Vec<u8>,
+    ) -> Stop {
+        let spec = command::spec(CommandId::Exec);
+        let is_broken = is_watch_broken(turn.store, turn.node, turn.session, turn.identity.id);
+        let has_strangers = || transaction.iter().any(|(spec, _)| Place::of(spec) != Place::Queued);
+        let gate = match is_broken {
+            true => Gate::Open,
+            false if has_strangers() => Gate::Refused(ErrorReply::NotInTransaction),
+            false => self.pass_all(turn, transaction),
+        };
+        match gate {
+            Gate::Open => {}
+            Gate::Wait(wait) => return Stop::NotYet(wait),
+            Gate::Refused(error) => {
+                end(turn);
+                // The proxy sends it elsewhere; its client hears of all others as of an EXEC.
+                let error = match error {
+                    ErrorReply::StaleEpoch(..) => error,
+                    other => ErrorReply::ExecRefused(other.to_string().into()),
+                };
+                return refuse(turn, &error, Some(spec), asked.args, out);
+            }
+        }
+        end(turn);
+        if is_broken {
+            ReplyWriter::new(out, turn.session.protocol).null_array();
+        } else {
+            self.run_queue(turn, transaction, out);
+        }
+        self.timing.after(spec.id, true, turn.node);
+        Stop::Long
+    }
+
+    /// Whether all commands of a queue may run now.
+    fn pass_all(&self, turn: &mut Turn<'_>, transaction: &Transaction) -> Gate {
+        let db = turn.session.db;
+        let mut gate = Gate::Open;
+        for (spec, args) in transaction.iter() {
+            // Keys are those of the database that it will have chosen by then.
+            if spec.id == CommandId::Select
+                && let Ok(number) = session::read_database(args, turn.store.databases())
+            {
+                turn.session.db = DbIndex(number);
+            }
+            gate = gates::pass(Origin::Transaction, turn, spec, args, self.timing.watch());
+            if !matches!(gate, Gate::Open) {
+                break;
+            }
+        }
+        turn.session.db = db;
+        gate
+    }
+
+    /// Runs all commands of a queue, and writes the array of their replies.
+    fn run_queue(
+        &mut self,
+        turn: &mut Turn<'_>,
+        transaction: &Transaction,
+        out: &mut Vec<u8>,
+    ) -> Ends {
+        let writes = transaction.iter().filter(|(spec, _)| spec.may_write());
+        let is_unit = writes.take(2).count() > 1;
+        self.timing.before_alone(turn.node);
+        ReplyWriter::new(out, turn.session.protocol).array(transaction.len());
+        if is_unit {
+            turn.store.begin_unit();
+        }
+        let mut ends = Ends::default();
+        for (spec, args) in transaction.iter() {
+            match self.run_queued(turn, spec, args, out) {
+                Stop::Close => ends.closes = true,
+                Stop::NewLimits => ends.has_new_limits = true,
+                _ => {}
+            }
+        }
+        if is_unit {
+            turn.store.end_unit();
+        }
+        ends
+    }
+
+    /// Runs one command to its end, so that its reply is there.
+    fn run_queued(
+        &mut self,
+        turn: &mut Turn<'_>,
+        spec: &'static CommandSpec,
+        args: Args<'_>,
+        out: &mut Vec<u8>,
+    ) -> Stop {
+        let asked = Asked {
+            args,
+            hashes: &[],
+            request_bytes: args.iter_from(0).map(<[u8]>::len).sum(),
+        };
+        let start = out.len();
+        let Some(handler) = self.handlers.get(spec.id) else {
+            return refuse(
+                turn,
+                &command::unknown_command(args),
+                None,
+                args,
+                out,
+            );
+        };
+        // What an AUTH or a HELLO before it has made of the client counts.
+        if !shared::access::may_run(turn.session.authenticated, spec) {
+            return refuse(turn, &ErrorReply::NoAuth, Some(spec), args, out);
+        }
+        match self.run_admitted(turn, spec, handler, asked, out) {
+            Stop::NotYet(Wait::OthersTurns | Wait::Keys) => {
+                self.run_to_its_end(turn, args, out);
+                Stop::Done
+            }
+            Stop::Errand { errand, .. } => {
+                answer_at_once(turn, errand, out);
+                Stop::Done
+            }
+            Stop::Feed(_) | Stop::NotYet(_) => {
+                out.truncate(start);
+                refuse(turn, &ErrorReply::NotInTransaction, Some(spec), args, out)
+            }
+            stop => stop,
+        }
+    }
+
+    /// A command that would let others have their turns has none here.
+    fn run_to_its_end(&mut self, turn: &mut Turn<'_>, args: Args<'_>, out: &mut Vec<u8>) {
+        // Whoever holds other keys goes on holding them.
+        let hold = turn.node.hold.take();
+        let mut long = self.begin(turn, args);
+        let reply = loop {
+            match self.go_on(turn, long, args) {
+                LongEnd::NotYet(rest) => long = rest,
+                LongEnd::Over(reply) => break reply,
+            }
+        };
+        turn.node.hold = hold;
+        for piece in reply.into_pieces() {
+            out.extend_from_slice(&piece);
+        }
+    }
+}
+
+/// The transaction is over, and nothing is watched any more.
+fn end(turn: &mut Turn<'_>) {
+    turn.session.transaction = None;
+    forget_watched(turn.store, turn.node, turn.session, turn.identity.id);
+}
+
+/// Queues a command.
+fn queue(
+    turn: &mut Turn<'_>,
+    spec: &'static CommandSpec,
+    asked: Asked<'_>,
+    out: &mut Vec<u8>,
+) -> Stop {
+    let most_bytes = turn.node.settings.hot.input_limit_bytes;
+    let bytes = turn.session.queued_bytes() + Transaction::bytes_of(asked.args);
+    if bytes > most_bytes.min(u32::MAX as usize) {
+        turn.node.stats.input_limit_disconnections += 1;
+        static LARGE: Throttle = Throttle::new();
+        if let Some(left_out) = LARGE.admit(turn.now_ms) {
+            let peer = &turn.identity.address;
+            warn!(
+                peer,
+                bytes, left_out, "cut: client-query-buffer-limit, reached by a transaction"
+            );
+        }
+        return Stop::Close;
+    }
+    if let Some(transaction) = &mut turn.session.transaction {
+        transaction.push(spec, asked.args);
+    }
+    ReplyWriter::new(out, turn.session.protocol).simple("QUEUED");
+    Stop::Done
+}
+
+/// What other commands wait for is not waited for in a transaction.
+fn answer_at_once(turn: &mut Turn<'_>, errand: Errand, out: &mut Vec<u8>) {
+    let mut reply = ReplyWriter::new(out, turn.session.protocol);
+    match errand {
+        Errand::WaitForFollowers { .. } => {
+            let replication = &turn.node.replication;
+            let have = replication.count_with(replication.offset());
+            reply.integer(i64::try_from(have).unwrap_or(i64::MAX));
+        }
+        _ => reply.error(&ErrorReply::NotInTransaction),
+    }
+}
