@@ -67,4 +67,5 @@ mod snapshots;
 mod support;
 mod tls;
 mod topology_swap;
+mod transactions;
 mod waiting;

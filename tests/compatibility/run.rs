@@ -162,10 +162,13 @@ impl Run {
             .into_iter()
             .zip(redis.replies_to(steps));
         let mut lost = false;
+        let mut queued: Vec<&Request> = Vec::new();
         for (request, (ours, redis)) in answered.into_iter().zip(pairs) {
             self.report.count_reply();
             match (ours, redis) {
-                (Ok(ours), Ok(redis)) => self.compare_reply(request, &ours, &redis),
+                (Ok(ours), Ok(redis)) => {
+                    self.compare_in_order(request, &mut queued, &ours, &redis);
+                }
                 (ours, redis) => {
                     lost = true;
                     let example =
@@ -185,6 +188,33 @@ impl Run {
             }
             ours.reconnect(self.protocol);
             redis.reconnect(self.protocol);
+        }
+    }
+
+    /// What was queued is answered by EXEC, each command by its own rule.
+    fn compare_in_order<'a>(
+        &mut self,
+        request: &'a Request,
+        queued: &mut Vec<&'a Request>,
+        ours: &Reply,
+        redis: &Reply,
+    ) {
+        if *redis == Reply::Simple(b"QUEUED".to_vec()) {
+            queued.push(request);
+        }
+        if compare::name(request) != "EXEC" {
+            return self.compare_reply(request, ours, redis);
+        }
+        let queued = std::mem::take(queued);
+        match (ours, redis) {
+            (Reply::Array(ours), Reply::Array(redis))
+                if ours.len() == queued.len() && redis.len() == queued.len() =>
+            {
+                for (request, (ours, redis)) in queued.into_iter().zip(ours.iter().zip(redis)) {
+                    self.compare_reply(request, ours, redis);
+                }
+            }
+            _ => self.compare_reply(request, ours, redis),
         }
     }
 

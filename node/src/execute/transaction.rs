@@ -177,7 +177,11 @@ impl Executor {
     ) -> Stop {
         let spec = command::spec(CommandId::Exec);
         let is_broken = is_watch_broken(turn.store, turn.node, turn.session, turn.identity.id);
-        let has_strangers = || transaction.iter().any(|(spec, _)| Place::of(spec) != Place::Queued);
+        let has_strangers = || {
+            transaction
+                .iter()
+                .any(|(spec, _)| Place::of(spec) != Place::Queued)
+        };
         let gate = match is_broken {
             true => Gate::Open,
             false if has_strangers() => Gate::Refused(ErrorReply::NotInTransaction),
@@ -269,13 +273,7 @@ impl Executor {
         };
         let start = out.len();
         let Some(handler) = self.handlers.get(spec.id) else {
-            return refuse(
-                turn,
-                &command::unknown_command(args),
-                None,
-                args,
-                out,
-            );
+            return refuse(turn, &command::unknown_command(args), None, args, out);
         };
         // What an AUTH or a HELLO before it has made of the client counts.
         if !shared::access::may_run(turn.session.authenticated, spec) {

@@ -2,6 +2,7 @@
 //! Pure.
 //!
 //! - [`state`]: what it has told about itself and chosen: database, protocol, name. [`work`]: what it is doing, and what it waits for.
+//! - `transaction`: what it has queued behind MULTI.
 //! - [`received`]: the bytes it sent, and who keeps them.
 //! - [`outlet`]: its replies, where those who deliver can reach them: [`reply_queue`] in order, [`output`] on their way out.
 
@@ -10,12 +11,14 @@ pub(crate) mod output;
 pub(crate) mod received;
 pub(crate) mod reply_queue;
 pub(crate) mod state;
+mod transaction;
 pub(crate) mod work;
 
 pub(crate) use outlet::{Outlet, OutletLimits};
 pub(crate) use output::ReplyBytes;
 pub(crate) use reply_queue::Source;
 pub(crate) use state::ClientState;
+pub(crate) use transaction::Transaction;
 pub(crate) use work::{Held, WaitsFor, Work};
 
 use shared::resp::RequestScanner;
@@ -52,7 +55,8 @@ impl Client {
             Work::Waiting(held) => held.kept_bytes(),
             Work::Reading | Work::Ending => 0,
         };
-        self.input.capacity() + self.scanner.kept_bytes() + held
+        let queued = self.state.queued_bytes();
+        self.input.capacity() + self.scanner.kept_bytes() + held + queued
     }
 
     /// Whether it is known that the client will ask nothing more.

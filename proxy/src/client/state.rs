@@ -7,6 +7,7 @@ use shared::command::{CommandId, CommandSpec};
 use shared::resp::{Protocol, RequestLimits};
 use shared::session::Replies;
 
+use super::Transaction;
 use crate::pipe::{Class, Lane, Role};
 
 /// How long a client is kept apart after something large.
@@ -45,6 +46,8 @@ pub(crate) struct ClientState {
     pub(crate) active_ms: u64,
     /// The last command.
     pub(crate) last_command: Option<CommandId>,
+    /// What it has queued since MULTI; `None` when it is in no transaction.
+    pub(crate) transaction: Option<Box<Transaction>>,
     /// By which pipes its commands go.
     pub(crate) class: Class,
     /// Until then it counts as one with large requests or replies, monotonic milliseconds.
@@ -76,6 +79,7 @@ impl ClientState {
             connected_ms: now_ms,
             active_ms: now_ms,
             last_command: None,
+            transaction: None,
             class: Class::Common,
             bulky_until_ms: 0,
         }
@@ -90,12 +94,20 @@ impl ClientState {
         self.is_no_evict = false;
         self.is_readonly = false;
         self.replies = Replies::On;
+        self.transaction = None;
     }
 
     /// Whether it may run this command.
     #[inline]
     pub(crate) fn may_run(&self, spec: &CommandSpec) -> bool {
         access::may_run(self.is_authenticated, spec)
+    }
+
+    /// Bytes of what it has queued.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.transaction
+            .as_deref()
+            .map_or(0, Transaction::kept_bytes)
     }
 
     /// Something large of it is under way: for a while it is kept apart from others.

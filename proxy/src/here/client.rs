@@ -11,7 +11,7 @@ use shared::session::{
 };
 
 use super::{After, Desk};
-use crate::client::ClientState;
+use crate::client::{ClientState, Transaction};
 
 /// What threads are asked about their clients.
 #[derive(Clone, Debug)]
@@ -163,6 +163,7 @@ pub(crate) fn describe(
     is_blocked: bool,
 ) -> String {
     let flags = [
+        (state.transaction.is_some(), 'x'),
         (is_blocked, 'b'),
         (state.is_readonly, 'r'),
         (state.is_no_evict, 'e'),
@@ -183,8 +184,8 @@ pub(crate) fn describe(
         idle_ms: now_ms.saturating_sub(state.active_ms),
         flags: &flags,
         database: state.database,
-        queued: None,
-        queued_bytes: 0,
+        queued: state.transaction.as_deref().map(Transaction::len),
+        queued_bytes: state.queued_bytes(),
         input_bytes,
         input_spare_bytes: 0,
         output_bytes,

@@ -16,6 +16,7 @@ pub(crate) mod here;
 pub(crate) mod receivers;
 mod replies;
 mod rounds;
+mod transaction;
 mod turn;
 mod waiting;
 

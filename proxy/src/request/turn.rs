@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use shared::clock::Reading;
-use shared::command::{self, CommandSpec, Quiet, Route};
+use shared::command::{self, CommandId, CommandSpec, Quiet, Route};
 use shared::resp::{Args, ErrorReply, Request, RequestBatch};
 use shared::session::Replies;
 use shared::throttle::Throttle;
@@ -181,8 +181,10 @@ impl<'a> Turn<'a> {
     pub(super) fn look_at_client(&mut self) {
         self.lane = self.client.state.lane();
         self.hears_all = self.client.state.hears_all();
+        let state = &self.client.state;
+        let is_queueing = state.transaction.is_some();
         self.is_plain_sailing =
-            self.hears_all && self.client.state.is_authenticated && self.hold.is_none();
+            self.hears_all && state.is_authenticated && !is_queueing && self.hold.is_none();
     }
 
     /// Takes note of what is held up.
@@ -218,7 +220,7 @@ impl<'a> Turn<'a> {
             _ if self.hears_all => false,
             Replies::On => false,
             Replies::Off => self.client.state.replies == Replies::Off,
-            Replies::SkipNext | Replies::Skip => spec.id != command::CommandId::ClientReply,
+            Replies::SkipNext | Replies::Skip => spec.id != CommandId::ClientReply,
         }
     }
 
@@ -270,7 +272,7 @@ impl<'a> Turn<'a> {
                     self.tell_of_http();
                     return Step::End;
                 }
-                return self.answer_error(&error);
+                return self.refuse_unresolved(args, &error);
             }
         };
         let asked = Asked {
@@ -304,7 +306,7 @@ impl<'a> Turn<'a> {
         let spec = asked.spec;
         self.client.state.last_command = Some(spec.id);
         if !self.client.state.may_run(spec) {
-            return self.answer_error(&ErrorReply::NoAuth);
+            return self.spoil_transaction(&ErrorReply::NoAuth);
         }
         let is_held = match self.hold {
             None => false,
@@ -313,6 +315,9 @@ impl<'a> Turn<'a> {
         };
         if is_held {
             return self.wait_for_end_of_pause(spec);
+        }
+        if self.client.state.transaction.is_some() {
+            return self.in_transaction(asked);
         }
         if spec.quiet != Quiet::Never && self.missing() > 0 {
             return self.put_off(Step::Wait(WaitsFor::Replies(0)));
@@ -355,10 +360,29 @@ impl<'a> Turn<'a> {
             Route::Local => self.local(asked),
             Route::Walked => self.walk(asked),
             Route::Refused => self.answer_error(&route::refused(spec)),
-            Route::ByChannel | Route::Leased | Route::Transaction | Route::Subscribed => {
+            Route::Transaction => self.transact(asked),
+            Route::ByChannel | Route::Leased | Route::Subscribed => {
                 self.answer_error(&command::unknown_command(asked.args))
             }
         }
+    }
+
+    /// What is held up for everybody.
+    pub(super) fn hold(&self) -> Option<Hold> {
+        self.hold
+    }
+
+    /// What is said of a request that is no command, or not a whole one; of an EXEC it ends the transaction.
+    #[cold]
+    fn refuse_unresolved(&mut self, args: Args<'_>, error: &ErrorReply) -> Step {
+        let is_exec = command::lookup(args.at(0)).is_some_and(|row| row.id == CommandId::Exec);
+        if is_exec && self.client.state.transaction.take().is_some() {
+            self.look_at_client();
+            let text = error.to_string();
+            let words = text.strip_prefix("ERR ").unwrap_or(&text);
+            return self.answer_error(&ErrorReply::ExecRefused(words.into()));
+        }
+        self.spoil_transaction(error)
     }
 
     /// Requests without a reply.
@@ -367,7 +391,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The command has not begun after all; it will begin anew, and a SKIP before it is not used up.
-    fn put_off(&mut self, step: Step) -> Step {
+    pub(super) fn put_off(&mut self, step: Step) -> Step {
         if self.mode == Replies::SkipNext && !self.hears_all {
             self.client.state.replies = Replies::SkipNext;
         }
@@ -375,7 +399,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Commands wait for the end of a pause, but not longer than their deadline if they have one.
-    fn wait_for_end_of_pause(&mut self, spec: &CommandSpec) -> Step {
+    pub(super) fn wait_for_end_of_pause(&mut self, spec: &CommandSpec) -> Step {
         let deadline = self.exchange.proxy.config.request_deadline.as_nanos();
         let waited = self.exchange.receivers.stopwatch.since_ns(self.read);
         if has_deadline(spec) && deadline > 0 && u128::from(waited) >= deadline {

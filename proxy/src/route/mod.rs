@@ -4,6 +4,7 @@
 //! - here: the shard of a command's keys. [`split`]: one part per shard. [`combine`]: sets of several shards. [`merge`]: parts → one reply.
 //!   [`rounds`]: very many keys, some at a time. [`scan`]: SCAN's cursor.
 //! - [`outcome`]: what became of a request. [`info`]: INFO of all shards. [`totals`]: limits that they have together. [`reply`]: what must be read out of a node's reply.
+//! - [`transaction`]: what may be queued behind MULTI.
 //!
 //! What needs no node is answered in [`crate::here`], which imports this room and is not imported by it.
 //!
@@ -20,6 +21,7 @@ pub(crate) mod rounds;
 pub(crate) mod scan;
 pub(crate) mod split;
 pub(crate) mod totals;
+pub(crate) mod transaction;
 
 pub(crate) use outcome::Outcome;
 pub(crate) use place::Place;

@@ -15,6 +15,7 @@ mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
+mod transactions;
 
 use super::draw::{Draw, KeySpace, Request, request};
 
@@ -62,7 +63,8 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
         (430..=519, _) => bits::COMMANDS,
         (520..=609, _) => streams::COMMANDS,
         (610..=629, _) => payloads::COMMANDS,
-        (630..=709, _) => keys::COMMANDS,
+        (630..=649, _) => return transactions::draw(draw, scope),
+        (650..=709, _) => keys::COMMANDS,
         (710..=749, _) => hyperloglogs::COMMANDS,
         (750..=789, _) => geo::COMMANDS,
         (790..=829, _) => sort::COMMANDS,

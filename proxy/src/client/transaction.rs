@@ -1,0 +1,145 @@
+//! Commands that a client has queued behind MULTI, in the form in which a node is given them.
+//! Pure. Never: decides whether a command may be queued ([`crate::route::transaction`] does). Invariant: the body is as many whole arguments as there are commands,
+//! each a request of its own.
+
+use shared::command::Retry;
+use shared::resp::{Args, encode_request};
+use shared::slot::SlotId;
+
+use crate::route::transaction::Concerns;
+
+/// Before the number of a request's arguments: its name, and what is wanted.
+const HEAD: &[u8] = b"$4\r\nNODE\r\n$4\r\nEXEC\r\n";
+
+/// Arguments before the commands.
+const HEAD_ARGS: usize = 2;
+
+/// A client's queue.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    body: Vec<u8>,
+    commands: usize,
+    /// The slot of all keys so far, and the first of them.
+    slot: Option<(SlotId, Box<[u8]>)>,
+    /// There are keys of other slots as well, where one shard has them all.
+    pub(crate) is_mixed: bool,
+    /// A command could not be queued: EXEC will run none.
+    pub(crate) is_spoiled: bool,
+    /// Whether all commands may be sent twice.
+    pub(crate) retry: Retry,
+    /// Whether one of them may change a key.
+    pub(crate) may_write: bool,
+}
+
+impl Default for Transaction {
+    fn default() -> Self {
+        Self {
+            body: Vec::new(),
+            commands: 0,
+            slot: None,
+            is_mixed: false,
+            is_spoiled: false,
+            retry: Retry::Safe,
+            may_write: false,
+        }
+    }
+}
+
+impl Transaction {
+    /// The slot of all its keys, and the first of them; `None` as long as there is no key.
+    pub(crate) fn slot(&self) -> Option<(SlotId, &[u8])> {
+        let (slot, key) = self.slot.as_ref()?;
+        Some((*slot, key))
+    }
+
+    /// A command joins the others; it lies in `frame` as the client wrote it, unless that is to be written anew.
+    pub(crate) fn push(&mut self, args: Args<'_>, frame: Option<&[u8]>, concerns: Concerns<'_>) {
+        if self.slot.is_none() {
+            self.slot = concerns.slot.map(|(slot, key)| (slot, key.into()));
+        }
+        self.is_mixed |= concerns.is_mixed;
+        if concerns.retry == Retry::Never {
+            self.retry = Retry::Never;
+        }
+        self.may_write |= concerns.may_write;
+        self.commands += 1;
+        let mut encoded = Vec::new();
+        let frame = frame.unwrap_or_else(|| {
+            encode_request(&mut encoded, args.iter_from(0));
+            &encoded
+        });
+        self.body
+            .extend_from_slice(format!("${}\r\n", frame.len()).as_bytes());
+        self.body.extend_from_slice(frame);
+        self.body.extend_from_slice(b"\r\n");
+    }
+
+    /// How many commands there are.
+    pub(crate) fn len(&self) -> usize {
+        self.commands
+    }
+
+    /// Bytes taken.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.body.capacity()
+    }
+
+    /// Bytes of the request that a node is sent.
+    pub(crate) fn request_bytes(&self) -> usize {
+        format!("*{}\r\n", self.commands + HEAD_ARGS).len() + HEAD.len() + self.body.len()
+    }
+
+    /// Appends that request.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("*{}\r\n", self.commands + HEAD_ARGS).as_bytes());
+        out.extend_from_slice(HEAD);
+        out.extend_from_slice(&self.body);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::resp::ArgRange;
+
+    fn concerns(retry: Retry) -> Concerns<'static> {
+        Concerns {
+            slot: Some((SlotId::of_key(b"k"), b"k")),
+            is_mixed: false,
+            retry,
+            may_write: retry == Retry::Never,
+        }
+    }
+
+    #[test]
+    fn a_node_gets_one_request_of_which_each_argument_is_one() {
+        let bytes = b"GETk";
+        let ranges = [ArgRange::new(0, 3), ArgRange::new(3, 1)];
+        let args = Args::new(bytes, &ranges);
+        let mut queue = Transaction::default();
+        queue.push(args, None, concerns(Retry::Safe));
+        assert_eq!((queue.retry, queue.may_write), (Retry::Safe, false));
+        queue.push(
+            args,
+            Some(b"*2\r\n$3\r\nget\r\n$1\r\nk\r\n"),
+            concerns(Retry::Never),
+        );
+        queue.push(args, None, concerns(Retry::Safe));
+        assert_eq!((queue.retry, queue.may_write), (Retry::Never, true));
+        let mut out = Vec::new();
+        queue.encode(&mut out);
+        let inner = |name: &str| format!("$20\r\n*2\r\n$3\r\n{name}\r\n$1\r\nk\r\n\r\n");
+        let expected = format!(
+            "*5\r\n$4\r\nNODE\r\n$4\r\nEXEC\r\n{}{}{}",
+            inner("GET"),
+            inner("get"),
+            inner("GET")
+        );
+        assert_eq!(out, expected.as_bytes());
+        assert_eq!(queue.request_bytes(), out.len());
+        assert_eq!(
+            (queue.len(), queue.slot()),
+            (3, Some((SlotId::of_key(b"k"), &b"k"[..])))
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! A client between MULTI and EXEC: what it says is queued here, and travels as one request to the shard of its keys.
+//! Reaches: the client, the pipes' lines. Never: decides what may be queued ([`crate::route::transaction`] does).
+//! Invariants: a queue is sent once it is complete, as a whole, and is one parcel of one request, so that whatever becomes of its connection becomes of all of it; of a
+//! queue that waits for room nothing is lost.
+
+use shared::command::CommandId;
+use shared::resp::ErrorReply;
+use shared::topology::{NodeKind, ShardIndex};
+
+use super::Asked;
+use super::forward::Entry;
+use super::turn::{Step, Turn};
+use crate::client::{Source, Transaction};
+use crate::pause::Hold;
+use crate::pipe::{Parcel, Target};
+use crate::route::{self, Place, transaction};
+
+/// Most commands of a transaction: as many arguments as a request may have, less those before them.
+const MOST_COMMANDS: usize = 1024 * 1024 - 2;
+
+impl Turn<'_> {
+    /// MULTI, EXEC or DISCARD of a client that is in no transaction.
+    pub(super) fn transact(&mut self, asked: Asked<'_>) -> Step {
+        match asked.spec.id {
+            CommandId::Multi => {
+                self.client.state.transaction = Some(Box::default());
+                self.look_at_client();
+                self.ok()
+            }
+            CommandId::Exec => self.answer_error(&ErrorReply::ExecWithoutMulti),
+            CommandId::Discard => self.answer_error(&ErrorReply::DiscardWithoutMulti),
+            _ => self.answer_error(&shared::command::unknown_command(asked.args)),
+        }
+    }
+
+    /// A command of a client that is in a transaction.
+    pub(super) fn in_transaction(&mut self, asked: Asked<'_>) -> Step {
+        match asked.spec.id {
+            CommandId::Multi => self.answer_error(&ErrorReply::MultiNested),
+            CommandId::Watch => self.answer_error(&ErrorReply::WatchInMulti),
+            CommandId::Quit | CommandId::Reset => self.local(asked),
+            CommandId::Discard => {
+                self.end_transaction();
+                self.ok()
+            }
+            CommandId::Exec => self.execute(asked),
+            _ => self.queue(asked),
+        }
+    }
+
+    /// A command cannot be queued.
+    #[cold]
+    pub(super) fn spoil_transaction(&mut self, error: &ErrorReply) -> Step {
+        if let Some(transaction) = &mut self.client.state.transaction {
+            transaction.is_spoiled = true;
+        }
+        self.answer_error(error)
+    }
+
+    fn queue(&mut self, asked: Asked<'_>) -> Step {
+        let Some(queue) = self.client.state.transaction.as_deref_mut() else {
+            return Step::Next;
+        };
+        let snapshot = &self.exchange.snapshot;
+        let concerns = transaction::concerns(asked.spec, asked.args, queue.slot(), snapshot);
+        let concerns = match concerns {
+            Ok(_) if queue.len() >= MOST_COMMANDS => Err(ErrorReply::TooManyArguments("exec")),
+            other => other,
+        };
+        let concerns = match concerns {
+            Ok(concerns) => concerns,
+            Err(error) => return self.spoil_transaction(&error),
+        };
+        let frame = asked.frame.start as usize..asked.frame.end as usize;
+        let most_bytes = self.exchange.input_bytes.min(u32::MAX as usize / 2);
+        if queue.request_bytes() + frame.len() > most_bytes {
+            let peer = self.client.state.peer;
+            tracing::warn!(%peer, "client closed: its transaction is larger than client-query-buffer-limit");
+            return Step::End;
+        }
+        let frame = (!asked.frame.inline).then(|| &asked.buffer[frame]);
+        queue.push(asked.args, frame, concerns);
+        self.exchange.receivers.stats.record_local();
+        self.answer(|reply| reply.simple("QUEUED"));
+        Step::Next
+    }
+
+    /// EXEC
+    fn execute(&mut self, asked: Asked<'_>) -> Step {
+        let Some(queue) = self.client.state.transaction.take() else {
+            return Step::Next;
+        };
+        if self.holds_up(&queue) {
+            self.client.state.transaction = Some(queue);
+            return self.wait_for_end_of_pause(asked.spec);
+        }
+        match self.send_queue(&queue, asked) {
+            // Nothing has been sent.
+            Step::Wait(what) => {
+                self.client.state.transaction = Some(queue);
+                self.put_off(Step::Wait(what))
+            }
+            step => {
+                self.look_at_client();
+                step
+            }
+        }
+    }
+
+    fn send_queue(&mut self, queue: &Transaction, asked: Asked<'_>) -> Step {
+        if queue.is_spoiled {
+            return self.answer_error(&ErrorReply::ExecAborted);
+        }
+        if queue.len() == 0 {
+            self.exchange.receivers.stats.record_local();
+            self.answer(|reply| reply.array(0));
+            return Step::Next;
+        }
+        let (shard, place) = match self.place_of(queue) {
+            Ok(found) => found,
+            Err(error) => return self.answer_error(&ErrorReply::ExecRefused(error.into())),
+        };
+        let pipe = self.exchange.pipes.pipe_to(shard, self.lane);
+        match self.admit(pipe, queue.request_bytes(), queue.retry) {
+            Entry::Room(_) => {}
+            Entry::Wait(what) => return Step::Wait(what),
+            Entry::Vain(vain) => return self.answer_in_vain(asked.spec, shard, &vain),
+        }
+        let first = self.expect(Source::Pipe(pipe), 1);
+        let target = Target::Client {
+            client: self.key,
+            first,
+        };
+        let mut parcel = Parcel::new(target, place, CommandId::Exec, 1, self.read);
+        parcel.retry = queue.retry;
+        parcel.is_indivisible = true;
+        let buffers = &mut self.exchange.receivers.buffers;
+        let line = self.exchange.pipes.line(pipe);
+        line.append_with(parcel, buffers, |out| queue.encode(out));
+        Step::Next
+    }
+
+    /// The shard of a queue's keys, and where it belongs whatever becomes of the topology.
+    fn place_of(&self, queue: &Transaction) -> Result<(ShardIndex, Place), String> {
+        let snapshot = &self.exchange.snapshot;
+        let (shard, place) = match queue.slot() {
+            Some((slot, _)) if !queue.is_mixed => (snapshot.owner(slot), Place::Slot(slot)),
+            None => (route::any_shard(), Place::Anywhere),
+            Some(_) if snapshot.is_one_shard() => {
+                let shard = route::any_shard();
+                // Should there be others by the time at which it is sent, it is for none of them.
+                (
+                    shard,
+                    Place::Shard(self.exchange.pipes.primary(shard).shard_index),
+                )
+            }
+            Some(_) => {
+                return Err(
+                    "CROSSSLOT its keys lie in several slots, and there are several shards now"
+                        .to_owned(),
+                );
+            }
+        };
+        let topology = &snapshot.topology;
+        let primary = topology
+            .shards
+            .get(shard.as_usize())
+            .map(|shard| &shard.primary);
+        let node = topology.nodes.iter().find(|node| Some(&node.id) == primary);
+        if let Some(node) = node
+            && node.kind == NodeKind::Redis
+        {
+            let id = &node.id;
+            return Err(format!(
+                "ERR node '{id}' is of kind \"redis\", which takes no transactions through a proxy"
+            ));
+        }
+        Ok((shard, place))
+    }
+
+    /// Whether a pause holds up what is queued.
+    fn holds_up(&self, queue: &Transaction) -> bool {
+        match self.hold() {
+            Some(Hold::All) => true,
+            Some(Hold::Writes) => queue.may_write,
+            None => false,
+        }
+    }
+
+    fn end_transaction(&mut self) {
+        self.client.state.transaction = None;
+        self.look_at_client();
+    }
+
+    fn ok(&mut self) -> Step {
+        self.exchange.receivers.stats.record_local();
+        self.answer(|reply| reply.ok());
+        Step::Next
+    }
+}
