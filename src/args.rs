@@ -2,7 +2,10 @@
 //! so that each is written once. Never: opens a file, a socket, or decides anything.
 
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
-use shared::config::{NodeConfig, ProxyConfig, Settings, describe, parse_duration, print_duration};
+use shared::config::{
+    NodeConfig, ProxyConfig, Secret, SettingValue as _, Settings, TopologyAccess, TopologyPlace,
+    UserName, describe, parse_duration, print_duration,
+};
 use shared::topology::{Address, MAX_COPIES, NodeId, Proof, ShardId};
 use std::fmt;
 use std::marker::PhantomData;
@@ -91,7 +94,7 @@ pub(crate) enum Command {
     Node(ServerArguments<NodeConfig>),
     /// A proxy in front of the nodes that a topology file names.
     Proxy(ServerArguments<ProxyConfig>),
-    /// Make, check, show and compare topology files; show and change what running proxies follow.
+    /// Make, check, show and compare topologies, in files or etcd; show and change what running proxies follow.
     #[command(subcommand)]
     Topology(TopologyCommand),
     /// Whether a node or proxy answers a PING in time: exit code 0, or 69 and the reason. For health checks.
@@ -177,6 +180,57 @@ pub(crate) struct ServerArguments<C: Settings + Send + Sync + 'static> {
     pub(crate) settings: SettingFlags<C>,
 }
 
+/// How etcd is reached; the same words, and the same environment, as a proxy's settings.
+#[derive(Args, Clone, Default)]
+pub(crate) struct StoreArguments {
+    /// As whom etcd is asked.
+    #[arg(long, value_name = "NAME", env = "SWITCHYARD_PROXY_TOPOLOGY_USER", value_parser = UserName::parse)]
+    topology_user: Option<UserName>,
+
+    /// Password of that user; the environment keeps it out of lists of processes.
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "SWITCHYARD_PROXY_TOPOLOGY_PASSWORD",
+        hide_env_values = true
+    )]
+    topology_password: Option<String>,
+
+    /// Certificates, PEM, of whoever may have signed those of etcd, which is at etcds://HOST:PORT then.
+    #[arg(long, value_name = "FILE", env = "SWITCHYARD_PROXY_TOPOLOGY_CA_FILE")]
+    topology_ca_file: Option<PathBuf>,
+
+    /// Certificate that is shown to etcd, PEM.
+    #[arg(long, value_name = "FILE", env = "SWITCHYARD_PROXY_TOPOLOGY_CERT_FILE")]
+    topology_cert_file: Option<PathBuf>,
+
+    /// Its private key, PEM.
+    #[arg(long, value_name = "FILE", env = "SWITCHYARD_PROXY_TOPOLOGY_KEY_FILE")]
+    topology_key_file: Option<PathBuf>,
+}
+
+impl StoreArguments {
+    /// As settings.
+    pub(crate) fn access(&self) -> TopologyAccess {
+        TopologyAccess {
+            user: self.topology_user.clone(),
+            password: Secret::new(self.topology_password.clone().unwrap_or_default()),
+            ca_file: self.topology_ca_file.clone(),
+            cert_file: self.topology_cert_file.clone(),
+            key_file: self.topology_key_file.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for StoreArguments {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.access().fmt(out)
+    }
+}
+
+/// Where a topology is: `FILE|etcd://HOST:PORT,…`.
+const PLACE: &str = TopologyPlace::SHAPE;
+
 /// `switchyard topology`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopologyCommand {
@@ -188,40 +242,71 @@ pub(crate) enum TopologyCommand {
         /// Copies of each shard besides its primary.
         #[arg(long, value_name = "NUMBER", default_value_t = 0)]
         followers: u16,
-        /// Writes the file instead of printing it; an existing one is left as it is.
-        #[arg(long, value_name = "FILE")]
-        output: Option<PathBuf>,
-        /// Replaces an existing file.
+        /// Puts it there instead of printing it; one that is there is left as it is.
+        #[arg(long, value_name = PLACE, value_parser = TopologyPlace::parse)]
+        output: Option<TopologyPlace>,
+        /// Replaces an existing file. In etcd nothing is replaced without a look at what is there: see `put`.
         #[arg(long, requires = "output")]
         force: bool,
+        #[command(flatten)]
+        store: StoreArguments,
     },
-    /// Says everything that is wrong with a topology file, and what is worth knowing.
+    /// Says everything that is wrong with a topology, and what is worth knowing.
     Check {
-        /// The file.
-        file: PathBuf,
-        /// The file that proxies have taken up; then the step from it to the other is checked as well.
-        #[arg(long, value_name = "FILE")]
-        after: Option<PathBuf>,
+        /// Where it is.
+        #[arg(value_name = PLACE, value_parser = TopologyPlace::parse)]
+        file: TopologyPlace,
+        /// Where the one is that proxies have taken up; then the step from it to the other is checked as well.
+        #[arg(long, value_name = PLACE, value_parser = TopologyPlace::parse)]
+        after: Option<TopologyPlace>,
+        #[command(flatten)]
+        store: StoreArguments,
     },
-    /// Shows who owns what: of a file; or of a running proxy, and with what it knows of the nodes.
+    /// Shows who owns what: by a file or by etcd; or by a running proxy, and with what it knows of the nodes.
     Show {
-        /// The file; the proxy at --admin is asked where none is given.
-        file: Option<PathBuf>,
+        /// Where the topology is; the proxy at --admin is asked where nothing is given.
+        #[arg(value_name = PLACE, value_parser = TopologyPlace::parse)]
+        file: Option<TopologyPlace>,
         /// Shows it again whenever something changes, until it is stopped.
         #[arg(long, conflicts_with = "file")]
         watch: bool,
+        #[command(flatten)]
+        store: StoreArguments,
         #[command(flatten)]
         admin: AdminArguments,
     },
     /// Lets another node lead a shard, by order of a running proxy: nothing is lost, and no client sees an error. With --accept-loss a shard goes on
     /// that waits for nodes which will never come back.
     Failover(FailoverArguments),
-    /// Says what differs between two topology files.
+    /// Says what differs between two topologies.
     Diff {
         /// What is.
-        old: PathBuf,
+        #[arg(value_name = PLACE, value_parser = TopologyPlace::parse)]
+        old: TopologyPlace,
         /// What would be.
-        new: PathBuf,
+        #[arg(value_name = PLACE, value_parser = TopologyPlace::parse)]
+        new: TopologyPlace,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// Prints the topology as it is kept: what is to be edited, and put back.
+    Get {
+        /// Where it is.
+        #[arg(value_name = PLACE, value_parser = TopologyPlace::parse)]
+        from: TopologyPlace,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// Puts a topology in the place of the one of the version before, if that is still there, for proxies to follow. What proxies would refuse is refused.
+    Put {
+        /// What would be: its version is one more than that of what is.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Where it is to be. Where nothing is yet, it is the first.
+        #[arg(long, value_name = PLACE, value_parser = TopologyPlace::parse)]
+        to: TopologyPlace,
+        #[command(flatten)]
+        store: StoreArguments,
     },
 }
 
@@ -645,6 +730,11 @@ mod tests {
             "switchyard topology init --node 6379",
             "switchyard topology init --node 127.0.0.1:1 --force",
             "switchyard topology show t.toml --watch",
+            "switchyard topology show etcd://",
+            "switchyard topology check etcd://a:1,",
+            "switchyard topology put t.toml",
+            "switchyard topology put --to t.toml",
+            "switchyard topology get",
             "switchyard topology failover",
             "switchyard topology failover s*",
             "switchyard topology failover s1 --proof off",

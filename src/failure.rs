@@ -2,7 +2,7 @@
 
 use proxy::{ProxyError, TlsError, TopologyError};
 use shared::config::{FileError, LoadError, Problems};
-use shared::topology::{Address, InitialError};
+use shared::topology::{Address, InitialError, Version};
 use std::io;
 use std::path::PathBuf;
 
@@ -16,8 +16,19 @@ pub enum Failure {
     #[error(transparent)]
     Data(#[from] Problems),
     /// A topology is right, but not to be put in the place of another.
-    #[error("{}: {}", .0.display(), .1)]
-    Step(PathBuf, String),
+    #[error("{0}: {1}")]
+    Step(String, String),
+    /// A first topology is to be put where one is.
+    #[error("{0}: holds version {1} already; it was left as it is")]
+    Taken(String, Version),
+    /// Nothing is where a topology is looked for.
+    #[error(
+        "{0}: there is no topology yet; put one there: switchyard topology init --node HOST:PORT --output {0}"
+    )]
+    Absent(String),
+    /// The place of a topology cannot be reached, or holds something else.
+    #[error("{0}")]
+    Store(String, #[source] Box<dyn std::error::Error + Send + Sync>),
     /// Nodes do not make a topology.
     #[error(transparent)]
     Initial(#[from] InitialError),
@@ -179,7 +190,7 @@ Exit codes:
   64  wrong arguments                   71  the operating system refuses something
   65  a topology file is wrong          73  a file cannot be written
   66  a file is missing or unreadable   74  standard output cannot be written
-  69  port taken or not ours; no PONG   77  no permission for that port
+  69  port taken; no PONG; no etcd      77  no permission for that port
   70  a node or proxy failed            78  a setting, or the certificate, is wrong
   130, 143  ended at once by SIGINT or SIGTERM, a second or more after the first";
 
@@ -200,13 +211,16 @@ impl Failure {
                 FileError::TooLong(_) | FileError::NotText(_) => code::DATA,
                 FileError::Unwritable { .. } | FileError::Exists(_) => code::CANNOT_CREATE,
             },
-            Self::NoTopology(_) => code::NO_INPUT,
+            Self::NoTopology(_) | Self::Absent(_) => code::NO_INPUT,
+            Self::Taken(..) => code::CANNOT_CREATE,
             Self::Settings(_) | Self::Tls(_) => code::CONFIG,
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => code::NO_PERMISSION,
                 _ => code::UNAVAILABLE,
             },
-            Self::Unwell { .. } | Self::InUse(_) | Self::NotLed(..) => code::UNAVAILABLE,
+            Self::Unwell { .. } | Self::Store(..) | Self::InUse(_) | Self::NotLed(..) => {
+                code::UNAVAILABLE
+            }
             Self::System { .. } | Self::OpenFiles { .. } => code::SYSTEM,
             Self::Output(_) => code::OUTPUT,
             Self::Node { .. } | Self::Proxy(_) | Self::Panicked => code::SOFTWARE,

@@ -6,6 +6,7 @@ mod admin_call;
 mod args;
 mod check;
 mod operator;
+mod places;
 mod serve;
 mod topology_command;
 

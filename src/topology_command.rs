@@ -1,15 +1,17 @@
-//! `switchyard topology init | check | show | diff`: files in, text for people out. What running proxies are asked is in [`operator`].
+//! `switchyard topology init | check | show | diff | get | put`: topologies in, text for people out. What running proxies are asked is in [`operator`].
+//! Never: puts a topology where proxies would refuse it, or in the place of one that nobody has looked at.
 
-use crate::args::TopologyCommand;
+use crate::args::{StoreArguments, TopologyCommand};
+use crate::places::{self, Place};
 use crate::{answer, operator};
-use shared::config::{create_file, read_file, replace_file};
+use shared::config::{SettingValue as _, TopologyPlace, create_file, replace_file};
 use shared::topology::table::{count, summary, table};
 use shared::topology::{
     ACCEPTANCE, Address, KeyLoss, Topology, differences, epoch_stands, key_loss, rules, text,
 };
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use switchyard::Failure;
 
 /// The rights of a new topology file: its owner writes, everybody reads.
@@ -23,81 +25,142 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
             followers,
             output,
             force,
+            store,
         } => {
             let topology = initial(nodes, usize::from(*followers))?;
-            let text = text::print(&topology);
             match output {
-                None => answer(text.trim_end())?,
-                Some(path) => {
-                    let is_new = !path.exists();
-                    let write = if *force { replace_file } else { create_file };
-                    write(path, &text)?;
-                    if is_new {
-                        let_others_read(path)?;
-                    }
-                }
+                None => answer(text::print(&topology).trim_end()),
+                Some(place) => write_first(place, store, &topology, *force),
             }
         }
-        TopologyCommand::Check { file, after } => {
-            let document = read(file)?;
-            let before = after.as_deref().map(load).transpose()?;
-            answer(&checked(file, &document, before.as_ref())?)?;
+        TopologyCommand::Check { file, after, store } => {
+            let document = places::read(file, store)?;
+            let before = after.as_ref().map(|after| load(after, store)).transpose()?;
+            answer(&checked(&file.print(), &document, before.as_ref())?)
         }
         TopologyCommand::Show {
             file: Some(file),
             admin,
+            store,
             ..
         } => {
             if admin.admin.is_some() {
                 return Err(Failure::Usage(
-                    "--admin names a running proxy, and the topology of a file is to be shown; leave one out".to_owned(),
+                    "--admin names a running proxy, and the topology of a file or of etcd is to be shown; leave one out".to_owned(),
                 ));
             }
-            answer(&table(&load(file)?, |_, _, _| None))?;
+            answer(&table(&load(file, store)?, |_, _, _| None))
         }
-        TopologyCommand::Show { watch, admin, .. } => operator::show(admin, *watch)?,
-        TopologyCommand::Failover(arguments) => operator::fail_over(arguments)?,
-        TopologyCommand::Diff { old, new } => {
-            let (old, new) = (load(old)?, read(new)?);
-            for difference in differences(&old, &new.topology) {
-                answer(&difference.to_string())?;
-            }
-            for elsewhere in primaries_elsewhere(&old, &new.topology) {
-                answer(&elsewhere)?;
-            }
-            if let Some(stands) = epoch_stands(&old, &new.topology) {
-                answer(&format!("Proxies refuse it. {stands}"))?;
-            }
-            if let Some(loss) = key_loss(&old, &new.topology) {
-                let slots = count(loss.slots.len(), "slot");
-                answer(&format!(
-                    "{slots} in all without their keys, which do not travel: they stay behind, out of reach. {}",
-                    what_proxies_do(&new, &loss)
-                ))?;
-            }
+        TopologyCommand::Show { watch, admin, .. } => operator::show(admin, *watch),
+        TopologyCommand::Failover(arguments) => operator::fail_over(arguments),
+        TopologyCommand::Diff { old, new, store } => {
+            compare(&load(old, store)?, &places::read(new, store)?)
         }
+        TopologyCommand::Get { from, store } => {
+            answer(text::print_document(&places::read(from, store)?).trim_end())
+        }
+        TopologyCommand::Put { file, to, store } => put(file, to, store),
+    }
+}
+
+/// Puts a first topology where nothing is.
+fn write_first(
+    place: &TopologyPlace,
+    how: &StoreArguments,
+    topology: &Topology,
+    force: bool,
+) -> Result<(), Failure> {
+    let Some(path) = place.file() else {
+        if force {
+            return Err(Failure::Usage(
+                "--force replaces a file; in etcd `switchyard topology put` puts a topology in the place of the version before".to_owned(),
+            ));
+        }
+        return Place::open(place, how)?.create(topology);
+    };
+    let is_new = !path.exists();
+    let write = if force { replace_file } else { create_file };
+    write(path, &text::print(topology))?;
+    if is_new {
+        let_others_read(path)?;
     }
     Ok(())
 }
 
-fn load(path: &Path) -> Result<Topology, Failure> {
-    read(path).map(|document| document.topology)
+/// Puts what a person has written in the place of the version before, as proxies would take it up.
+fn put(file: &Path, to: &TopologyPlace, how: &StoreArguments) -> Result<(), Failure> {
+    let name = file.display().to_string();
+    let next = places::read(&PathBuf::from(file).into(), how)?;
+    let place = Place::open(to, how)?;
+    let version = next.topology.version;
+    let Some(there) = place.read_if_there()? else {
+        place.create(&next.topology)?;
+        if let Some(path) = to.file() {
+            let_others_read(path)?;
+        }
+        return answer(&format!("{}: version {version} is the first", place.name()));
+    };
+    let before = there.topology;
+    if before.version.next() != version {
+        let at = place.name();
+        let words = if before.version >= version {
+            format!(
+                "says version {version}, and {at} holds version {} already; look at what has changed, and say version {} to put it in its place",
+                before.version,
+                before.version.next()
+            )
+        } else {
+            format!(
+                "says version {version}, and {at} holds version {}; the next one is {}",
+                before.version,
+                before.version.next()
+            )
+        };
+        return Err(Failure::Step(name, words));
+    }
+    checked(&name, &next, Some(&before))?;
+    place.put(before.version, &next)?;
+    answer(&format!(
+        "{}: version {version} is in the place of version {}",
+        place.name(),
+        before.version
+    ))
 }
 
-fn read(path: &Path) -> Result<text::Document, Failure> {
-    Ok(text::read(path, &read_file(path)?)?)
+/// Says what differs.
+fn compare(old: &Topology, new: &text::Document) -> Result<(), Failure> {
+    for difference in differences(old, &new.topology) {
+        answer(&difference.to_string())?;
+    }
+    for elsewhere in primaries_elsewhere(old, &new.topology) {
+        answer(&elsewhere)?;
+    }
+    if let Some(stands) = epoch_stands(old, &new.topology) {
+        answer(&format!("Proxies refuse it. {stands}"))?;
+    }
+    if let Some(loss) = key_loss(old, &new.topology) {
+        let slots = count(loss.slots.len(), "slot");
+        answer(&format!(
+            "{slots} in all without their keys, which do not travel: they stay behind, out of reach. {}",
+            what_proxies_do(new, &loss)
+        ))?;
+    }
+    Ok(())
 }
 
-/// All that is worth knowing of a file that obeys the rules; an error where proxies that have taken up `before` would refuse it.
+fn load(place: &TopologyPlace, how: &StoreArguments) -> Result<Topology, Failure> {
+    places::read(place, how).map(|document| document.topology)
+}
+
+/// All that is worth knowing of a topology that obeys the rules; an error where proxies that have taken up `before` would refuse it.
 fn checked(
-    file: &Path,
+    place: &str,
     document: &text::Document,
     before: Option<&Topology>,
 ) -> Result<String, Failure> {
     let topology = &document.topology;
     let mut lines = vec![format!(
-        "{}: {} and obeys every rule",
-        file.display(),
+        "{place}: {} and obeys every rule",
         summary(topology)
     )];
     let mut note = |text: String| lines.push(format!("  note: {text}"));
@@ -115,10 +178,10 @@ fn checked(
             "version {} does not follow version {}; proxies take up a greater one only",
             topology.version, before.version
         );
-        return Err(Failure::Step(file.to_path_buf(), stale));
+        return Err(Failure::Step(place.to_owned(), stale));
     }
     if let Some(stands) = epoch_stands(before, topology) {
-        return Err(Failure::Step(file.to_path_buf(), stands.to_string()));
+        return Err(Failure::Step(place.to_owned(), stands.to_string()));
     }
     let elsewhere = primaries_elsewhere(before, topology);
     let has_moved = !elsewhere.is_empty();
@@ -130,7 +193,7 @@ fn checked(
             "{} without their keys, as the file says",
             count(loss.slots.len(), "slot")
         )),
-        Some(loss) => return Err(Failure::Step(file.to_path_buf(), loss.to_string())),
+        Some(loss) => return Err(Failure::Step(place.to_owned(), loss.to_string())),
     }
     Ok(lines.join("\n"))
 }

@@ -26,6 +26,7 @@
 //! - [`tls`]: the client listener with TLS.
 //! - [`admin`]: health, readiness, metrics, the topology and orders for it. [`operator`]: the commands that ask for these.
 //! - [`configuration`]: CONFIG REWRITE and the file behind it.
+//! - [`places`]: `switchyard topology` where the topology is in a real etcd: made, shown, got, put; with a user, and over TLS.
 //! - [`local_cluster`]: `switchyard up`: what it says, and what it does when a child crashes.
 //! - [`followers`]: `switchyard up` with followers: nodes that are killed, data that is kept, orders of an operator.
 //! - [`deployment`]: docker-compose.yml and all that belongs to it, held to the code and run on loopback.
@@ -58,6 +59,7 @@ mod maxmemory;
 mod operator;
 mod payloads;
 mod pipelining;
+mod places;
 mod random_clients;
 mod replication;
 mod routing;

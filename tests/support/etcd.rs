@@ -21,6 +21,8 @@ struct Member {
 pub(crate) struct Members {
     members: Vec<Member>,
     data: tempfile::TempDir,
+    /// The folder of `ca.pem`, `server.pem` and `server-key.pem`, where clients are spoken to over TLS, and must show a certificate.
+    tls: Option<PathBuf>,
 }
 
 /// Ports that were free a moment ago.
@@ -37,6 +39,11 @@ fn free_ports(count: usize) -> Vec<u16> {
 impl Members {
     /// Starts so many; they serve when [`Self::serves`] says so.
     pub(crate) fn start(count: usize) -> Self {
+        Self::start_with(count, None)
+    }
+
+    /// As [`Self::start`]; over TLS with what is in this folder.
+    pub(crate) fn start_with(count: usize, tls: Option<PathBuf>) -> Self {
         let ports = free_ports(2 * count);
         let member = |ports: &[u16]| Member {
             client: ports[0],
@@ -46,6 +53,7 @@ impl Members {
         let mut etcd = Self {
             members: ports.chunks(2).map(member).collect(),
             data: tempfile::tempdir().expect("a temporary folder"),
+            tls,
         };
         for place in 0..count {
             etcd.run(place);
@@ -62,11 +70,23 @@ impl Members {
             .map(|(place, member)| format!("m{place}=http://127.0.0.1:{}", member.peer))
             .collect();
         let Member { client, peer, .. } = self.members[place];
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         let (client, peer) = (
-            format!("http://127.0.0.1:{client}"),
+            format!("{scheme}://127.0.0.1:{client}"),
             format!("http://127.0.0.1:{peer}"),
         );
-        let child = Command::new("etcd")
+        let mut command = Command::new("etcd");
+        if let Some(folder) = &self.tls {
+            for (flag, file) in [
+                ("--cert-file", "server.pem"),
+                ("--key-file", "server-key.pem"),
+                ("--trusted-ca-file", "ca.pem"),
+            ] {
+                command.arg(flag).arg(folder.join(file));
+            }
+            command.arg("--client-cert-auth");
+        }
+        let child = command
             .arg("--name")
             .arg(format!("m{place}"))
             .arg("--data-dir")

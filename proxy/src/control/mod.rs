@@ -46,7 +46,7 @@ use crate::facts::ProxyShared;
 use crate::gossip;
 use crate::reload::ReloadWatch;
 use crate::sightings::Sighting;
-use crate::topology::{Publisher, store_at};
+use crate::topology::Publisher;
 
 /// What tasks that were started have come to.
 #[derive(Debug)]
@@ -97,7 +97,8 @@ impl ControlService {
     }
 
     fn store(&self) -> Option<Arc<TopologyStore>> {
-        match store_at(&self.shared.config.topology) {
+        let config = &self.shared.config;
+        match TopologyStore::at(&config.topology, &config.topology_access()) {
             Ok(store) => Some(Arc::new(store)),
             Err(error) => {
                 tracing::error!(%error, "the topology is not followed");

@@ -103,7 +103,7 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError`]: an address is taken, a file is wrong.
     pub fn bind(config: ProxyConfig) -> Result<Self, ProxyError> {
-        let topology = load_topology(&config.topology)?;
+        let topology = load_topology(&config)?;
         Self::build(config, topology, true)
     }
 

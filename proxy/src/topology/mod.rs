@@ -6,7 +6,7 @@ mod publisher;
 pub(crate) use live::Snapshot;
 pub use live::{LiveTopology, StaleTopology};
 pub use publisher::TopologyError;
-pub(crate) use publisher::{Publisher, load_topology, store_at};
+pub(crate) use publisher::{Publisher, load_topology};
 
 #[cfg(test)]
 pub(crate) mod testing;

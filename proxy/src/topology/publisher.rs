@@ -3,12 +3,10 @@
 //! Invariants: a document that cannot be used is reported once and changes nothing; slots whose keys would stay behind change hands only where the document says
 //! that this is meant.
 
-use std::time::Duration;
-
-use shared::config::{FileError, Problems, SettingValue as _, TopologyPlace};
+use shared::config::{FileError, Problems, ProxyConfig, SettingValue as _, TopologyPlace};
 use shared::topology::text::Document;
 use shared::topology::{EpochStands, KeyLoss, Topology, epoch_stands, key_loss};
-use store::{EtcdSettings, EtcdStore, FileStore, StoreError, TopologyStore, in_one_line};
+use store::{StoreError, TopologyStore, in_one_line};
 
 use super::live::{LiveTopology, StaleTopology};
 
@@ -46,33 +44,12 @@ impl From<StoreError> for TopologyError {
     }
 }
 
-/// How long etcd remembers a proxy that it does not hear from: the shortest that it grants.
-const LEASE: Duration = Duration::from_secs(2);
-
-/// The store that the settings name.
-///
-/// # Errors
-/// It cannot be one.
-pub(crate) fn store_at(place: &TopologyPlace) -> Result<TopologyStore, TopologyError> {
-    match place {
-        TopologyPlace::File(path) => Ok(TopologyStore::File(FileStore::new(path))),
-        TopologyPlace::Etcd { endpoints, prefix } => {
-            let mut settings = EtcdSettings::new(endpoints.clone());
-            settings.prefix.clone_from(prefix);
-            // Whoever takes the place of a proxy that has died waits for the end of its lease.
-            settings.lease = LEASE;
-            let etcd = EtcdStore::new(settings).map_err(StoreError::from)?;
-            Ok(TopologyStore::Etcd(etcd))
-        }
-    }
-}
-
 /// Reads the topology to start with. There is none to compare it with, so no slot changes hands.
 ///
 /// # Errors
 /// It cannot be read, or is something else; all problems are reported together.
-pub(crate) fn load_topology(place: &TopologyPlace) -> Result<Topology, TopologyError> {
-    let store = store_at(place)?;
+pub(crate) fn load_topology(config: &ProxyConfig) -> Result<Topology, TopologyError> {
+    let store = TopologyStore::at(&config.topology, &config.topology_access())?;
     // On a thread of its own: the caller may be on a runtime.
     let look = move || {
         let runtime = tokio::runtime::Builder::new_current_thread();

@@ -2,6 +2,7 @@
 
 use super::secret::Secret;
 use super::settings::{Conflict, choices, kebab, range, settings};
+use super::topology_access::{TopologyAccess, UserName};
 use super::topology_place::TopologyPlace;
 use super::units::ByteCount;
 use crate::topology::Address;
@@ -59,8 +60,18 @@ settings! {
         }
         group "Nodes" {
             /// What says which node owns which slots; taken up whenever it changes. A file serves proxies of one host; etcd those of many: etcd://HOST:PORT with
-            /// any number of members, commas between them, and perhaps a prefix of the keys behind them, as in /caches.
+            /// any number of members, commas between them, and perhaps a prefix of the keys behind them, as in /caches; etcds:// over TLS.
             topology: TopologyPlace = TopologyPlace::File(PathBuf::from("topology.toml"));
+            /// As whom etcd is asked for the topology, where it asks who one is; "off" as nobody.
+            topology_user: Option<UserName> = None;
+            /// Password of that user.
+            topology_password: Secret = Secret::default();
+            /// Certificates, PEM, of whoever may have signed those of etcd's members: etcds://HOST:PORT speaks TLS with them. Read again when it changes.
+            topology_ca_file: Option<PathBuf> = None;
+            /// Certificate chain that is shown to etcd, PEM, where it asks for one. Read again when it changes.
+            topology_cert_file: Option<PathBuf> = None;
+            /// Private key of that certificate, PEM, not encrypted.
+            topology_key_file: Option<PathBuf> = None;
             /// Password that the nodes ask for; empty sends none.
             node_password: Secret = Secret::default();
             /// Databases that SELECT can choose; the nodes' setting must be no less.
@@ -124,6 +135,18 @@ settings! {
 }
 
 impl ProxyConfig {
+    /// As whom the topology's store is asked.
+    #[must_use]
+    pub fn topology_access(&self) -> TopologyAccess {
+        TopologyAccess {
+            user: self.topology_user.clone(),
+            password: self.topology_password.clone(),
+            ca_file: self.topology_ca_file.clone(),
+            cert_file: self.topology_cert_file.clone(),
+            key_file: self.topology_key_file.clone(),
+        }
+    }
+
     fn gossip_conflict(&self) -> Option<Conflict> {
         let text = match (&self.gossip, &self.gossip_advertise) {
             (Some(gossip), None) if gossip.is_wildcard() => format!(
@@ -196,6 +219,7 @@ impl ProxyConfig {
                 ("client-query-buffer-limit", &self.client_query_buffer_limit),
             ),
         ];
-        found.into_iter().flatten().collect()
+        let of_topology = self.topology_access().conflicts(&self.topology);
+        found.into_iter().flatten().chain(of_topology).collect()
     }
 }

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// How a place in etcd begins.
 const ETCD: &str = "etcd://";
 
+/// … and one in an etcd that speaks TLS.
+const ETCD_TLS: &str = "etcds://";
+
 /// How our keys in etcd begin where nothing else is said.
 const PREFIX: &str = "/switchyard/";
 
@@ -21,6 +24,8 @@ pub enum TopologyPlace {
         endpoints: Vec<Address>,
         /// How the keys begin: `/switchyard/`.
         prefix: String,
+        /// Whether they are spoken to over TLS.
+        is_tls: bool,
     },
 }
 
@@ -41,12 +46,14 @@ impl From<PathBuf> for TopologyPlace {
     }
 }
 
-/// `topology.toml`, `etcd://10.0.0.1:2379,10.0.0.2:2379` or `etcd://10.0.0.1:2379/caches/blue`.
+/// `topology.toml`, `etcd://10.0.0.1:2379,10.0.0.2:2379` or `etcd://10.0.0.1:2379/caches/blue`; `etcds://` over TLS.
 impl SettingValue for TopologyPlace {
     const SHAPE: &'static str = "FILE|etcd://HOST:PORT,…";
 
     fn parse(text: &str) -> Result<Self, String> {
-        let Some(rest) = text.strip_prefix(ETCD) else {
+        let plain = text.strip_prefix(ETCD).map(|rest| (rest, false));
+        let place = plain.or_else(|| Some((text.strip_prefix(ETCD_TLS)?, true)));
+        let Some((rest, is_tls)) = place else {
             return PathBuf::parse(text).map(Self::File);
         };
         let (endpoints, prefix) = match rest.split_once('/') {
@@ -64,19 +71,28 @@ impl SettingValue for TopologyPlace {
             prefix
         };
         let endpoints: Result<_, _> = endpoints.split(',').map(Address::parse).collect();
-        endpoints.map(|endpoints| Self::Etcd { endpoints, prefix })
+        endpoints.map(|endpoints| Self::Etcd {
+            endpoints,
+            prefix,
+            is_tls,
+        })
     }
 
     fn print(&self) -> String {
         match self {
             Self::File(path) => path.print(),
-            Self::Etcd { endpoints, prefix } => {
+            Self::Etcd {
+                endpoints,
+                prefix,
+                is_tls,
+            } => {
+                let scheme = if *is_tls { ETCD_TLS } else { ETCD };
                 let endpoints: Vec<String> = endpoints.iter().map(Address::print).collect();
                 let prefix = match prefix.as_str() {
                     PREFIX => "",
                     prefix => prefix.trim_end_matches('/'),
                 };
-                format!("{ETCD}{}{prefix}", endpoints.join(","))
+                format!("{scheme}{}{prefix}", endpoints.join(","))
             }
         }
     }
@@ -93,11 +109,14 @@ mod tests {
             "/etc/switchyard/topology.toml",
             "etcd://127.0.0.1:2379",
             "etcd://a:2379,b:2379/caches/blue",
+            "etcds://a:2379",
+            "etcds://a:2379,b:2379/caches/blue",
         ] {
             assert_eq!(TopologyPlace::parse(text).unwrap().print(), text);
         }
-        let TopologyPlace::Etcd { endpoints, prefix } =
-            TopologyPlace::parse("etcd://a:1,b:2/x/").unwrap()
+        let TopologyPlace::Etcd {
+            endpoints, prefix, ..
+        } = TopologyPlace::parse("etcd://a:1,b:2/x/").unwrap()
         else {
             panic!("etcd");
         };
@@ -106,7 +125,15 @@ mod tests {
             TopologyPlace::parse("etcd://a:1/").unwrap().print(),
             "etcd://a:1"
         );
-        for wrong in ["", "etcd://", "etcd:///x", "etcd://a", "etcd://a:1,,b:2"] {
+        for wrong in [
+            "",
+            "etcd://",
+            "etcd:///x",
+            "etcd://a",
+            "etcd://a:1,,b:2",
+            "etcds://",
+            "etcds:///x",
+        ] {
             assert!(TopologyPlace::parse(wrong).is_err(), "{wrong}");
         }
     }

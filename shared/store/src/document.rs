@@ -1,6 +1,6 @@
 //! The document as text: what is there → what takes its place. Pure.
 //! Invariants: what comes out reads back equal and obeys the rules; it is one version on from what it takes the place of; what a person has said about keys that
-//! may stay behind is kept.
+//! may stay behind is kept, unless it is a person who writes.
 
 use std::path::Path;
 
@@ -20,12 +20,21 @@ pub(crate) fn first(topology: &Topology) -> Result<String, CasError> {
     Ok(text::print(topology))
 }
 
+/// What the next document says about keys that may stay behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acceptance {
+    /// What the one before it says: a proxy changes something else.
+    Kept,
+    /// This: a person has written it.
+    Written(Option<Version>),
+}
+
 /// The text that takes the place of `there`.
 pub(crate) fn next(
     place: &Path,
     there: &str,
     expected: Version,
-    next: &Topology,
+    (next, acceptance): (&Topology, Acceptance),
 ) -> Result<String, CasError> {
     assert_eq!(next.version, expected.next(), "one change, one version");
     obeys(next)?;
@@ -35,7 +44,10 @@ pub(crate) fn next(
     }
     Ok(text::print_document(&Document {
         topology: next.clone(),
-        key_loss_accepted_at: there.key_loss_accepted_at,
+        key_loss_accepted_at: match acceptance {
+            Acceptance::Kept => there.key_loss_accepted_at,
+            Acceptance::Written(version) => version,
+        },
     }))
 }
 
@@ -74,11 +86,16 @@ mod tests {
     fn the_next_document_follows_the_one_that_was_expected() {
         let place = Path::new("t.toml");
         let there = first(&topology()).unwrap();
-        let made = next(place, &there, Version(1), &second()).unwrap();
+        let made = next(place, &there, Version(1), (&second(), Acceptance::Kept)).unwrap();
         assert_eq!(read(place, &made).unwrap().topology, second());
-        let late = next(place, &made, Version(1), &second());
+        let late = next(place, &made, Version(1), (&second(), Acceptance::Kept));
         assert!(matches!(late, Err(CasError::Lost)), "{late:?}");
-        let torn = next(place, &there[..there.len() / 2], Version(1), &second());
+        let torn = next(
+            place,
+            &there[..there.len() / 2],
+            Version(1),
+            (&second(), Acceptance::Kept),
+        );
         assert!(matches!(torn, Err(CasError::NotDone(_))), "{torn:?}");
     }
 
@@ -86,9 +103,20 @@ mod tests {
     fn what_a_person_has_accepted_is_kept() {
         let place = Path::new("t.toml");
         let there = format!("{ACCEPTANCE} = 1\n{}", first(&topology()).unwrap());
-        let made = next(place, &there, Version(1), &second()).unwrap();
+        let made = next(place, &there, Version(1), (&second(), Acceptance::Kept)).unwrap();
         let made = read(place, &made).unwrap();
         assert_eq!(made.key_loss_accepted_at, Some(Version(1)));
+        for written in [None, Some(Version(2))] {
+            let second = second();
+            let next = next(
+                place,
+                &there,
+                Version(1),
+                (&second, Acceptance::Written(written)),
+            );
+            let made = read(place, &next.unwrap()).unwrap();
+            assert_eq!(made.key_loss_accepted_at, written, "a person has written");
+        }
     }
 
     #[test]
@@ -96,7 +124,12 @@ mod tests {
         let mut broken = second();
         broken.shards.clear();
         let there = first(&topology()).unwrap();
-        let refused = next(Path::new("t.toml"), &there, Version(1), &broken);
+        let refused = next(
+            Path::new("t.toml"),
+            &there,
+            Version(1),
+            (&broken, Acceptance::Kept),
+        );
         assert!(matches!(refused, Err(CasError::Rules(_))), "{refused:?}");
         assert!(matches!(first(&broken), Err(CasError::Rules(_))));
     }

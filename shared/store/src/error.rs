@@ -115,6 +115,30 @@ pub enum EtcdError {
         /// What is wrong with it.
         what: String,
     },
+    /// It does not take the user and its password, or could not be asked whether it does; so nothing was done.
+    #[error("etcd at {endpoint} has not let the user {user} in")]
+    NotLetIn {
+        /// Whom we asked.
+        endpoint: Address,
+        /// As whom.
+        user: String,
+        /// Why not.
+        source: Box<EtcdError>,
+    },
+    /// TLS is asked for, and nothing says whose certificates are good.
+    #[error("etcds:// needs topology-ca-file, which says whose certificates are trusted")]
+    NobodyTrusted,
+    /// A file of TLS cannot be read.
+    #[error(transparent)]
+    Unreadable(Box<FileError>),
+    /// A file of TLS holds something else.
+    #[error("{}: {what}", path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Nobody has answered; the errors in the order of the endpoints.
     #[error("no etcd answers: {}", .0.iter().map(|error| in_one_line(error)).collect::<Vec<_>>().join("; "))]
     Nobody(Vec<EtcdError>),

@@ -23,7 +23,7 @@ mod watch;
 
 pub use announcement::{Announcement, LiveProxy};
 pub use error::{CasError, EtcdError, StoreError, in_one_line};
-pub use etcd::{EtcdSettings, EtcdStore, MOST_DOCUMENT_BYTES};
+pub use etcd::{EtcdSettings, EtcdStore, EtcdTls, EtcdUser, MOST_DOCUMENT_BYTES};
 pub use file::FileStore;
 pub use gossip_key::GossipKey;
 pub use leadership::Leadership;

@@ -1,12 +1,16 @@
 //! The store of the topology, whichever it is.
 //! Decides nothing: each kind has its own file.
 
+use std::time::Duration;
+
+use shared::config::{TopologyAccess, TopologyPlace};
 use shared::topology::text::Document;
 use shared::topology::{Address, ProxyId, Topology, Version};
 
 use crate::announcement::{Announcement, LiveProxy};
-use crate::error::{CasError, StoreError};
-use crate::etcd::EtcdStore;
+use crate::document::Acceptance;
+use crate::error::{CasError, EtcdError, StoreError};
+use crate::etcd::{EtcdSettings, EtcdStore, EtcdTls, EtcdUser};
 use crate::file::FileStore;
 use crate::gossip_key::GossipKey;
 use crate::leadership::Leadership;
@@ -21,7 +25,42 @@ pub enum TopologyStore {
     Etcd(EtcdStore),
 }
 
+/// How long etcd remembers a proxy that it does not hear from: the shortest that it grants. Whoever takes the place of a proxy that has died waits for the end of its lease.
+const LEASE: Duration = Duration::from_secs(2);
+
 impl TopologyStore {
+    /// The store at this place. Connects to nobody yet. What else does not go together is the caller's to refuse: [`TopologyAccess::conflicts`].
+    ///
+    /// # Errors
+    /// A file of TLS is missing, or cannot be used.
+    pub fn at(place: &TopologyPlace, access: &TopologyAccess) -> Result<Self, StoreError> {
+        match place {
+            TopologyPlace::File(path) => Ok(Self::File(FileStore::new(path))),
+            TopologyPlace::Etcd {
+                endpoints,
+                prefix,
+                is_tls,
+            } => {
+                let pair = access.cert_file.clone().zip(access.key_file.clone());
+                if *is_tls && access.ca_file.is_none() {
+                    return Err(EtcdError::NobodyTrusted.into());
+                }
+                let ca_file = access.ca_file.clone().filter(|_| *is_tls);
+                let settings = EtcdSettings {
+                    prefix: prefix.clone(),
+                    lease: LEASE,
+                    user: access.user.clone().map(|name| EtcdUser {
+                        name,
+                        password: access.password.clone(),
+                    }),
+                    tls: ca_file.map(|ca_file| EtcdTls { ca_file, pair }),
+                    ..EtcdSettings::new(endpoints.clone())
+                };
+                Ok(Self::Etcd(EtcdStore::new(settings)?))
+            }
+        }
+    }
+
     /// The newest document: every change that was acknowledged before this was called is in it.
     ///
     /// # Errors
@@ -57,9 +96,30 @@ impl TopologyStore {
         expected: Version,
         next: &Topology,
     ) -> Result<(), CasError> {
+        self.change(expected, next, Acceptance::Kept).await
+    }
+
+    /// As [`Self::compare_and_set`], for what a person has written: also what the document says about keys that may stay behind takes the place of what is there.
+    ///
+    /// # Errors
+    /// [`CasError`], as there.
+    ///
+    /// # Panics
+    /// When `next` is not one version on.
+    pub async fn put(&self, expected: Version, next: &Document) -> Result<(), CasError> {
+        let acceptance = Acceptance::Written(next.key_loss_accepted_at);
+        self.change(expected, &next.topology, acceptance).await
+    }
+
+    async fn change(
+        &self,
+        expected: Version,
+        next: &Topology,
+        acceptance: Acceptance,
+    ) -> Result<(), CasError> {
         match self {
-            Self::File(file) => file.compare_and_set(expected, next).await,
-            Self::Etcd(etcd) => etcd.compare_and_set(expected, next).await,
+            Self::File(file) => file.compare_and_set(expected, next, acceptance).await,
+            Self::Etcd(etcd) => etcd.compare_and_set(expected, next, acceptance).await,
         }
     }
 

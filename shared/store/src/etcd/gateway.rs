@@ -9,7 +9,9 @@ use shared::topology::Address;
 use tokio::time::timeout;
 
 use super::http::{Connection, Read, Stream};
+use super::identity::{EtcdUser, Identity, Known, is_open, is_stale};
 use super::messages::{self, Condition, Found, Message, Put};
+use super::tls::Tls;
 use crate::error::EtcdError;
 
 /// gRPC's codes for what was decided before anything was done: the request is wrong, not allowed, too much, or against what is there.
@@ -23,6 +25,10 @@ impl EtcdError {
             Self::Silent { .. } | Self::Broken { .. } | Self::NotUnderstood { .. } => false,
             Self::Nobody(errors) => errors.iter().all(Self::did_nothing),
             Self::NoEndpoint
+            | Self::NotLetIn { .. }
+            | Self::NobodyTrusted
+            | Self::Unreadable(_)
+            | Self::Unfit { .. }
             | Self::LeaseEnded
             | Self::Unreachable { .. }
             | Self::Missing { .. }
@@ -35,8 +41,17 @@ impl EtcdError {
     fn is_of_one_member(&self) -> bool {
         match self {
             Self::Refused { code, .. } => !DID_NOTHING.contains(code),
+            Self::NotLetIn { source, .. } => source.is_of_one_member(),
             _ => true,
         }
+    }
+}
+
+/// What a request carries.
+fn token_of(known: &Known) -> Option<String> {
+    match known {
+        Known::Token(token) => Some(token.clone()),
+        Known::Nothing | Known::Open => None,
     }
 }
 
@@ -46,6 +61,8 @@ pub(super) struct Gateway {
     /// The place of who has answered last.
     preferred: AtomicUsize,
     deadline: Duration,
+    tls: Option<Tls>,
+    identity: Option<Identity>,
 }
 
 impl Gateway {
@@ -55,6 +72,17 @@ impl Gateway {
             endpoints,
             preferred: AtomicUsize::new(0),
             deadline,
+            tls: None,
+            identity: None,
+        }
+    }
+
+    /// Over TLS, as this user, or without either.
+    pub(super) fn with(self, tls: Option<Tls>, user: Option<EtcdUser>) -> Self {
+        Self {
+            tls,
+            identity: user.map(Identity::new),
+            ..self
         }
     }
 
@@ -90,8 +118,9 @@ impl Gateway {
         for place in self.turns() {
             let endpoint = &self.endpoints[place];
             let attempt = async {
-                let connection = Connection::open(endpoint, share).await?;
-                connection.ask(question, read, share).await
+                let connection = self.open(endpoint, share).await?;
+                self.ask_over(connection, place, question, read, share)
+                    .await
             };
             let silent = |_| EtcdError::silent(endpoint, share);
             match timeout(share, attempt).await.map_err(silent).flatten() {
@@ -108,14 +137,83 @@ impl Gateway {
     /// Sends an order to the first member that takes it.
     async fn order<T>(&self, order: &Message, read: Read<T>) -> Result<T, EtcdError> {
         let (connection, place) = self.connect().await?;
-        let answer = connection.ask(order, read, self.deadline / 2).await;
+        let (endpoint, rest) = (&self.endpoints[place], self.deadline / 2);
+        let asked = self.ask_over(connection, place, order, read, rest);
+        let silent = |_| EtcdError::silent(endpoint, rest);
+        let answer = timeout(rest, asked).await.map_err(silent).flatten();
         self.leave_if_failed(place, answer)
+    }
+
+    /// Asks over a connection to the member at this place, and again over another one when all that was wrong is the token.
+    async fn ask_over<T>(
+        &self,
+        connection: Connection,
+        place: usize,
+        message: &Message,
+        read: Read<T>,
+        longest: Duration,
+    ) -> Result<T, EtcdError> {
+        let endpoint = &self.endpoints[place];
+        let known = self.known(endpoint, longest).await?;
+        let connection = connection.with_token(token_of(&known));
+        match (connection.ask(message, read, longest).await, &self.identity) {
+            (Err(error), Some(identity)) if is_stale(&error) => {
+                // It has been refused, so it is not done twice.
+                identity.forget(&known);
+                let token = token_of(&self.known(endpoint, longest).await?);
+                let connection = self.open(endpoint, longest).await?;
+                connection
+                    .with_token(token)
+                    .ask(message, read, longest)
+                    .await
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    /// What is known of the way in; this member is asked where nothing is.
+    async fn known(&self, endpoint: &Address, longest: Duration) -> Result<Known, EtcdError> {
+        let Some(identity) = &self.identity else {
+            return Ok(Known::Open);
+        };
+        let known = identity.known();
+        if known != Known::Nothing {
+            return Ok(known);
+        }
+        let question = identity.question();
+        let asked = async {
+            let connection = self.open(endpoint, longest).await?;
+            connection
+                .ask(&question, messages::read_token, longest)
+                .await
+        };
+        let known = match asked.await {
+            Ok(token) => Known::Token(token),
+            Err(error) if is_open(&error) => Known::Open,
+            Err(source) => {
+                return Err(EtcdError::NotLetIn {
+                    endpoint: endpoint.clone(),
+                    user: identity.name().to_owned(),
+                    source: Box::new(source),
+                });
+            }
+        };
+        identity.learn(&known);
+        Ok(known)
+    }
+
+    async fn open(&self, endpoint: &Address, longest: Duration) -> Result<Connection, EtcdError> {
+        Connection::open(endpoint, self.tls.as_ref(), longest).await
     }
 
     /// Listens to the first member that can be connected to, and says which that is.
     pub(super) async fn listen(&self, question: &Message) -> Result<(Stream, usize), EtcdError> {
         let (connection, place) = self.connect().await?;
-        let stream = connection.listen(question, self.deadline / 2).await;
+        let rest = self.deadline / 2;
+        // Whoever listens has just read, so that a token is known that counts.
+        let known = self.known(&self.endpoints[place], rest).await?;
+        let connection = connection.with_token(token_of(&known));
+        let stream = connection.listen(question, rest).await;
         Ok((self.leave_if_failed(place, stream)?, place))
     }
 
@@ -132,7 +230,7 @@ impl Gateway {
         let share = self.share(2);
         let mut errors = Vec::new();
         for place in self.turns() {
-            match Connection::open(&self.endpoints[place], share).await {
+            match self.open(&self.endpoints[place], share).await {
                 Ok(connection) => {
                     self.prefer(place);
                     return Ok((connection, place));

@@ -9,15 +9,17 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use shared::topology::Address;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::messages::{self, Message};
+use super::tls::Tls;
 use crate::error::EtcdError;
 use crate::task::Task;
 
@@ -39,13 +41,32 @@ pub(super) type Read<T> = fn(&Value) -> Result<T, &'static str>;
 /// A connection that nothing was sent over yet.
 pub(super) struct Connection {
     endpoint: Address,
+    token: Option<String>,
     sender: SendRequest<Full<Bytes>>,
     driver: Task,
 }
 
+/// HTTP over a socket that is there; the task ends with the connection.
+async fn begin<S>(socket: S) -> io::Result<(SendRequest<Full<Bytes>>, Task)>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let begun = handshake(TokioIo::new(socket)).await;
+    let (sender, connection) = begun.map_err(io::Error::other)?;
+    let driver = Task::start(async {
+        // What is wrong with it, who waits for the answer is told as well.
+        connection.await.ok();
+    });
+    Ok((sender, driver))
+}
+
 impl Connection {
     /// Connects within `longest`. However it fails, nothing was sent.
-    pub(super) async fn open(endpoint: &Address, longest: Duration) -> Result<Self, EtcdError> {
+    pub(super) async fn open(
+        endpoint: &Address,
+        tls: Option<&Tls>,
+        longest: Duration,
+    ) -> Result<Self, EtcdError> {
         let unreachable = |source| EtcdError::Unreachable {
             endpoint: endpoint.clone(),
             source,
@@ -53,23 +74,26 @@ impl Connection {
         let open = async {
             let socket = TcpStream::connect(endpoint.pair()).await?;
             socket.set_nodelay(true)?;
-            handshake(TokioIo::new(socket))
-                .await
-                .map_err(io::Error::other)
+            match tls {
+                Some(tls) => begin(tls.greet(endpoint, socket).await?).await,
+                None => begin(socket).await,
+            }
         };
-        let (sender, connection) = timeout(longest, open)
+        let (sender, driver) = timeout(longest, open)
             .await
             .map_err(|_| unreachable(io::ErrorKind::TimedOut.into()))?
             .map_err(unreachable)?;
-        let driver = Task::start(async {
-            // What is wrong with it, who waits for the answer is told as well.
-            connection.await.ok();
-        });
         Ok(Self {
             endpoint: endpoint.clone(),
+            token: None,
             sender,
             driver,
         })
+    }
+
+    /// With what stands for a user and a password.
+    pub(super) fn with_token(self, token: Option<String>) -> Self {
+        Self { token, ..self }
     }
 
     /// Asks, and waits for the whole answer, `longest` at most.
@@ -129,10 +153,14 @@ impl Connection {
     }
 
     async fn send(&mut self, message: &Message) -> Result<Response<Incoming>, EtcdError> {
-        let request = Request::post(message.path)
+        let mut request = Request::post(message.path)
             .header(HOST, self.endpoint.to_string())
             .header(CONTENT_TYPE, "application/json")
-            .header(REQUIRE_LEADER, "true")
+            .header(REQUIRE_LEADER, "true");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token);
+        }
+        let request = request
             .body(Full::new(Bytes::from(message.body.to_string())))
             .map_err(|error| self.broken(error.into()))?;
         let sent = self.sender.send_request(request).await;

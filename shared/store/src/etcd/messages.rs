@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 /// A question or an order: where it goes, and what it says.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Message {
     /// The path of HTTP.
     pub(super) path: &'static str,
@@ -118,6 +118,14 @@ pub(super) fn watch(key: &str, from: i64) -> Message {
     }
 }
 
+/// Who asks. What comes back stands for both, for a while.
+pub(super) fn authenticate(user: &str, password: &str) -> Message {
+    Message {
+        path: "/v3/auth/authenticate",
+        body: json!({"name": user, "password": password}),
+    }
+}
+
 /// What a range has found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
@@ -188,6 +196,16 @@ pub(super) fn read_keep_alive(answer: &Value) -> Result<u64, Wrong> {
     Ok(number(&result["TTL"])
         .and_then(|seconds| u64::try_from(seconds).ok())
         .unwrap_or(0))
+}
+
+/// What stands for a user and a password.
+pub(super) fn read_token(answer: &Value) -> Result<String, Wrong> {
+    let token = answer["token"].as_str().unwrap_or_default();
+    // It becomes a header of HTTP.
+    let is_one = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    is_one
+        .then(|| token.to_owned())
+        .ok_or("there is no \"token\" that could be sent back")
 }
 
 /// Whether a watch has begun, by the first line of its answer; otherwise why not.
@@ -292,6 +310,22 @@ mod tests {
         assert_eq!(read_keep_alive(&kept), Ok(10));
         assert_eq!(read_keep_alive(&ended), Ok(0));
         assert!(read_keep_alive(&parsed("{}")).is_err());
+    }
+
+    #[test]
+    fn a_token_is_what_a_header_can_hold() {
+        let read = |text: &str| read_token(&parsed(text));
+        assert_eq!(read(r#"{"token":"aB.7"}"#), Ok("aB.7".to_owned()));
+        for wrong in [
+            "{}",
+            r#"{"token":""}"#,
+            r#"{"token":7}"#,
+            r#"{"token":"a\r\nb"}"#,
+            r#"{"token":"a b"}"#,
+            r#"{"token":"ü"}"#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! The topology in etcd, for proxies of many hosts.
-//! Reaches: etcd, by its JSON gateway, which every etcd since 3.4 serves on its port for clients; the Rust clients that speak gRPC need protoc to be built. Without TLS and without a user: etcd
-//! stands in a network of its own.
+//! Reaches: etcd, by its JSON gateway, which every etcd since 3.4 serves on its port for clients; the Rust clients that speak gRPC need protoc to be built. As
+//! a user where it asks for one, over TLS where it speaks that; otherwise etcd stands in a network of its own.
 //! Invariants: a document is read by a majority of etcd, never from one member's memory; it takes another's place only if that is still the very entry that was
 //! read; every call ends within a few deadlines; while etcd is away nothing else stops.
 
 mod gateway;
 mod http;
+mod identity;
 mod keys;
 mod lease;
 mod messages;
 mod presence;
+mod tls;
 mod watcher;
 
+pub use identity::EtcdUser;
 pub(crate) use lease::Candidate;
+pub use tls::EtcdTls;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
@@ -24,13 +28,14 @@ use shared::topology::text::Document;
 use shared::topology::{Address, ProxyId, Topology, Version};
 
 use crate::announcement::{Announcement, LiveProxy};
-use crate::document;
+use crate::document::{self, Acceptance};
 use crate::error::{CasError, EtcdError, StoreError};
 use crate::gossip_key::GossipKey;
 use crate::watch::Watch;
 use gateway::Gateway;
 use keys::Keys;
 use messages::{Condition, Put};
+use tls::Tls;
 
 /// Longest document: with a default of 1.5 MiB for a whole request, etcd takes this with room for what is around it.
 pub const MOST_DOCUMENT_BYTES: usize = 1 << 20;
@@ -46,10 +51,14 @@ pub struct EtcdSettings {
     pub deadline: Duration,
     /// How long etcd remembers a proxy that it does not hear from; whole seconds, and etcd has a shortest of about two.
     pub lease: Duration,
+    /// As whom etcd is asked; as nobody where there is none.
+    pub user: Option<EtcdUser>,
+    /// With what TLS is spoken; without TLS where there is nothing.
+    pub tls: Option<EtcdTls>,
 }
 
 impl EtcdSettings {
-    /// The usual ones: `/switchyard/`, three seconds, ten seconds.
+    /// The usual ones: `/switchyard/`, three seconds, ten seconds, as nobody, without TLS.
     #[must_use]
     pub fn new(endpoints: Vec<Address>) -> Self {
         Self {
@@ -57,6 +66,8 @@ impl EtcdSettings {
             prefix: "/switchyard/".to_owned(),
             deadline: Duration::from_secs(3),
             lease: Duration::from_secs(10),
+            user: None,
+            tls: None,
         }
     }
 }
@@ -83,22 +94,29 @@ impl EtcdStore {
     /// Connects to nobody yet.
     ///
     /// # Errors
-    /// [`EtcdError::NoEndpoint`].
+    /// [`EtcdError::NoEndpoint`]; files of TLS that cannot be used.
     pub fn new(settings: EtcdSettings) -> Result<Self, EtcdError> {
         let EtcdSettings {
             endpoints,
             prefix,
             deadline,
             lease,
+            user,
+            tls,
         } = settings;
         if endpoints.is_empty() {
             return Err(EtcdError::NoEndpoint);
         }
+        let clock = Clock::system();
+        let tls = tls
+            .map(|files| Tls::read(files, clock.clone()))
+            .transpose()?;
+        let gateway = Gateway::new(endpoints, deadline).with(tls, user);
         Ok(Self {
-            gateway: Arc::new(Gateway::new(endpoints, deadline)),
+            gateway: Arc::new(gateway),
             keys: Arc::new(Keys::new(prefix)),
             lease,
-            clock: Clock::system(),
+            clock,
         })
     }
 
@@ -116,9 +134,10 @@ impl EtcdStore {
         &self,
         expected: Version,
         next: &Topology,
+        acceptance: Acceptance,
     ) -> Result<(), CasError> {
         let there = self.entry().await.map_err(CasError::not_done)?;
-        let text = document::next(&self.place(), &there.text, expected, next)?;
+        let text = document::next(&self.place(), &there.text, expected, (next, acceptance))?;
         self.put_if(Condition::ChangedAt(there.changed_at), text)
             .await
     }

@@ -19,7 +19,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::announcement::{Announcement, LiveProxy};
-use crate::document;
+use crate::document::{self, Acceptance};
 use crate::error::{CasError, StoreError};
 use crate::gossip_key::GossipKey;
 use crate::watch::Watch;
@@ -69,11 +69,12 @@ impl FileStore {
         &self,
         expected: Version,
         next: &Topology,
+        acceptance: Acceptance,
     ) -> Result<(), CasError> {
         let (path, next) = (self.path.clone(), next.clone());
         self.under_lock(move || {
             let there = read_file(&path).map_err(CasError::not_done)?;
-            let text = document::next(&path, &there, expected, &next)?;
+            let text = document::next(&path, &there, expected, (&next, acceptance))?;
             replace_file(&path, &text).map_err(|error| after_failure(&path, &text, error))
         })
         .await

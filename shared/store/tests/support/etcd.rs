@@ -1,6 +1,7 @@
 //! A real etcd, and what the tests of the store do with it: stores at its members, keys that are put and forgotten.
 //! Its processes are those of the whole product's tests.
 
+use std::path::Path;
 use std::time::Duration;
 
 use shared::topology::Address;
@@ -29,6 +30,19 @@ impl Etcd {
             etcd.serves(place).await;
         }
         etcd
+    }
+
+    /// Starts a member that speaks TLS, with what is in this folder; whether it serves is the caller's to find out.
+    pub(crate) fn start_over_tls(folder: &Path) -> Self {
+        Self {
+            members: Members::start_with(1, Some(folder.to_path_buf())),
+        }
+    }
+
+    /// Gives an order, which is carried out.
+    pub(crate) fn order(&self, place: usize, path: &str, order: &str) {
+        let answer = self.members.ask(place, path, order).unwrap();
+        assert!(answer.contains("200 OK"), "{path} {order}: {answer}");
     }
 
     /// Starts a member, with the data that it has.
