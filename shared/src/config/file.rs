@@ -143,32 +143,86 @@ fn in_one_step(
     mode: u32,
     publish: impl Fn(&Path) -> io::Result<()>,
 ) -> Result<(), FileError> {
-    let temporary = beside(path);
-    let write = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&temporary)?;
-        if let Ok(old) = fs::metadata(path) {
-            file.set_permissions(old.permissions())?;
-        }
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        publish(&temporary)?;
-        File::open(directory(path))?.sync_all()
-    };
-    write().map_err(|source| {
-        // What is left of a failed attempt may not be there at all; the first error is the one that matters.
-        fs::remove_file(&temporary).ok();
+    let draft = Draft::write_as(path, text, mode)?;
+    draft.publish_by(publish)
+}
+
+/// A text that is on disk beside the file whose place it is to take. Gone when it is dropped before that.
+#[derive(Debug)]
+pub struct Draft {
+    target: PathBuf,
+    temporary: PathBuf,
+}
+
+impl Draft {
+    /// Writes what is to take the place of `path`, and waits until it is on disk.
+    ///
+    /// # Errors
+    /// [`FileError::Unwritable`].
+    pub fn write(path: &Path, text: &str) -> Result<Self, FileError> {
+        // What is not there yet is nobody's link.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        Self::write_as(&target, text, FOR_ALL)
+    }
+
+    fn write_as(target: &Path, text: &str, mode: u32) -> Result<Self, FileError> {
+        let draft = Self {
+            target: target.to_path_buf(),
+            temporary: beside(target),
+        };
+        let write = || {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(mode)
+                .open(&draft.temporary)?;
+            if let Ok(old) = fs::metadata(target) {
+                file.set_permissions(old.permissions())?;
+            }
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(|source| draft.unwritable(source))?;
+        Ok(draft)
+    }
+
+    /// Lets it take the file's place, in one step; [`Self::settle`] waits for the disk.
+    ///
+    /// # Errors
+    /// [`FileError::Unwritable`]; the old content is then still there.
+    pub fn take_place(&self) -> Result<(), FileError> {
+        fs::rename(&self.temporary, &self.target).map_err(|source| self.unwritable(source))
+    }
+
+    /// Waits until what has taken the place is there after a power cut, too.
+    ///
+    /// # Errors
+    /// [`FileError::Unwritable`].
+    pub fn settle(self) -> Result<(), FileError> {
+        let folder = File::open(directory(&self.target));
+        let synced = folder.and_then(|folder| folder.sync_all());
+        synced.map_err(|source| self.unwritable(source))
+    }
+
+    fn publish_by(self, publish: impl Fn(&Path) -> io::Result<()>) -> Result<(), FileError> {
+        publish(&self.temporary).map_err(|source| self.unwritable(source))?;
+        self.settle()
+    }
+
+    fn unwritable(&self, source: io::Error) -> FileError {
+        let path = self.target.clone();
         if source.kind() == io::ErrorKind::AlreadyExists && path.exists() {
-            return FileError::Exists(path.to_path_buf());
+            return FileError::Exists(path);
         }
-        FileError::Unwritable {
-            path: path.to_path_buf(),
-            source,
-        }
-    })
+        FileError::Unwritable { path, source }
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // It is gone when it has taken its place, or was never there.
+        fs::remove_file(&self.temporary).ok();
+    }
 }
 
 /// A name in the same directory that no other process uses, and no other thread of this one.
@@ -200,6 +254,21 @@ mod tests {
         replace_file(&path, "new").unwrap();
         assert_eq!(read_file(&path).unwrap(), "new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_draft_changes_nothing_until_it_takes_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("topology.toml");
+        create_file(&path, "old").unwrap();
+        let count = || fs::read_dir(folder.path()).unwrap().count();
+        drop(Draft::write(&path, "never").unwrap());
+        assert_eq!((read_file(&path).unwrap().as_str(), count()), ("old", 1));
+        let draft = Draft::write(&path, "new").unwrap();
+        assert_eq!(read_file(&path).unwrap(), "old");
+        draft.take_place().unwrap();
+        draft.settle().unwrap();
+        assert_eq!((read_file(&path).unwrap().as_str(), count()), ("new", 1));
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod value;
 
 pub use document::quoted;
 pub use file::{
-    FileError, LONGEST_FILE_BYTES, create_file, create_private_file, read_file, replace_file,
+    Draft, FileError, LONGEST_FILE_BYTES, create_file, create_private_file, read_file, replace_file,
 };
 pub use load::{LoadError, Readers, Sources, load, resolve};
 pub use node::{AppendFsync, DebugCommand, MaxmemoryPolicy, NodeConfig};

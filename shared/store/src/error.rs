@@ -20,12 +20,14 @@ pub enum StoreError {
     #[error(transparent)]
     Text(#[from] Problems),
     /// Somebody else has held the lock all the time.
-    #[error("{}: is held by another process for more than {after_ms} ms", path.display())]
+    #[error("{}: is held by {} for more than {after_ms} ms", path.display(), holder_in_words(holder.as_ref()))]
     Locked {
         /// The lock file.
         path: PathBuf,
         /// How long it was tried.
         after_ms: u64,
+        /// Who has it, as far as the file says.
+        holder: Option<Holder>,
     },
     /// A folder or lock file cannot be used.
     #[error("{}: cannot be used", path.display())]
@@ -64,6 +66,25 @@ pub enum StoreError {
     /// etcd cannot be reached, or does not do it.
     #[error(transparent)]
     Etcd(#[from] EtcdError),
+}
+
+/// A process that holds a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id.
+    pub pid: u32,
+    /// For how long, milliseconds.
+    pub for_ms: u64,
+}
+
+fn holder_in_words(holder: Option<&Holder>) -> String {
+    match holder {
+        None => "another process".to_owned(),
+        Some(Holder { pid, for_ms }) => format!(
+            "process {pid}, since {} s ago (if it stands still, let it go on, kill -CONT {pid}, or end it, kill -KILL {pid}: the lock ends with it; removing the file would let two write at once)",
+            for_ms / 1_000
+        ),
+    }
 }
 
 /// Why etcd did not do what it was asked for.

@@ -22,10 +22,10 @@ mod task;
 mod watch;
 
 pub use announcement::{Announcement, LiveProxy};
-pub use error::{CasError, EtcdError, StoreError, in_one_line};
+pub use error::{CasError, EtcdError, Holder, StoreError, in_one_line};
 pub use etcd::{EtcdSettings, EtcdStore, EtcdTls, EtcdUser, MOST_DOCUMENT_BYTES};
 pub use file::FileStore;
 pub use gossip_key::GossipKey;
 pub use leadership::Leadership;
 pub use store::TopologyStore;
-pub use watch::Watch;
+pub use watch::{Looks, Watch};

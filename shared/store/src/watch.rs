@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use shared::topology::text::Document;
 use tokio::sync::{Notify, mpsc};
@@ -17,7 +18,20 @@ use crate::task::Task;
 pub struct Watch {
     seen: mpsc::Receiver<Result<Document, StoreError>>,
     again: Arc<Notify>,
+    looks: Looks,
     _task: Task,
+}
+
+/// How often the store has answered a watch. Cloning gives the same count.
+#[derive(Clone, Debug, Default)]
+pub struct Looks(Arc<AtomicU64>);
+
+impl Looks {
+    /// The number of answers since the watch began, news or not.
+    #[must_use]
+    pub fn answers(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Watch {
@@ -29,14 +43,17 @@ impl Watch {
         // One place: who is slow gets what was seen first and then the newest.
         let (hand_on, seen) = mpsc::channel(1);
         let again = Arc::new(Notify::new());
+        let looks = Looks::default();
         let feed = Feed {
             hand_on,
+            looks: looks.clone(),
             again: Arc::clone(&again),
             judge: Judge::new(place),
         };
         Self {
             seen,
             again,
+            looks,
             _task: Task::start(look(feed)),
         }
     }
@@ -48,6 +65,12 @@ impl Watch {
         self.seen.recv().await
     }
 
+    /// How often the store has answered.
+    #[must_use]
+    pub fn looks(&self) -> Looks {
+        self.looks.clone()
+    }
+
     /// Looks now, and tells what is there even if it was told before.
     pub fn look_again(&self) {
         self.again.notify_one();
@@ -57,6 +80,7 @@ impl Watch {
 /// The other end of a [`Watch`], for who looks.
 pub(crate) struct Feed {
     hand_on: mpsc::Sender<Result<Document, StoreError>>,
+    looks: Looks,
     again: Arc<Notify>,
     judge: Judge,
 }
@@ -70,6 +94,9 @@ impl Feed {
         &mut self,
         look: Result<String, StoreError>,
     ) -> Result<bool, NobodyListens> {
+        if look.is_ok() {
+            self.looks.0.fetch_add(1, Ordering::Relaxed);
+        }
         let Some(news) = self.judge.news(look) else {
             return Ok(false);
         };

@@ -12,7 +12,8 @@ pub(crate) use lock::Lock;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shared::config::{FileError, create_file, create_private_file, read_file, replace_file};
+use shared::clock::Clock;
+use shared::config::{Draft, FileError, create_file, create_private_file, read_file};
 use shared::topology::text::Document;
 use shared::topology::{Address, ProxyId, Topology, Version};
 use tokio::task::spawn_blocking;
@@ -57,12 +58,20 @@ impl FileStore {
 
     pub(crate) async fn create(&self, first: &Topology) -> Result<(), CasError> {
         let (text, path) = (document::first(first)?, self.path.clone());
-        self.under_lock(move || match create_file(&path, &text) {
-            Err(FileError::Exists(_)) => Err(CasError::Lost),
-            Err(error) => Err(after_failure(&path, &text, error)),
-            Ok(()) => Ok(()),
-        })
-        .await
+        let lock = self.lock().await?;
+        let create = move || {
+            let created = create_file(&path, &text);
+            drop(lock);
+            match created {
+                Err(FileError::Exists(_)) => Err(CasError::Lost),
+                Err(error) => Err(after_failure(&path, &text, error)),
+                Ok(()) => Ok(()),
+            }
+        };
+        // From here on it goes on even when nobody waits for it.
+        in_time(&self.path, create)
+            .await
+            .map_err(CasError::Unknown)?
     }
 
     pub(crate) async fn compare_and_set(
@@ -71,13 +80,16 @@ impl FileStore {
         next: &Topology,
         acceptance: Acceptance,
     ) -> Result<(), CasError> {
+        // All that may take its time is done before the lock is taken: what others wait for is two short steps.
         let (path, next) = (self.path.clone(), next.clone());
-        self.under_lock(move || {
-            let there = read_file(&path).map_err(CasError::not_done)?;
-            let text = document::next(&path, &there, expected, (&next, acceptance))?;
-            replace_file(&path, &text).map_err(|error| after_failure(&path, &text, error))
-        })
-        .await
+        let prepare = move || Prepared::write(path, expected, &next, acceptance);
+        let prepared = in_time(&self.path, prepare)
+            .await
+            .map_err(CasError::NotDone)??;
+        let lock = self.lock().await?;
+        // From here on it goes on even when nobody waits for it.
+        let put = move || prepared.put(lock);
+        in_time(&self.path, put).await.map_err(CasError::Unknown)?
     }
 
     pub(crate) fn watch(&self) -> Watch {
@@ -112,21 +124,12 @@ impl FileStore {
         in_time(&self.path, move || Lock::try_exclusive(&path)).await?
     }
 
-    /// Changes the file while nobody else does.
-    async fn under_lock(
-        &self,
-        change: impl FnOnce() -> Result<(), CasError> + Send + 'static,
-    ) -> Result<(), CasError> {
-        let lock = Lock::wait_for(&self.beside(LOCK), DEADLINE)
-            .await
-            .map_err(CasError::NotDone)?;
-        let work = move || {
-            let done = change();
-            drop(lock);
-            done
-        };
-        // From here on it goes on even when nobody waits for it.
-        in_time(&self.path, work).await.map_err(CasError::Unknown)?
+    /// Nobody else who goes through the store changes the file as long as this is held.
+    async fn lock(&self) -> Result<Lock, CasError> {
+        let lock = Lock::wait_for(&self.beside(LOCK), DEADLINE).await;
+        let lock = lock.map_err(CasError::NotDone)?;
+        lock.sign(Clock::system().wall_ms());
+        Ok(lock)
     }
 
     /// A file or folder of the store, beside the topology.
@@ -135,6 +138,46 @@ impl FileStore {
         name.push(".");
         name.push(what);
         self.path.with_file_name(name)
+    }
+}
+
+/// What is to take the file's place, on disk beside it.
+struct Prepared {
+    path: PathBuf,
+    /// What is in the file while it is prepared.
+    there: String,
+    text: String,
+    draft: Draft,
+}
+
+impl Prepared {
+    fn write(
+        path: PathBuf,
+        expected: Version,
+        next: &Topology,
+        acceptance: Acceptance,
+    ) -> Result<Self, CasError> {
+        let there = read_file(&path).map_err(CasError::not_done)?;
+        let text = document::next(&path, &there, expected, (next, acceptance))?;
+        let draft = Draft::write(&path, &text).map_err(CasError::not_done)?;
+        Ok(Self {
+            path,
+            there,
+            text,
+            draft,
+        })
+    }
+
+    /// Puts it there if nothing has changed meanwhile, and lets the lock go before it waits for the disk.
+    fn put(self, lock: Lock) -> Result<(), CasError> {
+        let there = read_file(&self.path).map_err(CasError::not_done)?;
+        if there != self.there {
+            return Err(CasError::Lost);
+        }
+        let placed = self.draft.take_place();
+        drop(lock);
+        let done = placed.and_then(|()| self.draft.settle());
+        done.map_err(|error| after_failure(&self.path, &self.text, error))
     }
 }
 
