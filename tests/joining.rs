@@ -4,11 +4,10 @@ use std::fs;
 
 use crate::snapshots::{data, start_keeper};
 use crate::support::eventually::eventually;
-use crate::support::servers::{SWITCHYARD, Server, start_node, start_proxy};
+use crate::support::servers::{SWITCHYARD, Server, start_node, start_proxy, topology_path};
 use crate::support::{Client, Reply};
 
 /// What the node's log says when a proxy has taken note of it.
-const SPARE: &str = "announced to a proxy as a spare node";
 const LISTED: &str = "which has this node in its topology";
 
 /// How often the log says it.
@@ -31,7 +30,11 @@ fn a_proxy_takes_note_of_nodes_and_forwards_nothing_of_it() {
     let announce = "NODE ANNOUNCE n7 10.0.0.7 6380 zone-a back";
     assert!(call(&mut client, announce).starts_with("NOAUTH "));
     assert_eq!(call(&mut client, "AUTH front"), "OK");
-    assert_eq!(call(&mut client, announce), "OK spare");
+    let said = call(&mut client, announce);
+    assert!(
+        said.starts_with("ERR this proxy looks after no shards"),
+        "{said}"
+    );
     assert_eq!(
         call(&mut client, "node announce n0 h 1 - back"),
         "OK listed"
@@ -63,7 +66,15 @@ fn a_proxy_takes_note_of_nodes_and_forwards_nothing_of_it() {
 fn a_proxy_takes_note_of_a_bounded_number_of_nodes() {
     let node = start_node(&[]);
     let proxy = start_proxy(&[node.address], &[]);
+    // One that wants a follower, and takes nobody whom it cannot ask.
+    let file = topology_path(proxy.folder());
+    let text = fs::read_to_string(&file).expect("a topology");
+    let wanted = text.replace("version = 1", "version = 2") + "copies = 2\n";
+    fs::write(&file, wanted).expect("written");
     let mut client = proxy.connect();
+    eventually("the proxy looks after the shard", || {
+        call(&mut client, "NODE ANNOUNCE s0 h 1 -") == "OK spare"
+    });
     for number in 0..5_000 {
         let said = call(&mut client, &format!("NODE ANNOUNCE s{number} h 1 -"));
         assert!(
@@ -81,20 +92,21 @@ fn a_node_says_where_it_is_and_says_it_again_to_a_proxy_that_comes_back() {
     let mut proxy = start_proxy(&[node.address], &further);
     let join = proxy.address.to_string();
     let join = ["--requirepass", "back", "--join", &join, "--join-password"];
-    let spare = start_node(&[&join[..], &["front"]].concat());
-    eventually("the proxy has taken note", || says(&spare, SPARE) == 1);
+    // It has the name of one that the topology lists.
+    let spare = start_node(&[&join[..], &["front", "--name", "n0"]].concat());
+    eventually("the proxy has taken note", || says(&spare, LISTED) == 1);
     let unknown = start_node(&[&join[..], &["wrong"]].concat());
     eventually("it is refused", || {
         says(&unknown, "refuses: WRONGPASS") == 1
     });
-    assert_eq!(says(&unknown, SPARE), 0);
+    assert_eq!(says(&unknown, LISTED), 0);
     proxy.kill();
     eventually("it says that once", || {
         says(&spare, "it is tried again") >= 1
     });
     proxy.restart();
     eventually("the proxy has taken note again", || {
-        says(&spare, SPARE) == 2
+        says(&spare, LISTED) == 2
     });
     eventually("it is refused again", || {
         says(&unknown, "refuses: WRONGPASS") == 2

@@ -8,7 +8,7 @@ use protocol::controller::Announced;
 use shared::command::{CommandSpec, MissingShard};
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use shared::throttle::Throttle;
-use shared::topology::{NodeId, ShardIndex};
+use shared::topology::{NodeId, Shard, ShardIndex};
 
 use super::gather::Asker;
 use super::turn::{Step, Turn};
@@ -139,11 +139,12 @@ impl Turn<'_> {
 
     /// A node says that it is there.
     fn take_note(&mut self, node: NodeId, announced: Announced) -> Step {
-        let mut listed = self.exchange.snapshot.topology.nodes.iter();
-        let status = match listed.any(|listed| listed.id == node) {
-            true => "OK listed",
-            false => "OK spare",
-        };
+        let topology = &self.exchange.snapshot.topology;
+        let is_listed = topology.node(&node).is_some();
+        if !is_listed && !topology.shards.iter().any(Shard::is_guarded) {
+            return self.answer_error(&ErrorReply::NoShardWantsNodes);
+        }
+        let status = if is_listed { "OK listed" } else { "OK spare" };
         let proxy = Arc::clone(&self.exchange.proxy);
         if proxy.announcements.offer(node, announced) {
             self.exchange.receivers.stats.record_local();

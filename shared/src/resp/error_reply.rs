@@ -382,6 +382,11 @@ pub enum ErrorReply {
     /// NODE ANNOUNCE: which word is wrong.
     #[error("ERR NODE ANNOUNCE takes name host port zone|- [password]; {0} is none")]
     NotAnnounced(&'static str),
+    /// NODE ANNOUNCE: no shard wants followers, so that nobody would use it.
+    #[error(
+        "ERR this proxy looks after no shards, so no spare node is taken: give a shard copies = 2 in the topology, or list the node there"
+    )]
+    NoShardWantsNodes,
     /// NODE ANNOUNCE: more nodes than a proxy takes note of at a time.
     #[error("TRYAGAIN more nodes announce themselves than this proxy takes note of")]
     TooManyAnnounced,
