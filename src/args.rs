@@ -320,6 +320,10 @@ pub(crate) struct FailoverArguments {
     #[arg(long, value_name = "NODE")]
     pub(crate) to: Option<NodeId>,
 
+    /// The shard's epoch when you looked: if another node leads it since then, nothing is changed [default: the one that the proxy knows].
+    #[arg(long, value_name = "NUMBER", conflicts_with = "accept_loss")]
+    pub(crate) epoch: Option<u64>,
+
     /// Gives up what only nodes have that do not answer, where nobody who has every acknowledged write does. It says what that means, and asks before it does.
     #[arg(long, conflicts_with = "to")]
     pub(crate) accept_loss: bool,
@@ -737,6 +741,8 @@ mod tests {
             "switchyard topology get",
             "switchyard topology failover",
             "switchyard topology failover s*",
+            "switchyard topology failover s1 --epoch x",
+            "switchyard topology failover s1 --epoch 1 --accept-loss",
             "switchyard topology failover s1 --proof off",
             "switchyard topology failover s1 --yes",
             "switchyard topology failover s1 --accept-loss --to n2",

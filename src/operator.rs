@@ -47,6 +47,9 @@ pub(crate) fn fail_over(arguments: &FailoverArguments) -> Result<(), Failure> {
     if let Some(node) = &arguments.to {
         path.push_str(&format!("&to={node}"));
     }
+    if let Some(epoch) = arguments.epoch {
+        path.push_str(&format!("&epoch={epoch}"));
+    }
     answer(&admin.order(&path, "")?)
 }
 

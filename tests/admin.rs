@@ -11,7 +11,7 @@ use crate::support::servers::{Cluster, Server, free_address, start_node, start_p
 use crate::support::{Client, Reply, encode};
 
 /// Status code and body of `GET path`.
-fn get(address: SocketAddr, path: &str) -> (u16, String) {
+pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
     ask(address, "GET", path, "", "")
 }
 

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::admin::get;
 use crate::support::eventually::{PATIENCE, eventually};
 use crate::support::servers::{SWITCHYARD, Server, free_address};
 use crate::support::{Client, Reply};
@@ -185,6 +186,27 @@ fn an_operator_changes_primaries_and_nobody_sees_an_error() {
     };
     refused("failover s1 --to n2", "leads shard s1 already");
     refused("failover s1 --to n3", "is not in sync in shard s1");
+    refused(
+        "failover s1 --epoch 1",
+        "and the change was asked for before; nothing is changed",
+    );
+    assert_eq!(primary_of(admin, "s1"), "n2");
+    let (_, page) = get(admin, "/metrics");
+    for line in [
+        "failovers_total{shard=\"s1\",cause=\"planned\"} 3",
+        "failovers_total{shard=\"s1\",cause=\"lost\"} 0",
+        "shard_epoch{shard=\"s1\"} 4",
+        "shard_copies_wanted{shard=\"s1\"} 2",
+        "shard_copies_in_sync{shard=\"s1\"} 2",
+        "leads 1",
+        "store_reachable 1",
+        "nodes_suspected 0",
+    ] {
+        assert!(
+            page.contains(&format!("\nswitchyard_proxy_{line}\n")),
+            "{line}: {page}"
+        );
+    }
     refused(
         "failover s1 --accept-loss --proof burnt --yes",
         "nothing need be lost",

@@ -4,9 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use crate::admin::get;
+use crate::support::Reply;
 use crate::support::etcd::Members;
 use crate::support::eventually::eventually;
-use crate::support::servers::SWITCHYARD;
+use crate::support::servers::{SWITCHYARD, Server, free_address, start_node};
 
 /// A folder, an etcd, and a place in it.
 struct Stage {
@@ -157,6 +159,71 @@ fn what_is_put_follows_what_is_there_and_loses_nothing() {
         assert!(!there.contains("key-loss"), "{there}");
         stage.refused(&put("nowhere.toml"), 66, "there is no such file");
     }
+}
+
+#[test]
+fn a_proxy_whose_store_is_away_serves_on_and_says_so() {
+    let mut stage = Stage::new();
+    let node = start_node(&[]);
+    stage.done(&format!("init --node {} --output ETCD", node.address));
+    let admin = free_address();
+    let proxy = Server::start(SWITCHYARD, |address, _| {
+        let line = format!(
+            "proxy --listen {address} --admin {admin} --topology {}",
+            stage.place
+        );
+        line.split_whitespace().map(str::to_owned).collect()
+    });
+    let mut client = proxy.connect();
+    assert_eq!(client.call(&["SET", "key", "value"]), Reply::ok());
+    let reachable = |number: u8| {
+        let line = format!("\nswitchyard_proxy_store_reachable {number}\n");
+        eventually("the store is seen", || {
+            get(admin, "/metrics").1.contains(&line)
+        });
+    };
+    reachable(1);
+    assert_eq!(
+        get(admin, "/readyz"),
+        (200, "ok: 1 of 1 shards can be reached\n".to_owned())
+    );
+
+    stage.etcd.kill(0);
+    reachable(0);
+    let (status, ready) = get(admin, "/readyz");
+    assert_eq!(status, 200, "{ready}");
+    assert!(
+        ready.contains("; the topology's store has not answered for "),
+        "{ready}"
+    );
+    eventually("it is shown", || {
+        get(admin, "/topology?as=table")
+            .1
+            .contains("condition for less than a minute: the topology's store does not answer")
+    });
+    let (_, page) = get(admin, "/metrics");
+    assert!(
+        page.contains("switchyard_proxy_condition{condition=\"store_away\",shard=\"\"} 1"),
+        "{page}"
+    );
+    assert_eq!(client.call(&["GET", "key"]), Reply::bulk("value"));
+
+    stage.etcd.run(0);
+    reachable(1);
+    eventually("nothing is wrong any more", || {
+        get(admin, "/metrics")
+            .1
+            .contains("\nswitchyard_proxy_conditions 0\n")
+    });
+    // A person changes the topology: the proxy follows.
+    let text = stage.done("get ETCD");
+    stage.write("t.toml", &text.replace("version = 1", "version = 2"));
+    stage.done("put t.toml --to ETCD");
+    eventually("it is taken up", || {
+        get(admin, "/metrics")
+            .1
+            .contains("\nswitchyard_proxy_topology_version 2\n")
+    });
 }
 
 #[test]

@@ -76,6 +76,12 @@ fn it_shows_all_that_was_promised() {
         "switchyard_proxy_error_replies_total",
         "switchyard_proxy_parts_total",
         "switchyard_proxy_refused_requests_total",
+        "switchyard_proxy_shard_copies_in_sync",
+        "switchyard_proxy_follower_lag_bytes",
+        "sum by (shard, cause)",
+        "switchyard_proxy_store_reachable",
+        "switchyard_proxy_conditions",
+        "switchyard_proxy_takeover_waiting_requests",
     ] {
         assert!(all.contains(word), "{word}");
     }

@@ -1,6 +1,7 @@
 //! The admin listener: HTTP for people and machines that watch, and for operators' orders, on a runtime of its own.
 //! Never: on the data path; it asks threads for copies of their counters, not more often than [`WORDS_LAST_MS`] says.
 
+mod failover;
 mod listener;
 mod permission;
 mod report;
@@ -10,6 +11,7 @@ mod topology;
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -23,9 +25,12 @@ use tokio::sync::{Mutex, watch};
 
 use self::listener::{AdminListener, Peer};
 use self::threads::{Threads, WORDS_LAST_MS, Word};
-use crate::control::requests::Requests;
+use crate::control::requests::{Requests, Shown};
 use crate::facts::ProxyShared;
 use crate::metrics::readiness::Readiness;
+
+/// How long the part that looks after shards may take to say what it knows: it waits for nobody.
+const SHOWN_WITHIN: Duration = Duration::from_secs(1);
 
 /// The service.
 pub(crate) struct AdminService {
@@ -69,6 +74,13 @@ impl Desk {
         self.threads.lock().await.words(&self.shared).await
     }
 
+    /// What is known of the topology, its nodes and its store. Where nobody looks after them, or is not heard at once, the topology alone is.
+    async fn shown(&self) -> Shown {
+        let shown = tokio::time::timeout(SHOWN_WITHIN, self.requests.show()).await;
+        let known = shown.ok().and_then(Result::ok);
+        known.unwrap_or_else(|| Shown::of(self.shared.topology.load().topology.clone()))
+    }
+
     /// The page, made anew when it is too old.
     async fn metrics(&self) -> String {
         let mut last = self.metrics.lock().await;
@@ -78,7 +90,8 @@ impl Desk {
         {
             return page.clone();
         }
-        let page = report::render(&self.shared, &self.words().await);
+        let (words, shown) = tokio::join!(self.words(), self.shown());
+        let page = report::render(&self.shared, &words, &shown);
         *last = Some((self.shared.clock.monotonic_ms(), page.clone()));
         page
     }
@@ -156,12 +169,14 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Clients are served: this proxy is not stopping, all its threads answer, and it reaches a shard at least.
+/// Clients are served: this proxy is not stopping, all its threads answer, and it reaches a shard at least. That the topology's store is away is said, and no
+/// reason to send clients elsewhere: other proxies have the same one.
 async fn readyz(State(desk): State<Desk>) -> Response {
     if *desk.leaving.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    let Readiness { is_ready, text } = report::readiness(&desk.words().await);
+    let (words, shown) = tokio::join!(desk.words(), desk.shown());
+    let Readiness { is_ready, text } = report::readiness(&words, shown.store_away_ms());
     let status = if is_ready {
         StatusCode::OK
     } else {

@@ -9,7 +9,9 @@ use metrics::{Label, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use shared::command::CommandId;
 
+use super::failover;
 use super::threads::{State, Word};
+use crate::control::requests::Shown;
 use crate::facts::ProxyShared;
 use crate::metrics::Cell;
 use crate::metrics::histogram::Histogram;
@@ -81,6 +83,10 @@ const GAUGES: &[(&str, &str)] = &[
         "Requests sent, or to be sent, to nodes that have no reply yet.",
     ),
     (
+        "switchyard_proxy_takeover_waiting_requests",
+        "Requests of these, by shard, that wait until its primary can be reached and obeys, or another node leads.",
+    ),
+    (
         "switchyard_proxy_waiting_bytes",
         "Bytes of requests to nodes that have no reply yet.",
     ),
@@ -99,9 +105,9 @@ const GAUGES: &[(&str, &str)] = &[
 ];
 
 /// Whether clients should be sent here.
-pub(super) fn readiness(words: &[Word]) -> Readiness {
+pub(super) fn readiness(words: &[Word], store_away_ms: Option<u64>) -> Readiness {
     let silent = count_of(words, State::Silent);
-    readiness::judge(&shards(words), silent, words.len())
+    readiness::judge(&shards(words), silent, words.len(), store_away_ms)
 }
 
 fn count_of(words: &[Word], state: State) -> usize {
@@ -159,17 +165,18 @@ fn add<K: Ord>(place: Entry<'_, K, Cell>, cell: &Cell) {
 }
 
 /// The page.
-pub(super) fn render(proxy: &ProxyShared, words: &[Word]) -> String {
+pub(super) fn render(proxy: &ProxyShared, words: &[Word], shown: &Shown) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     let cells = Cells::of(words);
     metrics::with_local_recorder(&recorder, || {
-        for (name, text) in COUNTERS {
+        for (name, text) in COUNTERS.iter().chain(failover::COUNTERS) {
             describe_counter!(*name, *text);
         }
-        for (name, text) in GAUGES {
+        for (name, text) in GAUGES.iter().chain(failover::GAUGES) {
             describe_gauge!(*name, *text);
         }
         whole_proxy(proxy, words);
+        failover::record(shown);
         for ((shard, command), cell) in &cells.commands {
             let command = Label::new("command", command.name());
             let labels = vec![command, Label::new("shard", (*shard).to_owned())];
@@ -215,6 +222,14 @@ fn whole_proxy(proxy: &ProxyShared, words: &[Word]) {
     gauge!("switchyard_proxy_pipes_open").set(count(|report| report.pipes_open));
     gauge!("switchyard_proxy_requests_waiting").set(count(|report| report.requests_waiting));
     gauge!("switchyard_proxy_waiting_bytes").set(count(|report| report.bytes_waiting));
+    let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
+    for (shard, count) in reports().flat_map(|report| &report.waiting) {
+        *waiting.entry(shard).or_default() += count;
+    }
+    for (shard, count) in waiting {
+        gauge!("switchyard_proxy_takeover_waiting_requests", "shard" => shard.to_owned())
+            .set(as_gauge(count));
+    }
     gauge!("switchyard_proxy_client_bytes").set(as_gauge(proxy.counters.kept_bytes()));
     let version = proxy.topology.load().version().0;
     gauge!("switchyard_proxy_topology_version")
@@ -291,7 +306,7 @@ fn seconds(us: u64) -> String {
     clippy::cast_precision_loss,
     reason = "a gauge is a float; nobody has 2^52 clients"
 )]
-fn as_gauge(count: usize) -> f64 {
+pub(super) fn as_gauge(count: usize) -> f64 {
     count as f64
 }
 
@@ -342,9 +357,9 @@ mod tests {
         let silent = word(Silent, 1, Access::Open);
         let words = [lost.clone(), silent.clone()];
         assert_eq!(shards(&words), BTreeMap::from([("s1", Access::Lost)]));
-        assert!(!readiness(&words).is_ready);
+        assert!(!readiness(&words, None).is_ready);
         assert_eq!(shards(&[silent]), BTreeMap::from([("s1", Access::Open)]));
         let open = word(Answers, 1, Access::Open);
-        assert!(readiness(&[lost, open]).is_ready);
+        assert!(readiness(&[lost, open], Some(5)).is_ready);
     }
 }

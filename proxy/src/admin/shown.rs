@@ -5,9 +5,10 @@ use protocol::{RoleKind, Status};
 use serde_json::{Value, json};
 use shared::config::ByteCount;
 use shared::topology::table::{Place, places, table};
-use shared::topology::{Member, Node, NodeId, Shard, Zone};
+use shared::topology::{Member, Node, NodeId, Shard, ShardId, Zone};
 
-use crate::control::requests::Shown;
+use crate::control::requests::{Lasting, Shown, Spare};
+use crate::control::store_seen::StoreSeen;
 
 /// What a lag is rounded up to in the table, and then to powers of two: whoever looks on sees what matters, and not every byte.
 const LEAST_LAG: u64 = 1_024;
@@ -17,8 +18,26 @@ pub(super) fn as_table(shown: &Shown) -> String {
     let mut text = table(&shown.topology, |shard, place, member| {
         note(shown, shard, place, member)
     });
+    for spare in &shown.spares {
+        let (node, address) = (&spare.node, &spare.address);
+        let down = if spare.is_down { ", down" } else { "" };
+        text.push_str(&format!("\nspare {node} at {address}{down}"));
+    }
+    for lasting in &shown.matters {
+        let (words, since) = (lasting.matter.words(), roughly(lasting.for_ms));
+        text.push_str(&format!("\ncondition for {since}: {words}"));
+    }
     text.push('\n');
     text
+}
+
+/// A time as people say it, and such that whoever looks on does not see it change every moment.
+fn roughly(ms: u64) -> String {
+    match ms / 1_000 {
+        0..60 => "less than a minute".to_owned(),
+        seconds @ 60..3_600 => format!("{} minutes or more", seconds / 60),
+        seconds => format!("{} hours or more", seconds / 3_600),
+    }
 }
 
 /// For machines.
@@ -37,8 +56,36 @@ pub(super) fn as_json(shown: &Shown) -> String {
         "shards": topology.shards.iter().map(|shard| shard_json(shown, shard)).collect::<Value>(),
         "nodes": topology.nodes.iter().map(|node| node_json(shown, node)).collect::<Value>(),
         "losses": losses.collect::<Value>(),
+        "spares": shown.spares.iter().map(spare_json).collect::<Value>(),
+        "conditions": shown.matters.iter().map(condition_json).collect::<Value>(),
+        "store": shown.store.map(|store| store_json(shown, store)),
     });
     format!("{all}\n")
+}
+
+fn spare_json(spare: &Spare) -> Value {
+    json!({
+        "id": spare.node.as_str(),
+        "address": spare.address.to_string(),
+        "is_down": spare.is_down,
+    })
+}
+
+fn condition_json(lasting: &Lasting) -> Value {
+    json!({
+        "condition": lasting.matter.kind(),
+        "shard": lasting.matter.shard().map(ShardId::as_str),
+        "text": lasting.matter.words(),
+        "for_ms": lasting.for_ms,
+    })
+}
+
+fn store_json(shown: &Shown, store: StoreSeen) -> Value {
+    json!({
+        "is_away": store.away_since_ms.is_some(),
+        "away_ms": shown.store_away_ms(),
+        "answered_ms_ago": shown.now_ms.saturating_sub(store.answered_ms),
+    })
 }
 
 fn shard_json(shown: &Shown, shard: &Shard) -> Value {
@@ -103,7 +150,7 @@ fn is_its_life(member: &Member, status: &Status<NodeId>) -> bool {
 }
 
 /// What a follower lacks of what its primary has; nothing where either has not been heard in the life that is listed, or the follower has no whole copy.
-fn lag_bytes(shown: &Shown, shard: &Shard, member: &Member) -> Option<u64> {
+pub(super) fn lag_bytes(shown: &Shown, shard: &Shard, member: &Member) -> Option<u64> {
     let own = status_of(shown, &member.node)?;
     let leader = status_of(shown, &shard.primary)?;
     let listed = *shard.in_sync.get(&shard.primary)?;
@@ -163,14 +210,15 @@ fn is_connected(shown: &Shown, shard: &Shard, member: &Member) -> bool {
     waits_for.any(|other| other.incarnation == life) || others.any(|(other, _)| *other == life)
 }
 
+/// What is known of a shard with two followers.
 #[cfg(test)]
-mod tests {
+pub(super) mod testing {
     use super::*;
     use crate::control::requests::Seen;
     use protocol::{Offset, Position, Role};
     use shared::topology::{Address, Epoch, Incarnation, Topology, Version};
 
-    fn status(life: u64, kind: RoleKind, offset: u64) -> Status<NodeId> {
+    pub(in crate::admin) fn status(life: u64, kind: RoleKind, offset: u64) -> Status<NodeId> {
         Status {
             incarnation: Incarnation(life),
             role: Some(Role {
@@ -190,7 +238,7 @@ mod tests {
     }
 
     /// n1 leads s1 in life 1, n2 is in sync in life 2, n3 copies in life 3; all have been heard.
-    fn shown() -> Shown {
+    pub(in crate::admin) fn shown() -> Shown {
         let node = |number: u16| Node {
             id: NodeId::numbered(number.into()),
             address: Address::loopback(7000 + number),
@@ -209,7 +257,6 @@ mod tests {
             (NodeId::numbered(number), Seen { status, is_down })
         };
         Shown {
-            topology,
             is_controller: true,
             nodes: [
                 seen(1, RoleKind::Primary, 10_000),
@@ -217,8 +264,19 @@ mod tests {
                 seen(3, follows, 4_000),
             ]
             .into(),
+            ..Shown::of(topology)
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::shown;
+    use super::*;
+    use crate::control::matters::Matter;
+    use crate::control::requests::Seen;
+    use protocol::Offset;
+    use shared::topology::{Address, Incarnation};
 
     fn check(change: impl FnOnce(&mut Shown), expected: [&str; 3]) {
         let mut shown = shown();
@@ -297,5 +355,40 @@ mod tests {
         assert_eq!(value["nodes"][0]["said"]["role"]["kind"], "primary");
         assert_eq!(value["nodes"][1]["said"], Value::Null);
         assert_eq!(value["nodes"][2]["shard"], "s1");
+    }
+
+    #[test]
+    fn spares_and_what_lasts_stand_below_the_shards() {
+        let mut shown = shown();
+        shown.spares.push(Spare {
+            node: NodeId::numbered(8),
+            address: Address::loopback(7_008),
+            is_down: true,
+        });
+        shown.matters.push(Lasting {
+            matter: Matter::StoreAway,
+            for_ms: 130_000,
+        });
+        let text = as_table(&shown);
+        let below: Vec<&str> = text.lines().rev().take(2).collect();
+        assert_eq!(below[1], "spare n8 at 127.0.0.1:7008, down");
+        let expected = "condition for 2 minutes or more: the topology's store does not answer";
+        assert!(below[0].starts_with(expected), "{text}");
+        let value: Value = serde_json::from_str(&as_json(&shown)).unwrap();
+        assert_eq!(value["conditions"][0]["condition"], "store_away");
+        assert_eq!(value["conditions"][0]["for_ms"], 130_000);
+        assert_eq!(value["spares"][0]["id"], "n8");
+        assert_eq!(value["store"], Value::Null);
+    }
+
+    #[test]
+    fn a_time_is_said_as_people_say_it() {
+        let check = |ms: u64, expected: &str| assert_eq!(roughly(ms), expected);
+        check(0, "less than a minute");
+        check(59_999, "less than a minute");
+        check(60_000, "1 minutes or more");
+        check(3_599_999, "59 minutes or more");
+        check(3_600_000, "1 hours or more");
+        check(u64::MAX, "5124095576030 hours or more");
     }
 }

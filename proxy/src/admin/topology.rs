@@ -8,13 +8,13 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use shared::topology::{LONGEST_PROOF, NodeId, Proof, Shard, ShardId, Topology};
+use shared::topology::{Epoch, LONGEST_PROOF, NodeId, Proof, Shard, ShardId, Topology};
 
 use super::Desk;
 use super::listener::Peer;
 use super::permission::{Denied, may_order};
 use super::shown::{as_json, as_table};
-use crate::control::requests::{Refusal, Shown};
+use crate::control::requests::Refusal;
 
 /// Longest body of an order: a proof, and blanks around it.
 const LONGEST_BODY: usize = LONGEST_PROOF + 100;
@@ -36,6 +36,10 @@ enum Problem {
     LeadsAlready(NodeId, ShardId),
     #[error("node {0} is not in sync in shard {1}: writes would be lost if it led")]
     NotInSync(NodeId, ShardId),
+    #[error(
+        "node {1} leads shard {0} since epoch {2}, and the change was asked for before; nothing is changed"
+    )]
+    LedAnew(ShardId, NodeId, Epoch),
     #[error("shard {0}: {1}")]
     Refused(ShardId, Refusal),
 }
@@ -47,9 +51,10 @@ impl IntoResponse for Problem {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoShard(_) => StatusCode::NOT_FOUND,
-            Self::Unguarded(_) | Self::LeadsAlready(..) | Self::NotInSync(..) => {
-                StatusCode::CONFLICT
-            }
+            Self::Unguarded(_)
+            | Self::LeadsAlready(..)
+            | Self::NotInSync(..)
+            | Self::LedAnew(..) => StatusCode::CONFLICT,
             Self::Refused(_, refusal) => status_of(refusal),
         };
         (status, format!("{self}\n")).into_response()
@@ -77,12 +82,7 @@ pub(super) async fn show(State(desk): State<Desk>, uri: Uri) -> Response {
         }
         Err(problem) => return problem.into_response(),
     };
-    // Where nobody looks after shards, the topology alone is known.
-    let shown = desk.requests.show().await.unwrap_or_else(|_| Shown {
-        topology: desk.shared.topology.load().topology.clone(),
-        is_controller: false,
-        nodes: BTreeMap::new(),
-    });
+    let shown = desk.shown().await;
     if is_table {
         as_table(&shown).into_response()
     } else {
@@ -91,7 +91,7 @@ pub(super) async fn show(State(desk): State<Desk>, uri: Uri) -> Response {
     }
 }
 
-/// `POST /topology/failover?shard=s1&to=n2`; `to` may be missing.
+/// `POST /topology/failover?shard=s1&to=n2&epoch=7`; `to` may be missing, and `epoch`, by which the shard was led when somebody looked.
 pub(super) async fn fail_over(
     State(desk): State<Desk>,
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
@@ -100,14 +100,16 @@ pub(super) async fn fail_over(
 ) -> Result<String, Response> {
     let ask = async {
         may_order(&headers, peer.ip(), &desk.shared.config)?;
-        let given = query(&uri, &["shard", "to"])?;
+        let given = query(&uri, &["shard", "to", "epoch"])?;
         let shard = wanted_shard(&given)?;
         let to = given.get("to").map(|name| parsed::<NodeId>(name));
         let to = to.transpose()?;
         let snapshot = desk.shared.topology.load();
-        may_lead(guarded(&snapshot.topology, &shard)?, to.as_ref())?;
+        let led = guarded(&snapshot.topology, &shard)?;
+        let at = asked_at(led, given.get("epoch").copied())?;
+        may_lead(led, to.as_ref())?;
         tracing::info!(%peer, %shard, "an operator wants another node to lead");
-        let asked = desk.requests.fail_over(shard.clone(), to).await;
+        let asked = desk.requests.fail_over(shard.clone(), to, at).await;
         asked.map_err(|refusal| Problem::Refused(shard, refusal))
     };
     ask.await.map(in_a_line).map_err(Problem::into_response)
@@ -183,6 +185,23 @@ fn guarded<'a>(topology: &'a Topology, id: &ShardId) -> Result<&'a Shard, Proble
     }
 }
 
+/// The epoch at which a change was asked for: the one that is named, or that of the topology in use.
+fn asked_at(shard: &Shard, named: Option<&str>) -> Result<Epoch, Problem> {
+    let Some(named) = named else {
+        return Ok(shard.epoch);
+    };
+    let named = named.parse().map(Epoch);
+    let at = named.map_err(|_| Problem::Malformed("the epoch is a number".to_owned()))?;
+    if at < shard.epoch {
+        return Err(Problem::LedAnew(
+            shard.id.clone(),
+            shard.primary.clone(),
+            shard.epoch,
+        ));
+    }
+    Ok(at)
+}
+
 /// As far as the topology can tell.
 fn may_lead(shard: &Shard, to: Option<&NodeId>) -> Result<(), Problem> {
     match to {
@@ -199,6 +218,30 @@ fn may_lead(shard: &Shard, to: Option<&NodeId>) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::topology::{Address, Node, NodeKind};
+
+    #[test]
+    fn who_asks_for_what_has_been_done_since_does_not_cause_it_again() {
+        let node = |number: u16| Node {
+            id: NodeId::numbered(number.into()),
+            address: Address::loopback(7000 + number),
+            kind: NodeKind::Switchyard,
+            zone: None,
+        };
+        let mut topology = Topology::initial(vec![node(1), node(2)], 1).unwrap();
+        let shard = &mut topology.shards[0];
+        shard.epoch = Epoch(7);
+        let check = |named: Option<&str>, expected: Option<u64>| {
+            let at = asked_at(shard, named).ok();
+            assert_eq!(at, expected.map(Epoch), "{named:?}");
+        };
+        check(None, Some(7));
+        check(Some("7"), Some(7));
+        check(Some("8"), Some(8));
+        for wrong in ["6", "0", "", "-1", "x", "18446744073709551616"] {
+            check(Some(wrong), None);
+        }
+    }
 
     #[test]
     fn what_stands_behind_the_question_mark_is_known_or_refused() {

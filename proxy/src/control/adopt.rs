@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::topology::{Address, Epoch, Lives, NodeId, Shard, Topology};
+use shared::topology::{Address, Epoch, Lives, NodeId, Shard, ShardId, Topology};
 
 use super::words::Said;
 
@@ -20,7 +20,7 @@ pub(super) enum NotAdopted {
     )]
     OtherShard {
         primary: NodeId,
-        shard: String,
+        shard: ShardId,
         other: String,
     },
     /// Another member has more.
@@ -29,9 +29,18 @@ pub(super) enum NotAdopted {
     )]
     HasMore {
         node: NodeId,
-        shard: String,
+        shard: ShardId,
         primary: NodeId,
     },
+}
+
+impl NotAdopted {
+    /// The shard that is not taken over.
+    pub(super) fn shard(&self) -> &ShardId {
+        match self {
+            Self::OtherShard { shard, .. } | Self::HasMore { shard, .. } => shard,
+        }
+    }
 }
 
 /// The next topology, in which shards of which nodes have seen a later epoch than the topology names are led above it: the topology is an old one, or somebody has
@@ -149,7 +158,7 @@ fn adopt_shard(shard: &mut Shard, heard: &Heard<'_>, has_waited: bool) -> Result
         if said.shard.is_some() && said.status.position.offset > leads.status.position.offset {
             return Err(NotAdopted::HasMore {
                 node,
-                shard: shard.id.to_string(),
+                shard: shard.id.clone(),
                 primary: shard.primary.clone(),
             });
         }
@@ -171,7 +180,7 @@ fn begin(shard: &mut Shard, heard: &Heard<'_>, has_waited: bool) -> Result<(), N
     if let Some(other) = leads.shard.as_ref().filter(|other| **other != shard.id) {
         return Err(NotAdopted::OtherShard {
             primary,
-            shard: shard.id.to_string(),
+            shard: shard.id.clone(),
             other: other.to_string(),
         });
     }
@@ -182,7 +191,7 @@ fn begin(shard: &mut Shard, heard: &Heard<'_>, has_waited: bool) -> Result<(), N
         let life = said.map(|said| said.status.incarnation);
         if let Some(said) = said {
             if said.shard.is_some() && said.status.position > leads.status.position {
-                let shard = shard.id.to_string();
+                let shard = shard.id.clone();
                 return Err(NotAdopted::HasMore {
                     node,
                     shard,
@@ -225,7 +234,7 @@ fn nameless_learners(shard: &Shard) -> Vec<NodeId> {
 mod tests {
     use super::*;
     use protocol::{Offset, Position, Status};
-    use shared::topology::{Incarnation, Node, NodeKind, ShardId, Version};
+    use shared::topology::{Incarnation, Node, NodeKind, Version};
 
     fn node_id(number: usize) -> NodeId {
         NodeId::numbered(number)

@@ -16,15 +16,18 @@
 //! Shards of one plain node are left alone (`Shard::is_guarded`): where there are no others nothing is asked, written or elected.
 //!
 //! [`watcher`] is the state and what happens to it. [`nodes`], [`link`] the nodes; [`words`] ◇ what is said to them. [`adopt`] ◇ topologies that people have
-//! written. [`election`] who changes things. [`others`] what other proxies see. [`spares`] ◇ nodes that want to be used. [`told`] what people hear, [`requests`] what operators ask for.
+//! written. [`election`] who changes things. [`others`] what other proxies see. [`spares`] ◇ nodes that want to be used. [`told`] what people hear, [`matters`] what lasts; [`counts`] ◇, [`store_seen`] ◇ what machines read. [`requests`] what operators ask for.
 
 mod adopt;
+pub(crate) mod counts;
 mod election;
 mod link;
+pub(crate) mod matters;
 mod nodes;
 mod others;
 pub(crate) mod requests;
 mod spares;
+pub(crate) mod store_seen;
 mod told;
 mod watcher;
 mod words;
@@ -127,7 +130,9 @@ impl Service for ControlService {
         let place = &self.shared.config.topology;
         let publisher = Publisher::new(place, self.shared.topology.clone());
         let mut watch = store.watch();
-        let (mut watcher, mut ends) = Watcher::new(Arc::clone(&self.shared), store, publisher);
+        let looks = watch.looks();
+        let (mut watcher, mut ends) =
+            Watcher::new(Arc::clone(&self.shared), store, publisher, looks);
         loop {
             tokio::select! {
                 _ = shutdown.changed() => break,

@@ -6,8 +6,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocol::Status;
-use shared::topology::{NodeId, Proof, ProxyId, ShardId, Topology};
+use shared::topology::{Address, Epoch, NodeId, Proof, ProxyId, ShardId, Topology};
 use tokio::sync::{mpsc, oneshot};
+
+use super::counts::Counts;
+use super::matters::Matter;
+use super::store_seen::StoreSeen;
 
 /// Requests that may wait to be looked at: people's, a few at a time.
 pub(crate) const MOST_WAITING: usize = 16;
@@ -27,6 +31,8 @@ pub(crate) enum Request {
         shard: ShardId,
         /// Who is to lead.
         to: Option<NodeId>,
+        /// The shard's epoch when it was asked for.
+        at: Epoch,
         /// Where to say how it went.
         answer: Answer,
     },
@@ -82,6 +88,58 @@ pub(crate) struct Shown {
     pub(crate) is_controller: bool,
     /// What is known of the nodes that are watched.
     pub(crate) nodes: BTreeMap<NodeId, Seen>,
+    /// Nodes that want to be used.
+    pub(crate) spares: Vec<Spare>,
+    /// What lasts and people should know of.
+    pub(crate) matters: Vec<Lasting>,
+    /// What this proxy has done.
+    pub(crate) counts: Counts,
+    /// What is known of the topology's store; nothing where nobody looks after it.
+    pub(crate) store: Option<StoreSeen>,
+    /// The moment, in milliseconds of the monotonic clock.
+    pub(crate) now_ms: u64,
+}
+
+impl Shown {
+    /// A topology of which nothing more is known.
+    pub(crate) fn of(topology: Topology) -> Self {
+        Self {
+            topology,
+            is_controller: false,
+            nodes: BTreeMap::new(),
+            spares: Vec::new(),
+            matters: Vec::new(),
+            counts: Counts::default(),
+            store: None,
+            now_ms: 0,
+        }
+    }
+
+    /// For how many milliseconds the store has been known not to answer.
+    pub(crate) fn store_away_ms(&self) -> Option<u64> {
+        let since_ms = self.store?.away_since_ms?;
+        Some(self.now_ms.saturating_sub(since_ms))
+    }
+}
+
+/// Something that lasts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lasting {
+    /// What.
+    pub(crate) matter: Matter,
+    /// For how many milliseconds it has.
+    pub(crate) for_ms: u64,
+}
+
+/// A node that wants to be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spare {
+    /// Its name.
+    pub(crate) node: NodeId,
+    /// Where it is.
+    pub(crate) address: Address,
+    /// It is taken for gone.
+    pub(crate) is_down: bool,
 }
 
 /// What is known of a node.
@@ -104,13 +162,19 @@ pub(crate) fn channel() -> (Requests, mpsc::Receiver<Request>) {
 }
 
 impl Requests {
-    /// Lets another node lead, and says what came of it.
+    /// Lets another node lead, unless one does since the epoch `at`, and says what came of it.
     pub(crate) async fn fail_over(
         &self,
         shard: ShardId,
         to: Option<NodeId>,
+        at: Epoch,
     ) -> Result<String, Refusal> {
-        let ask = |answer| Request::FailOver { shard, to, answer };
+        let ask = |answer| Request::FailOver {
+            shard,
+            to,
+            at,
+            answer,
+        };
         self.ask(ask).await?
     }
 
@@ -166,11 +230,16 @@ mod tests {
     fn who_asks_hears_what_came_of_it() {
         run(async {
             let (requests, mut taken) = channel();
-            let asked = requests.fail_over(ShardId::numbered(1), None);
+            let asked = requests.fail_over(ShardId::numbered(1), None, Epoch(7));
             let answered = async {
                 match taken.recv().await {
-                    Some(Request::FailOver { shard, to, answer }) => {
-                        assert_eq!((shard, to), (ShardId::numbered(1), None));
+                    Some(Request::FailOver {
+                        shard,
+                        to,
+                        at,
+                        answer,
+                    }) => {
+                        assert_eq!((shard, to, at), (ShardId::numbered(1), None, Epoch(7)));
                         answer.send(Ok("n2 leads".to_owned())).unwrap();
                     }
                     other => panic!("{other:?}"),

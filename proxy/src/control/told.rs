@@ -17,8 +17,8 @@ pub(super) fn tell(notice: &Notice<ShardId, NodeId>) {
                 _ => tracing::info!(%shard, %version, "{what}"),
             }
         }
-        Notice::Begins(condition) => tracing::warn!("{}", lasting(condition)),
-        Notice::Ends(condition) => tracing::info!("over: {}", lasting(condition)),
+        // It is told when it has lasted for a while: see `matters`.
+        Notice::Begins(_) | Notice::Ends(_) => {}
         Notice::Refused(shard, reason) => {
             tracing::warn!(%shard, "request refused: {}", refused(*reason));
         }
@@ -67,7 +67,8 @@ fn reason(why: Why) -> &'static str {
     }
 }
 
-fn lasting(condition: &Condition<ShardId>) -> String {
+/// What lasts.
+pub(super) fn lasting(condition: &Condition<ShardId, NodeId>) -> String {
     match condition {
         Condition::Standing(Standing::Braked) => {
             "too many nodes look down at once to act on it: rather the network than they".to_owned()
@@ -84,6 +85,9 @@ fn lasting(condition: &Condition<ShardId>) -> String {
         Condition::CopiesMissing(shard) => {
             format!("shard {shard} lacks copies, and no spare node is there")
         }
+        Condition::Restless(shard, node) => format!(
+            "node {node} of shard {shard} says another life again and again, as one that crashes and is started again does: its lives are taken up at ever longer intervals; look into its log"
+        ),
     }
 }
 
@@ -92,6 +96,9 @@ pub(super) fn refused(reason: Reason) -> &'static str {
     match reason {
         Reason::UnknownShard => "there is no such shard that proxies look after",
         Reason::Busy => "another request for it is under way",
+        Reason::LedAnew => {
+            "it has got another primary since this was asked for, and is not given one more; look at the topology"
+        }
         Reason::NotInTime => "nobody who could lead was ready in time, and nothing has changed",
         Reason::NothingIsLost => "nothing need be lost: a node that is in sync answers",
         Reason::NobodyAnswers => "nobody answers who has a whole copy",

@@ -49,11 +49,12 @@ pub(crate) struct Readiness {
 }
 
 /// Ready is a proxy all of whose threads answer, for each of them has clients, and that reaches a shard: keys of shards that are lost get an error here as they would at any other proxy. Where none can
-/// be reached another proxy may do better.
+/// be reached another proxy may do better. A topology's store that is away, `store_away_ms` for how long, is said: at other proxies it is no other.
 pub(crate) fn judge(
     shards: &BTreeMap<&str, Access>,
     silent_threads: usize,
     threads: usize,
+    store_away_ms: Option<u64>,
 ) -> Readiness {
     if silent_threads > 0 {
         return Readiness {
@@ -81,6 +82,12 @@ pub(crate) fn judge(
             text.push_str(&format!("; {what}: {}", some_of(&names)));
         }
     }
+    if let Some(ms) = store_away_ms {
+        let seconds = ms / 1_000;
+        text.push_str(&format!(
+            "; the topology's store has not answered for {seconds} s: traffic goes on, and nobody can take over"
+        ));
+    }
     text.push('\n');
     Readiness { is_ready, text }
 }
@@ -105,7 +112,7 @@ mod tests {
             .iter()
             .map(|(name, access)| ((*name).into(), *access))
             .collect();
-        let readiness = judge(&of_all_threads(words.iter()), 0, 2);
+        let readiness = judge(&of_all_threads(words.iter()), 0, 2, None);
         assert_eq!((readiness.is_ready, &*readiness.text), (is_ready, text));
     }
 
@@ -133,7 +140,13 @@ mod tests {
             "not ready: 0 of 2 shards can be reached; out of reach: b; refuses the proxy's password, see node-password: a\n",
         );
         let open = BTreeMap::from([("a", Open)]);
-        let readiness = judge(&open, 1, 2);
+        let away = judge(&open, 0, 2, Some(12_999));
+        assert!(away.is_ready, "others have the same store");
+        assert_eq!(
+            away.text,
+            "ok: 1 of 1 shards can be reached; the topology's store has not answered for 12 s: traffic goes on, and nobody can take over\n"
+        );
+        let readiness = judge(&open, 1, 2, None);
         assert!(!readiness.is_ready);
         assert_eq!(readiness.text, "not ready: 1 of 2 threads do not answer\n");
     }
@@ -143,6 +156,6 @@ mod tests {
         let names: Vec<String> = (10..40).map(|number| format!("s{number}")).collect();
         let words: Vec<(&str, Access)> = names.iter().map(|name| (&**name, Access::Lost)).collect();
         let all: BTreeMap<&str, Access> = words.into_iter().collect();
-        assert!(judge(&all, 0, 2).text.ends_with("s19 and 20 more\n"));
+        assert!(judge(&all, 0, 2, None).text.ends_with("s19 and 20 more\n"));
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct ThreadReport {
     pub(crate) bytes_waiting: usize,
     /// For each shard of the topology in use, what is known of the way to its primary.
     pub(crate) reachable: Vec<(Box<str>, Access)>,
+    /// For each of these shards, how many requests wait for a way to it.
+    pub(crate) waiting: Vec<(Box<str>, usize)>,
 }
 
 impl ThreadReport {

@@ -428,6 +428,19 @@ impl PipeSet {
         self.primaries.iter().map(|index| &self.nodes[*index])
     }
 
+    /// For every shard of the topology, how many requests wait until there is a way to its primary.
+    pub(crate) fn waiting(&self) -> Vec<(Box<str>, usize)> {
+        let shards = self.primaries().map(|node| (node.shard.clone(), 0));
+        let mut waiting: Vec<(Box<str>, usize)> = shards.collect();
+        for pipe in self.iter().filter(|pipe| !pipe.is_open) {
+            let shard = &self.nodes[pipe.node].shard;
+            if let Some((_, count)) = waiting.iter_mut().find(|(name, _)| name == shard) {
+                *count += pipe.line.requests() + pipe.aside.requests();
+            }
+        }
+        waiting
+    }
+
     /// The shards that counters are kept for.
     pub(crate) fn shard_names(&self) -> &[Box<str>] {
         &self.shard_names

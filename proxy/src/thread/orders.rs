@@ -138,6 +138,7 @@ impl ProxyThread {
             requests_waiting: 0,
             bytes_waiting: 0,
             reachable: Vec::new(),
+            waiting: exchange.pipes.waiting(),
         };
         for pipe in exchange.pipes.iter() {
             report.pipes_open += usize::from(pipe.is_open);

@@ -11,24 +11,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::controller::{self, Action, Controller, Document as Known, Event};
+use protocol::controller::{self, Action, Controller, Document as Known, Event, Notice};
 use protocol::detector::{self, Detector};
 use protocol::opinion::{self, Opinion, Standing};
 use shared::throttle::Throttle;
 use shared::topology::text::Document;
 use shared::topology::{Address, NodeId, ProxyId, Shard, ShardId, Topology, Version};
-use store::{Announcement, StoreError, TopologyStore, in_one_line};
+use store::{Announcement, Looks, StoreError, TopologyStore, in_one_line};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::standing_in::StandIn;
 use self::writing::Trouble;
+use super::counts::Counts;
 use super::election::Election;
 use super::link::{Answer, Heard};
+use super::matters::{self, Matter, Matters};
 use super::nodes::Nodes;
 use super::others::Others;
 use super::requests::{self, Refusal};
 use super::spares::{Sorted, Spares};
+use super::store_seen::StoreSeen;
 use super::{Done, told};
 use crate::facts::ProxyShared;
 use crate::gossip;
@@ -86,8 +89,16 @@ pub(in crate::control) struct Watcher {
     is_adopting: bool,
     /// Since when members of unknown lives are asked.
     adopting_since_ms: Option<u64>,
-    /// What the log says about shards that cannot be taken over.
-    not_adopted: String,
+    /// Shards that cannot be taken over.
+    not_adopted: BTreeSet<Matter>,
+    /// What the controller waits for.
+    waits: BTreeSet<controller::Condition<ShardId, NodeId>>,
+    /// All that lasts.
+    matters: Matters,
+    counts: Counts,
+    store_seen: StoreSeen,
+    /// How often the store has answered whoever watches it.
+    looks: Looks,
     is_store_there: bool,
     trouble: Trouble,
     /// When the document was last loaded for what clients' requests had shown.
@@ -100,6 +111,7 @@ impl Watcher {
         shared: Arc<ProxyShared>,
         store: Arc<TopologyStore>,
         publisher: Publisher,
+        looks: Looks,
     ) -> (Self, Ends) {
         let (hear, heard) = mpsc::channel(MOST_HEARD);
         let (done, ends) = mpsc::channel(MOST_HEARD);
@@ -123,7 +135,12 @@ impl Watcher {
             has_nameless: false,
             is_adopting: false,
             adopting_since_ms: None,
-            not_adopted: String::new(),
+            not_adopted: BTreeSet::new(),
+            waits: BTreeSet::new(),
+            matters: Matters::default(),
+            counts: Counts::default(),
+            store_seen: StoreSeen::new(shared.clock.monotonic_ms()),
+            looks,
             is_store_there: true,
             trouble: Trouble::default(),
             loaded_ms: 0,
@@ -154,11 +171,16 @@ impl Watcher {
     /// Somebody wants to hear again what is wrong.
     pub(in crate::control) fn say_again(&mut self) {
         self.publisher.say_again();
-        self.not_adopted.clear();
+        self.matters.say_again();
     }
 
     /// What the store has.
     pub(in crate::control) fn seen(&mut self, seen: Result<Document, StoreError>) {
+        let now_ms = self.now_ms();
+        match &seen {
+            Ok(_) | Err(StoreError::Text(_)) => self.store_seen.answered(now_ms),
+            Err(_) => self.store_seen.is_silent(now_ms),
+        }
         let is_there = !matches!(&seen, Err(StoreError::Etcd(_)));
         if is_there != self.is_store_there {
             self.is_store_there = is_there;
@@ -275,7 +297,10 @@ impl Watcher {
                 let event = detector::Event::ProbeFailed(node, detector::Failure::Reset);
                 self.detect(event, now_ms);
             }
-            Answer::Refused(_) => self.detect(detector::Event::ProbeAnswered(node), now_ms),
+            Answer::Refused(_) => {
+                self.counts.refused += 1;
+                self.detect(detector::Event::ProbeAnswered(node), now_ms);
+            }
             Answer::Failed(failure) => {
                 let event = detector::Event::ProbeFailed(node.clone(), failure);
                 self.detect(event, now_ms);
@@ -304,10 +329,12 @@ impl Watcher {
     pub(in crate::control) fn tick(&mut self) {
         let pause = if self.guards() { TICK } else { IDLE_TICK };
         self.next_tick = Instant::now() + pause;
+        let now_ms = self.now_ms();
+        self.store_seen.count(self.looks.answers(), now_ms);
         if !self.guards() {
+            self.look_at_matters(now_ms);
             return;
         }
-        let now_ms = self.now_ms();
         self.probe(now_ms);
         self.detect(detector::Event::Tick, now_ms);
         self.heartbeat += 1;
@@ -324,6 +351,7 @@ impl Watcher {
             self.others().tell(view);
             self.look_at_spares(now_ms);
             self.look_at_epochs();
+            self.look_at_matters(now_ms);
         }
         self.step(Event::Verdict(verdict));
         self.elect(is_cut_off, now_ms);
@@ -409,6 +437,8 @@ impl Watcher {
             answer.send(Err(Refusal::NotController(None))).ok();
         }
         self.stand_in.ends();
+        self.waits.clear();
+        self.matters.forget_waits();
         tracing::info!(proxy = %self.me, "another proxy may change the topology now");
         self.step(Event::Deposed);
     }
@@ -427,9 +457,40 @@ impl Watcher {
                 Action::CompareAndSet(proposal) => self.propose(&proposal),
                 Action::Tell(notice) => {
                     told::tell(&notice);
+                    self.note(&notice);
                     self.answer(&notice);
                 }
             }
+        }
+    }
+
+    /// Takes note of what machines read.
+    fn note(&mut self, notice: &Notice<ShardId, NodeId>) {
+        match notice {
+            Notice::Changed(_, change) => self.counts.changed(change),
+            Notice::Begins(condition) => {
+                self.waits.insert(condition.clone());
+            }
+            Notice::Ends(condition) => {
+                self.waits.remove(condition);
+            }
+            Notice::Refused(..) => {}
+        }
+    }
+
+    /// Tells of what lasts, and of what is over.
+    fn look_at_matters(&mut self, now_ms: u64) {
+        let nodes = &self.nodes;
+        let mut now = matters::of_shards(&self.newest, |node| nodes.last_status(node));
+        now.extend(self.waits.iter().cloned().map(Matter::Waits));
+        now.extend(self.not_adopted.iter().cloned());
+        if self.store_seen.away_since_ms.is_some() {
+            now.insert(Matter::StoreAway);
+        }
+        let not_written = self.trouble.said().map(str::to_owned);
+        now.extend(not_written.map(Matter::NotWritten));
+        for telling in self.matters.look(&now, now_ms) {
+            matters::tell(&telling);
         }
     }
 
@@ -445,6 +506,7 @@ impl Watcher {
     pub(in crate::control) fn done(&mut self, done: Done) {
         match done {
             Done::Loaded(Ok(document)) => {
+                self.store_seen.answered(self.now_ms());
                 if document.topology.version >= self.newest.version {
                     self.seen(Ok(document));
                 }

@@ -1,9 +1,9 @@
 //! What operators ask of the watcher, and what they hear. Never: waits.
 
-use protocol::controller::{Change, Event, Notice, Reason};
+use protocol::controller::{Announced, Change, Event, Notice, Reason};
 use shared::topology::{NodeId, ShardId};
 
-use super::super::requests::{Refusal, Request, Seen, Shown};
+use super::super::requests::{Lasting, Refusal, Request, Seen, Shown, Spare};
 use super::super::told;
 use super::Watcher;
 
@@ -16,10 +16,16 @@ impl Watcher {
                 answer.send(self.shown()).ok();
                 return;
             }
-            Request::FailOver { shard, to, answer } => {
+            Request::FailOver {
+                shard,
+                to,
+                at,
+                answer,
+            } => {
                 let event = Event::FailOver {
                     shard: shard.clone(),
                     to,
+                    at,
                 };
                 (shard, event, answer)
             }
@@ -88,10 +94,26 @@ impl Watcher {
             };
             (node, seen)
         };
+        let now_ms = self.now_ms();
+        let told = self.matters.told();
+        let matters = told.map(|(matter, since_ms)| Lasting {
+            matter: matter.clone(),
+            for_ms: now_ms.saturating_sub(since_ms),
+        });
+        let spare = |(node, announced): (&NodeId, &Announced)| Spare {
+            node: node.clone(),
+            address: announced.address.clone(),
+            is_down: self.detector.suspicion(node).is_some(),
+        };
         Shown {
             topology: self.newest.clone(),
             is_controller: self.election.leads(),
             nodes: self.nodes.names().into_iter().map(seen).collect(),
+            spares: self.sorted.spare.iter().map(spare).collect(),
+            matters: matters.collect(),
+            counts: self.counts.clone(),
+            store: Some(self.store_seen),
+            now_ms,
         }
     }
 }

@@ -8,7 +8,8 @@ use shared::topology::text::Document;
 use shared::topology::{NodeId, ShardId, Topology, Version};
 use store::{CasError, in_one_line};
 
-use super::super::adopt::{adopt, moved, raised};
+use super::super::adopt::{NotAdopted, adopt, moved, raised};
+use super::super::matters::Matter;
 use super::super::{Done, Purpose};
 use super::Watcher;
 
@@ -40,6 +41,11 @@ impl Trouble {
         let is_news = self.said.as_deref() != Some(problem);
         self.said = Some(problem.to_owned());
         is_news
+    }
+
+    /// What is wrong, until it has been written.
+    pub(super) fn said(&self) -> Option<&str> {
+        self.said.as_deref()
     }
 
     /// Whether nothing is tried now.
@@ -85,6 +91,10 @@ impl Watcher {
             Err(CasError::Unknown(_)) => Event::Unclear(from),
             Err(CasError::Lost | CasError::Rules(_) | CasError::NotDone(_)) => Event::Lost(from),
         };
+        match end {
+            Ok(()) | Err(CasError::Lost) => self.store_seen.answered(self.now_ms()),
+            Err(_) => {}
+        }
         match end {
             Ok(()) => self.trouble = Trouble::default(),
             Err(CasError::Lost) => tracing::debug!(%from, "another change was faster"),
@@ -156,12 +166,9 @@ impl Watcher {
         let has_waited = now_ms.saturating_sub(since_ms) >= ADOPT_WITHOUT_MS;
         let heard = self.nodes.said_at(self.newest.version);
         let (next, problems) = adopt(&self.newest, &heard, has_waited);
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        let problems = problems.join("; ");
-        if problems != self.not_adopted && !problems.is_empty() {
-            tracing::error!(problems, "shards are not looked after");
-        }
-        self.not_adopted = problems;
+        let matter =
+            |problem: &NotAdopted| Matter::NotAdopted(problem.shard().clone(), problem.to_string());
+        self.not_adopted = problems.iter().map(matter).collect();
         // Where nobody has answered at the old address for long: it is a name that says who came, and two may have it.
         let is_gone = |node: &NodeId| {
             let suspicion = self.detector.suspicion(node);

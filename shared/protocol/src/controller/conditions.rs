@@ -12,7 +12,7 @@ use crate::opinion::Standing;
 pub(super) fn conditions<S: Clone + Ord, N: Clone + Ord>(
     known: &Knowledge<S, N>,
     now_ms: u64,
-) -> BTreeSet<Condition<S>> {
+) -> BTreeSet<Condition<S, N>> {
     let mut conditions = BTreeSet::new();
     if known.standing() != Standing::Sound {
         conditions.insert(Condition::Standing(known.standing()));
@@ -33,6 +33,9 @@ pub(super) fn conditions<S: Clone + Ord, N: Clone + Ord>(
         if gentle::missing(known, entry, now_ms) > 0 {
             conditions.insert(Condition::CopiesMissing(shard.clone()));
         }
+        let nodes = entry.membership.nodes().into_iter();
+        let restless = nodes.filter(|node| known.lives.is_restless(node, now_ms));
+        conditions.extend(restless.map(|node| Condition::Restless(shard.clone(), node)));
     }
     conditions
 }

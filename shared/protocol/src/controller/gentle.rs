@@ -23,7 +23,7 @@ pub(super) fn gentle<S: Clone + Ord, N: Clone + Ord>(
     let entry = known.document.shards.get(shard)?;
     known.leading(shard)?;
     grow(known, shard, entry)
-        .or_else(|| register(known, shard, entry))
+        .or_else(|| register(known, shard, entry, now_ms))
         .or_else(|| attach(known, shard, entry, taken, now_ms))
         .or_else(|| dismiss(known, shard, entry, now_ms))
 }
@@ -47,10 +47,13 @@ fn register<S: Clone + Ord, N: Clone + Ord>(
     known: &Knowledge<S, N>,
     shard: &S,
     entry: &Entry<N>,
+    now_ms: u64,
 ) -> Option<Proposed<S, N>> {
     let membership = &entry.membership;
     let listed = membership.in_sync.iter().chain(&membership.learners);
-    let mut restarted = listed.filter(|member| known.is_over(member));
+    let mut restarted = listed.filter(|member| {
+        known.is_over(member) && known.lives.may_be_taken_up(&member.node, now_ms)
+    });
     // Its present life may be listed beside the one that is over.
     let (next, node) = restarted.find_map(|member| {
         let evidence = evidence_of(known, [&member.node].into_iter());

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::topology::Version;
+use shared::topology::{Incarnation, Version};
 
 use super::document::{Announced, Document, Entry};
+use super::lives::Lives;
 use super::settings::Settings;
 use crate::change::Evidence;
 use crate::guard::RoleKind;
@@ -32,6 +33,7 @@ pub(super) struct Knowledge<S: Ord, N: Ord> {
     verdict: Verdict<N>,
     down_ms: BTreeMap<N, u64>,
     pub(super) announced: BTreeMap<N, Announced>,
+    pub(super) lives: Lives<N>,
 }
 
 /// What is known of a node.
@@ -69,6 +71,7 @@ impl<S: Clone + Ord, N: Clone + Ord> Knowledge<S, N> {
             verdict: Verdict::new(),
             down_ms: BTreeMap::new(),
             announced: BTreeMap::new(),
+            lives: Lives::new(),
         };
         new.meet_nodes(now_ms);
         new
@@ -91,11 +94,27 @@ impl<S: Clone + Ord, N: Clone + Ord> Knowledge<S, N> {
         let is_there = |shard: &S| document.shards.contains_key(shard);
         self.changed_ms.retain(|shard, _| is_there(shard));
         self.stalls.retain(|shard, _| is_there(shard));
+        self.watch_lives(&document, now_ms);
         self.home = homes(&document);
         self.evidence = Evidence::new(document.version);
         self.loaded_ms = now_ms;
         self.document = document;
         self.meet_nodes(now_ms);
+    }
+
+    /// Takes note of lives that `next` lists instead of others.
+    fn watch_lives(&mut self, next: &Document<S, N>, now_ms: u64) {
+        let before = listed_lives(&self.document);
+        let now = listed_lives(next);
+        for (node, lives) in &now {
+            let Some(before) = before.get(node) else {
+                continue;
+            };
+            for life in lives.difference(before) {
+                self.lives.taken_up(node, *life, now_ms);
+            }
+        }
+        self.lives.keep(|node| now.contains_key(node));
     }
 
     /// From now on nodes are asked: nothing that lasts has begun before.
@@ -250,6 +269,21 @@ impl<S: Clone + Ord, N: Clone + Ord> Knowledge<S, N> {
         let stalls = leading.blocked_on.iter().map(stall).collect();
         self.stalls.insert(shard.clone(), stalls);
     }
+}
+
+/// The lives under which each node is listed.
+fn listed_lives<S: Ord, N: Clone + Ord>(
+    document: &Document<S, N>,
+) -> BTreeMap<N, BTreeSet<Incarnation>> {
+    let mut lives: BTreeMap<N, BTreeSet<Incarnation>> = BTreeMap::new();
+    for entry in document.shards.values() {
+        let membership = &entry.membership;
+        for member in membership.in_sync.iter().chain(&membership.learners) {
+            let of_node = lives.entry(member.node.clone()).or_default();
+            of_node.insert(member.incarnation);
+        }
+    }
+    lives
 }
 
 fn homes<S: Clone + Ord, N: Clone + Ord>(document: &Document<S, N>) -> BTreeMap<N, S> {

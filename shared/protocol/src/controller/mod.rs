@@ -8,13 +8,14 @@
 //! A change of one shard makes the evidence about all others old, for the document has one version. So that many shards that fail at once do not hinder each other,
 //! a proposal carries all that can be done for any shard; and changes that are not urgent wait for a while after the last, or for an urgent one that they may go with.
 //!
-//! `document` what is read and written, `topology` where it stands. `knowledge` what is known, and since when. `urgent`, `gentle`, `planned` what is to be done. `orders` what nodes
+//! `document` what is read and written, `topology` where it stands. `knowledge` what is known, and since when; `lives` whose lives are short. `urgent`, `gentle`, `planned` what is to be done. `orders` what nodes
 //! are told and asked. `notice`, `conditions` what people hear.
 
 mod conditions;
 mod document;
 mod gentle;
 mod knowledge;
+mod lives;
 mod notice;
 mod orders;
 mod planned;
@@ -25,7 +26,7 @@ mod urgent;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::topology::Version;
+use shared::topology::{Epoch, Version};
 
 pub use self::document::{Announced, Document, Entry, Proposal};
 use self::knowledge::Knowledge;
@@ -79,6 +80,8 @@ pub enum Event<S: Ord, N: Ord> {
         shard: S,
         /// Who is to lead.
         to: Option<N>,
+        /// The epoch by which the shard was led when it was asked for: whoever has been answered by another change since then does not cause a second one.
+        at: Epoch,
     },
     /// An operator accepts that a shard of which nobody who is in sync answers loses what only those had.
     AcceptLoss {
@@ -130,7 +133,7 @@ pub struct Controller<S: Ord, N: Ord> {
     loading_ms: Option<u64>,
     planned: BTreeMap<S, Planned<N>>,
     losses: BTreeMap<S, Accepted>,
-    conditions: BTreeSet<Condition<S>>,
+    conditions: BTreeSet<Condition<S, N>>,
     /// When something last happened here.
     last_ms: u64,
 }
@@ -234,7 +237,9 @@ impl<S: Clone + Ord, N: Clone + Ord> Controller<S, N> {
                 version,
                 status,
             } => self.answered(&node, version, status, now_ms, &mut actions),
-            Event::FailOver { shard, to } => self.plan(shard, to, now_ms, &mut actions),
+            Event::FailOver { shard, to, at } => {
+                self.plan(shard, Planned::new(to, at, now_ms), now_ms, &mut actions);
+            }
             Event::AcceptLoss { shard, proof } => {
                 let began_ms = now_ms;
                 self.losses.insert(shard, Accepted { proof, began_ms });
@@ -475,7 +480,13 @@ impl<S: Clone + Ord, N: Clone + Ord> Controller<S, N> {
         self.pending = Some(pending);
     }
 
-    fn plan(&mut self, shard: S, to: Option<N>, now_ms: u64, actions: &mut Vec<Action<S, N>>) {
+    fn plan(
+        &mut self,
+        shard: S,
+        planned: Planned<N>,
+        now_ms: u64,
+        actions: &mut Vec<Action<S, N>>,
+    ) {
         let is_known = self
             .known
             .as_ref()
@@ -485,11 +496,6 @@ impl<S: Clone + Ord, N: Clone + Ord> Controller<S, N> {
         } else if self.planned.contains_key(&shard) {
             Reason::Busy
         } else {
-            let planned = Planned {
-                to,
-                began_ms: now_ms,
-                hold: None,
-            };
             self.planned.insert(shard.clone(), planned);
             return self.go_on_with(&shard, now_ms, actions);
         };
@@ -525,9 +531,9 @@ impl<S: Clone + Ord, N: Clone + Ord> Controller<S, N> {
             }
             // Nobody is held for a store that does not answer.
             Next::Wait | Next::Hold(_) | Next::Switch(_) => {}
-            Next::GiveUp => {
+            Next::GiveUp(reason) => {
                 self.planned.remove(shard);
-                let refused = Notice::Refused(shard.clone(), Reason::NotInTime);
+                let refused = Notice::Refused(shard.clone(), reason);
                 actions.push(Action::Tell(refused));
             }
         }

@@ -11,9 +11,9 @@ pub enum Notice<S, N> {
     /// This version has been written, and in it:
     Changed(Version, Change<S, N>),
     /// This is so from now on.
-    Begins(Condition<S>),
+    Begins(Condition<S, N>),
     /// This is so no more.
-    Ends(Condition<S>),
+    Ends(Condition<S, N>),
     /// A request of an operator is not carried out.
     Refused(S, Reason),
 }
@@ -56,7 +56,7 @@ pub enum Why {
 
 /// Something that lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Condition<S> {
+pub enum Condition<S, N> {
     /// Nobody acts on what is seen.
     Standing(Standing),
     /// The primary is gone and nobody may lead: it waits for nodes that were in sync, or for an operator who accepts a loss.
@@ -65,6 +65,8 @@ pub enum Condition<S> {
     TooFewInSync(S),
     /// Copies are missing, and no spare is there.
     CopiesMissing(S),
+    /// A node of the shard lives another life again and again; the next ones are taken up after a pause.
+    Restless(S, N),
 }
 
 /// Why a request is not carried out.
@@ -74,6 +76,8 @@ pub enum Reason {
     UnknownShard,
     /// Another request for this shard is under way.
     Busy,
+    /// The shard has got another primary since it was asked for.
+    LedAnew,
     /// Nobody who could lead was ready in time; clients go on with the old primary.
     NotInTime,
     /// Nothing need be lost: somebody who is in sync answers.

@@ -5,10 +5,10 @@
 //! HOLD serves the ease of the change alone. Commands that come to a held primary are not applied, and proxies let them wait; those that it has taken are
 //! acknowledged, since its followers go on to copy. So no client sees an error. If anything goes wrong the hold ends by itself and all is as it was.
 
-use shared::topology::Version;
+use shared::topology::{Epoch, Version};
 
 use super::knowledge::Knowledge;
-use super::notice::{Change, Why};
+use super::notice::{Change, Reason, Why};
 use super::proposed::Proposed;
 use super::urgent::evidence_of;
 use crate::member::Membership;
@@ -20,6 +20,8 @@ use crate::replica::Instruction;
 pub(super) struct Planned<N> {
     /// Who is to lead; anybody who may if `None`.
     pub(super) to: Option<N>,
+    /// The epoch by which the shard was led when it was asked for.
+    pub(super) at: Epoch,
     pub(super) began_ms: u64,
     /// HOLD was sent by this version, at this time.
     pub(super) hold: Option<(Version, u64)>,
@@ -31,10 +33,20 @@ pub(super) enum Next<S: Ord, N: Ord> {
     Wait,
     Hold(Instruction<N>),
     Switch(Proposed<S, N>),
-    GiveUp,
+    GiveUp(Reason),
 }
 
 impl<N: Clone + Ord> Planned<N> {
+    /// Asked for now.
+    pub(super) fn new(to: Option<N>, at: Epoch, now_ms: u64) -> Self {
+        Self {
+            to,
+            at,
+            began_ms: now_ms,
+            hold: None,
+        }
+    }
+
     pub(super) fn next<S: Clone + Ord>(
         &self,
         known: &Knowledge<S, N>,
@@ -48,11 +60,14 @@ impl<N: Clone + Ord> Planned<N> {
             None => now_ms.saturating_sub(self.began_ms) >= bounds.request_ms,
         };
         if is_over {
-            return Next::GiveUp;
+            return Next::GiveUp(Reason::NotInTime);
         }
         let Some(membership) = known.membership(shard) else {
             return Next::Wait;
         };
+        if membership.epoch > self.at {
+            return Next::GiveUp(Reason::LedAnew);
+        }
         let Some((status, leading)) = known.leading(shard) else {
             return self.without_primary(known, shard, membership, now_ms);
         };

@@ -340,3 +340,16 @@ fn settings_have_ranges() {
     assert_eq!(problem.len(), 1);
     assert_eq!(problem[0].setting, "hold_ms");
 }
+
+#[test]
+fn a_change_that_was_asked_for_before_another_primary_led_is_not_made() {
+    let (mut controller, _) = elected();
+    let asked = |at| Event::FailOver {
+        shard: 0,
+        to: None,
+        at: Epoch(at),
+    };
+    let refused = Action::Tell(Notice::Refused(0, Reason::LedAnew));
+    assert!(controller.step(asked(0), 1_000).contains(&refused));
+    assert!(!controller.step(asked(1), 1_000).contains(&refused));
+}

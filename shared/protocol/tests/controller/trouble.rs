@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::topology::Incarnation;
+use shared::topology::{Epoch, Incarnation};
 
 use crate::dice::Dice;
 use crate::node::State;
@@ -97,7 +97,14 @@ impl World {
     fn fail_over(&mut self, shard: u8) {
         let now_ms = self.now_ms();
         if let Some(at) = self.controller() {
-            let event = Happens::FailOver { shard, to: None };
+            let document = self.proxy(at).controller.document();
+            let led = document.and_then(|document| document.shards.get(&shard));
+            let epoch = led.map_or(Epoch::FIRST, |entry| entry.membership.epoch);
+            let event = Happens::FailOver {
+                shard,
+                to: None,
+                at: epoch,
+            };
             let actions = self.proxy(at).happens(event, now_ms);
             self.act(at, actions);
         }
