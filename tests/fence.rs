@@ -168,6 +168,70 @@ fn a_write_is_acknowledged_when_all_in_sync_have_it() {
 }
 
 #[test]
+fn a_read_waits_for_the_last_write_to_its_slot_and_for_no_other() {
+    let mut shard = two(vec![start_node(&[]), start_node(&[])]);
+    let mut writer = shard.pipe(0, true);
+    for key in ["{a}1", "{b}1"] {
+        assert_eq!(writer.call(&["SET", key, "0"]), Reply::ok());
+    }
+    shard.nodes[1].freeze();
+    let set = [encode(&["GET", "{b}1"]), encode(&["SET", "{a}1", "1"])];
+    writer.send(&set.concat()).expect("sent");
+    assert_eq!(
+        writer.receive().expect("a reply"),
+        Reply::bulk("0"),
+        "what stands before a write does not wait for it"
+    );
+    let mut reader = shard.pipe(0, true);
+    let others: [(&[&str], Reply); 4] = [
+        (&["GET", "{b}1"], Reply::bulk("0")),
+        (&["GET", "{b}2"], Reply::NullBulk),
+        (&["MGET", "{b}1", "{c}1"], Reply::Array(vec![Reply::bulk("0"), Reply::NullBulk])),
+        (&["SETNX", "{b}1", "1"], Reply::Integer(0)),
+    ];
+    for (words, reply) in others {
+        assert_eq!(reader.call(words), reply, "{words:?}");
+    }
+    let mut waiting = Vec::new();
+    let same: [&[&str]; 5] = [
+        &["GET", "{a}1"],
+        &["EXISTS", "{a}2"],
+        &["MGET", "{b}1", "{a}1"],
+        &["LLEN", "{a}1"],
+        &["DBSIZE"],
+    ];
+    for words in same {
+        let mut reader = shard.pipe(0, true);
+        reader.set_read_deadline(NEVER);
+        reader.send(&encode(words)).expect("sent");
+        waiting.push((reader, words));
+    }
+    for (reader, words) in &mut waiting {
+        assert!(reader.receive().is_err(), "{words:?}: nobody else has it");
+    }
+    // A pipe that asks for nothing of the kind is told what is here.
+    let mut other = shard.pipe(0, false);
+    assert_eq!(other.call(&["GET", "{a}1"]), Reply::bulk("1"));
+    shard.nodes[1].thaw();
+    writer.set_read_deadline(A_WHILE);
+    assert_eq!(writer.receive().expect("a reply"), Reply::ok());
+    for (reader, words) in &mut waiting {
+        reader.set_read_deadline(A_WHILE);
+        assert!(reader.receive().is_ok(), "{words:?}");
+    }
+    // Who leads anew knows of no slot when it was written last: nothing is told before all is on everybody.
+    let (me, other) = (shard.name(0), shard.name(1));
+    shard.nodes[1].freeze();
+    shard.epoch += 1;
+    shard.rev += 1;
+    shard.order(0, "PROMOTE", &[&me, &other]);
+    let mut reader = shard.pipe(0, true);
+    reader.set_read_deadline(NEVER);
+    reader.send(&encode(&["GET", "{b}1"])).expect("sent");
+    assert!(reader.receive().is_err(), "it is not known what others have");
+}
+
+#[test]
 fn orders_of_another_life_or_an_older_document_change_nothing() {
     let mut shard = two(vec![start_node(&[]), start_node(&[])]);
     let stranger = "n0@00000000000000aa".to_owned();

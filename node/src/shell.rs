@@ -1,7 +1,7 @@
 //! What all tasks of a node share: the keyspace, the state, the buffers that every turn uses anew.
 //! One thread, so `RefCell`s and no locks. Invariant: nothing here stays borrowed across an await.
 
-use crate::client::{Identity, Offset, Session, Until};
+use crate::client::{Client, Identity, Offset, Session, Until};
 use crate::commands::FinalSave;
 use crate::commands::forget_watched;
 use crate::departures::Departures;
@@ -10,12 +10,13 @@ use crate::disk::{
 };
 use crate::execute::{Executor, Turn};
 use crate::log::Manifest;
-use crate::node_state::{ClientKey, NodeState};
+use crate::node_state::{ClientKey, NodeState, Seen};
 use crate::settings::Start;
 use crate::store::Store;
 use protocol::Replica;
 use shared::clock::{Clock, Stopwatch};
-use shared::resp::RequestBatch;
+use shared::command;
+use shared::resp::{Args, RequestBatch};
 use shared::topology::Epoch;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -245,6 +246,40 @@ impl Shell {
         let bytes = core.store.take_effects();
         let is_in_unit = core.store.effects().is_within_unit();
         self.append(core, bytes, is_in_unit);
+        if let Some(written) = core.store.take_written_slots()
+            && let Some(writes) = core.node.member.slot_writes_mut()
+        {
+            let end = core.node.replication.offset();
+            let all = written.all.then_some(Seen::All);
+            let slots = written.slots.into_iter().map(Seen::Slot);
+            all.into_iter()
+                .chain(slots)
+                .for_each(|seen| writes.wrote(seen, end));
+        }
+    }
+
+    /// Where the last write to each slot ends is known as long as the node leads a shard and somebody waits for its followers.
+    pub(crate) fn look_after_slot_writes(&self, core: &mut Core) {
+        let member = &core.node.member;
+        let leads = member.replica().and_then(Replica::serving_epoch).is_some();
+        let waits = |client: &Client| {
+            let session = client.session.as_ref();
+            session.is_some_and(|session| session.waits_for_followers)
+        };
+        let is_wanted = leads && core.node.clients.iter().any(waits);
+        if is_wanted == core.node.member.slot_writes_mut().is_some() {
+            return;
+        }
+        // What is not in the log yet was written before this began.
+        self.record(core);
+        core.store.note_written_slots(is_wanted);
+        match is_wanted {
+            true => {
+                let end = core.node.replication.offset();
+                core.node.member.begin_slot_writes(end);
+            }
+            false => core.node.member.end_slot_writes(),
+        }
     }
 
     /// The log goes on with these bytes; `is_in_unit`: what they end with is a part of something that is one.
@@ -252,7 +287,8 @@ impl Shell {
         let is_new = !bytes.is_empty();
         if is_new {
             core.node.replication.append(&bytes);
-            core.node.member.appended(core.node.replication.offset());
+            let end = core.node.replication.offset();
+            core.node.member.appended(end);
             self.log_grown.notify_waiters();
         }
         if let Some(log) = &mut *self.log.borrow_mut() {
@@ -289,20 +325,31 @@ impl Shell {
         }
     }
 
-    /// What a client has been answered from byte `at` of its waiting replies on goes out when its followers have what the log has now, if it wants that.
-    pub(crate) fn hold_for_followers(&self, client: ClientKey, at: usize) {
-        let node = &mut self.core.borrow_mut().node;
-        let end = node.replication.offset();
-        let in_registry = node.clients.at(client);
-        let session = in_registry.session.as_ref();
-        let serving = node.member.serving_epoch;
-        let wants =
-            |session: &Session| session.waits_for_followers && session.fence_epoch == serving;
-        if session.is_some_and(|session| wants(session)) && node.member.waits(end) {
-            let until = Until::Commit(Offset(end));
-            in_registry.outbox.hold_since(at, until);
-            node.member.note_waiting(end, client);
+    /// What a client that waits for followers has been answered in this turn goes out when they have what it tells of.
+    pub(crate) fn hold_for_followers(&self, client: ClientKey) {
+        let NodeState {
+            member,
+            clients,
+            replication,
+            ..
+        } = &mut self.core.borrow_mut().node;
+        if member.seen.is_empty() {
+            return;
         }
+        let end = replication.offset();
+        let outbox = &mut clients.at(client).outbox;
+        let mut seen = std::mem::take(&mut member.seen);
+        let mut held = None;
+        for (at, seen) in seen.take() {
+            let needed = member.needed(seen, end);
+            // What stands behind waits with it in any case.
+            if held < Some(needed) && member.waits(needed) {
+                outbox.hold_since(at, Until::Commit(Offset(needed)));
+                member.note_waiting(needed, client);
+                held = Some(needed);
+            }
+        }
+        member.seen = seen;
     }
 
     /// Lets clients go whose replies have waited for followers as long as they must.
@@ -316,12 +363,12 @@ impl Shell {
         }
     }
 
-    /// Waits until followers have what the log has now, if this client wants that; `false` where the node leads no more at the epoch of the client's pipe: then there is no reply.
-    pub(crate) async fn on_followers(&self, session: &Session) -> bool {
+    /// Waits until followers have what a command that has just been carried out tells of, if this client wants that; `false` where the node leads no more at the epoch of the client's pipe: then there is no reply.
+    pub(crate) async fn on_followers(&self, session: &Session, args: Args<'_>) -> bool {
         if !session.waits_for_followers {
             return true;
         }
-        let end = self.core.borrow().node.replication.offset();
+        let end = self.needed(args);
         loop {
             let followed = self.followed.notified();
             {
@@ -336,6 +383,20 @@ impl Shell {
             }
             followed.await;
         }
+    }
+
+    /// Up to where followers must have the log before somebody is told of what this command, which is over, has seen.
+    fn needed(&self, args: Args<'_>) -> u64 {
+        let node = &self.core.borrow().node;
+        let end = node.replication.offset();
+        let Ok(spec) = command::resolve(args) else {
+            return end;
+        };
+        let mut needed = 0;
+        Seen::of(spec, args, |seen| {
+            needed = needed.max(node.member.needed(seen, end));
+        });
+        needed
     }
 
     /// Waits until all that has been recorded is safe, if replies wait for that, also those of commands that `changed` nothing.

@@ -123,7 +123,9 @@ async fn carry_out(
         tokio::task::yield_now().await;
     };
     shell.recorded(true).await;
-    let is_safe = shell.on_followers(&asker.session).await;
+    let request = &requests.batch.requests()[requests.at];
+    let args = requests.batch.args(&requests.input, request);
+    let is_safe = shell.on_followers(&asker.session, args).await;
     // Who is not answered has been cut.
     if let Some(ticket) = asker.reply.filter(|_| is_safe) {
         let node = &mut shell.core.borrow_mut().node;

@@ -152,7 +152,7 @@ impl Connection {
                 (stop, condemned, turn.node.pause.take_changed(), before)
             });
         shell.hold_replies(client, before, log_end);
-        shell.hold_for_followers(client, before);
+        shell.hold_for_followers(client);
         self.unfinished = stop != Stop::Done;
         shell.cut(&condemned);
         if pause_changed {

@@ -4,9 +4,11 @@
 use super::lookahead::PREFETCHED_KEYS;
 use super::{Asked, Executor, Origin, Stop, Turn};
 use crate::client::Session;
+use crate::node_state::Seen;
 use crate::store::KeyHash;
 use shared::command::{self, CommandSpec};
 use shared::resp::{Args, ErrorReply, RequestBatch};
+use std::ops::Range;
 
 /// Most commands that are planned together: enough for prefetching to hide memory's latency, few enough to stay in the first cache.
 pub const BATCH_REQUESTS: usize = 128;
@@ -156,6 +158,7 @@ impl Executor {
             request_bytes: (request.end - request.start) as usize,
         };
         let start = output.bytes.len();
+        let spec = row.as_ref().ok().copied();
         let mut stop = self.perform(turn, Origin::Client, row, asked, output.bytes);
         if matches!(stop, Stop::NotYet(_)) {
             return stop;
@@ -166,10 +169,28 @@ impl Executor {
         } else {
             take_back_unheard(turn.session, start, output.bytes);
         }
+        if turn.session.waits_for_followers {
+            note_seen(turn, spec, asked.args, start..output.bytes.len());
+        }
         if matches!(stop, Stop::Done | Stop::Long) && output.bytes.len() > output.bound {
             return Stop::OutputFull;
         }
         stop
+    }
+}
+
+/// What the reply that stands there tells of, for a client that waits for followers.
+#[cold]
+fn note_seen(
+    turn: &mut Turn<'_>,
+    spec: Option<&'static CommandSpec>,
+    args: Args<'_>,
+    reply: Range<usize>,
+) {
+    let is_served = turn.session.fence_epoch == turn.node.member.serving_epoch;
+    if let Some(spec) = spec.filter(|_| is_served && !reply.is_empty()) {
+        let member = &mut turn.node.member;
+        Seen::of(spec, args, |seen| member.seen.note(reply.start, seen));
     }
 }
 

@@ -6,7 +6,7 @@ use crate::client::{Client, ErrandTicket, Identity, Offset, Session};
 use std::collections::VecDeque;
 
 /// Names a connected client for as long as it is connected, and nobody afterwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClientKey {
     place: usize,
     id: u64,

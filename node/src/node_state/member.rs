@@ -2,10 +2,10 @@
 //! Pure: what it means is decided in `protocol::Replica`; the shell carries it out. Invariants: a node that was never ordered or fenced is a plain server; whoever
 //! waits for followers is answered when all of them have it, and never once this node leads no more.
 
-use super::{ClientKey, Place};
+use super::{ClientKey, Place, Seen, SeenInTurn, SlotWrites};
 use protocol::{Duty, EpochTable, Handshake, Instruction, Offset, Position, Replica};
 use shared::topology::{Epoch, Incarnation, NodeId, ShardId};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// No proxy's pipe is fenced at this epoch: data are asked for in vain.
 pub const SERVES_NOBODY: u64 = u64::MAX;
@@ -62,8 +62,11 @@ pub struct Member {
     orders: BTreeMap<u64, Order>,
     asks: BTreeMap<u64, Ask>,
     last_order: u64,
-    /// Whose replies wait for followers, and until when: offsets grow.
-    waiting: VecDeque<(u64, ClientKey)>,
+    /// Whose replies wait for followers, and until they have which offset.
+    waiting: BTreeSet<(u64, ClientKey)>,
+    /// What the replies of the present turn tell of, where its client waits for followers.
+    pub seen: SeenInTurn,
+    slot_writes: Option<SlotWrites>,
 }
 
 impl Member {
@@ -80,7 +83,9 @@ impl Member {
             orders: BTreeMap::new(),
             asks: BTreeMap::new(),
             last_order: 0,
-            waiting: VecDeque::new(),
+            waiting: BTreeSet::new(),
+            seen: SeenInTurn::default(),
+            slot_writes: None,
         }
     }
 
@@ -240,9 +245,33 @@ impl Member {
         self.commit().is_none_or(|commit| commit < end)
     }
 
+    /// Where the last write to each slot ends is known from now on, of a log that ends at `end`.
+    pub fn begin_slot_writes(&mut self, end: u64) {
+        self.slot_writes = Some(SlotWrites::new(end));
+    }
+
+    /// Nobody wants to know that any more.
+    pub fn end_slot_writes(&mut self) {
+        self.slot_writes = None;
+    }
+
+    /// Where the last write to each slot ends, while somebody wants to know.
+    pub fn slot_writes_mut(&mut self) -> Option<&mut SlotWrites> {
+        self.slot_writes.as_mut()
+    }
+
+    /// Up to where followers must have the log that ends at `end` before a reply that tells of `seen` goes out.
+    #[must_use]
+    pub fn needed(&self, seen: Seen, end: u64) -> u64 {
+        match &self.slot_writes {
+            Some(writes) => writes.needed(seen, end),
+            None => end,
+        }
+    }
+
     /// A client's replies wait until followers have all before `until`.
     pub fn note_waiting(&mut self, until: u64, client: ClientKey) {
-        self.waiting.push_back((until, client));
+        self.waiting.insert((until, client));
     }
 
     /// Clients whose replies have come free, and up to where followers have all.
@@ -250,13 +279,15 @@ impl Member {
         let Some(commit) = self.commit() else {
             return (0, Vec::new());
         };
-        let free = self
-            .waiting
-            .iter()
-            .take_while(|(until, _)| *until <= commit);
-        let free = free.count();
-        let free = self.waiting.drain(..free).map(|(_, client)| client);
-        (commit, free.collect())
+        let mut free = Vec::new();
+        while let Some((until, client)) = self.waiting.pop_first() {
+            if until > commit {
+                self.waiting.insert((until, client));
+                break;
+            }
+            free.push(client);
+        }
+        (commit, free)
     }
 
     /// It leads no more: those whose replies wait will not get them.

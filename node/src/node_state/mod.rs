@@ -9,6 +9,7 @@ mod memory_ceiling;
 mod pause;
 mod persistence;
 mod replication;
+mod slot_writes;
 mod slowlog;
 
 pub use clients::{ClientKey, Clients};
@@ -19,6 +20,7 @@ pub use memory_ceiling::MemoryCeiling;
 pub use pause::Pause;
 pub use persistence::{LoadProgress, MOST_QUEUED_BYTES, Persistence, SaveProgress};
 pub use replication::{Feeding, Follower, FollowerState, Leader, Link, NO_ID, Place, Replication};
+pub use slot_writes::{Seen, SeenInTurn, SlotWrites};
 pub use slowlog::{Slowlog, SlowlogEntry};
 
 use crate::settings::Settings;

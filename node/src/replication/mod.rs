@@ -20,6 +20,8 @@ use tracing::{info, warn};
 
 /// How often a follower says how far it is, though nothing has come.
 const SPOKEN_EVERY_MS: u64 = 1_000;
+/// How often it is looked whether anybody still waits for the followers of what it reads or writes.
+const LOOK_EVERY_MS: u64 = 1_000;
 /// Whoever waits for followers and has gone itself is noticed so soon.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -214,6 +216,7 @@ fn say(shell: &Shell, core: &mut Core, words: &[&str]) {
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     said_ms: u64,
+    looked_ms: u64,
 }
 
 /// Looks after those who follow, as often as the tick comes.
@@ -224,6 +227,10 @@ pub(crate) fn look_after(shell: &Shell, watch: &mut Watch) {
         shell.record(core);
         if core.node.replication.backlog().is_none() {
             return;
+        }
+        if now_ms.saturating_sub(watch.looked_ms) >= LOOK_EVERY_MS {
+            watch.looked_ms = now_ms;
+            shell.look_after_slot_writes(core);
         }
         let hot = core.node.settings.hot.replication.clone();
         let replication = &mut core.node.replication;

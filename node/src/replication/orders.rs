@@ -64,6 +64,7 @@ pub(crate) async fn obey(
         What::Promote(_) | What::InSync(_) | What::Join(_) => {}
     }
     let core = &mut *shell.core.borrow_mut();
+    shell.look_after_slot_writes(core);
     shell.commit(core);
     // Followers hear of the newer version.
     shell.log_grown.notify_waiters();
@@ -132,8 +133,11 @@ fn act(shell: &Rc<Shell>, order: &Order, action: &Action) -> Result<(), ErrorRep
             next_order(shell);
             stop_following(shell);
             let waiting: Vec<u64> = {
-                let node = &mut shell.core.borrow_mut().node;
+                let core = &mut *shell.core.borrow_mut();
+                core.store.note_written_slots(false);
+                let node = &mut core.node;
                 node.member.forget_waiting();
+                node.member.end_slot_writes();
                 let clients = node.clients.iter();
                 let waits = clients.filter(|client| {
                     let session = client.session.as_ref();

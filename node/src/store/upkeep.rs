@@ -4,7 +4,7 @@
 use super::content::Value;
 use super::counters::{ExpireStep, MemoryUse, StoreCounters};
 use super::database::Database;
-use super::door::{Change, Door, Effects, Listener, TooManyInterests, Touch};
+use super::door::{Change, Door, Effects, Listener, TooManyInterests, Touch, WrittenSlots};
 use super::eviction::{Draws, EvictionPolicy, EvictionSettings};
 use super::expiry::{self, Ending, SweepBudget};
 use super::key::{DbIndex, Key, KeyHash};
@@ -346,6 +346,16 @@ impl Store {
     /// What was recorded since the last call, as RESP commands (`SELECT` before the first of another database).
     pub fn take_effects(&mut self) -> Vec<u8> {
         self.door.take_effects()
+    }
+
+    /// Whether it is noted from now on of which slots keys change.
+    pub fn note_written_slots(&mut self, notes: bool) {
+        self.door.note_written_slots(notes);
+    }
+
+    /// Of which slots keys have changed since the last call, where that is noted.
+    pub fn take_written_slots(&mut self) -> Option<WrittenSlots> {
+        self.door.take_written_slots()
     }
 
     /// What follows, until [`Store::end_unit`], is one: a log's reader shows all of it at once, or nothing. Other clients' changes in between belong to it.

@@ -11,14 +11,35 @@ use super::key::{DbIndex, Key, KeyHash};
 use super::value::Texts;
 use listeners::Listeners;
 use shared::command::CommandId;
+use shared::slot::SlotId;
 
 /// Where changes are told.
 #[derive(Debug, Default)]
 pub(super) struct Door {
     effects: Effects,
     listeners: Listeners,
+    /// Which slots were written, where somebody wants to know and while there are effects.
+    written: Option<WrittenSlots>,
     /// Whether anybody records or listens.
     has_hearers: bool,
+}
+
+/// Slots whose keys have changed since the last taking. As many entries as there are effects that were not taken, at most.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct WrittenSlots {
+    /// In the order of the changes.
+    pub slots: Vec<SlotId>,
+    /// All have, at once.
+    pub all: bool,
+}
+
+impl WrittenSlots {
+    fn note(&mut self, key: &[u8]) {
+        let slot = SlotId::of_key(key);
+        if self.slots.last() != Some(&slot) {
+            self.slots.push(slot);
+        }
+    }
 }
 
 /// A command's name as the first word of an effect.
@@ -60,6 +81,16 @@ impl Door {
         self.effects.take()
     }
 
+    /// See [`super::Store::note_written_slots`].
+    pub(super) fn note_written_slots(&mut self, notes: bool) {
+        self.written = notes.then(WrittenSlots::default);
+    }
+
+    /// See [`super::Store::take_written_slots`].
+    pub(super) fn take_written_slots(&mut self) -> Option<WrittenSlots> {
+        self.written.as_mut().map(std::mem::take)
+    }
+
     /// See [`super::Store::begin_unit`].
     pub(super) fn begin_unit(&mut self) {
         self.effects.begin_unit();
@@ -87,7 +118,7 @@ impl Door {
     ) {
         self.effects.count(1);
         if self.has_hearers {
-            self.tell(db, key.hash, change, tell);
+            self.tell(db, key, change, tell);
         }
     }
 
@@ -103,7 +134,7 @@ impl Door {
     /// A key went by itself, as `change` says: not one of the changes that clients asked for.
     #[cold]
     pub(super) fn gone(&mut self, db: DbIndex, key: Key<'_>, change: Change) {
-        self.tell(db, key.hash, change, |effects| {
+        self.tell(db, key, change, |effects| {
             effects.append_words(db, &[word(CommandId::Del), key.bytes]);
         });
     }
@@ -111,7 +142,7 @@ impl Door {
     /// Parts of a key's value went by themselves: not one of the changes that clients asked for.
     #[cold]
     pub(super) fn ended(&mut self, db: DbIndex, key: Key<'_>, names: &Texts) {
-        self.tell(db, key.hash, Change::Written, |effects| {
+        self.tell(db, key, Change::Written, |effects| {
             let mut words = vec![word(CommandId::Hdel), key.bytes];
             words.extend(names.iter());
             effects.append_words(db, &words);
@@ -129,8 +160,8 @@ impl Door {
         let (from_db, from) = from;
         self.effects.count(1);
         if self.has_hearers {
-            self.tell(from_db, from.hash, Change::Deleted, tell);
-            self.listeners.touch(db, to.hash, Change::Written);
+            self.tell(from_db, from, Change::Deleted, tell);
+            self.tell(db, to, Change::Written, |_| {});
         }
     }
 
@@ -138,18 +169,26 @@ impl Door {
     fn tell(
         &mut self,
         db: DbIndex,
-        hash: KeyHash,
+        key: Key<'_>,
         change: Change,
         tell: impl FnOnce(&mut Effects),
     ) {
         tell(&mut self.effects);
-        self.listeners.touch(db, hash, change);
+        self.listeners.touch(db, key.hash, change);
+        if let Some(written) = &mut self.written
+            && self.effects.is_recording()
+        {
+            written.note(key.bytes);
+        }
     }
 
     /// `removed` keys went at once, and `tell` says how; what listeners hear of it [`Door::settle`] is told.
     pub(super) fn swept_out(&mut self, removed: usize, tell: impl FnOnce(&mut Effects)) {
         self.effects.count(removed as u64);
         tell(&mut self.effects);
+        if let Some(written) = &mut self.written {
+            written.all = true;
+        }
     }
 
     /// A whole database became another one: `became` says what that means for a key of this hash, `None` when it neither was nor is there.
