@@ -115,13 +115,16 @@ impl Shard {
 
     /// A pipe as a proxy opens it; `in-sync` if its writes wait for followers.
     fn pipe(&self, node: usize, in_sync: bool) -> Client {
+        let words: &[&str] = if in_sync { &["IN-SYNC"] } else { &[] };
+        self.fenced(node, words)
+    }
+
+    fn fenced(&self, node: usize, further: &[&str]) -> Client {
         let mut client = self.nodes[node].connect();
         let (epoch, rev) = (self.epoch.to_string(), self.rev.to_string());
         let me = self.name(node);
         let mut words = vec!["NODE", "FENCE", "s1", &epoch, &rev, &me];
-        if in_sync {
-            words.push("IN-SYNC");
-        }
+        words.extend(further);
         assert_eq!(client.call(&words), Reply::ok());
         client
     }
@@ -186,7 +189,10 @@ fn a_read_waits_for_the_last_write_to_its_slot_and_for_no_other() {
     let others: [(&[&str], Reply); 4] = [
         (&["GET", "{b}1"], Reply::bulk("0")),
         (&["GET", "{b}2"], Reply::NullBulk),
-        (&["MGET", "{b}1", "{c}1"], Reply::Array(vec![Reply::bulk("0"), Reply::NullBulk])),
+        (
+            &["MGET", "{b}1", "{c}1"],
+            Reply::Array(vec![Reply::bulk("0"), Reply::NullBulk]),
+        ),
         (&["SETNX", "{b}1", "1"], Reply::Integer(0)),
     ];
     for (words, reply) in others {
@@ -228,7 +234,76 @@ fn a_read_waits_for_the_last_write_to_its_slot_and_for_no_other() {
     let mut reader = shard.pipe(0, true);
     reader.set_read_deadline(NEVER);
     reader.send(&encode(&["GET", "{b}1"])).expect("sent");
-    assert!(reader.receive().is_err(), "it is not known what others have");
+    assert!(
+        reader.receive().is_err(),
+        "it is not known what others have"
+    );
+}
+
+/// A pipe whose reads are told only when all in sync have confirmed that they follow.
+const LINEARIZABLE: [&str; 4] = ["ACKS", "IN-SYNC", "READS", "LINEARIZABLE"];
+
+#[test]
+fn a_linearizable_read_waits_until_all_in_sync_say_that_they_follow() {
+    let shard = two(vec![start_node(&[]), start_node(&[])]);
+    let mut pipe = shard.fenced(0, &LINEARIZABLE);
+    assert_eq!(pipe.call(&["SET", "k", "1"]), Reply::ok());
+    for _ in 0..100 {
+        assert_eq!(pipe.call(&["GET", "k"]), Reply::bulk("1"));
+    }
+    let many: Vec<Vec<Vec<u8>>> = (0..1_000)
+        .map(|_| [b"GET".to_vec(), b"k".to_vec()].to_vec())
+        .collect();
+    let replies = pipe.pipeline(&many);
+    assert!(replies.iter().all(|reply| *reply == Reply::bulk("1")));
+    shard.nodes[1].freeze();
+    let mut waiting = Vec::new();
+    for words in [&["GET", "k"][..], &["GET", "other"], &["DBSIZE"], &["PING"]] {
+        let mut pipe = shard.fenced(0, &LINEARIZABLE);
+        pipe.set_read_deadline(NEVER);
+        pipe.send(&encode(words)).expect("sent");
+        waiting.push((pipe, words));
+    }
+    for (pipe, words) in &mut waiting {
+        assert!(pipe.receive().is_err(), "{words:?}");
+    }
+    let mut other = shard.pipe(0, true);
+    assert_eq!(other.call(&["GET", "k"]), Reply::bulk("1"), "all have it");
+    shard.nodes[1].thaw();
+    for (pipe, words) in &mut waiting {
+        pipe.set_read_deadline(A_WHILE);
+        assert!(pipe.receive().is_ok(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_linearizable_read_of_a_node_without_followers_waits_for_nobody() {
+    let mut shard = Shard::new(vec![start_node(&[])]);
+    shard.promote(0, &[0]);
+    let mut pipe = shard.fenced(0, &LINEARIZABLE);
+    assert_eq!(pipe.call(&["SET", "k", "1"]), Reply::ok());
+    assert_eq!(pipe.call(&["GET", "k"]), Reply::bulk("1"));
+}
+
+#[test]
+fn a_primary_that_was_replaced_tells_no_linearizable_reader_anything() {
+    let mut shard = two(vec![start_node(&[]), start_node(&[])]);
+    let mut reader = shard.fenced(0, &LINEARIZABLE);
+    assert_eq!(reader.call(&["SET", "k", "old"]), Reply::ok());
+    let mut weaker = shard.pipe(0, true);
+    // The first hears nothing of what happens to it.
+    shard.nodes[0].freeze();
+    shard.promote(1, &[1]);
+    assert_eq!(shard.pipe(1, true).call(&["SET", "k", "new"]), Reply::ok());
+    shard.nodes[0].thaw();
+    assert_eq!(
+        weaker.call(&["GET", "k"]),
+        Reply::bulk("old"),
+        "it believes that it leads, and all who were in sync had this"
+    );
+    reader.set_read_deadline(NEVER);
+    reader.send(&encode(&["GET", "k"])).expect("sent");
+    assert!(reader.receive().is_err(), "nobody confirms that it leads");
 }
 
 #[test]

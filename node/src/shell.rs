@@ -337,10 +337,22 @@ impl Shell {
             return;
         }
         let end = replication.offset();
-        let outbox = &mut clients.at(client).outbox;
+        let in_registry = clients.at(client);
+        let session = in_registry.session.as_ref();
+        let mut asks = session.is_some_and(|session| session.reads_linearizable);
+        let outbox = &mut in_registry.outbox;
         let mut seen = std::mem::take(&mut member.seen);
         let mut held = None;
         for (at, seen) in seen.take() {
+            if std::mem::take(&mut asks) {
+                // What nobody can be asked is told to nobody.
+                let number = member.ask_for_read().unwrap_or(u64::MAX);
+                if member.confirmed() < number {
+                    outbox.hold_since(at, Until::Confirmed(number));
+                    member.note_reading(number, client);
+                    self.log_grown.notify_waiters();
+                }
+            }
             let needed = member.needed(seen, end);
             // What stands behind waits with it in any case.
             if held < Some(needed) && member.waits(needed) {
@@ -361,6 +373,12 @@ impl Shell {
                 client.outbox.committed(Offset(commit));
             }
         }
+        let (confirmed, released) = core.node.member.released_reads();
+        for client in released {
+            if let Some(client) = core.node.clients.get_mut(client) {
+                client.outbox.confirmed(confirmed);
+            }
+        }
     }
 
     /// Waits until followers have what a command that has just been carried out tells of, if this client wants that; `false` where the node leads no more at the epoch of the client's pipe: then there is no reply.
@@ -369,15 +387,22 @@ impl Shell {
             return true;
         }
         let end = self.needed(args);
+        let mut question = None;
         loop {
             let followed = self.followed.notified();
             {
-                let member = &self.core.borrow().node.member;
+                let member = &mut self.core.borrow_mut().node.member;
                 let leads = member.replica().and_then(Replica::serving_epoch);
                 if leads != Some(Epoch(session.fence_epoch)) {
                     return false;
                 }
-                if !member.waits(end) {
+                if session.reads_linearizable && question.is_none() {
+                    question = member.ask_for_read();
+                    self.log_grown.notify_waiters();
+                }
+                let is_confirmed = !session.reads_linearizable
+                    || question.is_some_and(|number| number <= member.confirmed());
+                if is_confirmed && !member.waits(end) {
                     return true;
                 }
             }

@@ -33,6 +33,8 @@ pub struct Session {
     pub fence_epoch: u64,
     /// Whether replies to it wait for the followers that are in sync.
     pub waits_for_followers: bool,
+    /// Whether they wait also until these have said, since the command came, that they still follow.
+    pub reads_linearizable: bool,
     /// Where it listens as a follower (REPLCONF); 0 when it has not said so.
     pub listening_port: u16,
     /// How it is reached as a follower; empty for the address of its connection.
@@ -61,6 +63,7 @@ impl Default for Session {
             no_touch: false,
             fence_epoch: 0,
             waits_for_followers: false,
+            reads_linearizable: false,
             listening_port: 0,
             announced_host: String::new(),
             transaction: None,

@@ -125,14 +125,24 @@ impl Frames {
     ///
     /// # Errors
     /// The node leads no more, or the follower's place in the log is not kept.
-    fn next(&mut self, node: &NodeState, sent: u64) -> Result<u64, Ending> {
+    fn next(
+        &mut self,
+        node: &NodeState,
+        life: Option<Incarnation>,
+        sent: u64,
+    ) -> Result<u64, Ending> {
         let (_, leading) = leading(node).ok_or(Ending::Cut)?;
         let bytes = match node.replication.backlog() {
             Some(backlog) if backlog.reaches(sent) => backlog.behind(sent),
             _ => return Err(Ending::Cut),
         };
         let telling = (leading.applied_rev(), leading.asked());
-        if bytes.is_empty() && self.told == Some(telling) {
+        let confirmed = life.map_or(0, |life| leading.confirmed_by(life));
+        let is_new = self.told.is_none_or(|(rev, question)| {
+            // One question is under way at a time: what is asked meanwhile is asked with the next, for all who wait.
+            rev != telling.0 || question != telling.1 && question <= confirmed
+        });
+        if bytes.is_empty() && !is_new {
             return Ok(0);
         }
         self.told = Some(telling);
@@ -427,10 +437,10 @@ impl Connection {
                 let node = &mut core.node;
                 let follower = node.replication.followers().iter();
                 let mut follower = follower.filter(|follower| follower.client == self.client);
-                let Some(sent) = follower.next().map(|follower| follower.sent) else {
+                let Some((life, sent)) = follower.next().map(|one| (one.life, one.sent)) else {
                     break Err(Ending::Cut);
                 };
-                let taken = match frames.next(node, sent) {
+                let taken = match frames.next(node, life, sent) {
                     Ok(taken) => taken,
                     Err(ending) => break Err(ending),
                 };
@@ -660,4 +670,81 @@ fn others_have_gone(shell: &Shell) -> bool {
 fn host_of(address: &str) -> &str {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     host.trim_start_matches('[').trim_end_matches(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Frames;
+    use crate::node_state::{NodeState, Order};
+    use protocol::{Acknowledgement, Instruction, Member, Offset, What};
+    use shared::topology::{Epoch, Incarnation, NodeId, Version};
+
+    fn life(name: &str, life: u64) -> Member<NodeId> {
+        Member {
+            node: name.parse().expect("a name"),
+            incarnation: Incarnation(life),
+        }
+    }
+
+    /// A node that leads, and waits for a follower of life 7.
+    fn leader() -> NodeState {
+        let mut node = NodeState::default();
+        node.replication.keep_backlog();
+        let me = node.member.incarnation();
+        let order = Order {
+            shard: "s1".parse().expect("a name"),
+            me: "n1".parse().expect("a name"),
+            instruction: Instruction {
+                epoch: Epoch(1),
+                rev: Version(1),
+                incarnation: me,
+                what: What::Promote([life("n1", me.0), life("n2", 7)].into()),
+            },
+            leader: None,
+            waits_for_followers: false,
+            reads_linearizable: false,
+        };
+        let replica = node.member.ordered(&order);
+        replica.obey(&order.instruction, Offset(0));
+        replica.connected(Incarnation(7));
+        node
+    }
+
+    #[test]
+    fn followers_are_asked_once_for_all_who_read_meanwhile() {
+        let mut node = leader();
+        let mut frames = Frames::default();
+        let life = Some(Incarnation(7));
+        let mut told = |node: &NodeState| {
+            frames.frame.clear();
+            frames.next(node, life, 0).ok().expect("it leads");
+            String::from_utf8(frames.frame.clone()).expect("text")
+        };
+        assert_eq!(told(&node), "@1 1 0 0\r\n");
+        assert_eq!(told(&node), "", "there is nothing to tell");
+        assert_eq!(node.member.ask_for_read(), Some(1));
+        assert_eq!(told(&node), "@1 1 1 0\r\n");
+        for number in 2..10 {
+            assert_eq!(node.member.ask_for_read(), Some(number));
+            assert_eq!(told(&node), "", "a question is under way");
+        }
+        let answer = |node: &mut NodeState, confirms| {
+            let heard = Acknowledgement {
+                epoch: Epoch(1),
+                follower: Incarnation(7),
+                offset: Offset(0),
+                rev: Version(1),
+                confirms,
+            };
+            let replica = node.member.replica_mut().expect("it");
+            assert!(replica.acknowledged(&heard, Offset(0)));
+            node.member.confirmed()
+        };
+        assert_eq!(answer(&mut node, 0), 0);
+        assert_eq!(told(&node), "", "that was no answer");
+        assert_eq!(answer(&mut node, 1), 1);
+        assert_eq!(told(&node), "@1 1 9 0\r\n", "one for all of them");
+        assert_eq!(answer(&mut node, 9), 9);
+        assert_eq!(told(&node), "");
+    }
 }

@@ -5,7 +5,7 @@
 use super::{ClientKey, Place, Seen, SeenInTurn, SlotWrites};
 use protocol::{Duty, EpochTable, Handshake, Instruction, Offset, Position, Replica};
 use shared::topology::{Epoch, Incarnation, NodeId, ShardId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// No proxy's pipe is fenced at this epoch: data are asked for in vain.
 pub const SERVES_NOBODY: u64 = u64::MAX;
@@ -32,6 +32,8 @@ pub struct Order {
     pub leader: Option<Place>,
     /// Of a FENCE: whether replies to writes wait for the followers that are in sync.
     pub waits_for_followers: bool,
+    /// Of such a FENCE: whether replies wait also until these have said that they still follow.
+    pub reads_linearizable: bool,
 }
 
 /// A follower asks for the log.
@@ -54,6 +56,8 @@ pub struct OrderNumber(u64);
 pub struct Member {
     /// What compares with the epoch of a client's pipe: that at which this node leads, [`SERVES_NOBODY`], or [`PLAIN`].
     pub serving_epoch: u64,
+    /// What the replies of the present turn tell of, where its client waits for followers.
+    pub seen: SeenInTurn,
     incarnation: Incarnation,
     shard: Option<ShardId>,
     name: Option<NodeId>,
@@ -64,8 +68,8 @@ pub struct Member {
     last_order: u64,
     /// Whose replies wait for followers, and until they have which offset.
     waiting: BTreeSet<(u64, ClientKey)>,
-    /// What the replies of the present turn tell of, where its client waits for followers.
-    pub seen: SeenInTurn,
+    /// Whose replies wait until followers confirm that they follow, and for which question: numbers grow.
+    reading: VecDeque<(u64, ClientKey)>,
     slot_writes: Option<SlotWrites>,
 }
 
@@ -84,6 +88,7 @@ impl Member {
             asks: BTreeMap::new(),
             last_order: 0,
             waiting: BTreeSet::new(),
+            reading: VecDeque::new(),
             seen: SeenInTurn::default(),
             slot_writes: None,
         }
@@ -290,9 +295,38 @@ impl Member {
         (commit, free)
     }
 
+    /// A command has been carried out whose reply waits until followers have confirmed that they follow: the number of the question; `None` where nobody can be asked.
+    pub fn ask_for_read(&mut self) -> Option<u64> {
+        self.replica.as_mut()?.ask_for_read()
+    }
+
+    /// Questions up to this number have been answered by everybody that is waited for; 0 where this node does not lead.
+    #[must_use]
+    pub fn confirmed(&self) -> u64 {
+        match self.replica.as_ref().map(Replica::duty) {
+            Some(Duty::Leading(leading)) => leading.confirmed(),
+            _ => 0,
+        }
+    }
+
+    /// A client's replies wait for the answer to this question.
+    pub fn note_reading(&mut self, number: u64, client: ClientKey) {
+        self.reading.push_back((number, client));
+    }
+
+    /// Clients whose replies have come free by it, and up to which question all are answered.
+    pub fn released_reads(&mut self) -> (u64, Vec<ClientKey>) {
+        let confirmed = self.confirmed();
+        let free = self.reading.iter();
+        let free = free.take_while(|(number, _)| *number <= confirmed).count();
+        let free = self.reading.drain(..free).map(|(_, client)| client);
+        (confirmed, free.collect())
+    }
+
     /// It leads no more: those whose replies wait will not get them.
     pub fn forget_waiting(&mut self) {
         self.waiting.clear();
+        self.reading.clear();
     }
 }
 
@@ -314,6 +348,7 @@ mod tests {
             },
             leader: None,
             waits_for_followers: false,
+            reads_linearizable: false,
         }
     }
 

@@ -141,7 +141,8 @@ mod tests {
     #[test]
     fn a_slot_is_as_new_as_its_last_write_and_never_older_than_the_beginning() {
         let mut writes = SlotWrites::new(100);
-        let check = |writes: &SlotWrites, what, needed| assert_eq!(writes.needed(what, 500), needed);
+        let check =
+            |writes: &SlotWrites, what, needed| assert_eq!(writes.needed(what, 500), needed);
         check(&writes, slot("a"), 100);
         check(&writes, Seen::All, 500);
         writes.wrote(slot("a"), 150);
@@ -158,7 +159,12 @@ mod tests {
     #[test]
     fn replies_of_a_turn_are_noted_where_they_tell_of_something_else_than_the_one_before() {
         let mut turn = SeenInTurn::default();
-        for (at, seen) in [(3, slot("a")), (5, slot("a")), (9, slot("b")), (9, slot("a"))] {
+        for (at, seen) in [
+            (3, slot("a")),
+            (5, slot("a")),
+            (9, slot("b")),
+            (9, slot("a")),
+        ] {
             turn.note(at, seen);
         }
         let expected = [(3, slot("a")), (9, slot("b")), (9, slot("a"))];

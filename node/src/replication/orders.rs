@@ -51,16 +51,10 @@ pub(crate) async fn obey(
     for action in &actions {
         act(shell, &order, action)?;
     }
-    let what = order.instruction.what;
-    match &what {
-        What::Fence => bind(
-            shell,
-            client,
-            order.instruction.epoch,
-            order.waits_for_followers,
-        ),
+    match &order.instruction.what {
+        What::Fence => bind(shell, client, &order),
         What::Hold { most_ms } => hold(shell, *most_ms),
-        What::Follow { .. } => follow_again(shell, order.leader),
+        What::Follow { .. } => follow_again(shell, order.leader.clone()),
         What::Promote(_) | What::InSync(_) | What::Join(_) => {}
     }
     let core = &mut *shell.core.borrow_mut();
@@ -68,7 +62,7 @@ pub(crate) async fn obey(
     shell.commit(core);
     // Followers hear of the newer version.
     shell.log_grown.notify_waiters();
-    Ok(what)
+    Ok(order.instruction.what)
 }
 
 /// A node has the keys of one shard for good.
@@ -183,14 +177,15 @@ fn lead(shell: &Shell, epoch: Epoch) -> Result<(), ErrorReply> {
 }
 
 /// A client's pipe speaks at this epoch from now on.
-fn bind(shell: &Shell, client: ClientKey, epoch: Epoch, waits_for_followers: bool) {
+fn bind(shell: &Shell, client: ClientKey, fence: &Order) {
     let clients = &mut shell.core.borrow_mut().node.clients;
     let session = clients
         .get_mut(client)
         .and_then(|client| client.session.as_mut());
     if let Some(session) = session {
-        session.fence_epoch = epoch.0;
-        session.waits_for_followers = waits_for_followers;
+        session.fence_epoch = fence.instruction.epoch.0;
+        session.waits_for_followers = fence.waits_for_followers;
+        session.reads_linearizable = fence.reads_linearizable;
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Until {
     Offset(Offset),
     /// All followers that are in sync have the log up to this offset. The replies are there.
     Commit(Offset),
+    /// All followers that are in sync have answered this question: they still follow. The replies are there.
+    Confirmed(u64),
     /// The errand is done. The reply is not there before.
     Errand(ErrandTicket),
 }
@@ -180,6 +182,11 @@ impl Outbox {
     /// All followers that are in sync have the log up to `offset`.
     pub fn committed(&mut self, offset: Offset) {
         self.let_go(|until| matches!(until, Until::Commit(wanted) if wanted <= offset));
+    }
+
+    /// All followers that are in sync have answered questions up to this one.
+    pub fn confirmed(&mut self, number: u64) {
+        self.let_go(|until| matches!(until, Until::Confirmed(wanted) if wanted <= number));
     }
 
     fn let_go(&mut self, is_free: impl Fn(Until) -> bool) {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! NODE STATUS
-//! NODE FENCE   shard epoch rev node@life [IN-SYNC]
+//! NODE FENCE   shard epoch rev node@life [[ACKS] IN-SYNC [[READS] LINEARIZABLE]]
 //! NODE PROMOTE shard epoch rev node@life member@life …      who is in sync, the node itself among them
 //! NODE INSYNC  shard epoch rev node@life member@life …
 //! NODE JOIN    shard epoch rev node@life member@life
@@ -12,6 +12,10 @@
 //! NODE SYNC    shard epoch rev node@life leader@life log epoch offset      a follower asks for the log; `-` where it has none
 //! NODE EXEC    request request …      a transaction as a proxy has queued it: as MULTI, these, EXEC, with the reply of EXEC alone
 //! ```
+//!
+//! Over a pipe that is fenced with `IN-SYNC` a reply waits until all who are in sync have the last write to the slots that it tells of. That alone lets a primary that
+//! was replaced, and does not know it yet, tell what was true before: with `READS LINEARIZABLE` a reply waits also until all of them have said, since the command came,
+//! that they still follow.
 
 mod parse;
 mod status;

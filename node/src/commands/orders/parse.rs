@@ -80,6 +80,20 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// The same, before which a word may say what it is about.
+    fn flag_behind(&mut self, subject: &str, name: &str) -> Result<bool, ErrorReply> {
+        let is_led = self.args.get(self.next);
+        if is_led.is_some_and(|word| is_word(word, subject)) {
+            self.next += 1;
+            // Then it has to come.
+            return match self.flag(name)? {
+                true => Ok(true),
+                false => Err(ErrorReply::Syntax),
+            };
+        }
+        self.flag(name)
+    }
+
     fn end(&self) -> Result<(), ErrorReply> {
         match self.next < self.args.len() {
             true => Err(ErrorReply::Syntax),
@@ -98,10 +112,14 @@ impl<'a> Words<'a> {
         let epoch = Epoch(self.number("epoch")?);
         let rev = Version(self.number("rev")?);
         let me = self.member("the node")?;
-        let (mut leader, mut waits_for_followers) = (None, false);
+        let mut leader = None;
+        let (mut waits_for_followers, mut reads_linearizable) = (false, false);
         let what = match name {
             "fence" => {
-                waits_for_followers = self.flag("in-sync")?;
+                waits_for_followers = self.flag_behind("acks", "in-sync")?;
+                if waits_for_followers {
+                    reads_linearizable = self.flag_behind("reads", "linearizable")?;
+                }
                 What::Fence
             }
             "promote" => What::Promote(self.members()?),
@@ -140,6 +158,7 @@ impl<'a> Words<'a> {
             },
             leader,
             waits_for_followers,
+            reads_linearizable,
         })
     }
 

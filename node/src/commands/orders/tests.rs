@@ -74,6 +74,18 @@ fn orders_are_understood() {
     };
     let order = ordered(&format!("NODE FENCE s1 3 4 {ME} in-sync"));
     assert!(order.waits_for_followers && order.instruction.what == What::Fence);
+    assert!(!order.reads_linearizable);
+    for (words, waits, is_linearizable) in [
+        ("", false, false),
+        ("acks in-sync", true, false),
+        ("in-sync linearizable", true, true),
+        ("IN-SYNC READS LINEARIZABLE", true, true),
+        ("acks in-sync reads linearizable", true, true),
+    ] {
+        let order = ordered(&format!("NODE FENCE s1 3 4 {ME} {words}"));
+        let understood = (order.waits_for_followers, order.reads_linearizable);
+        assert_eq!(understood, (waits, is_linearizable), "{words}");
+    }
     let order = ordered(&format!("NODE FOLLOW s1 3 4 {ME} {OTHER} h 7000 MAY-WIPE"));
     let What::Follow { may_wipe, .. } = order.instruction.what else {
         panic!("FOLLOW")
@@ -85,6 +97,25 @@ fn orders_are_understood() {
         panic!("PROMOTE")
     };
     assert_eq!(members.len(), 2);
+}
+
+#[test]
+fn a_fence_with_other_words_is_an_error() {
+    let mut node = TestNode::new();
+    for words in [
+        "acks",
+        "acks async",
+        "linearizable",
+        "reads linearizable",
+        "in-sync reads",
+        "in-sync reads x",
+        "in-sync linearizable x",
+        "in-sync in-sync",
+        "acks acks in-sync",
+    ] {
+        let line = format!("NODE FENCE s1 3 4 {ME} {words}");
+        assert_eq!(node.send(&line), "-ERR syntax error\r\n", "{words}");
+    }
 }
 
 #[test]

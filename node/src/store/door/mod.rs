@@ -166,13 +166,7 @@ impl Door {
     }
 
     #[inline(never)]
-    fn tell(
-        &mut self,
-        db: DbIndex,
-        key: Key<'_>,
-        change: Change,
-        tell: impl FnOnce(&mut Effects),
-    ) {
+    fn tell(&mut self, db: DbIndex, key: Key<'_>, change: Change, tell: impl FnOnce(&mut Effects)) {
         tell(&mut self.effects);
         self.listeners.touch(db, key.hash, change);
         if let Some(written) = &mut self.written

@@ -179,12 +179,15 @@ impl<N: Clone + Ord> Leading<N> {
         self.asked
     }
 
+    /// Reads up to this number are confirmed by this life of a follower.
+    pub fn confirmed_by(&self, follower: Incarnation) -> u64 {
+        let state = self.followers.get(&follower);
+        state.map_or(0, |state| state.confirmed)
+    }
+
     /// Reads up to this number are confirmed by everybody that is waited for.
     pub fn confirmed(&self) -> u64 {
-        let confirmed = |member: &Member<N>| {
-            let state = self.followers.get(&member.incarnation);
-            state.map_or(0, |state| state.confirmed)
-        };
+        let confirmed = |member: &Member<N>| self.confirmed_by(member.incarnation);
         let least = self.waits_for.iter().map(confirmed).min();
         least.unwrap_or(self.asked)
     }
