@@ -233,6 +233,66 @@ fn writes_are_waited_for() {
     other.thaw();
 }
 
+/// How many disks have all, as WAITAOF says: this node's, and those of followers.
+fn on_disks(client: &mut Client, own: u8, followers: u8, timeout_ms: u64) -> (Reply, Reply) {
+    let (own, followers) = (own.to_string(), followers.to_string());
+    let reply = client.call(&["WAITAOF", &own, &followers, &timeout_ms.to_string()]);
+    let Reply::Array(numbers) = reply else {
+        panic!("WAITAOF: {reply:?}")
+    };
+    let [own, followers] = numbers.try_into().expect("two numbers");
+    (own, followers)
+}
+
+#[test]
+fn writes_are_waited_for_until_they_are_on_disk() {
+    let (none, one) = (Reply::Integer(0), Reply::Integer(1));
+    let log = ["--save", "", "--appendonly", "true"];
+    let node = start_keeper(&log);
+    let mut leader = node.connect();
+    eventually("it serves", || {
+        leader.call(&["SET", "k", "0"]) == Reply::ok()
+    });
+    // The first rewrite makes the log count.
+    assert_eq!(
+        on_disks(&mut leader, 1, 0, 60_000),
+        (one.clone(), none.clone())
+    );
+    let (without, with) = (start_node(&[]), start_keeper(&log));
+    let mut follower = without.connect();
+    follow(&mut follower, node.address);
+    caught_up(&mut leader, &mut follower);
+    leader.call(&["SET", "k", "1"]);
+    assert_eq!(leader.call(&["WAIT", "1", "60000"]), Reply::Integer(1));
+    let (_, followers) = on_disks(&mut leader, 0, 1, 50);
+    assert_eq!(
+        followers, none,
+        "a follower without a log has nothing on disk"
+    );
+    let mut follower = with.connect();
+    eventually("it serves", || {
+        follower.call(&["SET", "own", "1"]) == Reply::ok()
+    });
+    follow(&mut follower, node.address);
+    caught_up(&mut leader, &mut follower);
+    for number in 0..5 {
+        leader.call(&["SET", "k", &number.to_string()]);
+        assert_eq!(
+            on_disks(&mut leader, 1, 1, 60_000),
+            (one.clone(), one.clone())
+        );
+    }
+    with.freeze();
+    leader.call(&["SET", "k", "later"]);
+    assert_eq!(on_disks(&mut leader, 0, 1, 50).1, none);
+    assert_eq!(on_disks(&mut leader, 1, 0, 60_000), (one, none));
+    with.thaw();
+    let refused = follower.call(&["WAITAOF", "1", "0", "0"]).error_text();
+    assert!(
+        refused.is_some_and(|text| text.starts_with("ERR WAITAOF cannot be used with replica"))
+    );
+}
+
 #[test]
 fn a_command_over_very_much_is_seen_as_a_whole() {
     let (node, other) = (start_node(&[]), start_node(&[]));

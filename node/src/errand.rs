@@ -2,9 +2,9 @@
 //! Decides nothing about keys. Invariant: an errand comes to its end whoever leaves meanwhile, and those of one client run one after the other.
 
 use crate::client::ErrandTicket;
-use crate::commands::{Errand, FinalSave, write_status};
+use crate::commands::{Awaited, Errand, FinalSave, write_status};
 use crate::node_state::{ClientKey, OrderNumber};
-use crate::replication::{self, orders};
+use crate::replication::{self, Have, orders};
 use crate::saving::{self, SaveError};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
@@ -45,10 +45,10 @@ pub(crate) async fn carry_out(
         Errand::Obey(number) => {
             return obey(&shell, number, client, wanted).await;
         }
-        Errand::WaitForFollowers { count, timeout_ms } => {
-            let have = replication::wait_for_followers(&shell, client, count, timeout_ms).await;
+        Errand::WaitForFollowers(awaited) => {
+            let have = replication::wait_for_followers(&shell, client, awaited).await;
             return answer(&shell, client, wanted, |reply| match have {
-                Ok(have) => reply.integer(i64::try_from(have).unwrap_or(i64::MAX)),
+                Ok(have) => tell(reply, awaited, have),
                 Err(error) => reply.error(&error),
             });
         }
@@ -64,6 +64,15 @@ pub(crate) async fn carry_out(
         Ok(Some(status)) => reply.simple(status),
         Err(error) => reply.error(&error),
     });
+}
+
+/// Where all is that was waited for.
+fn tell(reply: &mut ReplyWriter<'_>, awaited: Awaited, have: Have) {
+    if awaited.on_disk.is_some() {
+        reply.array(2);
+        reply.integer(have.is_on_disk.into());
+    }
+    reply.integer(i64::try_from(have.followers).unwrap_or(i64::MAX));
 }
 
 /// Gives the client its reply.

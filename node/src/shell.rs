@@ -439,6 +439,11 @@ impl Shell {
         }
     }
 
+    /// Up to where the log is on disk; `None` where there is none that counts.
+    pub(crate) fn on_disk(&self) -> Option<u64> {
+        self.log.borrow().as_ref().and_then(Recording::on_disk)
+    }
+
     /// Whether what is recorded counts, where there is a log on disk that replies wait for.
     pub(crate) fn log_counts(&self) -> bool {
         let is_wanted = self.folder.is_some() && self.core.borrow().node.settings.hot.append_only;

@@ -144,18 +144,24 @@ pub enum Errand {
     Lead,
     /// Carry out a proxy's order.
     Obey(OrderNumber),
-    /// Wait until so many followers have all there is now; the reply is how many have.
-    WaitForFollowers {
-        /// How many.
-        count: usize,
-        /// Milliseconds after which it is over in any case; 0 for never.
-        timeout_ms: u64,
-    },
+    /// Wait until all there is now is where it is to be; the reply is where it is.
+    WaitForFollowers(Awaited),
     /// Hold up the whole node for this long (DEBUG SLEEP).
     Stall {
         /// Microseconds, bounded by the handler.
         us: u64,
     },
+}
+
+/// Where all there is now is to be (WAIT, WAITAOF).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// At how many followers.
+    pub followers: usize,
+    /// Of WAITAOF: on their disks, and whether on this node's, too.
+    pub on_disk: Option<bool>,
+    /// Milliseconds after which it is over in any case; 0 for never.
+    pub timeout_ms: u64,
 }
 
 /// Whether a node saves its keys before it stops.
@@ -181,7 +187,8 @@ impl Errand {
             Self::BackgroundSave { .. } => CommandId::Bgsave,
             Self::Follow | Self::Lead => CommandId::Replicaof,
             Self::Obey(_) => CommandId::Node,
-            Self::WaitForFollowers { .. } => CommandId::Wait,
+            Self::WaitForFollowers(Awaited { on_disk: None, .. }) => CommandId::Wait,
+            Self::WaitForFollowers(_) => CommandId::Waitaof,
             Self::Stall { .. } => CommandId::Debug,
         }
     }

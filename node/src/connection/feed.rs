@@ -12,7 +12,9 @@ use crate::node_state::{
 use crate::saving;
 use crate::shell::Shell;
 use protocol::{Acknowledgement, Duty, Leading, Offset, Position, Sync};
-use shared::resp::{ErrorReply, RequestBatch, RequestLimits, RequestScanner, parse_integer};
+use shared::resp::{
+    Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner, is_word, parse_integer,
+};
 use shared::topology::{Epoch, Incarnation, NodeId, Version};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -220,6 +222,7 @@ impl Connection {
             state,
             sent,
             acknowledged: 0,
+            on_disk: 0,
             heard_ms: now_ms,
         });
         Presence {
@@ -538,20 +541,12 @@ impl Connection {
                     acknowledge(&self.shell, self.client, &heard);
                 }
             }
-            let acknowledged = ear.batch.requests().iter().filter_map(|request| {
-                let args = ear.batch.args(&self.input, request);
-                if let Some(heard) = hear(args) {
-                    return Some(heard.offset.0);
-                }
-                let is = |at: usize, word: &[u8]| {
-                    args.get(at)
-                        .is_some_and(|arg| arg.eq_ignore_ascii_case(word))
-                };
-                let is_its = is(0, b"replconf") && is(1, b"ack");
-                let offset = args.get(2).filter(|_| is_its).and_then(parse_integer)?;
-                u64::try_from(offset).ok()
-            });
-            let acknowledged = acknowledged.max();
+            let (mut acknowledged, mut on_disk) = (None, 0);
+            for request in ear.batch.requests() {
+                let (offset, written) = said(ear.batch.args(&self.input, request));
+                acknowledged = acknowledged.max(offset);
+                on_disk = on_disk.max(written.unwrap_or(0));
+            }
             let has_said = !ear.batch.requests().is_empty();
             let finished = ear.scanner.finished_bytes();
             if finished > 0 {
@@ -561,6 +556,7 @@ impl Connection {
                 self.note_follower(|follower| {
                     let all = acknowledged.unwrap_or(0);
                     follower.acknowledged = follower.acknowledged.max(all);
+                    follower.on_disk = follower.on_disk.max(on_disk);
                 });
             }
             if acknowledged.is_some() {
@@ -578,6 +574,20 @@ impl Connection {
             }
         }
     }
+}
+
+/// Up to where a follower says that it has the log, and has it on its disk (`REPLCONF ACK offset [FACK offset]`, `NODE ACK …`).
+fn said(args: Args<'_>) -> (Option<u64>, Option<u64>) {
+    if let Some(heard) = hear(args) {
+        return (Some(heard.offset.0), None);
+    }
+    let is = |at: usize, word: &str| args.get(at).is_some_and(|arg| is_word(arg, word));
+    if !(is(0, "replconf") && is(1, "ack")) {
+        return (None, None);
+    }
+    let offset = |at: usize| u64::try_from(parse_integer(args.get(at)?)?).ok();
+    let on_disk = offset(4).filter(|_| is(3, "fack"));
+    (offset(2), on_disk)
 }
 
 /// The epoch at which the node leads, and how, if it does.

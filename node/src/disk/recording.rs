@@ -110,6 +110,11 @@ impl Recording {
         Some((self.folder.join(&found.name), found.start?))
     }
 
+    /// The same, of a log whose files count; `None` of one that a rewrite is still to make count.
+    pub(crate) fn on_disk(&self) -> Option<u64> {
+        self.is_listed.then(|| self.reached())
+    }
+
     /// Where the log ends, all that waits to be written included.
     pub(crate) fn end(&self) -> u64 {
         self.end

@@ -76,6 +76,8 @@ pub struct Follower {
     pub sent: u64,
     /// It has all before this.
     pub acknowledged: u64,
+    /// And this on its disk, as far as it has said so.
+    pub on_disk: u64,
     /// When it was heard of last, Unix milliseconds.
     pub heard_ms: u64,
 }
@@ -302,11 +304,19 @@ impl Replication {
     /// How many followers have all before `offset`.
     #[must_use]
     pub fn count_with(&self, offset: u64) -> usize {
+        self.count_online(|follower| follower.acknowledged >= offset)
+    }
+
+    /// How many have it on their disks.
+    #[must_use]
+    pub fn count_with_on_disk(&self, offset: u64) -> usize {
+        self.count_online(|follower| follower.on_disk >= offset)
+    }
+
+    fn count_online(&self, has_it: impl Fn(&Follower) -> bool) -> usize {
         let online = self.followers.iter();
         let online = online.filter(|follower| follower.state == FollowerState::Online);
-        online
-            .filter(|follower| follower.acknowledged >= offset)
-            .count()
+        online.filter(|follower| has_it(follower)).count()
     }
 
     /// How many followers get the log and were heard of less than so long ago.
@@ -386,6 +396,7 @@ mod tests {
             state: FollowerState::Online,
             sent,
             acknowledged: sent,
+            on_disk: sent / 2,
             heard_ms: 0,
         }
     }
@@ -471,6 +482,8 @@ mod tests {
         assert_eq!(log.count_with(0), 2);
         assert_eq!(log.count_with(10), 1);
         assert_eq!(log.count_with(20), 0);
+        assert_eq!(log.count_with_on_disk(5), 1);
+        assert_eq!(log.count_with_on_disk(6), 0);
         log.follower_mut(keys[0]).expect("it").heard_ms = 500;
         assert_eq!(log.count_good(1_000, 500), 1);
         assert_eq!(log.count_good(1_000, 1_000), 2);

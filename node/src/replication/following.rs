@@ -23,6 +23,7 @@ use std::cell::RefCell;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::ops::Range;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
@@ -132,6 +133,7 @@ async fn follow_once(
         frames: question.map(|_| Frames::default()),
         heard: rest,
         unsaid: Vec::new(),
+        told_on_disk: 0,
         patience,
     };
     apply_all(applier, shell, &mut voice).await
@@ -203,21 +205,38 @@ struct Voice {
     /// What came and was not looked at.
     heard: Vec<u8>,
     unsaid: Vec<u8>,
+    /// The leader has been told that this node has so much of its log on disk.
+    told_on_disk: u64,
     patience: Duration,
 }
 
 impl Voice {
     /// Says how far this node is, as far as it goes; what does not go now goes before what is said next.
-    fn say(&mut self, node: &NodeState) -> io::Result<()> {
+    fn say(&mut self, node: &NodeState, on_disk: Option<u64>) -> io::Result<()> {
+        if self.unsaid.is_empty() && !self.put_into_words(node, on_disk) {
+            return Ok(());
+        }
+        match self.stream.try_write(&self.unsaid) {
+            Ok(said) => {
+                self.unsaid.drain(..said);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Voice {
+    /// What is said next; `false`: nothing, for the leader is not followed any more.
+    fn put_into_words(&mut self, node: &NodeState, on_disk: Option<u64>) -> bool {
         let offset = node.replication.offset();
-        if self.unsaid.is_empty()
-            && let Some(frames) = &self.frames
-        {
+        if let Some(frames) = &self.frames {
             let replica = node.member.replica();
             let heard =
                 replica.and_then(|replica| replica.acknowledge(Offset(offset), frames.confirms));
             let Some(heard) = heard else {
-                return Ok(());
+                return false;
             };
             let words = [
                 "NODE".to_owned(),
@@ -229,18 +248,51 @@ impl Voice {
                 heard.confirms.to_string(),
             ];
             encode_request(&mut self.unsaid, words.iter().map(String::as_bytes));
-        } else if self.unsaid.is_empty() {
-            let offset = offset.to_string();
-            let words = [&b"REPLCONF"[..], b"ACK", offset.as_bytes()];
-            encode_request(&mut self.unsaid, words);
         }
-        match self.stream.try_write(&self.unsaid) {
-            Ok(said) => {
-                self.unsaid.drain(..said);
-                Ok(())
+        if self.frames.is_some() && on_disk.is_none() {
+            return true;
+        }
+        let mut words = vec!["REPLCONF".to_owned(), "ACK".to_owned(), offset.to_string()];
+        if let Some(on_disk) = on_disk {
+            self.told_on_disk = on_disk;
+            words.extend(["FACK".to_owned(), on_disk.to_string()]);
+        }
+        encode_request(&mut self.unsaid, words.iter().map(String::as_bytes));
+        true
+    }
+
+    /// Waits until more has come, or more is on disk here, or it is time to speak again.
+    async fn listen(
+        &mut self,
+        shell: &Shell,
+        heard: &mut tokio::time::Instant,
+    ) -> Result<(), LinkError> {
+        let time_to_speak = tokio::time::sleep(SAY_EVERY);
+        let mut time_to_speak = pin!(time_to_speak);
+        loop {
+            tokio::select! {
+                read = self.stream.read_buf(&mut self.heard) => {
+                    if read? == 0 {
+                        return Err(LinkError::Closed);
+                    }
+                    *heard = tokio::time::Instant::now();
+                    let now_ms = shell.clock.wall_ms();
+                    shell.core.borrow_mut().node.replication.heard(now_ms);
+                    return Ok(());
+                }
+                () = shell.log_reached.notified() => {
+                    if shell.on_disk().is_some_and(|on_disk| on_disk > self.told_on_disk) {
+                        return Ok(());
+                    }
+                }
+                () = &mut time_to_speak => {
+                    // It speaks when its own tick comes.
+                    if heard.elapsed() > self.patience + SAY_EVERY {
+                        return Err(LinkError::Silent);
+                    }
+                    return Ok(());
+                }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
         }
     }
 }
@@ -484,27 +536,12 @@ async fn apply_all(
         // What is acknowledged is as safe as it is to be.
         shell.recorded(true).await;
         if shell.log_counts() {
-            voice.say(&shell.core.borrow().node)?;
+            voice.say(&shell.core.borrow().node, shell.on_disk())?;
         }
         // A follower is behind by much, or will be: it reads much at once, and says and syncs that once.
         let expected = applier.borrow().stream.expected_bytes();
         make_room(&mut voice.heard, expected.max(READ_BYTES), READ_BYTES);
-        tokio::select! {
-            read = voice.stream.read_buf(&mut voice.heard) => {
-                if read? == 0 {
-                    return Err(LinkError::Closed);
-                }
-                heard = tokio::time::Instant::now();
-                let now_ms = shell.clock.wall_ms();
-                shell.core.borrow_mut().node.replication.heard(now_ms);
-            }
-            () = tokio::time::sleep(SAY_EVERY) => {
-                // It speaks when its own tick comes.
-                if heard.elapsed() > voice.patience + SAY_EVERY {
-                    return Err(LinkError::Silent);
-                }
-            }
-        }
+        voice.listen(shell, &mut heard).await?;
     }
 }
 

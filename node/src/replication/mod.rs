@@ -10,6 +10,7 @@ mod frames;
 mod handshake;
 pub(crate) mod orders;
 
+use crate::commands::Awaited;
 use crate::node_state::{ClientKey, Link, Place};
 use crate::shell::{Core, Shell};
 use shared::resp::{ErrorReply, encode_request};
@@ -155,41 +156,74 @@ pub(crate) fn lead(shell: &Shell) -> Result<(), getrandom::Error> {
     Ok(())
 }
 
-/// WAIT: how many followers have all there is now, when that are enough, or the time is over, or nobody waits any more.
+/// Where all is that was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Have {
+    /// On this node's disk.
+    pub(crate) is_on_disk: bool,
+    /// At so many followers; of WAITAOF, on their disks.
+    pub(crate) followers: usize,
+}
+
+impl Have {
+    /// Of the log up to `offset`.
+    fn of(shell: &Shell, core: &Core, awaited: Awaited, offset: u64) -> Self {
+        let followers = match awaited.on_disk {
+            None => core.node.replication.count_with(offset),
+            Some(_) => core.node.replication.count_with_on_disk(offset),
+        };
+        Self {
+            is_on_disk: shell.on_disk().is_some_and(|on_disk| on_disk >= offset),
+            followers,
+        }
+    }
+
+    fn is_enough(self, awaited: Awaited) -> bool {
+        let waits_for_own = awaited.on_disk == Some(true);
+        self.followers >= awaited.followers && (self.is_on_disk || !waits_for_own)
+    }
+}
+
+/// WAIT, WAITAOF: where all is that there is now, when that is enough, or the time is over, or nobody waits any more.
 ///
 /// # Errors
-/// The node follows somebody meanwhile.
+/// The node follows somebody meanwhile, or keeps no log any more.
 pub(crate) async fn wait_for_followers(
     shell: &Shell,
     client: ClientKey,
-    count: usize,
-    timeout_ms: u64,
-) -> Result<usize, ErrorReply> {
+    awaited: Awaited,
+) -> Result<Have, ErrorReply> {
     let (offset, id) = {
         let core = &mut *shell.core.borrow_mut();
         shell.record(core);
         let offset = core.node.replication.offset();
-        if core.node.replication.count_with(offset) < count {
+        if Have::of(shell, core, awaited, offset).followers < awaited.followers {
             // Those who do not say at once what they have are asked.
             say(shell, core, &["REPLCONF", "GETACK", "*"]);
         }
         (offset, core.node.replication.id().to_owned())
     };
+    let timeout_ms = awaited.timeout_ms;
     let began_ms = shell.clock.monotonic_ms();
     loop {
         let followed = shell.followed.notified();
+        let written = shell.log_reached.notified();
         let (have, is_there) = {
-            let node = &mut shell.core.borrow_mut().node;
-            if node.replication.leader().is_some() || node.replication.id() != id {
+            let core = &mut *shell.core.borrow_mut();
+            let is_there = core.node.clients.get_mut(client).is_some();
+            let replication = &core.node.replication;
+            if replication.leader().is_some() || replication.id() != id {
                 // Its offsets are those of another log.
                 return Err(ErrorReply::Unblocked);
             }
-            let have = node.replication.count_with(offset);
-            (have, node.clients.get_mut(client).is_some())
+            if awaited.on_disk == Some(true) && !core.node.settings.hot.append_only {
+                return Err(ErrorReply::WaitAofWithoutLog);
+            }
+            (Have::of(shell, core, awaited, offset), is_there)
         };
         let waited_ms = shell.clock.monotonic_ms() - began_ms;
         let is_late = timeout_ms > 0 && waited_ms >= timeout_ms;
-        if have >= count || is_late || !is_there || shell.is_stopping() {
+        if have.is_enough(awaited) || is_late || !is_there || shell.is_stopping() {
             return Ok(have);
         }
         let left = match timeout_ms {
@@ -197,7 +231,11 @@ pub(crate) async fn wait_for_followers(
             _ => LOOK_AGAIN.min(Duration::from_millis(timeout_ms - waited_ms)),
         };
         // Whether it was late shows when it is looked at again.
-        tokio::time::timeout(left, followed).await.ok();
+        tokio::select! {
+            () = followed => {}
+            () = written, if awaited.on_disk.is_some() => {}
+            () = tokio::time::sleep(left) => {}
+        }
     }
 }
 

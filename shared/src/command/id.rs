@@ -99,6 +99,7 @@ command_ids! {
     Type "type",
     Unlink "unlink",
     Wait "wait",
+    Waitaof "waitaof",
 
     // table/connection.rs
     Auth "auth",

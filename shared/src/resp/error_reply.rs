@@ -73,7 +73,7 @@ pub enum ErrorReply {
     /// An argument should have been a 32-bit integer.
     #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
     NotInteger32,
-    /// A count of elements that must not be negative (SPOP, LPOP).
+    /// A count that must not be negative (SPOP, LPOP, WAITAOF).
     #[error("ERR value is out of range, must be positive")]
     NotPositive,
     /// A count that may be negative, but has no positive counterpart (SRANDMEMBER, HRANDFIELD, ZRANDMEMBER).
@@ -189,6 +189,17 @@ pub enum ErrorReply {
         "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated."
     )]
     WaitAtFollower,
+    /// WAITAOF at a follower.
+    #[error(
+        "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated."
+    )]
+    WaitAofAtFollower,
+    /// WAITAOF for a log that is not kept.
+    #[error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")]
+    WaitAofWithoutLog,
+    /// WAITAOF: how many logs of this node are waited for.
+    #[error("ERR value is out of range, value must between 0 and 1")]
+    LocalCountOutOfRange,
     /// MGET: a client that got so much would be cut, and its request is bounded by less.
     #[error(
         "ERR the reply exceeds the hard limit of client-output-buffer-limit; ask for fewer keys at once"
@@ -413,10 +424,10 @@ pub enum ErrorReply {
     /// CLIENT LIST ID.
     #[error("ERR Invalid client ID")]
     InvalidClientId,
-    /// CLIENT PAUSE, WAIT.
+    /// CLIENT PAUSE, WAIT, WAITAOF.
     #[error("ERR timeout is not an integer or out of range")]
     TimeoutNotInteger,
-    /// CLIENT PAUSE, WAIT.
+    /// CLIENT PAUSE, WAIT, WAITAOF.
     #[error("ERR timeout is negative")]
     TimeoutNegative,
     /// CLIENT PAUSE.

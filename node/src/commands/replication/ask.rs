@@ -1,7 +1,7 @@
-//! REPLCONF, PSYNC and WAIT: what a follower says of itself, how it gets the log, and who waits until it has it.
+//! REPLCONF, PSYNC, WAIT and WAITAOF: what a follower says of itself, how it gets the log, and who waits until it has it.
 //! Pure: the shell feeds followers.
 
-use super::{Action, Call, Errand, integer, is_word};
+use super::{Action, Awaited, Call, Errand, integer, is_word};
 use crate::node_state::{Feeding, Link, SERVES_NOBODY};
 use shared::resp::ErrorReply;
 
@@ -80,11 +80,37 @@ pub(super) fn wait(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return Err(ErrorReply::WaitAtFollower);
     }
     let count = integer(call.args.at(1))?;
-    let timeout = integer(call.args.at(2)).map_err(|_| ErrorReply::TimeoutNotInteger)?;
-    let timeout_ms = u64::try_from(timeout).map_err(|_| ErrorReply::TimeoutNegative)?;
-    let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
-    Ok(Action::Errand(Errand::WaitForFollowers {
-        count,
+    Ok(Action::Errand(Errand::WaitForFollowers(Awaited {
+        followers: usize::try_from(count.max(0)).unwrap_or(usize::MAX),
+        on_disk: None,
+        timeout_ms: timeout_ms(call.args.at(2))?,
+    })))
+}
+
+/// WAITAOF numlocal numreplicas timeout, as in Redis 7.2.
+pub(super) fn wait_for_disks(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let own = match integer(call.args.at(1))? {
+        0 => false,
+        1 => true,
+        _ => return Err(ErrorReply::LocalCountOutOfRange),
+    };
+    let count = integer(call.args.at(2)).map_err(|_| ErrorReply::NotPositive)?;
+    let count = usize::try_from(count).map_err(|_| ErrorReply::NotPositive)?;
+    let timeout_ms = timeout_ms(call.args.at(3))?;
+    if call.node.replication.leader().is_some() {
+        return Err(ErrorReply::WaitAofAtFollower);
+    }
+    if own && !call.node.settings.hot.append_only {
+        return Err(ErrorReply::WaitAofWithoutLog);
+    }
+    Ok(Action::Errand(Errand::WaitForFollowers(Awaited {
+        followers: count,
+        on_disk: Some(own),
         timeout_ms,
-    }))
+    })))
+}
+
+fn timeout_ms(word: &[u8]) -> Result<u64, ErrorReply> {
+    let timeout = integer(word).map_err(|_| ErrorReply::TimeoutNotInteger)?;
+    u64::try_from(timeout).map_err(|_| ErrorReply::TimeoutNegative)
 }

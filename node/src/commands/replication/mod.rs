@@ -5,7 +5,7 @@ mod ask;
 mod leader;
 
 use super::arguments::{integer, is_word};
-use super::{Action, Call, Errand, Handler};
+use super::{Action, Awaited, Call, Errand, Handler};
 use shared::command::CommandId;
 
 /// The handler of a command of this group.
@@ -16,6 +16,7 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::Replconf => ask::configure,
         CommandId::Psync => ask::synchronise,
         CommandId::Wait => ask::wait,
+        CommandId::Waitaof => ask::wait_for_disks,
         _ => return None,
     })
 }

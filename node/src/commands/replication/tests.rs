@@ -1,5 +1,5 @@
 use super::super::testing::TestNode;
-use crate::commands::Errand;
+use crate::commands::{Awaited, Errand};
 use crate::execute::Stop;
 use crate::node_state::{Feeding, Link, Place};
 
@@ -80,6 +80,50 @@ fn a_follower_says_what_it_is_and_refuses_writes() {
     assert_eq!(node.send("GET a"), "$1\r\n1\r\n");
     node.send("CONFIG SET replica-read-only no");
     assert_eq!(node.send("SET b 1"), "+OK\r\n");
+}
+
+#[test]
+fn disks_are_waited_for_as_in_redis_7_2() {
+    let mut node = TestNode::new();
+    for (words, reply) in [
+        ("x 1 1", "ERR value is not an integer or out of range"),
+        (
+            "2 1 1",
+            "ERR value is out of range, value must between 0 and 1",
+        ),
+        (
+            "-1 1 1",
+            "ERR value is out of range, value must between 0 and 1",
+        ),
+        ("0 -1 1", "ERR value is out of range, must be positive"),
+        ("0 x 1", "ERR value is out of range, must be positive"),
+        ("0 1 x", "ERR timeout is not an integer or out of range"),
+        ("0 1 -1", "ERR timeout is negative"),
+        (
+            "1 0 1",
+            "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
+        ),
+    ] {
+        let said = node.send(&format!("WAITAOF {words}"));
+        assert_eq!(said, format!("-{reply}\r\n"), "{words}");
+    }
+    let awaited = |followers, on_disk, timeout_ms| {
+        Some(Errand::WaitForFollowers(Awaited {
+            followers,
+            on_disk,
+            timeout_ms,
+        }))
+    };
+    node.send("WAITAOF 0 3 7");
+    assert_eq!(errand(&node), awaited(3, Some(false), 7));
+    node.node.settings.hot.append_only = true;
+    node.send("WAITAOF 1 0 0");
+    assert_eq!(errand(&node), awaited(0, Some(true), 0));
+    node.send("WAIT -1 5");
+    assert_eq!(errand(&node), awaited(0, None, 5));
+    follow(&mut node);
+    let refused = "-ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.\r\n";
+    assert_eq!(node.send("WAITAOF 1 0 0"), refused);
 }
 
 #[test]

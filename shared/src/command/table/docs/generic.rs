@@ -162,4 +162,6 @@ pub(super) const PAGES: &[CommandDocs] = &[
         .arguments(&[key("key").multiple()]),
     page(Id::Wait, "3.0.0", "Waits until the writes of this connection have reached enough followers.").cost("O(1)")
         .arguments(&[integer("numreplicas"), integer("timeout")]),
+    page(Id::Waitaof, "7.2.0", "Waits until the writes of this connection are on enough disks, here and at followers.").cost("O(1)")
+        .arguments(&[integer("numlocal"), integer("numreplicas"), integer("timeout")]),
 ];
