@@ -42,6 +42,7 @@ pub(crate) async fn carry_out(
             Ok(None)
         }
         Errand::Lead => lead(&shell),
+        Errand::AbortFailover => replication::abort_failover(&shell).map(|()| None),
         Errand::Obey(number) => {
             return obey(&shell, number, client, wanted).await;
         }

@@ -142,6 +142,8 @@ pub enum Errand {
     Follow,
     /// Follow nobody any more.
     Lead,
+    /// End what FAILOVER has begun.
+    AbortFailover,
     /// Carry out a proxy's order.
     Obey(OrderNumber),
     /// Wait until all there is now is where it is to be; the reply is where it is.
@@ -186,6 +188,7 @@ impl Errand {
             Self::RewriteLog => CommandId::Bgrewriteaof,
             Self::BackgroundSave { .. } => CommandId::Bgsave,
             Self::Follow | Self::Lead => CommandId::Replicaof,
+            Self::AbortFailover => CommandId::Failover,
             Self::Obey(_) => CommandId::Node,
             Self::WaitForFollowers(Awaited { on_disk: None, .. }) => CommandId::Wait,
             Self::WaitForFollowers(_) => CommandId::Waitaof,

@@ -9,6 +9,7 @@ use crate::disk::{read_beside, read_part, spool_path};
 use crate::node_state::{
     ClientKey, Feeding, Follower, FollowerState, NodeState, OrderNumber, Place,
 };
+use crate::replication::{lead, no_numbers};
 use crate::saving;
 use crate::shell::Shell;
 use protocol::{Acknowledgement, Duty, Leading, Offset, Position, Sync};
@@ -180,8 +181,10 @@ impl Connection {
         &mut self,
         feeding: Feeding,
     ) -> Result<(Feeding, Option<Incarnation>), Ending> {
-        let Feeding::Member(number) = feeding else {
-            return Ok((feeding, None));
+        let number = match feeding {
+            Feeding::Member(number) => number,
+            Feeding::TakeOver(offset) => return self.take_over(offset).await,
+            Feeding::Continue(_) | Feeding::Full => return Ok((feeding, None)),
         };
         let answer = answer_member(&mut self.shell.core.borrow_mut().node, number);
         match answer {
@@ -191,6 +194,36 @@ impl Connection {
                 Err(Ending::Orderly)
             }
         }
+    }
+
+    /// Whom this node has followed follows it from now on.
+    async fn take_over(
+        &mut self,
+        offset: Option<u64>,
+    ) -> Result<(Feeding, Option<Incarnation>), Ending> {
+        let id = {
+            let replication = &self.shell.core.borrow().node.replication;
+            // It may have stopped to follow meanwhile.
+            replication.leader().map(|_| replication.id().to_owned())
+        };
+        let led = match &id {
+            Some(_) => lead(&self.shell).map_err(no_numbers),
+            None => Err(ErrorReply::TakeOverByLeader),
+        };
+        if let Err(error) = led {
+            self.send(format!("-{error}\r\n").as_bytes()).await?;
+            return Err(Ending::Orderly);
+        }
+        let node = &mut self.shell.core.borrow_mut().node;
+        let feeding = node
+            .replication
+            .feeding(id.unwrap_or_default().as_bytes(), offset);
+        match feeding {
+            Feeding::Continue(_) => node.stats.partial_syncs += 1,
+            _ => node.stats.full_syncs += 1,
+        }
+        info!("leads: whom it has followed has handed over");
+        Ok((feeding, None))
     }
 
     fn begin_feeding(&mut self, feeding: Feeding, life: Option<Incarnation>) -> Presence {
@@ -211,7 +244,9 @@ impl Connection {
         let port = session.map_or(0, |session| session.listening_port);
         let (state, sent) = match feeding {
             Feeding::Continue(offset) => (FollowerState::Online, offset),
-            Feeding::Full | Feeding::Member(_) => (FollowerState::Waits, u64::MAX),
+            Feeding::Full | Feeding::Member(_) | Feeding::TakeOver(_) => {
+                (FollowerState::Waits, u64::MAX)
+            }
         };
         let is_member = life.is_some();
         info!(follower = %host, port, ?feeding, is_member, "somebody follows");
@@ -244,7 +279,9 @@ impl Connection {
                 };
                 self.send(line.as_bytes()).await?;
             }
-            Feeding::Full | Feeding::Member(_) => self.send_snapshot().await?,
+            Feeding::Full | Feeding::Member(_) | Feeding::TakeOver(_) => {
+                self.send_snapshot().await?;
+            }
         }
         self.note_follower(|follower| follower.state = FollowerState::Online);
         self.send_log().await

@@ -2,6 +2,7 @@
 //! Pure: the shell tells it what happened.
 
 mod clients;
+mod failover;
 mod hold;
 mod latency;
 mod member;
@@ -13,6 +14,7 @@ mod slot_writes;
 mod slowlog;
 
 pub use clients::{ClientKey, Clients};
+pub use failover::{Failover, FailoverStep, failover_state};
 pub use hold::Hold;
 pub use latency::{Event, Latency, Spike};
 pub use member::{Ask, Member, Order, OrderNumber, PLAIN, REFUSED, SERVES_NOBODY};

@@ -2,7 +2,7 @@
 //! Pure: the shell tells it what happened, and draws the identifiers. Invariants: identifier and offset name the same bytes at every server that has both; what a
 //! follower still needs of the log is kept.
 
-use super::{ClientKey, OrderNumber};
+use super::{ClientKey, Failover, OrderNumber};
 use crate::log::Backlog;
 use shared::topology::Incarnation;
 
@@ -91,6 +91,8 @@ pub enum Feeding {
     Full,
     /// As a member of the same shard, by what it has asked.
     Member(OrderNumber),
+    /// It has been this node's leader, and hands that over: from this offset on, or as a snapshot.
+    TakeOver(Option<u64>),
 }
 
 /// Whom this node follows, and who follows it.
@@ -102,6 +104,8 @@ pub struct Replication {
     pub is_within_unit: bool,
     /// Whom the node is to follow, by the command that is being carried out.
     pub wanted: Option<Place>,
+    /// The leadership is being handed over.
+    pub failover: Option<Failover>,
     /// 40 hexadecimal digits that name the log.
     id: String,
     /// What the log was called before, and up to where.
@@ -125,6 +129,7 @@ impl Replication {
             guards: false,
             is_within_unit: false,
             wanted: None,
+            failover: None,
             id,
             former: None,
             on_disk_from: None,

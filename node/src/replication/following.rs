@@ -5,7 +5,7 @@
 use super::copy::Copy;
 use super::frames::Frames;
 use super::handshake::{self, Asked, Begin, LinkError, Me};
-use super::{random_id, random_life};
+use super::{failover, random_id, random_life};
 use crate::client::{Identity, Session};
 use crate::execute::{Asked as AskedCommand, Origin, Stop, Turn};
 use crate::loading::is_passed_by;
@@ -92,6 +92,10 @@ async fn follow_once(
             port: core.node.identity.port,
             id: replication.id().to_owned(),
             offset: replication.offset(),
+            hands_over: replication
+                .failover
+                .as_ref()
+                .is_some_and(|failover| failover.is_in_progress),
         };
         (me, core.node.settings.hot.replication.clone())
     };
@@ -100,12 +104,13 @@ async fn follow_once(
         // Members of a shard are asked by the same proxies with the same password.
         settings.leader_password = shell.core.borrow().node.settings.hot.password.clone();
     }
-    let asked = handshake::ask(place, &me, question.as_deref(), &settings).await?;
+    let asked = handshake::ask(place, &me, question.as_deref(), &settings).await;
+    failover::answered(shell, &asked);
     let Asked {
         mut stream,
         begin,
         mut rest,
-    } = asked;
+    } = asked?;
     let patience = Duration::from_millis(settings.timeout_ms.max(1));
     admit(shell, &begin, me.offset)?;
     match begin {

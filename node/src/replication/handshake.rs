@@ -85,6 +85,15 @@ pub(super) struct Me {
     pub(super) port: u16,
     pub(super) id: String,
     pub(super) offset: u64,
+    /// Whoever is asked is to take over from this node.
+    pub(super) hands_over: bool,
+}
+
+impl LinkError {
+    /// Whether the leader has refused this.
+    pub(super) fn is_refusal_of(&self, what: &str) -> bool {
+        matches!(self, Self::Refused { asked, .. } if *asked == what)
+    }
 }
 
 /// Connects and asks: with `question` as a member of a shard does, else with PSYNC.
@@ -149,7 +158,9 @@ pub(super) async fn ask(
         }
         None => {
             let next = (me.offset + 1).to_string();
-            talk.say("PSYNC", &["PSYNC", &me.id, &next]).await?
+            let words = ["PSYNC", &me.id, &next, "FAILOVER"];
+            let count = words.len() - usize::from(!me.hands_over);
+            talk.say("PSYNC", &words[..count]).await?
         }
     };
     let begin = understand(&said)?;

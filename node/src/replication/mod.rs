@@ -1,14 +1,17 @@
 //! Following and being followed, as far as the shell has to do with it: whom the node follows is begun and ended, followers are looked after, and whoever waits for them.
 //! Never: decides who may continue (`node_state::replication`), or runs a command but what a leader sends.
 //!
-//! [`orders`] what proxies say. [`handshake`] how a leader is asked for its log. [`copy`] its keys, as they come. [`following`] what it
+//! [`orders`] what proxies say. [`handshake`] how a leader is asked for its log. [`copy`] its keys, as they come. [`failover`] the leadership goes to a follower. [`following`] what it
 //! sends then, applied and kept; [`frames`] how members of a shard get it. Followers are fed by their connections (`connection::feed`).
 
 mod copy;
+mod failover;
 mod following;
 mod frames;
 mod handshake;
 pub(crate) mod orders;
+
+pub(crate) use failover::abort as abort_failover;
 
 use crate::commands::Awaited;
 use crate::node_state::{ClientKey, Link, Place};
@@ -258,7 +261,8 @@ pub(crate) struct Watch {
 }
 
 /// Looks after those who follow, as often as the tick comes.
-pub(crate) fn look_after(shell: &Shell, watch: &mut Watch) {
+pub(crate) fn look_after(shell: &Rc<Shell>, watch: &mut Watch) {
+    failover::look_after(shell);
     let now_ms = shell.clock.wall_ms();
     let condemned = {
         let core = &mut *shell.core.borrow_mut();
@@ -289,6 +293,8 @@ pub(crate) fn look_after(shell: &Shell, watch: &mut Watch) {
             warn!(client, "cut: nothing is heard of a follower");
         }
         let is_due = now_ms.saturating_sub(watch.said_ms) >= hot.ping_every_ms;
+        // While the leadership is handed over, the log stands still.
+        let is_due = is_due && replication.failover.is_none();
         if is_due && !replication.followers().is_empty() && !core.store.effects().is_within_unit() {
             watch.said_ms = now_ms;
             say(shell, core, &["PING"]);

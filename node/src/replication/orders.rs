@@ -28,6 +28,10 @@ pub(crate) async fn obey(
     let order = shell.core.borrow_mut().node.member.order(number);
     let order = order.ok_or(ErrorReply::Syntax)?;
     mark_folder(shell, &order).await?;
+    if shell.core.borrow().node.replication.failover.is_some() {
+        // From now on others decide who leads.
+        super::failover::abort(shell)?;
+    }
     // What this node has is what it will be asked for.
     finish_unit(shell);
     let actions = {

@@ -44,9 +44,16 @@ fn is_known(option: &[u8]) -> bool {
         .any(|known| is_word(option, known))
 }
 
-/// PSYNC replication-id offset
+/// PSYNC replication-id offset \[FAILOVER\]
 pub(super) fn synchronise(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let option = call.args.get(3);
+    if option.is_some_and(|option| is_word(option, "failover")) {
+        return take_over(call);
+    }
     let replication = &call.node.replication;
+    if replication.failover.is_some() {
+        return Err(ErrorReply::SyncWhileFailingOver);
+    }
     let leader = replication.leader();
     let waits = call.node.member.serving_epoch == SERVES_NOBODY && leader.is_none();
     if waits {
@@ -56,11 +63,7 @@ pub(super) fn synchronise(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if leader.is_some_and(|leader| leader.link != Link::Connected) {
         return Err(ErrorReply::NoLeaderLink);
     }
-    // It says which byte it wants next, and counts from one.
-    let next = integer(call.args.at(2))?;
-    let offset = next
-        .checked_sub(1)
-        .and_then(|before| u64::try_from(before).ok());
+    let offset = offset_asked(call)?;
     let feeding = replication.feeding(call.args.at(1), offset);
     let stats = &mut call.node.stats;
     match feeding {
@@ -69,9 +72,37 @@ pub(super) fn synchronise(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             stats.full_syncs += 1;
             stats.refused_partial_syncs += u64::from(call.args.at(1) != b"?");
         }
-        Feeding::Member(_) => {}
+        Feeding::Member(_) | Feeding::TakeOver(_) => {}
     }
     Ok(Action::Feed(feeding))
+}
+
+/// It says which byte it wants next, and counts from one.
+fn offset_asked(call: &Call<'_>) -> Result<Option<u64>, ErrorReply> {
+    let next = integer(call.args.at(2))?;
+    Ok(next
+        .checked_sub(1)
+        .and_then(|before| u64::try_from(before).ok()))
+}
+
+/// PSYNC … FAILOVER: the leader of this node hands over to it.
+fn take_over(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if call.node.member.shard().is_some() {
+        return Err(ErrorReply::FailoverOfMember);
+    }
+    let replication = &call.node.replication;
+    if replication.leader().is_none() {
+        return Err(ErrorReply::TakeOverByLeader);
+    }
+    if !call
+        .args
+        .at(1)
+        .eq_ignore_ascii_case(replication.id().as_bytes())
+    {
+        return Err(ErrorReply::TakeOverOfOtherLog);
+    }
+    let offset = offset_asked(call)?;
+    Ok(Action::Feed(Feeding::TakeOver(offset)))
 }
 
 /// WAIT number timeout

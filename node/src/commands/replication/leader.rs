@@ -10,6 +10,9 @@ pub(super) fn replica_of(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if let Some(shard) = call.node.member.shard() {
         return Err(ErrorReply::BelongsTo(shard.to_string().into()));
     }
+    if call.node.replication.failover.is_some() {
+        return Err(ErrorReply::LeaderWhileFailingOver);
+    }
     let (host, port) = (call.args.at(1), call.args.at(2));
     if is_word(host, "no") && is_word(port, "one") {
         if call.node.replication.leader().is_none() {

@@ -2,6 +2,7 @@
 //! Pure: what only the shell can do is an [`Errand`]; whom to follow is left in the node's state.
 
 mod ask;
+mod failover;
 mod leader;
 
 use super::arguments::{integer, is_word};
@@ -15,6 +16,7 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::Role => leader::role,
         CommandId::Replconf => ask::configure,
         CommandId::Psync => ask::synchronise,
+        CommandId::Failover => failover::fail_over,
         CommandId::Wait => ask::wait,
         CommandId::Waitaof => ask::wait_for_disks,
         _ => return None,

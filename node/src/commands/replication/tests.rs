@@ -1,7 +1,7 @@
 use super::super::testing::TestNode;
 use crate::commands::{Awaited, Errand};
-use crate::execute::Stop;
-use crate::node_state::{Feeding, Link, Place};
+use crate::execute::{Stop, Wait};
+use crate::node_state::{Feeding, Follower, FollowerState, Link, Place};
 
 fn errand(node: &TestNode) -> Option<Errand> {
     match node.stop {
@@ -80,6 +80,152 @@ fn a_follower_says_what_it_is_and_refuses_writes() {
     assert_eq!(node.send("GET a"), "$1\r\n1\r\n");
     node.send("CONFIG SET replica-read-only no");
     assert_eq!(node.send("SET b 1"), "+OK\r\n");
+}
+
+/// A follower at 10.0.0.2:7000 that gets the log.
+fn followed(node: &mut TestNode) {
+    let id = node.node.clients.next_id();
+    let identity = crate::client::Identity::new(id, 0);
+    let session = crate::client::Session::default();
+    let client = node.node.clients.enter(identity, session);
+    node.node.replication.joined(Follower {
+        client,
+        place: Place {
+            host: "10.0.0.2".to_owned(),
+            port: 7_000,
+        },
+        life: None,
+        state: FollowerState::Online,
+        sent: 0,
+        acknowledged: 0,
+        on_disk: 0,
+        heard_ms: 0,
+    });
+}
+
+#[test]
+fn a_failover_that_cannot_be_is_refused_as_redis_refuses_it() {
+    let mut node = TestNode::new();
+    let check = |node: &mut TestNode, words: &str, error: &str| {
+        assert_eq!(
+            node.send(&format!("FAILOVER {words}")),
+            format!("-{error}\r\n"),
+            "{words}"
+        );
+    };
+    let alone = "ERR FAILOVER requires connected replicas.";
+    let number = "ERR value is not an integer or out of range";
+    let syntax = "ERR syntax error";
+    let timeout = "ERR FAILOVER timeout must be greater than 0";
+    for (words, error) in [
+        ("", alone),
+        ("ABORT", "ERR No failover in progress."),
+        ("TO 1.1.1.1 5", alone),
+        ("TIMEOUT 0", timeout),
+        ("TIMEOUT -5", timeout),
+        ("TIMEOUT x", number),
+        ("TIMEOUT", syntax),
+        ("TO a", syntax),
+        ("TO a x", number),
+        ("TO a -1", alone),
+        ("TO a 99999999999999999999", number),
+        ("TO a 1 TO b 2", syntax),
+        ("TIMEOUT 5 TIMEOUT 6", syntax),
+        ("FORCE", alone),
+        ("FORCE FORCE", syntax),
+        ("ABORT ABORT", syntax),
+        ("ABORT TIMEOUT 1", syntax),
+        ("TO a 1 ABORT", syntax),
+        ("x", syntax),
+        ("TIMEOUT 9223372036854775807", alone),
+    ] {
+        check(&mut node, words, error);
+    }
+    followed(&mut node);
+    let force = "ERR FAILOVER with force option requires both a timeout and target HOST and IP.";
+    for (words, error) in [
+        ("FORCE", force),
+        ("FORCE TIMEOUT 5", force),
+        ("TO 10.0.0.2 7000 FORCE", force),
+        (
+            "TO 10.0.0.2 7001",
+            "ERR FAILOVER target HOST and PORT is not a replica.",
+        ),
+        (
+            "TO 10.0.0.3 7000",
+            "ERR FAILOVER target HOST and PORT is not a replica.",
+        ),
+    ] {
+        check(&mut node, words, error);
+    }
+    follow(&mut node);
+    check(
+        &mut node,
+        "",
+        "ERR FAILOVER is not valid when server is a replica.",
+    );
+    let mut member = TestNode::new();
+    followed(&mut member);
+    member.node.member.belong("s1".parse().expect("a name"));
+    let refused = member.send("FAILOVER");
+    assert!(
+        refused.contains("switchyard topology failover"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn writes_wait_while_the_leadership_is_handed_over() {
+    let mut node = TestNode::new();
+    followed(&mut node);
+    assert!(
+        node.send("INFO replication")
+            .contains("master_failover_state:no-failover")
+    );
+    assert_eq!(
+        node.send("FAILOVER TO 10.0.0.2 7000 TIMEOUT 100 FORCE"),
+        "+OK\r\n"
+    );
+    assert!(
+        node.send("INFO replication")
+            .contains("master_failover_state:waiting-for-sync")
+    );
+    assert_eq!(node.send("SET a 1"), "");
+    assert_eq!(node.stop, Stop::NotYet(Wait::Pause));
+    assert_eq!(node.send("GET a"), "$-1\r\n");
+    assert_eq!(node.send("CLIENT UNPAUSE"), "+OK\r\n");
+    assert_eq!(node.send("SET a 1"), "", "that was no pause of a client");
+    for (line, error) in [
+        ("FAILOVER", "-ERR FAILOVER already in progress.\r\n"),
+        (
+            "REPLICAOF h 1",
+            "-ERR REPLICAOF not allowed while failing over.\r\n",
+        ),
+        (
+            "PSYNC ? -1",
+            "-NOMASTERLINK Can't SYNC while failing over\r\n",
+        ),
+    ] {
+        assert_eq!(node.send(line), error, "{line}");
+    }
+    node.send("FAILOVER ABORT");
+    assert_eq!(errand(&node), Some(Errand::AbortFailover));
+    let failover = node.node.replication.failover.clone().expect("one");
+    let until_ms = Some(node.now_ms + 100);
+    assert_eq!((failover.is_forced, failover.until_ms), (true, until_ms));
+}
+
+#[test]
+fn only_who_follows_the_same_log_takes_over() {
+    let mut node = TestNode::new();
+    let id = node.node.replication.id().to_owned();
+    let refused = "-ERR PSYNC FAILOVER can't be sent to a master.\r\n";
+    assert_eq!(node.run(&["PSYNC", &id, "1", "FAILOVER"]), refused);
+    follow(&mut node);
+    let refused = "-ERR PSYNC FAILOVER replid must match my replid.\r\n";
+    assert_eq!(node.send("PSYNC another 1 FAILOVER"), refused);
+    node.run(&["PSYNC", &id, "1", "failover"]);
+    assert_eq!(node.stop, Stop::Feed(Feeding::TakeOver(Some(0))));
 }
 
 #[test]

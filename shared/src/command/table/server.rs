@@ -35,7 +35,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::ConfigSet, -4).flags(ADMIN | NO_SCRIPT | LOADING | STALE).route(EveryShard).merge(AllOk).served().tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     row(Id::Dbsize, 1).flags(READ | FAST).acl(KEYSPACE).route(EveryShard).merge(Sum).served().whole_node().tips(&["request_policy:all_shards", "response_policy:agg_sum"]),
     row(Id::Debug, -2).flags(ADMIN | NO_SCRIPT | LOADING | STALE).route(EveryShard).merge(AnyOk).served(),
-    row(Id::Failover, -1).flags(ADMIN | NO_SCRIPT | STALE).route(Refused),
+    row(Id::Failover, -1).flags(ADMIN | NO_SCRIPT | STALE).route(Refused).served(),
     row(Id::Flushall, -1).flags(WRITE).acl(KEYSPACE | DANGEROUS).route(EveryShard).merge(AllOk).served().whole_node().quiet(Around).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     row(Id::Flushdb, -1).flags(WRITE).acl(KEYSPACE | DANGEROUS).route(EveryShard).merge(AllOk).served().whole_node().tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     row(Id::Info, -1).flags(LOADING | STALE).acl(DANGEROUS).route(Local).served().repeatable().missing_shard(LeftOut).tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),

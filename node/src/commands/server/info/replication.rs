@@ -4,7 +4,7 @@
 use super::super::Call;
 use super::lines;
 use crate::log::Backlog;
-use crate::node_state::{FollowerState, Leader, Link, NO_ID};
+use crate::node_state::{FollowerState, Leader, Link, NO_ID, failover_state};
 use std::fmt::Display;
 
 pub(super) fn replication(call: &Call<'_>, text: &mut String) {
@@ -47,7 +47,10 @@ pub(super) fn replication(call: &Call<'_>, text: &mut String) {
         text,
         "",
         &[
-            ("master_failover_state", &"no-failover"),
+            (
+                "master_failover_state",
+                &failover_state(known.failover.as_ref()),
+            ),
             ("master_replid", &known.id()),
             ("master_replid2", &former),
             ("master_repl_offset", &known.offset()),
