@@ -5,7 +5,7 @@ use super::read::{FOUND_AT_ONCE, LogFault, scanner};
 use shared::resp::{Args, RequestBatch, RequestScanner};
 use std::ops::Range;
 
-/// More bytes than this are not held: the longest command has less, and so does a unit that any follower could take.
+/// More bytes of a single command than this are not held: the longest has less.
 const MOST_HELD_BYTES: usize = 1 << 30;
 
 /// What is next.
@@ -57,6 +57,11 @@ impl Stream {
         &mut self.held
     }
 
+    /// Memory of what has come and is not done with.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.held.capacity() + self.batch.kept_bytes()
+    }
+
     /// How many bytes are expected at least to end what has begun.
     pub(crate) fn expected_bytes(&self) -> usize {
         self.scanner.expected_bytes()
@@ -88,11 +93,11 @@ impl Stream {
         }
     }
 
-    /// Finds what is next.
+    /// Finds what is next. Of a unit whose end has not come no more than `most_unit_bytes` are held.
     ///
     /// # Errors
     /// What came is no log, or more of one than is held.
-    pub(crate) fn find(&mut self) -> Result<Next, LogFault> {
+    pub(crate) fn find(&mut self, most_unit_bytes: usize) -> Result<Next, LogFault> {
         loop {
             if let Some(found) = self.look() {
                 return Ok(Next::Commands(found));
@@ -105,7 +110,12 @@ impl Stream {
                 continue;
             }
             scanned.map_err(|_| LogFault::Broken)?;
-            if self.held.len() > MOST_HELD_BYTES {
+            if self.is_in_unit && self.held.len() > most_unit_bytes {
+                return Err(LogFault::UnitTooLong {
+                    most_bytes: most_unit_bytes,
+                });
+            }
+            if self.held.len() > MOST_HELD_BYTES.max(most_unit_bytes) {
                 return Err(LogFault::TooLong);
             }
             return Ok(Next::Hungry);
@@ -146,6 +156,8 @@ mod tests {
     use super::{Next, Stream};
     use crate::log::LogFault;
 
+    const NO_BOUND: usize = usize::MAX;
+
     fn command(words: &str) -> String {
         let words: Vec<&str> = words.split(' ').collect();
         let bulks: String = words
@@ -161,7 +173,7 @@ mod tests {
         let (mut rows, mut all) = (Vec::new(), String::new());
         for chunk in bytes.as_bytes().chunks(chunk) {
             stream.room().extend_from_slice(chunk);
-            while let Next::Commands(range) = stream.find().expect("a log") {
+            while let Next::Commands(range) = stream.find(NO_BOUND).expect("a log") {
                 let names = range.clone().map(|number| {
                     let name = stream.args(number).at(0).to_vec();
                     String::from_utf8(name).expect("text")
@@ -214,7 +226,7 @@ mod tests {
             'all: for chunk in bytes.as_bytes().chunks(chunk) {
                 stream.room().extend_from_slice(chunk);
                 loop {
-                    match stream.find() {
+                    match stream.find(NO_BOUND) {
                         Ok(Next::Commands(range)) => given.extend_from_slice(stream.bytes(range)),
                         Ok(Next::Hungry) => break,
                         Err(_) => break 'all,
@@ -229,6 +241,32 @@ mod tests {
     fn what_is_no_log_is_told() {
         let mut stream = Stream::new();
         stream.room().extend_from_slice(b"*1\r\n$x\r\n");
-        assert_eq!(stream.find(), Err(LogFault::Broken));
+        assert_eq!(stream.find(NO_BOUND), Err(LogFault::Broken));
+    }
+
+    #[test]
+    fn a_unit_is_held_up_to_its_bound_and_a_command_beyond_it() {
+        let (begin, part) = (command("multi"), command("set a 12345"));
+        let bound = begin.len() + 2 * part.len();
+        let mut stream = Stream::new();
+        let mut add = |bytes: &str| {
+            stream.room().extend_from_slice(bytes.as_bytes());
+            stream.find(bound)
+        };
+        assert_eq!(add(&format!("{begin}{part}{part}")), Ok(Next::Hungry));
+        let too_long = LogFault::UnitTooLong { most_bytes: bound };
+        assert_eq!(add("*"), Err(too_long));
+        let whole = format!("{begin}{part}{part}{}", command("exec"));
+        assert!(whole.len() > bound);
+        let mut stream = Stream::new();
+        stream.room().extend_from_slice(whole.as_bytes());
+        assert_eq!(stream.find(bound), Ok(Next::Commands(0..4)), "it has ended");
+        let long = command(&format!("set a {}", "x".repeat(2 * bound)));
+        let mut stream = Stream::new();
+        stream
+            .room()
+            .extend_from_slice(&long.as_bytes()[..long.len() - 1]);
+        assert_eq!(stream.find(bound), Ok(Next::Hungry), "it is no unit");
+        assert!(stream.memory_bytes() >= long.len() - 1);
     }
 }

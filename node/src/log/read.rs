@@ -31,6 +31,14 @@ pub(crate) enum LogFault {
     /// A command, or a unit, that nobody could take.
     #[error("what belongs together is too long")]
     TooLong,
+    /// A leader's unit that is longer than this node takes.
+    #[error(
+        "a transaction has more than {most_bytes} bytes, which client-query-buffer-limit allows here"
+    )]
+    UnitTooLong {
+        /// What it takes.
+        most_bytes: usize,
+    },
 }
 
 /// What finds commands in a log.

@@ -102,6 +102,8 @@ pub struct Replication {
     pub guards: bool,
     /// What is being applied is one, and a part of it is here already.
     pub is_within_unit: bool,
+    /// Memory of what has come from the leader and is not applied, as of a unit whose end is still to come.
+    pub held_bytes: u64,
     /// Whom the node is to follow, by the command that is being carried out.
     pub wanted: Option<Place>,
     /// The leadership is being handed over.
@@ -128,6 +130,7 @@ impl Replication {
         Self {
             guards: false,
             is_within_unit: false,
+            held_bytes: 0,
             wanted: None,
             failover: None,
             id,

@@ -65,6 +65,7 @@ async fn follow(shell: Rc<Shell>, place: Place, applier: Rc<RefCell<Applier>>) {
             }
             core.node.replication.set_link(Link::Connect, now_ms);
             core.node.replication.is_within_unit = false;
+            core.node.replication.held_bytes = 0;
             static BROKEN: Throttle = Throttle::new();
             if let Some(left_out) = BROKEN.admit(now_ms) {
                 let (leader, port) = (&place.host, place.port);
@@ -415,7 +416,9 @@ impl Applier {
         let began = watch.read();
         loop {
             if self.pending.is_none() {
-                let next = self.stream.find();
+                let most_unit_bytes = core.node.settings.hot.input_limit_bytes;
+                let next = self.stream.find(most_unit_bytes);
+                core.node.replication.held_bytes = self.stream.memory_bytes() as u64;
                 let next = next.map_err(|fault| LinkError::Broken(fault.to_string()))?;
                 let Next::Commands(range) = next else {
                     return Ok(Applied::All);

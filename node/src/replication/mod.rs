@@ -130,6 +130,7 @@ pub(crate) fn stop_following(shell: &Shell) {
     let now_ms = shell.clock.wall_ms();
     let core = &mut *shell.core.borrow_mut();
     core.node.replication.is_within_unit = false;
+    core.node.replication.held_bytes = 0;
     core.node.replication.set_link(Link::Connect, now_ms);
     copy::give_up(core);
     shell.unheld.notify_waiters();
