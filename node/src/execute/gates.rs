@@ -156,11 +156,9 @@ fn guarded(look: &mut Look<'_, '_>) -> Gate {
     if is_recovering && spec.id == CommandId::Node {
         return Gate::Refused(ErrorReply::Loading);
     }
-    let hot = &turn.node.settings.hot;
-    let refuses = persistence.has_save_failed && hot.stops_writes && !hot.save_points.is_empty();
     // A PING asks whether all is well.
     let is_refused = spec.flags.contains(CommandFlags::WRITE) || spec.id == CommandId::Ping;
-    if refuses && is_refused {
+    if is_refused && turn.node.saves_fail() {
         return Gate::Refused(ErrorReply::SnapshotsFail);
     }
     if is_refused && let Some(reason) = &persistence.log_failure {

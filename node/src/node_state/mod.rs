@@ -135,6 +135,13 @@ impl NodeState {
         }
     }
 
+    /// Whether writes are refused because the last snapshot failed (`stop-writes-on-bgsave-error`).
+    #[must_use]
+    pub fn saves_fail(&self) -> bool {
+        let hot = &self.settings.hot;
+        self.persistence.has_save_failed && hot.stops_writes && !hot.save_points.is_empty()
+    }
+
     /// Whether what changes here is not this node's to say: it follows another one, or is a member of a shard that it does not lead.
     #[must_use]
     pub fn is_passive(&self) -> bool {

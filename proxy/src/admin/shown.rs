@@ -233,6 +233,7 @@ pub(super) mod testing {
             },
             is_syncing: false,
             needs_sync: false,
+            cannot_write: false,
             leading: None,
         }
     }

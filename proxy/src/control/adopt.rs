@@ -264,6 +264,7 @@ mod tests {
                 },
                 is_syncing: false,
                 needs_sync: false,
+                cannot_write: false,
                 leading: None,
             },
             shard: shard.map(ShardId::numbered),

@@ -89,6 +89,7 @@ pub(super) fn said(reply: &Frame) -> Option<Said> {
         },
         is_syncing: facts.is_yes("syncing"),
         needs_sync: facts.is_yes("needs-sync"),
+        cannot_write: facts.is_yes("cannot-write"),
         leading: facts.leading()?,
     };
     let numbers = [

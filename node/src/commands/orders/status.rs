@@ -35,11 +35,17 @@ pub(crate) fn write(node: &NodeState, reply: &mut ReplyWriter<'_>) {
     {
         facts.push(("leader", named(following.leader())));
     }
+    let cannot_write = node.saves_fail() || node.persistence.log_failure.is_some();
+    facts.push(("cannot-write", yes(cannot_write)));
     reply.map(facts.len());
     for (name, text) in facts {
         reply.bulk(name.as_bytes());
         reply.bulk(text.as_bytes());
     }
+}
+
+fn yes(is: bool) -> String {
+    if is { "yes" } else { "no" }.to_owned()
 }
 
 fn of_member(status: &Status<NodeId>, facts: &mut Vec<(&'static str, String)>) {
@@ -48,7 +54,6 @@ fn of_member(status: &Status<NodeId>, facts: &mut Vec<(&'static str, String)>) {
         Some(RoleKind::Primary) => "primary",
         Some(RoleKind::Follower(_)) => "follower",
     };
-    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
     facts.extend([
         ("role", role.to_owned()),
         (

@@ -174,4 +174,14 @@ fn a_status_tells_what_a_node_is() {
         assert!(status.contains(part), "{part}: {status}");
     }
     assert!(node.send("NODE STATUS x").starts_with("-ERR"));
+    assert!(
+        node.send("NODE STATUS")
+            .ends_with("cannot-write\r\n$2\r\nno\r\n")
+    );
+    node.node.persistence.log_failure = Some("no space".to_owned());
+    node.node.persistence.settle();
+    assert!(
+        node.send("NODE STATUS")
+            .ends_with("cannot-write\r\n$3\r\nyes\r\n")
+    );
 }

@@ -127,7 +127,11 @@ impl<N: Clone + Ord> Planned<N> {
             let status = &evidence.statuses[*node];
             !known.is_down(node) && has_enough(status.position)
         };
-        let mut fit = evidence.statuses.keys().filter(is_wanted).filter(is_fit);
-        fit.find_map(|node| Some((membership.promote(&evidence, node).ok()?, node.clone())))
+        let fit = || evidence.statuses.keys().filter(is_wanted).filter(is_fit);
+        let promoted = |node: &N| Some((membership.promote(&evidence, node).ok()?, node.clone()));
+        // One that refuses writes only where no other can be had.
+        let can_write = |node: &&N| !evidence.statuses[*node].cannot_write;
+        let first = fit().filter(can_write).find_map(promoted);
+        first.or_else(|| fit().find_map(promoted))
     }
 }

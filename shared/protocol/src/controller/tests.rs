@@ -161,6 +161,44 @@ fn a_primary_that_is_down_is_replaced_and_all_are_told() {
     assert!(actions.contains(&Action::Tell(notice)));
 }
 
+/// Who leads a shard of nodes 0, 1 and 2 when the first is down and some of the others refuse writes.
+fn chosen_among(refuse_writes: &[u8]) -> u8 {
+    let mut document = document();
+    document.shards.remove(&1);
+    let entry = document.shards.get_mut(&0).expect("it is there");
+    entry.membership.in_sync.insert(member(2));
+    document.nodes.remove(&3);
+    let mut controller = Controller::new(Settings::DEFAULT);
+    controller.step(Event::Elected, 0);
+    controller.step(Event::Loaded(document), 1);
+    let nodes = Nodes((0..3).map(|node| Replica::new(member(node))).collect());
+    for node in 0..3 {
+        let status = Status {
+            cannot_write: refuse_writes.contains(&node),
+            ..nodes.says(node)
+        };
+        let version = Version(1);
+        let event = Event::Answered {
+            node,
+            version,
+            status,
+        };
+        controller.step(event, 2);
+    }
+    controller.step(down(&[0]), 500);
+    let actions = controller.step(Event::Tick, 501);
+    let proposal = proposal(&actions).expect("a promotion");
+    proposal.shards[&0].primary.node
+}
+
+#[test]
+fn who_refuses_writes_leads_only_where_no_other_can() {
+    assert_eq!(chosen_among(&[]), 1);
+    assert_eq!(chosen_among(&[1]), 2);
+    assert_eq!(chosen_among(&[2]), 1);
+    assert_eq!(chosen_among(&[0, 1, 2]), 1);
+}
+
 #[test]
 fn shards_that_fail_together_are_changed_together() {
     let (mut controller, mut nodes) = elected();

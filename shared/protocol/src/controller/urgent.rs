@@ -78,15 +78,24 @@ fn candidates<'a, S: Clone + Ord, N: Clone + Ord>(
         .filter(|member| member.node != membership.primary.node && !known.is_down(&member.node))
 }
 
-/// The one with most of those who may lead and answer.
+/// The one with most of those who may lead and answer; one that refuses writes only where no other can be had.
 fn successor<S: Clone + Ord, N: Clone + Ord>(
     known: &Knowledge<S, N>,
     membership: &Membership<N>,
 ) -> Option<(Membership<N>, N)> {
-    let nodes = candidates(known, membership).map(|member| &member.node);
-    let evidence = evidence_of(known, nodes);
-    let may_lead = |node: &N| Some((membership.promote(&evidence, node).ok()?, node.clone()));
-    evidence.statuses.keys().find_map(may_lead)
+    let nodes = || candidates(known, membership).map(|member| &member.node);
+    let can_write = |node: &&N| {
+        known
+            .status(node)
+            .is_some_and(|status| !status.cannot_write)
+    };
+    let farthest = |evidence: Evidence<N>| {
+        let may_lead = |node: &N| Some((membership.promote(&evidence, node).ok()?, node.clone()));
+        evidence.statuses.keys().find_map(may_lead)
+    };
+    // All of them have what was acknowledged.
+    farthest(evidence_of(known, nodes().filter(can_write)))
+        .or_else(|| farthest(evidence_of(known, nodes())))
 }
 
 /// What is known of these nodes alone.

@@ -95,6 +95,8 @@ pub struct Status<N: Ord> {
     pub is_syncing: bool,
     /// It follows, cannot continue, and has no permission to copy anew.
     pub needs_sync: bool,
+    /// It refuses writes, for it cannot bring them to disk: who knows of its disk puts that in.
+    pub cannot_write: bool,
     /// What a primary adds.
     pub leading: Option<LeadingStatus<N>>,
 }
@@ -446,6 +448,7 @@ impl<N: Clone + Ord> Replica<N> {
                 Duty::Following(following) => following.needs_sync(),
                 _ => false,
             },
+            cannot_write: false,
             leading: leading.map(|leading| leading.status(position.offset)),
         }
     }
