@@ -37,8 +37,7 @@ pub(crate) fn node(arguments: &ServerArguments<NodeConfig>) -> Result<(), Failur
     let mut stopped = stop_on_signal(arguments.stop_with_parent, || {
         info!("SIGHUP: a node reads no file again; CONFIG SET changes its settings");
     })?;
-    // The socket takes connections in already; they are served in a moment.
-    say(&format!("{READY}{address}"));
+    let is_ready = || say(&format!("{READY}{address}"));
     let told = async move {
         stopped.wait_for(|&stop| stop).await.ok();
     };
@@ -46,7 +45,7 @@ pub(crate) fn node(arguments: &ServerArguments<NodeConfig>) -> Result<(), Failur
         config,
         config_file: arguments.file_to_rewrite().map(whole_path).transpose()?,
     };
-    node::run(start, listener, told)
+    node::run(start, listener, is_ready, told)
         .map(drop)
         .map_err(|error| Failure::node("the node", error))
 }

@@ -181,7 +181,7 @@ fn start_node(
     let (stop, stopped) = watch::channel(false);
     let thread = thread::Builder::new().name(name.clone());
     let run = move || {
-        let outcome = node::run(start, listener, told(stopped));
+        let outcome = node::run(start, listener, || {}, told(stopped));
         let outcome = match outcome {
             Ok(NodeExit::Told | NodeExit::Shutdown) => Ok(()),
             Err(error) => Err(Failure::node(&name, error)),

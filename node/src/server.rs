@@ -65,20 +65,21 @@ pub enum NodeError {
     NotSaved,
 }
 
-/// Runs a node on this thread until `shutdown` resolves or a client calls SHUTDOWN.
+/// Runs a node on this thread until `shutdown` resolves or a client calls SHUTDOWN; `is_ready` is called when it has what it needs to serve.
 ///
 /// # Errors
 /// [`NodeError`]
 pub fn run(
     start: impl Into<Start>,
     listener: std::net::TcpListener,
+    is_ready: impl FnOnce(),
     shutdown: impl Future<Output = ()>,
 ) -> Result<NodeExit, NodeError> {
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build_local(LocalOptions::default())?;
-    let exit = runtime.block_on(serve(start, listener, shutdown));
+    let exit = runtime.block_on(serve(start, listener, is_ready, shutdown));
     runtime.shutdown_timeout(LAST_FILES);
     exit
 }
@@ -90,12 +91,14 @@ pub fn run(
 pub async fn serve(
     start: impl Into<Start>,
     listener: std::net::TcpListener,
+    is_ready: impl FnOnce(),
     shutdown: impl Future<Output = ()>,
 ) -> Result<NodeExit, NodeError> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let start = start.into();
     let shell = Rc::new(new_shell(start, listener.local_addr()?, Clock::system())?);
+    is_ready();
     let ticking = tokio::task::spawn_local(tick::run(Rc::clone(&shell)));
     let closing = tokio::task::spawn_local(departures::close_all(Rc::clone(&shell.departures)));
     let delivering = tokio::task::spawn_local(recording::deliver(Rc::clone(&shell)));

@@ -186,6 +186,7 @@ impl Connection {
         });
         let end = loop {
             if left.next == left.batch.requests().len() {
+                self.pass_over_last(turn, &left.batch);
                 left.batch.clear();
                 left.next = 0;
                 if self.scanner.finished_bytes() == bytes.bytes().len() {
@@ -205,7 +206,11 @@ impl Connection {
                 } else {
                     BATCH_REQUESTS
                 };
+                let from = self.scanner.finished_bytes();
                 let scanned = self.scanner.scan(bytes.bytes_mut(), &mut left.batch, most);
+                let first = left.batch.requests().first();
+                let to = first.map_or(self.scanner.finished_bytes(), |first| first.start as usize);
+                pass_over(turn, from, to);
                 if left.batch.requests().is_empty() {
                     let Err(fault) = scanned else {
                         break self.beginning_of_a_request(bytes, executor);
@@ -226,11 +231,19 @@ impl Connection {
         if left.next < left.batch.requests().len() {
             self.left = Some(left);
         } else {
+            self.pass_over_last(turn, &left.batch);
             // Whoever uses it next must not find requests of this client.
             left.batch.clear();
             *spare = left.batch;
         }
         end
+    }
+
+    /// What stands behind the last request that was found, which has been executed, asks for nothing.
+    fn pass_over_last(&self, turn: &mut Turn<'_>, batch: &RequestBatch) {
+        if let Some(last) = batch.requests().last() {
+            pass_over(turn, last.end as usize, self.scanner.finished_bytes());
+        }
     }
 
     /// Executes the rest of one batch; `None` when the turn goes on.
@@ -308,6 +321,13 @@ impl Connection {
     fn time_is_up(&self, executor: &Executor) -> bool {
         self.turn_began
             .is_some_and(|began| executor.watch().since_ns(began) > TURN_NS)
+    }
+}
+
+/// What stands between these places asks for nothing, if there is anything.
+fn pass_over(turn: &mut Turn<'_>, from: usize, to: usize) {
+    if from < to {
+        turn.session.replies.pass_over();
     }
 }
 

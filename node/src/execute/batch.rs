@@ -152,6 +152,14 @@ impl Executor {
         output: &mut Output<'_>,
     ) -> Stop {
         let request = work.batch.requests()[work.next];
+        if !turn.session.replies.are_all_heard() {
+            let before = work.next.checked_sub(1);
+            let before = before.map(|before| work.batch.requests()[before]);
+            if before.is_some_and(|before| before.end < request.start) {
+                // What stands between them asks for nothing.
+                turn.session.replies.pass_over();
+            }
+        }
         let asked = Asked {
             args: work.batch.args(work.buffer, &request),
             hashes,

@@ -58,6 +58,13 @@ impl Replies {
         }
     }
 
+    /// A request that asks for nothing has come, an empty line or `*0`: where one is to be skipped, that was it, as in Redis.
+    pub fn pass_over(&mut self) {
+        if *self == Self::Skip {
+            *self = Self::On;
+        }
+    }
+
     /// Whether every reply is heard, and so nobody need ask.
     #[inline]
     #[must_use]
@@ -85,12 +92,16 @@ mod tests {
     use super::super::testing::with_args;
     use super::*;
 
-    /// Which of the commands of a line are heard: `on`, `off`, `skip`, `bad` (CLIENT REPLY), `reset` or `get`.
+    /// Which of the commands of a line are heard: `on`, `off`, `skip`, `bad` (CLIENT REPLY), `reset` or `get`; `empty` is none.
     fn check(commands: &str, expected: &str) {
         let mut replies = Replies::default();
         let heard: String = commands
             .split(' ')
             .map(|word| {
+                if word == "empty" {
+                    replies.pass_over();
+                    return ' ';
+                }
                 if word == "reset" {
                     replies.reset();
                 } else if word != "get" {
@@ -108,6 +119,10 @@ mod tests {
     #[test]
     fn each_command_is_heard_or_not_as_in_redis() {
         check("get get", "hh");
+        check("skip empty get get", ". hh");
+        check("skip get empty get", ".. h");
+        check("off empty get", ". .");
+        check("empty get", " h");
         check("skip get get", "..h");
         check("skip skip get get", "...h");
         check("skip bad get", "..h");
