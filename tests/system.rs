@@ -49,6 +49,7 @@ mod failure;
 mod fan_out;
 mod fence;
 mod followers;
+mod handover;
 mod histories;
 mod hostile;
 mod idle;

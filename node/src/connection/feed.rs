@@ -2,6 +2,7 @@
 //! Never: runs a command of who follows. Invariants: the stream is the log's bytes from the promised offset on, without a gap; whoever takes less than comes is cut
 //! at a named bound (`client-output-buffer-limit replica`), or when nothing was heard for `repl-timeout` ([`crate::replication::look_after`]).
 
+use super::frames::Frames;
 use super::{Connection, Ending};
 use crate::client::WaitsFor;
 use crate::commands::hear;
@@ -12,11 +13,12 @@ use crate::node_state::{
 use crate::replication::{lead, no_numbers};
 use crate::saving;
 use crate::shell::Shell;
-use protocol::{Acknowledgement, Duty, Leading, Offset, Position, Sync};
+use protocol::{Acknowledgement, Offset, Position, Sync};
 use shared::resp::{
-    Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner, is_word, parse_integer,
+    Args, ErrorReply, FailoverRefusal, RequestBatch, RequestLimits, RequestScanner, is_word,
+    parse_integer,
 };
-use shared::topology::{Epoch, Incarnation, NodeId, Version};
+use shared::topology::{Epoch, Incarnation};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -102,66 +104,6 @@ struct Ear {
     batch: RequestBatch,
 }
 
-/// What a member of the same shard gets: the log in frames, each of which says by which epoch and document it is sent.
-///
-/// A frame is a line `@epoch rev confirms length` and so many bytes of the log.
-#[derive(Debug, Default)]
-pub(super) struct Frames {
-    frame: Vec<u8>,
-    written: usize,
-    /// Version and question of the last frame.
-    told: Option<(Version, u64)>,
-}
-
-impl Frames {
-    /// The line before a frame of so many bytes.
-    ///
-    /// # Errors
-    /// The node leads no more.
-    fn head(&self, node: &NodeState, bytes: usize) -> Result<String, Ending> {
-        let (epoch, leading) = leading(node).ok_or(Ending::Cut)?;
-        let (rev, asked) = (leading.applied_rev(), leading.asked());
-        Ok(format!("@{epoch} {rev} {asked} {bytes}\r\n"))
-    }
-
-    /// Puts the next frame together; how much of the log is in it.
-    ///
-    /// # Errors
-    /// The node leads no more, or the follower's place in the log is not kept.
-    fn next(
-        &mut self,
-        node: &NodeState,
-        life: Option<Incarnation>,
-        sent: u64,
-    ) -> Result<u64, Ending> {
-        let (_, leading) = leading(node).ok_or(Ending::Cut)?;
-        let bytes = match node.replication.backlog() {
-            Some(backlog) if backlog.reaches(sent) => backlog.behind(sent),
-            _ => return Err(Ending::Cut),
-        };
-        let telling = (leading.applied_rev(), leading.asked());
-        let confirmed = life.map_or(0, |life| leading.confirmed_by(life));
-        let is_new = self.told.is_none_or(|(rev, question)| {
-            // One question is under way at a time: what is asked meanwhile is asked with the next, for all who wait.
-            rev != telling.0 || question != telling.1 && question <= confirmed
-        });
-        if bytes.is_empty() && !is_new {
-            return Ok(0);
-        }
-        self.told = Some(telling);
-        let head = self.head(node, bytes.len())?;
-        self.frame.clear();
-        self.frame.extend_from_slice(head.as_bytes());
-        self.frame.extend_from_slice(bytes);
-        self.written = 0;
-        Ok(bytes.len() as u64)
-    }
-
-    fn rest(&self) -> &[u8] {
-        &self.frame[self.written..]
-    }
-}
-
 impl Connection {
     /// Feeds who follows, until one of both ends.
     pub(super) async fn feed(&mut self, feeding: Feeding) -> Ending {
@@ -208,7 +150,7 @@ impl Connection {
         };
         let led = match &id {
             Some(_) => lead(&self.shell).map_err(no_numbers),
-            None => Err(ErrorReply::TakeOverByLeader),
+            None => Err(FailoverRefusal::ToLeader.into()),
         };
         if let Err(error) = led {
             self.send(format!("-{error}\r\n").as_bytes()).await?;
@@ -627,15 +569,6 @@ fn said(args: Args<'_>) -> (Option<u64>, Option<u64>) {
     (offset(2), on_disk)
 }
 
-/// The epoch at which the node leads, and how, if it does.
-fn leading(node: &NodeState) -> Option<(Epoch, &Leading<NodeId>)> {
-    let replica = node.member.replica()?;
-    match replica.duty() {
-        Duty::Leading(leading) => Some((replica.serving_epoch()?, leading)),
-        Duty::Waiting | Duty::Following(_) => None,
-    }
-}
-
 /// A member of the same shard has more than before.
 fn acknowledge(shell: &Shell, client: ClientKey, heard: &Acknowledgement) {
     let core = &mut *shell.core.borrow_mut();
@@ -717,81 +650,4 @@ fn others_have_gone(shell: &Shell) -> bool {
 fn host_of(address: &str) -> &str {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     host.trim_start_matches('[').trim_end_matches(']')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Frames;
-    use crate::node_state::{NodeState, Order};
-    use protocol::{Acknowledgement, Instruction, Member, Offset, What};
-    use shared::topology::{Epoch, Incarnation, NodeId, Version};
-
-    fn life(name: &str, life: u64) -> Member<NodeId> {
-        Member {
-            node: name.parse().expect("a name"),
-            incarnation: Incarnation(life),
-        }
-    }
-
-    /// A node that leads, and waits for a follower of life 7.
-    fn leader() -> NodeState {
-        let mut node = NodeState::default();
-        node.replication.keep_backlog();
-        let me = node.member.incarnation();
-        let order = Order {
-            shard: "s1".parse().expect("a name"),
-            me: "n1".parse().expect("a name"),
-            instruction: Instruction {
-                epoch: Epoch(1),
-                rev: Version(1),
-                incarnation: me,
-                what: What::Promote([life("n1", me.0), life("n2", 7)].into()),
-            },
-            leader: None,
-            waits_for_followers: false,
-            reads_linearizable: false,
-        };
-        let replica = node.member.ordered(&order);
-        replica.obey(&order.instruction, Offset(0));
-        replica.connected(Incarnation(7));
-        node
-    }
-
-    #[test]
-    fn followers_are_asked_once_for_all_who_read_meanwhile() {
-        let mut node = leader();
-        let mut frames = Frames::default();
-        let life = Some(Incarnation(7));
-        let mut told = |node: &NodeState| {
-            frames.frame.clear();
-            frames.next(node, life, 0).ok().expect("it leads");
-            String::from_utf8(frames.frame.clone()).expect("text")
-        };
-        assert_eq!(told(&node), "@1 1 0 0\r\n");
-        assert_eq!(told(&node), "", "there is nothing to tell");
-        assert_eq!(node.member.ask_for_read(), Some(1));
-        assert_eq!(told(&node), "@1 1 1 0\r\n");
-        for number in 2..10 {
-            assert_eq!(node.member.ask_for_read(), Some(number));
-            assert_eq!(told(&node), "", "a question is under way");
-        }
-        let answer = |node: &mut NodeState, confirms| {
-            let heard = Acknowledgement {
-                epoch: Epoch(1),
-                follower: Incarnation(7),
-                offset: Offset(0),
-                rev: Version(1),
-                confirms,
-            };
-            let replica = node.member.replica_mut().expect("it");
-            assert!(replica.acknowledged(&heard, Offset(0)));
-            node.member.confirmed()
-        };
-        assert_eq!(answer(&mut node, 0), 0);
-        assert_eq!(told(&node), "", "that was no answer");
-        assert_eq!(answer(&mut node, 1), 1);
-        assert_eq!(told(&node), "@1 1 9 0\r\n", "one for all of them");
-        assert_eq!(answer(&mut node, 9), 9);
-        assert_eq!(told(&node), "");
-    }
 }

@@ -5,6 +5,7 @@
 
 mod beside;
 mod feed;
+mod frames;
 mod transfer;
 mod turn;
 mod wait;
@@ -91,7 +92,7 @@ pub(crate) struct Connection {
     /// When the first of them began.
     turn_began: Option<Reading>,
     /// Of one behind which a member of the same shard follows.
-    frames: Option<Box<feed::Frames>>,
+    frames: Option<Box<frames::Frames>>,
 }
 
 /// A client's place in the registry, left however its connection ends.

@@ -63,7 +63,7 @@ pub(super) fn answered<T>(shell: &Shell, answer: &Result<T, LinkError>) {
             info!("FAILOVER: it has taken over");
             end(shell, &mut shell.core.borrow_mut());
         }
-        Err(error) if error.is_refusal_of("PSYNC") => {
+        Err(error) if error.refuses_the_log() => {
             warn!(reason = %error, "FAILOVER is given up: who should take over refuses");
             if let Err(error) = abort(shell) {
                 warn!(%error, "the node goes on as a follower");

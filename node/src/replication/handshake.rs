@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 
 /// Longest line that a leader may say.
 const MOST_LINE_BYTES: usize = 64 * 1024;
+/// How a leader is asked for its log.
+const FOR_THE_LOG: &str = "PSYNC";
 /// Bytes of a name of a log.
 const ID_BYTES: usize = 40;
 /// Greatest offset that a log begins to be followed at.
@@ -90,9 +92,15 @@ pub(super) struct Me {
 }
 
 impl LinkError {
-    /// Whether the leader has refused this.
-    pub(super) fn is_refusal_of(&self, what: &str) -> bool {
-        matches!(self, Self::Refused { asked, .. } if *asked == what)
+    /// Whether who was asked for its log has refused that.
+    pub(super) fn refuses_the_log(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                asked: FOR_THE_LOG,
+                ..
+            }
+        )
     }
 }
 
@@ -158,9 +166,9 @@ pub(super) async fn ask(
         }
         None => {
             let next = (me.offset + 1).to_string();
-            let words = ["PSYNC", &me.id, &next, "FAILOVER"];
+            let words = [FOR_THE_LOG, &me.id, &next, "FAILOVER"];
             let count = words.len() - usize::from(!me.hands_over);
-            talk.say("PSYNC", &words[..count]).await?
+            talk.say(FOR_THE_LOG, &words[..count]).await?
         }
     };
     let begin = understand(&said)?;
@@ -193,7 +201,7 @@ fn understand(said: &str) -> Result<Begin, LinkError> {
             let id = id.map(ToOwned::to_owned);
             Ok(Begin::Continue { id })
         }
-        Some(word) if word.starts_with('-') => Err(refused("PSYNC", said)),
+        Some(word) if word.starts_with('-') => Err(refused(FOR_THE_LOG, said)),
         _ => Err(strange()),
     }
 }

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::encode::blank_line_ends;
+use super::failover_refusal::FailoverRefusal;
 use super::request::ProtocolError;
 use super::stream_error::StreamError;
 use super::user_text::UserText;
@@ -181,47 +182,9 @@ pub enum ErrorReply {
         "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
     )]
     Unblocked,
-    /// FAILOVER: how long it may take.
-    #[error("ERR FAILOVER timeout must be greater than 0")]
-    FailoverTimeout,
-    /// A second FAILOVER.
-    #[error("ERR FAILOVER already in progress.")]
-    FailoverInProgress,
-    /// FAILOVER ABORT of nothing.
-    #[error("ERR No failover in progress.")]
-    NoFailover,
-    /// FAILOVER at a follower.
-    #[error("ERR FAILOVER is not valid when server is a replica.")]
-    FailoverAtFollower,
-    /// FAILOVER of a server that nobody follows.
-    #[error("ERR FAILOVER requires connected replicas.")]
-    FailoverWithoutFollowers,
-    /// FAILOVER FORCE to nobody, or at no time.
-    #[error("ERR FAILOVER with force option requires both a timeout and target HOST and IP.")]
-    FailoverForce,
-    /// FAILOVER TO somebody else.
-    #[error("ERR FAILOVER target HOST and PORT is not a replica.")]
-    FailoverTarget,
-    /// FAILOVER TO one that is still copying.
-    #[error("ERR FAILOVER target replica is not online.")]
-    FailoverTargetAway,
-    /// FAILOVER of a member of a shard.
-    #[error(
-        "ERR this node is a member of a shard, whose proxies say who leads; use 'switchyard topology failover'"
-    )]
-    FailoverOfMember,
-    /// REPLICAOF during FAILOVER.
-    #[error("ERR REPLICAOF not allowed while failing over.")]
-    LeaderWhileFailingOver,
-    /// PSYNC during FAILOVER.
-    #[error("NOMASTERLINK Can't SYNC while failing over")]
-    SyncWhileFailingOver,
-    /// PSYNC FAILOVER to a server that leads.
-    #[error("ERR PSYNC FAILOVER can't be sent to a master.")]
-    TakeOverByLeader,
-    /// PSYNC FAILOVER of another log.
-    #[error("ERR PSYNC FAILOVER replid must match my replid.")]
-    TakeOverOfOtherLog,
+    /// FAILOVER, and what cannot be while one is under way.
+    #[error(transparent)]
+    Failover(#[from] FailoverRefusal),
     /// REPLICAOF of a port that is none.
     #[error("ERR Invalid master port")]
     LeaderPort,

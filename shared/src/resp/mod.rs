@@ -4,6 +4,7 @@
 mod decode;
 mod encode;
 mod error_reply;
+mod failover_refusal;
 mod greeting;
 mod long_reply;
 mod number;
@@ -18,6 +19,7 @@ mod word;
 pub use decode::{Frame, decode, decode_scanned};
 pub use encode::{LaterHead, Protocol, ReplyWriter, encode_request};
 pub use error_reply::ErrorReply;
+pub use failover_refusal::FailoverRefusal;
 pub use greeting::{REDIS_VERSION, greet};
 pub use long_reply::LongReply;
 pub use number::{parse_integer, write_double};

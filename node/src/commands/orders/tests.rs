@@ -82,7 +82,7 @@ fn orders_are_understood() {
         ("IN-SYNC READS LINEARIZABLE", true, true),
         ("acks in-sync reads linearizable", true, true),
     ] {
-        let order = ordered(&format!("NODE FENCE s1 3 4 {ME} {words}"));
+        let order = ordered(format!("NODE FENCE s1 3 4 {ME} {words}").trim_end());
         let understood = (order.waits_for_followers, order.reads_linearizable);
         assert_eq!(understood, (waits, is_linearizable), "{words}");
     }

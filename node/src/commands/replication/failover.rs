@@ -3,7 +3,7 @@
 
 use super::{Action, Call, Errand, integer, is_word};
 use crate::node_state::{Failover, FollowerState, Place};
-use shared::resp::{Args, ErrorReply};
+use shared::resp::{Args, ErrorReply, FailoverRefusal};
 
 /// The words of FAILOVER.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Wanted {
             if is_word(word, "timeout") && follow >= 1 && wanted.timeout_ms.is_none() {
                 let timeout = integer(args.at(at + 1))?;
                 let timeout = u64::try_from(timeout).ok().filter(|timeout| *timeout > 0);
-                wanted.timeout_ms = Some(timeout.ok_or(ErrorReply::FailoverTimeout)?);
+                wanted.timeout_ms = Some(timeout.ok_or(FailoverRefusal::Timeout)?);
                 at += 1;
             } else if is_word(word, "to") && follow >= 2 && wanted.target.is_none() {
                 let port = integer(args.at(at + 2))?;
@@ -46,24 +46,24 @@ impl Wanted {
 /// FAILOVER \[TO host port \[FORCE\]\] \[ABORT\] \[TIMEOUT milliseconds\]
 pub(super) fn fail_over(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if call.node.member.shard().is_some() {
-        return Err(ErrorReply::FailoverOfMember);
+        return Err(FailoverRefusal::OfMember.into());
     }
     let wanted = Wanted::of(call.args)?;
     let replication = &call.node.replication;
     match (replication.failover.is_some(), wanted.is_abort) {
         (true, true) => return Ok(Action::Errand(Errand::AbortFailover)),
-        (true, false) => return Err(ErrorReply::FailoverInProgress),
-        (false, true) => return Err(ErrorReply::NoFailover),
+        (true, false) => return Err(FailoverRefusal::InProgress.into()),
+        (false, true) => return Err(FailoverRefusal::None.into()),
         (false, false) => {}
     }
     if replication.leader().is_some() {
-        return Err(ErrorReply::FailoverAtFollower);
+        return Err(FailoverRefusal::AtFollower.into());
     }
     if replication.followers().is_empty() {
-        return Err(ErrorReply::FailoverWithoutFollowers);
+        return Err(FailoverRefusal::Alone.into());
     }
     if wanted.is_forced && (wanted.timeout_ms.is_none() || wanted.target.is_none()) {
-        return Err(ErrorReply::FailoverForce);
+        return Err(FailoverRefusal::Force.into());
     }
     let target = match &wanted.target {
         Some((host, port)) => Some(connected(call, host, *port)?),
@@ -89,9 +89,9 @@ fn connected(call: &Call<'_>, host: &[u8], port: i64) -> Result<Place, ErrorRepl
     let found = followers.find(|follower| {
         follower.place.host.as_bytes() == host && i64::from(follower.place.port) == port
     });
-    let follower = found.ok_or(ErrorReply::FailoverTarget)?;
+    let follower = found.ok_or(FailoverRefusal::Target)?;
     match follower.state {
         FollowerState::Online => Ok(follower.place.clone()),
-        FollowerState::Waits | FollowerState::Copies => Err(ErrorReply::FailoverTargetAway),
+        FollowerState::Waits | FollowerState::Copies => Err(FailoverRefusal::TargetAway.into()),
     }
 }

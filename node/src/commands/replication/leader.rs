@@ -3,7 +3,7 @@
 
 use super::{Action, Call, Errand, is_word};
 use crate::node_state::{FollowerState, Link, Place};
-use shared::resp::ErrorReply;
+use shared::resp::{ErrorReply, FailoverRefusal};
 
 /// REPLICAOF host port, REPLICAOF NO ONE
 pub(super) fn replica_of(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
@@ -11,7 +11,7 @@ pub(super) fn replica_of(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return Err(ErrorReply::BelongsTo(shard.to_string().into()));
     }
     if call.node.replication.failover.is_some() {
-        return Err(ErrorReply::LeaderWhileFailingOver);
+        return Err(FailoverRefusal::OtherLeader.into());
     }
     let (host, port) = (call.args.at(1), call.args.at(2));
     if is_word(host, "no") && is_word(port, "one") {

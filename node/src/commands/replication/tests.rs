@@ -108,7 +108,7 @@ fn a_failover_that_cannot_be_is_refused_as_redis_refuses_it() {
     let mut node = TestNode::new();
     let check = |node: &mut TestNode, words: &str, error: &str| {
         assert_eq!(
-            node.send(&format!("FAILOVER {words}")),
+            node.send(format!("FAILOVER {words}").trim_end()),
             format!("-{error}\r\n"),
             "{words}"
         );
