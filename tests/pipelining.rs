@@ -7,7 +7,7 @@ use std::thread;
 use crate::support::dice::Dice;
 use crate::support::fault::Relay;
 use crate::support::servers::{Cluster, Server, start_node, start_proxy};
-use crate::support::{Client, Reply, encode};
+use crate::support::{Client, Reply, encode, redis_server};
 
 /// Three nodes of which the second answers late, and a proxy over them.
 struct SlowShard {
@@ -288,5 +288,47 @@ fn requests_that_are_put_aside_go_on_without_new_bytes() {
             })
             .collect();
         check_in_one_write(cluster.proxy.address, &commands);
+    }
+}
+
+#[test]
+fn a_request_that_asks_for_nothing_is_one_that_is_skipped() {
+    let node = start_node(&[]);
+    let redis = redis_server::start(&[]);
+    let servers = [Some(&node), redis.as_ref()];
+    for server in servers.into_iter().flatten() {
+        for empty in ["*0\r\n", "\r\n", "*-1\r\n", "\n", "\r\n*0\r\n\r\n"] {
+            let skip = "CLIENT REPLY SKIP\r\n";
+            for (parts, heard) in [
+                (vec![format!("{skip}{empty}ECHO 1\r\nECHO 2\r\n")], "12"),
+                (
+                    vec![skip.to_owned(), empty.to_owned(), "ECHO 1\r\n".to_owned()],
+                    "1",
+                ),
+                (vec![skip.to_owned(), format!("{empty}ECHO 1\r\n")], "1"),
+                (vec![format!("{skip}{empty}"), "ECHO 1\r\n".to_owned()], "1"),
+                (vec![format!("{skip}ECHO 1\r\n{empty}ECHO 2\r\n")], "2"),
+                (vec![format!("{empty}{skip}ECHO 1\r\nECHO 2\r\n")], "2"),
+            ] {
+                let mut client = server.connect();
+                // Each part comes by itself: what is behind it comes when it has been taken in.
+                let mut other = server.connect();
+                for part in &parts {
+                    client.send(part.as_bytes()).expect("sent");
+                    for _ in 0..3 {
+                        assert!(other.call(&["PING"]).error_text().is_none());
+                    }
+                }
+                client.send(b"ECHO end\r\n").expect("sent");
+                let mut said = String::new();
+                loop {
+                    match client.receive().expect("a reply").text() {
+                        text if text == "end" => break,
+                        text => said += &text,
+                    }
+                }
+                assert_eq!(said, heard, "{parts:?}");
+            }
+        }
     }
 }

@@ -248,6 +248,24 @@ fn two_nodes_do_not_share_a_folder() {
         !ended.status.success() && said.contains("another node keeps its data here"),
         "{said}"
     );
+    assert!(ended.stdout.is_empty(), "nobody is told that it is ready");
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_told_before_anybody_is_served() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    fs::write(&file, "no folder").expect("written");
+    for path in [file.clone(), file.join("within")] {
+        let path = path.display().to_string();
+        let ended = Command::new(SWITCHYARD)
+            .args(["node", "--listen", "127.0.0.1:0", "--data-dir", &path])
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(!ended.status.success() && said.contains(&path), "{said}");
+        assert!(ended.stdout.is_empty(), "{path}");
+    }
 }
 
 #[test]
