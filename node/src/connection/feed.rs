@@ -150,7 +150,7 @@ impl Connection {
         };
         let led = match &id {
             Some(_) => lead(&self.shell).map_err(no_numbers),
-            None => Err(FailoverRefusal::ToLeader.into()),
+            None => Err(ErrorReply::Failover(FailoverRefusal::ToLeader)),
         };
         if let Err(error) = led {
             self.send(format!("-{error}\r\n").as_bytes()).await?;

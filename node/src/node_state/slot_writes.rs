@@ -3,7 +3,7 @@
 //! Pure. Kept only while a node leads a shard and somebody waits for its followers. Invariant: what is said of a slot is never less than where its last write ends,
 //! nor than where the log ended when the node began to keep this, so that all from before is waited for as a whole.
 
-use shared::command::CommandSpec;
+use shared::command::{AclCategories, BeginSearch, CommandSpec, KeyFlags, KeySpec};
 use shared::resp::Args;
 use shared::slot::{SLOT_COUNT, SlotId};
 
@@ -23,7 +23,7 @@ impl Seen {
     /// Tells `note` what the reply to a command tells of.
     pub fn of(spec: &CommandSpec, args: Args<'_>, mut note: impl FnMut(Self)) {
         let mut keys = 0;
-        if args.len() <= MOST_KEYS {
+        if args.len() <= MOST_KEYS && names_all_keys(spec) {
             spec.for_each_key(args, |index| {
                 keys += 1;
                 note(Self::Slot(SlotId::of_key(args.at(index))));
@@ -33,6 +33,14 @@ impl Seen {
             note(Self::All);
         }
     }
+}
+
+/// Whether all keys that a command touches are among its arguments, as rules tell: not so with scripts, or patterns of keys (SORT).
+fn names_all_keys(spec: &CommandSpec) -> bool {
+    let is_found = |key: &KeySpec| {
+        key.begin != BeginSearch::Unknown && !key.flags.contains(KeyFlags::INCOMPLETE)
+    };
+    spec.keys.iter().all(is_found) && !spec.acl.contains(AclCategories::SCRIPTING)
 }
 
 /// Where the last write to each slot ends.
@@ -131,6 +139,16 @@ mod tests {
         assert_eq!(seen(&["MGET", "a", "b"]), [slot("a"), slot("b")]);
         assert_eq!(seen(&["DBSIZE"]), [Seen::All]);
         assert_eq!(seen(&["PING"]), [Seen::All]);
+        for words in [
+            &["SORT", "a", "STORE", "b"][..],
+            &["SORT", "a", "BY", "w_*"],
+            &["SORT_RO", "a", "GET", "w_*"],
+            &["EVAL", "return 1", "1", "a"],
+        ] {
+            assert_eq!(seen(words), [Seen::All], "{words:?}");
+        }
+        let stored = seen(&["GEORADIUS", "a", "0", "0", "1", "m", "STORE", "b"]);
+        assert_eq!(stored, [slot("a"), slot("b")]);
         let mut many = vec!["MGET"];
         many.resize(MOST_KEYS, "a");
         assert_eq!(seen(&many).len(), MOST_KEYS - 1);

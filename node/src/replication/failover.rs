@@ -81,6 +81,8 @@ pub(crate) fn abort(shell: &Shell) -> Result<(), ErrorReply> {
     let was_asked = {
         let core = &mut *shell.core.borrow_mut();
         let failover = core.node.replication.failover.take();
+        // It may not have begun to follow.
+        core.node.replication.wanted = None;
         end(shell, core);
         failover.is_some_and(|failover| failover.is_in_progress)
     };

@@ -52,7 +52,7 @@ pub(super) fn synchronise(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     let replication = &call.node.replication;
     if replication.failover.is_some() {
-        return Err(FailoverRefusal::Sync.into());
+        return Err(ErrorReply::Failover(FailoverRefusal::Sync));
     }
     let leader = replication.leader();
     let waits = call.node.member.serving_epoch == SERVES_NOBODY && leader.is_none();
@@ -88,18 +88,18 @@ fn offset_asked(call: &Call<'_>) -> Result<Option<u64>, ErrorReply> {
 /// PSYNC … FAILOVER: the leader of this node hands over to it.
 fn take_over(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if call.node.member.shard().is_some() {
-        return Err(FailoverRefusal::OfMember.into());
+        return Err(ErrorReply::Failover(FailoverRefusal::OfMember));
     }
     let replication = &call.node.replication;
     if replication.leader().is_none() {
-        return Err(FailoverRefusal::ToLeader.into());
+        return Err(ErrorReply::Failover(FailoverRefusal::ToLeader));
     }
     if !call
         .args
         .at(1)
         .eq_ignore_ascii_case(replication.id().as_bytes())
     {
-        return Err(FailoverRefusal::OfOtherLog.into());
+        return Err(ErrorReply::Failover(FailoverRefusal::OfOtherLog));
     }
     let offset = offset_asked(call)?;
     Ok(Action::Feed(Feeding::TakeOver(offset)))

@@ -46,24 +46,24 @@ impl Wanted {
 /// FAILOVER \[TO host port \[FORCE\]\] \[ABORT\] \[TIMEOUT milliseconds\]
 pub(super) fn fail_over(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if call.node.member.shard().is_some() {
-        return Err(FailoverRefusal::OfMember.into());
+        return Err(ErrorReply::Failover(FailoverRefusal::OfMember));
     }
     let wanted = Wanted::of(call.args)?;
     let replication = &call.node.replication;
     match (replication.failover.is_some(), wanted.is_abort) {
         (true, true) => return Ok(Action::Errand(Errand::AbortFailover)),
-        (true, false) => return Err(FailoverRefusal::InProgress.into()),
-        (false, true) => return Err(FailoverRefusal::None.into()),
+        (true, false) => return Err(ErrorReply::Failover(FailoverRefusal::InProgress)),
+        (false, true) => return Err(ErrorReply::Failover(FailoverRefusal::None)),
         (false, false) => {}
     }
     if replication.leader().is_some() {
-        return Err(FailoverRefusal::AtFollower.into());
+        return Err(ErrorReply::Failover(FailoverRefusal::AtFollower));
     }
     if replication.followers().is_empty() {
-        return Err(FailoverRefusal::Alone.into());
+        return Err(ErrorReply::Failover(FailoverRefusal::Alone));
     }
     if wanted.is_forced && (wanted.timeout_ms.is_none() || wanted.target.is_none()) {
-        return Err(FailoverRefusal::Force.into());
+        return Err(ErrorReply::Failover(FailoverRefusal::Force));
     }
     let target = match &wanted.target {
         Some((host, port)) => Some(connected(call, host, *port)?),
@@ -92,6 +92,8 @@ fn connected(call: &Call<'_>, host: &[u8], port: i64) -> Result<Place, ErrorRepl
     let follower = found.ok_or(FailoverRefusal::Target)?;
     match follower.state {
         FollowerState::Online => Ok(follower.place.clone()),
-        FollowerState::Waits | FollowerState::Copies => Err(FailoverRefusal::TargetAway.into()),
+        FollowerState::Waits | FollowerState::Copies => {
+            Err(ErrorReply::Failover(FailoverRefusal::TargetAway))
+        }
     }
 }

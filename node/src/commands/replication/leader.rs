@@ -11,7 +11,7 @@ pub(super) fn replica_of(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return Err(ErrorReply::BelongsTo(shard.to_string().into()));
     }
     if call.node.replication.failover.is_some() {
-        return Err(FailoverRefusal::OtherLeader.into());
+        return Err(ErrorReply::Failover(FailoverRefusal::OtherLeader));
     }
     let (host, port) = (call.args.at(1), call.args.at(2));
     if is_word(host, "no") && is_word(port, "one") {
