@@ -8,6 +8,7 @@ mod check;
 mod operator;
 mod places;
 mod serve;
+mod topology_args;
 mod topology_command;
 
 use args::{Arguments, Command, LogArguments, LogFormat};

@@ -3,7 +3,7 @@
 //! somebody has agreed.
 
 use crate::admin_call::Admin;
-use crate::args::{AdminArguments, FailoverArguments};
+use crate::topology_args::{AdminArguments, FailoverArguments};
 use crate::{answer, answer_if_read};
 use shared::config::Secret;
 use shared::topology::{LONGEST_PROOF, Proof, ShardId};

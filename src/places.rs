@@ -1,7 +1,7 @@
 //! Topologies at the places that commands name, a file or etcd: read, created, put in the place of the one before.
 //! Reaches: the store, on a runtime of its own for each. Never: decides whether a topology may take another's place; prints.
 
-use crate::args::StoreArguments;
+use crate::topology_args::StoreArguments;
 use shared::config::{FileError, SettingValue as _, TopologyAccess, TopologyPlace};
 use shared::topology::text::Document;
 use shared::topology::{Topology, Version};

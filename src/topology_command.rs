@@ -1,8 +1,8 @@
 //! `switchyard topology init | check | show | diff | get | put`: topologies in, text for people out. What running proxies are asked is in [`operator`].
 //! Never: puts a topology where proxies would refuse it, or in the place of one that nobody has looked at.
 
-use crate::args::{StoreArguments, TopologyCommand};
 use crate::places::{self, Place};
+use crate::topology_args::{StoreArguments, TopologyCommand};
 use crate::{answer, operator};
 use shared::config::{SettingValue as _, TopologyPlace, create_file, replace_file};
 use shared::topology::table::{count, summary, table};

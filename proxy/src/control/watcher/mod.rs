@@ -177,6 +177,8 @@ impl Watcher {
     /// What the store has.
     pub(in crate::control) fn seen(&mut self, seen: Result<Document, StoreError>) {
         let now_ms = self.now_ms();
+        // Answers before this one are no sign of life after it.
+        self.store_seen.count(self.looks.answers(), now_ms);
         match &seen {
             Ok(_) | Err(StoreError::Text(_)) => self.store_seen.answered(now_ms),
             Err(_) => self.store_seen.is_silent(now_ms),

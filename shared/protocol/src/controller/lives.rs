@@ -98,7 +98,7 @@ mod tests {
                 pause += 1;
             }
             assert!(
-                pause >= before && pause >= 999 && pause <= 30_000,
+                pause >= before && (999..=30_000).contains(&pause),
                 "{pause}"
             );
             before = pause;

@@ -100,8 +100,7 @@ pub(super) fn is_stale(error: &EtcdError) -> bool {
         return false;
     };
     let says = |words: &&str| message.contains(*words);
-    *code == UNAUTHENTICATED
-        || *code == INVALID_ARGUMENT && WORDS_OF_STALE.iter().any(|words| says(&words))
+    *code == UNAUTHENTICATED || *code == INVALID_ARGUMENT && WORDS_OF_STALE.iter().any(says)
 }
 
 /// Whether etcd says that it lets everybody in.
