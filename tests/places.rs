@@ -160,14 +160,14 @@ fn what_is_put_follows_what_is_there_and_loses_nothing() {
         );
         let there = stage.done(&format!("get {place}"));
         assert!(
-            there.contains("key-loss-accepted-at-version = 2"),
+            there.contains("\nkey-loss-accepted-at-version = 2\n"),
             "{there}"
         );
         // What was accepted is taken out again by who takes it out.
         stage.write("t.toml", &exchanged.replace("version = 2", "version = 3"));
         stage.done(&put("t.toml"));
         let there = stage.done(&format!("get {place}"));
-        assert!(!there.contains("key-loss"), "{there}");
+        assert!(!there.contains("\nkey-loss-"), "{there}");
         stage.refused(&put("nowhere.toml"), 66, "there is no such file");
     }
 }
