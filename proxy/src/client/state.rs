@@ -152,11 +152,11 @@ impl ClientState {
         before
     }
 
-    /// The way of its commands to a node.
+    /// The way of its commands to a node that is asked as this.
     #[inline]
-    pub(crate) fn lane(&self) -> Lane {
+    pub(crate) fn lane(&self, role: Role) -> Lane {
         Lane {
-            role: Role::Primary,
+            role,
             class: self.class,
             protocol: self.protocol,
             database: self.database,

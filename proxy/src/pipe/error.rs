@@ -53,6 +53,18 @@ pub(crate) enum PipeError {
     /// Another node leads the shard, and this one has not answered for a while.
     #[error("the shard has another primary, and this node is silent")]
     Replaced,
+    /// A follower says that it has not what it is asked for, or not at present; reads go elsewhere.
+    #[error("the node cannot answer for its shard at present")]
+    Unready,
+    /// A follower owes answers that somebody else could give.
+    #[error("no reply within {after_ms} ms, so reads go elsewhere")]
+    SlowFollower {
+        /// The limit.
+        after_ms: u128,
+    },
+    /// The node is not the follower that it is held for: it leads, it copies, or it has begun another life.
+    #[error("the node follows nobody, or has begun anew")]
+    NoFollower,
     /// AUTH, HELLO, SELECT, NODE FENCE or PING was refused.
     #[error("the node refused {command}: {reply}")]
     Refused {

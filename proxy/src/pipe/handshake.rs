@@ -2,12 +2,12 @@
 //! Pure. Invariants: a connection counts as open only when the node has answered, so a node that hangs is found out while nothing has been sent to it; by then
 //! the connection before it, of which bytes may still lie at the node, has been cut there.
 
-use shared::config::{Acks, Secret};
-use shared::resp::{Protocol, ReplyScanner, encode_request};
-use shared::topology::{NodeId, ShardId, Version};
+use shared::config::Secret;
+use shared::resp::{Protocol, ReplyScanner, decode_scanned, encode_request};
+use shared::topology::{Incarnation, NodeId, ShardId, Version};
 
 use super::error::PipeError;
-use super::lane::Lane;
+use super::lane::{Lane, Pledge};
 
 /// Most bytes that the answers may take together; HELLO's is some hundred.
 const MOST_ANSWER_BYTES: usize = 64 * 1024;
@@ -43,7 +43,10 @@ const OPTIONAL: &[&str] = &["CLIENT KILL", "CLIENT INFO"];
 /// The command that binds a connection to an epoch.
 pub(super) const FENCE: &str = "NODE FENCE";
 
-/// Under what a connection to a member of a shard speaks.
+/// What a follower says of itself.
+const STATUS: &str = "NODE STATUS";
+
+/// Under what a connection to a shard's primary speaks.
 #[derive(Clone, Debug)]
 pub(crate) struct FenceWords {
     /// The shard, its epoch, and the life of the node.
@@ -52,12 +55,10 @@ pub(crate) struct FenceWords {
     pub(crate) node: NodeId,
     /// The version of the topology that says so.
     pub(crate) version: Version,
-    /// Whether replies to writes wait for the followers that are in sync.
-    pub(crate) acks: Acks,
 }
 
 impl FenceWords {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, pledge: Pledge, out: &mut Vec<u8>) {
         let protocol::Fence {
             shard,
             epoch,
@@ -65,20 +66,13 @@ impl FenceWords {
         } = &self.fence;
         let (epoch, version) = (epoch.to_string(), self.version.to_string());
         let node = format!("{}@{incarnation}", self.node);
-        let words = [
-            "NODE",
-            "FENCE",
-            shard.as_str(),
-            &epoch,
-            &version,
-            &node,
-            "IN-SYNC",
-        ];
-        let count = match self.acks {
-            Acks::Async => words.len() - 1,
-            Acks::InSync => words.len(),
+        let words = ["NODE", "FENCE", shard.as_str(), &epoch, &version, &node];
+        let further: &[&str] = match pledge {
+            Pledge::Async => &[],
+            Pledge::InSync => &["IN-SYNC"],
+            Pledge::Linearizable => &["IN-SYNC", "READS", "LINEARIZABLE"],
         };
-        encode_request(out, words.into_iter().take(count));
+        encode_request(out, [&words[..], further].concat());
     }
 }
 
@@ -91,8 +85,10 @@ pub(crate) struct FirstWords {
     pub(crate) password: Secret,
     /// The connection before this one, which the node is to cut.
     pub(crate) last: Option<ConnectionName>,
-    /// For members of a shard.
+    /// For members of a shard that lead it.
     pub(crate) fence: Option<FenceWords>,
+    /// For members that follow: the life in which it has what it is to be asked for.
+    pub(crate) follower: Option<Incarnation>,
 }
 
 /// What was asked and is not answered yet.
@@ -105,6 +101,8 @@ pub(crate) struct Handshake {
     bytes: Vec<u8>,
     /// What the node calls this connection.
     name: Option<ConnectionName>,
+    /// As whom a follower is asked.
+    follower: Option<Incarnation>,
 }
 
 impl Handshake {
@@ -115,6 +113,7 @@ impl Handshake {
             password,
             last,
             fence,
+            follower,
         } = words;
         let mut asked = Vec::new();
         match (lane.protocol, password.is_empty()) {
@@ -140,8 +139,12 @@ impl Handshake {
             asked.push("CLIENT KILL");
         }
         if let Some(words) = fence {
-            words.write(out);
+            words.write(lane.role.pledge(), out);
             asked.push(FENCE);
+        }
+        if follower.is_some() {
+            encode_request(out, ["NODE", "STATUS"]);
+            asked.push(STATUS);
         }
         encode_request(out, ["CLIENT", "INFO"]);
         asked.push("CLIENT INFO");
@@ -157,6 +160,7 @@ impl Handshake {
             scanner: ReplyScanner::default(),
             bytes: Vec::new(),
             name: None,
+            follower: *follower,
         }
     }
 
@@ -177,6 +181,13 @@ impl Handshake {
             };
             if command == "CLIENT INFO" {
                 self.name = ConnectionName::read(&self.bytes[..end]);
+            }
+            if command == STATUS
+                && let Some(life) = self.follower
+                && self.bytes.first() != Some(&b'-')
+                && !is_follower(&self.bytes[..end], life)
+            {
+                return Err(PipeError::NoFollower);
             }
             let is_refusal = self.bytes.first() == Some(&b'-') && !OPTIONAL.contains(&command);
             // One whose disk is full refuses writes, and says so to PING; it reads on.
@@ -208,6 +219,24 @@ impl Handshake {
     }
 }
 
+/// Whether a reply to NODE STATUS is that of a node which follows, and has a whole copy, in this life.
+fn is_follower(reply: &[u8], life: Incarnation) -> bool {
+    let Ok(status) = decode_scanned(reply) else {
+        return false;
+    };
+    let elements = status.as_elements().unwrap_or_default();
+    let says = |name: &str, value: &str| {
+        elements.chunks_exact(2).any(|pair| {
+            pair[0].as_bytes() == Some(name.as_bytes())
+                && pair[1].as_bytes() == Some(value.as_bytes())
+        })
+    };
+    says("life", &life.to_string())
+        && says("role", "follower")
+        && says("syncing", "no")
+        && says("needs-sync", "no")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,7 +245,7 @@ mod tests {
 
     fn begin(protocol: Protocol, database: u16, password: &str) -> (Handshake, String) {
         let lane = Lane {
-            role: Role::Primary,
+            role: Role::Primary(Pledge::Async),
             class: Class::Common,
             protocol,
             database,
@@ -230,6 +259,7 @@ mod tests {
             password: Secret::new(password),
             last,
             fence: None,
+            follower: None,
         })
     }
 
@@ -243,7 +273,7 @@ mod tests {
     fn a_member_is_told_under_which_epoch_we_speak_before_anything_else_is_asked() {
         let mut words = FirstWords {
             lane: Lane {
-                role: Role::Primary,
+                role: Role::Primary(Pledge::InSync),
                 class: Class::Common,
                 protocol: Protocol::Resp2,
                 database: 3,
@@ -258,11 +288,18 @@ mod tests {
                 },
                 node: NodeId::numbered(4),
                 version: Version(9),
-                acks: Acks::InSync,
             }),
+            follower: None,
         };
         let (mut handshake, said) = say(&words);
-        let lines: Vec<&str> = said.split("\r\n").skip(2).step_by(2).take(7).collect();
+        let words_of = |said: &str| -> Vec<String> {
+            let mut lines = said.split("\r\n").map(str::to_owned);
+            let count = lines
+                .next()
+                .and_then(|head| head.strip_prefix('*')?.parse().ok());
+            lines.skip(1).step_by(2).take(count.unwrap()).collect()
+        };
+        let lines = words_of(&said);
         let expected = [
             "NODE",
             "FENCE",
@@ -275,10 +312,70 @@ mod tests {
         assert_eq!(lines, expected);
         let refused = handshake.take(b"-STALEEPOCH 8 9\r\n").unwrap_err();
         assert!(refused.is_about_fence(), "{refused}");
-        if let Some(fence) = &mut words.fence {
-            fence.acks = Acks::Async;
+        for (pledge, expected) in [
+            (Pledge::Async, &expected[..6]),
+            (
+                Pledge::Linearizable,
+                &[&expected[..], &["READS", "LINEARIZABLE"]].concat(),
+            ),
+        ] {
+            words.lane.role = Role::Primary(pledge);
+            assert_eq!(words_of(&say(&words).1), expected);
         }
-        assert!(!say(&words).1.contains("IN-SYNC"));
+    }
+
+    #[test]
+    fn a_follower_is_asked_whether_it_is_one_and_lives_the_life_that_is_meant() {
+        let life = Incarnation(0xab);
+        let words = FirstWords {
+            lane: Lane {
+                role: Role::Follower(Pledge::Async),
+                class: Class::Common,
+                protocol: Protocol::Resp2,
+                database: 0,
+            },
+            password: Secret::new(""),
+            last: None,
+            fence: None,
+            follower: Some(life),
+        };
+        let status = |facts: &[(&str, &str)]| {
+            let mut out = Vec::new();
+            let words: Vec<&str> = facts.iter().flat_map(|fact| [fact.0, fact.1]).collect();
+            encode_request(&mut out, words);
+            out
+        };
+        let good = [
+            ("life", "00000000000000ab"),
+            ("role", "follower"),
+            ("syncing", "no"),
+            ("needs-sync", "no"),
+        ];
+        let check = |reply: &[u8], is_one: bool| {
+            let (mut handshake, said) = say(&words);
+            assert!(
+                said.starts_with("*2\r\n$4\r\nNODE\r\n$6\r\nSTATUS\r\n"),
+                "{said}"
+            );
+            let answers = [reply, b"-ERR no\r\n+PONG\r\n"].concat();
+            let shown = String::from_utf8_lossy(reply);
+            assert_eq!(handshake.take(&answers).is_ok(), is_one, "{shown}");
+        };
+        check(&status(&good), true);
+        for (name, value) in [
+            ("life", "00000000000000ac"),
+            ("role", "primary"),
+            ("role", "waiting"),
+            ("syncing", "yes"),
+            ("needs-sync", "yes"),
+        ] {
+            let changed = good.map(|fact| if fact.0 == name { (name, value) } else { fact });
+            check(&status(&changed), false);
+        }
+        check(&status(&good[..1]), false);
+        check(b"*-1\r\n", false);
+        check(b"+OK\r\n", false);
+        check(b"-ERR unknown command\r\n", false);
     }
 
     #[test]

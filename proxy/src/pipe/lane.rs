@@ -3,11 +3,59 @@
 
 use shared::resp::Protocol;
 
-/// As what a pipe asks its node. Followers, which answer reads, are a role to come.
+/// What a shard's primary owes to those who ask over a pipe. The order is that of strictness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Pledge {
+    /// Writes are acknowledged by it alone.
+    Async,
+    /// Writes are acknowledged once every member in sync has them, and nobody reads before what could still be lost.
+    InSync,
+    /// The same, and reads are answered once every member in sync has confirmed that it still follows.
+    Linearizable,
+}
+
+/// As what a pipe asks its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Reads and writes of the shard's primary, acknowledged by it alone.
-    Primary,
+    /// Reads and writes of the shard's primary.
+    Primary(Pledge),
+    /// Reads of one of its followers. What that one cannot answer goes to the primary, which then owes this.
+    Follower(Pledge),
+    /// Reads of a follower in our zone; the same.
+    Nearest(Pledge),
+}
+
+impl Role {
+    /// How many pledges there are.
+    const PLEDGES: usize = 3;
+
+    /// Whether reads go to a follower, if one can answer them.
+    #[inline]
+    pub(crate) fn is_reader(self) -> bool {
+        !matches!(self, Self::Primary(_))
+    }
+
+    /// What the primary owes, asked at once or in a follower's stead.
+    pub(crate) fn pledge(self) -> Pledge {
+        match self {
+            Self::Primary(pledge) | Self::Follower(pledge) | Self::Nearest(pledge) => pledge,
+        }
+    }
+
+    /// The role in which the primary is asked instead.
+    pub(crate) fn at_primary(self) -> Self {
+        Self::Primary(self.pledge())
+    }
+
+    #[inline]
+    fn number(self) -> usize {
+        let kind = match self {
+            Self::Primary(_) => 0,
+            Self::Follower(_) => 1,
+            Self::Nearest(_) => 2,
+        };
+        kind * Self::PLEDGES + self.pledge() as usize
+    }
 }
 
 /// Who shares a pipe.
@@ -18,9 +66,6 @@ pub(crate) enum Class {
     /// Clients whose requests or replies are large: pipes of their own, so that nobody else's wait behind them.
     Bulk,
 }
-
-/// The number of roles.
-const ROLES: usize = 1;
 
 /// The number of classes.
 const CLASSES: usize = 2;
@@ -42,17 +87,9 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// How many lanes a node has.
-    pub(crate) fn count(databases: u16) -> usize {
-        ROLES * CLASSES * PROTOCOLS * usize::from(databases)
-    }
-
-    /// A node's lanes are numbered.
+    /// A node's lanes are numbered; those of roles that are rare have the greatest numbers.
     #[inline]
     pub(crate) fn number(self, databases: u16) -> usize {
-        let role = match self.role {
-            Role::Primary => 0,
-        };
         let class = match self.class {
             Class::Common => 0,
             Class::Bulk => 1,
@@ -61,7 +98,40 @@ impl Lane {
             Protocol::Resp2 => 0,
             Protocol::Resp3 => 1,
         };
-        ((role * CLASSES + class) * PROTOCOLS + protocol) * usize::from(databases)
+        ((self.role.number() * CLASSES + class) * PROTOCOLS + protocol) * usize::from(databases)
             + usize::from(self.database)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_lanes_share_a_number() {
+        let pledges = [Pledge::Async, Pledge::InSync, Pledge::Linearizable];
+        let roles = [Role::Primary, Role::Follower, Role::Nearest];
+        let mut numbers = BTreeSet::new();
+        for role in roles.iter().flat_map(|role| pledges.map(role)) {
+            for class in [Class::Common, Class::Bulk] {
+                for protocol in [Protocol::Resp2, Protocol::Resp3] {
+                    for database in 0..16 {
+                        let lane = Lane {
+                            role,
+                            class,
+                            protocol,
+                            database,
+                        };
+                        assert!(numbers.insert(lane.number(16)), "{lane:?}");
+                    }
+                }
+            }
+        }
+        assert_eq!(numbers.last(), Some(&(numbers.len() - 1)));
+        assert_eq!(
+            Role::Nearest(Pledge::InSync).at_primary(),
+            Role::Primary(Pledge::InSync)
+        );
     }
 }

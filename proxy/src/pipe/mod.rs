@@ -19,7 +19,7 @@ pub(crate) mod set;
 pub(crate) mod verdict;
 
 pub(crate) use error::PipeError;
-pub(crate) use lane::{Class, Lane, Role};
+pub(crate) use lane::{Class, Lane, Pledge, Role};
 pub(crate) use parcel::{Parcel, Target};
 
 use shared::resp::ReplyScanner;
@@ -124,6 +124,11 @@ impl Pipe {
     #[inline]
     pub(crate) fn note_unwanted(&mut self, bytes: &mut usize) {
         self.unwanted_bytes = self.unwanted_bytes.saturating_add(std::mem::take(bytes));
+    }
+
+    /// Whether nothing stands in the way of one more request, or it is not known yet.
+    fn can_be_asked(&self) -> bool {
+        self.doom.is_none() && self.refusal.is_none() && self.aside.parcels.is_empty()
     }
 
     /// Whether nobody waits for it.

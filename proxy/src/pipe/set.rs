@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use shared::topology::{Address, Node, NodeId, Shard, ShardId, ShardIndex};
+use shared::topology::{
+    Address, Incarnation, Node, NodeId, NodeKind, Shard, ShardId, ShardIndex, Zone,
+};
 
 use super::Pipe;
 use super::lane::{Lane, Role};
@@ -25,6 +27,8 @@ pub(crate) enum Fence {
     Unfenced,
     /// As the primary of this shard in this epoch.
     Held(protocol::Fence<ShardId>),
+    /// As a follower that is in sync, in this life: it is not told anything, and asked whether it is that.
+    Follows(Incarnation),
 }
 
 impl Fence {
@@ -37,6 +41,14 @@ impl Fence {
                 incarnation: *incarnation,
             }),
             _ => Self::Unfenced,
+        }
+    }
+
+    /// What the topology says of one of a shard's followers; `None` where it may not be asked.
+    pub(crate) fn of_follower(shard: &Shard, node: &Node) -> Option<Self> {
+        match (node.kind, shard.in_sync.get(&node.id)) {
+            (NodeKind::Switchyard, Some(Some(incarnation))) => Some(Self::Follows(*incarnation)),
+            _ => None,
         }
     }
 
@@ -65,8 +77,54 @@ pub(crate) struct NodeEntry {
     pub(crate) reach: Reach,
     /// Whether it still is the primary of a shard; if not, its pipes end once they are empty.
     pub(crate) is_current: bool,
-    /// Pipe numbers by lane.
+    /// Pipe numbers by lane, as far as one was ever open.
     lanes: Vec<PipeNumber>,
+}
+
+impl NodeEntry {
+    /// One without pipes.
+    fn new(node: &Node, fence: Fence) -> Self {
+        Self {
+            id: node.id.clone(),
+            address: node.address.clone(),
+            fence,
+            has_deputy: false,
+            shard: Box::default(),
+            shard_index: 0,
+            reach: Reach::default(),
+            is_current: true,
+            lanes: Vec::new(),
+        }
+    }
+
+    /// The pipe of this lane, if one is open.
+    #[inline]
+    fn pipe(&self, lane_number: usize) -> PipeNumber {
+        self.lanes.get(lane_number).copied().unwrap_or(NO_PIPE)
+    }
+
+    fn set_pipe(&mut self, lane_number: usize, pipe: PipeNumber) {
+        if lane_number >= self.lanes.len() {
+            self.lanes.resize(lane_number + 1, NO_PIPE);
+        }
+        self.lanes[lane_number] = pipe;
+    }
+}
+
+/// A node that a topology wants pipes to.
+struct Wanted<'a> {
+    shard_index: usize,
+    node: &'a Node,
+    fence: Fence,
+    is_primary: bool,
+}
+
+/// A shard's followers that may be asked.
+#[derive(Debug, Default)]
+struct Followers {
+    all: Vec<usize>,
+    /// Those in our zone; none where the primary is there.
+    near: Vec<usize>,
 }
 
 /// What is said to a request before it is appended.
@@ -95,6 +153,10 @@ pub(crate) struct PipeLimits {
     pub(crate) node_deadline: Duration,
     /// The same where another node may take its place.
     pub(crate) takeover_deadline: Duration,
+    /// Whether followers are asked, too.
+    pub(crate) ask_followers: bool,
+    /// Where we are.
+    pub(crate) zone: Option<Zone>,
 }
 
 impl PipeLimits {
@@ -117,6 +179,8 @@ pub(crate) struct PipeSet {
     nodes: Vec<NodeEntry>,
     /// The primary of each shard.
     primaries: Vec<usize>,
+    /// The followers of each shard.
+    followers: Vec<Followers>,
     /// Every shard that there was, in the order in which they appeared; counters go by this order.
     shard_names: Vec<Box<str>>,
     /// Pipes without a task.
@@ -134,99 +198,169 @@ impl PipeSet {
             free: Vec::new(),
             nodes: Vec::new(),
             primaries: Vec::new(),
+            followers: Vec::new(),
             shard_names: Vec::new(),
             unstarted: Vec::new(),
             dirty: Vec::new(),
         }
     }
 
-    /// Follows the topology: learns its nodes, and takes note of those that lead no shard any more.
+    /// Follows the topology: learns its nodes, and takes note of those that have no part in a shard any more.
     pub(crate) fn follow(&mut self, snapshot: &Snapshot, fence: impl Fn(&Shard, &Node) -> Fence) {
-        let led: Vec<bool> = self.nodes.iter().map(|node| node.is_current).collect();
+        let had_part: Vec<bool> = self.nodes.iter().map(|node| node.is_current).collect();
         for node in &mut self.nodes {
             node.is_current = false;
         }
         let shards = &snapshot.topology.shards;
         self.primaries = vec![usize::MAX; shards.len()];
+        self.followers.clear();
+        self.followers.resize_with(shards.len(), Followers::default);
+        let mut wanted = self.wanted(snapshot, fence);
         // Those that stay are marked first, so that a new node cannot be put into the place of one that is still needed.
-        for pass in [Self::find_node, Self::add_node] {
-            for (shard_index, shard) in shards.iter().enumerate() {
-                if self.primaries[shard_index] != usize::MAX {
-                    continue;
+        wanted.retain(|wanted| {
+            let known = self.find_node(wanted);
+            if let Some(index) = known {
+                if had_part.get(index) == Some(&false) {
+                    // What was known of it when it last had a part is long out of date.
+                    self.nodes[index].reach = Reach::default();
                 }
-                let Some(primary) = snapshot.topology.node(&shard.primary) else {
-                    unreachable!("rules: a shard's primary is a node of the topology");
-                };
-                let Some(index) = pass(self, primary, fence(shard, primary)) else {
-                    continue;
-                };
-                let name = shard.id.as_str();
-                let known = self.shard_names.iter().position(|known| **known == *name);
-                let label = known.unwrap_or_else(|| {
-                    self.shard_names.push(name.into());
-                    self.shard_names.len() - 1
-                });
-                let node = &mut self.nodes[index];
-                if led.get(index) == Some(&false) {
-                    // What was known of it when it last led is long out of date.
-                    node.reach = Reach::default();
-                }
-                node.is_current = true;
-                node.has_deputy = node.fence.is_held() && shard.in_sync.len() > 1;
-                node.shard_index = label;
-                node.shard = name.into();
-                self.primaries[shard_index] = index;
+                self.take_part(index, wanted, &shards[wanted.shard_index]);
+            }
+            known.is_none()
+        });
+        for wanted in wanted {
+            let index = self.add_node(&wanted);
+            self.take_part(index, &wanted, &shards[wanted.shard_index]);
+        }
+        for (shard, followers) in shards.iter().zip(&mut self.followers) {
+            let is_near = |id: &NodeId| {
+                let node = snapshot.topology.node(id);
+                self.limits.zone.is_some() && node.is_some_and(|node| node.zone == self.limits.zone)
+            };
+            followers.all.sort_unstable();
+            if !is_near(&shard.primary) {
+                let near = followers.all.iter().copied();
+                followers.near = near
+                    .filter(|index| is_near(&self.nodes[*index].id))
+                    .collect();
             }
         }
     }
 
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "one of two passes with the same face"
-    )]
-    fn find_node(&mut self, wanted: &Node, fence: Fence) -> Option<usize> {
+    /// Every primary, and then the followers that may be asked.
+    fn wanted<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        fence: impl Fn(&Shard, &Node) -> Fence,
+    ) -> Vec<Wanted<'a>> {
+        let mut wanted = Vec::new();
+        let shards = || snapshot.topology.shards.iter().enumerate();
+        for (shard_index, shard) in shards() {
+            let Some(node) = snapshot.topology.node(&shard.primary) else {
+                unreachable!("rules: a shard's primary is a node of the topology");
+            };
+            wanted.push(Wanted {
+                shard_index,
+                node,
+                fence: fence(shard, node),
+                is_primary: true,
+            });
+        }
+        for (shard_index, shard) in shards().filter(|_| self.limits.ask_followers) {
+            let members = shard.in_sync.keys().filter(|id| **id != shard.primary);
+            wanted.extend(members.filter_map(|id| {
+                let node = snapshot.topology.node(id)?;
+                Some(Wanted {
+                    shard_index,
+                    node,
+                    fence: Fence::of_follower(shard, node)?,
+                    is_primary: false,
+                })
+            }));
+        }
+        wanted
+    }
+
+    /// The node of this number is what the topology says of it.
+    fn take_part(&mut self, index: usize, wanted: &Wanted<'_>, shard: &Shard) {
+        let name = shard.id.as_str();
+        let known = self.shard_names.iter().position(|known| **known == *name);
+        let label = known.unwrap_or_else(|| {
+            self.shard_names.push(name.into());
+            self.shard_names.len() - 1
+        });
+        let node = &mut self.nodes[index];
+        node.is_current = true;
+        node.has_deputy = node.fence.is_held() && shard.in_sync.len() > 1;
+        node.shard_index = label;
+        node.shard = name.into();
+        if wanted.is_primary {
+            self.primaries[wanted.shard_index] = index;
+        } else {
+            self.followers[wanted.shard_index].all.push(index);
+        }
+    }
+
+    fn find_node(&self, wanted: &Wanted<'_>) -> Option<usize> {
         self.nodes.iter().position(|node| {
-            node.id == wanted.id && node.address == wanted.address && node.fence == fence
+            node.id == wanted.node.id
+                && node.address == wanted.node.address
+                && node.fence == wanted.fence
         })
     }
 
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "one of two passes with the same face"
-    )]
-    fn add_node(&mut self, new: &Node, fence: Fence) -> Option<usize> {
-        let entry = NodeEntry {
-            id: new.id.clone(),
-            address: new.address.clone(),
-            fence,
-            has_deputy: false,
-            shard: Box::default(),
-            shard_index: 0,
-            reach: Reach::default(),
-            is_current: true,
-            lanes: vec![NO_PIPE; Lane::count(self.limits.databases)],
-        };
+    fn add_node(&mut self, wanted: &Wanted<'_>) -> usize {
+        let entry = NodeEntry::new(wanted.node, wanted.fence.clone());
         let unused =
             |node: &NodeEntry| !node.is_current && node.lanes.iter().all(|pipe| *pipe == NO_PIPE);
         if let Some(index) = self.nodes.iter().position(unused) {
             self.nodes[index] = entry;
-            return Some(index);
+            return index;
         }
         self.nodes.push(entry);
-        Some(self.nodes.len() - 1)
+        self.nodes.len() - 1
     }
 
-    /// The pipe to the node that has this role in `shard`, opened if need be.
+    /// The pipe to the node that has this role in `shard`, opened if need be. Of several followers `chance` decides; the primary is asked where none can be.
     #[inline]
-    pub(crate) fn pipe_to(&mut self, shard: ShardIndex, lane: Lane) -> PipeNumber {
-        let node = match lane.role {
-            Role::Primary => self.primaries[shard.as_usize()],
+    pub(crate) fn pipe_to(
+        &mut self,
+        shard: ShardIndex,
+        mut lane: Lane,
+        chance: usize,
+    ) -> PipeNumber {
+        let follower = match lane.role {
+            Role::Primary(_) => None,
+            _ => self.follower(shard, lane, chance),
         };
+        let node = follower.unwrap_or_else(|| {
+            lane.role = lane.role.at_primary();
+            self.primaries[shard.as_usize()]
+        });
         let lane_number = lane.number(self.limits.databases);
-        match self.nodes[node].lanes[lane_number] {
+        match self.nodes[node].pipe(lane_number) {
             NO_PIPE => self.open(node, lane, lane_number),
             pipe => pipe,
         }
+    }
+
+    /// A follower of `shard` that can be asked, the same for the same `chance` as long as it can.
+    fn follower(&self, shard: ShardIndex, lane: Lane, chance: usize) -> Option<usize> {
+        let followers = &self.followers[shard.as_usize()];
+        let candidates = match lane.role {
+            Role::Nearest(_) => &followers.near,
+            _ => &followers.all,
+        };
+        let first = chance.checked_rem(candidates.len())?;
+        let (before, behind) = candidates.split_at(first);
+        let lane_number = lane.number(self.limits.databases);
+        let mut in_turn = behind.iter().chain(before).copied();
+        in_turn.find(|index| {
+            let node = &self.nodes[*index];
+            let pipe = self.pipes.get(node.pipe(lane_number) as usize);
+            let pipe = pipe.and_then(Option::as_deref);
+            !node.reach.is_lost() && pipe.is_none_or(Pipe::can_be_asked)
+        })
     }
 
     #[cold]
@@ -238,7 +372,7 @@ impl PipeSet {
                 .expect("nodes and lanes are bounded far below 2^32")
         });
         self.pipes[number as usize] = Some(pipe);
-        self.nodes[node].lanes[lane_number] = number;
+        self.nodes[node].set_pipe(lane_number, number);
         self.unstarted.push(number);
         number
     }
@@ -253,7 +387,7 @@ impl PipeSet {
             "nobody waits for a pipe that is closed"
         );
         let lane = pipe.lane.number(self.limits.databases);
-        self.nodes[pipe.node].lanes[lane] = NO_PIPE;
+        self.nodes[pipe.node].set_pipe(lane, NO_PIPE);
         self.free.push(number);
     }
 
@@ -386,6 +520,15 @@ impl PipeSet {
         Some((pipe, node))
     }
 
+    /// Whether a follower cannot be asked over this pipe at present, so that its line goes to somebody else.
+    pub(crate) fn is_to_be_left(&self, number: PipeNumber) -> bool {
+        let pipe = self.pipes.get(number as usize).and_then(Option::as_deref);
+        pipe.is_some_and(|pipe| {
+            let is_lost = self.nodes[pipe.node].reach.is_lost();
+            pipe.lane.role.is_reader() && !pipe.is_open && (is_lost || pipe.refusal.is_some())
+        })
+    }
+
     /// Whether requests for a pipe without connection wait for its node no longer.
     pub(crate) fn is_down(&self, number: PipeNumber, now_ms: u64) -> bool {
         let pipe = self.pipes.get(number as usize).and_then(Option::as_deref);
@@ -484,14 +627,15 @@ const REQUESTS_PER_ADMISSION: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use super::super::Class;
+    use super::super::{Class, Pledge};
     use super::*;
-    use crate::topology::testing::topology_of;
+    use crate::pipe::PipeError;
+    use crate::topology::testing::{plain_topology, snapshot_of, topology_of};
     use shared::resp::Protocol;
-    use shared::topology::{Epoch, Incarnation};
+    use shared::topology::{Epoch, Topology};
 
     const LANE: Lane = Lane {
-        role: Role::Primary,
+        role: Role::Primary(Pledge::Async),
         class: Class::Common,
         protocol: Protocol::Resp2,
         database: 0,
@@ -504,6 +648,8 @@ mod tests {
             queue_requests: 10,
             node_deadline: Duration::ZERO,
             takeover_deadline: Duration::ZERO,
+            ask_followers: true,
+            zone: Some("here".parse().unwrap()),
         })
     }
 
@@ -522,18 +668,18 @@ mod tests {
         let shard = ShardIndex::new(0).unwrap();
         let mut pipes = pipes();
         pipes.follow(&snapshot, fence(1));
-        let old = pipes.pipe_to(shard, LANE);
+        let old = pipes.pipe_to(shard, LANE, 0);
         pipes.follow(&snapshot, fence(1));
-        assert_eq!(pipes.pipe_to(shard, LANE), old, "nothing has changed");
+        assert_eq!(pipes.pipe_to(shard, LANE, 0), old, "nothing has changed");
         pipes.follow(&snapshot, fence(2));
-        let new = pipes.pipe_to(shard, LANE);
+        let new = pipes.pipe_to(shard, LANE, 0);
         assert_ne!(new, old);
         let (_, node) = pipes.with_node(old).unwrap();
         assert!(!node.is_current, "it ends when it is empty");
         assert!(pipes.with_node(new).unwrap().1.is_current);
         pipes.close(old);
         pipes.follow(&snapshot, fence(1));
-        assert_ne!(pipes.pipe_to(shard, LANE), new);
+        assert_ne!(pipes.pipe_to(shard, LANE, 0), new);
     }
 
     #[test]
@@ -547,7 +693,7 @@ mod tests {
         let mut numbers: Vec<PipeNumber> = Vec::new();
         for database in 0..10 {
             let lane = Lane { database, ..LANE };
-            numbers.push(pipes.pipe_to(ShardIndex::new(0).unwrap(), lane));
+            numbers.push(pipes.pipe_to(ShardIndex::new(0).unwrap(), lane, 0));
         }
         let fill = |pipes: &mut PipeSet, number: PipeNumber| {
             let mut buffers = crate::buffers::Buffers::default();
@@ -592,13 +738,152 @@ mod tests {
                             database,
                             ..LANE
                         };
-                        numbers.push(pipes.pipe_to(shard, lane));
-                        assert_eq!(pipes.pipe_to(shard, lane), numbers[numbers.len() - 1]);
+                        numbers.push(pipes.pipe_to(shard, lane, 0));
+                        assert_eq!(pipes.pipe_to(shard, lane, 0), numbers[numbers.len() - 1]);
                     }
                 }
             }
         }
         assert_eq!(numbers, (0..16).collect::<Vec<_>>());
         assert_eq!(pipes.take_unstarted(), numbers);
+    }
+
+    /// A shard that `n-a` leads, with three others: two in sync in known lives, of which the second is in our zone, and one that learns.
+    fn with_followers() -> Topology {
+        let mut topology = plain_topology(&["a"], &[Address::loopback(1)]);
+        for (name, zone) in [("f1", "there"), ("f2", "here"), ("l", "here")] {
+            topology.nodes.push(Node {
+                id: name.parse().unwrap(),
+                address: Address::loopback(2),
+                kind: NodeKind::Switchyard,
+                zone: Some(zone.parse().unwrap()),
+            });
+        }
+        let shard = &mut topology.shards[0];
+        shard.in_sync = [("n-a", 1), ("f1", 2), ("f2", 3)]
+            .map(|(name, life)| (name.parse().unwrap(), Some(Incarnation(life))))
+            .into();
+        shard.learners = [("l".parse().unwrap(), Some(Incarnation(4)))].into();
+        shard.copies = 4;
+        topology
+    }
+
+    fn next(topology: &mut Topology) -> Snapshot {
+        topology.version = topology.version.next();
+        snapshot_of(topology.clone())
+    }
+
+    /// Whom a pipe leads to.
+    fn asked(pipes: &mut PipeSet, role: Role, chance: usize) -> String {
+        let lane = Lane { role, ..LANE };
+        let number = pipes.pipe_to(ShardIndex::new(0).unwrap(), lane, chance);
+        pipes.with_node(number).unwrap().1.id.to_string()
+    }
+
+    const FOLLOWER: Role = Role::Follower(Pledge::InSync);
+    const NEAREST: Role = Role::Nearest(Pledge::Async);
+
+    #[test]
+    fn reads_are_spread_over_followers_that_are_in_sync_and_go_to_the_primary_without_them() {
+        let mut topology = with_followers();
+        let mut pipes = pipes();
+        pipes.follow(&next(&mut topology), Fence::of);
+        let spread: Vec<String> = (0..4)
+            .map(|chance| asked(&mut pipes, FOLLOWER, chance))
+            .collect();
+        assert_eq!(spread, ["f1", "f2", "f1", "f2"]);
+        assert_eq!(asked(&mut pipes, Role::Primary(Pledge::InSync), 1), "n-a");
+        let lane = Lane {
+            role: FOLLOWER,
+            ..LANE
+        };
+        let shard = ShardIndex::new(0).unwrap();
+        let first = pipes.pipe_to(shard, lane, 0);
+        let (_, node) = pipes.with_node(first).unwrap();
+        assert_eq!(node.fence, Fence::Follows(Incarnation(2)));
+        node.reach.lost(5);
+        assert!(pipes.is_to_be_left(first));
+        assert_eq!(asked(&mut pipes, FOLLOWER, 0), "f2");
+        let second = pipes.pipe_to(shard, lane, 1);
+        pipes.get_mut(second).unwrap().doom = Some(PipeError::Unready);
+        assert_eq!(asked(&mut pipes, FOLLOWER, 0), "n-a");
+        let at_primary = pipes.pipe_to(shard, lane, 0);
+        let role = pipes.get_mut(at_primary).unwrap().lane.role;
+        assert_eq!(
+            role,
+            Role::Primary(Pledge::InSync),
+            "the way of writes of the same keys"
+        );
+        assert!(!pipes.is_to_be_left(at_primary));
+        pipes.with_node(first).unwrap().1.reach.connected();
+        assert_eq!(asked(&mut pipes, FOLLOWER, 1), "f1");
+    }
+
+    #[test]
+    fn the_nearest_is_in_our_zone_and_the_primary_where_nobody_is() {
+        let mut topology = with_followers();
+        let mut pipes = pipes();
+        let mut check = |topology: &mut Topology, expected: &str| {
+            pipes.follow(&next(topology), Fence::of);
+            for chance in 0..3 {
+                assert_eq!(asked(&mut pipes, NEAREST, chance), expected);
+            }
+        };
+        check(&mut topology, "f2");
+        topology.nodes[0].zone = Some("here".parse().unwrap());
+        check(&mut topology, "n-a");
+        topology.nodes[0].zone = None;
+        topology.nodes[2].zone = None;
+        check(&mut topology, "n-a");
+    }
+
+    #[test]
+    fn a_follower_that_leads_or_lives_anew_is_asked_by_another_pipe() {
+        let mut topology = with_followers();
+        let mut pipes = pipes();
+        pipes.follow(&next(&mut topology), Fence::of);
+        let lane = Lane {
+            role: FOLLOWER,
+            ..LANE
+        };
+        let shard = ShardIndex::new(0).unwrap();
+        let before = pipes.pipe_to(shard, lane, 0);
+        let life = topology.shards[0]
+            .in_sync
+            .get_mut(&"f1".parse().unwrap())
+            .unwrap();
+        *life = Some(Incarnation(9));
+        pipes.follow(&next(&mut topology), Fence::of);
+        // They stand in the order in which they came to be known.
+        let after = pipes.pipe_to(shard, lane, 1);
+        assert_eq!(pipes.with_node(after).unwrap().1.id.as_str(), "f1");
+        assert_ne!(before, after);
+        assert!(!pipes.with_node(before).unwrap().1.is_current);
+        topology.shards[0].primary = "f1".parse().unwrap();
+        topology.shards[0].epoch = Epoch(2);
+        pipes.follow(&next(&mut topology), Fence::of);
+        assert!(!pipes.with_node(after).unwrap().1.is_current);
+        assert_eq!(asked(&mut pipes, Role::Primary(Pledge::Async), 0), "f1");
+        let spread: Vec<String> = (0..2)
+            .map(|chance| asked(&mut pipes, FOLLOWER, chance))
+            .collect();
+        assert_eq!(spread, ["f2", "n-a"]);
+        // A life that nobody knows is not asked.
+        topology.shards[0]
+            .in_sync
+            .insert("f2".parse().unwrap(), None);
+        pipes.follow(&next(&mut topology), Fence::of);
+        assert_eq!(asked(&mut pipes, FOLLOWER, 0), "n-a");
+        assert_eq!(asked(&mut pipes, FOLLOWER, 1), "n-a");
+    }
+
+    #[test]
+    fn nobody_connects_to_followers_where_no_policy_asks_them() {
+        let mut pipes = PipeSet::new(PipeLimits {
+            ask_followers: false,
+            ..pipes().limits
+        });
+        pipes.follow(&next(&mut with_followers()), Fence::of);
+        assert_eq!(pipes.nodes.len(), 1);
     }
 }

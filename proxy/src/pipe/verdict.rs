@@ -1,6 +1,8 @@
 //! What an error that a node replies means for the request: for its client, or for us?
 //! Pure. Looked at for replies that begin with `-` alone.
 
+use super::Role;
+
 /// What becomes of a request that was answered by an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -8,15 +10,26 @@ pub(crate) enum Verdict {
     Deliver,
     /// The node was not asked by the one whom it obeys now, and has done nothing: first words anew, and the request goes where it belongs by then.
     FenceAnew,
+    /// A follower cannot answer it now; somebody else can.
+    Elsewhere,
 }
 
 /// An order of an older epoch than the newest that the node has seen.
 const STALE_EPOCH: &[u8] = b"-STALEEPOCH ";
 
-/// Reads the beginning of an error.
+/// What a follower says while it has no whole copy, or none that is fresh enough for its own settings.
+const UNREADY: [&[u8]; 3] = [STALE_EPOCH, b"-LOADING ", b"-MASTERDOWN "];
+
+/// Reads the beginning of an error over a pipe of this role.
 #[cold]
-pub(crate) fn verdict(error: &[u8]) -> Verdict {
-    if error.starts_with(STALE_EPOCH) {
+pub(crate) fn verdict(error: &[u8], role: Role) -> Verdict {
+    if role.is_reader() {
+        if UNREADY.iter().any(|begin| error.starts_with(begin)) {
+            Verdict::Elsewhere
+        } else {
+            Verdict::Deliver
+        }
+    } else if error.starts_with(STALE_EPOCH) {
         Verdict::FenceAnew
     } else {
         Verdict::Deliver
@@ -25,15 +38,32 @@ pub(crate) fn verdict(error: &[u8]) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Pledge;
     use super::*;
 
     #[test]
     fn errors_are_the_clients_but_for_those_about_the_pipe() {
-        let check = |error: &[u8], expected| assert_eq!(verdict(error), expected);
+        let primary = Role::Primary(Pledge::Async);
+        let check = |error: &[u8], expected| assert_eq!(verdict(error, primary), expected);
         check(b"-STALEEPOCH 3 is older than 4\r\n", Verdict::FenceAnew);
         check(b"-STALEEPOCHS\r\n", Verdict::Deliver);
         check(b"-ERR STALEEPOCH 3\r\n", Verdict::Deliver);
         check(b"-WRONGTYPE Operation\r\n", Verdict::Deliver);
         check(b"-\r\n", Verdict::Deliver);
+        check(b"-LOADING Redis is loading\r\n", Verdict::Deliver);
+        for role in [Role::Follower(Pledge::InSync), Role::Nearest(Pledge::Async)] {
+            for (error, expected) in [
+                (&b"-STALEEPOCH 3 4\r\n"[..], Verdict::Elsewhere),
+                (b"-LOADING Redis is loading\r\n", Verdict::Elsewhere),
+                (
+                    b"-MASTERDOWN Link with MASTER is down\r\n",
+                    Verdict::Elsewhere,
+                ),
+                (b"-WRONGTYPE Operation\r\n", Verdict::Deliver),
+                (b"-LOADINGS\r\n", Verdict::Deliver),
+            ] {
+                assert_eq!(verdict(error, role), expected);
+            }
+        }
     }
 }

@@ -26,6 +26,18 @@ const MOST_UNWANTED_REQUESTS: usize = 8;
 /// How long a node that leads its shard no more, and owes replies, may be silent. It may be well, and about to say that it leads no more.
 const REPLACED_PATIENCE: Duration = Duration::from_millis(200);
 
+/// How long a follower that owes replies may be silent, at most a third of what a request may take: the primary is to have time for it, too.
+const FOLLOWER_PATIENCE: Duration = Duration::from_millis(500);
+
+fn follower_patience(request_deadline: Duration) -> Duration {
+    match request_deadline {
+        Duration::ZERO => FOLLOWER_PATIENCE,
+        deadline => FOLLOWER_PATIENCE
+            .min(deadline / 3)
+            .max(Duration::from_millis(1)),
+    }
+}
+
 /// What the log says of a connection that is gone.
 fn say_lost(node: &NodeEntry, error: &PipeError, waiting: usize) {
     let (node, address) = (&node.id, &node.address);
@@ -64,19 +76,22 @@ impl Exchange {
         };
         let aside = std::mem::take(&mut pipe.aside);
         if aside.came_back > 0 && pipe.is_open {
-            pipe.doom = Some(PipeError::Fenced);
+            let is_reader = pipe.lane.role.is_reader();
+            let (unready, fenced) = (PipeError::Unready, PipeError::Fenced);
+            pipe.doom = Some(if is_reader { unready } else { fenced });
         }
         self.route_again(number, aside.parcels);
         self.let_crowd_in(number);
         self.pipes.mark_dirty(number);
     }
 
-    /// Parcels that were taken out of the line of `from` are appended where they belong, in order.
+    /// Parcels that were taken out of the line of `from` are appended where they belong, in order; what a follower was asked goes to the primary.
     fn route_again(&mut self, from: PipeNumber, parcels: Vec<Recovered>) {
         let Some((pipe, node)) = self.pipes.with_node(from) else {
             return;
         };
-        let (lane, shard, label) = (pipe.lane, node.shard.clone(), node.shard_index);
+        let (mut lane, shard, label) = (pipe.lane, node.shard.clone(), node.shard_index);
+        lane.role = lane.role.at_primary();
         for parcel in parcels {
             // A run over several slots is cut only when these have several owners now.
             let pieces = match parcel.parcel.place {
@@ -86,7 +101,7 @@ impl Exchange {
             for piece in pieces {
                 let owner = self
                     .owner(&piece)
-                    .map(|owner| self.pipes.pipe_to(owner, lane));
+                    .map(|owner| self.pipes.pipe_to(owner, lane, 0));
                 match owner {
                     Some(pipe) if self.is_refused(pipe, &piece) => {}
                     Some(pipe) => {
@@ -234,7 +249,10 @@ impl Exchange {
             tracing::warn!(node = %node.id, address = %node.address, %error, "node refuses commands of a database or protocol");
             node.reach.connected();
             pipe.refusal = Some(text.into());
-            return self.fail_line(number);
+            return match pipe.lane.role.is_reader() {
+                true => self.leave_line(number),
+                false => self.fail_line(number),
+            };
         }
         if error.is_about_password() {
             if !node.reach.is_barred() {
@@ -251,12 +269,26 @@ impl Exchange {
         self.fail_if_lost(number);
     }
 
-    /// Those who wait for a node that has been lost for too long are told so.
+    /// Those who wait for a node that has been lost for too long are told so; nobody waits for a follower.
     fn fail_if_lost(&mut self, number: PipeNumber) {
         let now_ms = self.now_ms();
-        if self.pipes.is_down(number, now_ms) {
+        if self.pipes.is_to_be_left(number) {
+            self.leave_line(number);
+        } else if self.pipes.is_down(number, now_ms) {
             self.fail_line(number);
         }
+    }
+
+    /// What waits in the line of a follower that cannot be asked goes to the primary.
+    fn leave_line(&mut self, number: PipeNumber) {
+        let Some(pipe) = self.pipes.get_mut(number) else {
+            return;
+        };
+        let aside = std::mem::take(&mut pipe.aside);
+        let mut left = pipe.line.take_all();
+        left.extend(aside.parcels);
+        self.route_again(number, left);
+        self.let_crowd_in(number);
     }
 
     /// Nothing in the line of a pipe without connection will be sent: all are told so. What was sent before and is still here only reads.
@@ -387,6 +419,13 @@ impl Exchange {
             {
                 // Its shard's keys are served elsewhere, and whoever waits here for an answer could go on there.
                 pipe.doom = Some(PipeError::Replaced);
+                self.pipes.mark_dirty(number);
+            } else if owes
+                && pipe.lane.role.is_reader()
+                && pipe.silence.is_over(now_ms, follower_patience(deadline))
+            {
+                let after_ms = follower_patience(deadline).as_millis();
+                pipe.doom = Some(PipeError::SlowFollower { after_ms });
                 self.pipes.mark_dirty(number);
             } else if owes && pipe.silence.is_over(now_ms, deadline) {
                 // One request without an answer holds up all behind it: the pipe is given up, and each is told what is true for it.

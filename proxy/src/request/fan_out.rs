@@ -248,7 +248,8 @@ impl Turn<'_> {
     ) -> Result<Vec<Way>, WaitsFor> {
         let mut ways = Vec::new();
         for shard in shards {
-            let pipe = self.exchange.pipes.pipe_to(shard, self.lane);
+            let (lane, chance) = (self.lane, self.key.place());
+            let pipe = self.exchange.pipes.pipe_to(shard, lane, chance);
             let pipe = match self.admit_to(pipe, bytes) {
                 Entry::Room(_) => Ok(pipe),
                 Entry::Vain(vain) => Err(vain),

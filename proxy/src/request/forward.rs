@@ -75,7 +75,10 @@ impl Turn<'_> {
         run: &mut Run,
     ) -> Step {
         let Asked { spec, frame, .. } = asked;
-        let pipe = self.exchange.pipes.pipe_to(shard, self.lane);
+        let pipe = self
+            .exchange
+            .pipes
+            .pipe_to(shard, self.lane, self.key.place());
         if run.pipe == pipe
             && run.command == spec.id
             && run.end == frame.start

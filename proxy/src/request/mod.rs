@@ -33,7 +33,8 @@ use self::receivers::Receivers;
 use crate::client::OutletLimits;
 use crate::facts::ProxyShared;
 use crate::pipe::set::{Fence, PipeLimits, PipeSet};
-use crate::pipe::{Class, Lane, Role};
+use crate::pipe::{Class, Lane};
+use crate::route::policies::PolicySet;
 use crate::route::{self, Split};
 use crate::slab::Key;
 use crate::topology::Snapshot;
@@ -60,6 +61,8 @@ pub(crate) struct Exchange {
     pub(crate) receivers: Receivers,
     /// The ways to the nodes.
     pub(crate) pipes: PipeSet,
+    /// As what nodes are asked.
+    pub(crate) policies: PolicySet,
     /// What requests are routed by.
     pub(crate) snapshot: Arc<Snapshot>,
     view: LiveView,
@@ -89,18 +92,22 @@ impl Exchange {
             soft_bytes: config.client_output_soft_limit.as_usize(),
             hard_bytes: config.client_output_hard_limit.as_usize(),
         };
+        let policies = PolicySet::new(config);
         let mut pipes = PipeSet::new(PipeLimits {
             databases: config.databases.into(),
             queue_bytes: config.pipe_queue_bytes.as_usize(),
             queue_requests: config.pipe_queue_requests as usize,
             node_deadline: config.node_deadline,
             takeover_deadline: config.takeover_deadline,
+            ask_followers: policies.ask_followers(),
+            zone: config.zone.clone(),
         });
         let snapshot = proxy.topology.load();
         pipes.follow(&snapshot, Fence::of);
         Self {
             receivers: Receivers::new(limits.clone()),
             pipes,
+            policies,
             snapshot,
             view: proxy.topology.view(),
             clock: proxy.clock.clone(),
@@ -146,13 +153,13 @@ impl Exchange {
     pub(crate) fn want_first_pipes(&mut self) {
         for class in [Class::Common, Class::Bulk] {
             let lane = Lane {
-                role: Role::Primary,
+                role: self.policies.usual(),
                 class,
                 protocol: Protocol::Resp2,
                 database: 0,
             };
             for shard in route::all_shards(&self.snapshot) {
-                self.pipes.pipe_to(shard, lane);
+                self.pipes.pipe_to(shard, lane, 0);
             }
         }
     }

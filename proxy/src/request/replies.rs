@@ -244,7 +244,8 @@ fn find_next(pipe: &mut Pipe, bytes: &[u8]) -> (Next, usize, Option<PipeError>) 
 #[cold]
 fn is_refusal(pipe: &Pipe, error: &[u8]) -> bool {
     let may_come_back = |parcel: &Parcel| !parcel.is_indivisible || parcel.count == 1;
-    verdict(error) != Verdict::Deliver && pipe.line.first().is_some_and(may_come_back)
+    verdict(error, pipe.lane.role) != Verdict::Deliver
+        && pipe.line.first().is_some_and(may_come_back)
 }
 
 /// The first `count` requests are answered.

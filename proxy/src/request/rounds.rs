@@ -100,6 +100,9 @@ impl Turn<'_> {
         };
         let (spec, number, is_begun) = (rounds.spec, rounds.number, rounds.is_begun());
         let round = rounds.next_round(args);
+        if self.exchange.policies.differ() {
+            self.lane.role = self.exchange.policies.of_many(spec).role;
+        }
         let mut split = std::mem::take(&mut self.exchange.split);
         split.plan_keys(spec, args, round.clone(), &self.exchange.snapshot);
         let bytes = round.clone().map(|at| args.at(at).len()).sum();

@@ -17,7 +17,7 @@ use crate::client::{Client, WaitsFor};
 use crate::pause::Hold;
 use crate::pipe::{Class, Lane};
 use crate::route::split::Search;
-use crate::route::{self, Place};
+use crate::route::{self, Place, rounds};
 use crate::slab::Key;
 
 /// Time after which a client's turn ends although there are more requests, ns. Looked at behind requests that may take long; those that are just forwarded
@@ -67,7 +67,7 @@ pub(super) struct Turn<'a> {
     pub(super) client: &'a mut Client,
     /// The buffer in which the requests lie, when it is the client's own and may be handed over.
     pub(super) own_buffer: Option<&'a Rc<Vec<u8>>>,
-    /// As the client's state says; copied here because every request needs it.
+    /// As the client's state says, and the policy of the command's keys; copied here because every request needs it.
     pub(super) lane: Lane,
     /// What is known of the owners of the keys of the next command, when it has very many.
     pub(super) search: Option<Search>,
@@ -134,7 +134,7 @@ impl Exchange {
     ) -> Turn<'a> {
         let mut turn = Turn {
             key,
-            lane: client.state.lane(),
+            lane: client.state.lane(self.policies.usual()),
             client,
             own_buffer,
             search: None,
@@ -179,7 +179,7 @@ impl Exchange {
 impl<'a> Turn<'a> {
     /// Takes note of what the client has chosen.
     pub(super) fn look_at_client(&mut self) {
-        self.lane = self.client.state.lane();
+        self.lane = self.client.state.lane(self.exchange.policies.usual());
         self.hears_all = self.client.state.hears_all();
         let state = &self.client.state;
         let is_queueing = state.transaction.is_some();
@@ -281,6 +281,39 @@ impl<'a> Turn<'a> {
             frame,
             buffer,
         };
+        if self.exchange.policies.differ() {
+            return self.by_policy(asked, run);
+        }
+        self.request_of(asked, run)
+    }
+
+    /// The request goes by the way that the policies of its keys say. What concerns keys of several ways overtakes nothing that was asked before it, and is
+    /// overtaken by nothing.
+    fn by_policy(&mut self, asked: Asked<'a>, run: &mut Run) -> Step {
+        let policies = &self.exchange.policies;
+        let choice = match rounds::is_long(asked.spec, asked.frame) {
+            true => policies.of_many(asked.spec),
+            false => policies.choose(asked.spec, asked.args),
+        };
+        self.lane.role = choice.role;
+        if !choice.is_mixed {
+            return self.request_of(asked, run);
+        }
+        self.finish_run(asked.buffer, run);
+        if self.missing() > 0 {
+            return self.put_off(Step::Wait(WaitsFor::Replies(0)));
+        }
+        match self.request_of(asked, run) {
+            Step::Next | Step::NextInTime => Step::Alone,
+            step => step,
+        }
+    }
+
+    #[inline]
+    fn request_of(&mut self, asked: Asked<'a>, run: &mut Run) -> Step {
+        let Asked {
+            spec, args, buffer, ..
+        } = asked;
         if self.is_plain_sailing
             && spec.route == Route::ByKey
             && spec.quiet == Quiet::Never

@@ -117,14 +117,17 @@ impl ProxyThread {
             return None;
         }
         let config = &self.exchange.proxy.config;
-        let fence = match &node.fence {
-            Fence::Unfenced => None,
-            Fence::Held(fence) => Some(FenceWords {
-                fence: fence.clone(),
-                node: node.id.clone(),
-                version: self.exchange.snapshot.version(),
-                acks: config.acks,
-            }),
+        let (fence, follower) = match &node.fence {
+            Fence::Unfenced => (None, None),
+            Fence::Follows(incarnation) => (None, Some(*incarnation)),
+            Fence::Held(fence) => {
+                let words = FenceWords {
+                    fence: fence.clone(),
+                    node: node.id.clone(),
+                    version: self.exchange.snapshot.version(),
+                };
+                (Some(words), None)
+            }
         };
         Some(ConnectPlan {
             address: node.address.clone(),
@@ -133,6 +136,7 @@ impl ProxyThread {
                 password: config.node_password.clone(),
                 last: pipe.last_connection.clone(),
                 fence,
+                follower,
             },
             timeout: config.connect_timeout,
         })

@@ -202,9 +202,17 @@ impl<'a, 't> TableReader<'a, 't> {
             return Vec::new();
         };
         let mut tables = Vec::new();
+        let within = self
+            .label
+            .strip_prefix('[')
+            .and_then(|it| it.strip_suffix(']'));
+        let label = match within {
+            Some(within) => format!("[[{within}.{key}]]"),
+            None => format!("[[{key}]]"),
+        };
         for item in items {
             match item.get_ref().as_table() {
-                Some(table) => tables.push(self.inner(format!("[[{key}]]"), table, &item.span())),
+                Some(table) => tables.push(self.inner(label.clone(), table, &item.span())),
                 None => problems.add(self.lines.origin(&item.span()), not_tables.clone()),
             }
         }

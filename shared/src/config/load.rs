@@ -149,12 +149,78 @@ impl<C: Settings> Layers<C> {
             return;
         };
         let names: Vec<&str> = C::table().iter().map(|setting| setting.name).collect();
-        section.refuse_unknown(&names, &mut self.problems);
+        let tables = C::table().iter().filter_map(|setting| setting.table);
+        let known: Vec<&str> = names
+            .iter()
+            .copied()
+            .chain(tables.map(|(name, _)| name))
+            .collect();
+        section.refuse_unknown(&known, &mut self.problems);
         for name in names {
             if let Some(value) = section.scalar(name, &mut self.problems) {
                 self.set(name, &value.text, value.origin);
             }
         }
+        for setting in C::table() {
+            self.add_tables(setting, &section);
+        }
+    }
+
+    /// A list that stands in the file as tables.
+    fn add_tables(&mut self, setting: &Setting, section: &TableReader<'_, '_>) {
+        let Some((table, columns)) = setting.table else {
+            return;
+        };
+        let rows = section.tables(table, &mut self.problems);
+        let Some(first) = rows.first() else {
+            return;
+        };
+        if section.has(setting.name) {
+            let text = format!(
+                "stands beside \"{}\", which says the same in one line; leave one out",
+                setting.name
+            );
+            self.problems.add(first.origin.clone(), text);
+            return;
+        }
+        let mut elements = Vec::new();
+        for row in &rows {
+            // Each by itself, so that what is wrong is told where it stands.
+            let element = self.element(columns, row);
+            match element.map(|text| C::default().set(setting.name, &text).map(|()| text)) {
+                None => {}
+                Some(Ok(text)) => elements.push(text),
+                Some(Err(error)) => self.problems.add(row.origin.clone(), error),
+            }
+        }
+        if elements.len() == rows.len() {
+            self.set(setting.name, &elements.join("; "), first.origin.clone());
+        }
+    }
+
+    /// The text of one element of a list.
+    fn element(&mut self, columns: &[&str], row: &TableReader<'_, '_>) -> Option<String> {
+        let (first, others) = columns.split_first()?;
+        row.refuse_unknown(columns, &mut self.problems);
+        let first = row.required(first, &mut self.problems)?;
+        if first
+            .text
+            .contains(|letter: char| letter.is_whitespace() || letter == ';')
+        {
+            let text = format!(
+                "\"{}\" has a blank or a semicolon in it; write ?, which stands for any letter",
+                first.text
+            );
+            self.problems.add(first.origin, text);
+            return None;
+        }
+        let mut element = first.text;
+        for name in others {
+            if let Some(value) = row.scalar(name, &mut self.problems) {
+                element += &format!(" {name}={}", value.text);
+            }
+        }
+        Some(element)
     }
 
     fn add_environment(&mut self, environment: &[(String, String)]) {
@@ -445,5 +511,71 @@ SWITCHYARD_NODE_MAXMEMRY: there is no such setting of the node; did you mean \"S
     fn a_choice_may_be_spelled_in_any_case() {
         let config = node("", &[], &[("maxmemory-policy", "AllKeys-LRU")]).unwrap();
         assert_eq!(config.maxmemory_policy, MaxmemoryPolicy::AllKeysLru);
+    }
+
+    fn proxy(file: &str, flags: &[(&str, &str)]) -> Result<String, String> {
+        let file = Some((Path::new("proxy.toml"), file));
+        resolve::<ProxyConfig>(file, &[], &pairs(flags))
+            .map(|config| config.get("policies").unwrap())
+            .map_err(|problems: Problems| problems.to_string())
+    }
+
+    #[test]
+    fn a_list_may_stand_in_a_file_as_tables_or_in_one_line() {
+        let tables = "\
+[proxy]
+acks = \"async\"
+[[proxy.policy]]
+keys = \"cart:*\"
+acks = \"in-sync\"
+[[proxy.policy]]
+keys = \"s?\"
+read-from = \"follower\"
+acks = \"async\"
+";
+        let expected = "cart:* acks=in-sync; s? acks=async read-from=follower";
+        assert_eq!(proxy(tables, &[]).unwrap(), expected);
+        let line = format!("[proxy]\npolicies = \"{expected}\"\n");
+        assert_eq!(proxy(&line, &[]).unwrap(), expected);
+        let other = [("policies", "x acks=async")];
+        assert_eq!(proxy(tables, &other).unwrap(), "x acks=async");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_table_of_a_list_is_told_where_it_stands() {
+        let file = "\
+[proxy]
+[[proxy.policy]]
+keys = \"a b\"
+acks = \"async\"
+[[proxy.policy]]
+acks = \"async\"
+[[proxy.policy]]
+keys = \"k\"
+ack = \"async\"
+[[proxy.policy]]
+keys = \"k\"
+acks = \"asinc\"
+";
+        assert_eq!(
+            proxy(file, &[]).unwrap_err(),
+            "\
+proxy.toml:3: \"a b\" has a blank or a semicolon in it; write ?, which stands for any letter
+proxy.toml:5: \"keys\" is missing in [[proxy.policy]]
+proxy.toml:7: nothing is said of \"k\"; write acks=WORD or read-from=WORD behind it
+proxy.toml:9: unknown key \"ack\" in [[proxy.policy]]; did you mean \"acks\"?
+proxy.toml:10: \"asinc\" is not one of async, in-sync; did you mean \"async\"?"
+        );
+        let both = "[proxy]\npolicies = \"a acks=async\"\n[[proxy.policy]]\nkeys = \"k\"\nacks = \"async\"\n";
+        assert_eq!(
+            proxy(both, &[]).unwrap_err(),
+            "proxy.toml:3: stands beside \"policies\", which says the same in one line; leave one out"
+        );
+        let no_list = "[proxy]\npolicy = 1\n";
+        assert!(
+            proxy(no_list, &[])
+                .unwrap_err()
+                .contains("is not a list of tables")
+        );
     }
 }

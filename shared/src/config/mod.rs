@@ -6,6 +6,7 @@ pub(crate) mod document;
 mod file;
 mod load;
 mod node;
+mod policy;
 mod problem;
 mod proxy;
 mod render;
@@ -22,8 +23,9 @@ pub use file::{
 };
 pub use load::{LoadError, Readers, Sources, load, resolve};
 pub use node::{AppendFsync, DebugCommand, MaxmemoryPolicy, NodeConfig};
+pub use policy::{Acks, LONGEST_PATTERN, MOST_POLICIES, Policies, Policy, ReadFrom, Rule};
 pub use problem::{Origin, Problem, Problems, did_you_mean};
-pub use proxy::{Acks, PresentAs, ProxyConfig};
+pub use proxy::{PresentAs, ProxyConfig};
 pub use render::{describe, render};
 pub use secret::Secret;
 pub use settings::{Conflict, Setting, Settings, environment_prefix};

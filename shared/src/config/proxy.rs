@@ -1,11 +1,12 @@
 //! What a proxy is told at its start. Plain data. Pure.
 
+use super::policy::{Acks, Policies, ReadFrom, Rule};
 use super::secret::Secret;
 use super::settings::{Conflict, choices, kebab, range, settings};
 use super::topology_access::{TopologyAccess, UserName};
 use super::topology_place::TopologyPlace;
 use super::units::ByteCount;
-use crate::topology::Address;
+use crate::topology::{Address, Zone};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,17 +18,6 @@ choices! {
         Standalone = "standalone",
         /// A cluster of one node that owns all slots, for clients that ask for a cluster.
         Cluster = "cluster",
-    }
-}
-
-choices! {
-    /// When a write is acknowledged, on shards with followers.
-    pub enum Acks {
-        /// When the primary has carried it out. What it had not handed on when it is lost, is lost.
-        #[default]
-        Async = "async",
-        /// When every follower that is in sync has it, too: what was acknowledged survives the loss of the primary.
-        InSync = "in-sync",
     }
 }
 
@@ -88,6 +78,13 @@ settings! {
             takeover_deadline: Duration = Duration::from_secs(3), within "0s" to "10m";
             /// When a write is acknowledged where a shard has followers: "async" once its primary has it, "in-sync" once every follower in sync has it, too.
             acks: Acks = Acks::default();
+            /// Who answers commands that only read: "primary"; "follower", one that is in sync, whose answer may be a little old; "nearest", a member in this proxy's
+            /// zone; "linearizable", the primary once it has made sure that it still is.
+            read_from: ReadFrom = ReadFrom::default();
+            /// What else holds for some keys, by pattern; the first that matches. In a file each may be a table: [[proxy.policy]] with keys, acks, read-from.
+            policies: Policies = Policies::default();
+            /// What this proxy fails together with, such as a data centre: where "nearest" is. "off" says nothing.
+            zone: Option<Zone> = None;
             /// How long a command may take, from reading it to its reply; "0s" for ever.
             request_deadline: Duration = Duration::from_secs(10), within "0s" to "1d";
             /// Bytes of commands waiting for one connection to a node; beyond them clients that ask for it are not read from.
@@ -144,6 +141,15 @@ impl ProxyConfig {
             ca_file: self.topology_ca_file.clone(),
             cert_file: self.topology_cert_file.clone(),
             key_file: self.topology_key_file.clone(),
+        }
+    }
+
+    /// What holds for keys that no policy names.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        Rule {
+            acks: self.acks,
+            read_from: self.read_from,
         }
     }
 
@@ -220,6 +226,8 @@ impl ProxyConfig {
             ),
         ];
         let of_topology = self.topology_access().conflicts(&self.topology);
-        found.into_iter().flatten().chain(of_topology).collect()
+        let policies = self.policies.conflicts(self.rule(), self.zone.as_ref());
+        let found = found.into_iter().flatten();
+        found.chain(of_topology).chain(policies).collect()
     }
 }

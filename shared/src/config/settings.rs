@@ -20,6 +20,8 @@ pub struct Setting {
     pub secret: bool,
     /// Whether a TOML file writes its value in quotes.
     pub quoted: bool,
+    /// How a file may write it as tables: their name, and their keys.
+    pub table: Option<(&'static str, &'static [&'static str])>,
 }
 
 impl Setting {
@@ -168,6 +170,7 @@ macro_rules! settings {
                         range: range!($($low, $high)?),
                         secret: <$type as $crate::config::SettingValue>::SECRET,
                         quoted: <$type as $crate::config::SettingValue>::QUOTED,
+                        table: <$type as $crate::config::SettingValue>::TABLE,
                     },
                 )+)+];
                 TABLE

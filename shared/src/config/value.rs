@@ -19,6 +19,10 @@ pub trait SettingValue: Sized {
     /// Whether a TOML file writes the value in quotes.
     const QUOTED: bool = true;
 
+    /// A list that a file may also write as tables, one per element: their name, and their keys, of which the first must be there. An element's text is the
+    /// first key's value and behind it `key=value` of the others; between elements stand semicolons.
+    const TABLE: Option<(&'static str, &'static [&'static str])> = None;
+
     /// Reads a value.
     ///
     /// # Errors
