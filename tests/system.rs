@@ -29,6 +29,7 @@
 //! - [`places`]: `switchyard topology` where the topology is in a real etcd: made, shown, got, put; with a user, and over TLS.
 //! - [`local_cluster`]: `switchyard up`: what it says, and what it does when a child crashes.
 //! - [`policies`]: who answers reads and when writes are acknowledged, by key pattern.
+//! - [`plain_servers`]: a shard of real Redis servers whose primary is killed.
 //! - [`followers`]: `switchyard up` with followers: nodes that are killed, data that is kept, orders of an operator.
 //! - [`deployment`]: docker-compose.yml and all that belongs to it, held to the code and run on loopback.
 //! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
@@ -62,6 +63,7 @@ mod operator;
 mod payloads;
 mod pipelining;
 mod places;
+mod plain_servers;
 mod policies;
 mod random_clients;
 mod replication;

@@ -5,7 +5,7 @@ use protocol::{RoleKind, Status};
 use serde_json::{Value, json};
 use shared::config::ByteCount;
 use shared::topology::table::{Place, places, table};
-use shared::topology::{Member, Node, NodeId, Shard, ShardId, Zone};
+use shared::topology::{Member, Node, NodeId, NodeKind, Shard, ShardId, Zone};
 
 use crate::control::requests::{Lasting, Shown, Spare};
 use crate::control::store_seen::StoreSeen;
@@ -170,6 +170,10 @@ fn note(shown: &Shown, shard: &Shard, place: Place, member: &Member) -> Option<S
     if seen.is_down {
         return Some("down".to_owned());
     }
+    if shown.topology.kind_of(shard) == NodeKind::Redis {
+        // It says nothing of lives and epochs.
+        return None;
+    }
     let Some(status) = &seen.status else {
         return Some("not heard yet".to_owned());
     };
@@ -243,7 +247,7 @@ pub(super) mod testing {
         let node = |number: u16| Node {
             id: NodeId::numbered(number.into()),
             address: Address::loopback(7000 + number),
-            kind: shared::topology::NodeKind::Switchyard,
+            kind: NodeKind::Switchyard,
             zone: None,
         };
         let mut topology = Topology::initial((1..=3).map(node).collect(), 2).unwrap();

@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use shared::topology::{Epoch, LONGEST_PROOF, NodeId, Proof, Shard, ShardId, Topology};
+use shared::topology::{Epoch, LONGEST_PROOF, NodeId, NodeKind, Proof, Shard, ShardId, Topology};
 
 use super::Desk;
 use super::listener::Peer;
@@ -32,6 +32,10 @@ enum Problem {
     NoShard(ShardId),
     #[error("shard {0} is a single plain node, and no proxy looks after it")]
     Unguarded(ShardId),
+    #[error(
+        "shard {0} is of plain Redis servers: proxies let another one lead when its primary is gone, and not on request"
+    )]
+    Plain(ShardId),
     #[error("node {0} leads shard {1} already")]
     LeadsAlready(NodeId, ShardId),
     #[error("node {0} is not in sync in shard {1}: writes would be lost if it led")]
@@ -52,6 +56,7 @@ impl IntoResponse for Problem {
             Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoShard(_) => StatusCode::NOT_FOUND,
             Self::Unguarded(_)
+            | Self::Plain(_)
             | Self::LeadsAlready(..)
             | Self::NotInSync(..)
             | Self::LedAnew(..) => StatusCode::CONFLICT,
@@ -178,10 +183,10 @@ fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T,
 fn guarded<'a>(topology: &'a Topology, id: &ShardId) -> Result<&'a Shard, Problem> {
     let shard = topology.shard(id);
     let shard = shard.ok_or_else(|| Problem::NoShard(id.clone()))?;
-    if shard.is_guarded() {
-        Ok(shard)
-    } else {
-        Err(Problem::Unguarded(id.clone()))
+    match topology.kind_of(shard) {
+        _ if !shard.is_guarded() => Err(Problem::Unguarded(id.clone())),
+        NodeKind::Redis => Err(Problem::Plain(id.clone())),
+        NodeKind::Switchyard => Ok(shard),
     }
 }
 

@@ -2,7 +2,7 @@
 //! themselves → the next topology.
 //! Pure. Invariants: nobody is taken for in sync but the primary that was named; a node that has more of the shard than that primary is not made a copy of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::topology::{Address, Epoch, Lives, NodeId, Shard, ShardId, Topology};
 
@@ -46,7 +46,7 @@ impl NotAdopted {
 /// The next topology, in which shards of which nodes have seen a later epoch than the topology names are led above it: the topology is an old one, or somebody has
 /// told a node what no topology says, and nobody obeys by it. All members of such a shard must be heard, and nobody else who is heard may have more of it; the one with most leads, alone, and the others copy.
 pub(super) fn raised(now: &Topology, heard: &Heard<'_>) -> Option<Topology> {
-    let guarded = now.shards.iter().filter(|shard| shard.is_guarded());
+    let guarded = now.guarded_shards();
     let higher: Vec<Shard> = guarded
         .filter_map(|shard| raised_shard(shard, heard))
         .collect();
@@ -106,7 +106,9 @@ pub(super) fn adopt(
 ) -> (Option<Topology>, Vec<NotAdopted>) {
     let mut next = now.clone();
     let mut problems = Vec::new();
-    for shard in next.shards.iter_mut().filter(|shard| shard.is_guarded()) {
+    let guarded: BTreeSet<&ShardId> = now.guarded_shards().map(|shard| &shard.id).collect();
+    let shards = next.shards.iter_mut();
+    for shard in shards.filter(|shard| guarded.contains(&shard.id)) {
         if let Err(problem) = adopt_shard(shard, heard, has_waited) {
             problems.push(problem);
         }

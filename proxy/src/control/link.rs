@@ -10,13 +10,14 @@ use std::time::Duration;
 use protocol::detector::Failure;
 use shared::config::Secret;
 use shared::resp::{Frame, ReplyScanner, decode_scanned, encode_request};
-use shared::topology::{Address, NodeId, Version};
+use shared::topology::{Address, NodeId, NodeKind, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::plain::Part;
 use super::words::{Said, said};
 use crate::sightings::failure;
 
@@ -43,6 +44,10 @@ pub(super) struct Question {
 pub(super) enum Answer {
     /// This node has said this, asked while that version was the newest.
     Said(Box<Said>, Version),
+    /// This plain server has said this.
+    Plain(Part),
+    /// A plain server does as it was told.
+    Obeyed,
     /// It has refused an order, or is not ready to say anything.
     Refused(String),
     /// It cannot be reached, or has not answered.
@@ -57,6 +62,7 @@ pub(super) type Heard = (NodeId, u64, Answer);
 pub(super) struct Way {
     pub(super) node: NodeId,
     pub(super) address: Address,
+    pub(super) kind: NodeKind,
     pub(super) password: Secret,
     pub(super) connect_timeout: Duration,
 }
@@ -65,6 +71,7 @@ pub(super) struct Way {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) address: Address,
+    pub(super) kind: NodeKind,
     /// Answers name it, so that those of a former one are not taken for its.
     pub(super) number: u64,
     questions: mpsc::Sender<Question>,
@@ -77,6 +84,7 @@ impl Link {
         let (questions, asked) = mpsc::channel(MOST_QUESTIONS);
         Self {
             address: way.address.clone(),
+            kind: way.kind,
             number,
             questions,
             task: tokio::spawn(run(way, number, asked, heard)),
@@ -182,6 +190,7 @@ impl Talk<'_> {
 
     fn ask(&mut self, question: &Question, out: &mut Vec<u8>) {
         match &question.order {
+            None if self.way.kind == NodeKind::Redis => encode_request(out, PLAIN_STATUS),
             None => encode_request(out, ["NODE", "STATUS"]),
             Some(words) => encode_request(out, words.iter().map(String::as_str)),
         }
@@ -208,7 +217,13 @@ impl Talk<'_> {
                     return Err(Failure::Reset);
                 }
                 (Some(None), _) => {}
-                (Some(Some(version)), frame) => self.tell(answer(&frame, version)).await,
+                (Some(Some(version)), frame) => {
+                    let answer = match self.way.kind {
+                        NodeKind::Switchyard => answer(&frame, version),
+                        NodeKind::Redis => plain_answer(&frame),
+                    };
+                    self.tell(answer).await;
+                }
             }
         }
         self.begun.drain(..taken);
@@ -231,12 +246,26 @@ const MOST_SHOWN: usize = 200;
 fn answer(frame: &Frame, version: Version) -> Answer {
     match said(frame) {
         Some(said) => Answer::Said(Box::new(said), version),
-        None => {
-            let text = frame.as_bytes().unwrap_or_default();
-            let text = String::from_utf8_lossy(text);
-            Answer::Refused(text.chars().take(MOST_SHOWN).collect())
-        }
+        None => refused(frame),
     }
+}
+
+/// What a plain server is asked instead.
+const PLAIN_STATUS: [&str; 2] = ["INFO", "replication"];
+
+fn plain_answer(frame: &Frame) -> Answer {
+    let text = String::from_utf8_lossy(frame.as_bytes().unwrap_or_default());
+    match Part::read(&text) {
+        _ if frame.is_error() => refused(frame),
+        Some(part) => Answer::Plain(part),
+        None if text.starts_with("OK") => Answer::Obeyed,
+        None => refused(frame),
+    }
+}
+
+fn refused(frame: &Frame) -> Answer {
+    let text = String::from_utf8_lossy(frame.as_bytes().unwrap_or_default());
+    Answer::Refused(text.chars().take(MOST_SHOWN).collect())
 }
 
 async fn write(stream: &mut TcpStream, words: &[u8]) -> Result<(), Failure> {

@@ -13,6 +13,7 @@
 //!                                              view ──► Others (gossip) ──► views of the other proxies ──► Opinion
 //! ```
 //!
+//! Shards of plain Redis servers are looked after by [`plain`] ◇, without the controller: INFO replication instead of NODE STATUS, REPLICAOF instead of orders.
 //! Shards of one plain node are left alone (`Shard::is_guarded`): where there are no others nothing is asked, written or elected.
 //!
 //! [`watcher`] is the state and what happens to it. [`nodes`], [`link`] the nodes; [`words`] ◇ what is said to them. [`adopt`] ◇ topologies that people have
@@ -25,6 +26,7 @@ mod link;
 pub(crate) mod matters;
 mod nodes;
 mod others;
+mod plain;
 pub(crate) mod requests;
 mod spares;
 pub(crate) mod store_seen;
@@ -73,6 +75,8 @@ enum Purpose {
     Proposal,
     /// Lives become known.
     Adoption,
+    /// A plain server is to lead.
+    Plain,
 }
 
 /// The service.

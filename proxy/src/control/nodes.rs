@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{Instruction, Status};
 use shared::config::ProxyConfig;
-use shared::topology::{Address, NodeId, ShardId, Version};
+use shared::topology::{Address, NodeId, NodeKind, ShardId, Version};
 use tokio::sync::mpsc;
 
 use super::link::{Answer, Heard, Link, Question, Way};
@@ -42,11 +42,18 @@ impl Nodes {
         }
     }
 
-    /// Watches these, where they are now, and no others.
-    pub(super) fn follow(&mut self, all: &BTreeMap<NodeId, Address>, config: &ProxyConfig) {
-        self.watched
-            .retain(|node, watched| all.get(node) == Some(&watched.link.address));
-        for (node, address) in all {
+    /// Watches these, where and what they are now, and no others.
+    pub(super) fn follow(
+        &mut self,
+        all: &BTreeMap<NodeId, (Address, NodeKind)>,
+        config: &ProxyConfig,
+    ) {
+        self.watched.retain(|node, watched| {
+            let link = &watched.link;
+            all.get(node)
+                .is_some_and(|(address, kind)| *address == link.address && *kind == link.kind)
+        });
+        for (node, (address, kind)) in all {
             if self.watched.contains_key(node) {
                 continue;
             }
@@ -54,6 +61,7 @@ impl Nodes {
             let way = Way {
                 node: node.clone(),
                 address: address.clone(),
+                kind: *kind,
                 password: config.node_password.clone(),
                 connect_timeout: config.connect_timeout,
             };
@@ -121,6 +129,16 @@ impl Nodes {
         }
     }
 
+    /// Sends words to a plain server.
+    pub(super) fn tell(&self, node: &NodeId, words: Vec<String>, version: Version) {
+        if let Some(watched) = self.watched.get(node) {
+            watched.link.say(Question {
+                order: Some(words),
+                version,
+            });
+        }
+    }
+
     /// Takes note of an answer; `None` when it came over a former link.
     pub(super) fn hear(&mut self, heard: Heard) -> Option<(NodeId, Answer)> {
         let (node, number, answer) = heard;
@@ -138,7 +156,7 @@ impl Nodes {
                     watched.refused = Some(text.clone());
                 }
             }
-            Answer::Failed(_) => {}
+            Answer::Plain(_) | Answer::Obeyed | Answer::Failed(_) => {}
         }
         Some((node, answer))
     }

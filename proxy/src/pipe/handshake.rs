@@ -43,8 +43,18 @@ const OPTIONAL: &[&str] = &["CLIENT KILL", "CLIENT INFO"];
 /// The command that binds a connection to an epoch.
 pub(super) const FENCE: &str = "NODE FENCE";
 
-/// What a follower says of itself.
+/// What a follower is asked about itself: one of ours, and a plain Redis server.
 const STATUS: &str = "NODE STATUS";
+const ROLE: &str = "ROLE";
+
+/// As what a follower is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Following {
+    /// As one that is in sync in this life.
+    InSync(Incarnation),
+    /// As a plain server with a link to its primary.
+    Plain,
+}
 
 /// Under what a connection to a shard's primary speaks.
 #[derive(Clone, Debug)]
@@ -87,8 +97,8 @@ pub(crate) struct FirstWords {
     pub(crate) last: Option<ConnectionName>,
     /// For members of a shard that lead it.
     pub(crate) fence: Option<FenceWords>,
-    /// For members that follow: the life in which it has what it is to be asked for.
-    pub(crate) follower: Option<Incarnation>,
+    /// For members that follow.
+    pub(crate) follower: Option<Following>,
 }
 
 /// What was asked and is not answered yet.
@@ -102,7 +112,7 @@ pub(crate) struct Handshake {
     /// What the node calls this connection.
     name: Option<ConnectionName>,
     /// As whom a follower is asked.
-    follower: Option<Incarnation>,
+    follower: Option<Following>,
 }
 
 impl Handshake {
@@ -142,9 +152,16 @@ impl Handshake {
             words.write(lane.role.pledge(), out);
             asked.push(FENCE);
         }
-        if follower.is_some() {
-            encode_request(out, ["NODE", "STATUS"]);
-            asked.push(STATUS);
+        match follower {
+            None => {}
+            Some(Following::InSync(_)) => {
+                encode_request(out, ["NODE", "STATUS"]);
+                asked.push(STATUS);
+            }
+            Some(Following::Plain) => {
+                encode_request(out, [ROLE]);
+                asked.push(ROLE);
+            }
         }
         encode_request(out, ["CLIENT", "INFO"]);
         asked.push("CLIENT INFO");
@@ -182,10 +199,10 @@ impl Handshake {
             if command == "CLIENT INFO" {
                 self.name = ConnectionName::read(&self.bytes[..end]);
             }
-            if command == STATUS
-                && let Some(life) = self.follower
+            if (command == STATUS || command == ROLE)
+                && let Some(follower) = self.follower
                 && self.bytes.first() != Some(&b'-')
-                && !is_follower(&self.bytes[..end], life)
+                && !is_follower(&self.bytes[..end], follower)
             {
                 return Err(PipeError::NoFollower);
             }
@@ -219,12 +236,19 @@ impl Handshake {
     }
 }
 
-/// Whether a reply to NODE STATUS is that of a node which follows, and has a whole copy, in this life.
-fn is_follower(reply: &[u8], life: Incarnation) -> bool {
+/// Whether a reply to NODE STATUS is that of a node which follows, and has a whole copy, in the life that is meant; one to ROLE that of a server whose link stands.
+fn is_follower(reply: &[u8], as_what: Following) -> bool {
     let Ok(status) = decode_scanned(reply) else {
         return false;
     };
     let elements = status.as_elements().unwrap_or_default();
+    let life = match as_what {
+        Following::InSync(life) => life,
+        Following::Plain => {
+            let word = |at: usize| elements.get(at)?.as_bytes();
+            return word(0) == Some(b"slave") && word(3) == Some(b"connected");
+        }
+    };
     let says = |name: &str, value: &str| {
         elements.chunks_exact(2).any(|pair| {
             pair[0].as_bytes() == Some(name.as_bytes())
@@ -337,7 +361,7 @@ mod tests {
             password: Secret::new(""),
             last: None,
             fence: None,
-            follower: Some(life),
+            follower: Some(Following::InSync(life)),
         };
         let status = |facts: &[(&str, &str)]| {
             let mut out = Vec::new();
@@ -376,6 +400,28 @@ mod tests {
         check(b"*-1\r\n", false);
         check(b"+OK\r\n", false);
         check(b"-ERR unknown command\r\n", false);
+    }
+
+    #[test]
+    fn a_plain_follower_is_asked_whether_its_link_stands() {
+        let check = |role: &[u8], is_one: bool| {
+            let said = is_follower(role, Following::Plain);
+            assert_eq!(said, is_one, "{}", String::from_utf8_lossy(role));
+        };
+        let of = |word: &str, state: &str| {
+            format!(
+                "*5\r\n${}\r\n{word}\r\n$9\r\n127.0.0.1\r\n:1\r\n${}\r\n{state}\r\n:9\r\n",
+                word.len(),
+                state.len()
+            )
+        };
+        check(of("slave", "connected").as_bytes(), true);
+        check(of("slave", "connecting").as_bytes(), false);
+        check(of("slave", "sync").as_bytes(), false);
+        check(of("master", "connected").as_bytes(), false);
+        check(b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", false);
+        check(b"*1\r\n$5\r\nslave\r\n", false);
+        check(b"+OK\r\n", false);
     }
 
     #[test]

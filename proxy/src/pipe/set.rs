@@ -4,11 +4,10 @@
 
 use std::time::Duration;
 
-use shared::topology::{
-    Address, Incarnation, Node, NodeId, NodeKind, Shard, ShardId, ShardIndex, Zone,
-};
+use shared::topology::{Address, Node, NodeId, NodeKind, Shard, ShardId, ShardIndex, Zone};
 
 use super::Pipe;
+use super::handshake::Following;
 use super::lane::{Lane, Role};
 use super::line::Line;
 use super::reach::Reach;
@@ -27,8 +26,8 @@ pub(crate) enum Fence {
     Unfenced,
     /// As the primary of this shard in this epoch.
     Held(protocol::Fence<ShardId>),
-    /// As a follower that is in sync, in this life: it is not told anything, and asked whether it is that.
-    Follows(Incarnation),
+    /// As a follower: it is not told anything, and asked whether it is one.
+    Follows(Following),
 }
 
 impl Fence {
@@ -47,8 +46,11 @@ impl Fence {
     /// What the topology says of one of a shard's followers; `None` where it may not be asked.
     pub(crate) fn of_follower(shard: &Shard, node: &Node) -> Option<Self> {
         match (node.kind, shard.in_sync.get(&node.id)) {
-            (NodeKind::Switchyard, Some(Some(incarnation))) => Some(Self::Follows(*incarnation)),
-            _ => None,
+            (NodeKind::Switchyard, Some(Some(incarnation))) => {
+                Some(Self::Follows(Following::InSync(*incarnation)))
+            }
+            (NodeKind::Switchyard, _) => None,
+            (NodeKind::Redis, _) => Some(Self::Follows(Following::Plain)),
         }
     }
 
@@ -77,6 +79,8 @@ pub(crate) struct NodeEntry {
     pub(crate) reach: Reach,
     /// Whether it still is the primary of a shard; if not, its pipes end once they are empty.
     pub(crate) is_current: bool,
+    /// It is a Redis or Valkey server.
+    pub(crate) is_plain: bool,
     /// Pipe numbers by lane, as far as one was ever open.
     lanes: Vec<PipeNumber>,
 }
@@ -89,12 +93,18 @@ impl NodeEntry {
             address: node.address.clone(),
             fence,
             has_deputy: false,
+            is_plain: node.kind == NodeKind::Redis,
             shard: Box::default(),
             shard_index: 0,
             reach: Reach::default(),
             is_current: true,
             lanes: Vec::new(),
         }
+    }
+
+    /// Whether another one may lead in its stead although it lives.
+    pub(crate) fn may_be_replaced(&self) -> bool {
+        self.fence.is_held() || self.is_plain && self.has_deputy
     }
 
     /// The pipe of this lane, if one is open.
@@ -267,8 +277,7 @@ impl PipeSet {
             });
         }
         for (shard_index, shard) in shards().filter(|_| self.limits.ask_followers) {
-            let members = shard.in_sync.keys().filter(|id| **id != shard.primary);
-            wanted.extend(members.filter_map(|id| {
+            wanted.extend(shard.followers().filter_map(|id| {
                 let node = snapshot.topology.node(id)?;
                 Some(Wanted {
                     shard_index,
@@ -291,7 +300,10 @@ impl PipeSet {
         });
         let node = &mut self.nodes[index];
         node.is_current = true;
-        node.has_deputy = node.fence.is_held() && shard.in_sync.len() > 1;
+        node.has_deputy = match node.is_plain {
+            true => wanted.is_primary && shard.is_guarded(),
+            false => node.fence.is_held() && shard.in_sync.len() > 1,
+        };
         node.shard_index = label;
         node.shard = name.into();
         if wanted.is_primary {
@@ -632,7 +644,7 @@ mod tests {
     use crate::pipe::PipeError;
     use crate::topology::testing::{plain_topology, snapshot_of, topology_of};
     use shared::resp::Protocol;
-    use shared::topology::{Epoch, Topology};
+    use shared::topology::{Epoch, Incarnation, Topology};
 
     const LANE: Lane = Lane {
         role: Role::Primary(Pledge::Async),
@@ -800,7 +812,8 @@ mod tests {
         let shard = ShardIndex::new(0).unwrap();
         let first = pipes.pipe_to(shard, lane, 0);
         let (_, node) = pipes.with_node(first).unwrap();
-        assert_eq!(node.fence, Fence::Follows(Incarnation(2)));
+        let fence = Fence::Follows(Following::InSync(Incarnation(2)));
+        assert_eq!(node.fence, fence);
         node.reach.lost(5);
         assert!(pipes.is_to_be_left(first));
         assert_eq!(asked(&mut pipes, FOLLOWER, 0), "f2");
@@ -875,6 +888,36 @@ mod tests {
         pipes.follow(&next(&mut topology), Fence::of);
         assert_eq!(asked(&mut pipes, FOLLOWER, 0), "n-a");
         assert_eq!(asked(&mut pipes, FOLLOWER, 1), "n-a");
+    }
+
+    #[test]
+    fn plain_servers_are_asked_whether_they_follow_and_may_be_replaced_where_there_are_several() {
+        let mut topology = with_followers();
+        let mut pipes = pipes();
+        for node in &mut topology.nodes {
+            node.kind = NodeKind::Redis;
+        }
+        topology.shards[0].in_sync = [("n-a".parse().unwrap(), None)].into();
+        let learners = ["f1", "f2", "l"].map(|name| (name.parse().unwrap(), None));
+        topology.shards[0].learners = learners.into();
+        pipes.follow(&next(&mut topology), Fence::of);
+        let lane = Lane {
+            role: FOLLOWER,
+            ..LANE
+        };
+        let shard = ShardIndex::new(0).unwrap();
+        let follower = pipes.pipe_to(shard, lane, 0);
+        let (_, node) = pipes.with_node(follower).unwrap();
+        assert_eq!(node.fence, Fence::Follows(Following::Plain));
+        assert!(!node.may_be_replaced());
+        let primary = pipes.primary(shard);
+        assert_eq!(primary.fence, Fence::Unfenced);
+        assert!(primary.has_deputy && primary.may_be_replaced());
+        topology.shards[0].learners.clear();
+        topology.shards[0].copies = 1;
+        pipes.follow(&next(&mut topology), Fence::of);
+        assert!(!pipes.primary(shard).may_be_replaced());
+        assert_eq!(asked(&mut pipes, FOLLOWER, 0), "n-a");
     }
 
     #[test]

@@ -414,7 +414,7 @@ impl Exchange {
             let owes = pipe.is_open && pipe.doom.is_none() && pipe.line.is_owed();
             if owes
                 && !node.is_current
-                && node.fence.is_held()
+                && node.may_be_replaced()
                 && pipe.silence.is_over(now_ms, REPLACED_PATIENCE)
             {
                 // Its shard's keys are served elsewhere, and whoever waits here for an answer could go on there.

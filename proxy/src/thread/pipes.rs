@@ -119,7 +119,7 @@ impl ProxyThread {
         let config = &self.exchange.proxy.config;
         let (fence, follower) = match &node.fence {
             Fence::Unfenced => (None, None),
-            Fence::Follows(incarnation) => (None, Some(*incarnation)),
+            Fence::Follows(following) => (None, Some(*following)),
             Fence::Held(fence) => {
                 let words = FenceWords {
                     fence: fence.clone(),

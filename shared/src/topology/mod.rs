@@ -154,6 +154,26 @@ impl Shard {
 }
 
 impl Topology {
+    /// What the nodes of a shard are: what its primary is, for they are all of one kind.
+    #[must_use]
+    pub fn kind_of(&self, shard: &Shard) -> NodeKind {
+        self.node(&shard.primary)
+            .map(|node| node.kind)
+            .unwrap_or_default()
+    }
+
+    /// The shards of plain Redis or Valkey servers that have followers: proxies look after them, without the promises that need epochs.
+    pub fn plain_shards(&self) -> impl Iterator<Item = &Shard> {
+        let guarded = self.shards.iter().filter(|shard| shard.is_guarded());
+        guarded.filter(|shard| self.kind_of(shard) == NodeKind::Redis)
+    }
+
+    /// The shards of our own nodes that proxies look after.
+    pub fn guarded_shards(&self) -> impl Iterator<Item = &Shard> {
+        let guarded = self.shards.iter().filter(|shard| shard.is_guarded());
+        guarded.filter(|shard| self.kind_of(shard) == NodeKind::Switchyard)
+    }
+
     /// The node of this name.
     #[must_use]
     pub fn node(&self, id: &NodeId) -> Option<&Node> {

@@ -79,6 +79,24 @@ pub enum Violation {
         /// How many it is to have.
         copies: usize,
     },
+    /// Plain servers and nodes of ours do not follow each other under orders.
+    #[error(
+        "shard {shard}: node {node} is of another kind than its primary; a shard has nodes of one kind"
+    )]
+    KindsMixed {
+        /// The shard.
+        shard: ShardId,
+        /// A member of another kind.
+        node: NodeId,
+    },
+    /// Plain servers acknowledge writes without asking anybody.
+    #[error(
+        "shard {shard} is of plain Redis servers, which acknowledge writes that no other has; min-in-sync can only be 1"
+    )]
+    PlainMinInSync {
+        /// The shard.
+        shard: ShardId,
+    },
     /// A node that would hold the data of two shards.
     #[error("node {node} belongs to shard {first} and to shard {second}")]
     NodeInTwoShards {
@@ -142,6 +160,8 @@ impl Violation {
             | Self::PrimaryNotInSync { shard, .. }
             | Self::Copies { shard, .. }
             | Self::MinInSync { shard, .. }
+            | Self::KindsMixed { shard, .. }
+            | Self::PlainMinInSync { shard }
             | Self::InSyncAndLearner { shard, .. } => Some(Subject::Shard(shard)),
             Self::NodeInTwoShards { second, .. } | Self::OwnedTwice { second, .. } => {
                 Some(Subject::Shard(second))
@@ -201,7 +221,8 @@ fn check_nodes(topology: &Topology, found: &mut Vec<Violation>) {
 }
 
 fn check_members(topology: &Topology, found: &mut Vec<Violation>) {
-    let nodes: HashMap<&NodeId, ()> = topology.nodes.iter().map(|node| (&node.id, ())).collect();
+    let nodes = topology.nodes.iter().map(|node| (&node.id, node.kind));
+    let nodes: HashMap<&NodeId, NodeKind> = nodes.collect();
     let mut shard_of: HashMap<&NodeId, &ShardId> = HashMap::new();
     let mut named: HashMap<&ShardId, ()> = HashMap::new();
     for shard in &topology.shards {
@@ -209,9 +230,20 @@ fn check_members(topology: &Topology, found: &mut Vec<Violation>) {
             found.push(Violation::ShardTwice(shard.id.clone()));
         }
         check_copies(shard, found);
+        let kind = nodes.get(&shard.primary);
+        if kind == Some(&NodeKind::Redis) && shard.min_in_sync > 1 {
+            let shard = shard.id.clone();
+            found.push(Violation::PlainMinInSync { shard });
+        }
         for node in shard.members() {
             if !nodes.contains_key(node) {
                 found.push(Violation::UnknownNode {
+                    shard: shard.id.clone(),
+                    node: node.clone(),
+                });
+            }
+            if kind.is_some_and(|kind| nodes.get(node).is_some_and(|other| other != kind)) {
+                found.push(Violation::KindsMixed {
                     shard: shard.id.clone(),
                     node: node.clone(),
                 });
@@ -314,6 +346,12 @@ pub fn remarks(topology: &Topology) -> Vec<String> {
         }
     }
     for shard in &topology.shards {
+        if shard.is_guarded() && topology.kind_of(shard) == NodeKind::Redis {
+            remarks.push(format!(
+                "shard {} is of plain Redis servers: proxies let a follower lead when its primary is gone, but two may lead while a proxy routes by an older topology, what the one that is given up has acknowledged is lost, and acks = \"in-sync\" and read-from = \"linearizable\" are without effect",
+                shard.id
+            ));
+        }
         if shard.slots.is_empty() {
             remarks.push(format!("shard {} owns no slots", shard.id));
         }
@@ -394,6 +432,41 @@ mod tests {
             |topology| topology.nodes[0].address = Address::loopback(0),
             &["node n1 has port 0, which nobody can connect to"],
         );
+    }
+
+    #[test]
+    fn a_shard_has_nodes_of_one_kind_and_plain_ones_promise_little() {
+        check(
+            |topology| topology.nodes[0].kind = NodeKind::Redis,
+            &[
+                "shard s1: node n2 is of another kind than its primary; a shard has nodes of one kind",
+            ],
+        );
+        let plain = |topology: &mut Topology, min_in_sync: usize| {
+            topology
+                .nodes
+                .iter_mut()
+                .for_each(|node| node.kind = NodeKind::Redis);
+            topology.shards[0].min_in_sync = min_in_sync;
+        };
+        check(|topology| plain(topology, 1), &[]);
+        check(
+            |topology| plain(topology, 2),
+            &[
+                "shard s1 is of plain Redis servers, which acknowledge writes that no other has; min-in-sync can only be 1",
+            ],
+        );
+        let mut topology = sample::two_shards();
+        let is_said = |topology: &Topology| {
+            remarks(topology)
+                .iter()
+                .filter(|it| it.contains("two may lead"))
+                .count()
+        };
+        assert_eq!(is_said(&topology), 0);
+        plain(&mut topology, 1);
+        let with_followers = topology.shards.iter().filter(|shard| shard.is_guarded());
+        assert_eq!(is_said(&topology), with_followers.count());
     }
 
     #[test]

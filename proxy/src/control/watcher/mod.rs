@@ -1,9 +1,10 @@
 //! All that the control service knows, and what it does about what happens: the shell around detector, opinion and controller.
 //! Reaches: nodes by their links, the store in tasks, the topology that threads route by. Never: waits.
-//! [`operators`] what they ask. [`writing`] what is written. [`standing_in`] when whoever leads does nothing.
+//! [`operators`] what they ask. [`plain`] shards of plain servers. [`writing`] what is written. [`standing_in`] when whoever leads does nothing.
 //! Invariants: every compare-and-set that was begun has one end that is told; the controller knows no document that the threads do not route by.
 
 mod operators;
+mod plain;
 mod standing_in;
 mod writing;
 
@@ -16,7 +17,7 @@ use protocol::detector::{self, Detector};
 use protocol::opinion::{self, Opinion, Standing};
 use shared::throttle::Throttle;
 use shared::topology::text::Document;
-use shared::topology::{Address, NodeId, ProxyId, Shard, ShardId, Topology, Version};
+use shared::topology::{Address, NodeId, NodeKind, ProxyId, Shard, ShardId, Topology, Version};
 use store::{Announcement, Looks, StoreError, TopologyStore, in_one_line};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -29,6 +30,7 @@ use super::link::{Answer, Heard};
 use super::matters::{self, Matter, Matters};
 use super::nodes::Nodes;
 use super::others::Others;
+use super::plain::PlainShards;
 use super::requests::{self, Refusal};
 use super::spares::{Sorted, Spares};
 use super::store_seen::StoreSeen;
@@ -71,6 +73,7 @@ pub(in crate::control) struct Watcher {
     detector: Detector<NodeId>,
     opinion: Opinion<ProxyId, NodeId>,
     controller: Controller<ShardId, NodeId>,
+    plain: PlainShards,
     election: Election,
     stand_in: StandIn,
     announcement: Option<Announcement>,
@@ -87,6 +90,10 @@ pub(in crate::control) struct Watcher {
     /// The topology lists members of guarded shards without their lives.
     has_nameless: bool,
     is_adopting: bool,
+    /// A plain server that is to lead is being written into the topology.
+    is_promoting: bool,
+    /// Shards for which acks in-sync was said to be without effect.
+    without_effect: String,
     /// Since when members of unknown lives are asked.
     adopting_since_ms: Option<u64>,
     /// Shards that cannot be taken over.
@@ -122,6 +129,7 @@ impl Watcher {
             detector: Detector::new(detector::Settings::DEFAULT),
             opinion: Opinion::new(opinion::Settings::DEFAULT),
             controller: Controller::new(controller::Settings::DEFAULT),
+            plain: PlainShards::default(),
             election: Election::new(me.clone(), Arc::clone(&store)),
             stand_in: StandIn::new(&shared.run_id),
             announcement: None,
@@ -134,6 +142,8 @@ impl Watcher {
             outdated_rounds: 0,
             has_nameless: false,
             is_adopting: false,
+            is_promoting: false,
+            without_effect: String::new(),
             adopting_since_ms: None,
             not_adopted: BTreeSet::new(),
             waits: BTreeSet::new(),
@@ -210,6 +220,7 @@ impl Watcher {
         }
         self.newest = topology;
         self.has_nameless = has_nameless(&self.newest);
+        self.follow_plain(now_ms);
         if let Some(announcement) = &self.announcement {
             announcement.set_applied(self.newest.version);
         }
@@ -225,7 +236,8 @@ impl Watcher {
         let mut of_interest = of_interest(&self.newest);
         if self.guards() {
             for (node, announced) in &self.sorted.spare {
-                of_interest.insert(node.clone(), announced.address.clone());
+                let place = (announced.address.clone(), NodeKind::Switchyard);
+                of_interest.insert(node.clone(), place);
             }
         }
         self.nodes.follow(&of_interest, &self.shared.config);
@@ -294,6 +306,10 @@ impl Watcher {
                     status,
                 });
             }
+            Answer::Plain(part) => {
+                self.detect(detector::Event::ProbeAnswered(node.clone()), now_ms);
+                self.plain.heard(node, part, now_ms);
+            }
             // It lives, but who reads its data serves nobody: that is no sign of life to those who wait.
             Answer::Refused(text) if text.starts_with(LOADING) => {
                 let event = detector::Event::ProbeFailed(node, detector::Failure::Reset);
@@ -303,9 +319,13 @@ impl Watcher {
                 self.counts.refused += 1;
                 self.detect(detector::Event::ProbeAnswered(node), now_ms);
             }
+            Answer::Obeyed => {
+                self.detect(detector::Event::ProbeAnswered(node), now_ms);
+            }
             Answer::Failed(failure) => {
                 let event = detector::Event::ProbeFailed(node.clone(), failure);
                 self.detect(event, now_ms);
+                self.plain.lost(&node);
                 self.step(Event::Unreachable(node));
             }
         }
@@ -341,10 +361,14 @@ impl Watcher {
         self.detect(detector::Event::Tick, now_ms);
         self.heartbeat += 1;
         let view = self.detector.view(self.heartbeat, now_ms);
-        let (all, needed) = match self.controller.document() {
+        let (mut all, mut needed) = match self.controller.document() {
             Some(document) => document.nodes_and_needed(),
             None => (BTreeSet::new(), BTreeSet::new()),
         };
+        for node in self.newest.plain_shards().flat_map(Shard::members) {
+            all.insert(node.clone());
+            needed.insert(node.clone());
+        }
         let (all, needed) = (&all, &needed);
         let nodes = opinion::Nodes { all, needed };
         let verdict = self.opinion.verdict(&view, &nodes, now_ms);
@@ -355,6 +379,7 @@ impl Watcher {
             self.look_at_epochs();
             self.look_at_matters(now_ms);
         }
+        self.look_at_plain(&verdict, now_ms);
         self.step(Event::Verdict(verdict));
         self.elect(is_cut_off, now_ms);
         self.try_writing_again(now_ms);
@@ -562,13 +587,13 @@ fn proxy_name(run_id: &str) -> ProxyId {
 
 /// Whether a shard that is looked after has a member of which nobody knows the life.
 fn has_nameless(topology: &Topology) -> bool {
-    let guarded = topology.shards.iter().filter(|shard| shard.is_guarded());
+    let guarded = topology.guarded_shards();
     let mut lives = guarded.flat_map(|shard| shard.in_sync.values().chain(shard.learners.values()));
     lives.any(Option::is_none)
 }
 
 /// The nodes that are watched: those that a controller may give something to do, and those of shards that nobody has taken over yet.
-fn of_interest(topology: &Topology) -> BTreeMap<NodeId, Address> {
+fn of_interest(topology: &Topology) -> BTreeMap<NodeId, (Address, NodeKind)> {
     let (guarded, others): (Vec<_>, Vec<_>) =
         topology.shards.iter().partition(|shard| shard.is_guarded());
     if guarded.is_empty() {
@@ -576,10 +601,12 @@ fn of_interest(topology: &Topology) -> BTreeMap<NodeId, Address> {
     }
     let left_alone: BTreeSet<&NodeId> = others.iter().flat_map(|shard| shard.members()).collect();
     let nodes = topology.nodes.iter();
-    let nodes = nodes.filter(|node| {
-        node.kind == shared::topology::NodeKind::Switchyard && !left_alone.contains(&node.id)
+    let plain: BTreeSet<&NodeId> = topology.plain_shards().flat_map(Shard::members).collect();
+    let nodes = nodes.filter(|node| match node.kind {
+        NodeKind::Switchyard => !left_alone.contains(&node.id),
+        NodeKind::Redis => plain.contains(&node.id),
     });
     nodes
-        .map(|node| (node.id.clone(), node.address.clone()))
+        .map(|node| (node.id.clone(), (node.address.clone(), node.kind)))
         .collect()
 }

@@ -72,7 +72,7 @@ impl Watcher {
         if self.election.leads() {
             return;
         }
-        let is_wanted = self.lacks_primary(&self.newest);
+        let is_wanted = self.lacks_primary(&self.newest) || self.lacks_plain_primary();
         let is_time = self.stand_in.look(self.newest.version, is_wanted, now_ms);
         if self.stand_in.is_over(now_ms) {
             self.depose();
@@ -93,7 +93,7 @@ impl Watcher {
 
     /// Whether the primary of a shard does not answer, or lives another life than the one that leads.
     fn lacks_primary(&self, topology: &Topology) -> bool {
-        let mut guarded = topology.shards.iter().filter(|shard| shard.is_guarded());
+        let mut guarded = topology.guarded_shards();
         guarded.any(|shard| {
             let life = shard.in_sync.get(&shard.primary).copied().flatten();
             let status = self.nodes.last_status(&shard.primary);

@@ -69,7 +69,7 @@ impl Watcher {
         }
     }
 
-    fn set(&self, next: Topology, purpose: Purpose) {
+    pub(super) fn set(&self, next: Topology, purpose: Purpose) {
         let from = self.newest.version;
         let (store, done) = (Arc::clone(&self.store), self.done.clone());
         tokio::spawn(async move {
@@ -102,6 +102,12 @@ impl Watcher {
         }
         match purpose {
             Purpose::Proposal => self.step(event),
+            Purpose::Plain => {
+                self.is_promoting = false;
+                if end.is_err() {
+                    self.load();
+                }
+            }
             Purpose::Adoption => {
                 self.is_adopting = false;
                 if end.is_err() {

@@ -4,10 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::topology::{Node, NodeId, NodeKind, ShardId, Topology, rules};
+use shared::topology::{Node, NodeId, NodeKind, Shard, ShardId, Topology, rules};
 
 use super::document::{Document, Entry, Proposal};
 use crate::member::Membership;
+
+/// Whether a controller looks after it: a shard of plain servers obeys no orders.
+fn is_guarded(topology: &Topology, shard: &Shard) -> bool {
+    shard.is_guarded() && topology.kind_of(shard) == NodeKind::Switchyard
+}
 
 impl Document<ShardId, NodeId> {
     /// What a topology says to a controller: the guarded shards whose primary's life it knows, with those of their members whose lives it knows. Of the others
@@ -18,7 +23,7 @@ impl Document<ShardId, NodeId> {
         let mut left_alone: BTreeSet<&NodeId> = BTreeSet::new();
         for shard in &topology.shards {
             let membership = Membership::of(shard, topology.version);
-            match membership.filter(|_| shard.is_guarded()) {
+            match membership.filter(|_| is_guarded(topology, shard)) {
                 Some(membership) => {
                     let known = membership.nodes();
                     left_alone.extend(shard.members().filter(|node| !known.contains(node)));
@@ -153,6 +158,17 @@ mod tests {
         let entry = &document.shards[&ShardId::numbered(1)];
         assert_eq!((entry.copies, entry.min_in_sync), (3, 2));
         assert_eq!(entry.membership.primary, member(1));
+    }
+
+    #[test]
+    fn shards_of_plain_servers_are_no_business_of_a_controller() {
+        let mut topology = topology();
+        topology
+            .nodes
+            .iter_mut()
+            .for_each(|node| node.kind = NodeKind::Redis);
+        let document = Document::of(&topology);
+        assert!(document.shards.is_empty() && document.nodes.is_empty());
     }
 
     #[test]
