@@ -69,6 +69,7 @@
 pub mod client;
 pub mod commands;
 mod connection;
+mod deliveries;
 mod departures;
 mod disk;
 mod errand;

@@ -9,7 +9,9 @@ use crate::node_state::{Identity, NodeState};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
 use crate::store::Store;
-use crate::{departures, joining, loading, processor, recording, replication, saving, tick};
+use crate::{
+    deliveries, departures, joining, loading, processor, recording, replication, saving, tick,
+};
 use shared::clock::Clock;
 use shared::config::NodeConfig;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
@@ -101,6 +103,7 @@ pub async fn serve(
     is_ready();
     let ticking = tokio::task::spawn_local(tick::run(Rc::clone(&shell)));
     let closing = tokio::task::spawn_local(departures::close_all(Rc::clone(&shell.departures)));
+    let sending = tokio::task::spawn_local(deliveries::run(Rc::clone(&shell)));
     let delivering = tokio::task::spawn_local(recording::deliver(Rc::clone(&shell)));
     let joining = tokio::task::spawn_local(joining::run(Rc::clone(&shell)));
     info!(address = %listener.local_addr()?, "node serves clients");
@@ -118,6 +121,7 @@ pub async fn serve(
     close_all(&shell, grace(&shell)).await;
     closing.abort();
     recording::finish(&shell).await;
+    sending.abort();
     delivering.abort();
     let exit = exit?;
     if saving::save_before_end(&shell, shell.final_save.get())

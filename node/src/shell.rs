@@ -116,6 +116,8 @@ pub(crate) struct Shell {
     pub(crate) log_progress: Arc<Notify>,
     /// Who waited for it has been let go.
     pub(crate) log_reached: Notify,
+    /// More has been sent to clients than was let out at once.
+    pub(crate) messages: Notify,
     /// There is more of the log, for followers.
     pub(crate) log_grown: Notify,
     /// A follower has more than before, or has gone.
@@ -156,6 +158,7 @@ impl Shell {
             log: RefCell::new(None),
             log_progress: Arc::new(Notify::new()),
             log_reached: Notify::new(),
+            messages: Notify::new(),
             log_grown: Notify::new(),
             followed: Notify::new(),
             following: RefCell::new(None),
@@ -182,6 +185,8 @@ impl Shell {
                 forget_watched(&mut core.store, &mut core.node, &mut session, key.id());
             }
             core.node.clients.leave(key);
+            core.node.subscriptions.leave(key);
+            self.send_out(core);
         }
         self.left.notify_one();
     }
@@ -230,6 +235,7 @@ impl Shell {
         };
         let result = work(&mut core.executor, &mut turn);
         self.record(core);
+        self.send_out(core);
         result
     }
 

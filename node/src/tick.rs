@@ -107,6 +107,7 @@ fn sweep_slice(shell: &Shell) -> bool {
         took_ns = watch.since_ns(start);
     }
     shell.record(core);
+    shell.send_out(core);
     core.node.stats.sweep_ns += took_ns;
     note_latency(core, "expire-cycle", now_ms, took_ns);
     again
@@ -128,6 +129,7 @@ async fn evict(shell: &Shell) {
             let watch = core.executor.watch().clone();
             let room = make_room(&mut core.store, &mut core.node, &watch);
             shell.record(core);
+            shell.send_out(core);
             room
         };
         if matches!(room, Room::Enough | Room::None) {
@@ -178,14 +180,14 @@ impl Tick {
 fn condemned(core: &mut Core, now_ms: u64) -> Vec<u64> {
     let hot = &core.node.settings.hot;
     let idle_ms = hot.idle_timeout_seconds.saturating_mul(1_000);
-    let limit = hot.output_limit;
-    let stall_ms = limit.soft_seconds.saturating_mul(1_000);
     let mut condemned = Vec::new();
     for client in core.node.clients.iter() {
         let (id, traffic) = (client.identity.id, &client.traffic);
         let silent_ms = now_ms.saturating_sub(traffic.last_active_ms);
-        // Who waits for the node is not idle.
-        let is_idle = client.outbox.is_empty() && traffic.waits.is_none();
+        let session = client.session.as_deref();
+        let is_subscriber = session.is_some_and(|session| session.subscribed.are_any());
+        // Who waits for the node, or for what others have to say, is not idle.
+        let is_idle = client.outbox.is_empty() && traffic.waits.is_none() && !is_subscriber;
         if idle_ms > 0 && silent_ms > idle_ms && is_idle {
             debug!(client = id, silent_ms, "closed: timeout");
             condemned.push(id);
@@ -193,6 +195,8 @@ fn condemned(core: &mut Core, now_ms: u64) -> Vec<u64> {
         }
         // What may not be written yet is not the client's to read.
         let unread_bytes = client.outbox.ready().len();
+        let limit = session.map_or(hot.output_limit, |session| session.output_limit(hot));
+        let stall_ms = limit.soft_seconds.saturating_mul(1_000);
         let blocked_ms = now_ms.saturating_sub(traffic.progress_ms);
         let over = limit.soft_bytes > 0 && unread_bytes as u64 > limit.soft_bytes;
         if over && traffic.is_unread && stall_ms > 0 && blocked_ms > stall_ms {

@@ -82,6 +82,7 @@ const HOUSES: &[House] = &[
             &["recording", "replication", "joining"],
             &["loading"],
             &["saving"],
+            &["deliveries"],
             &["shell"],
             &["departures", "disk", "processor"],
             &["execute"],

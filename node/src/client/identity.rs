@@ -1,8 +1,6 @@
 //! Who a client is: what was known of it when it connected, and never changes.
 //! Pure.
 
-use shared::session::{ClientType, ListedClient};
-
 /// One client's connection.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
@@ -35,24 +33,5 @@ impl Identity {
     pub fn is_of_this_machine(&self) -> bool {
         let address = self.address.parse::<std::net::SocketAddr>();
         address.is_ok_and(|address| address.ip().to_canonical().is_loopback())
-    }
-}
-
-impl ListedClient for Identity {
-    fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// All that are connected here today.
-    fn client_type(&self) -> ClientType {
-        ClientType::Normal
-    }
-
-    fn is_from(&self, address: &[u8]) -> bool {
-        self.address.as_bytes() == address
-    }
-
-    fn is_connected_to(&self, address: &[u8]) -> bool {
-        self.local_address.as_bytes() == address
     }
 }

@@ -5,16 +5,18 @@
 mod identity;
 mod outbox;
 mod session;
+mod subscription_counts;
 mod traffic;
 mod transaction;
 
 pub use identity::Identity;
 pub use outbox::{ErrandTicket, Offset, Outbox, Until};
 pub use session::Session;
+pub use subscription_counts::SubscriptionCounts;
 pub use traffic::{Traffic, WaitsFor};
 pub use transaction::{Transaction, Watched};
 
-use shared::session::client_bytes;
+use shared::session::{ClientType, ListedClient, client_bytes};
 use std::rc::Rc;
 
 /// One connected client.
@@ -28,6 +30,10 @@ pub struct Client {
     pub outbox: Outbox,
     /// What it has chosen; `None` while a turn of its commands has it.
     pub(crate) session: Option<Box<Session>>,
+    /// Others have sent it something of which it has not heard yet.
+    pub(crate) is_to_wake: bool,
+    /// Its connection is to be cut.
+    pub(crate) is_condemned: bool,
 }
 
 impl Client {
@@ -39,16 +45,49 @@ impl Client {
             identity: Rc::new(identity),
             outbox: Outbox::default(),
             session: Some(Box::new(session)),
+            is_to_wake: false,
+            is_condemned: false,
         }
     }
 
-    /// What it costs, given what it has chosen: buffers, names and queue included.
+    /// What it costs, given what it has chosen: buffers, names, queue and subscriptions included.
     #[must_use]
     pub fn memory_bytes(&self, session: &Session) -> usize {
         client_bytes(
             self.traffic.input_bytes,
             self.outbox.len(),
-            session.kept_bytes(),
+            session.kept_bytes() + session.subscribed.bytes,
         )
+    }
+}
+
+/// A client with what it has chosen, as the filters of CLIENT LIST and CLIENT KILL see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'a> {
+    /// Who it is.
+    pub identity: &'a Identity,
+    /// What it has chosen.
+    pub session: &'a Session,
+}
+
+impl ListedClient for Listed<'_> {
+    fn id(&self) -> u64 {
+        self.identity.id
+    }
+
+    /// Followers are not told from others.
+    fn client_type(&self) -> ClientType {
+        match self.session.subscribed.are_any() {
+            true => ClientType::Pubsub,
+            false => ClientType::Normal,
+        }
+    }
+
+    fn is_from(&self, address: &[u8]) -> bool {
+        self.identity.address.as_bytes() == address
+    }
+
+    fn is_connected_to(&self, address: &[u8]) -> bool {
+        self.identity.local_address.as_bytes() == address
     }
 }

@@ -2,7 +2,8 @@
 //! Pure. Never: a socket, a clock, another client.
 //! Invariant: it is all of a client that a command on keys may look at, so that it can be run for one that has gone.
 
-use super::{Transaction, Watched};
+use super::{SubscriptionCounts, Transaction, Watched};
+use crate::settings::{Hot, OutputLimit};
 use crate::store::DbIndex;
 use shared::command::CommandSpec;
 use shared::resp::Protocol;
@@ -43,6 +44,12 @@ pub struct Session {
     pub transaction: Option<Box<Transaction>>,
     /// Keys whose change makes its next EXEC run nothing (WATCH).
     pub watched: Option<Box<Watched>>,
+    /// To how much it has subscribed.
+    pub subscribed: SubscriptionCounts,
+    /// Arguments of the present command that have been treated and answered, where others have had their turn since; 0 when it has not begun.
+    pub treated_args: usize,
+    /// What the present command has answered are messages, which CLIENT REPLY does not stop.
+    pub has_pushed: bool,
     /// Its latest command.
     pub last_command: Option<&'static CommandSpec>,
     /// Arguments of the present command that no log may show: bit by index.
@@ -68,6 +75,9 @@ impl Default for Session {
             announced_host: String::new(),
             transaction: None,
             watched: None,
+            subscribed: SubscriptionCounts::default(),
+            treated_args: 0,
+            has_pushed: false,
             last_command: None,
             secret_args: 0,
         }
@@ -89,6 +99,22 @@ impl Session {
         self.transaction
             .as_deref()
             .map_or(0, Transaction::memory_bytes)
+    }
+
+    /// How much output may wait for it: more for a subscriber, who gets what it has not asked for.
+    #[must_use]
+    pub fn output_limit(&self, hot: &Hot) -> OutputLimit {
+        match self.subscribed.are_any() {
+            true => hot.pubsub_output_limit,
+            false => hot.output_limit,
+        }
+    }
+
+    /// Whether only commands on its subscriptions make sense: in RESP2 a message and a reply cannot be told apart.
+    #[inline]
+    #[must_use]
+    pub fn is_only_subscriber(&self) -> bool {
+        self.subscribed.are_any() && self.protocol == Protocol::Resp2
     }
 
     /// Whether the reply to the present command is wanted; what follows is the next one.

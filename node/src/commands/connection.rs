@@ -1,7 +1,7 @@
 //! Commands on the client's own connection: who it is, how it speaks, which database it looks at.
 //! Pure.
 
-use super::{Action, Call, Handler, forget_watched};
+use super::{Action, Call, Handler, forget_watched, pubsub};
 use crate::store::DbIndex;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, greet};
@@ -23,6 +23,13 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
 
 /// PING \[message\]
 fn ping(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if call.session.is_only_subscriber() && call.args.len() <= 2 {
+        // As a message, for whoever reads nothing else.
+        call.reply.array(2);
+        call.reply.bulk(b"pong");
+        call.reply.bulk(call.args.get(1).unwrap_or_default());
+        return Ok(Action::Continue);
+    }
     match call.args.len() {
         1 => call.reply.simple("PONG"),
         2 => call.reply.bulk(call.args.at(1)),
@@ -89,6 +96,9 @@ fn quit(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// RESET
 fn reset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if pubsub::unsubscribe_all(call) {
+        return Ok(Action::GoOn);
+    }
     call.session.transaction = None;
     forget_watched(call.store, call.node, call.session, call.identity.id);
     call.session.reset(call.node.access().needs_password());

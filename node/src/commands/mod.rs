@@ -22,6 +22,7 @@ mod long_double;
 mod merge_sort;
 mod orders;
 mod piecewise;
+mod pubsub;
 mod replication;
 mod scan_options;
 mod server;
@@ -113,6 +114,8 @@ pub(crate) enum Action {
     Feed(Feeding),
     /// These commands run in one go, and their replies are one array.
     Transact(Box<Transaction>),
+    /// Some of its arguments have been treated, and answered for good (`Session::treated_args`); with the others the command goes on when others have had their turn.
+    GoOn,
     /// The reply is long, and comes piece by piece: asked for in one turn, nothing has been done ([`Call::is_piecewise`]).
     Piecewise(Box<dyn Piecewise>),
 }
@@ -218,6 +221,7 @@ const GROUPS: &[Group] = &[
     replication::handler,
     orders::handler,
     transactions::handler,
+    pubsub::handler,
     connection::handler,
     client::handler,
     server::handler,

@@ -134,7 +134,7 @@ impl TestNode {
         self.stop = loop {
             // How long commands take depends on the machine.
             match self.executor.run(&mut turn, &mut work, &mut output) {
-                Stop::Long | Stop::NewLimits => {}
+                Stop::Long | Stop::NewLimits | Stop::NotYet(Wait::Turn) => {}
                 Stop::NotYet(Wait::OthersTurns) => {
                     let args = batch.args(requests, &batch.requests()[work.next]);
                     let mut long = self.executor.begin(&mut turn, args);

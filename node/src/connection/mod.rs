@@ -206,7 +206,7 @@ impl Connection {
         self.check_bounds(stop)?;
         match stop {
             Stop::Done | Stop::NewLimits | Stop::OutputFull => {}
-            Stop::Long | Stop::NotYet(Wait::Memory) => {
+            Stop::Long | Stop::NotYet(Wait::Memory | Wait::Turn) => {
                 self.wait_for_output().await?;
                 self.others_run();
                 tokio::task::yield_now().await;
@@ -247,8 +247,8 @@ impl Connection {
             Stop::Done => self.input.len() - self.scanner.finished_bytes(),
             _ => 0,
         };
-        let identity = Rc::clone(&client.identity);
         let (hot, stats) = (&core.node.settings.hot, &mut core.node.stats);
+        let identity = Rc::clone(&client.identity);
         if input_bytes > most_input_bytes(hot) {
             stats.input_limit_disconnections += 1;
             if let Some(left_out) = INPUT_LINES.admit(now_ms) {
@@ -260,7 +260,11 @@ impl Connection {
             }
             return Err(Ending::Cut);
         }
-        let hard_bytes = hot.output_limit.hard_bytes;
+        let limit = client
+            .session
+            .as_ref()
+            .map(|session| session.output_limit(hot));
+        let hard_bytes = limit.map_or(0, |limit| limit.hard_bytes);
         if hard_bytes > 0 && output_bytes as u64 > hard_bytes {
             stats.output_limit_disconnections += 1;
             if let Some(left_out) = OUTPUT_LINES.admit(now_ms) {

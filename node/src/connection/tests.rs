@@ -3,18 +3,22 @@
 use super::{Connection, limits};
 use crate::client::{Identity, Offset, Session};
 use crate::departures;
-use crate::node_state::{ClientKey, NodeState};
+use crate::node_state::{ClientKey, Delivery, Letter, NodeState};
 use crate::settings::Start;
 use crate::shell::Shell;
 use crate::store::Store;
 use shared::clock::Clock;
 use shared::command::CommandId;
 use shared::config::NodeConfig;
+use shared::resp::Protocol;
 use shared::session::PauseKind;
 use std::rc::Rc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{LocalSet, spawn_local, yield_now};
+
+/// What somebody else sends.
+const MESSAGE: &str = "*1\r\n$7\r\nmessage\r\n";
 
 /// A node that serves one client: its shell, the client's key there, and the client's end of the socket.
 async fn one_client() -> (Rc<Shell>, ClientKey, TcpStream) {
@@ -69,15 +73,17 @@ fn a_reply_waits_for_the_log_with_all_behind_it_and_the_client_is_woken() {
         while clients().at(key).outbox.len() < "+OK\r\n$1\r\n1\r\n".len() {
             yield_now().await;
         }
-        assert!(clients().push(key, b"+message\r\n", 1_000));
+        let mut letter = Letter::new(&[b"message"]);
+        let delivered = clients().deliver(key, &mut letter, Protocol::Resp2, 1_000);
+        assert_eq!(delivered, Delivery::Done(MESSAGE.len()));
         clients().reached(Offset(9));
         end.write_all(b"ECHO b\r\n").await.expect("sent");
-        while clients().at(key).outbox.len() <= "+OK\r\n$1\r\n1\r\n+message\r\n".len() {
+        while clients().at(key).outbox.len() <= "+OK\r\n$1\r\n1\r\n".len() + MESSAGE.len() {
             yield_now().await;
         }
         assert!(clients().at(key).outbox.ready().is_empty());
         clients().reached(Offset(10));
-        expect(&mut end, "+OK\r\n$1\r\n1\r\n+message\r\n$1\r\nb\r\n").await;
+        expect(&mut end, &format!("+OK\r\n$1\r\n1\r\n{MESSAGE}$1\r\nb\r\n")).await;
     });
 }
 
@@ -88,21 +94,27 @@ fn a_message_reaches_a_silent_client_between_replies_and_one_that_takes_none_is_
         end.write_all(b"ECHO before\r\n").await.expect("sent");
         expect(&mut end, "$6\r\nbefore\r\n").await;
         let push = |message: &[u8]| {
-            let clients = &mut shell.core.borrow_mut().node.clients;
-            (
-                clients.push(key, message, 20_000_000),
-                clients.take_condemned(),
-            )
+            let core = &mut *shell.core.borrow_mut();
+            let words = [message];
+            let mut letter = Letter::new(&words);
+            let clients = &mut core.node.clients;
+            let delivery = clients.deliver(key, &mut letter, Protocol::Resp2, 20_000_000);
+            let condemned = clients.take_condemned();
+            shell.send_out(core);
+            (delivery, condemned)
         };
-        assert_eq!(push(b"+message\r\n"), (true, Vec::new()));
-        expect(&mut end, "+message\r\n").await;
+        assert_eq!(
+            push(b"message"),
+            (Delivery::Done(MESSAGE.len()), Vec::new())
+        );
+        expect(&mut end, MESSAGE).await;
         end.write_all(b"ECHO after\r\n").await.expect("sent");
         expect(&mut end, "$5\r\nafter\r\n").await;
         // Nothing of these is read.
         let large = vec![b'x'; 1_000_000];
         let condemned = loop {
-            let (is_there, condemned) = push(&large);
-            assert!(is_there);
+            let (delivery, condemned) = push(&large);
+            assert_ne!(delivery, Delivery::Gone);
             if !condemned.is_empty() {
                 break condemned;
             }
@@ -113,7 +125,7 @@ fn a_message_reaches_a_silent_client_between_replies_and_one_that_takes_none_is_
         while shell.core.borrow_mut().node.clients.get_mut(key).is_some() {
             yield_now().await;
         }
-        assert_eq!(push(b"+nobody\r\n"), (false, Vec::new()));
+        assert_eq!(push(b"nobody"), (Delivery::Gone, Vec::new()));
     });
 }
 

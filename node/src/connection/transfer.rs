@@ -135,11 +135,15 @@ impl Connection {
     /// Whether so little waits that more commands may run.
     pub(super) fn output_is_below_soft_bound(&self) -> bool {
         let node = &mut self.shell.core.borrow_mut().node;
-        let waiting = node.clients.at(self.client).outbox.len();
+        let client = node.clients.at(self.client);
+        let waiting = client.outbox.len();
         if waiting == 0 {
             return true;
         }
-        let soft_bytes = match node.settings.hot.output_limit.soft_bytes {
+        let hot = &node.settings.hot;
+        let session = client.session.as_ref();
+        let limit = session.map_or(hot.output_limit, |session| session.output_limit(hot));
+        let soft_bytes = match limit.soft_bytes {
             0 => DEFAULT_SOFT_BYTES,
             bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
         };

@@ -177,6 +177,11 @@ impl Executor {
         } else {
             take_back_unheard(turn.session, start, output.bytes);
         }
+        if turn.node.clients.has_own_messages() {
+            // Before the reply, as Redis does it; whatever CLIENT REPLY says.
+            let messages = turn.node.clients.take_own_messages();
+            output.bytes.splice(start..start, messages);
+        }
         if turn.session.waits_for_followers {
             note_seen(turn, spec, asked.args, start..output.bytes.len());
         }
@@ -205,7 +210,8 @@ fn note_seen(
 /// Takes the reply from `start` on back when the client does not want to hear it.
 #[inline]
 fn take_back_unheard(session: &mut Session, start: usize, out: &mut Vec<u8>) {
-    if !session.replies.are_all_heard() && !session.hears_reply() {
+    if !session.replies.are_all_heard() && !session.hears_reply() && !session.has_pushed {
         out.truncate(start);
     }
+    session.has_pushed = false;
 }

@@ -1,4 +1,4 @@
-//! What stands between a known command and its handler, as a list: machine, password, the data on disk, pause, memory, keys at work, and how much there is to do.
+//! What stands between a known command and its handler, as a list: machine, password, subscriptions, the data on disk, pause, memory, keys at work, and how much there is to do.
 //! Pure. Never: runs a handler. Invariant: a command that is refused has changed nothing, but that keys may have been evicted to let it pass.
 
 use super::room::{Room, make_room};
@@ -8,7 +8,7 @@ use crate::snapshot::Snapshot;
 use crate::store::{Key, Store};
 use shared::access;
 use shared::clock::Stopwatch;
-use shared::command::{CommandFlags, CommandId, CommandSpec};
+use shared::command::{CommandFlags, CommandId, CommandSpec, Route};
 use shared::config::DebugCommand;
 use shared::resp::{Args, ErrorReply};
 
@@ -41,9 +41,10 @@ struct Look<'a, 'b> {
 type Check = fn(&mut Look<'_, '_>) -> Gate;
 
 /// What a client's command has to pass. In Redis' order: a stranger is told first that DEBUG is not for it, and during a pause nobody is told that memory is full.
-const OF_CLIENTS: [Check; 9] = [
+const OF_CLIENTS: [Check; 10] = [
     debugging,
     password,
+    subscribed,
     fence,
     data_on_disk,
     following,
@@ -133,6 +134,24 @@ fn password(look: &mut Look<'_, '_>) -> Gate {
         return Gate::Refused(ErrorReply::NoAuth);
     }
     Gate::Open
+}
+
+/// In RESP2 a subscriber has only to do with its subscriptions.
+#[inline]
+fn subscribed(look: &mut Look<'_, '_>) -> Gate {
+    if look.turn.session.is_only_subscriber() && !is_for_subscribers(look.spec) {
+        return Gate::Refused(ErrorReply::OnlySubscriptions(look.spec.name));
+    }
+    Gate::Open
+}
+
+#[cold]
+fn is_for_subscribers(spec: &CommandSpec) -> bool {
+    spec.route == Route::Subscribed
+        || matches!(
+            spec.id,
+            CommandId::Ping | CommandId::Quit | CommandId::Reset
+        )
 }
 
 /// The node's data is being read, or saved, or cannot be saved.

@@ -37,7 +37,7 @@ pub enum Stop {
     OutputFull,
     /// The last command took long; look at the time, then go on.
     Long,
-    /// The next request has not been run, and nothing of it has been done.
+    /// The next request has not been run, and nothing of it has been done, unless it waits for a turn ([`Wait::Turn`]).
     NotYet(Wait),
     /// What the client may send is limited in another way from the next request on.
     NewLimits,
@@ -61,6 +61,8 @@ pub enum Wait {
     Pause,
     /// The end of another command that is at work on its keys.
     Keys,
+    /// Nothing: some of it has been done and answered; let others run, then go on with the same request.
+    Turn,
     /// Memory is to shrink first, of which a part has been done; let others run, then go on.
     Memory,
     /// Nothing, but it has so much to do that others should have their turns meanwhile ([`LongCommand`]).

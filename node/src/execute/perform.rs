@@ -171,6 +171,7 @@ impl Executor {
                     is_heard: true,
                 }
             }
+            Action::GoOn => Stop::NotYet(Wait::Turn),
             Action::Piecewise(_) | Action::Transact(_) => Stop::NotYet(Wait::OthersTurns),
         }
     }
@@ -224,6 +225,8 @@ pub(super) fn refuse(
         }
         None => {}
     }
+    // What is refused in the middle is over.
+    turn.session.treated_args = 0;
     let start = out.len();
     write_error(turn, error, start, out);
     Stop::Done

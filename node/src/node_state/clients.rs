@@ -2,14 +2,16 @@
 //! Pure: the shell puts clients in and takes them out; a handler that kills one only leaves its number here.
 //! Invariant: everybody who is connected is in; of a client whose commands run right now only its session is out.
 
+use super::letter::Letter;
 use crate::client::{Client, ErrandTicket, Identity, Offset, Session};
-use std::collections::VecDeque;
+use shared::resp::Protocol;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Names a connected client for as long as it is connected, and nobody afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClientKey {
-    place: usize,
     id: u64,
+    place: usize,
 }
 
 impl ClientKey {
@@ -20,6 +22,17 @@ impl ClientKey {
     }
 }
 
+/// What became of a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// So many bytes wait for the client now that did not before.
+    Done(usize),
+    /// They would have been more than it may leave unread: it is to be cut.
+    Cut,
+    /// It is not there any more, or is about to go.
+    Gone,
+}
+
 /// All connected clients.
 #[derive(Debug, Default)]
 pub struct Clients {
@@ -28,6 +41,12 @@ pub struct Clients {
     connected: usize,
     last_id: u64,
     condemned: Vec<u64>,
+    /// Where the clients are, by their numbers.
+    by_id: BTreeMap<u64, usize>,
+    /// Who has been sent something and has not heard of it yet; each once.
+    to_wake: VecDeque<ClientKey>,
+    /// What the client whose turn it is has been sent meanwhile: its place is before its reply.
+    own_messages: Vec<u8>,
     /// Whose replies wait for the log, and until when: offsets grow.
     held: VecDeque<(Offset, ClientKey)>,
 }
@@ -54,7 +73,15 @@ impl Clients {
                 self.places.len() - 1
             }
         };
-        ClientKey { place, id }
+        self.by_id.insert(id, place);
+        ClientKey { id, place }
+    }
+
+    /// The key of a connected client.
+    #[must_use]
+    pub fn find(&self, id: u64) -> Option<ClientKey> {
+        let place = *self.by_id.get(&id)?;
+        Some(ClientKey { id, place })
     }
 
     /// The client, if it is still connected.
@@ -96,6 +123,7 @@ impl Clients {
     pub fn leave(&mut self, key: ClientKey) {
         assert!(self.get_mut(key).is_some(), "a client leaves once");
         self.places[key.place] = None;
+        self.by_id.remove(&key.id);
         self.free.push(key.place);
         self.connected -= 1;
     }
@@ -149,16 +177,78 @@ impl Clients {
         self.iter().filter(is_blocked).count()
     }
 
-    /// A whole message for a client, put between whole replies; one whose waiting output is then beyond `most_bytes` is to be cut. `false` when it has gone.
-    pub fn push(&mut self, key: ClientKey, message: &[u8], most_bytes: usize) -> bool {
-        let Some(client) = self.get_mut(key) else {
-            return false;
+    /// A message for a client, put between whole replies, unless more than `most_bytes` would wait for it then. `caller`: how the client whose turn it is is spoken to.
+    pub fn deliver(
+        &mut self,
+        key: ClientKey,
+        letter: &mut Letter<'_>,
+        caller: Protocol,
+        most_bytes: usize,
+    ) -> Delivery {
+        let Some(client) = self.get_mut(key).filter(|client| !client.is_condemned) else {
+            return Delivery::Gone;
         };
-        client.outbox.push(message);
-        if client.outbox.len() > most_bytes {
-            self.condemn(key.id);
+        let waiting = client.outbox.len();
+        // What nobody may take is not written.
+        if waiting.saturating_add(letter.word_bytes()) > most_bytes {
+            self.condemn_at(key);
+            return Delivery::Cut;
         }
-        true
+        let protocol = client.session.as_ref().map(|session| session.protocol);
+        let message = letter.for_protocol(protocol.unwrap_or(caller));
+        let bytes = message.len();
+        if waiting + bytes > most_bytes {
+            self.condemn_at(key);
+            return Delivery::Cut;
+        }
+        if protocol.is_none() {
+            self.own_messages.extend_from_slice(message);
+            return Delivery::Done(bytes);
+        }
+        client.outbox.push_shared(message);
+        if !client.is_to_wake {
+            client.is_to_wake = true;
+            self.to_wake.push_back(key);
+        }
+        Delivery::Done(bytes)
+    }
+
+    /// The same, known by its key.
+    fn condemn_at(&mut self, key: ClientKey) {
+        self.at(key).is_condemned = true;
+        self.condemn(key.id);
+    }
+
+    /// Whether somebody has been sent something and has not heard of it yet.
+    #[inline]
+    #[must_use]
+    pub fn are_to_wake(&self) -> bool {
+        !self.to_wake.is_empty()
+    }
+
+    /// Some of those, `most` of them: to be woken now.
+    pub fn take_to_wake(&mut self, most: usize) -> Vec<ClientKey> {
+        let count = most.min(self.to_wake.len());
+        let some: Vec<ClientKey> = self.to_wake.drain(..count).collect();
+        for key in &some {
+            if let Some(client) = self.get_mut(*key) {
+                client.is_to_wake = false;
+            }
+        }
+        some
+    }
+
+    /// What the client whose turn it is has been sent meanwhile.
+    #[inline]
+    #[must_use]
+    pub fn has_own_messages(&self) -> bool {
+        !self.own_messages.is_empty()
+    }
+
+    /// Takes that.
+    #[must_use]
+    pub fn take_own_messages(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.own_messages)
     }
 
     /// What the client is told from now on waits until the log has come to `offset`. Offsets never go back.
@@ -207,8 +297,9 @@ impl Clients {
 
 #[cfg(test)]
 mod tests {
-    use super::Clients;
+    use super::{Clients, Delivery, Letter};
     use crate::client::{Identity, Offset, Session};
+    use shared::resp::Protocol;
 
     #[test]
     fn a_key_means_one_client_and_nobody_after_it() {
@@ -227,7 +318,11 @@ mod tests {
         let third = enter(&mut clients);
         assert_eq!((third.place, clients.len()), (second.place, 2));
         assert!(clients.get_mut(second).is_none());
-        assert!(!clients.push(second, b"message", 100));
+        assert_eq!(clients.find(2), None);
+        assert_eq!(clients.find(3), Some(third));
+        let mut letter = Letter::new(&[b"message"]);
+        let delivered = clients.deliver(second, &mut letter, Protocol::Resp2, 100);
+        assert_eq!(delivered, Delivery::Gone);
         assert!(clients.at(third).outbox.is_empty());
     }
 
@@ -235,19 +330,40 @@ mod tests {
     fn replies_go_when_the_log_is_there_and_who_takes_no_messages_is_cut() {
         let mut clients = Clients::default();
         let keys = [1, 2].map(|id| clients.enter(Identity::new(id, 0), Session::default()));
+        // `*1`, `$1` and `m` with their line ends.
+        let deliver = |clients: &mut Clients, key| {
+            clients.deliver(key, &mut Letter::new(&[b"m"]), Protocol::Resp2, 12)
+        };
         for (key, offset) in keys.into_iter().zip([5, 7]) {
             clients.hold_until(key, Offset(offset));
-            assert!(clients.push(key, b"message", 10));
+            assert_eq!(deliver(&mut clients, key), Delivery::Done(11));
         }
         let ready = |clients: &mut Clients| keys.map(|key| clients.at(key).outbox.ready().len());
         assert_eq!(ready(&mut clients), [0, 0]);
         clients.reached(Offset(6));
-        assert_eq!(ready(&mut clients), [7, 0]);
+        assert_eq!(ready(&mut clients), [11, 0]);
         clients.leave(keys[0]);
         clients.reached(Offset(7));
-        assert_eq!(clients.at(keys[1]).outbox.ready(), b"message");
+        assert_eq!(clients.at(keys[1]).outbox.ready(), b"*1\r\n$1\r\nm\r\n");
         assert!(clients.take_condemned().is_empty());
-        assert!(clients.push(keys[1], b"more", 10));
+        assert_eq!(deliver(&mut clients, keys[1]), Delivery::Cut);
+        assert_eq!(deliver(&mut clients, keys[1]), Delivery::Gone);
         assert_eq!(clients.take_condemned(), [2]);
+    }
+
+    #[test]
+    fn who_has_its_turn_gets_its_messages_with_its_replies() {
+        let mut clients = Clients::default();
+        let key = clients.enter(Identity::new(1, 0), Session::default());
+        let session = clients.take_session(key);
+        let mut letter = Letter::new(&[b"m"]);
+        let delivered = clients.deliver(key, &mut letter, Protocol::Resp3, 100);
+        assert_eq!(delivered, Delivery::Done(11));
+        assert!(clients.has_own_messages() && !clients.are_to_wake());
+        assert_eq!(clients.take_own_messages(), b">1\r\n$1\r\nm\r\n");
+        clients.put_back(key, session);
+        let delivered = clients.deliver(key, &mut letter, Protocol::Resp3, 100);
+        assert_eq!(delivered, Delivery::Done(11));
+        assert!(!clients.has_own_messages() && clients.are_to_wake());
     }
 }

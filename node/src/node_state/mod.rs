@@ -5,25 +5,31 @@ mod clients;
 mod failover;
 mod hold;
 mod latency;
+mod letter;
 mod member;
 mod memory_ceiling;
 mod pause;
 mod persistence;
+mod publishing;
 mod replication;
 mod slot_writes;
 mod slowlog;
+mod subscriptions;
 
-pub use clients::{ClientKey, Clients};
+pub use clients::{ClientKey, Clients, Delivery};
 pub use failover::{Failover, FailoverStep, failover_state};
 pub use hold::Hold;
 pub use latency::{Event, Latency, Spike};
+pub use letter::Letter;
 pub use member::{Ask, Member, Order, OrderNumber, PLAIN, REFUSED, SERVES_NOBODY};
 pub use memory_ceiling::MemoryCeiling;
 pub use pause::Pause;
 pub use persistence::{LoadProgress, MOST_QUEUED_BYTES, Persistence, SaveProgress};
+pub use publishing::Publication;
 pub use replication::{Feeding, Follower, FollowerState, Leader, Link, NO_ID, Place, Replication};
 pub use slot_writes::{Seen, SeenInTurn, SlotWrites};
 pub use slowlog::{Slowlog, SlowlogEntry};
+pub use subscriptions::{Matches, SubscribeError, Subscribers, Subscriptions, Topic};
 
 use crate::settings::Settings;
 use crate::stats::Stats;
@@ -40,6 +46,8 @@ pub struct NodeState {
     pub stats: Stats,
     /// CLIENT LIST.
     pub clients: Clients,
+    /// Who has subscribed to what.
+    pub subscriptions: Subscriptions,
     /// SLOWLOG.
     pub slowlog: Slowlog,
     /// LATENCY.
@@ -111,6 +119,7 @@ impl NodeState {
             settings,
             stats,
             clients: Clients::default(),
+            subscriptions: Subscriptions::default(),
             slowlog: Slowlog::default(),
             latency: Latency::default(),
             pause: Pause::default(),

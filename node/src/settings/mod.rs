@@ -63,6 +63,8 @@ pub struct Hot {
     pub password: Secret,
     /// `client-output-buffer-limit` of normal clients.
     pub output_limit: OutputLimit,
+    /// The same of subscribers.
+    pub pubsub_output_limit: OutputLimit,
     /// `client-query-buffer-limit`
     pub input_limit_bytes: usize,
     /// `proto-max-bulk-len`
@@ -386,7 +388,8 @@ impl Hot {
     fn of(values: &Values<'_>) -> Self {
         let policy = std::str::from_utf8(values.text("maxmemory-policy")).unwrap_or_default();
         let percentiles = std::str::from_utf8(values.text("latency-tracking-info-percentiles"));
-        let [normal, ..] = special::read_output_limits(values.text("client-output-buffer-limit"));
+        let [normal, _, pubsub] =
+            special::read_output_limits(values.text("client-output-buffer-limit"));
         Self {
             slowlog_threshold_us: values.integer("slowlog-log-slower-than"),
             slowlog_max_len: values.size("slowlog-max-len"),
@@ -409,6 +412,7 @@ impl Hot {
             tcp_keepalive_seconds: values.unsigned("tcp-keepalive"),
             password: Secret::new(String::from_utf8_lossy(values.text("requirepass"))),
             output_limit: normal,
+            pubsub_output_limit: pubsub,
             input_limit_bytes: values.size("client-query-buffer-limit"),
             bulk_bytes: values.unsigned("proto-max-bulk-len"),
             sparse_sketch_bytes: values.size("hll-sparse-max-bytes"),

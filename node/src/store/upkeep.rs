@@ -12,6 +12,7 @@ use super::keyspace::Store;
 use super::reclaim::Reclaimer;
 use super::slab::Handle;
 use super::value::Texts;
+use shared::resp::Args;
 
 /// A good budget for [`Store::expire_step`]: some 250 removals, 75 µs.
 pub const EXPIRE_SLICE: usize = 4096;
@@ -356,6 +357,11 @@ impl Store {
     /// Of which slots keys have changed since the last call, where that is noted.
     pub fn take_written_slots(&mut self) -> Option<WrittenSlots> {
         self.door.take_written_slots()
+    }
+
+    /// A message that followers are to get: it changes no key, so it does not count as a change.
+    pub fn record_message(&mut self, db: DbIndex, args: Args<'_>) {
+        self.door.record_message(db, args);
     }
 
     /// What follows, until [`Store::end_unit`], is one: a log's reader shows all of it at once, or nothing. Other clients' changes in between belong to it.

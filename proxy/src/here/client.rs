@@ -186,6 +186,8 @@ pub(crate) fn describe(
         database: state.database,
         queued: state.transaction.as_deref().map(Transaction::len),
         queued_bytes: state.queued_bytes(),
+        subscriptions: [0; 3],
+        subscription_bytes: 0,
         input_bytes,
         input_spare_bytes: 0,
         output_bytes,

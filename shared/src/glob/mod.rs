@@ -171,6 +171,16 @@ impl Glob {
     /// # Errors
     /// It would take too many comparisons; never for a name of up to 4,095 bytes.
     pub fn matches(&self, name: &[u8]) -> Result<bool, GlobError> {
+        // What takes no more than so many may take as many as the last of them.
+        self.matches_within(name, &mut { MOST_STEPS + 1 })
+    }
+
+    /// The same where many patterns are compared with a name: `left` says how many comparisons may still be made, and is less by those that were.
+    ///
+    /// # Errors
+    /// It would take more; then none is left.
+    pub fn matches_within(&self, name: &[u8], left: &mut usize) -> Result<bool, GlobError> {
+        // Beginning and end cost no more than the look at the pattern itself does.
         // As in Redis: any pattern but `*` needs a byte to begin with, so `**` does not match the empty name.
         if name.is_empty() {
             return Ok(self.is_everything || self.elements.is_empty());
@@ -187,16 +197,20 @@ impl Glob {
         let (start, end) = (head.len(), name.len() - tail.len());
         Ok(self.all_match(head, &name[..start])
             && self.all_match(tail, &name[end..])
-            && self.all_found(&self.elements[first..last], &name[start..end])?)
+            && self.all_found(&self.elements[first..last], &name[start..end], left)?)
     }
 
     /// Whether the pieces between stars stand in `name`, one behind the other: each is taken where it is found first, for that leaves most to the others.
-    fn all_found(&self, elements: &[Element], name: &[u8]) -> Result<bool, GlobError> {
-        let mut steps = 0;
+    fn all_found(
+        &self,
+        elements: &[Element],
+        name: &[u8],
+        left: &mut usize,
+    ) -> Result<bool, GlobError> {
         let mut rest = name;
         for piece in elements.split(|element| matches!(element, Element::Star)) {
-            while !self.all_match_counted(piece, rest, &mut steps) {
-                if steps > MOST_STEPS {
+            while !self.all_match_counted(piece, rest, left) {
+                if *left == 0 {
                     return Err(GlobError::TooAlike);
                 }
                 match rest {
@@ -209,13 +223,13 @@ impl Glob {
         Ok(true)
     }
 
-    fn all_match_counted(&self, piece: &[Element], name: &[u8], steps: &mut usize) -> bool {
+    fn all_match_counted(&self, piece: &[Element], name: &[u8], left: &mut usize) -> bool {
         if piece.len() > name.len() {
             return false;
         }
         let mut pairs = piece.iter().zip(name);
         let stray = pairs.position(|(element, byte)| !self.matches_one(*element, *byte));
-        *steps += stray.map_or(piece.len(), |at| at + 1);
+        *left = left.saturating_sub(stray.map_or(piece.len(), |at| at + 1));
         stray.is_none()
     }
 

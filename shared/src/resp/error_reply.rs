@@ -20,6 +20,11 @@ pub enum ErrorReply {
     /// A subcommand or option is not where it may be.
     #[error("ERR syntax error")]
     Syntax,
+    /// A subscriber that speaks RESP2 asks for something else; the command's name, `container|sub` of a subcommand.
+    #[error(
+        "ERR Can't execute '{0}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+    )]
+    OnlySubscriptions(&'static str),
     /// An argument should have been a 64-bit integer.
     #[error("ERR value is not an integer or out of range")]
     NotInteger,

@@ -37,6 +37,10 @@ pub struct ClientLine<'a, A> {
     pub queued: Option<usize>,
     /// Bytes of those.
     pub queued_bytes: usize,
+    /// How many channels, patterns and shard channels it has subscribed to.
+    pub subscriptions: [usize; 3],
+    /// What they take, bytes.
+    pub subscription_bytes: usize,
     /// Bytes of its requests that are kept.
     pub input_bytes: usize,
     /// Room of its input buffer beyond that.
@@ -70,7 +74,7 @@ impl<A: Display> ClientLine<'_, A> {
         let names = self.name.len() + self.library_name.len() + self.library_version.len();
         let _ = write!(
             text,
-            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} ",
+            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} ",
             self.id,
             self.address,
             self.local_address,
@@ -84,6 +88,9 @@ impl<A: Display> ClientLine<'_, A> {
                 self.flags
             },
             self.database,
+            self.subscriptions[0],
+            self.subscriptions[1],
+            self.subscriptions[2],
             self.queued
                 .map_or(-1, |queued| i64::try_from(queued).unwrap_or(i64::MAX)),
         );
@@ -98,7 +105,7 @@ impl<A: Display> ClientLine<'_, A> {
             client_bytes(
                 self.input_bytes,
                 self.output_bytes,
-                names + self.queued_bytes
+                names + self.queued_bytes + self.subscription_bytes
             ),
             if has_replies { "rw" } else { "r" },
         );
@@ -133,6 +140,8 @@ mod tests {
             database: 3,
             queued: None,
             queued_bytes: 0,
+            subscriptions: [0; 3],
+            subscription_bytes: 0,
             input_bytes: 10,
             input_spare_bytes: 0,
             output_bytes: 0,
@@ -142,6 +151,8 @@ mod tests {
         line.write(&mut text);
         ClientLine {
             flags: "re",
+            subscriptions: [1, 2, 3],
+            subscription_bytes: 100,
             output_bytes: 5,
             last_command: None,
             ..line
@@ -152,8 +163,8 @@ mod tests {
             "id=7 addr=10.0.0.1:5 laddr=10.0.0.2:6379 fd=9 name=me age=65 idle=1 flags=N db=3 sub=0 psub=0 ssub=0 multi=-1 \
              qbuf=10 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=1552 events=r \
              cmd=client|list user=default redir=-1 resp=3 lib-name=lib lib-ver=1\n\
-             id=7 addr=10.0.0.1:5 laddr=10.0.0.2:6379 fd=9 name=me age=65 idle=1 flags=re db=3 sub=0 psub=0 ssub=0 multi=-1 \
-             qbuf=10 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=1 omem=5 tot-mem=1557 events=rw \
+             id=7 addr=10.0.0.1:5 laddr=10.0.0.2:6379 fd=9 name=me age=65 idle=1 flags=re db=3 sub=1 psub=2 ssub=3 multi=-1 \
+             qbuf=10 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=1 omem=5 tot-mem=1657 events=rw \
              cmd=NULL user=default redir=-1 resp=3 lib-name=lib lib-ver=1\n"
         );
     }

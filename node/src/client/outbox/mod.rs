@@ -5,6 +5,7 @@
 //! Bounds: the connection and [`crate::node_state::Clients::push`] cut a client whose outbox grows beyond `client-output-buffer-limit`.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::task::Waker;
 
 /// A place in the log: so many bytes since its beginning.
@@ -35,11 +36,34 @@ struct Hold {
     until: Until,
 }
 
+/// A message of so many bytes is kept once for all whom it is sent to; a shorter one is copied, which costs no more than keeping count of who has it.
+const SHARED_BYTES: usize = 4 * 1024;
+
+/// Bytes that stand before all that may still change.
+#[derive(Debug)]
+enum Piece {
+    /// Of this client alone.
+    Own(Vec<u8>),
+    /// Of others, too.
+    Shared(Rc<Vec<u8>>),
+}
+
+impl std::ops::Deref for Piece {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
 /// One client's waiting output. Without holds, which is nearly always, it is a buffer and how much of it has been written.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// Pieces of a long reply, ready, before `bytes`; each goes when it has been written.
-    pieces: VecDeque<Vec<u8>>,
+    /// Pieces of a long reply, and long messages with what stands before them, ready, before `bytes`; each goes when it has been written.
+    pieces: VecDeque<Piece>,
     /// Of all of them.
     piece_bytes: usize,
     bytes: Vec<u8>,
@@ -234,29 +258,48 @@ impl Outbox {
         // What stands before it is ready, so it goes before it, a piece too.
         let behind = self.bytes.split_off(place);
         let before = std::mem::replace(&mut self.bytes, behind);
-        let is_written = self.pieces.is_empty() && self.written == before.len();
-        if is_written {
-            self.written = 0;
-        } else if !before.is_empty() {
-            self.piece_bytes += before.len();
-            self.pieces.push_back(before);
-        }
+        self.push_piece_of(before);
         self.piece_bytes += pieces.iter().map(Vec::len).sum::<usize>();
-        self.pieces.extend(pieces);
+        self.pieces.extend(pieces.into_iter().map(Piece::Own));
         for later in &mut self.holds {
             later.at -= place;
         }
         self.wake();
     }
 
-    /// A whole message of somebody else, such as a RESP3 push: behind all replies that are there, before those that are still to come.
+    /// Bytes that were in the buffer before all others, of which some may have been written, become a piece.
+    fn push_piece_of(&mut self, before: Vec<u8>) {
+        let is_written = self.pieces.is_empty() && self.written == before.len();
+        if is_written {
+            self.written = 0;
+        } else if !before.is_empty() {
+            self.piece_bytes += before.len();
+            self.pieces.push_back(Piece::Own(before));
+        }
+    }
+
+    /// A whole message of somebody else, such as a RESP3 push: behind all replies that are there, before those that are still to come. Whoever puts it in wakes
+    /// the client, at once or with others ([`Outbox::wake`]).
     pub fn push(&mut self, message: &[u8]) {
         if self.is_lent {
             self.late_messages.extend_from_slice(message);
         } else {
             self.append_message(message);
         }
-        self.wake();
+    }
+
+    /// The same of a message that others get as well: a long one is not copied where no reply that is there has to wait.
+    pub fn push_shared(&mut self, message: &Rc<Vec<u8>>) {
+        let end = self.bytes.len();
+        let still_to_come = |hold: &Hold| hold.at == end && matches!(hold.until, Until::Errand(_));
+        if message.len() < SHARED_BYTES || self.is_lent || !self.holds.iter().all(still_to_come) {
+            return self.push(message);
+        }
+        let before = std::mem::take(&mut self.bytes);
+        self.push_piece_of(before);
+        self.holds.iter_mut().for_each(|hold| hold.at = 0);
+        self.piece_bytes += message.len();
+        self.pieces.push_back(Piece::Shared(Rc::clone(message)));
     }
 
     fn append_message(&mut self, message: &[u8]) {
@@ -277,7 +320,8 @@ impl Outbox {
         }
     }
 
-    fn wake(&self) {
+    /// The client's task goes on: more may be written than before.
+    pub fn wake(&self) {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
         }

@@ -95,7 +95,8 @@ fn whoever_may_write_more_is_woken() {
         what(&mut outbox);
         assert_eq!(count.0.swap(0, Ordering::Relaxed), expected);
     };
-    check(1, &|outbox| outbox.push(b"message"));
+    check(0, &|outbox| outbox.push(b"message"));
+    check(1, &|outbox| outbox.wake());
     check(0, &|outbox| outbox.hold_until(Offset(5)));
     check(0, &|outbox| outbox.reached(Offset(4)));
     check(1, &|outbox| outbox.reached(Offset(5)));

@@ -21,6 +21,12 @@ pub(super) fn describe(text: &mut String, client: &Client, session: &Session, no
         database: session.db.0.into(),
         queued: session.transaction.as_deref().map(Transaction::len),
         queued_bytes: session.queued_bytes(),
+        subscriptions: [
+            session.subscribed.channels,
+            session.subscribed.patterns,
+            session.subscribed.shard_channels,
+        ],
+        subscription_bytes: session.subscribed.bytes,
         input_bytes: traffic.input_bytes,
         input_spare_bytes: traffic.input_spare_bytes,
         output_bytes: client.outbox.len(),
@@ -32,6 +38,7 @@ pub(super) fn describe(text: &mut String, client: &Client, session: &Session, no
 
 fn flags(client: &Client, session: &Session) -> String {
     let flags = [
+        (session.subscribed.are_any(), 'P'),
         (session.transaction.is_some(), 'x'),
         (client.traffic.is_blocked(), 'b'),
         (session.no_evict, 'e'),

@@ -2,6 +2,7 @@
 //! Pure: names the clients; the shell cuts them after the batch.
 
 use super::{Action, Call};
+use crate::client::Listed;
 use shared::resp::ErrorReply;
 use shared::session::KillFilter;
 
@@ -9,12 +10,19 @@ use shared::session::KillFilter;
 pub(super) fn kill(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let filter = KillFilter::read(call.args, call.identity.id)?;
     let own = call.identity.id;
-    let all = call.node.clients.iter().map(|client| &*client.identity);
+    let all = call.node.clients.with_sessions(call.session);
     let ids: Vec<u64> = all
-        .filter(|client| client.id != own && filter.accepts(*client))
-        .map(|client| client.id)
+        .map(|(client, session)| Listed {
+            identity: &client.identity,
+            session,
+        })
+        .filter(|client| client.identity.id != own && filter.accepts(client))
+        .map(|client| client.identity.id)
         .collect();
-    let kills_itself = filter.accepts(call.identity);
+    let kills_itself = filter.accepts(&Listed {
+        identity: call.identity,
+        session: call.session,
+    });
     filter.reply(ids.len() + usize::from(kills_itself), &mut call.reply)?;
     for id in ids {
         call.node.clients.condemn(id);

@@ -5,7 +5,7 @@ mod describe;
 mod kill;
 
 use super::{Action, Call, Handler};
-use crate::client::{Client, Session};
+use crate::client::{Client, Listed, Session};
 use describe::describe;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, on_or_off};
@@ -60,7 +60,10 @@ fn list(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let filter = ListFilter::read(call.args)?;
     let all = call.node.clients.with_sessions(call.session);
     let mut clients: Vec<(&Client, &Session)> = all
-        .filter(|(client, _)| filter.accepts(&*client.identity))
+        .filter(|(client, session)| {
+            let identity = &client.identity;
+            filter.accepts(&Listed { identity, session })
+        })
         .collect();
     clients.sort_unstable_by_key(|(client, _)| client.identity.id);
     let mut text = String::new();

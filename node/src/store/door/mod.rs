@@ -11,6 +11,7 @@ use super::key::{DbIndex, Key, KeyHash};
 use super::value::Texts;
 use listeners::Listeners;
 use shared::command::CommandId;
+use shared::resp::Args;
 use shared::slot::SlotId;
 
 /// Where changes are told.
@@ -89,6 +90,11 @@ impl Door {
     /// See [`super::Store::take_written_slots`].
     pub(super) fn take_written_slots(&mut self) -> Option<WrittenSlots> {
         self.written.as_mut().map(std::mem::take)
+    }
+
+    /// See [`super::Store::record_message`].
+    pub(super) fn record_message(&mut self, db: DbIndex, args: Args<'_>) {
+        self.effects.append_worded(db, Wording::Verbatim(args));
     }
 
     /// See [`super::Store::begin_unit`].

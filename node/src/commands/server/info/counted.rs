@@ -3,6 +3,7 @@
 
 use super::super::Call;
 use super::lines;
+use crate::node_state::Topic;
 use crate::settings::short_decimal;
 use crate::store::DbIndex;
 use shared::command;
@@ -63,10 +64,20 @@ pub(super) fn stats(call: &Call<'_>, text: &mut String) {
             ("keyspace_misses", &store.keyspace_misses),
         ],
     );
+    let subscriptions = &call.node.subscriptions;
+    lines(
+        text,
+        "",
+        &[
+            ("pubsub_channels", &subscriptions.count(Topic::Channel)),
+            ("pubsub_patterns", &subscriptions.count(Topic::Pattern)),
+            (
+                "pubsubshard_channels",
+                &subscriptions.count(Topic::ShardChannel),
+            ),
+        ],
+    );
     let absent = [
-        "pubsub_channels",
-        "pubsub_patterns",
-        "pubsubshard_channels",
         "latest_fork_usec",
         "total_forks",
         "migrate_cached_sockets",
