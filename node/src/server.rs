@@ -152,6 +152,7 @@ fn new_shell(start: Start, address: SocketAddr, clock: Clock) -> Result<Shell, N
     let mut settings = Settings::at_start(config, address.port());
     let mut store = Store::new(config.databases, u64::from_ne_bytes(seed));
     store.set_eviction(settings.hot.eviction);
+    store.set_event_classes(settings.hot.events);
     store.set_now(clock.wall_ms());
     let identity = Identity {
         incarnation: replication::random_life().map_err(NodeError::Random)?.0,

@@ -16,7 +16,7 @@ use crate::store::Store;
 use protocol::Replica;
 use shared::clock::{Clock, Stopwatch};
 use shared::command;
-use shared::resp::{Args, RequestBatch};
+use shared::resp::{Args, Protocol, RequestBatch};
 use shared::topology::Epoch;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -234,6 +234,13 @@ impl Shell {
             now_ms,
         };
         let result = work(&mut core.executor, &mut turn);
+        if turn.store.has_events() {
+            turn.tell_events();
+        }
+        if turn.node.clients.has_own_messages() {
+            let own = turn.node.clients.take_own_messages();
+            turn.node.clients.send(identity.id, &own);
+        }
         self.record(core);
         self.send_out(core);
         result
@@ -242,6 +249,9 @@ impl Shell {
     /// What has been changed since the last time goes into the log.
     #[inline]
     pub(crate) fn record(&self, core: &mut Core) {
+        if core.store.has_events() {
+            tell_events(core);
+        }
         if core.store.effects().is_recording() {
             self.record_now(core);
         }
@@ -534,4 +544,11 @@ impl Shell {
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.get()
     }
+}
+
+/// Tells of what happened to keys outside of clients' turns.
+#[cold]
+fn tell_events(core: &mut Core) {
+    let events = core.store.take_events();
+    core.node.tell_events(&events, Protocol::default());
 }

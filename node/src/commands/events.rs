@@ -3,7 +3,7 @@
 //! Pure.
 
 use super::arguments::is_word;
-use crate::store::{EXPIRE, EventClass, EventName, Naming};
+use crate::store::{EXPIRE, EventClass, EventName, ListEnd, Naming};
 use shared::command::CommandId as Id;
 use shared::resp::{Args, parse_integer};
 
@@ -66,6 +66,43 @@ const fn replacing(naming: Naming) -> Naming {
     }
 }
 
+/// What LMOVE does to the list to which it moves.
+pub(super) fn pushing(end: ListEnd) -> Naming {
+    match end {
+        ListEnd::Front => list("lpush"),
+        ListEnd::Back => list("rpush"),
+    }
+}
+
+/// What it does to the list from which it moves.
+pub(super) fn popping(end: ListEnd) -> Naming {
+    match end {
+        ListEnd::Front => taking_out(list("lpop")),
+        ListEnd::Back => taking_out(list("rpop")),
+    }
+}
+
+/// What SMOVE does to the set to which it moves: told last.
+pub(super) const MOVED_IN: Naming = Naming {
+    is_late: true,
+    ..set("sadd")
+};
+
+/// What it does to the set from which it moves.
+pub(super) const MOVED_OUT: Naming = taking_out(set("srem"));
+
+/// LTRIM, also of a list that is as it was.
+pub(super) const LTRIM: EventName = event(EventClass::List, "ltrim");
+
+/// What XADD does beside adding.
+pub(super) const TRIMMED: EventName = event(EventClass::Stream, "xtrim");
+
+/// The same, of the changes that come next.
+pub(super) const TRIMMING: Naming = written(TRIMMED);
+
+/// Somebody was heard of who had not been.
+pub(super) const NEW_CONSUMER: EventName = event(EventClass::Stream, "xgroup-createconsumer");
+
 /// What the changes of this command are called.
 pub(crate) fn naming(id: Id, args: Args<'_>) -> Naming {
     match id {
@@ -80,8 +117,11 @@ pub(crate) fn naming(id: Id, args: Args<'_>) -> Naming {
         Id::Incrbyfloat => string("incrbyfloat"),
         Id::Setbit | Id::Bitfield => string("setbit"),
         Id::Pfadd | Id::Pfmerge => string("pfadd"),
-        Id::Getex if has_word(args, "persist") => generic("persist"),
-        Id::Getex | Id::Expire | Id::Pexpire | Id::Expireat | Id::Pexpireat => written(EXPIRE),
+        Id::Getex => match has_word(args, "persist") {
+            true => generic("persist"),
+            false => written(EXPIRE),
+        },
+        Id::Expire | Id::Pexpire | Id::Expireat | Id::Pexpireat => written(EXPIRE),
         Id::Persist => generic("persist"),
         Id::Copy => replacing(generic("copy_to")),
         Id::Restore | Id::RestoreAsking => replacing(generic("restore")),
@@ -97,11 +137,13 @@ fn of_collection(id: Id, args: Args<'_>) -> Naming {
         Id::Linsert => list("linsert"),
         Id::Lset => list("lset"),
         Id::Lrem => taking_out(list("lrem")),
-        Id::Ltrim => taking_out(list("ltrim")),
+        Id::Ltrim => taking_out(written(LTRIM)),
         Id::Lpop => taking_out(list("lpop")),
         Id::Rpop => taking_out(list("rpop")),
-        Id::Lmpop if is_behind_keys(args, "left") => taking_out(list("lpop")),
-        Id::Lmpop => taking_out(list("rpop")),
+        Id::Lmpop => match is_behind_keys(args, "left") {
+            true => popping(ListEnd::Front),
+            false => popping(ListEnd::Back),
+        },
         Id::Sadd => set("sadd"),
         Id::Srem => taking_out(set("srem")),
         Id::Spop => taking_out(set("spop")),
@@ -113,8 +155,10 @@ fn of_collection(id: Id, args: Args<'_>) -> Naming {
         Id::Hincrbyfloat => hash("hincrbyfloat"),
         Id::Hdel | Id::Hgetdel => taking_out(hash("hdel")),
         Id::Hexpire | Id::Hpexpire | Id::Hexpireat | Id::Hpexpireat => hash("hexpire"),
-        Id::Hgetex if has_word(args, "persist") => hash("hpersist"),
-        Id::Hgetex => hash("hexpire"),
+        Id::Hgetex => match has_word(args, "persist") {
+            true => hash("hpersist"),
+            false => hash("hexpire"),
+        },
         Id::Hpersist => hash("hpersist"),
         _ => of_sorted(id, args),
     }
@@ -122,8 +166,11 @@ fn of_collection(id: Id, args: Args<'_>) -> Naming {
 
 fn of_sorted(id: Id, args: Args<'_>) -> Naming {
     match id {
-        Id::Zadd if has_option_before_score(args, "incr") => sorted_set("zincr"),
-        Id::Zadd | Id::Geoadd => sorted_set("zadd"),
+        Id::Zadd => match has_option_before_score(args, "incr") {
+            true => sorted_set("zincr"),
+            false => sorted_set("zadd"),
+        },
+        Id::Geoadd => sorted_set("zadd"),
         Id::Zincrby => sorted_set("zincr"),
         Id::Zrem => taking_out(sorted_set("zrem")),
         Id::Zremrangebyrank => taking_out(sorted_set("zremrangebyrank")),
@@ -131,8 +178,10 @@ fn of_sorted(id: Id, args: Args<'_>) -> Naming {
         Id::Zremrangebylex => taking_out(sorted_set("zremrangebylex")),
         Id::Zpopmin => taking_out(sorted_set("zpopmin")),
         Id::Zpopmax => taking_out(sorted_set("zpopmax")),
-        Id::Zmpop if is_behind_keys(args, "min") => taking_out(sorted_set("zpopmin")),
-        Id::Zmpop => taking_out(sorted_set("zpopmax")),
+        Id::Zmpop => match is_behind_keys(args, "min") {
+            true => taking_out(sorted_set("zpopmin")),
+            false => taking_out(sorted_set("zpopmax")),
+        },
         Id::Zunionstore => sorted_set("zunionstore"),
         Id::Zinterstore => sorted_set("zinterstore"),
         Id::Zdiffstore => sorted_set("zdiffstore"),

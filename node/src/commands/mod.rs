@@ -11,6 +11,7 @@ mod connection;
 mod counted_keys;
 mod double;
 mod element_by_element;
+mod events;
 mod geo;
 mod hashes;
 mod hyperloglog;
@@ -35,6 +36,7 @@ pub(crate) mod testing;
 mod transactions;
 
 pub(crate) use double::double;
+pub(crate) use events::naming;
 pub(crate) use in_parts::InParts;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
 pub(crate) use orders::{hear, write_status};

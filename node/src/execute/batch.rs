@@ -177,6 +177,9 @@ impl Executor {
         } else {
             take_back_unheard(turn.session, start, output.bytes);
         }
+        if turn.store.has_events() {
+            turn.tell_events();
+        }
         if turn.node.clients.has_own_messages() {
             // Before the reply, as Redis does it; whatever CLIENT REPLY says.
             let messages = turn.node.clients.take_own_messages();

@@ -93,6 +93,15 @@ pub struct Turn<'a> {
     pub now_ms: u64,
 }
 
+impl Turn<'_> {
+    /// Tells what has happened to keys to those who want to hear of it.
+    #[cold]
+    pub fn tell_events(&mut self) {
+        let events = self.store.take_events();
+        self.node.tell_events(&events, self.session.protocol);
+    }
+}
+
 impl Executor {
     /// An executor for this process; `watch` times its commands.
     #[must_use]

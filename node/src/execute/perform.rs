@@ -4,7 +4,7 @@
 use super::gates::{self, Gate};
 use super::strides::Strides;
 use super::{Executor, Stop, Turn, Wait, timing};
-use crate::commands::{Action, Call, Errand, Handler};
+use crate::commands::{Action, Call, Errand, Handler, naming};
 use crate::node_state::SlowlogEntry;
 use crate::store::KeyHash;
 use shared::command::{self, CommandFlags, CommandSpec};
@@ -124,6 +124,9 @@ impl Executor {
             self.timing.before_alone(turn.node);
         }
         turn.session.last_command = Some(spec);
+        if turn.store.tells_events() {
+            turn.store.name_events(naming(spec.id, asked.args));
+        }
         let result = if alone && let Some(strides) = Strides::of(spec, asked.args) {
             self.stride_through(turn, strides, asked.args, out)
         } else {

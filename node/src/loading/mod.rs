@@ -3,7 +3,7 @@
 
 mod replay;
 
-pub(crate) use replay::is_passed_by;
+pub(crate) use replay::{is_message, is_passed_by};
 
 use crate::disk::{Disk, read_beside};
 use crate::log::{ManifestFault, read_epochs};

@@ -269,11 +269,18 @@ pub(crate) fn is_passed_by(args: Args<'_>) -> bool {
     let name = args.get(0).unwrap_or_default();
     let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
     name.starts_with(b"#")
-        || [
-            "multi", "exec", "function", "ping", "replconf", "publish", "spublish",
-        ]
+        || is_message(args)
+        || ["multi", "exec", "function", "ping", "replconf"]
+            .iter()
+            .any(|word| is(word))
+}
+
+/// What a leader tells whoever has subscribed at its followers.
+pub(crate) fn is_message(args: Args<'_>) -> bool {
+    let name = args.get(0).unwrap_or_default();
+    ["publish", "spublish"]
         .iter()
-        .any(|word| is(word))
+        .any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn perform(
@@ -294,6 +301,8 @@ fn perform(
     let executor: &mut Executor = &mut core.executor;
     // How it ended shows in the reply.
     executor.perform(&mut turn, Origin::Log, row, asked, reply);
+    // It has been told when it happened.
+    turn.store.take_events();
 }
 
 /// The log goes on where it ended.

@@ -213,6 +213,15 @@ impl Clients {
         Delivery::Done(bytes)
     }
 
+    /// What a client has been sent while it had its turn, where no reply of that stood behind it.
+    pub fn send(&mut self, id: u64, messages: &[u8]) {
+        let client = self.find(id).and_then(|key| self.get_mut(key));
+        if let Some(client) = client {
+            client.outbox.push(messages);
+            client.outbox.wake();
+        }
+    }
+
     /// The same, known by its key.
     fn condemn_at(&mut self, key: ClientKey) {
         self.at(key).is_condemned = true;

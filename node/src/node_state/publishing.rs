@@ -8,6 +8,7 @@ use super::subscriptions::{Subscribers, Topic};
 use super::{NodeState, Subscriptions};
 use crate::settings::OutputLimit;
 use crate::stats::Stats;
+use crate::store::{Event, TakenEvents};
 use shared::resp::Protocol;
 use shared::throttle::Throttle;
 use tracing::warn;
@@ -87,6 +88,34 @@ impl NodeState {
         let (receivers, cut) = (round.receivers, round.cut);
         self.tell_of_trouble(cut, gave_up);
         receivers
+    }
+
+    /// Publishes what has happened to keys, as `notify-keyspace-events` says. `caller` as above.
+    pub fn tell_events(&mut self, events: &TakenEvents, caller: Protocol) {
+        if self.subscriptions.is_empty() {
+            return;
+        }
+        for event in events.iter() {
+            let Event { name, db, key } = event;
+            if events.classes.by_key() {
+                let mut channel = format!("__keyspace@{}__:", db.0).into_bytes();
+                channel.extend_from_slice(key);
+                self.publish_event(&channel, name.as_bytes(), caller);
+            }
+            if events.classes.by_name() {
+                let channel = format!("__keyevent@{}__:{name}", db.0);
+                self.publish_event(channel.as_bytes(), key, caller);
+            }
+        }
+    }
+
+    fn publish_event(&mut self, channel: &[u8], payload: &[u8], caller: Protocol) {
+        let publication = Publication {
+            topic: Topic::Channel,
+            channel,
+            payload,
+        };
+        self.publish(publication, caller);
     }
 
     fn tell_of_trouble(&self, cut: usize, gave_up: bool) {

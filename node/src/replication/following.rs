@@ -8,7 +8,7 @@ use super::handshake::{self, Asked, Begin, LinkError, Me};
 use super::{failover, random_id, random_life};
 use crate::client::{Identity, Session};
 use crate::execute::{Asked as AskedCommand, Origin, Stop, Turn};
-use crate::loading::is_passed_by;
+use crate::loading::{is_message, is_passed_by};
 use crate::log::{Next, Stream, epoch_of_mark};
 use crate::node_state::{Link, MOST_QUEUED_BYTES, NodeState, Place};
 use crate::shell::{Core, Following, Shell};
@@ -433,6 +433,7 @@ impl Applier {
             }
             let applied = self.apply_pending(core, || watch.since_ns(began) > SLICE_NS);
             self.keep(shell, core);
+            shell.send_out(core);
             let applied = applied?;
             if applied != Applied::All {
                 return Ok(applied);
@@ -476,7 +477,7 @@ impl Applier {
             let args = self.stream.args(pending.next);
             if let Some(epoch) = epoch_of_mark(args) {
                 pending.epochs.push((pending.next, epoch));
-            } else if !is_passed_by(args) {
+            } else if is_message(args) || !is_passed_by(args) {
                 let row = command::resolve_served(args, CommandSpec::is_served_by_node);
                 let mut turn = Turn {
                     store: &mut core.store,
@@ -496,6 +497,9 @@ impl Applier {
                 let stop = executor.perform(&mut turn, Origin::Leader, row, asked, reply);
                 if let Stop::NotYet(_) = stop {
                     return Ok(Applied::Waits);
+                }
+                if turn.store.has_events() {
+                    turn.tell_events();
                 }
                 if reply.starts_with(b"-") {
                     refused(core, args, reply)?;

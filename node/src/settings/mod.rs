@@ -13,7 +13,7 @@ pub(crate) use special::short_decimal;
 pub use start::Start;
 pub use table::{PARAMETERS, Parameter};
 
-use crate::store::{EvictionSettings, Kind as StoreKind, Limits, NodeLimits};
+use crate::store::{EventClasses, EvictionSettings, Kind as StoreKind, Limits, NodeLimits};
 use shared::config::{DebugCommand, Secret, parse_size};
 use shared::resp::{ErrorReply, parse_integer};
 
@@ -32,6 +32,8 @@ pub struct Settings {
     values: Vec<Vec<u8>>,
     /// Whether the node keeps data on disk.
     has_data: bool,
+    /// Whether `notify-keyspace-events` was set with an `n`, which its value does not always show.
+    tells_new_keys: bool,
     /// What the node looks at while it works.
     pub hot: Hot,
 }
@@ -55,6 +57,8 @@ pub struct Hot {
     pub eviction: EvictionSettings,
     /// `maxclients`
     pub max_clients: usize,
+    /// `notify-keyspace-events`
+    pub events: EventClasses,
     /// `timeout`, seconds; 0 is never.
     pub idle_timeout_seconds: u64,
     /// `tcp-keepalive`, seconds; 0 is never.
@@ -236,6 +240,7 @@ impl Default for Settings {
         Self {
             values,
             has_data: false,
+            tells_new_keys: false,
             hot,
         }
     }
@@ -282,7 +287,7 @@ impl Settings {
             .position(|row| row.name == name)
             .unwrap_or_else(|| panic!("no parameter {name}"));
         self.values[index] = value.into();
-        self.hot = Hot::of(&Values(&self.values));
+        self.refresh();
     }
 
     /// CONFIG SET: all pairs or none.
@@ -315,6 +320,7 @@ impl Settings {
             rows.push((index, called_by_alias(index, name)));
         }
         let mut values = self.values.clone();
+        let mut tells_new_keys = self.tells_new_keys;
         for ((index, _), (name, value)) in rows.into_iter().zip(pairs) {
             values[index] = PARAMETERS[index]
                 .parse(&values[index], value, self.has_data)
@@ -323,11 +329,22 @@ impl Settings {
                     name: PARAMETERS[index].name_for(name).as_bytes().to_vec(),
                     complaint,
                 })?;
+            if matches!(PARAMETERS[index].kind, Kind::KeyspaceEvents) {
+                tells_new_keys = special::asks_for_new_keys(value);
+            }
         }
-        self.hot = Hot::of(&Values(&values));
         self.values = values;
+        self.tells_new_keys = tells_new_keys;
+        self.refresh();
         self.clamp();
         Ok(())
+    }
+
+    fn refresh(&mut self) {
+        self.hot = Hot::of(&Values(&self.values));
+        if self.tells_new_keys {
+            self.hot.events = self.hot.events.with_new_keys();
+        }
     }
 
     /// Values that Redis accepts and then corrects.
@@ -408,6 +425,7 @@ impl Hot {
                 lfu_decay_minutes: values.small("lfu-decay-time"),
             },
             max_clients: values.size("maxclients"),
+            events: EventClasses::of_letters(values.text("notify-keyspace-events")),
             idle_timeout_seconds: values.unsigned("timeout"),
             tcp_keepalive_seconds: values.unsigned("tcp-keepalive"),
             password: Secret::new(String::from_utf8_lossy(values.text("requirepass"))),
@@ -536,7 +554,6 @@ mod tests {
                 "3600 1",
                 "this node keeps nothing on disk: it was started without --data-dir",
             ),
-            ("notify-keyspace-events", "KEA", "keyspace events yet"),
             ("maxmemory-clients", "5%", "bound each of them"),
             ("tls-port", "6380", "TLS ends at the proxy"),
         ] {
@@ -553,12 +570,25 @@ mod tests {
         for (name, value) in [
             ("appendonly", "NO"),
             ("save", ""),
-            ("notify-keyspace-events", ""),
+            ("notify-keyspace-events", "KEA"),
             ("min-replicas-to-write", "1"),
             ("maxmemory-clients", "0"),
             ("tls-port", "0"),
         ] {
             assert_eq!(set(&mut settings, &[(name, value)]), Ok(()), "{name}");
+        }
+        // Not shown, and told all the same; until it is set anew.
+        for (letters, shown) in [("KEAn", "AKE"), ("KEA", "AKE"), ("Kn", "nK")] {
+            assert_eq!(
+                set(&mut settings, &[("notify-keyspace-events", letters)]),
+                Ok(())
+            );
+            assert_eq!(
+                settings.get("notify-keyspace-events"),
+                Some(shown.as_bytes())
+            );
+            let is_told = settings.hot.events == settings.hot.events.with_new_keys();
+            assert_eq!(is_told, letters.contains('n'), "{letters}");
         }
         // What is wrong in Redis' eyes is told in its words.
         let wrong = set(&mut settings, &[("appendonly", "perhaps")]);

@@ -162,6 +162,12 @@ pub(super) fn read_save_points(canonical: &[u8]) -> Vec<(u64, u64)> {
     pairs.map(|two| (number(two[0]), number(two[1]))).collect()
 }
 
+/// Whether the letters ask for new keys, which is not shown behind an `A`.
+pub(super) fn asks_for_new_keys(value: &[u8]) -> bool {
+    let letters = value.split(|byte| *byte == 0).next();
+    letters.is_some_and(|letters| letters.contains(&NEW_KEY_EVENT))
+}
+
 /// The letters end at a NUL byte, as a C string does.
 pub(super) fn keyspace_events(value: &[u8]) -> Result<Vec<u8>, Complaint> {
     let value = value.split(|byte| *byte == 0).next().unwrap_or_default();

@@ -52,7 +52,6 @@ const NO_TLS: &str = "Unable to update TLS configuration. Check server logs.";
 
 /// What is not there yet; said instead of accepted, for somebody may rely on it.
 const NO_DATA: &str = "this node keeps nothing on disk: it was started without --data-dir";
-const NO_EVENTS: &str = "there are no keyspace events yet";
 const NO_CLIENT_EVICTION: &str = "clients are not evicted yet: client-output-buffer-limit and client-query-buffer-limit bound each of them";
 const NO_LOG_LEVEL: &str = "how much the log says is chosen at the start, by --log";
 const NO_OOM_SCORE: &str = "a node leaves its oom_score_adj to whoever starts it";
@@ -257,7 +256,7 @@ pub const PARAMETERS: &[Parameter] = &[
     number("min-replicas-max-lag", "10", 0, MOST_INT).also("min-slaves-max-lag"),
     number("min-replicas-to-write", "0", 0, MOST_INT).also("min-slaves-to-write"),
     switch("no-appendfsync-on-rewrite", "no"),
-    parameter("notify-keyspace-events", "", Kind::KeyspaceEvents).missing(NO_EVENTS),
+    parameter("notify-keyspace-events", "", Kind::KeyspaceEvents),
     choice("oom-score-adj", "no", &["no", "yes", "relative", "absolute"]).missing(NO_OOM_SCORE),
     parameter("oom-score-adj-values", "0 200 800", Kind::OomScores),
     fixed("pidfile", ""),

@@ -188,7 +188,7 @@ impl Store {
     #[inline]
     pub fn get(&mut self, db: DbIndex, key: Key<'_>) -> Option<Value<'_>> {
         let Some(found) = self.live(db, key) else {
-            self.counters.keyspace_misses += 1;
+            self.miss(db, key);
             return None;
         };
         self.counters.keyspace_hits += 1;
@@ -196,6 +196,14 @@ impl Store {
         let clock = &mut self.clock;
         let value = database.read(found.handle, |mark| clock.used(mark));
         Some(value.at_moment(self.now_ms))
+    }
+
+    /// Somebody looked for a key that is not there.
+    pub fn miss(&mut self, db: DbIndex, key: Key<'_>) {
+        self.counters.keyspace_misses += 1;
+        if self.door.tells_events() {
+            self.door.events().missed(db, key);
+        }
     }
 
     /// The value, not counted as an access (TYPE, OBJECT, TTL, CLIENT NO-TOUCH).
@@ -258,7 +266,7 @@ impl Store {
         let database = &mut self.databases[usize::from(db.0)];
         database.set_expiry(found, at_ms, &mut self.reclaimer)?;
         self.door
-            .changed(db, key, Change::Written, |effects| match at_ms {
+            .changed(db, key, Change::Written, false, |effects| match at_ms {
                 Some(at) => {
                     let mut digits = itoa::Buffer::new();
                     let at = digits.format(at).as_bytes();

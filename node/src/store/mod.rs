@@ -50,7 +50,10 @@ pub use capture::{Keeper, Kept};
 pub use content::Value;
 pub use copy_in_parts::{CopyProgress, ValueCopy};
 pub use counters::{ExpireStep, MemoryUse, StoreCounters};
-pub use door::{Change, Effects, Listener, TooManyInterests, Touch, Wording, WrittenSlots};
+pub use door::{
+    Change, EXPIRE, Effects, Event, EventClass, EventClasses, EventName, Listener, Naming,
+    TakenEvents, TooManyInterests, Touch, Wording, WrittenSlots,
+};
 pub use entry::Kind;
 pub use error::{StoreFull, WrongType};
 pub use eviction::{EvictionPolicy, EvictionSettings, UnknownPolicy};

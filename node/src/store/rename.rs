@@ -39,18 +39,19 @@ impl Store {
         to_db: DbIndex,
         to: Key<'_>,
     ) {
-        self.door.changed(to_db, to, Change::Written, |effects| {
-            let number = to_db.0.to_string();
-            let words = [
-                word(CommandId::Copy),
-                from.bytes,
-                to.bytes,
-                b"DB",
-                number.as_bytes(),
-                b"REPLACE",
-            ];
-            effects.append_words(from_db, &words);
-        });
+        self.door
+            .changed(to_db, to, Change::Written, true, |effects| {
+                let number = to_db.0.to_string();
+                let words = [
+                    word(CommandId::Copy),
+                    from.bytes,
+                    to.bytes,
+                    b"DB",
+                    number.as_bytes(),
+                    b"REPLACE",
+                ];
+                effects.append_words(from_db, &words);
+            });
     }
 
     /// Gives what a key holds to another one of the same database, which is replaced. `false` when `from` does not exist. The two differ.
@@ -60,7 +61,8 @@ impl Store {
     pub fn rename(&mut self, db: DbIndex, from: Key<'_>, to: Key<'_>) -> Result<bool, StoreFull> {
         let renamed = self.rename_outside(db, from, to)? || self.move_value(db, from, db, to)?;
         if renamed {
-            self.door.renamed(db, (db, from), to, |effects| {
+            let names = ["rename_from", "rename_to"];
+            self.door.renamed((db, from), (db, to), names, |effects| {
                 let words = [word(CommandId::Rename), from.bytes, to.bytes];
                 effects.append_words(db, &words);
             });
@@ -89,7 +91,9 @@ impl Store {
     }
 
     pub(super) fn tell_moved(&mut self, from_db: DbIndex, key: Key<'_>, to_db: DbIndex) {
-        self.door.renamed(to_db, (from_db, key), key, |effects| {
+        let names = ["move_from", "move_to"];
+        let (from, to) = ((from_db, key), (to_db, key));
+        self.door.renamed(from, to, names, |effects| {
             let number = to_db.0.to_string();
             let words = [word(CommandId::Move), key.bytes, number.as_bytes()];
             effects.append_words(from_db, &words);

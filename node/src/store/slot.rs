@@ -106,6 +106,7 @@ impl Slot<'_> {
             key,
             before,
         } = self;
+        let is_given = matches!(expiry, ExpiryChange::At(_));
         let expiry = match expiry {
             ExpiryChange::Keep => before
                 .alive()
@@ -113,9 +114,13 @@ impl Slot<'_> {
             ExpiryChange::Clear => None,
             ExpiryChange::At(at) => Some(at),
         };
+        let is_new = before.alive().is_none();
         store.write(db, key, before, content, expiry)?;
         let tell = |effects: &mut Effects| tell(effects, db, key.bytes);
-        store.door.changed(db, key, Change::Written, tell);
+        store.door.changed(db, key, Change::Written, is_new, tell);
+        if is_given {
+            store.door.put_with_expiry(db, key);
+        }
         Ok(())
     }
 
@@ -145,9 +150,13 @@ impl Slot<'_> {
             key: self.key,
             before: self.before,
         };
-        if let Some(found) = editing.before.alive() {
-            editing.store.touch(editing.db, found);
-        }
+        let is_new = match editing.before.alive() {
+            Some(found) => {
+                editing.store.touch(editing.db, found);
+                false
+            }
+            None => true,
+        };
         let edited = edit(&mut editing)?;
         let Editing {
             store,
@@ -162,7 +171,7 @@ impl Slot<'_> {
                     None => Change::Deleted,
                 };
                 let tell = |effects: &mut Effects| tell(effects, db, key.bytes, &result);
-                store.door.changed(db, key, change, tell);
+                store.door.changed(db, key, change, is_new, tell);
                 Ok(result)
             }
             Edited::Same(result) => Ok(result),

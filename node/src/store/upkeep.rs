@@ -4,7 +4,10 @@
 use super::content::Value;
 use super::counters::{ExpireStep, MemoryUse, StoreCounters};
 use super::database::Database;
-use super::door::{Change, Door, Effects, Listener, TooManyInterests, Touch, WrittenSlots};
+use super::door::{
+    Change, Door, Effects, EventClasses, EventName, Listener, Naming, TakenEvents,
+    TooManyInterests, Touch, WrittenSlots,
+};
 use super::eviction::{Draws, EvictionPolicy, EvictionSettings};
 use super::expiry::{self, Ending, SweepBudget};
 use super::key::{DbIndex, Key, KeyHash};
@@ -359,6 +362,57 @@ impl Store {
         self.door.take_written_slots()
     }
 
+    /// Which events are told.
+    pub fn set_event_classes(&mut self, classes: EventClasses) {
+        self.door.set_event_classes(classes);
+    }
+
+    /// Whether any are, so that it is worth saying what they are called.
+    #[inline]
+    #[must_use]
+    pub fn tells_events(&self) -> bool {
+        self.door.tells_events()
+    }
+
+    /// What the next changes are called.
+    pub fn name_events(&mut self, naming: Naming) {
+        self.door.events().set_naming(naming);
+    }
+
+    /// A command that comes in parts begins: what it does to a key again and again is told once.
+    pub fn begin_parts_of_events(&mut self) {
+        self.door.events().begin_parts();
+    }
+
+    /// The next changes are a part of it, up to [`Self::end_part_of_events`].
+    pub fn begin_part_of_events(&mut self) {
+        self.door.events().begin_part();
+    }
+
+    /// What comes next is of others.
+    pub fn end_part_of_events(&mut self) {
+        self.door.events().end_part();
+    }
+
+    /// Something happened to a key that no change tells.
+    pub fn note_event(&mut self, db: DbIndex, key: Key<'_>, name: EventName) {
+        if self.door.tells_events() {
+            self.door.events().note(db, key, name);
+        }
+    }
+
+    /// Whether there are events to tell.
+    #[inline]
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        self.door.has_events()
+    }
+
+    /// Those.
+    pub fn take_events(&mut self) -> TakenEvents {
+        self.door.events().take()
+    }
+
     /// A message that followers are to get: it changes no key, so it does not count as a change.
     pub fn record_message(&mut self, db: DbIndex, args: Args<'_>) {
         self.door.record_message(db, args);
@@ -499,6 +553,15 @@ impl Store {
             self.counters.keyspace_hits += 1;
         } else {
             self.counters.keyspace_misses += 1;
+        }
+    }
+
+    /// The same of a key by name: that it is not there is an event.
+    #[inline]
+    pub fn count_lookup_of(&mut self, db: DbIndex, key: Key<'_>, found: bool) {
+        match found {
+            true => self.counters.keyspace_hits += 1,
+            false => self.miss(db, key),
         }
     }
 

@@ -134,7 +134,7 @@ fn reply_expiry(
 ) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
     let expiry = call.store.expiry(db, key);
-    call.store.count_lookup(expiry.is_some());
+    call.store.count_lookup_of(db, key, expiry.is_some());
     call.reply.integer(match expiry {
         None => NO_KEY,
         Some(None) => NO_EXPIRY,

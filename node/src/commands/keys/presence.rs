@@ -52,7 +52,7 @@ fn find(call: &mut Call<'_>, keys: Range<usize>) -> Result<usize, ErrorReply> {
     for index in keys {
         let key = call.key(index);
         let exists = call.store.exists(db, key);
-        call.store.count_lookup(exists);
+        call.store.count_lookup_of(db, key, exists);
         found += usize::from(exists);
     }
     Ok(found)
@@ -72,7 +72,7 @@ fn touch_each(call: &mut Call<'_>, keys: Range<usize>) -> Result<usize, ErrorRep
 pub(super) fn type_of(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
     let name = call.store.peek(db, key).map(|value| value.kind().name());
-    call.store.count_lookup(name.is_some());
+    call.store.count_lookup_of(db, key, name.is_some());
     call.reply.simple(name.unwrap_or("none"));
     Ok(Action::Continue)
 }

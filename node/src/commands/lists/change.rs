@@ -4,6 +4,7 @@
 use super::pop::pop_some;
 use super::read::position_of;
 use crate::commands::arguments::{integer, places, reply_count_64};
+use crate::commands::events::LTRIM;
 use crate::commands::piecewise::{Piecewise, Progress, carry_out};
 use crate::commands::{Action, Call};
 use crate::store::{ListEdit, ListEnd, Wording};
@@ -104,6 +105,9 @@ pub(super) fn ltrim(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return Ok(Action::Piecewise(Box::new(Trim { front: first, back })));
     }
     list.keep(first, count, as_asked)?;
+    if count == len && len > 0 {
+        call.store.note_event(db, key, LTRIM);
+    }
     call.reply.ok();
     Ok(Action::Continue)
 }

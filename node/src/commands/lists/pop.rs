@@ -5,6 +5,7 @@ use super::end_of;
 use crate::commands::arguments::{positive, reply_string};
 use crate::commands::bounded::BoundedReply;
 use crate::commands::counted_keys::CountedKeys;
+use crate::commands::events::{popping, pushing};
 use crate::commands::piecewise::{Piecewise, Progress};
 use crate::commands::{Action, Call};
 use crate::store::{Key, ListEdit, ListEnd, ListRef, Texts, Wording};
@@ -226,7 +227,7 @@ pub(super) fn rpoplpush(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 fn move_between(call: &mut Call<'_>, from: ListEnd, to: ListEnd) -> Result<Action, ErrorReply> {
     let (db, source, destination) = (call.db(), call.key(1), call.key(2));
-    let Some(list) = ListRef::there(call.store.get(db, source))? else {
+    let Some(list) = ListRef::there(call.store.peek(db, source))? else {
         call.reply.null();
         return Ok(Action::Continue);
     };
@@ -235,11 +236,17 @@ fn move_between(call: &mut Call<'_>, from: ListEnd, to: ListEnd) -> Result<Actio
     let element = moved.get(0);
     let as_asked = Wording::Verbatim(call.args);
     if source.bytes == destination.bytes {
+        call.store.name_events(pushing(to));
         ListEdit::of(call.store.slot(db, source))?.turn(from, to, element, as_asked)?;
+        if let Some(popped) = popping(from).written {
+            call.store.note_event(db, source, popped);
+        }
     } else {
         // Pushed first: that may be refused, and nothing has changed then.
+        call.store.name_events(pushing(to));
         let list = ListEdit::of(call.store.slot(db, destination))?;
         list.push(to, std::iter::once(element), as_asked)?;
+        call.store.name_events(popping(from));
         let list = ListEdit::of(call.store.slot(db, source))?;
         list.pop(from, 1, Wording::Told)?;
     }

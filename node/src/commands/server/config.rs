@@ -76,6 +76,7 @@ fn is_secret(name: &[u8]) -> bool {
 fn take_effect(call: &mut Call<'_>) {
     let node = &mut *call.node;
     call.store.set_eviction(node.settings.hot.eviction);
+    call.store.set_event_classes(node.settings.hot.events);
     node.slowlog.trim(node.settings.hot.slowlog_max_len);
     let track = node.settings.hot.latency_tracking;
     if node.stats.track_latency && !track {

@@ -4,6 +4,7 @@
 use super::set;
 use crate::commands::arguments::reply_count;
 use crate::commands::element_by_element::{Elements, Told, treat};
+use crate::commands::events::{MOVED_IN, MOVED_OUT};
 use crate::commands::{Action, Call};
 use crate::store::{Key, SetEdit};
 use shared::resp::ErrorReply;
@@ -52,7 +53,9 @@ pub(super) fn smove(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     set(call.store.peek(db, to))?;
     if is_member && from.bytes != to.bytes {
         // First where it may fail, so that the member is not lost.
+        call.store.name_events(MOVED_IN);
         edit(call, to)?.add_member(member)?;
+        call.store.name_events(MOVED_OUT);
         edit(call, from)?.remove_member(member)?;
     }
     call.reply.integer(i64::from(is_member));

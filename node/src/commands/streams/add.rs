@@ -4,6 +4,7 @@
 use super::identifier::{AskedId, asked_id, is_sign};
 use super::trim::{TrimOptions, Trimming, is_long};
 use crate::commands::arguments::is_word;
+use crate::commands::events::{TRIMMED, TRIMMING};
 use crate::commands::piecewise::{Piecewise, Progress};
 use crate::commands::{Action, Call};
 use crate::store::{StreamEdit, StreamId, StreamRef};
@@ -59,7 +60,9 @@ pub(super) fn xadd(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         };
         return Ok(Action::Piecewise(Box::new(adding)));
     }
-    edit.add(id, record, trim, limits)?;
+    if edit.add(id, record, trim, limits)? {
+        call.store.note_event(db, key, TRIMMED);
+    }
     call.reply.bulk(id.text().as_bytes());
     Ok(Action::Continue)
 }
@@ -84,7 +87,10 @@ impl Piecewise for Adding {
             return Ok(Progress::More);
         }
         match &mut self.trimming {
-            Some(trimming) => trimming.go_on(call),
+            Some(trimming) => {
+                call.store.name_events(TRIMMING);
+                trimming.go_on(call)
+            }
             None => Ok(Progress::Over),
         }
     }

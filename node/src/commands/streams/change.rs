@@ -12,7 +12,7 @@ use std::ops::Range;
 /// XDEL key id …
 pub(super) fn xdel(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (db, key) = (call.db(), call.key(1));
-    if StreamRef::there(call.store.get(db, key))?.is_none() {
+    if StreamRef::there(call.store.peek(db, key))?.is_none() {
         call.reply.integer(0);
         return Ok(Action::Continue);
     }

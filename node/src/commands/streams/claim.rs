@@ -3,7 +3,7 @@
 
 use super::identifier::{identifier, range_start};
 use super::reply::{reply_entry, reply_id};
-use super::{has_group, most_reply_bytes};
+use super::{has_group, most_reply_bytes, tell_new_consumer};
 use crate::commands::arguments::{integer, is_word};
 use crate::commands::piecewise::{EstimatedHead, Piecewise, Progress, carry_out};
 use crate::commands::{Action, Call};
@@ -99,7 +99,10 @@ impl Piecewise for Claiming {
         };
         let is_there = StreamRef::there(call.store.look(db, key))?.is_some();
         if is_there {
-            let edit = GroupEdit::of(StreamEdit::of(call.store.slot(db, key))?, name);
+            let tells = call.store.tells_events();
+            let edit = StreamEdit::of(call.store.slot(db, key))?;
+            let was_known = !tells || edit.knows(name, claim.consumer);
+            let edit = GroupEdit::of(edit, name);
             let reply = &mut call.reply;
             edit.claim(claim, &ids, &mut |entry| {
                 head.count += 1;
@@ -110,6 +113,7 @@ impl Piecewise for Claiming {
                 }
                 reply.position() <= most_bytes
             })?;
+            tell_new_consumer(call, key, (name, claim.consumer), was_known);
         }
         let is_full = call.reply.position() > most_bytes;
         if is_there && !is_full && self.next < *end {
@@ -244,7 +248,10 @@ impl Piecewise for Sweeping {
             looks: self.looks.min(LOOKED_AT_ONCE),
             now_ms: self.now_ms,
         };
-        let edit = GroupEdit::of(StreamEdit::of(call.store.slot(db, key))?, name);
+        let tells = call.store.tells_events();
+        let edit = StreamEdit::of(call.store.slot(db, key))?;
+        let was_known = !tells || edit.knows(name, sweep.consumer);
+        let edit = GroupEdit::of(edit, name);
         let (reply, counts) = (&mut call.reply, self.rule.counts);
         let shown = &mut self.shown;
         let swept = edit.sweep(sweep, &mut |entry| {
@@ -256,6 +263,7 @@ impl Piecewise for Sweeping {
             }
             reply.position() <= most_bytes
         })?;
+        tell_new_consumer(call, key, (name, sweep.consumer), was_known);
         self.limit -= swept.named;
         self.looks -= swept.looked_at;
         self.removed.extend(swept.removed);

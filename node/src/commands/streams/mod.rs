@@ -17,8 +17,9 @@ mod reply;
 mod tests;
 mod trim;
 
+use super::events::NEW_CONSUMER;
 use super::{Call, Handler, help};
-use crate::store::StreamRef;
+use crate::store::{Key, StreamRef};
 use shared::command::CommandId;
 use shared::resp::ErrorReply;
 
@@ -61,4 +62,21 @@ fn has_group(call: &mut Call<'_>, index: usize, group: &[u8]) -> Result<bool, Er
     let (db, key) = (call.db(), call.key(index));
     let stream = StreamRef::there(call.store.get(db, key))?;
     Ok(stream.is_some_and(|stream| stream.group(group).is_some()))
+}
+
+/// Tells that a command has made a consumer known, unless it was.
+fn tell_new_consumer(
+    call: &mut Call<'_>,
+    key: Key<'_>,
+    (group, consumer): (&[u8], &[u8]),
+    was_known: bool,
+) {
+    let db = call.db();
+    let is_known = || {
+        let stream = StreamRef::there(call.store.look(db, key)).ok()??;
+        stream.group(group)?.consumer(consumer)
+    };
+    if !was_known && is_known().is_some() {
+        call.store.note_event(db, key, NEW_CONSUMER);
+    }
 }

@@ -101,6 +101,7 @@ pub(super) fn xread(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         next: options.keys.start,
         most: options.most,
         found: Vec::new(),
+        missed: Vec::new(),
         shown: None,
         is_begun: false,
     };
@@ -120,6 +121,8 @@ struct Read {
     most: u64,
     /// Streams that have what is asked for, the first one behind all others.
     found: Vec<Shown>,
+    /// Streams that are not there, if that is told as an event: Redis looks for each twice.
+    missed: Vec<usize>,
     /// The one that is being shown.
     shown: Option<Shown>,
     is_begun: bool,
@@ -131,7 +134,11 @@ impl Read {
         let (db, end) = (call.db(), self.keys.end.min(self.next + PIECE_ELEMENTS));
         for index in self.next..end {
             let key = call.key(index);
+            let tells = call.store.tells_events();
             let stream = StreamRef::there(call.store.get(db, key))?;
+            if tells && stream.is_none() {
+                self.missed.push(index);
+            }
             let behind = match call.args.at(index + self.keys.len()) {
                 id if is_sign(id, b'$') => stream.map_or(StreamId::MIN, StreamRef::last_id),
                 id if is_sign(id, b'>') => return Err(StreamError::NewIdOfNoGroup.into()),
@@ -168,6 +175,9 @@ impl Piecewise for Read {
         }
         if !self.is_begun {
             self.begin(&mut call.reply);
+            for index in std::mem::take(&mut self.missed) {
+                call.store.miss(call.session.db, call.key(index));
+            }
         }
         let Some(mut shown) = self.shown.take() else {
             self.shown = self.found.pop();

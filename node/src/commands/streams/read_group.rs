@@ -2,9 +2,9 @@
 //! Pure. Invariant: what is shown was given to the consumer; what does not fit the reply any more is not.
 
 use super::identifier::{identifier, is_sign};
-use super::most_reply_bytes;
 use super::read::{ReadOptions, UNDIVIDED_KEYS, reply_stream, reply_streams};
 use super::reply::reply_entry;
+use super::{most_reply_bytes, tell_new_consumer};
 use crate::commands::piecewise::{EstimatedHead, PIECE_ELEMENTS, Piecewise, Progress, carry_out};
 use crate::commands::{Action, Call};
 use crate::store::{ConsumerRef, EntryRef, GroupEdit, Reading, StreamEdit, StreamId, StreamRef};
@@ -136,6 +136,7 @@ impl GroupRead {
             reply_stream(&mut call.reply, key.bytes);
             EstimatedHead::write(&mut call.reply, estimate)
         });
+        let tells = call.store.tells_events();
         let edit = StreamEdit::of(call.store.slot(db, key))?;
         let has_group = edit
             .stream()
@@ -149,6 +150,7 @@ impl GroupRead {
             is_acknowledged: self.is_acknowledged,
             now_ms: self.now_ms,
         };
+        let was_known = !tells || edit.knows(group, consumer);
         let (edit, reply) = (GroupEdit::of(edit, group), &mut call.reply);
         let (mut given, mut last) = (0, None);
         let mut show = |id: StreamId, entry: Option<EntryRef<'_>>| {
@@ -160,6 +162,7 @@ impl GroupRead {
             Wanted::New => edit.read(reading, &mut |entry| show(entry.id, Some(entry)))?,
             Wanted::Behind(id) => edit.reread(reading, id.next(), &mut show)?,
         }
+        tell_new_consumer(call, key, (group, consumer), was_known);
         head.count += given;
         if let (Wanted::Behind(id), Some(last)) = (&mut served.wanted, last) {
             *id = last;

@@ -2,7 +2,7 @@
 //! Pure. Never: waits. Invariant: from [`LongCommand::begin`] to its end its keys are held; what it changes is one unit of the effects.
 
 use super::{Strides, stride_from};
-use crate::commands::{Action, Call, FIRST_KEY, Handler, InParts, Piecewise, Progress};
+use crate::commands::{Action, Call, FIRST_KEY, Handler, InParts, Piecewise, Progress, naming};
 use crate::execute::perform::{watch_slowness, write_error};
 use crate::execute::{Executor, Turn};
 use crate::node_state::Hold;
@@ -100,6 +100,7 @@ impl Executor {
             turn.store.begin_unit();
         }
         turn.session.last_command = Some(spec);
+        turn.store.begin_parts_of_events();
         LongCommand {
             spec,
             work,
@@ -119,6 +120,12 @@ impl Executor {
         args: Args<'_>,
     ) -> LongEnd {
         let began = self.watch().read();
+        if turn.store.tells_events() {
+            turn.store.name_events(naming(long.spec.id, args));
+        }
+        if !matches!(long.work, Work::Keys(_)) {
+            turn.store.begin_part_of_events();
+        }
         let result = loop {
             match self.step(turn, &mut long, args) {
                 Ok(false) => long.reply.end_piece(),
@@ -127,11 +134,13 @@ impl Executor {
             }
             if self.watch().since_ns(began) > GO_ON_NS {
                 long.took_ns += self.watch().since_ns(began);
+                turn.store.end_part_of_events();
                 return LongEnd::NotYet(long);
             }
         };
         turn.node.hold = None;
         let spec = long.spec;
+        turn.store.end_part_of_events();
         if long.writes {
             turn.store.end_unit();
         }

@@ -1,14 +1,17 @@
-//! The door: every change of a key passes here, once, when it has been made, and all who must know of it are told: the effects for the log and the followers, and whoever listens to the key.
-//! Pure. Never: changes a key itself. Invariants: effects stand in the order of the changes, so the end of an expired or evicted key stands where it happened; while nobody records and nobody listens, a change costs one branch.
+//! The door: every change of a key passes here, once, when it has been made, and all who must know of it are told: the effects for the log and the followers, whoever listens to the key, and who wants to hear of events.
+//! Pure. Never: changes a key itself. Invariants: effects stand in the order of the changes, so the end of an expired or evicted key stands where it happened; while nobody records, listens or wants events, a change costs one branch.
 
 mod effects;
+mod events;
 mod listeners;
 
 pub use effects::{Effects, Wording};
+pub use events::{EXPIRE, Event, EventClass, EventClasses, EventName, Naming, TakenEvents};
 pub use listeners::{Change, Listener, TooManyInterests, Touch};
 
 use super::key::{DbIndex, Key, KeyHash};
 use super::value::Texts;
+use events::Events;
 use listeners::Listeners;
 use shared::command::CommandId;
 use shared::resp::Args;
@@ -21,7 +24,8 @@ pub(super) struct Door {
     listeners: Listeners,
     /// Which slots were written, where somebody wants to know and while there are effects.
     written: Option<WrittenSlots>,
-    /// Whether anybody records or listens.
+    events: Events,
+    /// Whether anybody records, listens, or wants to hear of events.
     has_hearers: bool,
 }
 
@@ -113,18 +117,19 @@ impl Door {
         self.has_hearers
     }
 
-    /// Somebody changed a key as `change` says; `tell` says how to the effects.
+    /// Somebody changed a key as `change` says, which was not there before if it `is_new`; `tell` says how to the effects.
     #[inline]
     pub(super) fn changed(
         &mut self,
         db: DbIndex,
         key: Key<'_>,
         change: Change,
+        is_new: bool,
         tell: impl FnOnce(&mut Effects),
     ) {
         self.effects.count(1);
         if self.has_hearers {
-            self.tell(db, key, change, tell);
+            self.tell(db, key, change, is_new, tell);
         }
     }
 
@@ -140,7 +145,7 @@ impl Door {
     /// A key went by itself, as `change` says: not one of the changes that clients asked for.
     #[cold]
     pub(super) fn gone(&mut self, db: DbIndex, key: Key<'_>, change: Change) {
-        self.tell(db, key, change, |effects| {
+        self.tell(db, key, change, false, |effects| {
             effects.append_words(db, &[word(CommandId::Del), key.bytes]);
         });
     }
@@ -148,38 +153,92 @@ impl Door {
     /// Parts of a key's value went by themselves: not one of the changes that clients asked for.
     #[cold]
     pub(super) fn ended(&mut self, db: DbIndex, key: Key<'_>, names: &Texts) {
-        self.tell(db, key, Change::Written, |effects| {
-            let mut words = vec![word(CommandId::Hdel), key.bytes];
-            words.extend(names.iter());
-            effects.append_words(db, &words);
-        });
+        let mut words = vec![word(CommandId::Hdel), key.bytes];
+        words.extend(names.iter());
+        self.effects.append_words(db, &words);
+        self.listeners.touch(db, key.hash, Change::Written);
+        self.note_written(key);
+        if self.events.are_on() {
+            self.events.fields_expired(db, key);
+        }
     }
 
-    /// A key's value stands under another name now, which may have been taken.
+    /// A key's value stands under another name now, which may have been taken; `names`: what is told of the old name, and of the new one.
     pub(super) fn renamed(
         &mut self,
-        db: DbIndex,
         from: (DbIndex, Key<'_>),
-        to: Key<'_>,
+        to: (DbIndex, Key<'_>),
+        names: [&'static str; 2],
         tell: impl FnOnce(&mut Effects),
     ) {
-        let (from_db, from) = from;
         self.effects.count(1);
         if self.has_hearers {
-            self.tell(from_db, from, Change::Deleted, tell);
-            self.tell(db, to, Change::Written, |_| {});
+            tell(&mut self.effects);
+            self.listeners.touch(from.0, from.1.hash, Change::Deleted);
+            self.listeners.touch(to.0, to.1.hash, Change::Written);
+            self.note_written(from.1);
+            self.note_written(to.1);
+            if self.events.are_on() {
+                self.events.renamed(from, to, names);
+            }
         }
     }
 
     #[inline(never)]
-    fn tell(&mut self, db: DbIndex, key: Key<'_>, change: Change, tell: impl FnOnce(&mut Effects)) {
+    fn tell(
+        &mut self,
+        db: DbIndex,
+        key: Key<'_>,
+        change: Change,
+        is_new: bool,
+        tell: impl FnOnce(&mut Effects),
+    ) {
         tell(&mut self.effects);
         self.listeners.touch(db, key.hash, change);
+        self.note_written(key);
+        if self.events.are_on() {
+            self.events.changed(db, key, change, is_new);
+        }
+    }
+
+    /// The key's slot was written, if somebody wants to know.
+    fn note_written(&mut self, key: Key<'_>) {
         if let Some(written) = &mut self.written
             && self.effects.is_recording()
         {
             written.note(key.bytes);
         }
+    }
+
+    /// A new value, of which [`Door::changed`] has told, was given an expiry.
+    #[inline]
+    pub(super) fn put_with_expiry(&mut self, db: DbIndex, key: Key<'_>) {
+        if self.events.are_on() {
+            self.events.put_with_expiry(db, key);
+        }
+    }
+
+    /// Whether events are told, so that it is worth saying what they are called.
+    #[inline]
+    pub(super) fn tells_events(&self) -> bool {
+        self.events.are_on()
+    }
+
+    /// What is told from now on.
+    pub(super) fn set_event_classes(&mut self, classes: EventClasses) {
+        self.events.set_classes(classes);
+        self.note_hearers();
+    }
+
+    /// Whether there are some to tell.
+    #[inline]
+    pub(super) fn has_events(&self) -> bool {
+        self.events.are_noted()
+    }
+
+    /// Where what [`Door`] does not hear of by changes is told.
+    pub(super) fn events(&mut self) -> &mut Events {
+        &mut self.events
     }
 
     /// `removed` keys went at once, and `tell` says how; what listeners hear of it [`Door::settle`] is told.
@@ -222,7 +281,8 @@ impl Door {
     }
 
     fn note_hearers(&mut self) {
-        self.has_hearers = self.effects.is_recording() || !self.listeners.is_empty();
+        self.has_hearers =
+            self.effects.is_recording() || !self.listeners.is_empty() || self.events.are_on();
     }
 
     /// Bytes that listeners take.

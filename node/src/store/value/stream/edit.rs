@@ -62,7 +62,14 @@ impl<'a> StreamEdit<'a> {
         StreamRef::of(value).ok()
     }
 
-    /// Appends an entry whose identifier is greater than the last one, names and values alternating in `record`, and trims.
+    /// Whether a group has heard of a consumer.
+    #[must_use]
+    pub fn knows(&self, group: &[u8], consumer: &[u8]) -> bool {
+        let group = self.stream().and_then(|stream| stream.group(group));
+        group.is_some_and(|group| group.consumer(consumer).is_some())
+    }
+
+    /// Appends an entry whose identifier is greater than the last one, names and values alternating in `record`, and trims; whether any went.
     ///
     /// # Errors
     /// [`StoreFull`]; nothing was changed.
@@ -72,7 +79,7 @@ impl<'a> StreamEdit<'a> {
         record: Args<'_>,
         trim: Option<Trim>,
         limits: NodeLimits,
-    ) -> Result<(), StoreFull> {
+    ) -> Result<bool, StoreFull> {
         self.change(
             |stream, means| {
                 stream.entries.append(means.leaves, id, record, limits)?;
@@ -104,7 +111,7 @@ impl<'a> StreamEdit<'a> {
                 effects.append_worded(db, Wording::Led(words, record));
             },
         )
-        .map(|_| ())
+        .map(|left| left.is_some())
     }
 
     /// Removes entries from the front; how many.
