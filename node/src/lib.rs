@@ -10,11 +10,11 @@
 //!  replication       whom the node follows: asks, copies, applies, acknowledges; who waits for followers
 //!  joining           a proxy is told where the node is
 //!  loading  saving   the data on disk: read at the start, saved while others are served
-//!  shell             one value behind a `RefCell`, borrowed for one turn      [departures, disk, processor beside it]
+//!  shell             one value behind a `RefCell`, borrowed for one turn      [deliveries, departures, disk, processor beside it]
 //!  ─────────────────────────────────────────────────────────────────────────  nothing below opens a socket or a file, or reads a clock
 //!  execute ◇         perform(origin): gates → handler; batches, strides
 //!  commands ◇        handlers: a reply or an error, and what is to come later
-//!  node_state ◇      settings, stats, clients in their registry, slow log, pause, held keys
+//!  node_state ◇      settings, stats, clients in their registry, subscriptions, slow log, pause, held keys
 //!  client ◇  log ◇   identity, session, traffic, outbox                       what changed, as commands
 //!  snapshot ◇        the keyspace of one moment, as the pieces of a file
 //!  rdb ◇             values as bytes: DUMP and RESTORE; the file around them
@@ -62,6 +62,8 @@
 //! - Nobody holds the thread: a turn ends by commands (1,024), time (0.5 ms) and replies (256 KiB) (`connection::turn`), and writes a MiB at most (`connection::transfer`); keys and elements by the thousand, large
 //!   collections and strings by the megabyte are treated in strides (`execute::strides`); jobs go in slices of 0.2 ms (`tick`); sockets are closed 32 at a time (`departures`); files are written
 //!   beside the thread (`errand`).
+//! - A message for many is put into all outboxes at once, in order, and who gets it is woken some at a time: `node_state::publishing`, `deliveries`. What a client subscribes to is counted, and
+//!   bounded: `node_state::subscriptions`.
 //! - What a client holds back is bounded: requests by `client-query-buffer-limit`, replies by `client-output-buffer-limit` (above the soft limit none of its
 //!   commands runs; above the hard one it is cut; so is one in whose traffic nothing moves), names by `client::MOST_NAME_BYTES`, arguments and bytes of a request
 //!   by `RequestLimits`, which follow the client's state from request to request.

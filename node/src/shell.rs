@@ -186,6 +186,7 @@ impl Shell {
             }
             core.node.clients.leave(key);
             core.node.subscriptions.leave(key);
+            core.node.stop_monitoring(key);
             self.send_out(core);
         }
         self.left.notify_one();
@@ -239,7 +240,7 @@ impl Shell {
         }
         if turn.node.clients.has_own_messages() {
             let own = turn.node.clients.take_own_messages();
-            turn.node.clients.send(identity.id, &own);
+            turn.node.clients.send(identity.id, &own.concat());
         }
         self.record(core);
         self.send_out(core);

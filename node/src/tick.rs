@@ -1,6 +1,7 @@
 //! Periodic jobs, each in slices that leave the thread to the clients in between: expiry, memory, rates, clients that were silent or blocked too long.
 //! Decides nothing about keys: the store does. Invariant: no slice holds the thread for much longer than [`SLICE_NS`].
 
+use crate::client::Session;
 use crate::execute::{Room, make_room};
 use crate::processor;
 use crate::recording;
@@ -185,9 +186,10 @@ fn condemned(core: &mut Core, now_ms: u64) -> Vec<u64> {
         let (id, traffic) = (client.identity.id, &client.traffic);
         let silent_ms = now_ms.saturating_sub(traffic.last_active_ms);
         let session = client.session.as_deref();
-        let is_subscriber = session.is_some_and(|session| session.subscribed.are_any());
+        let listens = |session: &Session| session.subscribed.are_any() || session.is_monitor;
         // Who waits for the node, or for what others have to say, is not idle.
-        let is_idle = client.outbox.is_empty() && traffic.waits.is_none() && !is_subscriber;
+        let is_idle =
+            client.outbox.is_empty() && traffic.waits.is_none() && !session.is_some_and(listens);
         if idle_ms > 0 && silent_ms > idle_ms && is_idle {
             debug!(client = id, silent_ms, "closed: timeout");
             condemned.push(id);

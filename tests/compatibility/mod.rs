@@ -12,6 +12,7 @@ mod inline;
 mod password;
 mod report;
 mod run;
+mod told;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -46,6 +46,8 @@ pub struct Session {
     pub watched: Option<Box<Watched>>,
     /// To how much it has subscribed.
     pub subscribed: SubscriptionCounts,
+    /// It is shown every command (MONITOR).
+    pub is_monitor: bool,
     /// Arguments of the present command that have been treated and answered, where others have had their turn since; 0 when it has not begun.
     pub treated_args: usize,
     /// What the present command has answered are messages, which CLIENT REPLY does not stop.
@@ -76,6 +78,7 @@ impl Default for Session {
             transaction: None,
             watched: None,
             subscribed: SubscriptionCounts::default(),
+            is_monitor: false,
             treated_args: 0,
             has_pushed: false,
             last_command: None,
@@ -117,6 +120,19 @@ impl Session {
         self.subscribed.are_any() && self.protocol == Protocol::Resp2
     }
 
+    /// Whether others, and what it is to get from them, decide what it may ask for: a subscriber that speaks RESP2, a monitor.
+    #[inline]
+    #[must_use]
+    pub fn is_restricted(&self) -> bool {
+        self.is_monitor || self.is_only_subscriber()
+    }
+
+    /// Whether no log may show this argument of the present command.
+    #[must_use]
+    pub fn hides(&self, index: usize) -> bool {
+        self.secret_args >> index.min(63) & 1 == 1
+    }
+
     /// Whether the reply to the present command is wanted; what follows is the next one.
     pub fn hears_reply(&mut self) -> bool {
         self.replies.hear()
@@ -131,5 +147,6 @@ impl Session {
         self.replies.reset();
         self.no_evict = false;
         self.no_touch = false;
+        self.is_monitor = false;
     }
 }

@@ -101,6 +101,11 @@ fn reset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     call.session.transaction = None;
     forget_watched(call.store, call.node, call.session, call.identity.id);
+    if call.session.is_monitor
+        && let Some(client) = call.node.clients.find(call.identity.id)
+    {
+        call.node.stop_monitoring(client);
+    }
     call.session.reset(call.node.access().needs_password());
     call.reply.set_protocol(call.session.protocol);
     call.reply.simple("RESET");

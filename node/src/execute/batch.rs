@@ -181,9 +181,10 @@ impl Executor {
             turn.tell_events();
         }
         if turn.node.clients.has_own_messages() {
-            // Before the reply, as Redis does it; whatever CLIENT REPLY says.
-            let messages = turn.node.clients.take_own_messages();
+            // Messages before the reply, as Redis does it, whatever CLIENT REPLY says.
+            let [messages, lines] = turn.node.clients.take_own_messages();
             output.bytes.splice(start..start, messages);
+            output.bytes.extend_from_slice(&lines);
         }
         if turn.session.waits_for_followers {
             note_seen(turn, spec, asked.args, start..output.bytes.len());

@@ -44,7 +44,7 @@ type Check = fn(&mut Look<'_, '_>) -> Gate;
 const OF_CLIENTS: [Check; 10] = [
     debugging,
     password,
-    subscribed,
+    restricted,
     fence,
     data_on_disk,
     following,
@@ -136,16 +136,34 @@ fn password(look: &mut Look<'_, '_>) -> Gate {
     Gate::Open
 }
 
-/// In RESP2 a subscriber has only to do with its subscriptions.
+/// In RESP2 a subscriber has only to do with its subscriptions; who is shown every command has nothing to do with keys.
 #[inline]
-fn subscribed(look: &mut Look<'_, '_>) -> Gate {
-    if look.turn.session.is_only_subscriber() && !is_for_subscribers(look.spec) {
-        return Gate::Refused(ErrorReply::OnlySubscriptions(look.spec.name));
+fn restricted(look: &mut Look<'_, '_>) -> Gate {
+    if look.turn.session.is_restricted() {
+        return narrowed(look);
     }
     Gate::Open
 }
 
 #[cold]
+fn narrowed(look: &Look<'_, '_>) -> Gate {
+    let (session, spec) = (&look.turn.session, look.spec);
+    let is_refused = |flag| spec.flags.contains(flag);
+    let publishes = matches!(spec.id, CommandId::Publish | CommandId::Spublish);
+    if session.is_monitor
+        && (publishes
+            || [CommandFlags::READ, CommandFlags::WRITE]
+                .into_iter()
+                .any(is_refused))
+    {
+        return Gate::Refused(ErrorReply::NoKeysForReplicas);
+    }
+    if session.is_only_subscriber() && !is_for_subscribers(spec) {
+        return Gate::Refused(ErrorReply::OnlySubscriptions(spec.name));
+    }
+    Gate::Open
+}
+
 fn is_for_subscribers(spec: &CommandSpec) -> bool {
     spec.route == Route::Subscribed
         || matches!(

@@ -5,7 +5,7 @@ use super::gates::{self, Gate};
 use super::strides::Strides;
 use super::{Executor, Stop, Turn, Wait, timing};
 use crate::commands::{Action, Call, Errand, Handler, naming};
-use crate::node_state::SlowlogEntry;
+use crate::node_state::{Shown, SlowlogEntry};
 use crate::store::KeyHash;
 use shared::command::{self, CommandFlags, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
@@ -155,6 +155,9 @@ impl Executor {
             watch_slowness(turn, spec, asked.args, took_ns);
             is_long = took_ns > LONG_NS;
         }
+        if !turn.node.monitors.is_empty() && !matches!(action, Action::GoOn) {
+            show_to_monitors(turn, spec, asked.args);
+        }
         if turn.session.secret_args != 0 {
             turn.session.secret_args = 0;
         }
@@ -244,6 +247,24 @@ pub(super) fn write_error(
 ) {
     ReplyWriter::new(out, turn.session.protocol).error(error);
     turn.node.stats.error_replied(&out[start..]);
+}
+
+/// Shows a command that is over to those who want to see all, unless it is one of those that nobody is shown.
+#[cold]
+pub(super) fn show_to_monitors(turn: &mut Turn<'_>, spec: &CommandSpec, args: Args<'_>) {
+    let is_hidden = |flag| spec.flags.contains(flag);
+    if [CommandFlags::ADMIN, CommandFlags::SKIP_MONITOR]
+        .into_iter()
+        .any(is_hidden)
+    {
+        return;
+    }
+    let shown = Shown {
+        args,
+        identity: turn.identity,
+        session: turn.session,
+    };
+    turn.node.show_to_monitors(shown);
 }
 
 /// Tells the slow log and the latency monitor of a command that was timed alone.

@@ -6,6 +6,7 @@ use super::letter::Letter;
 use crate::client::{Client, ErrandTicket, Identity, Offset, Session};
 use shared::resp::Protocol;
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 /// Names a connected client for as long as it is connected, and nobody afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +48,8 @@ pub struct Clients {
     to_wake: VecDeque<ClientKey>,
     /// What the client whose turn it is has been sent meanwhile: its place is before its reply.
     own_messages: Vec<u8>,
+    /// The same, where their place is behind it.
+    own_lines: Vec<u8>,
     /// Whose replies wait for the log, and until when: offsets grow.
     held: VecDeque<(Offset, ClientKey)>,
 }
@@ -202,7 +205,11 @@ impl Clients {
             return Delivery::Cut;
         }
         if protocol.is_none() {
-            self.own_messages.extend_from_slice(message);
+            let message = Rc::clone(message);
+            match letter.stands_behind() {
+                true => self.own_lines.extend_from_slice(&message),
+                false => self.own_messages.extend_from_slice(&message),
+            }
             return Delivery::Done(bytes);
         }
         client.outbox.push_shared(message);
@@ -251,13 +258,14 @@ impl Clients {
     #[inline]
     #[must_use]
     pub fn has_own_messages(&self) -> bool {
-        !self.own_messages.is_empty()
+        !(self.own_messages.is_empty() && self.own_lines.is_empty())
     }
 
-    /// Takes that.
+    /// Takes that: what stands before its reply, and what behind.
     #[must_use]
-    pub fn take_own_messages(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.own_messages)
+    pub fn take_own_messages(&mut self) -> [Vec<u8>; 2] {
+        let before = std::mem::take(&mut self.own_messages);
+        [before, std::mem::take(&mut self.own_lines)]
     }
 
     /// What the client is told from now on waits until the log has come to `offset`. Offsets never go back.
@@ -369,7 +377,10 @@ mod tests {
         let delivered = clients.deliver(key, &mut letter, Protocol::Resp3, 100);
         assert_eq!(delivered, Delivery::Done(11));
         assert!(clients.has_own_messages() && !clients.are_to_wake());
-        assert_eq!(clients.take_own_messages(), b">1\r\n$1\r\nm\r\n");
+        let delivered = clients.deliver(key, &mut Letter::line(b"+l"), Protocol::Resp3, 100);
+        assert_eq!(delivered, Delivery::Done(2));
+        let own = clients.take_own_messages();
+        assert_eq!(own, [&b">1\r\n$1\r\nm\r\n"[..], b"+l"]);
         clients.put_back(key, session);
         let delivered = clients.deliver(key, &mut letter, Protocol::Resp3, 100);
         assert_eq!(delivered, Delivery::Done(11));

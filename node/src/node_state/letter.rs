@@ -4,43 +4,78 @@
 use shared::resp::{Protocol, ReplyWriter};
 use std::rc::Rc;
 
-/// A push message: `>` and its words for RESP3, an array for RESP2.
+/// A message for many.
 #[derive(Debug)]
 pub struct Letter<'a> {
-    words: &'a [&'a [u8]],
+    content: Content<'a>,
     written: [Option<Rc<Vec<u8>>>; 2],
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Content<'a> {
+    /// A push message: `>` and its words for RESP3, an array for RESP2.
+    Words(&'a [&'a [u8]]),
+    /// RESP already, the same in both.
+    Line(&'a [u8]),
+}
+
 impl<'a> Letter<'a> {
-    /// A message of these words.
+    /// A push message of these words.
     #[must_use]
     pub fn new(words: &'a [&'a [u8]]) -> Self {
         Self {
-            words,
+            content: Content::Words(words),
             written: [None, None],
         }
+    }
+
+    /// A line that tells of a command which is over: who asked for that gets it behind its reply.
+    #[must_use]
+    pub fn line(line: &'a [u8]) -> Self {
+        Self {
+            content: Content::Line(line),
+            written: [None, None],
+        }
+    }
+
+    /// Whether its place is behind the reply to the command of which it tells, if the two are for the same client.
+    #[must_use]
+    pub fn stands_behind(&self) -> bool {
+        matches!(self.content, Content::Line(_))
     }
 
     /// About as long as it will be: what it says, without the lengths between.
     #[must_use]
     pub fn word_bytes(&self) -> usize {
-        self.words.iter().map(|word| word.len()).sum()
+        match self.content {
+            Content::Words(words) => words.iter().map(|word| word.len()).sum(),
+            Content::Line(line) => line.len(),
+        }
     }
 
     /// As a client of this protocol gets it.
     pub fn for_protocol(&mut self, protocol: Protocol) -> &Rc<Vec<u8>> {
-        let words = self.words;
+        let content = self.content;
         let place = match protocol {
             Protocol::Resp2 => 0,
             Protocol::Resp3 => 1,
         };
-        self.written[place].get_or_insert_with(|| {
-            let mut bytes = Vec::with_capacity(16 * (words.len() + 1));
-            let mut writer = ReplyWriter::new(&mut bytes, protocol);
-            writer.push(words.len());
-            words.iter().for_each(|word| writer.bulk(word));
-            Rc::new(bytes)
-        })
+        self.written[place].get_or_insert_with(|| Rc::new(content.write(protocol)))
+    }
+}
+
+impl Content<'_> {
+    fn write(self, protocol: Protocol) -> Vec<u8> {
+        match self {
+            Self::Words(words) => {
+                let mut bytes = Vec::new();
+                let mut writer = ReplyWriter::new(&mut bytes, protocol);
+                writer.push(words.len());
+                words.iter().for_each(|word| writer.bulk(word));
+                bytes
+            }
+            Self::Line(line) => line.to_vec(),
+        }
     }
 }
 

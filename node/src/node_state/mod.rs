@@ -8,6 +8,7 @@ mod latency;
 mod letter;
 mod member;
 mod memory_ceiling;
+mod monitors;
 mod pause;
 mod persistence;
 mod publishing;
@@ -23,6 +24,7 @@ pub use latency::{Event, Latency, Spike};
 pub use letter::Letter;
 pub use member::{Ask, Member, Order, OrderNumber, PLAIN, REFUSED, SERVES_NOBODY};
 pub use memory_ceiling::MemoryCeiling;
+pub use monitors::Shown;
 pub use pause::Pause;
 pub use persistence::{LoadProgress, MOST_QUEUED_BYTES, Persistence, SaveProgress};
 pub use publishing::Publication;
@@ -48,6 +50,8 @@ pub struct NodeState {
     pub clients: Clients,
     /// Who has subscribed to what.
     pub subscriptions: Subscriptions,
+    /// Who is shown every command (MONITOR).
+    pub monitors: Vec<ClientKey>,
     /// SLOWLOG.
     pub slowlog: Slowlog,
     /// LATENCY.
@@ -120,6 +124,7 @@ impl NodeState {
             stats,
             clients: Clients::default(),
             subscriptions: Subscriptions::default(),
+            monitors: Vec::new(),
             slowlog: Slowlog::default(),
             latency: Latency::default(),
             pause: Pause::default(),

@@ -25,6 +25,9 @@ pub enum ErrorReply {
         "ERR Can't execute '{0}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
     )]
     OnlySubscriptions(&'static str),
+    /// Who is shown every command (MONITOR) asks for keys.
+    #[error("ERR Replica can't interact with the keyspace")]
+    NoKeysForReplicas,
     /// An argument should have been a 64-bit integer.
     #[error("ERR value is not an integer or out of range")]
     NotInteger,

@@ -105,6 +105,27 @@ fn is_container(request: &Request) -> bool {
     shared::command::lookup(&request[0]).is_some_and(shared::command::CommandSpec::is_container)
 }
 
+/// A command that may change keys, or look at them; none that flushes, or stops anything.
+pub(super) fn draw_change(draw: &mut Draw) -> Request {
+    let group: &[Command] = match draw.dice.below(10) {
+        0 => lists::COMMANDS,
+        1 => sorted_sets::COMMANDS,
+        2 => hashes::COMMANDS,
+        3 => sets::COMMANDS,
+        4 => strings::COMMANDS,
+        5 => bits::COMMANDS,
+        6 => streams::COMMANDS,
+        7 => hyperloglogs::COMMANDS,
+        8 => geo::COMMANDS,
+        _ => keys::COMMANDS,
+    };
+    let mut request = draw.dice.pick(group)(draw);
+    if request[0] != b"SPOP" {
+        draw.blur_arity(&mut request);
+    }
+    request
+}
+
 /// A command whose only meaning is in its keys and values, as an argument of another.
 fn draw_inner(draw: &mut Draw) -> Request {
     let group: &[Command] = match draw.dice.below(3) {

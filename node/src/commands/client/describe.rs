@@ -38,6 +38,7 @@ pub(super) fn describe(text: &mut String, client: &Client, session: &Session, no
 
 fn flags(client: &Client, session: &Session) -> String {
     let flags = [
+        (session.is_monitor, 'O'),
         (session.subscribed.are_any(), 'P'),
         (session.transaction.is_some(), 'x'),
         (client.traffic.is_blocked(), 'b'),

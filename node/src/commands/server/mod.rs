@@ -58,6 +58,7 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         | CommandId::ScriptHelp
         | CommandId::FunctionHelp => super::help,
         CommandId::Debug => debug::debug,
+        CommandId::Monitor => monitor,
         CommandId::Shutdown => stop::shutdown,
         CommandId::Save => save::save,
         CommandId::Bgsave => save::save_in_background,
@@ -87,6 +88,21 @@ fn time(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let now_us = i64::try_from(call.node.now_us).unwrap_or(i64::MAX);
     call.reply.bulk_integer(now_us / 1_000_000);
     call.reply.bulk_integer(now_us % 1_000_000);
+    Ok(Action::Continue)
+}
+
+/// MONITOR
+///
+/// Asked for again it is not even answered, as in Redis.
+fn monitor(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let Some(client) = call.node.clients.find(call.identity.id) else {
+        return Ok(Action::Continue);
+    };
+    if !call.session.is_monitor {
+        call.session.is_monitor = true;
+        call.node.monitors.push(client);
+        call.reply.ok();
+    }
     Ok(Action::Continue)
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Strides, stride_from};
 use crate::commands::{Action, Call, FIRST_KEY, Handler, InParts, Piecewise, Progress, naming};
-use crate::execute::perform::{watch_slowness, write_error};
+use crate::execute::perform::{show_to_monitors, watch_slowness, write_error};
 use crate::execute::{Executor, Turn};
 use crate::node_state::Hold;
 use shared::command::{self, CommandFlags, CommandSpec, KeyFlags};
@@ -152,6 +152,9 @@ impl Executor {
         let took_ns = long.took_ns + self.watch().since_ns(began);
         turn.node.stats.command_took(spec.id, took_ns);
         watch_slowness(turn, spec, args, took_ns);
+        if !turn.node.monitors.is_empty() {
+            show_to_monitors(turn, spec, args);
+        }
         LongEnd::Over(long.reply)
     }
 
