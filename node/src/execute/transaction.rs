@@ -42,6 +42,7 @@ impl Place {
             | CommandId::Bgrewriteaof
             | CommandId::Replicaof
             | CommandId::Slaveof
+            | CommandId::Failover
             | CommandId::Debug => Self::Nowhere,
             _ if spec.flags.contains(CommandFlags::NO_MULTI) => Self::Nowhere,
             _ => Self::Queued,
@@ -279,7 +280,12 @@ impl Executor {
         if !shared::access::may_run(turn.session.authenticated, spec) {
             return refuse(turn, &ErrorReply::NoAuth, Some(spec), args, out);
         }
-        match self.run_admitted(turn, spec, handler, asked, out) {
+        let mut stop = self.run_admitted(turn, spec, handler, asked, out);
+        // What it has answered so far stays, and nobody else has a turn.
+        while stop == Stop::NotYet(Wait::Turn) {
+            stop = self.run_admitted(turn, spec, handler, asked, out);
+        }
+        match stop {
             Stop::NotYet(Wait::OthersTurns | Wait::Keys) => {
                 self.run_to_its_end(turn, args, out);
                 Stop::Done

@@ -6,6 +6,8 @@ use shared::command::Retry;
 use shared::resp::{Args, encode_request};
 use shared::slot::SlotId;
 
+use crate::pipe::Pledge;
+use crate::route::policies::Choice;
 use crate::route::transaction::Concerns;
 
 /// Before the number of a request's arguments: its name, and what is wanted.
@@ -29,6 +31,10 @@ pub(crate) struct Transaction {
     pub(crate) retry: Retry,
     /// Whether one of them may change a key.
     pub(crate) may_write: bool,
+    /// What the primary owes for the keys so far.
+    pub(crate) pledge: Option<Pledge>,
+    /// Their other commands go by several ways.
+    pub(crate) is_of_several_pledges: bool,
 }
 
 impl Default for Transaction {
@@ -41,6 +47,8 @@ impl Default for Transaction {
             is_spoiled: false,
             retry: Retry::Safe,
             may_write: false,
+            pledge: None,
+            is_of_several_pledges: false,
         }
     }
 }
@@ -72,6 +80,14 @@ impl Transaction {
             .extend_from_slice(format!("${}\r\n", frame.len()).as_bytes());
         self.body.extend_from_slice(frame);
         self.body.extend_from_slice(b"\r\n");
+    }
+
+    /// The policies of a command's keys say this.
+    pub(crate) fn follow(&mut self, choice: Choice) {
+        let pledge = choice.role.pledge();
+        self.is_of_several_pledges |=
+            choice.is_mixed || self.pledge.is_some_and(|before| before != pledge);
+        self.pledge = self.pledge.max(Some(pledge));
     }
 
     /// How many commands there are.
@@ -109,6 +125,26 @@ mod tests {
             retry,
             may_write: retry == Retry::Never,
         }
+    }
+
+    #[test]
+    fn the_strictest_policy_of_its_keys_holds_for_all() {
+        use crate::pipe::Role;
+        let mut queue = Transaction::default();
+        let mut follow = |role, is_mixed| {
+            queue.follow(Choice { role, is_mixed });
+            (queue.pledge, queue.is_of_several_pledges)
+        };
+        let (loose, strict) = (Pledge::Async, Pledge::InSync);
+        assert_eq!(follow(Role::Follower(loose), false), (Some(loose), false));
+        assert_eq!(follow(Role::Primary(strict), false), (Some(strict), true));
+        assert_eq!(follow(Role::Primary(loose), false), (Some(strict), true));
+        let mut queue = Transaction::default();
+        queue.follow(Choice {
+            role: Role::Primary(strict),
+            is_mixed: true,
+        });
+        assert!(queue.is_of_several_pledges);
     }
 
     #[test]

@@ -240,6 +240,7 @@ mod tests {
             },
             is_syncing: false,
             needs_sync: false,
+            cannot_write: false,
             leading: Some(LeadingStatus {
                 applied_rev: Version(2),
                 start: Offset(start),

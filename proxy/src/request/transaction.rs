@@ -10,9 +10,9 @@ use shared::topology::{NodeKind, ShardIndex};
 use super::Asked;
 use super::forward::Entry;
 use super::turn::{Step, Turn};
-use crate::client::{Source, Transaction};
+use crate::client::{Source, Transaction, WaitsFor};
 use crate::pause::Hold;
-use crate::pipe::{Parcel, Target};
+use crate::pipe::{Lane, Parcel, Role, Target};
 use crate::route::{self, Place, transaction};
 
 /// Most commands of a transaction: as many arguments as a request may have, less those before them.
@@ -79,6 +79,13 @@ impl Turn<'_> {
             return Step::End;
         }
         let frame = (!asked.frame.inline).then(|| &asked.buffer[frame]);
+        let policies = &self.exchange.policies;
+        if policies.differ() {
+            let choice = policies.choose(asked.spec, asked.args);
+            if concerns.slot.is_some() || choice.is_mixed {
+                queue.follow(choice);
+            }
+        }
         queue.push(asked.args, frame, concerns);
         self.exchange.receivers.stats.record_local();
         self.answer(|reply| reply.simple("QUEUED"));
@@ -120,7 +127,14 @@ impl Turn<'_> {
             Ok(found) => found,
             Err(error) => return self.answer_error(&ErrorReply::ExecRefused(error.into())),
         };
-        let pipe = self.exchange.pipes.pipe_to(shard, self.lane);
+        // What concerns keys of several ways overtakes nothing, and is overtaken by nothing.
+        if queue.is_of_several_pledges && self.missing() > 0 {
+            return Step::Wait(WaitsFor::Replies(0));
+        }
+        let usual = self.exchange.policies.usual();
+        let role = queue.pledge.map_or(usual, Role::Primary);
+        let lane = Lane { role, ..self.lane };
+        let pipe = self.exchange.pipes.pipe_to(shard, lane, self.key.place());
         match self.admit(pipe, queue.request_bytes(), queue.retry) {
             Entry::Room(_) => {}
             Entry::Wait(what) => return Step::Wait(what),
@@ -137,7 +151,10 @@ impl Turn<'_> {
         let buffers = &mut self.exchange.receivers.buffers;
         let line = self.exchange.pipes.line(pipe);
         line.append_with(parcel, buffers, |out| queue.encode(out));
-        Step::Next
+        match queue.is_of_several_pledges {
+            true => Step::Alone,
+            false => Step::Next,
+        }
     }
 
     /// The shard of a queue's keys, and where it belongs whatever becomes of the topology.

@@ -281,7 +281,7 @@ impl<'a> Turn<'a> {
             frame,
             buffer,
         };
-        if self.exchange.policies.differ() {
+        if self.exchange.policies.differ() && self.client.state.transaction.is_none() {
             return self.by_policy(asked, run);
         }
         self.request_of(asked, run)
