@@ -5,6 +5,7 @@
 //! - [`parcel`]: the unit of a pipe. [`line`] keeps parcels until they are answered.
 //! - [`reach`], [`retry`], [`verdict`]: what becomes of parcels when a node is lost, a connection is lost, an error comes back. [`late`]: writes that may still
 //!   be carried out although nobody waits for them.
+//! - [`policies`]: as what a node is asked, by the keys of a command.
 //! - [`handshake`]: the first words on a connection. [`error`]: why one is given up.
 
 pub(crate) mod error;
@@ -13,6 +14,7 @@ pub(crate) mod lane;
 pub(crate) mod late;
 pub(crate) mod line;
 pub(crate) mod parcel;
+pub(crate) mod policies;
 pub(crate) mod reach;
 pub(crate) mod retry;
 pub(crate) mod set;

@@ -2,7 +2,7 @@
 //! Pure.
 //!
 //! - here: the shard of a command's keys. [`split`]: one part per shard. [`combine`]: sets of several shards. [`merge`]: parts → one reply.
-//!   [`rounds`]: very many keys, some at a time. [`scan`]: SCAN's cursor. [`policies`]: as what a node is asked, by the keys.
+//!   [`rounds`]: very many keys, some at a time. [`scan`]: SCAN's cursor.
 //! - [`outcome`]: what became of a request. [`info`]: INFO of all shards. [`totals`]: limits that they have together. [`reply`]: what must be read out of a node's reply.
 //! - [`transaction`]: what may be queued behind MULTI.
 //!
@@ -16,7 +16,6 @@ pub(crate) mod info;
 pub(crate) mod merge;
 mod outcome;
 mod place;
-pub(crate) mod policies;
 pub(crate) mod reply;
 pub(crate) mod rounds;
 pub(crate) mod scan;

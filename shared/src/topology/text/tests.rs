@@ -227,6 +227,10 @@ fn topologies() -> impl Strategy<Value = Topology> {
             let mut topology = build(&nodes, version, weight, &cuts);
             if let Some(shard) = topology.shards.last_mut() {
                 (shard.copies, shard.min_in_sync) = copies;
+                let primary = topology.nodes.iter().find(|node| node.id == shard.primary);
+                if primary.is_some_and(|node| node.kind == NodeKind::Redis) {
+                    shard.min_in_sync = 1;
+                }
             }
             for proof in proofs {
                 topology.record_loss("gone".parse().unwrap(), proof.parse().unwrap());
@@ -246,9 +250,10 @@ fn build(
     topology.version = Version(version);
     topology.nodes.clear();
     topology.shards.clear();
-    for (number, &(redis, zone, life)) in (0..).zip(nodes) {
+    for (number, &(_, zone, life)) in (0..).zip(nodes) {
         let mut node = sample::node(number);
-        if redis {
+        // A shard's nodes are of one kind.
+        if nodes[usize::from(number) / 2 * 2].0 {
             node.kind = NodeKind::Redis;
             node.address = Address::from(std::net::SocketAddr::from(([0; 8], 1 + number)));
         }

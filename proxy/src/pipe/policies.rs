@@ -7,7 +7,7 @@ use shared::config::{Acks, ProxyConfig, ReadFrom, Rule};
 use shared::glob::Glob;
 use shared::resp::Args;
 
-use crate::pipe::{Pledge, Role};
+use super::{Pledge, Role};
 
 /// Keys of one command that are held against the patterns; what has more is treated as if all policies meant it.
 const MOST_KEYS: usize = 128;
