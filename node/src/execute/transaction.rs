@@ -2,7 +2,7 @@
 //! Pure. Invariants: nothing of a queue has run before all of it may; a queue is run once or thrown away; what it changes is one unit of the effects.
 
 use super::gates::{self, Gate};
-use super::perform::{Refusal, refuse};
+use super::perform::{Refusal, refuse, show_to_monitors};
 use super::strides::LongEnd;
 use super::{Asked, Executor, Origin, Stop, Turn, Wait};
 use crate::client::Transaction;
@@ -132,12 +132,14 @@ impl Executor {
         };
         if transaction.is_spoiled() {
             end(turn);
+            show(turn, spec, asked.args);
             return refuse(turn, &ErrorReply::ExecAborted, Some(spec), asked.args, out);
         }
         if is_watch_broken(turn.store, turn.node, turn.session, turn.identity.id) {
             end(turn);
             self.timing.before_alone(turn.node);
             ReplyWriter::new(out, turn.session.protocol).null_array();
+            show(turn, spec, asked.args);
             self.timing.after(spec.id, true, turn.node);
             return Stop::Done;
         }
@@ -155,6 +157,7 @@ impl Executor {
         }
         end(turn);
         let ends = self.run_queue(turn, &transaction, out);
+        show(turn, spec, asked.args);
         turn.session.last_command = Some(spec);
         self.timing.after(spec.id, true, turn.node);
         match ends {
@@ -317,6 +320,13 @@ impl Executor {
         for piece in reply.into_pieces() {
             out.extend_from_slice(&piece);
         }
+    }
+}
+
+/// Whoever monitors sees EXEC behind what it runs.
+fn show(turn: &mut Turn<'_>, spec: &CommandSpec, args: Args<'_>) {
+    if !turn.node.monitors.is_empty() {
+        show_to_monitors(turn, spec, args);
     }
 }
 

@@ -7,7 +7,7 @@ use shared::resp::{Args, encode_request};
 use shared::slot::SlotId;
 
 use crate::pipe::Pledge;
-use crate::route::policies::Choice;
+use crate::pipe::policies::Choice;
 use crate::route::transaction::Concerns;
 
 /// Before the number of a request's arguments: its name, and what is wanted.
