@@ -3,7 +3,7 @@
 
 use crate::client::{Client, Identity, Offset, Session, Until};
 use crate::commands::FinalSave;
-use crate::commands::forget_watched;
+use crate::commands::{Release, forget_waiting, forget_watched, release};
 use crate::departures::Departures;
 use crate::disk::{
     Begin, DataFolder, Disk, Files, LogWriter, Recording, Syncing, SystemDisk, log_folder,
@@ -180,6 +180,7 @@ impl Shell {
         self.tasks.borrow_mut().remove(&key.id());
         {
             let core = &mut *self.core.borrow_mut();
+            forget_waiting(&mut core.store, &mut core.node, key);
             let session = core.node.clients.at(key).session.take();
             if let Some(mut session) = session {
                 forget_watched(&mut core.store, &mut core.node, &mut session, key.id());
@@ -247,12 +248,67 @@ impl Shell {
         result
     }
 
-    /// What has been changed since the last time goes into the log.
+    /// Who waited for what has been changed since the last time is served, it goes into the log, and who was served is answered.
     #[inline]
     pub(crate) fn record(&self, core: &mut Core) {
         if core.store.has_events() {
             tell_events(core);
         }
+        if core.node.blocked.is_any() {
+            self.serve(core);
+            return;
+        }
+        self.record_changes(core);
+    }
+
+    /// Serves those who wait for a key, and sends their answers.
+    #[inline(never)]
+    fn serve(&self, core: &mut Core) {
+        let now_ms = self.clock.wall_ms();
+        core.node.blocked.look_again();
+        core.executor.serve(&mut core.store, &mut core.node, now_ms);
+        if core.store.has_events() {
+            tell_events(core);
+        }
+        let before = self.log_end();
+        self.record_changes(core);
+        for answer in core.node.blocked.take_answers() {
+            let Some(client) = core.node.clients.get_mut(answer.client) else {
+                continue;
+            };
+            client.is_parting |= answer.closes;
+            let at = client.outbox.reply_late(&answer.reply);
+            core.node.stats.output_bytes += answer.reply.len() as u64;
+            // Exactly as if the command had come at this moment.
+            let end = if answer.writes { before } else { u64::MAX };
+            self.hold_replies_of(core, answer.client, at, end);
+            hold_for_followers_of(core, answer.client, at);
+        }
+    }
+
+    /// The client's waiting is over.
+    pub(crate) fn release_waiting(&self, client: ClientKey, why: Release) {
+        let core = &mut *self.core.borrow_mut();
+        release(&mut core.store, &mut core.node, client, why);
+        self.serve(core);
+    }
+
+    /// The node is something else from now on: nobody waits any more for keys that it had.
+    pub(crate) fn release_all_waiting(&self) {
+        let core = &mut *self.core.borrow_mut();
+        for client in core.node.blocked.clients() {
+            release(
+                &mut core.store,
+                &mut core.node,
+                client,
+                Release::RoleChanged,
+            );
+        }
+        self.record(core);
+    }
+
+    #[inline]
+    fn record_changes(&self, core: &mut Core) {
         if core.store.effects().is_recording() {
             self.record_now(core);
         }
@@ -325,15 +381,19 @@ impl Shell {
 
     /// What a client has been answered from byte `at` of its waiting replies on, since the log ended at `end`, goes out when all that has been recorded is safe.
     pub(crate) fn hold_replies(&self, client: ClientKey, at: usize, end: u64) {
+        self.hold_replies_of(&mut self.core.borrow_mut(), client, at, end);
+    }
+
+    fn hold_replies_of(&self, core: &mut Core, client: ClientKey, at: usize, end: u64) {
         let mut log = self.log.borrow_mut();
         let Some(log) = log.as_mut() else {
             return;
         };
         // What CONFIG SET has just said holds for what comes next.
-        let sync = Syncing::of(&self.core.borrow().node.settings.hot.append_sync);
+        let sync = Syncing::of(&core.node.settings.hot.append_sync);
         log.set_sync(sync);
         if let Some(until) = log.reply_waits(log.end() > end) {
-            let clients = &mut self.core.borrow_mut().node.clients;
+            let clients = &mut core.node.clients;
             clients
                 .at(client)
                 .outbox
@@ -552,4 +612,19 @@ impl Shell {
 fn tell_events(core: &mut Core) {
     let events = core.store.take_events();
     core.node.tell_events(&events, Protocol::default());
+}
+
+/// What a client that had waited was answered, from byte `at` of its waiting replies on, goes out when its followers have all there is, if it wants that.
+fn hold_for_followers_of(core: &mut Core, client: ClientKey, at: usize) {
+    let node = &mut core.node;
+    let end = node.replication.offset();
+    let in_registry = node.clients.at(client);
+    let session = in_registry.session.as_ref();
+    let serving = node.member.serving_epoch;
+    let wants = |session: &Session| session.waits_for_followers && session.fence_epoch == serving;
+    if session.is_some_and(|session| wants(session)) && node.member.waits(end) {
+        let until = Until::Commit(Offset(end));
+        in_registry.outbox.hold_since(at, until);
+        node.member.note_waiting(end, client);
+    }
 }

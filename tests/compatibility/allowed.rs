@@ -218,9 +218,14 @@ fn is_beyond_comparison(request: &Request, unit_ms: i64, ours: &Reply, redis: &R
         && (ours, redis) == (&Reply::Integer(0), &Reply::Integer(1))
 }
 
-/// Whether COMMAND counts and lists the row.
+/// Whether nodes and proxies serve the row.
+fn is_served(row: &CommandSpec) -> bool {
+    row.is_served_by_node() && row.is_served_by_proxy()
+}
+
+/// Whether COMMAND counts and lists the row, whoever is asked.
 fn is_listed(row: &CommandSpec) -> bool {
-    row.is_served_by_node() || row.subcommands().iter().any(CommandSpec::is_served_by_node)
+    is_served(row) || row.subcommands().iter().any(is_served)
 }
 
 /// Whether the keys of a command were asked for that is in the table, but not served.
@@ -228,7 +233,7 @@ fn are_keys_unknown(request: &Request, ours: &Reply) -> bool {
     let word = |index: usize| request.get(index).map(Vec::as_slice).unwrap_or_default();
     let row = command::lookup(word(2));
     let called = row.map(|row| row.subcommand(word(3)).unwrap_or(row));
-    called.is_some_and(|row| !row.is_served_by_node())
+    called.is_some_and(|row| !is_served(row))
         && *ours == Reply::Error(b"ERR Invalid command specified".to_vec())
 }
 

@@ -8,6 +8,7 @@ mod session;
 mod subscription_counts;
 mod traffic;
 mod transaction;
+mod waiting;
 
 pub use identity::Identity;
 pub use outbox::{ErrandTicket, Offset, Outbox, Until};
@@ -15,6 +16,7 @@ pub use session::Session;
 pub use subscription_counts::SubscriptionCounts;
 pub use traffic::{Traffic, WaitsFor};
 pub use transaction::{Transaction, Watched};
+pub use waiting::{Block, Narrowed, WaitKind, Waiting};
 
 use shared::session::{ClientType, ListedClient, client_bytes};
 use std::rc::Rc;
@@ -28,6 +30,10 @@ pub struct Client {
     pub traffic: Traffic,
     /// What is on its way to it.
     pub outbox: Outbox,
+    /// Its command that waits until a key has something for it.
+    pub waiting: Option<Box<Waiting>>,
+    /// Its connection ends when its replies are written.
+    pub is_parting: bool,
     /// What it has chosen; `None` while a turn of its commands has it.
     pub(crate) session: Option<Box<Session>>,
     /// Others have sent it something of which it has not heard yet.
@@ -44,19 +50,28 @@ impl Client {
             traffic: Traffic::new(identity.connected_ms),
             identity: Rc::new(identity),
             outbox: Outbox::default(),
+            waiting: None,
+            is_parting: false,
             session: Some(Box::new(session)),
             is_to_wake: false,
             is_condemned: false,
         }
     }
 
-    /// What it costs, given what it has chosen: buffers, names, queue and subscriptions included.
+    /// Bytes of its command that waits.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let waiting = self.waiting.as_deref();
+        waiting.map_or(0, Waiting::memory_bytes)
+    }
+
+    /// What it costs, given what it has chosen: buffers, names, queue, subscriptions and a command that waits included.
     #[must_use]
     pub fn memory_bytes(&self, session: &Session) -> usize {
         client_bytes(
             self.traffic.input_bytes,
             self.outbox.len(),
-            session.kept_bytes() + session.subscribed.bytes,
+            session.kept_bytes() + session.subscribed.bytes + self.waiting_bytes(),
         )
     }
 }

@@ -23,6 +23,8 @@ pub struct Traffic {
 pub enum WaitsFor {
     /// The end of CLIENT PAUSE.
     Pause,
+    /// A key that has something for it.
+    Elements,
     /// Somebody else's command over some of its keys.
     Keys,
     /// What it asked for itself and is carried out beside it: a command over very much, an errand.
@@ -56,6 +58,6 @@ impl Traffic {
     /// Whether Redis would call the client blocked.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        self.waits == Some(WaitsFor::Pause)
+        matches!(self.waits, Some(WaitsFor::Pause | WaitsFor::Elements))
     }
 }

@@ -102,7 +102,7 @@ fn reset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     call.session.transaction = None;
     forget_watched(call.store, call.node, call.session, call.identity.id);
     if call.session.is_monitor
-        && let Some(client) = call.node.clients.find(call.identity.id)
+        && let Some(client) = call.node.clients.key_of(call.identity.id)
     {
         call.node.stop_monitoring(client);
     }

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod bits;
+mod blocking;
 mod bounded;
 mod chosen;
 mod client;
@@ -35,6 +36,7 @@ mod strings;
 pub(crate) mod testing;
 mod transactions;
 
+pub(crate) use blocking::{Release, answer, forget_waiting, release, say_nothing_came};
 pub(crate) use double::double;
 pub(crate) use events::naming;
 pub(crate) use in_parts::InParts;
@@ -43,7 +45,7 @@ pub(crate) use orders::{hear, write_status};
 pub(crate) use piecewise::{Piecewise, Progress};
 pub(crate) use transactions::{forget_watched, is_watch_broken};
 
-use crate::client::{Identity, Session, Transaction};
+use crate::client::{Block, Identity, Session, Transaction};
 use crate::node_state::{Feeding, NodeState, OrderNumber};
 use crate::store::{DbIndex, Key, KeyHash, Store};
 use shared::command::{CommandId, CommandSpec, introspection};
@@ -112,6 +114,8 @@ pub(crate) enum Action {
     Close,
     /// The reply comes from the shell, when it has done this; the client's next command waits for it.
     Errand(Errand),
+    /// There is nothing for the command: it waits, if it may.
+    Block(Box<Block>),
     /// The client follows this node from now on: all that its connection says comes from the log.
     Feed(Feeding),
     /// These commands run in one go, and their replies are one array.

@@ -2,7 +2,7 @@
 
 use crate::client::{Identity, Session};
 use crate::execute::{Executor, LongEnd, Output, Stop, Turn, Wait, Work};
-use crate::node_state::NodeState;
+use crate::node_state::{ClientKey, NodeState};
 use crate::store::Store;
 use shared::clock::Stopwatch;
 use shared::resp::{Protocol, RequestBatch, RequestLimits, RequestScanner};
@@ -51,6 +51,44 @@ impl TestNode {
         let mut node = Self::new();
         node.session.protocol = Protocol::Resp3;
         node
+    }
+
+    /// Another client, which has just connected; the next commands are still those of the present one.
+    pub(crate) fn connect(&mut self) -> ClientKey {
+        let identity = Identity::new(self.node.clients.next_id(), self.now_ms);
+        self.node.clients.enter(identity, Session::default())
+    }
+
+    /// The next commands are those of this client; which one it was before.
+    pub(crate) fn switch_to(&mut self, client: ClientKey) -> ClientKey {
+        let clients = &mut self.node.clients;
+        let before = clients.key_of(self.identity.id).expect("it is connected");
+        let session = std::mem::take(&mut self.session);
+        clients.put_back(before, session);
+        self.session = clients.take_session(client);
+        self.identity = Identity::clone(&clients.at(client).identity);
+        before
+    }
+
+    /// Another client connects and sends one command that has to wait.
+    #[track_caller]
+    pub(crate) fn block(&mut self, line: &str) -> ClientKey {
+        let client = self.connect();
+        let before = self.switch_to(client);
+        assert_eq!(self.send(line), "", "{line}");
+        assert_eq!(self.stop, Stop::Blocked, "{line}");
+        self.switch_to(before);
+        client
+    }
+
+    /// What clients that waited are to be told, in this order: their numbers, and replies written with blanks for line ends.
+    pub(crate) fn answers(&mut self) -> Vec<(u64, String)> {
+        let answers = self.node.blocked.take_answers().into_iter();
+        let answers = answers.map(|answer| {
+            let reply = String::from_utf8_lossy(&answer.reply).replace("\r\n", " ");
+            (answer.client.id(), reply.trim_end().to_owned())
+        });
+        answers.collect()
     }
 
     /// Lets time go by.
@@ -146,6 +184,8 @@ impl TestNode {
                     };
                     output.bytes.extend_from_slice(&reply);
                     work.next += 1;
+                    let now_ms = turn.now_ms;
+                    self.executor.serve(turn.store, turn.node, now_ms);
                 }
                 end => break end,
             }

@@ -51,13 +51,13 @@ fn watch(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return Err(ErrorReply::WatchInMulti);
     }
     // What has been told makes room for what is to be told.
-    hear(call.store, call.node);
-    let (db, listener) = (call.db(), Listener(call.identity.id));
+    call.node.hear(call.store);
+    let (db, listener) = (call.db(), Listener::Watcher(call.identity.id));
     for index in FIRST_KEY..call.args.len() {
         let key = call.key(index);
         // One that is over by now is not there, and its end is no change.
         let is_there = call.store.exists(db, key);
-        hear(call.store, call.node);
+        call.node.hear(call.store);
         let listened = call.store.listen(db, key, listener);
         listened.map_err(|error| ErrorReply::Text(format!("ERR {error}").into()))?;
         let watched = call.session.watched.get_or_insert_default();
@@ -86,9 +86,9 @@ pub(crate) fn forget_watched(
     };
     for (db, bytes, _) in watched.iter() {
         let hash = store.hash(bytes);
-        store.ignore(db, Key { bytes, hash }, Listener(id));
+        store.ignore(db, Key { bytes, hash }, Listener::Watcher(id));
     }
-    hear(store, node);
+    node.hear(store);
     node.broken_watches.remove(&id);
 }
 
@@ -102,20 +102,13 @@ pub(crate) fn is_watch_broken(
     let Some(watched) = &session.watched else {
         return false;
     };
-    hear(store, node);
+    node.hear(store);
     // What is over by now may not have gone yet.
     let is_over = |(db, bytes, was_there)| {
         let hash = store.hash(bytes);
         was_there && !store.exists(db, Key { bytes, hash })
     };
     node.broken_watches.contains(&id) || watched.iter().any(is_over)
-}
-
-/// Takes note of the changes that have been told since the last time.
-fn hear(store: &mut Store, node: &mut NodeState) {
-    for touch in store.take_touched() {
-        node.broken_watches.insert(touch.listener.0);
-    }
 }
 
 #[cfg(test)]

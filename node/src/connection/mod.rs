@@ -225,6 +225,7 @@ impl Connection {
                     self.finish_beside(waits, beside).await?;
                 }
             }
+            Stop::Blocked => self.wait_until_served().await?,
             Stop::Feed(feeding) => return Err(Ending::Feeds(feeding)),
             Stop::Close => return Err(Ending::Orderly),
         }

@@ -3,6 +3,8 @@
 
 use super::{Connection, Ending};
 use crate::client::WaitsFor;
+use crate::commands::Release;
+use crate::node_state::ClientKey;
 use crate::shell::Shell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -10,7 +12,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Timers have a reach; after this long a pause is looked at again.
+/// Timers have a reach; after this long a pause, or a time that a client gave, is looked at again.
 const LOOK_AGAIN_MS: u64 = 60_000;
 
 impl Connection {
@@ -38,6 +40,20 @@ impl Connection {
         self.wait(WaitsFor::Keys, free).await
     }
 
+    /// The client's command waits until a key has something for it, or its time is over.
+    pub(super) async fn wait_until_served(&mut self) -> Result<(), Ending> {
+        let over = no_longer_waits(Rc::clone(&self.shell), self.client);
+        self.wait(WaitsFor::Elements, over).await?;
+        let is_parting = {
+            let clients = &mut self.shell.core.borrow_mut().node.clients;
+            clients.at(self.client).is_parting
+        };
+        match is_parting {
+            true => Err(Ending::Orderly),
+            false => Ok(()),
+        }
+    }
+
     /// Waits until `over` resolves; or, when the node ends and nothing of the client's is being done, until it has taken its replies.
     pub(super) async fn wait<T>(
         &mut self,
@@ -52,6 +68,10 @@ impl Connection {
                 return Poll::Ready(Ok(result));
             }
             match self.exchange_meanwhile(context) {
+                // Nobody would get what it takes.
+                Ok(()) if waits == WaitsFor::Elements && self.has_hung_up => {
+                    Poll::Ready(Err(Ending::Gone))
+                }
                 Ok(()) if waits != WaitsFor::Work && self.is_done_with() => {
                     Poll::Ready(Err(Ending::Orderly))
                 }
@@ -100,6 +120,39 @@ async fn pause_is_over(shell: Rc<Shell>) {
         let nap = Duration::from_millis(left_ms.min(LOOK_AGAIN_MS));
         // Another pause may be of another kind: the command looks for itself.
         if tokio::time::timeout(nap, changed).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Resolves when the client's command waits no more; when its time is over, that ends it.
+async fn no_longer_waits(shell: Rc<Shell>, client: ClientKey) {
+    let timeout_ms = {
+        let clients = &mut shell.core.borrow_mut().node.clients;
+        let waiting = clients.at(client).waiting.as_deref();
+        waiting.map_or(0, |waiting| waiting.timeout_ms)
+    };
+    // Whoever answers puts the reply into the outbox, and that wakes this task.
+    let served = || {
+        poll_fn(|_| {
+            let clients = &mut shell.core.borrow_mut().node.clients;
+            match clients.at(client).waiting {
+                Some(_) => Poll::Pending,
+                None => Poll::Ready(()),
+            }
+        })
+    };
+    if timeout_ms == 0 {
+        return served().await;
+    }
+    let began_ms = shell.clock.monotonic_ms();
+    loop {
+        let waited_ms = shell.clock.monotonic_ms() - began_ms;
+        if waited_ms >= timeout_ms {
+            return shell.release_waiting(client, Release::TimeIsOver);
+        }
+        let nap = Duration::from_millis(LOOK_AGAIN_MS.min(timeout_ms - waited_ms));
+        if tokio::time::timeout(nap, served()).await.is_ok() {
             return;
         }
     }

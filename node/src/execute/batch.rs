@@ -168,14 +168,18 @@ impl Executor {
         let start = output.bytes.len();
         let spec = row.as_ref().ok().copied();
         let mut stop = self.perform(turn, Origin::Client, row, asked, output.bytes);
+        if turn.node.blocked.is_any() {
+            self.serve(turn.store, turn.node, turn.now_ms);
+        }
         if matches!(stop, Stop::NotYet(_)) {
             return stop;
         }
         work.next += 1;
-        if let Stop::Errand { is_heard, .. } = &mut stop {
-            *is_heard = turn.session.hears_reply();
-        } else {
-            take_back_unheard(turn.session, start, output.bytes);
+        match &mut stop {
+            Stop::Errand { is_heard, .. } => *is_heard = turn.session.hears_reply(),
+            // Whether that is heard has been noted.
+            Stop::Blocked => {}
+            _ => take_back_unheard(turn.session, start, output.bytes),
         }
         if turn.store.has_events() {
             turn.tell_events();

@@ -67,6 +67,8 @@ const OF_QUEUES: [Check; 7] = [
 const OF_TRANSACTIONS: [Check; 6] = [fence, data_on_disk, following, pause, memory, keys_at_work];
 /// What a leader tells has been admitted there; it waits for whoever reads here what it would change.
 const OF_LEADERS: [Check; 2] = [shown_keys, keys_at_work];
+/// What a command has to pass that has waited: it was admitted before, by a node that may be something else by now, and comes between two commands of others.
+const OF_WAITERS: [Check; 4] = [fence, following, shown_keys, keys_at_work];
 /// What the log tells has been admitted once.
 const OF_THE_LOG: [Check; 0] = [];
 
@@ -89,6 +91,7 @@ pub(super) fn pass(
         Origin::Client => first_closed(OF_CLIENTS, &mut look),
         Origin::Queue => first_closed(OF_QUEUES, &mut look),
         Origin::Transaction => first_closed(OF_TRANSACTIONS, &mut look),
+        Origin::Waiter => first_closed(OF_WAITERS, &mut look),
         Origin::Leader => first_closed(OF_LEADERS, &mut look),
         Origin::Log => first_closed(OF_THE_LOG, &mut look),
     }

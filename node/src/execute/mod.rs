@@ -1,5 +1,6 @@
 //! One way to run a command: [`Executor::perform`], for whoever wants it run ([`Origin`]). Gates (a list, chosen by origin) → handler → counters.
-//! Its callers: requests of a client in batches, with what they need asked for ahead ([`batch`]); commands over very much, a stride at a time ([`strides`]).
+//! Its callers: requests of a client in batches, with what they need asked for ahead ([`batch`]); commands over very much, a stride at a time ([`strides`]);
+//! commands that have waited for a key ([`serving`]).
 //! Pure: bytes in, bytes out; time is what the shell read at the start of the turn, and a stopwatch for the counters.
 //! Never: a socket, a sleep. Invariant: each request appends exactly one reply (or none, if the client wants none, or if it comes later), in order.
 
@@ -8,6 +9,7 @@ mod gates;
 mod lookahead;
 mod perform;
 mod room;
+mod serving;
 mod strides;
 #[cfg(test)]
 mod tests;
@@ -19,7 +21,7 @@ pub use perform::{Asked, Origin};
 pub(crate) use room::{Room, make_room};
 pub(crate) use strides::{LongCommand, LongEnd};
 
-use crate::client::{Identity, Session};
+use crate::client::{Block, Identity, Session};
 use crate::commands::{Errand, HandlerTable};
 use crate::node_state::{Feeding, NodeState};
 use crate::store::Store;
@@ -41,6 +43,8 @@ pub enum Stop {
     NotYet(Wait),
     /// What the client may send is limited in another way from the next request on.
     NewLimits,
+    /// The last command waits until one of its keys has something for it; its reply comes then.
+    Blocked,
     /// The shell has an errand for the last command, whose reply it gives, if that `is_heard`.
     Errand {
         /// What is to be done.
@@ -76,6 +80,8 @@ pub struct Executor {
     planned: Vec<Planned>,
     lookahead: Lookahead,
     timing: Timing,
+    /// What the last command has said that has to wait.
+    block: Option<Box<Block>>,
 }
 
 /// What the commands of one turn work on.
@@ -111,6 +117,7 @@ impl Executor {
             planned: Vec::with_capacity(BATCH_REQUESTS),
             lookahead: Lookahead::new(PREFETCHED_KEYS),
             timing: Timing::new(watch),
+            block: None,
         }
     }
 

@@ -24,6 +24,8 @@ pub enum Origin {
     Queue,
     /// A client that has said EXEC.
     Transaction,
+    /// A client whose command has waited for a key that now has something for it.
+    Waiter,
     /// The node that this one follows: it has happened there.
     Leader,
     /// The log: it has happened before, and happens again whatever the settings say now.
@@ -78,7 +80,10 @@ impl Executor {
         out: &mut Vec<u8>,
     ) -> Stop {
         match self.admit(turn, origin, row, asked.args) {
-            Ok((spec, handler)) => self.run_admitted(turn, spec, handler, asked, out),
+            Ok((spec, handler)) => match self.run_admitted(turn, spec, handler, asked, out) {
+                Stop::Blocked => self.block(turn, origin, spec, asked.args, out),
+                stop => stop,
+            },
             Err(Refusal::Later(wait)) => Stop::NotYet(wait),
             Err(Refusal::Reply(error, spec)) => refuse(turn, &error, spec, asked.args, out),
         }
@@ -141,6 +146,13 @@ impl Executor {
         if let Action::Transact(transaction) = action {
             return self.transact(turn, &transaction, asked, out);
         }
+        let action = match action {
+            Action::Block(block) => {
+                self.block = Some(block);
+                return Stop::Blocked;
+            }
+            other => other,
+        };
         if matches!(action, Action::Piecewise(_)) {
             out.truncate(start);
             // One at a time: others that are long wait for the end of the one that is at work.
@@ -178,7 +190,9 @@ impl Executor {
                 }
             }
             Action::GoOn => Stop::NotYet(Wait::Turn),
-            Action::Piecewise(_) | Action::Transact(_) => Stop::NotYet(Wait::OthersTurns),
+            Action::Piecewise(_) | Action::Transact(_) | Action::Block(_) => {
+                Stop::NotYet(Wait::OthersTurns)
+            }
         }
     }
 

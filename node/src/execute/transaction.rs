@@ -293,6 +293,7 @@ impl Executor {
                 self.run_to_its_end(turn, args, out);
                 Stop::Done
             }
+            Stop::Blocked => self.block(turn, Origin::Transaction, spec, args, out),
             Stop::Errand { errand, .. } => {
                 answer_at_once(turn, errand, out);
                 Stop::Done
@@ -306,7 +307,12 @@ impl Executor {
     }
 
     /// A command that would let others have their turns has none here.
-    fn run_to_its_end(&mut self, turn: &mut Turn<'_>, args: Args<'_>, out: &mut Vec<u8>) {
+    pub(super) fn run_to_its_end(
+        &mut self,
+        turn: &mut Turn<'_>,
+        args: Args<'_>,
+        out: &mut Vec<u8>,
+    ) {
         // Whoever holds other keys goes on holding them.
         let hold = turn.node.hold.take();
         let mut long = self.begin(turn, args);

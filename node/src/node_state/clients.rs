@@ -80,11 +80,11 @@ impl Clients {
         ClientKey { id, place }
     }
 
-    /// The key of a connected client.
+    /// Who has this number, if anybody does.
     #[must_use]
-    pub fn find(&self, id: u64) -> Option<ClientKey> {
+    pub fn key_of(&self, id: u64) -> Option<ClientKey> {
         let place = *self.by_id.get(&id)?;
-        Some(ClientKey { id, place })
+        Some(ClientKey { place, id })
     }
 
     /// The client, if it is still connected.
@@ -331,12 +331,14 @@ mod tests {
         let session = clients.take_session(first);
         assert_eq!(clients.with_sessions(&session).count(), 2);
         clients.put_back(first, session);
+        assert_eq!(clients.key_of(2), Some(second));
         clients.leave(second);
+        assert_eq!(clients.key_of(2), None);
         let third = enter(&mut clients);
         assert_eq!((third.place, clients.len()), (second.place, 2));
         assert!(clients.get_mut(second).is_none());
-        assert_eq!(clients.find(2), None);
-        assert_eq!(clients.find(3), Some(third));
+        assert_eq!(clients.key_of(2), None);
+        assert_eq!(clients.key_of(3), Some(third));
         let mut letter = Letter::new(&[b"message"]);
         let delivered = clients.deliver(second, &mut letter, Protocol::Resp2, 100);
         assert_eq!(delivered, Delivery::Gone);

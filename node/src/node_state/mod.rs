@@ -1,6 +1,7 @@
 //! What a node knows beside its keys: settings, counters, the clients' registry, the slow log, latency spikes.
 //! Pure: the shell tells it what happened.
 
+mod blocked;
 mod clients;
 mod failover;
 mod hold;
@@ -17,6 +18,7 @@ mod slot_writes;
 mod slowlog;
 mod subscriptions;
 
+pub use blocked::{Answer, Blocked, Waiter};
 pub use clients::{ClientKey, Clients, Delivery};
 pub use failover::{Failover, FailoverStep, failover_state};
 pub use hold::Hold;
@@ -35,6 +37,7 @@ pub use subscriptions::{Matches, SubscribeError, Subscribers, Subscriptions, Top
 
 use crate::settings::Settings;
 use crate::stats::Stats;
+use crate::store::{Listener, Store};
 use shared::access::Access;
 use shared::topology::Incarnation;
 use std::collections::HashSet;
@@ -60,6 +63,8 @@ pub struct NodeState {
     pub pause: Pause,
     /// Clients of whose watched keys one has changed, by number.
     pub broken_watches: HashSet<u64>,
+    /// Clients that wait for keys to have something for them.
+    pub blocked: Blocked,
     /// A command over many keys that is under way.
     pub hold: Option<Hold>,
     /// The data on disk.
@@ -129,6 +134,7 @@ impl NodeState {
             latency: Latency::default(),
             pause: Pause::default(),
             broken_watches: HashSet::new(),
+            blocked: Blocked::default(),
             hold: None,
             persistence,
             member: Member::new(Incarnation(identity.incarnation)),
@@ -160,6 +166,18 @@ impl NodeState {
     #[must_use]
     pub fn is_passive(&self) -> bool {
         self.replication.guards || self.member.is_idle()
+    }
+
+    /// Takes note of the changes that have been told since the last time, each for whom it is meant.
+    pub fn hear(&mut self, store: &mut Store) {
+        for touch in store.take_touched() {
+            match touch.listener {
+                Listener::Watcher(client) => {
+                    self.broken_watches.insert(client);
+                }
+                Listener::Waiters => self.blocked.changed(touch.db, touch.hash),
+            }
+        }
     }
 
     /// Who may come in.

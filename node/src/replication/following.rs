@@ -433,6 +433,8 @@ impl Applier {
             }
             let applied = self.apply_pending(core, || watch.since_ns(began) > SLICE_NS);
             self.keep(shell, core);
+            // Others may read here, and wait for more.
+            shell.record(core);
             shell.send_out(core);
             let applied = applied?;
             if applied != Applied::All {

@@ -60,6 +60,7 @@ pub(crate) async fn follow(shell: &Rc<Shell>) {
     let Some(place) = begin_to_follow(shell) else {
         return;
     };
+    shell.release_all_waiting();
     // What a command over very much has begun is still this node's own.
     loop {
         let unheld = shell.unheld.notified();

@@ -130,6 +130,7 @@ fn act(shell: &Rc<Shell>, order: &Order, action: &Action) -> Result<(), ErrorRep
             info!(epoch = %role.epoch, "leads or follows at this epoch no more");
             next_order(shell);
             stop_following(shell);
+            shell.release_all_waiting();
             let waiting: Vec<u64> = {
                 let core = &mut *shell.core.borrow_mut();
                 core.store.note_written_slots(false);
@@ -230,6 +231,7 @@ fn follow_again(shell: &Rc<Shell>, leader: Option<Place>) {
     }
     next_order(shell);
     stop_following(shell);
+    shell.release_all_waiting();
     {
         let core = &mut *shell.core.borrow_mut();
         core.node.replication.follow(place.clone());

@@ -188,6 +188,7 @@ pub(crate) fn describe(
         queued_bytes: state.queued_bytes(),
         subscriptions: [0; 3],
         subscription_bytes: 0,
+        argument_bytes: 0,
         input_bytes,
         input_spare_bytes: 0,
         output_bytes,

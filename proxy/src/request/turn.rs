@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use shared::clock::Reading;
 use shared::command::{self, CommandId, CommandSpec, Quiet, Route};
-use shared::resp::{Args, ErrorReply, Request, RequestBatch};
+use shared::resp::{Args, ErrorReply, Request, RequestBatch, StreamError};
 use shared::session::Replies;
 use shared::throttle::Throttle;
 
@@ -372,7 +372,10 @@ impl<'a> Turn<'a> {
     fn by_its_route(&mut self, asked: Asked<'_>, run: &mut Run) -> Step {
         let spec = asked.spec;
         match spec.route {
-            // Nodes refuse BLOCK themselves until there is a way to wait.
+            // A node would hold up everybody behind it on the same pipe.
+            Route::LeasedIfBlock if route::blocks(asked.args) => {
+                self.answer_error(&StreamError::Block.into())
+            }
             Route::ByKey | Route::LeasedIfBlock => {
                 match route::shard_of(spec, asked.args, &self.exchange.snapshot) {
                     Ok((shard, place)) => self.forward(shard, place, asked, run),

@@ -58,6 +58,24 @@ pub(crate) fn is_http(args: Args<'_>) -> bool {
         .any(|line| name.eq_ignore_ascii_case(line))
 }
 
+/// Whether an XREAD or XREADGROUP may wait: one of its options says BLOCK.
+pub(crate) fn blocks(args: Args<'_>) -> bool {
+    let mut at = 1;
+    while let Some(word) = args.get(at) {
+        if is_word(word, "BLOCK") {
+            return true;
+        }
+        let values = [("NOACK", 0), ("COUNT", 1), ("GROUP", 2)];
+        let option = values.iter().find(|(name, _)| is_word(word, name));
+        let Some((_, values)) = option else {
+            // The streams, or what no node takes.
+            return false;
+        };
+        at += 1 + values;
+    }
+    false
+}
+
 /// The shard of commands for which every shard would do.
 pub(crate) fn any_shard() -> ShardIndex {
     ShardIndex::new(0).expect("0 is below the number of shards that a topology may have")

@@ -185,7 +185,7 @@ pub enum ErrorReply {
     /// A node that belongs to a shard and is told something else by a client, or by proxies of another shard; the shard.
     #[error("ERR this node belongs to shard {0}, whose proxies say what it is")]
     BelongsTo(Box<str>),
-    /// WAIT, when the node follows another one meanwhile.
+    /// A command that waits, when the node follows another one meanwhile.
     #[error(
         "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
     )]
@@ -193,6 +193,15 @@ pub enum ErrorReply {
     /// FAILOVER, and what cannot be while one is under way.
     #[error(transparent)]
     Failover(#[from] FailoverRefusal),
+    /// A command that waits, when another client ends that with CLIENT UNBLOCK.
+    #[error("UNBLOCKED client unblocked via CLIENT UNBLOCK")]
+    UnblockedByClient,
+    /// XREADGROUP, when the stream goes while it waits.
+    #[error("UNBLOCKED the stream key no longer exists")]
+    UnblockedWithoutStream,
+    /// XREADGROUP, when the group goes while it waits.
+    #[error("NOGROUP the consumer group this client was blocked on no longer exists")]
+    UnblockedWithoutGroup,
     /// REPLICAOF of a port that is none.
     #[error("ERR Invalid master port")]
     LeaderPort,
@@ -436,10 +445,13 @@ pub enum ErrorReply {
     /// CLIENT LIST ID.
     #[error("ERR Invalid client ID")]
     InvalidClientId,
-    /// CLIENT PAUSE, WAIT, WAITAOF.
+    /// Commands that wait for so many seconds.
+    #[error("ERR timeout is not a float or out of range")]
+    TimeoutNotFloat,
+    /// CLIENT PAUSE, WAIT, WAITAOF, commands that wait for so many milliseconds.
     #[error("ERR timeout is not an integer or out of range")]
     TimeoutNotInteger,
-    /// CLIENT PAUSE, WAIT, WAITAOF.
+    /// CLIENT PAUSE, WAIT, WAITAOF, commands that wait.
     #[error("ERR timeout is negative")]
     TimeoutNegative,
     /// CLIENT PAUSE.

@@ -67,7 +67,7 @@ pub enum StreamError {
         "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
     )]
     NewIdOfNoGroup,
-    /// XREAD BLOCK and XREADGROUP BLOCK. Ours, until there is a way to wait.
+    /// XREAD BLOCK and XREADGROUP BLOCK through a proxy. Ours, until there is a way to wait there.
     #[error("ERR BLOCK is not supported yet, ask again without it")]
     Block,
     /// XGROUP where no stream is.

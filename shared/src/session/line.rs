@@ -41,6 +41,8 @@ pub struct ClientLine<'a, A> {
     pub subscriptions: [usize; 3],
     /// What they take, bytes.
     pub subscription_bytes: usize,
+    /// Bytes of a command that waits, with its places in the lists of those who do.
+    pub argument_bytes: usize,
     /// Bytes of its requests that are kept.
     pub input_bytes: usize,
     /// Room of its input buffer beyond that.
@@ -96,16 +98,17 @@ impl<A: Display> ClientLine<'_, A> {
         );
         let _ = write!(
             text,
-            "qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events={} ",
+            "qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events={} ",
             self.input_bytes,
             self.input_spare_bytes,
+            self.argument_bytes,
             self.queued_bytes,
             usize::from(has_replies),
             self.output_bytes,
             client_bytes(
                 self.input_bytes,
                 self.output_bytes,
-                names + self.queued_bytes + self.subscription_bytes
+                names + self.queued_bytes + self.subscription_bytes + self.argument_bytes
             ),
             if has_replies { "rw" } else { "r" },
         );
@@ -142,6 +145,7 @@ mod tests {
             queued_bytes: 0,
             subscriptions: [0; 3],
             subscription_bytes: 0,
+            argument_bytes: 0,
             input_bytes: 10,
             input_spare_bytes: 0,
             output_bytes: 0,

@@ -278,6 +278,15 @@ impl Outbox {
         }
     }
 
+    /// The reply to a command that has waited, behind all others; where it stands.
+    pub fn reply_late(&mut self, reply: &[u8]) -> usize {
+        debug_assert!(!self.is_lent, "its client waits meanwhile");
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(reply);
+        self.wake();
+        at
+    }
+
     /// A whole message of somebody else, such as a RESP3 push: behind all replies that are there, before those that are still to come. Whoever puts it in wakes
     /// the client, at once or with others ([`Outbox::wake`]).
     pub fn push(&mut self, message: &[u8]) {

@@ -27,6 +27,7 @@ pub(super) fn describe(text: &mut String, client: &Client, session: &Session, no
             session.subscribed.shard_channels,
         ],
         subscription_bytes: session.subscribed.bytes,
+        argument_bytes: client.waiting_bytes(),
         input_bytes: traffic.input_bytes,
         input_spare_bytes: traffic.input_spare_bytes,
         output_bytes: client.outbox.len(),

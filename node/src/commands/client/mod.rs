@@ -4,7 +4,7 @@
 mod describe;
 mod kill;
 
-use super::{Action, Call, Handler};
+use super::{Action, Call, Handler, Release, release};
 use crate::client::{Client, Listed, Session};
 use describe::describe;
 use shared::command::CommandId;
@@ -145,9 +145,15 @@ fn unpause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// CLIENT UNBLOCK id \[TIMEOUT | ERROR\]
 fn unblock(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    // No command blocks its client yet, so nobody is woken.
-    Unblock::read(call.args)?;
-    call.reply.integer(0);
+    let unblock = Unblock::read(call.args)?;
+    let why = match unblock.with_error {
+        true => Release::Forced,
+        false => Release::TimeIsOver,
+    };
+    let id = u64::try_from(unblock.id).ok();
+    let client = id.and_then(|id| call.node.clients.key_of(id));
+    let has_waited = client.is_some_and(|client| release(call.store, call.node, client, why));
+    call.reply.integer(has_waited.into());
     Ok(Action::Continue)
 }
 

@@ -1,6 +1,7 @@
 //! Commands of lists.
 //! Pure. Invariant: a handler that returns an error has changed nothing, but where there was no memory for all of very many elements.
 
+mod blocking;
 mod change;
 mod pop;
 mod position;
@@ -26,6 +27,11 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::Lpop => pop::lpop,
         CommandId::Rpop => pop::rpop,
         CommandId::Lmpop => pop::lmpop,
+        CommandId::Blpop => blocking::blpop,
+        CommandId::Brpop => blocking::brpop,
+        CommandId::Blmpop => blocking::blmpop,
+        CommandId::Blmove => blocking::blmove,
+        CommandId::Brpoplpush => blocking::brpoplpush,
         CommandId::Lmove => pop::lmove,
         CommandId::Rpoplpush => pop::rpoplpush,
         CommandId::Llen => read::llen,

@@ -83,6 +83,20 @@ fn show_many(
 pub(super) fn lmpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let keys = CountedKeys::at(call, 1)?;
     let (end, count) = keys.end_and_count(call, end_of)?;
+    if let Some(action) = pop_from_first(call, &keys, end, count)? {
+        return Ok(action);
+    }
+    call.reply.null_array();
+    Ok(Action::Continue)
+}
+
+/// Takes up to so many elements of the first list that there is; `None` where there is none.
+pub(super) fn pop_from_first(
+    call: &mut Call<'_>,
+    keys: &CountedKeys,
+    end: ListEnd,
+    count: u64,
+) -> Result<Option<Action>, ErrorReply> {
     let (db, most) = (call.db(), call.node.settings.hot.output_limit.most_bytes());
     for index in keys.places() {
         let key = call.key(index);
@@ -90,7 +104,7 @@ pub(super) fn lmpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         let Some(list) = edit.list() else { continue };
         if count.min(list.len()) > UNDIVIDED_ELEMENTS || call.is_piecewise {
             let popping = Popping::new(index, end, count.min(list.len()), Telling::KeyAndElements);
-            return Ok(Action::Piecewise(Box::new(popping)));
+            return Ok(Some(Action::Piecewise(Box::new(popping))));
         }
         call.reply.array(2);
         call.reply.bulk(key.bytes);
@@ -98,10 +112,9 @@ pub(super) fn lmpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         let mut digits = itoa::Buffer::new();
         let words = [pop_at(end), key.bytes, digits.format(count).as_bytes()];
         edit.pop(end, count, Wording::Words(&words))?;
-        return Ok(Action::Continue);
+        return Ok(Some(Action::Continue));
     }
-    call.reply.null_array();
-    Ok(Action::Continue)
+    Ok(None)
 }
 
 /// What the reply to a long LPOP or LMPOP is.
@@ -206,7 +219,7 @@ pub(super) fn pop_some(
 }
 
 /// The command that takes from this end.
-fn pop_at(end: ListEnd) -> &'static [u8] {
+pub(super) fn pop_at(end: ListEnd) -> &'static [u8] {
     let command = match end {
         ListEnd::Front => CommandId::Lpop,
         ListEnd::Back => CommandId::Rpop,
@@ -217,27 +230,45 @@ fn pop_at(end: ListEnd) -> &'static [u8] {
 /// LMOVE source destination LEFT|RIGHT LEFT|RIGHT
 pub(super) fn lmove(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (from, to) = (end_of(call.args.at(3))?, end_of(call.args.at(4))?);
-    move_between(call, from, to)
+    let as_asked = Wording::Verbatim(call.args);
+    move_or_nothing(call, from, to, as_asked)
 }
 
 /// RPOPLPUSH source destination
 pub(super) fn rpoplpush(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    move_between(call, ListEnd::Back, ListEnd::Front)
+    let as_asked = Wording::Verbatim(call.args);
+    move_or_nothing(call, ListEnd::Back, ListEnd::Front, as_asked)
 }
 
-fn move_between(call: &mut Call<'_>, from: ListEnd, to: ListEnd) -> Result<Action, ErrorReply> {
+fn move_or_nothing(
+    call: &mut Call<'_>,
+    from: ListEnd,
+    to: ListEnd,
+    wording: Wording<'_>,
+) -> Result<Action, ErrorReply> {
+    if !move_between(call, from, to, wording)? {
+        call.reply.null();
+    }
+    Ok(Action::Continue)
+}
+
+/// Moves an element of the list at the first argument to that at the second; `false` where there is none.
+pub(super) fn move_between(
+    call: &mut Call<'_>,
+    from: ListEnd,
+    to: ListEnd,
+    wording: Wording<'_>,
+) -> Result<bool, ErrorReply> {
     let (db, source, destination) = (call.db(), call.key(1), call.key(2));
     let Some(list) = ListRef::there(call.store.peek(db, source))? else {
-        call.reply.null();
-        return Ok(Action::Continue);
+        return Ok(false);
     };
     let mut moved = Texts::default();
     list.show(from, 1, |element| moved.push(element));
     let element = moved.get(0);
-    let as_asked = Wording::Verbatim(call.args);
     if source.bytes == destination.bytes {
         call.store.name_events(pushing(to));
-        ListEdit::of(call.store.slot(db, source))?.turn(from, to, element, as_asked)?;
+        ListEdit::of(call.store.slot(db, source))?.turn(from, to, element, wording)?;
         if let Some(popped) = popping(from).written {
             call.store.note_event(db, source, popped);
         }
@@ -245,11 +276,11 @@ fn move_between(call: &mut Call<'_>, from: ListEnd, to: ListEnd) -> Result<Actio
         // Pushed first: that may be refused, and nothing has changed then.
         call.store.name_events(pushing(to));
         let list = ListEdit::of(call.store.slot(db, destination))?;
-        list.push(to, std::iter::once(element), as_asked)?;
+        list.push(to, std::iter::once(element), wording)?;
         call.store.name_events(popping(from));
         let list = ListEdit::of(call.store.slot(db, source))?;
         list.pop(from, 1, Wording::Told)?;
     }
     call.reply.bulk(element);
-    Ok(Action::Continue)
+    Ok(true)
 }

@@ -88,6 +88,28 @@ impl LongDouble {
         (magnitude != Magnitude::Infinite).then_some(sum)
     }
 
+    /// A thousand times as much, and then the least integer that is not below; `None` beyond 64 bits.
+    pub(super) fn thousandfold_rounded_up(self) -> Option<i64> {
+        let Magnitude::Finite { mantissa, exponent } = self.magnitude else {
+            return None;
+        };
+        let Magnitude::Finite { mantissa, exponent } =
+            rounded(u128::from(mantissa) * 1_000, exponent, false)
+        else {
+            return None;
+        };
+        let whole = match exponent {
+            // Its top bit is set: it is beyond 64 bits, or zero.
+            1.. => return (mantissa == 0).then_some(0),
+            _ => {
+                let (kept, is_cut) = shifted_down(u128::from(mantissa), -exponent);
+                let up = is_cut && !self.negative;
+                i64::try_from(kept + u128::from(up)).ok()?
+            }
+        };
+        Some(if self.negative { -whole } else { whole })
+    }
+
     /// Whether it is a number.
     pub(super) fn is_finite(self) -> bool {
         self.magnitude != Magnitude::Infinite

@@ -121,6 +121,34 @@ fn the_edges_of_the_range_are_reached() {
     assert_eq!(zero, Some(LongDouble::ZERO));
 }
 
+#[test]
+fn a_thousandfold_is_rounded_up_and_bounded() {
+    for (text, expected) in [
+        ("0", Some(0)),
+        ("-0", Some(0)),
+        ("-0.0001", Some(0)),
+        // As the C library reads it, a thousand times as much is a little above -1.
+        ("-0.001", Some(0)),
+        ("-0.002", Some(-1)),
+        ("-1.0005", Some(-1_000)),
+        ("0.0001", Some(1)),
+        ("0.001", Some(1)),
+        ("0.0011", Some(2)),
+        ("1e-4000", Some(1)),
+        ("1.5", Some(1_500)),
+        ("0x0.8", Some(500)),
+        ("9223372036854775", Some(9_223_372_036_854_775_000)),
+        ("9223372036854775.807", Some(i64::MAX)),
+        ("9223372036854775.808", None),
+        ("9223372036854776", None),
+        ("1e400", None),
+        ("inf", None),
+        ("-inf", None),
+    ] {
+        assert_eq!(parse(text).thousandfold_rounded_up(), expected, "{text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

@@ -44,7 +44,7 @@ fn topic_of(id: CommandId) -> Topic {
 
 /// Under which key the client is connected; `None` for one that is not (any more), to whom nothing can be sent.
 fn own_key(call: &Call<'_>) -> Option<ClientKey> {
-    call.node.clients.find(call.identity.id)
+    call.node.clients.key_of(call.identity.id)
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ fn time(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 ///
 /// Asked for again it is not even answered, as in Redis.
 fn monitor(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let Some(client) = call.node.clients.find(call.identity.id) else {
+    let Some(client) = call.node.clients.key_of(call.identity.id) else {
         return Ok(Action::Continue);
     };
     if !call.session.is_monitor {

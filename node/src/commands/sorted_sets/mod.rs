@@ -2,6 +2,7 @@
 //! Pure. Invariant: a handler that returns an error has changed nothing.
 
 mod add;
+mod blocking;
 mod border;
 mod combine;
 mod pop;
@@ -45,6 +46,9 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::Zpopmin => pop::zpopmin,
         CommandId::Zpopmax => pop::zpopmax,
         CommandId::Zmpop => pop::zmpop,
+        CommandId::Bzpopmin => blocking::bzpopmin,
+        CommandId::Bzpopmax => blocking::bzpopmax,
+        CommandId::Bzmpop => blocking::bzmpop,
         CommandId::Zscan => scan::zscan,
         CommandId::Zrandmember => random::zrandmember,
         CommandId::Zunion => combine::zunion,

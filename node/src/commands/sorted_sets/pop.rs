@@ -71,6 +71,20 @@ fn show(
 pub(super) fn zmpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let keys = CountedKeys::at(call, 1)?;
     let (end, count) = keys.end_and_count(call, end_of)?;
+    if let Some(action) = pop_from_first(call, &keys, end, count)? {
+        return Ok(action);
+    }
+    call.reply.null_array();
+    Ok(Action::Continue)
+}
+
+/// Takes up to so many members of the first set that there is; `None` where there is none.
+pub(super) fn pop_from_first(
+    call: &mut Call<'_>,
+    keys: &CountedKeys,
+    end: ScoreEnd,
+    count: u64,
+) -> Result<Option<Action>, ErrorReply> {
     let (db, most) = (call.db(), call.node.settings.hot.output_limit.most_bytes());
     for index in keys.places() {
         let key = call.key(index);
@@ -78,7 +92,7 @@ pub(super) fn zmpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         let Some(set) = edit.set() else { continue };
         if count.min(set.len()) > UNDIVIDED_MEMBERS || call.is_piecewise {
             let popping = Popping::new(index, end, count.min(set.len()), Telling::Pairs);
-            return Ok(Action::Piecewise(Box::new(popping)));
+            return Ok(Some(Action::Piecewise(Box::new(popping))));
         }
         call.reply.array(2);
         call.reply.bulk(key.bytes);
@@ -86,10 +100,9 @@ pub(super) fn zmpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         let mut digits = itoa::Buffer::new();
         let words = [pop_at(end), key.bytes, digits.format(count).as_bytes()];
         edit.pop(end, count, Wording::Words(&words))?;
-        return Ok(Action::Continue);
+        return Ok(Some(Action::Continue));
     }
-    call.reply.null_array();
-    Ok(Action::Continue)
+    Ok(None)
 }
 
 /// Members at an end of a set on their way out: told first, for a reply may be too long, and nothing goes then. Should the set go while they are told, the command begins
@@ -177,7 +190,7 @@ impl Piecewise for Popping {
 }
 
 /// `MIN` or `MAX`.
-fn end_of(argument: &[u8]) -> Result<ScoreEnd, ErrorReply> {
+pub(super) fn end_of(argument: &[u8]) -> Result<ScoreEnd, ErrorReply> {
     if is_word(argument, "MIN") {
         Ok(ScoreEnd::Least)
     } else if is_word(argument, "MAX") {
@@ -188,7 +201,7 @@ fn end_of(argument: &[u8]) -> Result<ScoreEnd, ErrorReply> {
 }
 
 /// The command that takes from this end.
-fn pop_at(end: ScoreEnd) -> &'static [u8] {
+pub(super) fn pop_at(end: ScoreEnd) -> &'static [u8] {
     let command = match end {
         ScoreEnd::Least => CommandId::Zpopmin,
         ScoreEnd::Greatest => CommandId::Zpopmax,

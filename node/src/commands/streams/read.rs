@@ -3,7 +3,9 @@
 
 use super::identifier::{identifier, is_sign};
 use super::range::{Direction, Shown};
+use crate::client::WaitKind;
 use crate::commands::arguments::{integer, is_word};
+use crate::commands::blocking::{block_with, timeout_in_ms};
 use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
 use crate::commands::{Action, Call};
 use crate::store::{StreamId, StreamRef};
@@ -21,6 +23,8 @@ pub(super) struct ReadOptions<'a> {
     pub(super) most: u64,
     /// A group and the consumer in it.
     pub(super) group: Option<(&'a [u8], &'a [u8])>,
+    /// Milliseconds to wait while there are none, if that is wanted; 0 for ever.
+    pub(super) block_ms: Option<u64>,
     /// Whether entries are pending until they are acknowledged.
     pub(super) is_acknowledged: bool,
     /// Which arguments are keys; as many identifiers follow.
@@ -33,17 +37,16 @@ impl<'a> ReadOptions<'a> {
         let mut options = Self {
             most: u64::MAX,
             group: None,
+            block_ms: None,
             is_acknowledged: true,
             keys: 0..0,
         };
         let is_of_group = command == CommandId::Xreadgroup;
-        let mut blocks = false;
         let mut at = 1;
         while at < args.len() {
             let (word, more) = (args.at(at), args.len() - at - 1);
             if is_word(word, "BLOCK") && more > 0 {
-                check_timeout(args.at(at + 1))?;
-                blocks = true;
+                options.block_ms = Some(timeout_in_ms(args.at(at + 1))?);
                 at += 2;
             } else if is_word(word, "COUNT") && more > 0 {
                 let count = u64::try_from(integer(args.at(at + 1))?).unwrap_or(0);
@@ -77,26 +80,14 @@ impl<'a> ReadOptions<'a> {
         if is_of_group && options.group.is_none() {
             return Err(StreamError::MissingGroup.into());
         }
-        if blocks {
-            return Err(StreamError::Block.into());
-        }
         Ok(options)
     }
 }
 
-/// Milliseconds to wait: wrong ones are told first.
-fn check_timeout(argument: &[u8]) -> Result<(), ErrorReply> {
-    match integer(argument) {
-        Err(_) => Err(ErrorReply::TimeoutNotInteger),
-        Ok(..0) => Err(ErrorReply::TimeoutNegative),
-        Ok(_) => Ok(()),
-    }
-}
-
-/// XREAD \[COUNT count\] STREAMS key … id …
+/// XREAD \[COUNT count\] \[BLOCK milliseconds\] STREAMS key … id …
 pub(super) fn xread(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let options = ReadOptions::read(call.args, CommandId::Xread)?;
-    let work = Read {
+    let mut work = Read {
         keys: options.keys.clone(),
         next: options.keys.start,
         most: options.most,
@@ -105,10 +96,36 @@ pub(super) fn xread(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         shown: None,
         is_begun: false,
     };
-    if work.keys.len() > UNDIVIDED_KEYS && !call.is_piecewise {
+    if let Some(timeout_ms) = options.block_ms
+        && !call.is_piecewise
+    {
+        // What is not there now is waited for, so that all of it is looked at in one go.
+        while work.next < work.keys.end {
+            work.look_on(call)?;
+        }
+        if work.found.iter().all(|shown| shown.left == 0) {
+            return wait(call, timeout_ms, work.keys);
+        }
+    } else if work.keys.len() > UNDIVIDED_KEYS && !call.is_piecewise {
         return Ok(Action::Piecewise(Box::new(work)));
     }
     show(call, |_| Ok(work))
+}
+
+/// Waits for what comes behind the entries that are named, `$` being the last one of this moment.
+fn wait(call: &mut Call<'_>, timeout_ms: u64, keys: Range<usize>) -> Result<Action, ErrorReply> {
+    let mut last_ids = Vec::new();
+    for index in keys.clone() {
+        let id_at = index + keys.len();
+        if is_sign(call.args.at(id_at), b'$') {
+            let (db, key) = (call.db(), call.key(index));
+            let stream = StreamRef::there(call.store.get(db, key))?;
+            let last = stream.map_or(StreamId::MIN, StreamRef::last_id);
+            last_ids.push((id_at, last.text().as_bytes().to_vec()));
+        }
+    }
+    let kind = WaitKind::Stream;
+    Ok(block_with(call, kind, timeout_ms, keys, last_ids))
 }
 
 /// A XREAD under way.

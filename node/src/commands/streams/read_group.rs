@@ -5,6 +5,8 @@ use super::identifier::{identifier, is_sign};
 use super::read::{ReadOptions, UNDIVIDED_KEYS, reply_stream, reply_streams};
 use super::reply::reply_entry;
 use super::{most_reply_bytes, tell_new_consumer};
+use crate::client::WaitKind;
+use crate::commands::blocking::block;
 use crate::commands::piecewise::{EstimatedHead, PIECE_ELEMENTS, Piecewise, Progress, carry_out};
 use crate::commands::{Action, Call};
 use crate::store::{ConsumerRef, EntryRef, GroupEdit, Reading, StreamEdit, StreamId, StreamRef};
@@ -27,17 +29,26 @@ const UNDIVIDED_ENTRIES: u64 = 256;
 /// Entries that are given between two looks at the time.
 const GIVEN_AT_ONCE: u64 = 64;
 
-/// XREADGROUP GROUP group consumer \[COUNT count\] \[NOACK\] STREAMS key … id …
+/// XREADGROUP GROUP group consumer \[COUNT count\] \[BLOCK milliseconds\] \[NOACK\] STREAMS key … id …
 pub(super) fn xreadgroup(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let options = ReadOptions::read(call.args, CommandId::Xreadgroup)?;
     let mut work = GroupRead::new(&options, call.now_ms);
-    let is_long = call.is_piecewise || work.keys.len() > UNDIVIDED_KEYS || {
+    let may_divide = options.block_ms.is_none();
+    let is_long = call.is_piecewise || work.keys.len() > UNDIVIDED_KEYS && may_divide || {
         while work.next < work.keys.end {
             work.look_on(call)?;
         }
         let entries = work.found.iter().map(|served| served.estimate);
         entries.fold(0, u64::saturating_add) > UNDIVIDED_ENTRIES
     };
+    if let Some(timeout_ms) = options.block_ms
+        && !is_long
+        && work.found.is_empty()
+    {
+        let (group, _) = group_of(call.args)?;
+        let kind = WaitKind::Group(call.store.hash(group).0);
+        return Ok(block(call, kind, timeout_ms, work.keys));
+    }
     carry_out(call, work, is_long)
 }
 

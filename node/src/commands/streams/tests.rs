@@ -217,7 +217,6 @@ fn reads_go_on_behind_what_is_known() {
         ("XREAD STREAMS s -", WRONG_ID),
         ("XREAD BLOCK x STREAMS s 0", "-ERR timeout is not an integer or out of range"),
         ("XREAD BLOCK -1 STREAMS s 0", "-ERR timeout is negative"),
-        ("XREAD BLOCK 1 STREAMS s 0", "-ERR BLOCK is not supported yet, ask again without it"),
         (
             "XREAD GROUP g c STREAMS s 0",
             "-ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.",

@@ -5,15 +5,27 @@ use crate::store::key::{DbIndex, KeyHash};
 use std::collections::BTreeSet;
 use std::vec::Drain;
 
-/// Interests at a time: as many keys as Redis' tracking table holds. Some 40 bytes each.
+/// Interests at a time: as many keys as Redis' tracking table holds. Some 50 bytes each.
 const MOST_INTERESTS: usize = 1 << 20;
 
 /// What an interest takes: itself, and its share of the nodes of the tree.
 const INTEREST_BYTES: usize = size_of::<Interest>() * 2;
 
-/// Who wants to hear: a number that means something to whoever gave it.
+/// Who wants to hear, by kind, so that nobody is taken for somebody else; `NodeState::hear` deals out to them what is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Listener(pub u64);
+pub enum Listener {
+    /// The client of this number, which watches the key (WATCH).
+    Watcher(u64),
+    /// All clients together that wait for the key to have something for them (BLPOP and the like).
+    Waiters,
+}
+
+impl Listener {
+    /// In the order of interests, the one before all others.
+    const FIRST: Self = Self::Watcher(0);
+    /// The one behind all others.
+    const LAST: Self = Self::Waiters;
+}
 
 /// Database, hash of the key, listener; in this order, so that a key's and a database's interests lie together.
 type Interest = (DbIndex, u64, Listener);
@@ -86,7 +98,7 @@ impl Listeners {
 
     /// A key changed.
     pub(super) fn touch(&mut self, db: DbIndex, hash: KeyHash, change: Change) {
-        let of_key = (db, hash.0, Listener(0))..=(db, hash.0, Listener(u64::MAX));
+        let of_key = (db, hash.0, Listener::FIRST)..=(db, hash.0, Listener::LAST);
         while let Some(&interest) = self.interests.range(of_key.clone()).next() {
             self.tell(interest, change);
         }
@@ -94,7 +106,7 @@ impl Listeners {
 
     /// All keys of a database changed, each as `became` says.
     pub(super) fn touch_all(&mut self, db: DbIndex, became: impl Fn(KeyHash) -> Option<Change>) {
-        let of_database = (db, 0, Listener(0))..=(db, u64::MAX, Listener(u64::MAX));
+        let of_database = (db, 0, Listener::FIRST)..=(db, u64::MAX, Listener::LAST);
         let interests: Vec<Interest> = self.interests.range(of_database).copied().collect();
         for interest in interests {
             if let Some(change) = became(KeyHash(interest.1)) {
@@ -134,11 +146,12 @@ mod tests {
     fn interests_are_bounded_with_what_is_told_of_them() {
         let mut listeners = Listeners::default();
         for number in 0..MOST_INTERESTS as u64 {
-            let listened = listeners.listen(DbIndex(0), KeyHash(number), Listener(1));
+            let listened = listeners.listen(DbIndex(0), KeyHash(number), Listener::Watcher(1));
             assert_eq!(listened, Ok(()));
         }
-        let more =
-            |listeners: &mut Listeners| listeners.listen(DbIndex(1), KeyHash(5), Listener(1));
+        let more = |listeners: &mut Listeners| {
+            listeners.listen(DbIndex(1), KeyHash(5), Listener::Watcher(1))
+        };
         assert_eq!(more(&mut listeners), Err(TooManyInterests));
         listeners.touch(DbIndex(0), KeyHash(7), Change::Written);
         assert_eq!(more(&mut listeners), Err(TooManyInterests));

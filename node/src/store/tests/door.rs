@@ -13,7 +13,7 @@ fn watched() -> Store {
     for db in [DB, OTHER] {
         for (name, number) in [(&b"watched"[..], 1), (b"other", 2)] {
             let name = key(&store, name);
-            store.listen(db, name, Listener(number)).unwrap();
+            store.listen(db, name, Listener::Watcher(number)).unwrap();
         }
     }
     store.start_recording();
@@ -30,7 +30,10 @@ fn effects(store: &mut Store) -> String {
 fn touched(store: &mut Store) -> Vec<(u8, u64, Change)> {
     let touches = store.take_touched();
     touches
-        .map(|touch: Touch| (touch.db.0, touch.listener.0, touch.change))
+        .map(|touch: Touch| match touch.listener {
+            Listener::Watcher(number) => (touch.db.0, number, touch.change),
+            Listener::Waiters => panic!("nobody waits"),
+        })
         .collect()
 }
 
@@ -220,8 +223,8 @@ fn flushed_and_swapped_keys_are_told_where_they_were_or_are() {
 fn who_no_longer_listens_hears_nothing_and_others_still_do() {
     let mut store = watched();
     let name = named(&store, "watched");
-    store.listen(DB, name, Listener(3)).unwrap();
-    store.ignore(DB, name, Listener(1));
+    store.listen(DB, name, Listener::Watcher(3)).unwrap();
+    store.ignore(DB, name, Listener::Watcher(1));
     put(&mut store, b"watched", b"new");
     assert_eq!(touched(&mut store), [(0, 3, Change::Written)]);
 }
