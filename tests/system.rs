@@ -32,6 +32,7 @@
 //! - [`plain_servers`]: a shard of real Redis servers whose primary is killed.
 //! - [`followers`]: `switchyard up` with followers: nodes that are killed, data that is kept, orders of an operator.
 //! - [`deployment`]: docker-compose.yml and all that belongs to it, held to the code and run on loopback.
+//! - [`blocking`]: commands that wait for a key are served in their turn, and leave nothing when they go.
 //! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
 //!
@@ -40,6 +41,7 @@
 
 mod admin;
 mod append_only;
+mod blocking;
 mod combined;
 mod command_table;
 mod commands;

@@ -8,12 +8,12 @@ use crate::client::{Block, WaitKind, Waiting};
 use crate::node_state::{Answer, ClientKey, NodeState};
 use crate::store::Store;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
-use shared::resp::{ErrorReply, ReplyWriter};
+use shared::resp::{ErrorReply, ReplyWriter, WaitError};
 use std::ops::Range;
 
 /// Seconds, with a fraction, as milliseconds, rounded up; 0 for ever. As in Redis what is beyond 64 bits counts as negative.
 pub(super) fn timeout_in_seconds(argument: &[u8]) -> Result<u64, ErrorReply> {
-    let seconds = LongDouble::parse(argument).ok_or(ErrorReply::TimeoutNotFloat)?;
+    let seconds = LongDouble::parse(argument).ok_or(WaitError::NotFloat)?;
     seconds
         .thousandfold_rounded_up()
         .and_then(|ms| u64::try_from(ms).ok())
@@ -96,7 +96,7 @@ pub(crate) fn release(
     match why {
         // As in Redis it is an array that is not there, whatever the command.
         Release::TimeIsOver => writer.null_array(),
-        Release::Forced => writer.error(&ErrorReply::UnblockedByClient),
+        Release::Forced => writer.error(&WaitError::ByClient.into()),
         Release::RoleChanged => writer.error(&ErrorReply::Unblocked),
     }
     node.stats.command_took(waiting.spec.id, 0);

@@ -143,24 +143,20 @@ impl Executor {
             write_error(turn, &error, start, out);
             Action::Continue
         });
-        if let Action::Transact(transaction) = action {
-            return self.transact(turn, &transaction, asked, out);
-        }
         let action = match action {
+            Action::Transact(transaction) => {
+                return self.transact(turn, &transaction, asked, out);
+            }
             Action::Block(block) => {
                 self.block = Some(block);
                 return Stop::Blocked;
             }
+            Action::Piecewise(_) => {
+                out.truncate(start);
+                return others_first(turn);
+            }
             other => other,
         };
-        if matches!(action, Action::Piecewise(_)) {
-            out.truncate(start);
-            // One at a time: others that are long wait for the end of the one that is at work.
-            return Stop::NotYet(match turn.node.hold {
-                Some(_) => Wait::Keys,
-                None => Wait::OthersTurns,
-            });
-        }
         let large = alone || out.len() - start > timing::LARGE_BYTES;
         let mut is_long = false;
         if let Some(took_ns) = self.timing.after(spec.id, large, turn.node) {
@@ -220,6 +216,14 @@ impl Executor {
         };
         handler(&mut call)
     }
+}
+
+/// A command is long. One at a time: others that are wait for the end of the one that is at work.
+fn others_first(turn: &Turn<'_>) -> Stop {
+    Stop::NotYet(match turn.node.hold {
+        Some(_) => Wait::Keys,
+        None => Wait::OthersTurns,
+    })
 }
 
 /// A command that does not run gets an error.

@@ -222,7 +222,7 @@ impl Clients {
 
     /// What a client has been sent while it had its turn, where no reply of that stood behind it.
     pub fn send(&mut self, id: u64, messages: &[u8]) {
-        let client = self.find(id).and_then(|key| self.get_mut(key));
+        let client = self.key_of(id).and_then(|key| self.get_mut(key));
         if let Some(client) = client {
             client.outbox.push(messages);
             client.outbox.wake();

@@ -8,6 +8,7 @@ use super::failover_refusal::FailoverRefusal;
 use super::request::ProtocolError;
 use super::stream_error::StreamError;
 use super::user_text::UserText;
+use super::wait_error::WaitError;
 use crate::glob::GlobError;
 
 /// An error reply; `Display` gives the text without the leading `-` and without the line end.
@@ -193,15 +194,6 @@ pub enum ErrorReply {
     /// FAILOVER, and what cannot be while one is under way.
     #[error(transparent)]
     Failover(#[from] FailoverRefusal),
-    /// A command that waits, when another client ends that with CLIENT UNBLOCK.
-    #[error("UNBLOCKED client unblocked via CLIENT UNBLOCK")]
-    UnblockedByClient,
-    /// XREADGROUP, when the stream goes while it waits.
-    #[error("UNBLOCKED the stream key no longer exists")]
-    UnblockedWithoutStream,
-    /// XREADGROUP, when the group goes while it waits.
-    #[error("NOGROUP the consumer group this client was blocked on no longer exists")]
-    UnblockedWithoutGroup,
     /// REPLICAOF of a port that is none.
     #[error("ERR Invalid master port")]
     LeaderPort,
@@ -394,6 +386,9 @@ pub enum ErrorReply {
     /// Commands on streams.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// Commands that wait for a key.
+    #[error(transparent)]
+    Wait(#[from] WaitError),
     // The connection: AUTH, HELLO, CLIENT, SELECT.
     /// Any command before AUTH.
     #[error("NOAUTH Authentication required.")]
@@ -445,9 +440,6 @@ pub enum ErrorReply {
     /// CLIENT LIST ID.
     #[error("ERR Invalid client ID")]
     InvalidClientId,
-    /// Commands that wait for so many seconds.
-    #[error("ERR timeout is not a float or out of range")]
-    TimeoutNotFloat,
     /// CLIENT PAUSE, WAIT, WAITAOF, commands that wait for so many milliseconds.
     #[error("ERR timeout is not an integer or out of range")]
     TimeoutNotInteger,

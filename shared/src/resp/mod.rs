@@ -14,6 +14,7 @@ mod stream_error;
 #[cfg(test)]
 mod tests;
 mod user_text;
+mod wait_error;
 mod word;
 
 pub use decode::{Frame, decode, decode_scanned};
@@ -30,4 +31,5 @@ pub use request::{
 };
 pub use stream_error::StreamError;
 pub use user_text::UserText;
+pub use wait_error::WaitError;
 pub use word::{integer, integer_32, is_word, on_or_off, parse_cursor, yes_or_no};

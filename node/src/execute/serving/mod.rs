@@ -11,7 +11,7 @@ use crate::commands::{answer, say_nothing_came};
 use crate::node_state::{ClientKey, NodeState, Waiter};
 use crate::store::{DbIndex, Key, KeyHash, ListRef, SortedSetRef, Store, StreamRef};
 use shared::command::CommandSpec;
-use shared::resp::{Args, ErrorReply, ReplyWriter};
+use shared::resp::{Args, ErrorReply, ReplyWriter, WaitError};
 use std::rc::Rc;
 
 /// What became of one who waits.
@@ -229,14 +229,14 @@ fn found(store: &mut Store, session: &Session, waiting: &Waiting, key: Key<'_>) 
         WaitKind::Stream => matches!(StreamRef::there(value), Ok(Some(_))),
         WaitKind::Group(_) => {
             let Ok(Some(stream)) = StreamRef::there(value) else {
-                return Found::Never(ErrorReply::UnblockedWithoutStream);
+                return Found::Never(WaitError::StreamGone.into());
             };
             if waiting
                 .group()
                 .and_then(|group| stream.group(group))
                 .is_none()
             {
-                return Found::Never(ErrorReply::UnblockedWithoutGroup);
+                return Found::Never(WaitError::GroupGone.into());
             }
             true
         }

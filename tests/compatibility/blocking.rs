@@ -1,0 +1,211 @@
+//! Commands that wait for a key, to us and to a real redis-server: some clients begin to wait one after the other, another one changes keys, and what all of them are told
+//! is compared, and then every key.
+//!
+//! Not drawn, for there Redis looks at how a key came to be, and we at what it has: SORT and the like with STORE over a key of another type, XGROUP SETID, and entries that
+//! are removed in the transaction that adds them.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use crate::support::dice::Dice;
+use crate::support::eventually::{PATIENCE, eventually};
+use crate::support::{Client, Reply, encode, redis_server, servers};
+
+/// Clients that may wait at once.
+const WAITERS: usize = 4;
+const ROUNDS: usize = 250;
+const KEYS: [&str; 4] = ["a", "b", "c", "d"];
+
+/// One server with its clients.
+struct Side {
+    changer: Client,
+    waiters: Vec<(Client, i64)>,
+}
+
+impl Side {
+    fn new(mut connect: impl FnMut() -> Client, protocol: u8) -> Self {
+        let mut hello = || {
+            let mut client = connect();
+            client.call_words(&format!("HELLO {protocol}"));
+            let id = client.call_words("CLIENT ID").integer();
+            (client, id)
+        };
+        let (changer, _) = hello();
+        let waiters = (0..WAITERS).map(|_| hello()).collect();
+        Self { changer, waiters }
+    }
+
+    /// Sends a command that may wait; returns when it waits, or has been answered.
+    fn begin(&mut self, waiter: usize, line: &str) {
+        let (client, id) = &mut self.waiters[waiter];
+        let words: Vec<&str> = line.split(' ').collect();
+        client.send(&encode(&words)).expect("sent");
+        let list = format!("CLIENT LIST ID {id}");
+        client.set_read_deadline(Duration::from_millis(1));
+        eventually("it waits, or is answered", || {
+            let is_answered = match client.socket().peek(&mut [0]) {
+                Ok(bytes) => bytes > 0,
+                Err(error) => {
+                    let late = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
+                    assert!(late.contains(&error.kind()), "{error}");
+                    false
+                }
+            };
+            is_answered || self.changer.call_words(&list).text().contains("flags=b ")
+        });
+        client.set_read_deadline(PATIENCE);
+    }
+
+    /// Ends the waiting of whoever still does; whether each did, and what each was told.
+    fn end(&mut self) -> Vec<(Reply, Reply)> {
+        let changer = &mut self.changer;
+        let told = self.waiters.iter_mut().map(|(client, id)| {
+            let waited = changer.call_words(&format!("CLIENT UNBLOCK {id}"));
+            (waited, client.receive().expect("a reply"))
+        });
+        told.collect()
+    }
+
+    /// All there is.
+    fn keys(&mut self) -> Vec<Reply> {
+        let ways = |key: &&str| {
+            [
+                format!("GET {key}"),
+                format!("LRANGE {key} 0 -1"),
+                format!("ZRANGE {key} 0 -1 WITHSCORES"),
+                format!("XRANGE {key} - +"),
+                format!("XPENDING {key} g"),
+            ]
+        };
+        let lines: Vec<String> = KEYS.iter().flat_map(ways).collect();
+        let told = lines.iter().map(|line| self.changer.call_words(line));
+        told.collect()
+    }
+}
+
+fn waiting_command(dice: &mut Dice) -> String {
+    let mut key = || *dice.pick(&KEYS);
+    let (first, second) = (key(), key());
+    let ends = ["LEFT", "RIGHT"];
+    let (from, to) = (*dice.pick(&ends), *dice.pick(&ends));
+    let count = dice.between(1, 3);
+    match dice.below(11) {
+        0 => format!("BLPOP {first} 0"),
+        1 => format!("BLPOP {first} {second} 100.5"),
+        2 => format!("BRPOP {first} {second} 0"),
+        3 => format!("BLMOVE {first} {second} {from} {to} 0"),
+        4 => format!("BRPOPLPUSH {first} {second} 1e3"),
+        5 => format!("BLMPOP 0 2 {first} {second} {from} COUNT {count}"),
+        6 => format!("BZPOPMIN {first} {second} 0"),
+        7 => format!("BZPOPMAX {first} 0"),
+        8 => format!("BZMPOP 0 2 {first} {second} MAX COUNT {count}"),
+        9 => {
+            let id = dice.pick(&["$", "0", "5"]);
+            format!("XREAD COUNT {count} BLOCK 0 STREAMS {first} {second} {id} $")
+        }
+        _ => format!("XREADGROUP GROUP g c{count} BLOCK 0 STREAMS {first} >"),
+    }
+}
+
+fn change(dice: &mut Dice, number: &mut u64) -> String {
+    *number += 1;
+    let mut key = || *dice.pick(&KEYS);
+    let (first, second) = (key(), key());
+    match dice.below(16) {
+        0..=2 => format!("RPUSH {first} r{number}"),
+        3 => format!("LPUSH {first} l{number} m{number} n{number}"),
+        4 => format!("ZADD {first} {number} z{number}"),
+        5 => format!("ZADD {first} 1 x 2 y 3 z"),
+        6..=7 => format!("XADD {first} {number}-1 f v"),
+        8 => format!("XGROUP CREATE {first} g $ MKSTREAM"),
+        9 => format!("XGROUP DESTROY {first} g"),
+        10 => format!("SET {first} v"),
+        11 => format!("DEL {first}"),
+        12 => format!("RENAME {first} {second}"),
+        13 => format!("COPY {first} {second} REPLACE"),
+        14 => format!("LPOP {first}"),
+        _ => String::from(*dice.pick(&["SWAPDB 0 1", "FLUSHALL", "FLUSHDB", "DEL a b c d"])),
+    }
+}
+
+/// What happens in one round after all have begun to wait.
+fn changes(dice: &mut Dice, number: &mut u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for _ in 0..dice.between(1, 4) {
+        let is_one = dice.percent(40);
+        let count = if is_one { dice.between(1, 4) } else { 1 };
+        if is_one {
+            lines.push("MULTI".to_owned());
+        }
+        lines.extend((0..count).map(|_| change(dice, number)));
+        if is_one {
+            lines.push("EXEC".to_owned());
+        }
+    }
+    lines
+}
+
+fn compare(protocol: u8) {
+    let Some(redis) = redis_server::start(&[]) else {
+        return;
+    };
+    let node = servers::start_node(&[]);
+    let seed = Dice::seed_from_environment();
+    eprintln!("SWITCHYARD_SEED={seed}");
+    let mut dice = Dice::new(seed);
+    let mut ours = Side::new(|| node.connect(), protocol);
+    let mut theirs = Side::new(|| redis.connect(), protocol);
+    let mut number = 0;
+    for round in 0..ROUNDS {
+        let mut story = Vec::new();
+        for waiter in 0..WAITERS {
+            let line = waiting_command(&mut dice);
+            ours.begin(waiter, &line);
+            theirs.begin(waiter, &line);
+            story.push(line);
+        }
+        for line in changes(&mut dice, &mut number) {
+            story.push(line.clone());
+            let (our, their) = (
+                ours.changer.call_words(&line),
+                theirs.changer.call_words(&line),
+            );
+            assert_eq!(
+                our, their,
+                "SWITCHYARD_SEED={seed} round {round}: {story:#?}"
+            );
+        }
+        assert_eq!(
+            ours.end(),
+            theirs.end(),
+            "SWITCHYARD_SEED={seed} round {round}: {story:#?}"
+        );
+        assert_eq!(
+            ours.keys(),
+            theirs.keys(),
+            "SWITCHYARD_SEED={seed} round {round}: {story:#?}"
+        );
+    }
+    let late = [
+        "BLPOP none 0.01",
+        "BLMOVE none a LEFT LEFT 0.001",
+        "XREAD BLOCK 1 STREAMS none $",
+    ];
+    for line in late {
+        let (our, their) = (
+            ours.changer.call_words(line),
+            theirs.changer.call_words(line),
+        );
+        assert_eq!(our, their, "{line}");
+    }
+}
+
+#[test]
+fn clients_that_wait_are_told_what_redis_tells_them_in_resp2() {
+    compare(2);
+}
+
+#[test]
+fn clients_that_wait_are_told_what_redis_tells_them_in_resp3() {
+    compare(3);
+}
