@@ -146,6 +146,9 @@ fn a_node_that_follows_another_one_releases_all_who_wait_and_closes_them() {
 #[test]
 fn what_was_popped_is_in_the_log_when_it_is_told() {
     let mut node = start_keeper(&["--appendonly", "true", "--appendfsync", "always"]);
+    eventually("it has read its log", || {
+        node.connect().call_words("PING").error_text().is_none()
+    });
     for round in 0..20 {
         let mut waiting = block(&node, "BLMOVE a b LEFT RIGHT 0");
         node.connect().call_words(&format!("RPUSH a {round} more"));

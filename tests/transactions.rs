@@ -26,7 +26,7 @@ fn through_a_proxy_a_transaction_is_one_request_to_the_shard_of_its_keys() {
         ];
         queued(&mut client, &lines.each_ref().map(String::as_str));
         let reply = client.call_words("EXEC");
-        let values = Reply::Array(vec![Reply::bulk("2"), Reply::Null]);
+        let values = Reply::Array(vec![Reply::bulk("2"), Reply::NullBulk]);
         let pong = Reply::Simple(b"PONG".to_vec());
         assert_eq!(
             reply,
@@ -42,7 +42,7 @@ fn through_a_proxy_a_transaction_is_one_request_to_the_shard_of_its_keys() {
     );
     let aborted = "EXECABORT Transaction discarded because of previous errors.";
     assert_eq!(client.call_words("EXEC").text(), aborted);
-    assert_eq!(client.call_words("GET {x}1"), Reply::Null);
+    assert_eq!(client.call_words("GET {x}1"), Reply::NullBulk);
     for line in [
         "DBSIZE",
         "CLIENT ID",

@@ -3,7 +3,7 @@
 
 use crate::client::{Client, Identity, Offset, Session, Until};
 use crate::commands::FinalSave;
-use crate::commands::{Release, forget_waiting, forget_watched, release};
+use crate::commands::{Release, forget_transaction, forget_waiting, forget_watched, release};
 use crate::departures::Departures;
 use crate::disk::{
     Begin, DataFolder, Disk, Files, LogWriter, Recording, Syncing, SystemDisk, log_folder,
@@ -183,6 +183,7 @@ impl Shell {
             forget_waiting(&mut core.store, &mut core.node, key);
             let session = core.node.clients.at(key).session.take();
             if let Some(mut session) = session {
+                forget_transaction(&mut core.node, &mut session);
                 forget_watched(&mut core.store, &mut core.node, &mut session, key.id());
             }
             core.node.clients.leave(key);

@@ -196,7 +196,7 @@ fn condemned(core: &mut Core, now_ms: u64) -> Vec<u64> {
             continue;
         }
         // What may not be written yet is not the client's to read.
-        let unread_bytes = client.outbox.ready().len();
+        let unread_bytes = client.outbox.ready_bytes();
         let limit = session.map_or(hot.output_limit, |session| session.output_limit(hot));
         let stall_ms = limit.soft_seconds.saturating_mul(1_000);
         let blocked_ms = now_ms.saturating_sub(traffic.progress_ms);

@@ -202,6 +202,9 @@ impl Run {
         if *redis == Reply::Simple(b"QUEUED".to_vec()) {
             queued.push(request);
         }
+        if compare::name(request) == "DISCARD" {
+            queued.clear();
+        }
         if compare::name(request) != "EXEC" {
             return self.compare_reply(request, ours, redis);
         }

@@ -1,7 +1,7 @@
 //! Commands on the client's own connection: who it is, how it speaks, which database it looks at.
 //! Pure.
 
-use super::{Action, Call, Handler, forget_watched, pubsub};
+use super::{Action, Call, Handler, forget_transaction, forget_watched, pubsub};
 use crate::store::DbIndex;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, greet};
@@ -99,7 +99,7 @@ fn reset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if pubsub::unsubscribe_all(call) {
         return Ok(Action::GoOn);
     }
-    call.session.transaction = None;
+    forget_transaction(call.node, call.session);
     forget_watched(call.store, call.node, call.session, call.identity.id);
     if call.session.is_monitor
         && let Some(client) = call.node.clients.key_of(call.identity.id)

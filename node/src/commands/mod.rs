@@ -43,7 +43,7 @@ pub(crate) use in_parts::InParts;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
 pub(crate) use orders::{hear, write_status};
 pub(crate) use piecewise::{Piecewise, Progress};
-pub(crate) use transactions::{forget_watched, is_watch_broken};
+pub(crate) use transactions::{forget_transaction, forget_watched, is_watch_broken};
 
 use crate::client::{Block, Identity, Session, Transaction};
 use crate::node_state::{Feeding, NodeState, OrderNumber};

@@ -6,7 +6,7 @@ use crate::client::Session;
 use crate::node_state::NodeState;
 use crate::store::{Key, Listener, Store};
 use shared::command::CommandId;
-use shared::resp::ErrorReply;
+use shared::resp::{ErrorReply, TransactionError};
 
 /// The handler of a command of this group.
 pub(super) fn handler(id: CommandId) -> Option<Handler> {
@@ -23,7 +23,7 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
 /// MULTI
 fn multi(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if call.session.transaction.is_some() {
-        return Err(ErrorReply::MultiNested);
+        return Err(ErrorReply::Transaction(TransactionError::MultiNested));
     }
     call.session.transaction = Some(Box::default());
     call.reply.ok();
@@ -32,14 +32,17 @@ fn multi(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// EXEC outside of a transaction
 fn exec(_: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    Err(ErrorReply::ExecWithoutMulti)
+    Err(ErrorReply::Transaction(TransactionError::ExecWithoutMulti))
 }
 
 /// DISCARD
 fn discard(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    if call.session.transaction.take().is_none() {
-        return Err(ErrorReply::DiscardWithoutMulti);
+    if call.session.transaction.is_none() {
+        return Err(ErrorReply::Transaction(
+            TransactionError::DiscardWithoutMulti,
+        ));
     }
+    forget_transaction(call.node, call.session);
     forget_watched(call.store, call.node, call.session, call.identity.id);
     call.reply.ok();
     Ok(Action::Continue)
@@ -48,7 +51,7 @@ fn discard(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// WATCH key \[key ...\]
 fn watch(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if call.session.transaction.is_some() {
-        return Err(ErrorReply::WatchInMulti);
+        return Err(ErrorReply::Transaction(TransactionError::WatchInMulti));
     }
     // What has been told makes room for what is to be told.
     call.node.hear(call.store);
@@ -72,6 +75,12 @@ fn unwatch(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     forget_watched(call.store, call.node, call.session, call.identity.id);
     call.reply.ok();
     Ok(Action::Continue)
+}
+
+/// A client has queued nothing any more, and is in no transaction.
+pub(crate) fn forget_transaction(node: &mut NodeState, session: &mut Session) {
+    node.queued_bytes -= session.queued_bytes();
+    session.transaction = None;
 }
 
 /// A client, `id`, watches nothing any more.

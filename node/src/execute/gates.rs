@@ -15,6 +15,9 @@ use shared::resp::{Args, ErrorReply};
 /// A command with more arguments waits for the end of one that is carried out in strides, whatever its keys.
 const MOST_ARGS_BESIDE: usize = 1_024;
 
+/// What clients queue behind MULTI may take this share of `maxmemory`, over all of them: one in so many.
+const MOST_QUEUED_SHARE: u64 = 4;
+
 /// Writes wait while more bytes of a snapshot do, for what they change would be more of them.
 const MOST_WAITING_BYTES: usize = 8 * 1024 * 1024;
 
@@ -347,6 +350,11 @@ fn memory_of_queues(look: &mut Look<'_, '_>) -> Gate {
     let turn = &mut *look.turn;
     if turn.node.settings.hot.max_memory == 0 || turn.node.is_passive() {
         return Gate::Open;
+    }
+    // No key that goes makes room for what all clients have queued already.
+    let most_bytes = turn.node.settings.hot.max_memory / MOST_QUEUED_SHARE;
+    if turn.node.queued_bytes as u64 > most_bytes {
+        return Gate::Refused(ErrorReply::OutOfMemory);
     }
     match make_room(turn.store, turn.node, look.watch) {
         Room::Enough | Room::Soon => Gate::Open,

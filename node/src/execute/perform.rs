@@ -169,27 +169,7 @@ impl Executor {
         if turn.session.secret_args != 0 {
             turn.session.secret_args = 0;
         }
-        match action {
-            Action::Continue if is_long => Stop::Long,
-            Action::Continue => Stop::Done,
-            Action::NewLimits => Stop::NewLimits,
-            Action::Close => Stop::Close,
-            Action::Feed(feeding) => Stop::Feed(feeding),
-            Action::Errand(errand) => {
-                // How long it will take is known, and nobody runs before it is over.
-                if let Errand::Stall { us } = errand {
-                    watch_slowness(turn, spec, asked.args, us.saturating_mul(1_000));
-                }
-                Stop::Errand {
-                    errand,
-                    is_heard: true,
-                }
-            }
-            Action::GoOn => Stop::NotYet(Wait::Turn),
-            Action::Piecewise(_) | Action::Transact(_) | Action::Block(_) => {
-                Stop::NotYet(Wait::OthersTurns)
-            }
-        }
+        stop_after(turn, spec, asked.args, &action, is_long)
     }
 
     #[inline]
@@ -224,6 +204,38 @@ fn others_first(turn: &Turn<'_>) -> Stop {
         Some(_) => Wait::Keys,
         None => Wait::OthersTurns,
     })
+}
+
+/// What comes after a command that has run.
+#[inline]
+fn stop_after(
+    turn: &mut Turn<'_>,
+    spec: &'static CommandSpec,
+    args: Args<'_>,
+    action: &Action,
+    is_long: bool,
+) -> Stop {
+    match action {
+        Action::Continue if is_long => Stop::Long,
+        Action::Continue => Stop::Done,
+        Action::NewLimits => Stop::NewLimits,
+        Action::Close => Stop::Close,
+        Action::Feed(feeding) => Stop::Feed(*feeding),
+        Action::Errand(errand) => {
+            // How long it will take is known, and nobody runs before it is over.
+            if let Errand::Stall { us } = *errand {
+                watch_slowness(turn, spec, args, us.saturating_mul(1_000));
+            }
+            Stop::Errand {
+                errand: *errand,
+                is_heard: true,
+            }
+        }
+        Action::GoOn => Stop::NotYet(Wait::Turn),
+        Action::Piecewise(_) | Action::Transact(_) | Action::Block(_) => {
+            Stop::NotYet(Wait::OthersTurns)
+        }
+    }
 }
 
 /// A command that does not run gets an error.

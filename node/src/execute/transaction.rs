@@ -6,10 +6,10 @@ use super::perform::{Refusal, refuse, show_to_monitors};
 use super::strides::LongEnd;
 use super::{Asked, Executor, Origin, Stop, Turn, Wait};
 use crate::client::Transaction;
-use crate::commands::{Errand, forget_watched, is_watch_broken};
+use crate::commands::{Errand, forget_transaction, forget_watched, is_watch_broken};
 use crate::store::DbIndex;
-use shared::command::{self, CommandFlags, CommandId, CommandSpec};
-use shared::resp::{Args, ErrorReply, ReplyWriter};
+use shared::command::{self, AclCategories, CommandFlags, CommandId, CommandSpec};
+use shared::resp::{Args, ErrorReply, ReplyWriter, TransactionError};
 use shared::session;
 use shared::throttle::Throttle;
 use tracing::warn;
@@ -55,6 +55,8 @@ impl Place {
 struct Ends {
     has_new_limits: bool,
     closes: bool,
+    /// Their replies were more than the client may have waiting; none is there.
+    is_too_long: bool,
 }
 
 impl Executor {
@@ -73,7 +75,10 @@ impl Executor {
             _ => Origin::Client,
         };
         let admitted = match place {
-            Ok(Place::Nowhere) => Err(Refusal::Reply(ErrorReply::NotInTransaction, row.ok())),
+            Ok(Place::Nowhere) => Err(Refusal::Reply(
+                ErrorReply::Transaction(TransactionError::NotInTransaction),
+                row.ok(),
+            )),
             _ => self.admit(turn, origin, row, asked.args),
         };
         let (spec, handler) = match admitted {
@@ -105,7 +110,7 @@ impl Executor {
             // Redis gives its own words without the code, those of others with it.
             let text = error.to_string();
             let words = text.strip_prefix("ERR ").unwrap_or(&text);
-            return (ErrorReply::ExecRefused(words.into()), spec);
+            return (ErrorReply::exec_refused(words), spec);
         }
         if let Some(transaction) = &mut turn.session.transaction {
             transaction.spoil();
@@ -124,16 +129,23 @@ impl Executor {
         let Some(transaction) = turn.session.transaction.take() else {
             return refuse(
                 turn,
-                &ErrorReply::ExecWithoutMulti,
+                &ErrorReply::Transaction(TransactionError::ExecWithoutMulti),
                 Some(spec),
                 asked.args,
                 out,
             );
         };
+        turn.node.queued_bytes -= transaction.memory_bytes();
         if transaction.is_spoiled() {
             end(turn);
             show(turn, spec, asked.args);
-            return refuse(turn, &ErrorReply::ExecAborted, Some(spec), asked.args, out);
+            return refuse(
+                turn,
+                &ErrorReply::Transaction(TransactionError::ExecAborted),
+                Some(spec),
+                asked.args,
+                out,
+            );
         }
         if is_watch_broken(turn.store, turn.node, turn.session, turn.identity.id) {
             end(turn);
@@ -146,12 +158,13 @@ impl Executor {
         match self.pass_all(turn, &transaction) {
             Gate::Open => {}
             Gate::Wait(wait) => {
+                turn.node.queued_bytes += transaction.memory_bytes();
                 turn.session.transaction = Some(transaction);
                 return Stop::NotYet(wait);
             }
             Gate::Refused(error) => {
                 end(turn);
-                let error = ErrorReply::ExecRefused(error.to_string().into());
+                let error = ErrorReply::exec_refused(&error.to_string());
                 return refuse(turn, &error, Some(spec), asked.args, out);
             }
         }
@@ -161,6 +174,12 @@ impl Executor {
         turn.session.last_command = Some(spec);
         self.timing.after(spec.id, true, turn.node);
         match ends {
+            Ends {
+                is_too_long: true, ..
+            } => {
+                tell_too_long(turn);
+                Stop::Close
+            }
             Ends { closes: true, .. } => Stop::Close,
             Ends {
                 has_new_limits: true,
@@ -181,14 +200,12 @@ impl Executor {
     ) -> Stop {
         let spec = command::spec(CommandId::Exec);
         let is_broken = is_watch_broken(turn.store, turn.node, turn.session, turn.identity.id);
-        let has_strangers = || {
-            transaction
-                .iter()
-                .any(|(spec, _)| Place::of(spec) != Place::Queued)
-        };
+        let has_strangers = || transaction.iter().any(|(spec, _)| is_stranger(spec));
         let gate = match is_broken {
             true => Gate::Open,
-            false if has_strangers() => Gate::Refused(ErrorReply::NotInTransaction),
+            false if has_strangers() => {
+                Gate::Refused(ErrorReply::Transaction(TransactionError::NotInTransaction))
+            }
             false => self.pass_all(turn, transaction),
         };
         match gate {
@@ -199,7 +216,7 @@ impl Executor {
                 // The proxy sends it elsewhere; its client hears of all others as of an EXEC.
                 let error = match error {
                     ErrorReply::StaleEpoch(..) => error,
-                    other => ErrorReply::ExecRefused(other.to_string().into()),
+                    other => ErrorReply::exec_refused(&other.to_string()),
                 };
                 return refuse(turn, &error, Some(spec), asked.args, out);
             }
@@ -207,8 +224,10 @@ impl Executor {
         end(turn);
         if is_broken {
             ReplyWriter::new(out, turn.session.protocol).null_array();
-        } else {
-            self.run_queue(turn, transaction, out);
+        } else if self.run_queue(turn, transaction, out).is_too_long {
+            // Others share the connection.
+            ReplyWriter::new(out, turn.session.protocol)
+                .error(&ErrorReply::Transaction(TransactionError::ExecTooLong));
         }
         self.timing.after(spec.id, true, turn.node);
         Stop::Long
@@ -244,16 +263,28 @@ impl Executor {
         let writes = transaction.iter().filter(|(spec, _)| spec.may_write());
         let is_unit = writes.take(2).count() > 1;
         self.timing.before_alone(turn.node);
+        let start = out.len();
         ReplyWriter::new(out, turn.session.protocol).array(transaction.len());
         if is_unit {
             turn.store.begin_unit();
         }
+        let hard_bytes = turn.node.settings.hot.output_limit.hard_bytes;
+        let most_bytes = match usize::try_from(hard_bytes) {
+            Ok(0) | Err(_) => usize::MAX,
+            Ok(most) => most,
+        };
         let mut ends = Ends::default();
         for (spec, args) in transaction.iter() {
             match self.run_queued(turn, spec, args, out) {
                 Stop::Close => ends.closes = true,
                 Stop::NewLimits => ends.has_new_limits = true,
                 _ => {}
+            }
+            // The rest runs as well: it is all or nothing. What is said of it nobody takes.
+            if ends.is_too_long || out.len() - start > most_bytes {
+                ends.is_too_long = true;
+                out.truncate(start);
+                out.shrink_to(start);
             }
         }
         if is_unit {
@@ -279,6 +310,10 @@ impl Executor {
         let Some(handler) = self.handlers.get(spec.id) else {
             return refuse(turn, &command::unknown_command(args), None, args, out);
         };
+        if let CommandId::Monitor | CommandId::Ssubscribe = spec.id {
+            let error = ErrorReply::waits_for_messages(spec.name);
+            return refuse(turn, &error, Some(spec), args, out);
+        }
         // What an AUTH or a HELLO before it has made of the client counts.
         if !shared::access::may_run(turn.session.authenticated, spec) {
             return refuse(turn, &ErrorReply::NoAuth, Some(spec), args, out);
@@ -300,7 +335,13 @@ impl Executor {
             }
             Stop::Feed(_) | Stop::NotYet(_) => {
                 out.truncate(start);
-                refuse(turn, &ErrorReply::NotInTransaction, Some(spec), args, out)
+                refuse(
+                    turn,
+                    &ErrorReply::Transaction(TransactionError::NotInTransaction),
+                    Some(spec),
+                    args,
+                    out,
+                )
             }
             stop => stop,
         }
@@ -336,9 +377,37 @@ fn show(turn: &mut Turn<'_>, spec: &CommandSpec, args: Args<'_>) {
     }
 }
 
+/// Its client is cut, as others are whose replies are more than they may have waiting.
+#[cold]
+fn tell_too_long(turn: &mut Turn<'_>) {
+    turn.node.stats.output_limit_disconnections += 1;
+    static LONG: Throttle = Throttle::new();
+    if let Some(left_out) = LONG.admit(turn.now_ms) {
+        let peer = &turn.identity.address;
+        warn!(
+            peer,
+            left_out,
+            "cut: client-output-buffer-limit, reached by the replies of a transaction, which has run"
+        );
+    }
+}
+
+/// Whether a command cannot be part of what a proxy sends for its client over a connection that others share.
+fn is_stranger(spec: &CommandSpec) -> bool {
+    let of_the_connection = match spec.id {
+        CommandId::Ping | CommandId::Echo | CommandId::Publish | CommandId::Spublish => false,
+        CommandId::Monitor => true,
+        _ => {
+            spec.acl.contains(AclCategories::CONNECTION)
+                || spec.flags.contains(CommandFlags::PUBSUB)
+        }
+    };
+    of_the_connection || Place::of(spec) != Place::Queued
+}
+
 /// The transaction is over, and nothing is watched any more.
 fn end(turn: &mut Turn<'_>) {
-    turn.session.transaction = None;
+    forget_transaction(turn.node, turn.session);
     forget_watched(turn.store, turn.node, turn.session, turn.identity.id);
 }
 
@@ -364,7 +433,9 @@ fn queue(
         return Stop::Close;
     }
     if let Some(transaction) = &mut turn.session.transaction {
+        let before = transaction.memory_bytes();
         transaction.push(spec, asked.args);
+        turn.node.queued_bytes += transaction.memory_bytes() - before;
     }
     ReplyWriter::new(out, turn.session.protocol).simple("QUEUED");
     Stop::Done
@@ -374,11 +445,19 @@ fn queue(
 fn answer_at_once(turn: &mut Turn<'_>, errand: Errand, out: &mut Vec<u8>) {
     let mut reply = ReplyWriter::new(out, turn.session.protocol);
     match errand {
-        Errand::WaitForFollowers { .. } => {
+        Errand::WaitForFollowers(awaited) => {
             let replication = &turn.node.replication;
-            let have = replication.count_with(replication.offset());
-            reply.integer(i64::try_from(have).unwrap_or(i64::MAX));
+            let offset = replication.offset();
+            let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+            if awaited.on_disk.is_none() {
+                reply.integer(count(replication.count_with(offset)));
+            } else {
+                // What this transaction writes is on no disk yet.
+                reply.array(2);
+                reply.integer(0);
+                reply.integer(count(replication.count_with_on_disk(offset)));
+            }
         }
-        _ => reply.error(&ErrorReply::NotInTransaction),
+        _ => reply.error(&ErrorReply::Transaction(TransactionError::NotInTransaction)),
     }
 }

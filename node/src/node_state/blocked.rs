@@ -83,8 +83,7 @@ impl Blocked {
         }
         self.turns += 1;
         waiting.turn = self.turns;
-        let mut entered = 0;
-        for key in waiting.keys() {
+        for (entered, key) in (0..).zip(waiting.keys()) {
             if !self.has_waiters(db, key.hash) && store.listen(db, key, Listener::Waiters).is_err()
             {
                 self.leave_some(store, db, waiting, entered);
@@ -92,7 +91,6 @@ impl Blocked {
             }
             let place = (db, key.hash.0, waiting.kind, waiting.turn, entered);
             self.places.insert(place, client);
-            entered += 1;
         }
         Ok(())
     }

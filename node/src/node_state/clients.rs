@@ -188,10 +188,16 @@ impl Clients {
         caller: Protocol,
         most_bytes: usize,
     ) -> Delivery {
+        let own_bytes = self.own_messages.len() + self.own_lines.len();
         let Some(client) = self.get_mut(key).filter(|client| !client.is_condemned) else {
             return Delivery::Gone;
         };
-        let waiting = client.outbox.len();
+        let is_own = client.session.is_none();
+        let mut waiting = client.outbox.len();
+        if is_own {
+            // What it sends itself is not there yet.
+            waiting += own_bytes;
+        }
         // What nobody may take is not written.
         if waiting.saturating_add(letter.word_bytes()) > most_bytes {
             self.condemn_at(key);

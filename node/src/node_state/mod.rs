@@ -65,6 +65,8 @@ pub struct NodeState {
     pub broken_watches: HashSet<u64>,
     /// Clients that wait for keys to have something for them.
     pub blocked: Blocked,
+    /// Bytes that all clients have queued behind MULTI.
+    pub queued_bytes: usize,
     /// A command over many keys that is under way.
     pub hold: Option<Hold>,
     /// The data on disk.
@@ -134,6 +136,7 @@ impl NodeState {
             latency: Latency::default(),
             pause: Pause::default(),
             broken_watches: HashSet::new(),
+            queued_bytes: 0,
             blocked: Blocked::default(),
             hold: None,
             persistence,

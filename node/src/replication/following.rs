@@ -37,6 +37,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const SAY_EVERY: Duration = Duration::from_secs(1);
 /// How long a slice of the work holds the thread, ns.
 const SLICE_NS: u64 = 500_000;
+/// So many bytes of a unit are held whatever the settings say.
+const LEAST_UNIT_BYTES: usize = 1 << 30;
 /// Bytes read at once.
 const READ_BYTES: usize = 256 * 1024;
 
@@ -416,7 +418,9 @@ impl Applier {
         let began = watch.read();
         loop {
             if self.pending.is_none() {
-                let most_unit_bytes = core.node.settings.hot.input_limit_bytes;
+                // A small request may have large effects: less than this is never refused, or the leader would be asked for it for ever.
+                let limit = core.node.settings.hot.input_limit_bytes;
+                let most_unit_bytes = limit.max(LEAST_UNIT_BYTES);
                 let next = self.stream.find(most_unit_bytes);
                 core.node.replication.held_bytes = self.stream.memory_bytes() as u64;
                 let next = next.map_err(|fault| LinkError::Broken(fault.to_string()))?;

@@ -16,7 +16,7 @@ pub(crate) use failover::abort as abort_failover;
 use crate::commands::Awaited;
 use crate::node_state::{ClientKey, Link, Place};
 use crate::shell::{Core, Shell};
-use shared::resp::{ErrorReply, encode_request};
+use shared::resp::{ErrorReply, WaitError, encode_request};
 use shared::topology::Incarnation;
 use std::rc::Rc;
 use std::time::Duration;
@@ -222,7 +222,7 @@ pub(crate) async fn wait_for_followers(
                 return Err(ErrorReply::Unblocked);
             }
             if awaited.on_disk == Some(true) && !core.node.settings.hot.append_only {
-                return Err(ErrorReply::WaitAofWithoutLog);
+                return Err(WaitError::WithoutLog.into());
             }
             (Have::of(shell, core, awaited, offset), is_there)
         };

@@ -26,7 +26,9 @@ pub(super) enum Denied {
         "without a password orders are taken from this machine only; set requirepass, or protected-mode to false"
     )]
     Stranger,
-    #[error("orders need the proxy's password, in the header Authorization: Bearer PASSWORD")]
+    #[error(
+        "orders need the proxy's password, in the header Authorization: Bearer PASSWORD; switchyard topology takes it as --password, or as SWITCHYARD_ADMIN_PASSWORD"
+    )]
     Password,
 }
 

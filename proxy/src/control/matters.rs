@@ -21,6 +21,8 @@ pub(crate) enum Matter {
     NotAdopted(ShardId, String),
     /// All copies of a shard were empty when this node began to lead it by this epoch, and others had led it before.
     BeganEmpty(ShardId, NodeId, Epoch),
+    /// The primary of a shard of plain servers is gone, and nobody may lead it.
+    PlainLeaderless(ShardId),
     /// The topology's store does not answer.
     StoreAway,
     /// The topology cannot be written, for this reason.
@@ -32,7 +34,7 @@ impl Matter {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Waits(Condition::Standing(_)) => "too_many_look_down",
-            Self::Waits(Condition::Leaderless(_)) => "leaderless",
+            Self::Waits(Condition::Leaderless(_)) | Self::PlainLeaderless(_) => "leaderless",
             Self::Waits(Condition::TooFewInSync(_)) => "too_few_in_sync",
             Self::Waits(Condition::CopiesMissing(_)) => "copies_missing",
             Self::Waits(Condition::Restless(..)) => "restless_node",
@@ -53,7 +55,8 @@ impl Matter {
                 | Condition::Restless(shard, _),
             )
             | Self::NotAdopted(shard, _)
-            | Self::BeganEmpty(shard, ..) => Some(shard),
+            | Self::BeganEmpty(shard, ..)
+            | Self::PlainLeaderless(shard) => Some(shard),
             Self::Waits(Condition::Standing(_)) | Self::StoreAway | Self::NotWritten(_) => None,
         }
     }
@@ -65,6 +68,9 @@ impl Matter {
             Self::NotAdopted(shard, why) => format!("shard {shard} is not looked after: {why}"),
             Self::BeganEmpty(shard, node, epoch) => format!(
                 "all copies of shard {shard} were empty when {node} began to lead it at epoch {epoch}: whatever it had held before is gone; this is said until another node leads"
+            ),
+            Self::PlainLeaderless(shard) => format!(
+                "shard {shard} has no primary, and none of its plain servers may lead: none that answers has had a copy of it (a follower needs its password as masterauth), or the last failover was less than five seconds ago; start the primary again"
             ),
             Self::StoreAway => "the topology's store does not answer: traffic goes on by the topology in use, and nobody can change it, not even when a primary is lost".to_owned(),
             Self::NotWritten(why) => format!("the topology cannot be written: {why}"),

@@ -90,6 +90,8 @@ pub(super) struct PlainShards {
     primaries: BTreeMap<ShardId, (NodeId, u64)>,
     /// Since when a shard's primary is gone.
     gone: BTreeMap<ShardId, u64>,
+    /// Shards whose primary is gone, and whom nobody may lead.
+    leaderless: BTreeSet<ShardId>,
     /// What a server was told last, and when.
     told: BTreeMap<NodeId, (Option<Address>, u64)>,
 }
@@ -123,6 +125,11 @@ impl PlainShards {
         self.said.insert(node, (part, now_ms));
     }
 
+    /// Shards whose primary is gone, and whom nobody may lead.
+    pub(super) fn leaderless(&self) -> impl Iterator<Item = &ShardId> {
+        self.leaderless.iter()
+    }
+
     /// A server cannot be reached: what it said before is worth nothing.
     pub(super) fn lost(&mut self, node: &NodeId) {
         self.said.remove(node);
@@ -136,6 +143,7 @@ impl PlainShards {
         now_ms: u64,
     ) -> Vec<Wanted> {
         let mut wanted = Vec::new();
+        self.leaderless.clear();
         for shard in topology.plain_shards() {
             if !is_down(&shard.primary) {
                 self.gone.remove(&shard.id);
@@ -145,8 +153,12 @@ impl PlainShards {
             let gone_ms = *self.gone.entry(shard.id.clone()).or_insert(now_ms);
             let since_ms = self.primaries.get(&shard.id).map_or(0, |(_, since)| *since);
             let is_cool = since_ms == 0 || now_ms.saturating_sub(since_ms) >= COOL_DOWN_MS;
-            if is_cool && let Some(node) = self.successor(topology, shard, gone_ms, &is_down) {
-                wanted.push(Wanted::Promote(shard.id.clone(), node));
+            let successor = self.successor(topology, shard, gone_ms, &is_down);
+            match successor.filter(|_| is_cool) {
+                Some(node) => wanted.push(Wanted::Promote(shard.id.clone(), node)),
+                None => {
+                    self.leaderless.insert(shard.id.clone());
+                }
             }
         }
         wanted

@@ -77,7 +77,7 @@ pub(super) fn lasting(condition: &Condition<ShardId, NodeId>) -> String {
             "most nodes look down from here: rather this proxy is cut off".to_owned()
         }
         Condition::Leaderless(shard) => format!(
-            "shard {shard} has no primary, and nobody may lead it: it waits for nodes that were in sync; if they are gone for good: switchyard topology failover {shard} --accept-loss"
+            "shard {shard} has no primary, and nobody may lead it: it waits for nodes that were in sync; if they are gone for good: switchyard topology failover {shard} --accept-loss; where a node that is in sync answers, it is min-in-sync that keeps it from going on alone: lower that in the topology"
         ),
         Condition::TooFewInSync(shard) => format!(
             "shard {shard} waits for a follower, for fewer than its min-in-sync would be left without it"
@@ -98,6 +98,9 @@ pub(super) fn refused(reason: Reason) -> &'static str {
         Reason::Busy => "another request for it is under way",
         Reason::LedAnew => {
             "it has got another primary since this was asked for, and is not given one more; look at the topology"
+        }
+        Reason::TooFewInSync => {
+            "its primary is gone, and without it fewer nodes would be in sync than its min-in-sync asks for: start the primary again, or lower min-in-sync in the topology"
         }
         Reason::NotInTime => "nobody who could lead was ready in time, and nothing has changed",
         Reason::NothingIsLost => "nothing need be lost: a node that is in sync answers",

@@ -54,6 +54,8 @@ pub(crate) enum Following {
     InSync(Incarnation),
     /// As a plain server with a link to its primary.
     Plain,
+    /// As nobody's: a plain server that is to lead. Until it does it would refuse writes and answer the reads behind them.
+    Nobody,
 }
 
 /// Under what a connection to a shard's primary speaks.
@@ -158,7 +160,7 @@ impl Handshake {
                 encode_request(out, ["NODE", "STATUS"]);
                 asked.push(STATUS);
             }
-            Some(Following::Plain) => {
+            Some(Following::Plain | Following::Nobody) => {
                 encode_request(out, [ROLE]);
                 asked.push(ROLE);
             }
@@ -204,7 +206,13 @@ impl Handshake {
                 && self.bytes.first() != Some(&b'-')
                 && !is_follower(&self.bytes[..end], follower)
             {
-                return Err(PipeError::NoFollower);
+                return Err(match follower {
+                    Following::Nobody => PipeError::Refused {
+                        command,
+                        reply: "it follows another server".to_owned(),
+                    },
+                    Following::InSync(_) | Following::Plain => PipeError::NoFollower,
+                });
             }
             let is_refusal = self.bytes.first() == Some(&b'-') && !OPTIONAL.contains(&command);
             // One whose disk is full refuses writes, and says so to PING; it reads on.
@@ -236,7 +244,7 @@ impl Handshake {
     }
 }
 
-/// Whether a reply to NODE STATUS is that of a node which follows, and has a whole copy, in the life that is meant; one to ROLE that of a server whose link stands.
+/// Whether a reply to NODE STATUS is that of a node which follows, and has a whole copy, in the life that is meant; one to ROLE that of a server whose link stands, or that follows nobody.
 fn is_follower(reply: &[u8], as_what: Following) -> bool {
     let Ok(status) = decode_scanned(reply) else {
         return false;
@@ -244,6 +252,10 @@ fn is_follower(reply: &[u8], as_what: Following) -> bool {
     let elements = status.as_elements().unwrap_or_default();
     let life = match as_what {
         Following::InSync(life) => life,
+        Following::Nobody => {
+            let word = elements.first().and_then(|word| word.as_bytes());
+            return word == Some(b"master");
+        }
         Following::Plain => {
             let word = |at: usize| elements.get(at)?.as_bytes();
             return word(0) == Some(b"slave") && word(3) == Some(b"connected");

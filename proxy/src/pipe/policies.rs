@@ -150,9 +150,13 @@ impl PolicySet {
         match all {
             Some(ways) => Choice::new(ways.role(may_ask_follower(spec)), !is_one_pledge),
             // Of all keys, or of none.
-            None => Choice {
+            None if spec.route == Route::Local => Choice {
                 role: self.usual(),
-                is_mixed: self.has_several_pledges && spec.route != Route::Local,
+                is_mixed: false,
+            },
+            None => Choice {
+                role: Role::Primary(self.strictest.pledge),
+                is_mixed: self.has_several_pledges,
             },
         }
     }
@@ -226,6 +230,15 @@ mod tests {
     use Role::{Follower, Nearest, Primary};
 
     #[test]
+    fn what_concerns_all_keys_goes_by_the_strictest_policy() {
+        let strict = set(Acks::Async, ReadFrom::Primary, "* acks=in-sync");
+        for line in ["FLUSHALL", "DBSIZE", "KEYS *", "SCAN 0", "RANDOMKEY"] {
+            check(&strict, line, Primary(InSync), true);
+        }
+        check(&strict, "PING", Primary(Async), false);
+    }
+
+    #[test]
     fn without_patterns_only_reads_differ_and_only_where_followers_answer_them() {
         let set_of = |acks, read_from| set(acks, read_from, "");
         assert!(!set_of(Acks::InSync, ReadFrom::Primary).differ());
@@ -284,8 +297,8 @@ mod tests {
         check(&set, "MGET a p", Primary(InSync), true);
         check(&set, "MSET x 1 a 1", Primary(InSync), true);
         // Of every key, by whatever way others go.
-        check(&set, "FLUSHALL", Primary(Async), true);
-        check(&set, "DBSIZE", Primary(Async), true);
+        check(&set, "FLUSHALL", Primary(InSync), true);
+        check(&set, "DBSIZE", Primary(InSync), true);
         check(&set, "PING", Primary(Async), false);
     }
 

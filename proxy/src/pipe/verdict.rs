@@ -20,19 +20,17 @@ const STALE_EPOCH: &[u8] = b"-STALEEPOCH ";
 /// What a follower says while it has no whole copy, or none that is fresh enough for its own settings.
 const UNREADY: [&[u8]; 3] = [STALE_EPOCH, b"-LOADING ", b"-MASTERDOWN "];
 
-/// What a plain server says to a write when it does not lead, or not yet.
-const READ_ONLY: &[u8] = b"-READONLY ";
-
-/// Reads the beginning of an error over a pipe of this role; `may_follow`: to a plain server that should lead, and may not.
+/// Reads the beginning of an error over a pipe of this role. What a plain server says that leads no more (`READONLY`) is its client's: it refuses writes alone, and
+/// has answered the reads behind them, so that what comes back would overtake itself.
 #[cold]
-pub(crate) fn verdict(error: &[u8], role: Role, may_follow: bool) -> Verdict {
+pub(crate) fn verdict(error: &[u8], role: Role) -> Verdict {
     if role.is_reader() {
         if UNREADY.iter().any(|begin| error.starts_with(begin)) {
             Verdict::Elsewhere
         } else {
             Verdict::Deliver
         }
-    } else if error.starts_with(STALE_EPOCH) || may_follow && error.starts_with(READ_ONLY) {
+    } else if error.starts_with(STALE_EPOCH) {
         Verdict::FenceAnew
     } else {
         Verdict::Deliver
@@ -47,7 +45,7 @@ mod tests {
     #[test]
     fn errors_are_the_clients_but_for_those_about_the_pipe() {
         let primary = Role::Primary(Pledge::Async);
-        let check = |error: &[u8], expected| assert_eq!(verdict(error, primary, false), expected);
+        let check = |error: &[u8], expected| assert_eq!(verdict(error, primary), expected);
         check(b"-STALEEPOCH 3 is older than 4\r\n", Verdict::FenceAnew);
         check(b"-STALEEPOCHS\r\n", Verdict::Deliver);
         check(b"-ERR STALEEPOCH 3\r\n", Verdict::Deliver);
@@ -56,8 +54,6 @@ mod tests {
         check(b"-LOADING Redis is loading\r\n", Verdict::Deliver);
         let read_only = b"-READONLY You can't write against a read only replica.\r\n";
         check(read_only, Verdict::Deliver);
-        assert_eq!(verdict(read_only, primary, true), Verdict::FenceAnew);
-        assert_eq!(verdict(b"-ERR x\r\n", primary, true), Verdict::Deliver);
         for role in [Role::Follower(Pledge::InSync), Role::Nearest(Pledge::Async)] {
             for (error, expected) in [
                 (&b"-STALEEPOCH 3 4\r\n"[..], Verdict::Elsewhere),
@@ -69,7 +65,7 @@ mod tests {
                 (b"-WRONGTYPE Operation\r\n", Verdict::Deliver),
                 (b"-LOADINGS\r\n", Verdict::Deliver),
             ] {
-                assert_eq!(verdict(error, role, false), expected);
+                assert_eq!(verdict(error, role), expected);
             }
         }
     }

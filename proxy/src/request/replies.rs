@@ -78,7 +78,7 @@ impl Exchange {
         match reply.first().filter(|_| !is_rest) {
             Some(b'>') => return Ok(()),
             _ if pipe.line.first().is_none() => return Err(PipeError::Unasked),
-            Some(b'-') if is_refusal(pipe, node, &reply) => take_back(pipe),
+            Some(b'-') if is_refusal(pipe, &reply) => take_back(pipe),
             first => {
                 let errors = u32::from(first == Some(&b'-'));
                 let parcel = answered(pipe, 1);
@@ -183,7 +183,7 @@ fn hand_out_next(
     if bytes.is_empty() {
         return Ok(0);
     }
-    let (next, length, fault) = find_next(pipe, node, bytes);
+    let (next, length, fault) = find_next(pipe, bytes);
     match next {
         Next::Replies(count, errors) => {
             let parcel = answered(pipe, count);
@@ -201,7 +201,7 @@ fn hand_out_next(
 
 /// Looks at what comes next, and how many bytes it has.
 #[inline]
-fn find_next(pipe: &mut Pipe, node: &NodeEntry, bytes: &[u8]) -> (Next, usize, Option<PipeError>) {
+fn find_next(pipe: &mut Pipe, bytes: &[u8]) -> (Next, usize, Option<PipeError>) {
     let most = pipe.line.first().map_or(0, |parcel| parcel.count);
     let (mut taken, mut count, mut errors) = (0, 0, 0);
     let mut fault = None;
@@ -221,8 +221,7 @@ fn find_next(pipe: &mut Pipe, node: &NodeEntry, bytes: &[u8]) -> (Next, usize, O
                 break;
             }
         };
-        let is_refusal =
-            bytes[taken] == b'-' && is_refusal(pipe, node, &bytes[taken..taken + length]);
+        let is_refusal = bytes[taken] == b'-' && is_refusal(pipe, &bytes[taken..taken + length]);
         if is_push || is_refusal {
             if count > 0 {
                 // First what stands before it; the scanner will find it again.
@@ -243,9 +242,9 @@ fn find_next(pipe: &mut Pipe, node: &NodeEntry, bytes: &[u8]) -> (Next, usize, O
 
 /// Whether an error is not for the client. Of requests that are one, none comes back alone.
 #[cold]
-fn is_refusal(pipe: &Pipe, node: &NodeEntry, error: &[u8]) -> bool {
+fn is_refusal(pipe: &Pipe, error: &[u8]) -> bool {
     let may_come_back = |parcel: &Parcel| !parcel.is_indivisible || parcel.count == 1;
-    verdict(error, pipe.lane.role, node.is_plain && node.has_deputy) != Verdict::Deliver
+    verdict(error, pipe.lane.role) != Verdict::Deliver
         && pipe.line.first().is_some_and(may_come_back)
 }
 

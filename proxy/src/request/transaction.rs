@@ -3,8 +3,8 @@
 //! Invariants: a queue is sent once it is complete, as a whole, and is one parcel of one request, so that whatever becomes of its connection becomes of all of it; of a
 //! queue that waits for room nothing is lost.
 
-use shared::command::CommandId;
-use shared::resp::ErrorReply;
+use shared::command::{CommandId, Retry};
+use shared::resp::{ErrorReply, TransactionError};
 use shared::topology::{NodeKind, ShardIndex};
 
 use super::Asked;
@@ -15,8 +15,11 @@ use crate::pause::Hold;
 use crate::pipe::{Lane, Parcel, Role, Target};
 use crate::route::{self, Place, transaction};
 
-/// Most commands of a transaction: as many arguments as a request may have, less those before them.
-const MOST_COMMANDS: usize = 1024 * 1024 - 2;
+/// Most commands of a transaction: a node does nothing else while it runs, and is taken for gone when it says nothing for half a second.
+const MOST_COMMANDS: usize = 65_536;
+
+/// With more commands a transaction is not sent again, though all of them only read: what kept one node busy for too long would keep the next one busy, too.
+const MOST_REPEATED: usize = 32;
 
 impl Turn<'_> {
     /// MULTI, EXEC or DISCARD of a client that is in no transaction.
@@ -27,8 +30,12 @@ impl Turn<'_> {
                 self.look_at_client();
                 self.ok()
             }
-            CommandId::Exec => self.answer_error(&ErrorReply::ExecWithoutMulti),
-            CommandId::Discard => self.answer_error(&ErrorReply::DiscardWithoutMulti),
+            CommandId::Exec => {
+                self.answer_error(&ErrorReply::Transaction(TransactionError::ExecWithoutMulti))
+            }
+            CommandId::Discard => self.answer_error(&ErrorReply::Transaction(
+                TransactionError::DiscardWithoutMulti,
+            )),
             _ => self.answer_error(&shared::command::unknown_command(asked.args)),
         }
     }
@@ -36,8 +43,12 @@ impl Turn<'_> {
     /// A command of a client that is in a transaction.
     pub(super) fn in_transaction(&mut self, asked: Asked<'_>) -> Step {
         match asked.spec.id {
-            CommandId::Multi => self.answer_error(&ErrorReply::MultiNested),
-            CommandId::Watch => self.answer_error(&ErrorReply::WatchInMulti),
+            CommandId::Multi => {
+                self.answer_error(&ErrorReply::Transaction(TransactionError::MultiNested))
+            }
+            CommandId::Watch => {
+                self.answer_error(&ErrorReply::Transaction(TransactionError::WatchInMulti))
+            }
             CommandId::Quit | CommandId::Reset => self.local(asked),
             CommandId::Discard => {
                 self.end_transaction();
@@ -116,7 +127,7 @@ impl Turn<'_> {
 
     fn send_queue(&mut self, queue: &Transaction, asked: Asked<'_>) -> Step {
         if queue.is_spoiled {
-            return self.answer_error(&ErrorReply::ExecAborted);
+            return self.answer_error(&ErrorReply::Transaction(TransactionError::ExecAborted));
         }
         if queue.len() == 0 {
             self.exchange.receivers.stats.record_local();
@@ -125,7 +136,7 @@ impl Turn<'_> {
         }
         let (shard, place) = match self.place_of(queue) {
             Ok(found) => found,
-            Err(error) => return self.answer_error(&ErrorReply::ExecRefused(error.into())),
+            Err(error) => return self.answer_error(&ErrorReply::exec_refused(&error)),
         };
         // What concerns keys of several ways overtakes nothing, and is overtaken by nothing.
         if queue.is_of_several_pledges && self.missing() > 0 {
@@ -146,7 +157,10 @@ impl Turn<'_> {
             first,
         };
         let mut parcel = Parcel::new(target, place, CommandId::Exec, 1, self.read);
-        parcel.retry = queue.retry;
+        parcel.retry = match queue.len() <= MOST_REPEATED {
+            true => queue.retry,
+            false => Retry::Never,
+        };
         parcel.is_indivisible = true;
         let buffers = &mut self.exchange.receivers.buffers;
         let line = self.exchange.pipes.line(pipe);
@@ -211,7 +225,7 @@ impl Turn<'_> {
 
     fn ok(&mut self) -> Step {
         self.exchange.receivers.stats.record_local();
-        self.answer(|reply| reply.ok());
+        self.answer(|reply| reply.simple("OK"));
         Step::Next
     }
 }

@@ -416,7 +416,7 @@ impl<'a> Turn<'a> {
             self.look_at_client();
             let text = error.to_string();
             let words = text.strip_prefix("ERR ").unwrap_or(&text);
-            return self.answer_error(&ErrorReply::ExecRefused(words.into()));
+            return self.answer_error(&ErrorReply::exec_refused(words));
         }
         self.spoil_transaction(error)
     }

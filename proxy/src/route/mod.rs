@@ -312,9 +312,9 @@ mod tests {
                 .starts_with("ERR unknown command 'EVAL'")
         );
         assert!(
-            routed("MULTI", &["a"])
+            routed("WATCH k", &["a"])
                 .unwrap_err()
-                .starts_with("ERR unknown command 'MULTI'")
+                .starts_with("ERR unknown command 'WATCH'")
         );
         // Whatever its arguments.
         assert!(

@@ -3,7 +3,7 @@
 //! Pure.
 
 use shared::command::{CommandFlags, CommandId, CommandSpec, Retry, Route};
-use shared::resp::{Args, ErrorReply};
+use shared::resp::{Args, ErrorReply, TransactionError};
 use shared::slot::SlotId;
 
 use super::shard_of;
@@ -33,7 +33,7 @@ pub(crate) fn concerns<'a>(
     snapshot: &Snapshot,
 ) -> Result<Concerns<'a>, ErrorReply> {
     if spec.flags.contains(CommandFlags::NO_MULTI) {
-        return Err(ErrorReply::NotInTransaction);
+        return Err(ErrorReply::Transaction(TransactionError::NotInTransaction));
     }
     check_route(spec, snapshot)?;
     shard_of(spec, args, snapshot)?;

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use super::connect::{ConnectPlan, connect};
 use super::{ProxyThread, TurnEnd};
 use crate::pipe::PipeError;
-use crate::pipe::handshake::{ConnectionName, FenceWords, FirstWords};
+use crate::pipe::handshake::{ConnectionName, FenceWords, FirstWords, Following};
 use crate::pipe::line::CHUNKS_PER_WRITE;
 use crate::pipe::set::{Fence, PipeNumber};
 use crate::request::TURN_NS;
@@ -118,6 +118,7 @@ impl ProxyThread {
         }
         let config = &self.exchange.proxy.config;
         let (fence, follower) = match &node.fence {
+            Fence::Unfenced if node.is_plain && node.has_deputy => (None, Some(Following::Nobody)),
             Fence::Unfenced => (None, None),
             Fence::Follows(following) => (None, Some(*following)),
             Fence::Held(fence) => {

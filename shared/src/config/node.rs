@@ -96,7 +96,7 @@ settings! {
             maxclients: u32 = 10_000, within "1" to "1000000";
             /// How long a client may be silent before it is closed; "0s" for ever.
             timeout: Duration = Duration::ZERO, within "0s" to "365d";
-            /// Most bytes of requests that a client may have unanswered; at this bound it is closed. So is the connection to a leader whose transaction has more.
+            /// Most bytes of requests that a client may have unanswered; at this bound it is closed. So is the connection to a leader whose transaction has more than that and 1gb.
             client_query_buffer_limit: ByteCount = ByteCount(1 << 30), within "1mb" to "3gb";
             /// Longest single argument.
             proto_max_bulk_len: ByteCount = ByteCount(512 << 20), within "1mb" to "512mb";

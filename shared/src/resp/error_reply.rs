@@ -7,6 +7,7 @@ use super::encode::blank_line_ends;
 use super::failover_refusal::FailoverRefusal;
 use super::request::ProtocolError;
 use super::stream_error::StreamError;
+use super::transaction_error::TransactionError;
 use super::user_text::UserText;
 use super::wait_error::WaitError;
 use crate::glob::GlobError;
@@ -202,17 +203,6 @@ pub enum ErrorReply {
         "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated."
     )]
     WaitAtFollower,
-    /// WAITAOF at a follower.
-    #[error(
-        "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated."
-    )]
-    WaitAofAtFollower,
-    /// WAITAOF for a log that is not kept.
-    #[error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")]
-    WaitAofWithoutLog,
-    /// WAITAOF: how many logs of this node are waited for.
-    #[error("ERR value is out of range, value must between 0 and 1")]
-    LocalCountOutOfRange,
     /// MGET: a client that got so much would be cut, and its request is bounded by less.
     #[error(
         "ERR the reply exceeds the hard limit of client-output-buffer-limit; ask for fewer keys at once"
@@ -261,31 +251,9 @@ pub enum ErrorReply {
         "ERR {0} option of SORT denied in cluster mode when keys formed by the pattern may be in different slots."
     )]
     SortPattern(&'static str),
-    // Transactions.
-    /// MULTI within MULTI.
-    #[error("ERR MULTI calls can not be nested")]
-    MultiNested,
-    /// WATCH within MULTI.
-    #[error("ERR WATCH inside MULTI is not allowed")]
-    WatchInMulti,
-    /// EXEC of nothing.
-    #[error("ERR EXEC without MULTI")]
-    ExecWithoutMulti,
-    /// DISCARD of nothing.
-    #[error("ERR DISCARD without MULTI")]
-    DiscardWithoutMulti,
-    /// A command that cannot be part of a transaction.
-    #[error("ERR Command not allowed inside a transaction")]
-    NotInTransaction,
-    /// EXEC behind a command that could not be queued.
-    #[error("EXECABORT Transaction discarded because of previous errors.")]
-    ExecAborted,
-    /// EXEC that cannot run; why.
-    #[error("EXECABORT Transaction discarded because of: {0}")]
-    ExecRefused(Box<str>),
-    /// NODE EXEC of something that is no request.
-    #[error("ERR NODE EXEC takes whole requests, each an argument")]
-    BrokenTransaction,
+    /// MULTI and its company.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
     // Places.
     /// A unit of length that nobody knows.
     #[error("ERR unsupported unit provided. please use M, KM, FT, MI")]

@@ -13,6 +13,7 @@ mod request;
 mod stream_error;
 #[cfg(test)]
 mod tests;
+mod transaction_error;
 mod user_text;
 mod wait_error;
 mod word;
@@ -30,6 +31,7 @@ pub use request::{
     RequestScanner, make_room,
 };
 pub use stream_error::StreamError;
+pub use transaction_error::TransactionError;
 pub use user_text::UserText;
 pub use wait_error::WaitError;
 pub use word::{integer, integer_32, is_word, on_or_off, parse_cursor, yes_or_no};

@@ -36,14 +36,16 @@ pub(super) fn draw(draw: &mut Draw, scope: Scope) -> Step {
             |_| request!["MULTI"],
             |_| request!["NOSUCHCOMMAND", "x"],
             |_| request!["GET"],
-            |_| request!["WATCH", "k"],
             |_| request!["SAVE"],
             |_| request!["EXEC", "x"],
             |_| request!["PING"],
             |_| request!["ECHO", "within"],
         ];
         let at = draw.dice.below(requests.len() + 1);
-        let wrong = draw.dice.pick(wrong)(draw);
+        let wrong = match scope {
+            Scope::Server if draw.dice.percent(20) => request!["WATCH", "k"],
+            _ => draw.dice.pick(wrong)(draw),
+        };
         // Outside, some of these mean something else.
         if requests[..at].iter().any(|before| before[0] == b"MULTI") {
             requests.insert(at, wrong);

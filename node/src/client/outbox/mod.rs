@@ -102,6 +102,13 @@ impl Outbox {
         &self.bytes[self.written..end]
     }
 
+    /// Bytes of all that may be written, one piece after the other.
+    #[must_use]
+    pub fn ready_bytes(&self) -> usize {
+        let end = self.holds.front().map_or(self.bytes.len(), |hold| hold.at);
+        self.piece_bytes + end - self.written
+    }
+
     /// Whether the reply of an errand is still to come.
     #[must_use]
     pub fn awaits(&self, errand: ErrandTicket) -> bool {

@@ -26,7 +26,9 @@ use crate::client::Transaction;
 use crate::node_state::Feeding;
 use parse::Words;
 use shared::command::{self, CommandId, CommandSpec};
-use shared::resp::{Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner};
+use shared::resp::{
+    Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner, TransactionError,
+};
 
 pub(crate) use parse::hear;
 
@@ -71,10 +73,10 @@ fn read_queue(requests: Args<'_>) -> Result<Transaction, ErrorReply> {
         let scanned = scanner.scan(&mut bytes, &mut batch, 1);
         scanned.map_err(ErrorReply::Protocol)?;
         let [found] = batch.requests() else {
-            return Err(ErrorReply::BrokenTransaction);
+            return Err(ErrorReply::Transaction(TransactionError::BrokenTransaction));
         };
         if found.end as usize != bytes.len() {
-            return Err(ErrorReply::BrokenTransaction);
+            return Err(ErrorReply::Transaction(TransactionError::BrokenTransaction));
         }
         let args = batch.args(&bytes, found);
         let spec = command::resolve_served(args, CommandSpec::is_served_by_node)?;

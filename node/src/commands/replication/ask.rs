@@ -3,7 +3,7 @@
 
 use super::{Action, Awaited, Call, Errand, integer, is_word};
 use crate::node_state::{Feeding, Link, SERVES_NOBODY};
-use shared::resp::{ErrorReply, FailoverRefusal};
+use shared::resp::{ErrorReply, FailoverRefusal, WaitError};
 
 /// REPLCONF option value \[option value …\]
 ///
@@ -123,16 +123,16 @@ pub(super) fn wait_for_disks(call: &mut Call<'_>) -> Result<Action, ErrorReply> 
     let own = match integer(call.args.at(1))? {
         0 => false,
         1 => true,
-        _ => return Err(ErrorReply::LocalCountOutOfRange),
+        _ => return Err(WaitError::LocalCount.into()),
     };
     let count = integer(call.args.at(2)).map_err(|_| ErrorReply::NotPositive)?;
     let count = usize::try_from(count).map_err(|_| ErrorReply::NotPositive)?;
     let timeout_ms = timeout_ms(call.args.at(3))?;
     if call.node.replication.leader().is_some() {
-        return Err(ErrorReply::WaitAofAtFollower);
+        return Err(WaitError::AofAtFollower.into());
     }
     if own && !call.node.settings.hot.append_only {
-        return Err(ErrorReply::WaitAofWithoutLog);
+        return Err(ErrorReply::Wait(WaitError::WithoutLog));
     }
     Ok(Action::Errand(Errand::WaitForFollowers(Awaited {
         followers: count,

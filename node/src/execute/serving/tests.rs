@@ -395,11 +395,11 @@ fn replies_are_in_the_clients_protocol_and_only_if_it_wants_them() {
 fn a_push_looks_at_nobody_whom_it_does_not_serve() {
     let mut node = TestNode::new();
     let clients: Vec<_> = (0..10_000).map(|_| node.block("BLPOP a 0")).collect();
-    for number in 0..3 {
+    for client in &clients[..3] {
         node.send("RPUSH a x");
         let answers = node.answers();
         assert_eq!(answers.len(), 1);
-        assert_eq!(answers[0].0, clients[number].id());
+        assert_eq!(answers[0].0, client.id());
     }
     let waiting = node.node.clients.at(clients[5]).memory_bytes(&node.session);
     let free = node.node.clients.at(clients[0]).memory_bytes(&node.session);

@@ -98,6 +98,8 @@ pub(in crate::control) struct Watcher {
     adopting_since_ms: Option<u64>,
     /// Shards that cannot be taken over.
     not_adopted: BTreeSet<Matter>,
+    /// Nodes that have the keys of another shard than the topology says.
+    misplaced: BTreeMap<NodeId, Matter>,
     /// What the controller waits for.
     waits: BTreeSet<controller::Condition<ShardId, NodeId>>,
     /// All that lasts.
@@ -146,6 +148,7 @@ impl Watcher {
             without_effect: String::new(),
             adopting_since_ms: None,
             not_adopted: BTreeSet::new(),
+            misplaced: BTreeMap::new(),
             waits: BTreeSet::new(),
             matters: Matters::default(),
             counts: Counts::default(),
@@ -297,6 +300,12 @@ impl Watcher {
             return;
         };
         match answer {
+            // It lives, but not as what it is to be.
+            Answer::Said(said, _) if self.is_misplaced(&node, said.shard.as_ref()) => {
+                let event = detector::Event::ProbeFailed(node.clone(), detector::Failure::Reset);
+                self.detect(event, now_ms);
+                self.step(Event::Unreachable(node));
+            }
             Answer::Said(said, version) => {
                 self.detect(detector::Event::ProbeAnswered(node.clone()), now_ms);
                 let status = said.status;
@@ -329,6 +338,24 @@ impl Watcher {
                 self.step(Event::Unreachable(node));
             }
         }
+    }
+
+    /// Whether a node has the keys of another shard than the topology says, of which people hear as long as it is so.
+    fn is_misplaced(&mut self, node: &NodeId, has: Option<&ShardId>) -> bool {
+        let mut shards = self.newest.guarded_shards();
+        let listed = shards.find(|shard| shard.members().any(|member| member == node));
+        let other = listed.zip(has).filter(|(shard, has)| shard.id != **has);
+        let Some((shard, has)) = other else {
+            self.misplaced.remove(node);
+            return false;
+        };
+        let words = format!(
+            "{node}, which the topology lists in shard {}, has the keys of shard {has}: it was started on the folder of another node; give it its own folder, or an empty one",
+            shard.id
+        );
+        let matter = Matter::NotAdopted(shard.id.clone(), words);
+        self.misplaced.insert(node.clone(), matter);
+        true
     }
 
     /// What clients' requests have shown.
@@ -511,6 +538,11 @@ impl Watcher {
         let mut now = matters::of_shards(&self.newest, |node| nodes.last_status(node));
         now.extend(self.waits.iter().cloned().map(Matter::Waits));
         now.extend(self.not_adopted.iter().cloned());
+        let newest = &self.newest;
+        self.misplaced.retain(|node, _| newest.node(node).is_some());
+        now.extend(self.misplaced.values().cloned());
+        let leaderless = self.plain.leaderless().cloned();
+        now.extend(leaderless.map(Matter::PlainLeaderless));
         if self.store_seen.away_since_ms.is_some() {
             now.insert(Matter::StoreAway);
         }

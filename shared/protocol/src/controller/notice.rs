@@ -78,6 +78,8 @@ pub enum Reason {
     Busy,
     /// The shard has got another primary since it was asked for.
     LedAnew,
+    /// The primary is gone, and without it fewer would be in sync than the shard must have.
+    TooFewInSync,
     /// Nobody who could lead was ready in time; clients go on with the old primary.
     NotInTime,
     /// Nothing need be lost: somebody who is in sync answers.

@@ -10,7 +10,7 @@ use shared::topology::{Epoch, Version};
 use super::knowledge::Knowledge;
 use super::notice::{Change, Reason, Why};
 use super::proposed::Proposed;
-use super::urgent::evidence_of;
+use super::urgent::{evidence_of, may_lose_one};
 use crate::member::Membership;
 use crate::position::Position;
 use crate::replica::Instruction;
@@ -103,6 +103,10 @@ impl<N: Clone + Ord> Planned<N> {
         let primary = &membership.primary.node;
         if known.absent_for_ms(primary, now_ms) < known.settings.shrink_ms {
             return Next::Wait;
+        }
+        let entry = known.document.shards.get(shard);
+        if entry.is_some_and(|entry| !may_lose_one(entry)) {
+            return Next::GiveUp(Reason::TooFewInSync);
         }
         match self.successor(known, membership, |_| true) {
             Some((next, node)) => {

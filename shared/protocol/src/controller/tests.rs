@@ -277,6 +277,38 @@ fn with_too_few_in_sync_nobody_is_given_up_on_suspicion() {
 }
 
 #[test]
+fn an_operator_does_not_go_below_what_must_be_in_sync_either() {
+    let mut controller = Controller::new(Settings::DEFAULT);
+    controller.step(Event::Elected, 0);
+    let mut strict = document();
+    for entry in strict.shards.values_mut() {
+        entry.min_in_sync = 2;
+    }
+    controller.step(Event::Loaded(strict), 1);
+    let nodes = Nodes::new();
+    for node in 0..4 {
+        answer(&mut controller, &nodes, node, 2);
+    }
+    controller.step(down(&[0]), 500);
+    controller.step(Event::Unreachable(0), 500);
+    let at = controller.step(Event::Tick, 510);
+    assert_eq!(proposal(&at), None);
+    let asked = Event::FailOver {
+        shard: 0,
+        to: None,
+        at: Epoch(u64::MAX),
+    };
+    let mut told = controller.step(asked, 520);
+    for now_ms in (520..6_000).step_by(20) {
+        let actions = controller.step(Event::Tick, now_ms);
+        assert_eq!(proposal(&actions), None);
+        told.extend(actions);
+    }
+    let refused = Action::Tell(Notice::Refused(0, Reason::TooFewInSync));
+    assert!(told.contains(&refused), "{told:?}");
+}
+
+#[test]
 fn a_follower_that_is_gone_is_waited_for_a_second() {
     let (mut controller, nodes) = elected();
     let mut changed = None;

@@ -3,7 +3,8 @@
 //!
 //! Rules:
 //! - A proxy is live while new heartbeats of it arrive. It is *known* for a good while after that.
-//! - A proxy that doubts more than half of all nodes is cut off itself: its view counts neither for nor against anybody. One that knows of others, hears none of
+//! - A proxy that doubts more than half of the nodes is cut off itself (one that no shard relies on any more counts only while it is there: a copy that is long
+//!   gone is no sign of a cut): its view counts neither for nor against anybody. One that knows of others, hears none of
 //!   them and sees so decides nothing; one that is alone in the world, or whose nodes are well, decides alone.
 //! - A node is down when more than half of the views that count suspect it.
 //!   When all views are like that for a while, and see the same, they count: then it is so.
@@ -169,7 +170,7 @@ impl<P: Clone + Ord, N: Clone + Ord> Opinion<P, N> {
         let views: Vec<&View<N>> = live.iter().chain([own]).collect();
         // Alone in the world there is nobody who could see better.
         let is_alone = self.others.is_empty();
-        let sees = |view: &&&View<N>| is_alone || !is_blind(view, nodes.all);
+        let sees = |view: &&&View<N>| is_alone || !is_blind(view, nodes);
         let counted: Vec<&View<N>> = views.iter().filter(sees).copied().collect();
         let verdict = |standing| Verdict {
             down: BTreeSet::new(),
@@ -209,8 +210,11 @@ impl<P: Clone + Ord, N: Clone + Ord> Opinion<P, N> {
 }
 
 /// It sees most nodes late: what they have in common is this proxy.
-fn is_blind<N: Ord>(view: &View<N>, all: &BTreeSet<N>) -> bool {
-    view.doubted.intersection(all).count() * 2 > all.len()
+fn is_blind<N: Ord>(view: &View<N>, nodes: &Nodes<'_, N>) -> bool {
+    let others = nodes.all.difference(nodes.needed);
+    let others_there = others.filter(|node| !view.doubted.contains(*node)).count();
+    let lost = view.doubted.intersection(nodes.needed).count();
+    lost * 2 > nodes.needed.len() + others_there
 }
 
 /// The nodes that more than half of the views name.

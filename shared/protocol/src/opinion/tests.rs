@@ -56,6 +56,29 @@ fn one_that_sees_most_nodes_down_is_cut_off_itself() {
 }
 
 #[test]
+fn a_copy_that_is_long_gone_is_no_sign_of_a_cut() {
+    let all: BTreeSet<u8> = (0..3).collect();
+    let check = |needed: &[u8], gone: &[u8], standing: Standing| {
+        let mut opinion = Opinion::new(Settings::DEFAULT);
+        opinion.step(Event::View(7_u8, view(1, gone)), 1_000);
+        let needed = needed.iter().copied().collect();
+        let nodes = Nodes {
+            all: &all,
+            needed: &needed,
+        };
+        let verdict = opinion.verdict(&view(1, gone), &nodes, 1_100);
+        assert_eq!(verdict.standing, standing, "{needed:?} {gone:?}");
+        verdict.down.contains(&0)
+    };
+    // The third has been missed for long, and now the primary is.
+    assert!(check(&[0, 1], &[0, 2], Standing::Sound));
+    assert!(!check(&[0, 1, 2], &[0, 2], Standing::CutOff));
+    // One that is there, though nobody relies on it, counts for the network.
+    assert!(check(&[0], &[0], Standing::Sound));
+    assert!(!check(&[0], &[0, 1, 2], Standing::CutOff));
+}
+
+#[test]
 fn one_that_hears_nobody_any_more_does_not_decide_about_most() {
     let mut opinion = Opinion::new(Settings::DEFAULT);
     opinion.step(Event::View(1, view(1, &[])), 1_000);
