@@ -18,6 +18,9 @@ use crate::route::{self, Place, transaction};
 /// Most commands of a transaction: a node does nothing else while it runs, and is taken for gone when it says nothing for half a second.
 const MOST_COMMANDS: usize = 65_536;
 
+/// Longest request of a transaction, bytes: half of what a node lets a client have unanswered unless it is told otherwise.
+const MOST_REQUEST_BYTES: usize = 512 * 1024 * 1024;
+
 /// With more commands a transaction is not sent again, though all of them only read: what kept one node busy for too long would keep the next one busy, too.
 const MOST_REPEATED: usize = 32;
 
@@ -83,10 +86,18 @@ impl Turn<'_> {
             Err(error) => return self.spoil_transaction(&error),
         };
         let frame = asked.frame.start as usize..asked.frame.end as usize;
-        let most_bytes = self.exchange.input_bytes.min(u32::MAX as usize / 2);
+        // It travels as one argument of one request, and what a node takes of either is bounded: beyond that it would cut a connection that others share.
+        let most_bytes = self.exchange.input_bytes.min(MOST_REQUEST_BYTES);
+        let most_of_one = self.exchange.proxy.bulk_bytes() as usize;
+        if frame.len() > most_of_one {
+            let text = format!(
+                "ERR a command of a transaction has at most {most_of_one} bytes through a proxy"
+            );
+            return self.spoil_transaction(&ErrorReply::Text(text.into()));
+        }
         if queue.request_bytes() + frame.len() > most_bytes {
             let peer = self.client.state.peer;
-            tracing::warn!(%peer, "client closed: its transaction is larger than client-query-buffer-limit");
+            tracing::warn!(%peer, "client closed: its transaction is larger than client-query-buffer-limit, or 512 MiB");
             return Step::End;
         }
         let frame = (!asked.frame.inline).then(|| &asked.buffer[frame]);
