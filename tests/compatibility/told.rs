@@ -62,7 +62,15 @@ fn is_up_to_chance(request: &Request) -> bool {
         let number = String::from_utf8_lossy(word).parse::<i64>();
         number.is_ok_and(|number| (1..100_000).contains(&number))
     };
-    is(&"SPOP") || EXPIRING.iter().any(is) && request.iter().skip(2).any(is_soon)
+    is(&"SPOP")
+        || fails_and_grows(request)
+        || EXPIRING.iter().any(is) && request.iter().skip(2).any(is_soon)
+}
+
+/// Redis makes the key of a BITFIELD as long as its operations ask for even if all of them fail, and tells nobody; here what grows is told, for it is logged.
+fn fails_and_grows(request: &Request) -> bool {
+    let is_fail = |word: &Vec<u8>| word.eq_ignore_ascii_case(b"FAIL");
+    request[0].eq_ignore_ascii_case(b"BITFIELD") && request.iter().any(is_fail)
 }
 
 /// Commands after which a key may be over soon.
