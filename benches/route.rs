@@ -25,6 +25,7 @@ fn slot_map() -> SlotMap {
         nodes: Vec::new(),
         shards: Vec::new(),
         losses: Vec::new(),
+        colocations: Vec::new(),
     };
     for place in 0..SHARDS {
         let id: NodeId = format!("n{place}").parse().expect("a name");

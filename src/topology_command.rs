@@ -139,13 +139,24 @@ fn compare(old: &Topology, new: &text::Document) -> Result<(), Failure> {
         answer(&format!("Proxies refuse it. {stands}"))?;
     }
     if let Some(loss) = key_loss(old, &new.topology) {
-        let slots = count(loss.slots.len(), "slot");
         answer(&format!(
-            "{slots} in all without their keys, which do not travel: they stay behind, out of reach. {}",
+            "{} in all without their keys, which do not travel: they stay behind, out of reach. {}",
+            what_moves(&loss),
             what_proxies_do(new, &loss)
         ))?;
     }
     Ok(())
+}
+
+/// What changes hands, in few words.
+fn what_moves(loss: &KeyLoss) -> String {
+    let slots = count(loss.slots.len(), "slot");
+    let keys = count(loss.keys.len(), "key pattern");
+    match (loss.slots.is_empty(), loss.keys.is_empty()) {
+        (_, true) => slots,
+        (true, false) => keys,
+        (false, false) => format!("{slots} and {keys}"),
+    }
 }
 
 fn load(place: &TopologyPlace, how: &StoreArguments) -> Result<Topology, Failure> {
@@ -191,7 +202,7 @@ fn checked(
         None => note("no slot changes hands without its keys".to_owned()),
         Some(loss) if document.accepts(&loss) => note(format!(
             "{} without their keys, as the file says",
-            count(loss.slots.len(), "slot")
+            what_moves(&loss)
         )),
         Some(loss) => return Err(Failure::Step(place.to_owned(), loss.to_string())),
     }

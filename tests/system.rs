@@ -11,6 +11,7 @@
 //! - [`fan_out`]: commands over several shards answer as one server would; walks miss no key.
 //! - [`combined`]: sets and sorted sets of several shards are combined as one server would.
 //! - [`many_keys`]: one command over very many keys is one to others, who are served meanwhile.
+//! - [`colocation`]: keys that a rule keeps together are used together.
 //! - [`topology_swap`]: the topology changes and nodes die under load; no reply is lost, doubled or out of order.
 //! - [`random_clients`]: random clients against a model of what they may see, while nodes stop, die and exchange slots.
 //! - [`failure`]: a node that is down or silent fails its own keys alone, in time, and heals.
@@ -42,6 +43,7 @@
 mod admin;
 mod append_only;
 mod blocking;
+mod colocation;
 mod combined;
 mod command_table;
 mod commands;

@@ -268,9 +268,15 @@ pub(crate) fn start_node(further: &[&str]) -> Server {
 
 /// A proxy over servers that answer at `nodes`, one shard each, with further arguments of `switchyard proxy`.
 pub(crate) fn start_proxy(nodes: &[SocketAddr], further: &[&str]) -> Server {
+    start_proxy_by(nodes, further, "")
+}
+
+/// The same with further tables of the topology.
+fn start_proxy_by(nodes: &[SocketAddr], further: &[&str], tables: &str) -> Server {
     Server::start(SWITCHYARD, |address, folder| {
         let topology = topology_path(folder);
-        write_topology(&topology, 1, nodes, &even_slots(nodes.len()));
+        publish(&topology, 1, "", nodes, &even_slots(nodes.len()));
+        append(&topology, tables);
         let listen = address.to_string();
         let file = topology.display().to_string();
         let mut arguments = words(&["proxy", "--listen", &listen, "--topology", &file]);
@@ -327,6 +333,12 @@ fn publish(path: &Path, version: u64, more: &str, nodes: &[SocketAddr], slots: &
     fs::rename(&beside, path).expect("a rename in a temporary folder");
 }
 
+fn append(path: &Path, tables: &str) {
+    let mut text = fs::read_to_string(path).expect("it was written");
+    text += tables;
+    fs::write(path, text).expect("a file in a temporary folder");
+}
+
 /// A proxy with its nodes, one per shard.
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -347,6 +359,14 @@ impl Cluster {
         let nodes: Vec<Server> = (0..shards).map(|_| start_node(for_nodes)).collect();
         let addresses: Vec<SocketAddr> = nodes.iter().map(|node| node.address).collect();
         let proxy = start_proxy(&addresses, for_proxy);
+        Self { proxy, nodes }
+    }
+
+    /// The same with further tables of the topology.
+    pub(crate) fn start_by(shards: usize, tables: &str, for_proxy: &[&str]) -> Self {
+        let nodes: Vec<Server> = (0..shards).map(|_| start_node(&[])).collect();
+        let addresses: Vec<SocketAddr> = nodes.iter().map(|node| node.address).collect();
+        let proxy = start_proxy_by(&addresses, for_proxy, tables);
         Self { proxy, nodes }
     }
 

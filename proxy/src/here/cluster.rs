@@ -3,7 +3,7 @@
 
 use shared::command::{self, CommandId};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
-use shared::slot::{SLOT_COUNT, SlotId};
+use shared::slot::SLOT_COUNT;
 
 use super::{After, Desk};
 use crate::client::ClientState;
@@ -19,7 +19,9 @@ pub(super) fn answer(
     let last_slot = i64::from(SLOT_COUNT - 1);
     let (ip, port) = (state.local.ip().to_string(), i64::from(state.local.port()));
     match id {
-        CommandId::ClusterKeyslot => reply.integer(i64::from(SlotId::of_key(args.at(2)).number())),
+        CommandId::ClusterKeyslot => {
+            reply.integer(i64::from((desk.slot_of)(args.at(2)).number()));
+        }
         CommandId::ClusterMyid => reply.bulk(desk.run_id.as_bytes()),
         CommandId::ClusterInfo => reply.verbatim("txt", info(desk).as_bytes()),
         CommandId::ClusterNodes => {

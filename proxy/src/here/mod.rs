@@ -17,6 +17,7 @@ use protocol::controller::Announced;
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::config::ProxyConfig;
 use shared::resp::{Args, ErrorReply, ReplyWriter, integer};
+use shared::slot::SlotId;
 use shared::topology::NodeId;
 
 use crate::client::ClientState;
@@ -38,6 +39,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) buffered: (usize, usize),
     /// Counts the slots whose shard cannot be reached now.
     pub(crate) lost_slots: &'a dyn Fn() -> usize,
+    /// The slot of a key.
+    pub(crate) slot_of: &'a dyn Fn(&[u8]) -> SlotId,
 }
 
 /// What else is to be done.

@@ -50,6 +50,7 @@ impl Turn<'_> {
             now_ms: exchange.tick_ms,
             buffered: (self.client.input_bytes(), outlet.queue.bytes()),
             lost_slots: &lost_slots,
+            slot_of: &|key| snapshot.slot_of(key),
         };
         let mut text = exchange.receivers.buffers.take();
         let state = &mut self.client.state;

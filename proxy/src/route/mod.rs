@@ -30,7 +30,7 @@ pub(crate) use split::Split;
 use shared::command::{self, CommandId, CommandSpec, Merge};
 use shared::resp::{Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner, is_word};
 use shared::slot::SlotId;
-use shared::topology::ShardIndex;
+use shared::topology::{OfAll, ShardIndex};
 
 use crate::topology::Snapshot;
 
@@ -114,7 +114,7 @@ pub(crate) fn shard_of(
     let mut first: Option<(SlotId, usize)> = None;
     let mut stray = None;
     spec.for_each_key(args, |at| {
-        let slot = SlotId::of_key(args.at(at));
+        let slot = snapshot.slot_of(args.at(at));
         match first {
             None => first = Some((slot, at)),
             Some((expected, _)) if expected != slot => stray = stray.or(Some(at)),
@@ -123,7 +123,7 @@ pub(crate) fn shard_of(
     });
     match (first, stray) {
         (Some((slot, _)), None) => {
-            check_patterns(spec, args, slot)?;
+            check_patterns(spec, args, slot, snapshot)?;
             Ok((snapshot.owner(slot), Place::Slot(slot)))
         }
         (None, _) => Ok((any_shard(), Place::Anywhere)),
@@ -135,16 +135,26 @@ pub(crate) fn shard_of(
 }
 
 /// Whether what the patterns of a SORT stand for lies in the slot of what is sorted: their hash tag says so.
-fn check_patterns(spec: &CommandSpec, args: Args<'_>, slot: SlotId) -> Result<(), ErrorReply> {
+fn check_patterns(
+    spec: &CommandSpec,
+    args: Args<'_>,
+    slot: SlotId,
+    snapshot: &Snapshot,
+) -> Result<(), ErrorReply> {
     let mut stray = None;
     spec.for_each_key_pattern(args, |at| {
         let pattern = args.at(at);
         let find = |wanted: u8| pattern.iter().position(|byte| *byte == wanted);
         // Without a star it stands for no key. One before or in the tag may make another tag of it.
         let is_stray = find(b'*').is_some_and(|star| {
+            match snapshot.of_all(&pattern[..star]) {
+                OfAll::Nothing => {}
+                OfAll::Slot(colocated) => return colocated != slot,
+                OfAll::Several => return true,
+            }
             let is_fixed = find(b'{').is_some_and(|open| open < star)
                 && find(b'}').is_some_and(|close| close < star);
-            !is_fixed || SlotId::of_key(pattern) != slot
+            !is_fixed || snapshot.slot_of(pattern) != slot
         });
         if is_stray {
             stray = stray.or(Some(at));
@@ -206,7 +216,7 @@ pub(crate) fn owner_of_frame(
     let mut owner = None;
     let mut is_one = true;
     spec.for_each_key(args, |at| {
-        let shard = snapshot.owner(SlotId::of_key(args.at(at)));
+        let shard = snapshot.owner(snapshot.slot_of(args.at(at)));
         is_one &= *owner.get_or_insert(shard) == shard;
     });
     is_one.then(|| owner.unwrap_or_else(any_shard))

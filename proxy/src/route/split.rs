@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use shared::command::{CommandSpec, Merge};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
-use shared::slot::SlotId;
 use shared::topology::{ShardIndex, Version};
 
 use super::merge::{Change, Plan};
@@ -59,7 +58,7 @@ impl Split {
         self.parts.clear();
         self.first = keys.start;
         for at in keys.step_by(spec.key_step()) {
-            let owner = snapshot.owner(SlotId::of_key(args.at(at)));
+            let owner = snapshot.owner(snapshot.slot_of(args.at(at)));
             self.owners.push(owner);
             match self.parts.iter_mut().find(|(shard, _)| *shard == owner) {
                 Some((_, keys)) => *keys += 1,
@@ -187,7 +186,7 @@ impl Search {
         let step = spec.key_step();
         let end = args.len().min(self.next + most * step);
         for at in (self.next..end).step_by(step) {
-            let owner = snapshot.owner(SlotId::of_key(args.at(at)));
+            let owner = snapshot.owner(snapshot.slot_of(args.at(at)));
             if *self.owner.get_or_insert(owner) != owner {
                 return Ok(Found::Several);
             }
@@ -254,7 +253,7 @@ pub(super) mod tests {
         let args = batch.args(&frame, &batch.requests()[0]);
         let spec = command::resolve(args).unwrap();
         let mut split = Split::default();
-        let owner = |key: &[u8]| snapshot.owner(SlotId::of_key(key));
+        let owner = |key: &[u8]| snapshot.owner(snapshot.slot_of(key));
         let only = split.plan(spec, args, &snapshot).unwrap();
         for most in [1, 3, 100] {
             let mut search = Search::new(&snapshot);

@@ -40,7 +40,7 @@ pub(crate) fn concerns<'a>(
     let (mut slot, mut stray) = (None, None);
     spec.for_each_key(args, |at| {
         let key = args.at(at);
-        let of_key = SlotId::of_key(key);
+        let of_key = snapshot.slot_of(key);
         let (expected, _) = *slot.get_or_insert((of_key, key));
         if expected != of_key {
             stray = stray.or(Some(key));

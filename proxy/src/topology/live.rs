@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
 use shared::slot::SlotId;
-use shared::topology::{ShardIndex, SlotMap, Topology, Version};
+use shared::topology::{OfAll, Placement, ShardIndex, SlotMap, Topology, Version};
 
 /// A topology with what the data path needs of it.
 #[derive(Debug)]
@@ -14,9 +14,21 @@ pub(crate) struct Snapshot {
     /// The document.
     pub(crate) topology: Topology,
     slots: SlotMap,
+    placement: Placement,
 }
 
 impl Snapshot {
+    /// The slot of a key: the one answer to where it lives.
+    #[inline]
+    pub(crate) fn slot_of(&self, key: &[u8]) -> SlotId {
+        self.placement.slot_of(key)
+    }
+
+    /// What rules say of all keys that begin with this.
+    pub(crate) fn of_all(&self, beginning: &[u8]) -> OfAll {
+        self.placement.of_all(beginning)
+    }
+
     /// The shard that owns `slot`.
     #[inline]
     pub(crate) fn owner(&self, slot: SlotId) -> ShardIndex {
@@ -123,5 +135,10 @@ impl LiveTopology {
 
 fn snapshot(topology: Topology) -> Result<Snapshot, StaleTopology> {
     let slots = SlotMap::of(&topology).ok_or(StaleTopology::Incomplete(topology.version))?;
-    Ok(Snapshot { topology, slots })
+    let placement = Placement::new(&topology.colocations);
+    Ok(Snapshot {
+        topology,
+        slots,
+        placement,
+    })
 }

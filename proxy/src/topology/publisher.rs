@@ -137,7 +137,8 @@ impl Publisher {
             Some(loss) => tracing::warn!(
                 %version,
                 slots = loss.slots.len(),
-                "topology published as it asks: slots change hands, and their keys stay behind, out of reach"
+                keys = loss.keys.len(),
+                "topology published as it asks: slots change hands, or patterns of keys get other slots, and what is there stays behind, out of reach"
             ),
         }
         Ok(document.topology)

@@ -19,6 +19,7 @@ pub(crate) fn plain_topology(names: &[&str], addresses: &[Address]) -> Topology 
         nodes: Vec::new(),
         shards: Vec::new(),
         losses: Vec::new(),
+        colocations: Vec::new(),
     };
     for (place, (name, address)) in names.iter().zip(addresses).enumerate() {
         let id: shared::topology::NodeId = format!("n-{name}").parse().unwrap();

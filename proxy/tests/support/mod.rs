@@ -43,6 +43,7 @@ pub(crate) fn topology(nodes: &[&FakeNode], version: u64) -> Topology {
         nodes: Vec::new(),
         shards: Vec::new(),
         losses: Vec::new(),
+        colocations: Vec::new(),
     };
     for (place, node) in nodes.iter().enumerate() {
         let id: NodeId = format!("n{}", node.port()).parse().unwrap();

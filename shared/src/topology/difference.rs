@@ -1,7 +1,8 @@
 //! What stands between two topologies, for people who are about to put the second in place of the first. Pure.
 
 use super::{
-    DEFAULT_MIN_IN_SYNC, Lives, Loss, Member, Node, NodeId, Shard, ShardId, Topology, Version,
+    Colocation, DEFAULT_MIN_IN_SYNC, Lives, Loss, Member, Node, NodeId, Shard, ShardId, Topology,
+    Version,
 };
 use crate::slot::SlotSet;
 use std::fmt;
@@ -36,6 +37,10 @@ pub enum Difference {
     LossAccepted(Loss),
     /// One that is not listed any more.
     LossForgotten(Loss),
+    /// A rule about keys that share a slot, which is new or another than before.
+    Colocated(Colocation),
+    /// One that is gone.
+    Scattered(String),
 }
 
 /// Everything that differs, in the order of the newer topology.
@@ -84,6 +89,12 @@ pub fn differences(old: &Topology, new: &Topology) -> Vec<Difference> {
     };
     found.extend(only_in(new, old).into_iter().map(Difference::LossAccepted));
     found.extend(only_in(old, new).into_iter().map(Difference::LossForgotten));
+    let is_new = |rule: &&Colocation| !old.colocations.contains(rule);
+    let new_rules = new.colocations.iter().filter(is_new);
+    found.extend(new_rules.cloned().map(Difference::Colocated));
+    let is_gone = |rule: &&Colocation| new.colocations.iter().all(|other| other.name != rule.name);
+    let gone = old.colocations.iter().filter(is_gone);
+    found.extend(gone.map(|rule| Difference::Scattered(rule.name.clone())));
     found
 }
 
@@ -150,6 +161,13 @@ impl fmt::Display for Difference {
             }
             Self::LossAccepted(loss) => loss.fmt(out),
             Self::LossForgotten(loss) => write!(out, "no longer listed: {loss}"),
+            Self::Colocated(Colocation { name, keys }) => {
+                let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+                write!(out, "keys {} share the slot of {name:?}", keys.join(" "))
+            }
+            Self::Scattered(name) => {
+                write!(out, "keys that shared the slot of {name:?} do so no more")
+            }
         }
     }
 }

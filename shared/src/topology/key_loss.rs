@@ -1,7 +1,7 @@
 //! Which slots change hands between two topologies in such a way that their keys stay behind. Pure.
 //! Keys do not travel with their slots yet: a slot's keys are within reach afterwards only where a node leads it that had them before.
 
-use super::{Node, Shard, ShardIndex, SlotMap, Topology, Version};
+use super::{KeyPrefix, Node, Placement, Shard, ShardIndex, SlotMap, Topology, Version};
 use crate::slot::{SlotId, SlotSet};
 use std::collections::HashMap;
 
@@ -11,8 +11,8 @@ pub const ACCEPTANCE: &str = "key-loss-accepted-at-version";
 /// What a step from one topology to another would put out of reach.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "version {from} → {to}: {} slots change hands, and their keys do not travel: they would stay behind, out of reach; where this is meant, write {ACCEPTANCE} = {to} above the first table of the file",
-    slots.len()
+    "version {from} → {to}: {}, and their keys do not travel: they would stay behind, out of reach; where this is meant, write {ACCEPTANCE} = {to} above the first table of the file",
+    self.what()
 )]
 pub struct KeyLoss {
     /// The version in use.
@@ -21,6 +21,22 @@ pub struct KeyLoss {
     pub to: Version,
     /// The slots.
     pub slots: SlotSet,
+    /// Keys that would have another slot, and with it another shard.
+    pub keys: Vec<KeyPrefix>,
+}
+
+impl KeyLoss {
+    fn what(&self) -> String {
+        let mut what = Vec::new();
+        if !self.slots.is_empty() {
+            what.push(format!("{} slots change hands", self.slots.len()));
+        }
+        if !self.keys.is_empty() {
+            let keys: Vec<String> = self.keys.iter().map(ToString::to_string).collect();
+            what.push(format!("keys {} get another slot", keys.join(" ")));
+        }
+        what.join(", ")
+    }
 }
 
 /// The slots that `new` gives to a node which, by `old`, does not hold their keys while others do: those of another shard, also where two shards exchange
@@ -41,11 +57,32 @@ pub fn key_loss(old: &Topology, new: &Topology) -> Option<KeyLoss> {
         })
     });
     let slots: SlotSet = lost.collect();
-    (!slots.is_empty()).then_some(KeyLoss {
+    let keys = moved_keys(old, new);
+    (!slots.is_empty() || !keys.is_empty()).then_some(KeyLoss {
         from: old.version,
         to: new.version,
         slots,
+        keys,
     })
+}
+
+/// Patterns of which the keys have one slot in one of the two and another, or several, in the other. Where there is one shard, and was, slots make no difference.
+fn moved_keys(old: &Topology, new: &Topology) -> Vec<KeyPrefix> {
+    if old.shards.len() == 1 && new.shards.len() == 1 {
+        return Vec::new();
+    }
+    let placements = [old, new].map(|topology| Placement::new(&topology.colocations));
+    let rules = old.colocations.iter().chain(&new.colocations);
+    let mut patterns: Vec<&KeyPrefix> = rules.flat_map(|rule| &rule.keys).collect();
+    patterns.sort_unstable();
+    patterns.dedup();
+    let is_moved = |pattern: &&KeyPrefix| {
+        let slots = placements
+            .each_ref()
+            .map(|placement| placement.colocated(pattern.prefix().as_bytes()));
+        slots[0] != slots[1]
+    };
+    patterns.into_iter().filter(is_moved).cloned().collect()
 }
 
 /// Whether a slot's keys stay behind that goes from the one shard to the other.
@@ -76,7 +113,7 @@ fn is_same(old: &Node, new: &Node) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::sample;
+    use crate::topology::{Colocation, sample};
 
     fn check(change: impl FnOnce(&mut Topology), lost: &str) {
         let old = sample::two_shards();
@@ -144,11 +181,36 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_get_another_slot_stay_behind() {
+        let rule = |name: &str, keys: &[&str]| Colocation {
+            name: name.to_owned(),
+            keys: keys.iter().map(|key| key.parse().unwrap()).collect(),
+        };
+        let mut old = sample::two_shards();
+        old.colocations = vec![rule("a", &["a:*", "b:*"]), rule("c", &["c:*"])];
+        let mut new = old.clone();
+        new.version = Version(2);
+        assert_eq!(key_loss(&old, &new), None);
+        // `b:` to another slot, `c:` to none, `d:` from none; `a:x` is nothing new within `a:`.
+        new.colocations = vec![rule("a", &["a:*", "a:x*"]), rule("b", &["b:*", "d:*"])];
+        let loss = key_loss(&old, &new).expect("keys move").to_string();
+        let expected =
+            "version 1 → 2: keys b:* c:* d:* get another slot, and their keys do not travel";
+        assert!(loss.starts_with(expected), "{loss}");
+        for topology in [&mut old, &mut new] {
+            topology.shards.truncate(1);
+            topology.shards[0].slots = SlotSet::full();
+        }
+        assert_eq!(key_loss(&old, &new), None, "one shard has all slots");
+    }
+
+    #[test]
     fn it_says_what_to_write() {
         let loss = KeyLoss {
             from: Version(6),
             to: Version(7),
             slots: "0-99".parse().unwrap(),
+            keys: Vec::new(),
         };
         assert_eq!(
             loss.to_string(),

@@ -1,6 +1,6 @@
 //! The one document that says where every key lives: slots → shards → nodes.
 //!
-//! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside. [`Member`]: a node in one of its lives. [`Loss`]: what an operator has given up.
+//! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside. [`Member`]: a node in one of its lives. [`Loss`]: what an operator has given up. [`Colocation`]: keys that share a slot.
 //! - [`SlotMap`]: slot → shard, flat; the only answer to "who owns this slot".
 //! - [`ring`]: which slots a new shard takes, and who takes those of one that leaves. [`Change`]: a topology and a change → the next topology.
 //! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`key_loss`]: the slots that a step from one to the other takes away from their keys. [`epoch_stands`]: shards that nodes would not serve after it. [`text`]: ↔ TOML. [`table`]: for people.
@@ -9,6 +9,7 @@
 
 mod address;
 mod change;
+mod colocation;
 mod difference;
 mod epoch_stands;
 mod key_loss;
@@ -25,6 +26,10 @@ pub mod text;
 
 pub use address::{Address, AddressError};
 pub use change::{Change, ChangeError, InitialError};
+pub use colocation::{
+    Colocation, KeyPrefix, LONGEST as LONGEST_COLOCATION, MAX_COLOCATIONS, MAX_PATTERNS, OfAll,
+    Placement, PrefixError,
+};
 pub use difference::{Difference, differences};
 pub use epoch_stands::{EpochStands, epoch_stands};
 pub use key_loss::{ACCEPTANCE, KeyLoss, key_loss};
@@ -59,6 +64,8 @@ pub struct Topology {
     pub shards: Vec<Shard>,
     /// What operators have given up, the oldest first; at most [`MAX_LOSSES`].
     pub losses: Vec<Loss>,
+    /// Keys that share a slot.
+    pub colocations: Vec<Colocation>,
 }
 
 /// A process thread that holds one shard's data.

@@ -1,11 +1,12 @@
 //! What every topology obeys, whoever wrote it. All violations are reported together. Pure.
 
 use super::{
-    Address, Incarnation, Loss, MAX_COPIES, MAX_LOSSES, MAX_NODES, MAX_SHARDS, NodeId, NodeKind,
-    Shard, ShardId, Topology, Version,
+    Address, Colocation, Incarnation, KeyPrefix, LONGEST_COLOCATION, Loss, MAX_COLOCATIONS,
+    MAX_COPIES, MAX_LOSSES, MAX_NODES, MAX_PATTERNS, MAX_SHARDS, NodeId, NodeKind, Shard, ShardId,
+    Topology, Version,
 };
 use crate::slot::SlotSet;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// One way in which a topology is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -120,6 +121,25 @@ pub enum Violation {
     /// Slots whose keys would live nowhere.
     #[error("{} owned by no shard", subject(.0))]
     Unowned(SlotSet),
+    /// More rules than proxies are built for.
+    #[error("there are {0} [[colocate]] rules; {MAX_COLOCATIONS} are the most")]
+    TooManyColocations(usize),
+    /// A rule without a name, or with one that is too long, or that another one has.
+    #[error(
+        "a [[colocate]] rule is called {0:?}; each has a name of its own, of 1 to {LONGEST_COLOCATION} bytes"
+    )]
+    ColocationName(String),
+    /// A rule that means no keys, or has more patterns than proxies are built for.
+    #[error("[[colocate]] {name:?} has {count} patterns; it may be 1 to {MAX_PATTERNS}")]
+    ColocationPatterns {
+        /// The rule.
+        name: String,
+        /// How many it has.
+        count: usize,
+    },
+    /// One pattern in two rules, or twice in one.
+    #[error("the pattern {0} is in [[colocate]] twice; its keys have one slot")]
+    ColocatedTwice(KeyPrefix),
     /// More accepted losses than a document keeps.
     #[error("there are {0} accepted losses; {MAX_LOSSES} are the most, take the oldest out")]
     TooManyLosses(usize),
@@ -150,6 +170,10 @@ impl Violation {
         match self {
             Self::TooManyNodes(_)
             | Self::TooManyShards(_)
+            | Self::TooManyColocations(_)
+            | Self::ColocationName(_)
+            | Self::ColocationPatterns { .. }
+            | Self::ColocatedTwice(_)
             | Self::Unowned(_)
             | Self::TooManyLosses(_)
             | Self::LossAhead { .. } => None,
@@ -198,7 +222,30 @@ pub fn violations(topology: &Topology) -> Vec<Violation> {
     check_members(topology, &mut found);
     check_slots(topology, &mut found);
     check_losses(topology, &mut found);
+    check_colocations(&topology.colocations, &mut found);
     found
+}
+
+fn check_colocations(rules: &[Colocation], found: &mut Vec<Violation>) {
+    if rules.len() > MAX_COLOCATIONS {
+        found.push(Violation::TooManyColocations(rules.len()));
+        return;
+    }
+    let (mut names, mut patterns) = (HashSet::new(), HashSet::new());
+    for Colocation { name, keys } in rules {
+        let is_name = (1..=LONGEST_COLOCATION).contains(&name.len());
+        if !is_name || !names.insert(name) {
+            found.push(Violation::ColocationName(name.clone()));
+        }
+        if !(1..=MAX_PATTERNS).contains(&keys.len()) {
+            found.push(Violation::ColocationPatterns {
+                name: name.clone(),
+                count: keys.len(),
+            });
+        }
+        let twice = keys.iter().filter(|key| !patterns.insert(*key));
+        found.extend(twice.cloned().map(Violation::ColocatedTwice));
+    }
 }
 
 fn check_nodes(topology: &Topology, found: &mut Vec<Violation>) {

@@ -37,5 +37,6 @@ pub(super) fn two_shards() -> Topology {
             shard("s2", "n3", &[], "8192-16383"),
         ],
         losses: Vec::new(),
+        colocations: Vec::new(),
     }
 }

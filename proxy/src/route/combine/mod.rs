@@ -8,7 +8,6 @@ use std::ops::Range;
 
 use shared::command::{self, Combination, CommandSpec, Merge, Operation, Telling};
 use shared::resp::{Args, Protocol, ReplyWriter, Request, integer, is_word};
-use shared::slot::SlotId;
 use shared::topology::ShardIndex;
 
 use super::merge::{Aggregate, Making, Told};
@@ -47,7 +46,7 @@ pub(crate) fn one_owner(
     if snapshot.is_one_shard() {
         return Some(super::any_shard());
     }
-    let owner = |at| snapshot.owner(SlotId::of_key(args.at(at)));
+    let owner = |at| snapshot.owner(snapshot.slot_of(args.at(at)));
     let first = owner(keys.start);
     keys.all(|at| owner(at) == first).then_some(first)
 }

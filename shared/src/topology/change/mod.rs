@@ -102,6 +102,7 @@ impl Topology {
             nodes,
             shards: Vec::new(),
             losses: Vec::new(),
+            colocations: Vec::new(),
         };
         for (number, (primary, followers)) in teams.into_iter().enumerate() {
             let shard = ShardId::numbered(number + 1);

@@ -3,8 +3,8 @@
 
 use super::rules::{self, Subject, Violation};
 use super::{
-    ACCEPTANCE, DEFAULT_MIN_IN_SYNC, Epoch, KeyLoss, Lives, Loss, Member, Node, NodeKind, Shard,
-    Topology, Version, Weight,
+    ACCEPTANCE, Colocation, DEFAULT_MIN_IN_SYNC, Epoch, KeyLoss, Lives, Loss, Member, Node,
+    NodeKind, Shard, Topology, Version, Weight,
 };
 use crate::config::document::{self, Placed, TableReader, quoted};
 use crate::config::{Problems, SettingValue, parse_choice};
@@ -13,7 +13,7 @@ use std::fmt::{Display, Write};
 use std::path::Path;
 use std::str::FromStr;
 
-const TOP_KEYS: &[&str] = &["version", ACCEPTANCE, "node", "shard", "loss"];
+const TOP_KEYS: &[&str] = &["version", ACCEPTANCE, "node", "shard", "loss", "colocate"];
 const NODE_KEYS: &[&str] = &["id", "address", "kind", "zone"];
 const SHARD_KEYS: &[&str] = &[
     "id",
@@ -27,6 +27,7 @@ const SHARD_KEYS: &[&str] = &[
     "slots",
 ];
 const LOSS_KEYS: &[&str] = &["version", "shard", "proof"];
+const COLOCATION_KEYS: &[&str] = &["name", "keys"];
 
 /// TOML has integers of 63 bits.
 const LARGEST_NUMBER: u64 = i64::MAX as u64;
@@ -78,6 +79,13 @@ pub fn read(path: &Path, text: &str) -> Result<Document, Problems> {
     let (shards, shard_places) = read_all(&shard_tables, SHARD_KEYS, read_shard, &mut problems);
     let loss_tables = top.tables("loss", &mut problems);
     let (losses, _) = read_all(&loss_tables, LOSS_KEYS, read_loss, &mut problems);
+    let colocation_tables = top.tables("colocate", &mut problems);
+    let (colocations, _) = read_all(
+        &colocation_tables,
+        COLOCATION_KEYS,
+        read_colocation,
+        &mut problems,
+    );
     let is_unread = (
         nodes.len() < node_tables.len() || !problems.is_empty() && node_tables.is_empty(),
         shards.len() < shard_tables.len() || !problems.is_empty() && shard_tables.is_empty(),
@@ -87,6 +95,7 @@ pub fn read(path: &Path, text: &str) -> Result<Document, Problems> {
         nodes,
         shards,
         losses,
+        colocations,
     };
     for violation in rules::violations(&topology) {
         // What could not be read may be what is missing.
@@ -215,6 +224,18 @@ fn read_loss(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Los
     })
 }
 
+fn read_colocation(table: &TableReader<'_, '_>, problems: &mut Problems) -> Option<Colocation> {
+    let name = table.required("name", problems);
+    let keys = table.list("keys", problems);
+    let keys = keys.unwrap_or_default().into_iter();
+    let keys = keys.filter_map(|text| parsed(Some(text), problems));
+    let keys = keys.collect();
+    Some(Colocation {
+        name: name?.text,
+        keys,
+    })
+}
+
 fn read_weight(text: &str) -> Result<Weight, String> {
     u16::parse(text).ok().and_then(Weight::new).ok_or_else(|| {
         format!(
@@ -272,6 +293,8 @@ const HEADER: &str = "\
 #            \"n1@16 hexadecimal digits\" in in-sync and learners; proxies write that, you write \"n1\". copies: how many nodes
 #            it is to have, as many as are listed unless said; spare nodes fill up the rest. min-in-sync: how many of them must have
 #            every acknowledged write, 1 unless said; 1 lets the last copy go on alone.
+# [[colocate]] keys that share one slot, for applications that use them together without hash tags. name: any text; its slot is theirs.
+#            keys: what they begin with, and a star: [\"bull:*\"]; \"*\" means all others. Keys that are there do not travel when this changes.
 # [[loss]]   proxies write it: that an operator has given up acknowledged writes of a shard, and why.
 
 # Raise it by 1 with every change: proxies refuse a version older than the one they have.
@@ -337,6 +360,13 @@ fn print_with(topology: &Topology, key_loss_accepted_at: Option<Version>) -> Str
             line(format_args!("min-in-sync = {}", shard.min_in_sync));
         }
         line(format_args!("slots = {}", quoted(&shard.slots.to_string())));
+    }
+    for colocation in &topology.colocations {
+        let keys = colocation.keys.iter().map(|key| quoted(&key.to_string()));
+        let keys = keys.collect::<Vec<String>>().join(", ");
+        line(format_args!("\n[[colocate]]"));
+        line(format_args!("name = {}", quoted(&colocation.name)));
+        line(format_args!("keys = [{keys}]"));
     }
     for loss in &topology.losses {
         line(format_args!("\n[[loss]]"));

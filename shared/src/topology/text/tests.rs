@@ -124,6 +124,36 @@ fn copies_are_as_many_as_are_listed_unless_said() {
 }
 
 #[test]
+fn keys_that_share_a_slot_are_read_and_what_is_wrong_with_them_has_its_line() {
+    let rules = "\n[[colocate]]\nname = \"bull\"\nkeys = [\"bull:*\", \"b*\"]\n";
+    let text = format!("{GOOD}{rules}");
+    let topology = parse(Path::new("t.toml"), &text).unwrap();
+    assert_eq!(topology.colocations[0].name, "bull");
+    assert_eq!(topology.colocations[0].keys[1].prefix(), "b");
+    assert!(print(&topology).ends_with(rules));
+    check(
+        &text
+            .replace("bull:*", "b*l*")
+            .replace("\"b*\"", "\"b*\", \"b*\""),
+        &[
+            "t.toml:14: \"b*l*\" is no pattern of keys that share a slot; it is a text with one star, at its end, such as \"bull:*\", of 256 bytes at most",
+        ],
+    );
+    check(
+        &format!("{text}{rules}"),
+        &[
+            "t.toml: a [[colocate]] rule is called \"bull\"; each has a name of its own, of 1 to 256 bytes",
+            "t.toml: the pattern bull:* is in [[colocate]] twice; its keys have one slot",
+            "t.toml: the pattern b* is in [[colocate]] twice; its keys have one slot",
+        ],
+    );
+    check(
+        &text.replace("[\"bull:*\", \"b*\"]", "[]"),
+        &["t.toml: [[colocate]] \"bull\" has 0 patterns; it may be 1 to 64"],
+    );
+}
+
+#[test]
 fn accepted_losses_are_read_and_what_is_wrong_with_them_has_its_line() {
     let with_loss = format!("{GOOD}[[loss]]\nversion = 7\nshard = \"s1\"\nproof = \"off\"\n");
     let topology = parse(Path::new("t.toml"), &with_loss).unwrap();
@@ -180,6 +210,7 @@ fn the_word_that_keys_may_stay_behind_counts_at_the_step_over_its_version() {
             from: Version(from),
             to: Version(to),
             slots: SlotSet::full(),
+            keys: Vec::new(),
         })
     };
     let at_seven = "key-loss-accepted-at-version = 7";
