@@ -489,6 +489,15 @@ SWITCHYARD_NODE_MAXMEMRY: there is no such setting of the node; did you mean \"S
     }
 
     #[test]
+    fn a_log_is_kept_somewhere() {
+        assert_eq!(
+            node("", &[], &[("appendonly", "true")]).unwrap_err(),
+            "--appendonly: appendonly without data-dir: the log would be kept nowhere; set data-dir to a folder, or leave appendonly out"
+        );
+        assert!(node("", &[], &[("appendonly", "true"), ("data-dir", "d")]).is_ok());
+    }
+
+    #[test]
     fn one_file_may_hold_both_sections_and_each_reads_its_own() {
         let file = "[node]\nhz = 1\n[proxy]\nthreads = 3\n";
         assert_eq!(node(file, &[], &[]).unwrap().hz, 1);

@@ -173,8 +173,17 @@ impl NodeConfig {
             ("proto-max-bulk-len", &self.proto_max_bulk_len),
             ("client-query-buffer-limit", &self.client_query_buffer_limit),
         );
-        let found = [outputs, inputs, self.join_conflict()];
+        let found = [outputs, inputs, self.log_conflict(), self.join_conflict()];
         found.into_iter().flatten().collect()
+    }
+
+    /// A log that would be kept nowhere.
+    fn log_conflict(&self) -> Option<Conflict> {
+        let is_nowhere = self.appendonly && self.data_dir.is_none();
+        is_nowhere.then(|| Conflict {
+            between: ["appendonly", "data-dir"],
+            text: "appendonly without data-dir: the log would be kept nowhere; set data-dir to a folder, or leave appendonly out".to_owned(),
+        })
     }
 
     /// What is told to nobody.
