@@ -12,6 +12,7 @@
 //! - [`combined`]: sets and sorted sets of several shards are combined as one server would.
 //! - [`many_keys`]: one command over very many keys is one to others, who are served meanwhile.
 //! - [`colocation`]: keys that a rule keeps together are used together.
+//! - [`sentinel`]: clients made for Redis Sentinel find the proxy.
 //! - [`topology_swap`]: the topology changes and nodes die under load; no reply is lost, doubled or out of order.
 //! - [`random_clients`]: random clients against a model of what they may see, while nodes stop, die and exchange slots.
 //! - [`failure`]: a node that is down or silent fails its own keys alone, in time, and heals.
@@ -72,6 +73,7 @@ mod policies;
 mod random_clients;
 mod replication;
 mod routing;
+mod sentinel;
 mod served;
 mod shutdown;
 mod snapshots;

@@ -1,7 +1,7 @@
 //! Commands that the proxy answers itself: about the connection, about the proxy, about the command table.
 //! Pure: reads what it is told about the proxy, changes what the client has chosen, writes a reply or says whom to ask.
 //!
-//! - [`presentation`]: one server or a cluster, and all that follows. [`settings`]: CONFIG GET and SET. [`client`], [`cluster`], [`connection`], [`node`]: their
+//! - [`presentation`]: one server or a cluster, and all that follows. [`sentinel`]: what clients of Redis Sentinel are told. [`settings`]: CONFIG GET and SET. [`client`], [`cluster`], [`connection`], [`node`]: their
 //!   commands.
 
 mod client;
@@ -9,6 +9,7 @@ mod cluster;
 mod connection;
 mod node;
 pub(crate) mod presentation;
+mod sentinel;
 pub(crate) mod settings;
 
 pub(crate) use client::{ClientOrder, ClientVerdict, describe};
@@ -126,6 +127,7 @@ pub(crate) fn answer(
         }
         Id::Asking => reply.ok(),
         Id::Node => return node::answer(spec, args, desk),
+        Id::Sentinel => sentinel::answer(args, desk, state, reply)?,
         id => {
             let container = spec.container();
             match container {

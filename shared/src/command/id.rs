@@ -197,6 +197,7 @@ command_ids! {
     RestoreAsking "restore-asking",
     Role "role",
     Save "save",
+    Sentinel "sentinel",
     Shutdown "shutdown",
     Slaveof "slaveof",
     Slowlog "slowlog",

@@ -2,6 +2,7 @@
 
 use super::policy::{Acks, Policies, ReadFrom, Rule};
 use super::secret::Secret;
+use super::sentinel_name::SentinelName;
 use super::settings::{Conflict, choices, kebab, range, settings};
 use super::topology_access::{TopologyAccess, UserName};
 use super::topology_place::TopologyPlace;
@@ -102,6 +103,8 @@ settings! {
         group "Clients" {
             /// Password that AUTH and HELLO ask for; empty asks for none.
             requirepass: Secret = Secret::default();
+            /// The name by which clients made for Redis Sentinel ask for the primary, which is the proxy itself, at the address at which they ask.
+            sentinel_name: SentinelName = SentinelName::default();
             /// Most clients at a time; one more is refused.
             maxclients: u32 = 10_000, within "1" to "1000000";
             /// How long a client may be silent before it is closed; "0s" for ever.

@@ -70,6 +70,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::RestoreAsking, -4).flags(WRITE | DENY_OOM | ASKING).acl(KEYSPACE | DANGEROUS).keys(&[key(1, OW | UPDATE)]).route(Refused).served(),
     row(Id::Role, 1).flags(NO_SCRIPT | LOADING | STALE | FAST).acl(ADMIN_CATEGORY | DANGEROUS).route(Local).served(),
     row(Id::Save, 1).flags(ADMIN | NO_SCRIPT | NO_ASYNC_LOADING | NO_MULTI).route(EveryShard).merge(AllOk).served(),
+    row(Id::Sentinel, -2).flags(ADMIN | NO_SCRIPT | LOADING | STALE | NO_MULTI).route(Local).served_by_proxy(),
     row(Id::Shutdown, -1).flags(ADMIN | NO_SCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY).route(Refused).served(),
     row(Id::Slaveof, 3).flags(ADMIN | NO_SCRIPT | STALE | NO_ASYNC_LOADING).route(Refused).served(),
     row(Id::Slowlog, -2).route(Local),

@@ -147,6 +147,7 @@ pub(super) const PAGES: &[CommandDocs] = &[
         ]),
     page(Id::Role, "2.8.12", "Names the part the server plays in replication.").cost("O(1)"),
     page(Id::Save, "1.0.0", "Writes a snapshot while everybody waits.").cost("O(N) where N is the total number of keys in all databases"),
+    page(Id::Sentinel, "7.2.4", "Tells clients made for Redis Sentinel where the primary is: at the proxy itself.").cost("O(1)"),
     page(Id::Shutdown, "1.0.0", "Stops the server, saving first where that is configured.").cost("O(N) for N keys when it saves, else O(1).")
         .history(&[("7.0.0", "Options `NOW`, `FORCE` and `ABORT`.")])
         .arguments(&[
