@@ -11,6 +11,7 @@
 //! - [`fan_out`]: commands over several shards answer as one server would; walks miss no key.
 //! - [`combined`]: sets and sorted sets of several shards are combined as one server would.
 //! - [`many_keys`]: one command over very many keys is one to others, who are served meanwhile.
+//! - [`channels`]: who has subscribed gets every message once and in order, through proxies and over shards.
 //! - [`colocation`]: keys that a rule keeps together are used together.
 //! - [`sentinel`]: clients made for Redis Sentinel find the proxy.
 //! - [`topology_swap`]: the topology changes and nodes die under load; no reply is lost, doubled or out of order.
@@ -44,6 +45,7 @@
 mod admin;
 mod append_only;
 mod blocking;
+mod channels;
 mod colocation;
 mod combined;
 mod command_table;

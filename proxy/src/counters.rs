@@ -43,6 +43,8 @@ pub(crate) struct Counters {
     pub(crate) accepted: Count,
     /// Connections refused because there were too many.
     pub(crate) rejected: Count,
+    /// Times that a thread has subscribed to everything again at a shard; what was published there meanwhile did not reach its clients.
+    pub(crate) resubscribed: Count,
     /// Commands finished, by all threads, as of their last tick.
     pub(crate) commands: Count,
     /// The id of the next client.
@@ -59,6 +61,7 @@ impl Counters {
             blocked_clients: AtomicUsize::new(0),
             accepted: Count::default(),
             rejected: Count::default(),
+            resubscribed: Count::default(),
             commands: Count::default(),
             next_client: AtomicU64::new(1),
             kept_bytes: AtomicUsize::new(0),

@@ -7,7 +7,7 @@
 //!  process    server, acceptor, tls · admin, metrics · control: store, nodes, failover · facts, counters, pause, orders, sightings
 //!  thread     ProxyThread: the runtime, tasks of clients and pipes, flush, ticks, orders; the only place that holds sockets
 //!  request    Exchange: outlets, pipes and what they are routed by; Turn: one client's requests on their way; replies on their way back; opens no socket
-//!  pure ◇     client (work, outlet, reply queue) · pipe (lane, parcel, line, set, reach, retry, verdict) · route · topology::live · slab, buffers
+//!  pure ◇     client (work, outlet, reply queue) · pipe (lane, parcel, line, set, reach, retry, verdict) · channels (relay, push) · route · topology::live · slab, buffers
 //! ```
 //!
 //! A floor knows those below it and none above.
@@ -85,6 +85,7 @@
 
 mod admin;
 mod buffers;
+mod channels;
 mod client;
 mod control;
 mod counters;

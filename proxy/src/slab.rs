@@ -2,7 +2,7 @@
 //! Pure. Invariant: a key is never valid again once its value was removed, so a late reply cannot reach somebody else's place.
 
 /// Where a value is, and which of the values that ever stood there it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     index: u32,
     generation: u32,

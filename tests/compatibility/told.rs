@@ -2,6 +2,7 @@
 //! redis-server, and what its subscriber, or its monitor, hears is compared, command for command.
 
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use super::commands;
@@ -243,6 +244,40 @@ fn subscribers_and_monitors_are_answered_in_the_words_of_redis() {
     let node = servers::start_node(&[]);
     for script in SCRIPTS {
         assert_eq!(said(node.address, script), said(redis.address, script));
+    }
+}
+
+/// Whoever publishes to itself gets the message and the reply by different connections of the proxy, whichever comes first.
+fn in_any_order(mut said: Vec<(String, Vec<String>)>) -> Vec<(String, Vec<String>)> {
+    let published = said
+        .iter_mut()
+        .filter(|(line, _)| line.starts_with("PUBLISH"));
+    published.for_each(|(_, answers)| answers.sort());
+    said
+}
+
+/// Through a proxy, over one shard and over three. MONITOR is not there yet.
+#[test]
+fn subscribers_of_a_proxy_are_answered_in_the_words_of_redis() {
+    let Some(redis) = redis_server::start(&[]) else {
+        return;
+    };
+    for script in SCRIPTS.iter().filter(|script| script[0] != "MONITOR") {
+        let expected = {
+            let address = redis.address;
+            thread::spawn(move || said(address, script))
+        };
+        let ours = [1, 3].map(|shards| {
+            let cluster = servers::Cluster::start(shards);
+            thread::spawn(move || {
+                let cluster = cluster;
+                said(cluster.proxy.address, script)
+            })
+        });
+        let expected = in_any_order(expected.join().expect("said"));
+        for said in ours {
+            assert_eq!(in_any_order(said.join().expect("said")), expected);
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 mod identity;
 mod outbox;
 mod session;
-mod subscription_counts;
 mod traffic;
 mod transaction;
 mod waiting;
@@ -13,7 +12,6 @@ mod waiting;
 pub use identity::Identity;
 pub use outbox::{ErrandTicket, Offset, Outbox, Until};
 pub use session::Session;
-pub use subscription_counts::SubscriptionCounts;
 pub use traffic::{Traffic, WaitsFor};
 pub use transaction::{Transaction, Watched};
 pub use waiting::{Block, Narrowed, WaitKind, Waiting};

@@ -2,10 +2,11 @@
 //! Pure. Never: a socket, a clock, another client.
 //! Invariant: it is all of a client that a command on keys may look at, so that it can be run for one that has gone.
 
-use super::{SubscriptionCounts, Transaction, Watched};
+use super::{Transaction, Watched};
 use crate::settings::{Hot, OutputLimit};
 use crate::store::DbIndex;
 use shared::command::CommandSpec;
+use shared::pubsub::SubscriptionCounts;
 use shared::resp::Protocol;
 use shared::session::Replies;
 

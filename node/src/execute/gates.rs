@@ -8,8 +8,9 @@ use crate::snapshot::Snapshot;
 use crate::store::{Key, Store};
 use shared::access;
 use shared::clock::Stopwatch;
-use shared::command::{CommandFlags, CommandId, CommandSpec, Route};
+use shared::command::{CommandFlags, CommandId, CommandSpec};
 use shared::config::DebugCommand;
+use shared::pubsub::is_for_subscribers;
 use shared::resp::{Args, ErrorReply};
 
 /// A command with more arguments waits for the end of one that is carried out in strides, whatever its keys.
@@ -168,14 +169,6 @@ fn narrowed(look: &Look<'_, '_>) -> Gate {
         return Gate::Refused(ErrorReply::OnlySubscriptions(spec.name));
     }
     Gate::Open
-}
-
-fn is_for_subscribers(spec: &CommandSpec) -> bool {
-    spec.route == Route::Subscribed
-        || matches!(
-            spec.id,
-            CommandId::Ping | CommandId::Quit | CommandId::Reset
-        )
 }
 
 /// The node's data is being read, or saved, or cannot be saved.

@@ -16,7 +16,6 @@ mod publishing;
 mod replication;
 mod slot_writes;
 mod slowlog;
-mod subscriptions;
 
 pub use blocked::{Answer, Blocked, Waiter};
 pub use clients::{ClientKey, Clients, Delivery};
@@ -33,14 +32,17 @@ pub use publishing::Publication;
 pub use replication::{Feeding, Follower, FollowerState, Leader, Link, NO_ID, Place, Replication};
 pub use slot_writes::{Seen, SeenInTurn, SlotWrites};
 pub use slowlog::{Slowlog, SlowlogEntry};
-pub use subscriptions::{Matches, SubscribeError, Subscribers, Subscriptions, Topic};
 
 use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::store::{Listener, Store};
 use shared::access::Access;
+use shared::pubsub;
 use shared::topology::Incarnation;
 use std::collections::HashSet;
+
+/// Who has subscribed to what, by the keys of the node's clients.
+pub type Subscriptions = pubsub::Subscriptions<ClientKey>;
 
 /// Everything of a node but its keyspace.
 #[derive(Debug)]

@@ -4,11 +4,11 @@
 
 use super::clients::{ClientKey, Clients, Delivery};
 use super::letter::Letter;
-use super::subscriptions::{Subscribers, Topic};
 use super::{NodeState, Subscriptions};
 use crate::settings::OutputLimit;
 use crate::stats::Stats;
 use crate::store::{Event, TakenEvents};
+use shared::pubsub::{Subscribers, Topic};
 use shared::resp::Protocol;
 use shared::throttle::Throttle;
 use tracing::warn;
@@ -36,24 +36,29 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    fn deliver(&mut self, letter: &mut Letter<'_>, subscribers: &Subscribers) {
+    fn deliver(
+        &mut self,
+        letter: &mut Letter<'_>,
+        subscribers: &Subscribers<ClientKey>,
+        stands_for: impl Fn(ClientKey) -> usize,
+    ) {
         for client in subscribers.iter() {
-            self.deliver_to(letter, client);
+            self.deliver_to(letter, client, stands_for(client));
         }
     }
 
-    fn deliver_to(&mut self, letter: &mut Letter<'_>, client: ClientKey) {
+    fn deliver_to(&mut self, letter: &mut Letter<'_>, client: ClientKey, listeners: usize) {
         let most_bytes = self.limit.most_bytes();
         match self
             .clients
             .deliver(client, letter, self.caller, most_bytes)
         {
             Delivery::Done(bytes) => {
-                self.receivers += 1;
+                self.receivers += listeners;
                 self.stats.output_bytes += bytes as u64;
             }
             Delivery::Cut => {
-                self.receivers += 1;
+                self.receivers += listeners;
                 self.cut += 1;
                 self.stats.output_limit_disconnections += 1;
             }
@@ -155,7 +160,10 @@ fn send(
         Topic::Channel | Topic::Pattern => b"message",
     };
     if let Some(subscribers) = subscriptions.subscribers(topic, channel) {
-        round.deliver(&mut Letter::new(&[word, channel, payload]), subscribers);
+        let words = [word, channel, payload];
+        let mut letter = Letter::new(&words);
+        let stands_for = |client| subscriptions.stands_for(client, topic, channel);
+        round.deliver(&mut letter, subscribers, stands_for);
     }
     if topic == Topic::ShardChannel {
         return false;
@@ -163,7 +171,8 @@ fn send(
     let mut matches = subscriptions.matching(channel);
     for (pattern, subscribers) in matches.by_ref() {
         let words = [b"pmessage", pattern, channel, payload];
-        round.deliver(&mut Letter::new(&words), subscribers);
+        let stands_for = |client| subscriptions.stands_for(client, Topic::Pattern, pattern);
+        round.deliver(&mut Letter::new(&words), subscribers, stands_for);
     }
     matches.gave_up()
 }

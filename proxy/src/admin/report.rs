@@ -44,6 +44,14 @@ const COUNTERS: &[(&str, &str)] = &[
         "Connections to nodes that were lost.",
     ),
     (
+        "switchyard_proxy_messages_total",
+        "Messages of channels that clients were sent.",
+    ),
+    (
+        "switchyard_proxy_resubscriptions_total",
+        "Times that a thread had lost a shard and has subscribed there again to all that its clients have subscribed to; messages published there meanwhile did not reach them.",
+    ),
+    (
         "switchyard_proxy_received_bytes_total",
         "Bytes of requests that came from clients.",
     ),

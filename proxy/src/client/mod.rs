@@ -2,7 +2,7 @@
 //! Pure.
 //!
 //! - [`state`]: what it has told about itself and chosen: database, protocol, name. [`work`]: what it is doing, and what it waits for.
-//! - `transaction`: what it has queued behind MULTI.
+//! - `transaction`: what it has queued behind MULTI. `subscribing`: how far a SUBSCRIBE has come.
 //! - [`received`]: the bytes it sent, and who keeps them.
 //! - [`outlet`]: its replies, where those who deliver can reach them: [`reply_queue`] in order, [`output`] on their way out.
 
@@ -11,6 +11,7 @@ pub(crate) mod output;
 pub(crate) mod received;
 pub(crate) mod reply_queue;
 pub(crate) mod state;
+mod subscribing;
 mod transaction;
 pub(crate) mod work;
 
@@ -18,6 +19,7 @@ pub(crate) use outlet::{Outlet, OutletLimits};
 pub(crate) use output::ReplyBytes;
 pub(crate) use reply_queue::Source;
 pub(crate) use state::ClientState;
+pub(crate) use subscribing::{Subscribing, count};
 pub(crate) use transaction::Transaction;
 pub(crate) use work::{Held, WaitsFor, Work};
 
@@ -55,7 +57,7 @@ impl Client {
             Work::Waiting(held) => held.kept_bytes(),
             Work::Reading | Work::Ending => 0,
         };
-        let queued = self.state.queued_bytes();
+        let queued = self.state.queued_bytes() + self.state.subscribed.bytes;
         self.input.capacity() + self.scanner.kept_bytes() + held + queued
     }
 

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use shared::command::Retry;
+use shared::resp::Protocol;
 
 use super::reply_queue::ReplyQueue;
 use super::work::WaitsFor;
@@ -39,6 +40,10 @@ pub(crate) struct Outlet {
     pub(crate) crowd: Option<PipeNumber>,
     /// It is in the list of those with something to write, or to go on with.
     pub(crate) is_dirty: bool,
+    /// It is in the list of those who have got a message.
+    pub(crate) is_due: bool,
+    /// How its client is spoken to.
+    pub(crate) protocol: Protocol,
     /// A reply that had begun has no end: the client is closed when it has what is there.
     pub(crate) is_broken: bool,
     /// When its client last sent or took something, monotonic milliseconds.
@@ -73,7 +78,7 @@ impl Outlet {
     #[inline]
     pub(crate) fn is_satisfied(&mut self, limits: &OutletLimits) -> bool {
         match self.waits_for {
-            None | Some(WaitsFor::Room(_) | WaitsFor::Pause) => false,
+            None | Some(WaitsFor::Room(_) | WaitsFor::Pause | WaitsFor::Subscribed) => false,
             Some(WaitsFor::Replies(but)) => self.queue.missing() <= but,
             Some(WaitsFor::Outlet(kind)) => self.has_room_for_parts(limits, kind),
             // The beginning of a long reply may be on its way already: the next round is for a client that takes it.

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use shared::access;
 use shared::command::{CommandId, CommandSpec};
+use shared::pubsub::SubscriptionCounts;
 use shared::resp::{Protocol, RequestLimits};
 use shared::session::Replies;
 
-use super::Transaction;
+use super::{Subscribing, Transaction};
 use crate::pipe::{Class, Lane, Role};
 
 /// How long a client is kept apart after something large.
@@ -48,6 +49,10 @@ pub(crate) struct ClientState {
     pub(crate) last_command: Option<CommandId>,
     /// What it has queued since MULTI; `None` when it is in no transaction.
     pub(crate) transaction: Option<Box<Transaction>>,
+    /// To how much it has subscribed, as far as it has been told.
+    pub(crate) subscribed: SubscriptionCounts,
+    /// The command under way that changes this.
+    pub(crate) subscribing: Option<Box<Subscribing>>,
     /// By which pipes its commands go.
     pub(crate) class: Class,
     /// Until then it counts as one with large requests or replies, monotonic milliseconds.
@@ -80,6 +85,8 @@ impl ClientState {
             active_ms: now_ms,
             last_command: None,
             transaction: None,
+            subscribed: SubscriptionCounts::default(),
+            subscribing: None,
             class: Class::Common,
             bulky_until_ms: 0,
         }
@@ -108,6 +115,12 @@ impl ClientState {
         self.transaction
             .as_deref()
             .map_or(0, Transaction::kept_bytes)
+    }
+
+    /// Whether only commands on its subscriptions make sense: in RESP2 a message and a reply cannot be told apart.
+    #[inline]
+    pub(crate) fn is_only_subscriber(&self) -> bool {
+        self.subscribed.are_any() && self.protocol == Protocol::Resp2
     }
 
     /// Something large of it is under way: for a while it is kept apart from others.

@@ -35,6 +35,8 @@ pub(crate) enum WaitsFor {
     Outlet(Retry),
     /// The answer to the round under way of a command over many keys.
     Round,
+    /// Every shard that can be reached knows to what it has subscribed.
+    Subscribed,
 }
 
 /// Requests that cannot be carried out yet.

@@ -36,9 +36,11 @@ impl ListedClient for ClientState {
         self.id
     }
 
-    /// All that are connected here today.
     fn client_type(&self) -> ClientType {
-        ClientType::Normal
+        match self.subscribed.are_any() {
+            true => ClientType::Pubsub,
+            false => ClientType::Normal,
+        }
     }
 
     fn is_from(&self, address: &[u8]) -> bool {
@@ -164,6 +166,7 @@ pub(crate) fn describe(
 ) -> String {
     let flags = [
         (state.transaction.is_some(), 'x'),
+        (state.subscribed.are_any(), 'P'),
         (is_blocked, 'b'),
         (state.is_readonly, 'r'),
         (state.is_no_evict, 'e'),
@@ -186,8 +189,12 @@ pub(crate) fn describe(
         database: state.database,
         queued: state.transaction.as_deref().map(Transaction::len),
         queued_bytes: state.queued_bytes(),
-        subscriptions: [0; 3],
-        subscription_bytes: 0,
+        subscriptions: [
+            state.subscribed.channels,
+            state.subscribed.patterns,
+            state.subscribed.shard_channels,
+        ],
+        subscription_bytes: state.subscribed.bytes,
         argument_bytes: 0,
         input_bytes,
         input_spare_bytes: 0,

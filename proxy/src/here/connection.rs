@@ -18,6 +18,11 @@ pub(super) fn answer(
 ) -> Result<After, ErrorReply> {
     match spec.id {
         CommandId::Ping => match args.len() {
+            1 | 2 if state.is_only_subscriber() => {
+                reply.array(2);
+                reply.bulk(b"pong");
+                reply.bulk(args.get(1).unwrap_or_default());
+            }
             1 => reply.simple("PONG"),
             2 => reply.bulk(args.at(1)),
             _ => return Err(ErrorReply::Arity(spec.name.into())),

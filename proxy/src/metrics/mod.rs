@@ -85,6 +85,8 @@ pub(crate) struct ThreadStats {
     pub(crate) requests: u64,
     /// Error replies that clients were given, whoever said them.
     pub(crate) error_replies: u64,
+    /// Messages of channels that clients were sent.
+    pub(crate) messages: u64,
     /// Connections to nodes that were lost.
     pub(crate) pipes_lost: u64,
     /// Bytes of requests that came from clients.

@@ -94,6 +94,8 @@ impl Turn<'_> {
             After::Moved => {
                 let limits = self.client.state.limits(self.exchange.proxy.bulk_bytes());
                 self.client.scanner.set_limits(limits);
+                let outlet = self.exchange.receivers.outlet(self.key);
+                outlet.protocol = self.client.state.protocol;
                 self.look_at_client();
                 Step::Next
             }

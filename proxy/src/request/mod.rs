@@ -4,6 +4,7 @@
 //! - [`batch`]: requests are found in what a client sent. [`turn`]: one client's turn, request by request.
 //! - [`forward`]: to one shard. [`fan_out`] and [`rounds`]: to several, and [`gather`] ◇ puts together what they say. [`here`], [`answer`]: without a node.
 //! - [`replies`]: what nodes send. [`receivers`]: those who get it.
+//! - [`subscribe`]: to channels; [`messages`]: to those who have subscribed.
 //! - [`waiting`]: who waits, for what, and is let go on. [`again`]: what is lost, late, or to be routed anew.
 
 pub(crate) mod again;
@@ -13,9 +14,11 @@ mod fan_out;
 mod forward;
 pub(crate) mod gather;
 pub(crate) mod here;
+pub(crate) mod messages;
 pub(crate) mod receivers;
 mod replies;
 mod rounds;
+mod subscribe;
 mod transaction;
 mod turn;
 mod waiting;
@@ -30,10 +33,12 @@ pub(crate) use self::turn::{TURN_NS, has_deadline};
 
 use self::here::Question;
 use self::receivers::Receivers;
+use crate::channels::Channels;
+use crate::channels::relay::Target;
 use crate::client::OutletLimits;
 use crate::facts::ProxyShared;
 use crate::pipe::policies::PolicySet;
-use crate::pipe::set::{Fence, PipeLimits, PipeSet};
+use crate::pipe::set::{Fence, NodeEntry, PipeLimits, PipeSet};
 use crate::pipe::{Class, Lane};
 use crate::route::{self, Split};
 use crate::slab::Key;
@@ -61,6 +66,8 @@ pub(crate) struct Exchange {
     pub(crate) receivers: Receivers,
     /// The ways to the nodes.
     pub(crate) pipes: PipeSet,
+    /// To what clients have subscribed.
+    pub(crate) channels: Channels,
     /// As what nodes are asked.
     pub(crate) policies: PolicySet,
     /// What requests are routed by.
@@ -104,7 +111,10 @@ impl Exchange {
         });
         let snapshot = proxy.topology.load();
         pipes.follow(&snapshot, Fence::of);
+        let mut channels = Channels::default();
+        channels.follow(targets(&pipes));
         Self {
+            channels,
             receivers: Receivers::new(limits.clone()),
             pipes,
             policies,
@@ -139,6 +149,7 @@ impl Exchange {
     fn swap_topology(&mut self) {
         self.snapshot = Arc::clone(self.view.load());
         self.pipes.follow(&self.snapshot, Fence::of);
+        self.channels.follow(targets(&self.pipes));
         for number in self.pipes.numbers() {
             self.set_aside(number);
             // A pipe that nobody needs any more is closed by its task.
@@ -167,6 +178,20 @@ impl Exchange {
     /// Whether somebody has something to write, or to go on with.
     #[inline]
     pub(crate) fn has_dirty(&self) -> bool {
-        self.pipes.has_dirty() || self.receivers.has_dirty() || !self.questions.is_empty()
+        self.pipes.has_dirty()
+            || self.receivers.has_dirty()
+            || !self.questions.is_empty()
+            || self.channels.has_news()
     }
+}
+
+/// To whom relays speak: every shard's primary.
+fn targets(pipes: &PipeSet) -> Vec<Target> {
+    let target = |node: &NodeEntry| Target {
+        node: node.id.clone(),
+        address: node.address.clone(),
+        fence: node.fence.clone(),
+        is_plain: node.is_plain,
+    };
+    pipes.primaries().map(target).collect()
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use shared::clock::Reading;
 use shared::command::{self, CommandId, CommandSpec, Quiet, Route};
+use shared::pubsub::is_for_subscribers;
 use shared::resp::{Args, ErrorReply, Request, RequestBatch, StreamError};
 use shared::session::Replies;
 use shared::throttle::Throttle;
@@ -182,9 +183,9 @@ impl<'a> Turn<'a> {
         self.lane = self.client.state.lane(self.exchange.policies.usual());
         self.hears_all = self.client.state.hears_all();
         let state = &self.client.state;
-        let is_queueing = state.transaction.is_some();
+        let is_apart = state.transaction.is_some() || state.is_only_subscriber();
         self.is_plain_sailing =
-            self.hears_all && state.is_authenticated && !is_queueing && self.hold.is_none();
+            self.hears_all && state.is_authenticated && !is_apart && self.hold.is_none();
     }
 
     /// Takes note of what is held up.
@@ -341,6 +342,12 @@ impl<'a> Turn<'a> {
         if !self.client.state.may_run(spec) {
             return self.spoil_transaction(&ErrorReply::NoAuth);
         }
+        if self.client.state.is_only_subscriber() && !is_for_subscribers(spec) {
+            return self.spoil_transaction(&ErrorReply::OnlySubscriptions(spec.name));
+        }
+        if spec.id == CommandId::Reset && self.unsubscribe_some() {
+            return self.put_off(Step::Again);
+        }
         let is_held = match self.hold {
             None => false,
             Some(Hold::Writes) => spec.may_write(),
@@ -397,9 +404,9 @@ impl<'a> Turn<'a> {
             Route::Walked => self.walk(asked),
             Route::Refused => self.answer_error(&route::refused(spec)),
             Route::Transaction => self.transact(asked),
-            Route::ByChannel | Route::Leased | Route::Subscribed => {
-                self.answer_error(&command::unknown_command(asked.args))
-            }
+            Route::ByChannel => self.publish(asked, run),
+            Route::Subscribed => self.subscribe(asked),
+            Route::Leased => self.answer_error(&command::unknown_command(asked.args)),
         }
     }
 

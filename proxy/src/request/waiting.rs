@@ -31,6 +31,7 @@ impl Exchange {
                 let blocked = &self.proxy.counters.blocked_clients;
                 blocked.fetch_add(1, Ordering::Relaxed);
             }
+            WaitsFor::Subscribed => self.channels.wait(key),
             // It may have come to pass in the same turn.
             WaitsFor::Replies(_) | WaitsFor::Outlet(_) | WaitsFor::Round => {
                 self.receivers.mark_dirty(key);
@@ -99,6 +100,7 @@ impl Exchange {
     /// A client has gone.
     pub(crate) fn forget(&mut self, key: Key) {
         self.stop_waiting(key);
+        self.channels.leave(key);
         self.receivers.forget(key);
         self.proxy.counters.clients.fetch_sub(1, Ordering::Relaxed);
     }

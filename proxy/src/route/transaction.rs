@@ -65,9 +65,12 @@ pub(crate) fn concerns<'a>(
 
 fn check_route(spec: &CommandSpec, snapshot: &Snapshot) -> Result<(), ErrorReply> {
     match spec.route {
-        Route::ByKey | Route::Split | Route::Combined | Route::Leased | Route::LeasedIfBlock => {
-            Ok(())
-        }
+        Route::ByKey
+        | Route::ByChannel
+        | Route::Split
+        | Route::Combined
+        | Route::Leased
+        | Route::LeasedIfBlock => Ok(()),
         // What a node says of itself is what the proxy would say.
         Route::Local if matches!(spec.id, CommandId::Ping | CommandId::Echo | CommandId::Time) => {
             Ok(())

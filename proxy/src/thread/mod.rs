@@ -10,6 +10,7 @@ mod connect;
 pub(crate) mod departures;
 mod orders;
 mod pipes;
+mod relays;
 mod rest;
 pub(crate) mod stream;
 mod tick;
@@ -28,6 +29,7 @@ use tokio::sync::mpsc;
 use self::clients::Connection;
 use self::departures::Departures;
 use self::pipes::{PipeSocket, run_pipe};
+use self::relays::RelaySocket;
 use crate::facts::ProxyShared;
 use crate::orders::Order;
 use crate::request::Exchange;
@@ -56,6 +58,8 @@ struct ProxyThread {
     connections: Vec<Option<Box<Connection>>>,
     /// Pipes' sockets by number.
     sockets: Vec<PipeSocket>,
+    /// Relays' sockets by shard.
+    relays: Vec<RelaySocket>,
     /// Reads go here first; empty while somebody reads.
     scratch: Vec<u8>,
     flusher: Option<Waker>,
@@ -83,6 +87,7 @@ impl ProxyThread {
                 me: me.clone(),
                 connections: Vec::new(),
                 sockets: Vec::new(),
+                relays: Vec::new(),
                 scratch: vec![0; SCRATCH_BYTES],
                 flusher: None,
                 rest,
@@ -111,6 +116,7 @@ impl ProxyThread {
     fn flush(&mut self, cx: &Context<'_>) {
         self.look_for_stall();
         self.start_pipes();
+        self.flush_relays();
         while let Some(number) = self.exchange.pipes.next_dirty() {
             self.flush_pipe(number);
         }

@@ -58,6 +58,7 @@ impl ProxyThread {
         self.exchange.tick_ms = self.exchange.now_ms();
         self.exchange.follow_topology();
         self.exchange.tick_pipes();
+        self.tick_relays();
         self.tick_paused();
         self.tick_memory();
         // Every tick would be too often for thousands of clients of which nearly all are idle.
@@ -121,8 +122,9 @@ impl ProxyThread {
             let Some(client) = self.client(key) else {
                 continue;
             };
-            // Who waits is not idle.
+            // Who waits is not idle, nor who listens.
             let is_idle = is_quiet
+                && !client.state.subscribed.are_any()
                 && idle_ms > 0
                 && matches!(client.work, Work::Reading)
                 && now_ms.saturating_sub(client.state.active_ms) >= idle_ms;

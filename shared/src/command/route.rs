@@ -54,6 +54,8 @@ pub enum Merge {
     EveryOne,
     /// Arrays are joined.
     Concat,
+    /// Arrays of names, each with a count behind it: the counts of each name are added.
+    Counts,
     /// One of the non-null replies, drawn by chance, each shard as likely as it has keys.
     AnyNonNull,
     /// Members of all shards' sets, from which one set is made.

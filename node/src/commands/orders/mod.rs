@@ -11,12 +11,14 @@
 //! NODE FOLLOW  shard epoch rev node@life leader@life host port [MAY-WIPE]
 //! NODE SYNC    shard epoch rev node@life leader@life log epoch offset      a follower asks for the log; `-` where it has none
 //! NODE EXEC    request request …      a transaction as a proxy has queued it: as MULTI, these, EXEC, with the reply of EXEC alone
+//! NODE LISTENERS topic name count   the client has subscribed to this on behalf of so many; topic: CHANNEL, PATTERN, SHARDCHANNEL
 //! ```
 //!
 //! Over a pipe that is fenced with `IN-SYNC` a reply waits until all who are in sync have the last write to the slots that it tells of. That alone lets a primary that
 //! was replaced, and does not know it yet, tell what was true before: with `READS LINEARIZABLE` a reply waits also until all of them have said, since the command came,
 //! that they still follow.
 
+mod listeners;
 mod parse;
 mod status;
 
@@ -50,6 +52,9 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if is_word(name, "exec") {
         let queued = read_queue(call.args.skip(2))?;
         return Ok(Action::Transact(Box::new(queued)));
+    }
+    if is_word(name, "listeners") {
+        return listeners::listeners(call);
     }
     let mut words = Words::new(call.args);
     if is_word(name, "sync") {

@@ -6,7 +6,7 @@ mod subscribe;
 mod tell;
 
 use super::{Action, Call, Handler};
-use crate::node_state::{ClientKey, Topic};
+use crate::node_state::ClientKey;
 use shared::command::CommandId;
 
 pub(super) use subscribe::unsubscribe_all;
@@ -27,19 +27,6 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::PubsubHelp => super::help,
         _ => return None,
     })
-}
-
-/// What a command of this group is about.
-fn topic_of(id: CommandId) -> Topic {
-    match id {
-        CommandId::Psubscribe | CommandId::Punsubscribe => Topic::Pattern,
-        CommandId::Ssubscribe
-        | CommandId::Sunsubscribe
-        | CommandId::Spublish
-        | CommandId::PubsubShardchannels
-        | CommandId::PubsubShardnumsub => Topic::ShardChannel,
-        _ => Topic::Channel,
-    }
 }
 
 /// Under which key the client is connected; `None` for one that is not (any more), to whom nothing can be sent.

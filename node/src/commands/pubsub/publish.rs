@@ -2,8 +2,9 @@
 //! Pure. A message changes no key: it goes into the log while somebody follows, for the log is what followers get, and whoever replays it later publishes to
 //! nobody. Redis sends it to replicas alone; where nobody follows it is in no log here either.
 
-use super::{Action, Call, topic_of};
+use super::{Action, Call};
 use crate::node_state::Publication;
+use shared::pubsub::topic_of;
 use shared::resp::ErrorReply;
 
 /// PUBLISH channel message, SPUBLISH shardchannel message

@@ -2,9 +2,9 @@
 //! Pure. With very many channels others have their turns in between, and what has been answered stays so: a message that is published meanwhile comes to whoever
 //! has subscribed by then, as between the commands of a client that subscribes to one channel after the other.
 
-use super::{Action, Call, own_key, topic_of};
-use crate::client::SubscriptionCounts;
-use crate::node_state::{ClientKey, Topic};
+use super::{Action, Call, own_key};
+use crate::node_state::ClientKey;
+use shared::pubsub::{SubscriptionCounts, Topic, topic_of};
 use shared::resp::{ErrorReply, ReplyWriter};
 use std::rc::Rc;
 

@@ -1,10 +1,10 @@
 //! PUBSUB: what has been subscribed to.
 //! Pure. A long list is shown a piece at a time; a name that comes or goes meanwhile may be in it or not.
 
-use super::{Action, Call, topic_of};
+use super::{Action, Call};
 use crate::commands::piecewise::{EstimatedHead, PIECE_ELEMENTS, Piecewise, Progress, show};
 use crate::commands::scan_options::Pattern;
-use crate::node_state::{Subscribers, Topic};
+use shared::pubsub::{Topic, topic_of};
 use shared::resp::ErrorReply;
 use std::rc::Rc;
 
@@ -31,8 +31,7 @@ pub(super) fn subscribers(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     call.reply.array(2 * names);
     for name in call.args.iter_from(2) {
-        let subscribers = call.node.subscriptions.subscribers(topic, name);
-        let count = subscribers.map_or(0, Subscribers::len);
+        let count = call.node.subscriptions.listeners(topic, name);
         call.reply.bulk(name);
         call.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     }

@@ -108,10 +108,10 @@ fn node_greeting(protocol: u8) -> String {
 fn messages_come_before_the_reply_and_whatever_the_client_wants_to_hear() {
     let mut node = TestNode::new_resp3();
     let other = enter(&mut node, Protocol::Resp2);
-    let subscribed =
-        node.node
-            .subscriptions
-            .subscribe(other, crate::node_state::Topic::Pattern, b"*");
+    let subscribed = node
+        .node
+        .subscriptions
+        .subscribe(other, shared::pubsub::Topic::Pattern, b"*");
     assert!(subscribed.is_ok());
     node.expect(&[
         ("SUBSCRIBE a", ">3 $9 subscribe $1 a :1"),
@@ -134,7 +134,7 @@ fn messages_come_before_the_reply_and_whatever_the_client_wants_to_hear() {
 fn who_has_subscribed_is_told() {
     let mut node = TestNode::new_resp3();
     let other = enter(&mut node, Protocol::Resp2);
-    let topic = crate::node_state::Topic::Channel;
+    let topic = shared::pubsub::Topic::Channel;
     let subscribed = node.node.subscriptions.subscribe(other, topic, b"b");
     assert!(subscribed.is_ok());
     node.send("SUBSCRIBE b ac ab");

@@ -303,10 +303,6 @@ impl ReplyQueue {
     }
 
     /// A message that answers nothing goes out as soon as a whole reply has: never into the middle of one, nor behind requests that wait.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "subscriptions and tracking are to come")
-    )]
     pub(crate) fn message(&mut self, message: ReplyBytes<'_>, buffers: &mut Buffers) {
         if self.is_cut {
             return;

@@ -343,6 +343,7 @@ fn by_rule(rule: Merge, replies: &[&Bytes], out: &mut Pieces) -> Result<(), Erro
             }
         }
         Merge::EveryOne => every_one(replies, out)?,
+        Merge::Counts => counts(replies, out)?,
         // Have plans of their own.
         Merge::OneSet(_) | Merge::OneSketch(_) => return Err(not_understood()),
         Merge::Single | Merge::KeyOrder | Merge::AllOk | Merge::AnyOk | Merge::AnyNonNull => {
@@ -370,6 +371,30 @@ fn every_one(replies: &[&Bytes], out: &mut Pieces) -> Result<(), ErrorReply> {
     reply.array(columns.len());
     for column in columns {
         reply.integer(i64::from(column));
+    }
+    Ok(())
+}
+
+/// Arrays of names with counts: what the shards count of each, added.
+fn counts(replies: &[&Bytes], out: &mut Pieces) -> Result<(), ErrorReply> {
+    let mut sums: Vec<i64> = Vec::new();
+    for elements in aggregates(replies)? {
+        let counts = elements.skip(1).step_by(2);
+        for (at, count) in counts.enumerate() {
+            let count = reply::integer(count).ok_or_else(not_understood)?;
+            match sums.get_mut(at) {
+                Some(sum) => *sum = sum.saturating_add(count),
+                None => sums.push(count),
+            }
+        }
+    }
+    let first = aggregates(&replies[..replies.len().min(1)])?;
+    out.writer().array(2 * sums.len());
+    for (elements, whole) in first.into_iter().zip(replies) {
+        for (name, sum) in elements.step_by(2).zip(&sums) {
+            out.share(whole, name);
+            out.writer().integer(*sum);
+        }
     }
     Ok(())
 }

@@ -3,10 +3,10 @@
 
 use super::super::Call;
 use super::lines;
-use crate::node_state::Topic;
 use crate::settings::short_decimal;
 use crate::store::DbIndex;
 use shared::command;
+use shared::pubsub::Topic;
 use std::fmt::Write;
 
 fn kilobytes(bytes: u64) -> String {

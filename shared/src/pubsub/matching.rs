@@ -2,7 +2,7 @@
 //! Pure. Bound: [`MOST_COMPARISONS`] for one message, however many patterns there are: what would need more is not delivered to those whose patterns are compared
 //! last, which is told ([`Matches::gave_up`]). No client that means well comes near it.
 
-use super::{Named, Subscribers};
+use super::subscriptions::{Named, Subscribers};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Iter;
 use std::rc::Rc;
@@ -12,15 +12,15 @@ const MOST_COMPARISONS: usize = 1 << 22;
 
 /// Patterns that match, one after the other.
 #[derive(Debug)]
-pub struct Matches<'a> {
-    patterns: Iter<'a, Rc<[u8]>, Named>,
+pub struct Matches<'a, K> {
+    patterns: Iter<'a, Rc<[u8]>, Named<K>>,
     channel: &'a [u8],
     /// Comparisons that may still be made.
     left: usize,
 }
 
-impl<'a> Matches<'a> {
-    pub(super) fn new(patterns: &'a BTreeMap<Rc<[u8]>, Named>, channel: &'a [u8]) -> Self {
+impl<'a, K> Matches<'a, K> {
+    pub(super) fn new(patterns: &'a BTreeMap<Rc<[u8]>, Named<K>>, channel: &'a [u8]) -> Self {
         Self {
             patterns: patterns.iter(),
             channel,
@@ -35,8 +35,8 @@ impl<'a> Matches<'a> {
     }
 }
 
-impl<'a> Iterator for Matches<'a> {
-    type Item = (&'a [u8], &'a Subscribers);
+impl<'a, K> Iterator for Matches<'a, K> {
+    type Item = (&'a [u8], &'a Subscribers<K>);
 
     fn next(&mut self) -> Option<Self::Item> {
         for (pattern, named) in self.patterns.by_ref() {

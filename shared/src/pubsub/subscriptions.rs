@@ -1,24 +1,20 @@
 //! Who has subscribed to which channels, shard channels and patterns: by name for who publishes, by client for who unsubscribes or goes.
-//! Pure. Never: sends anything ([`super::publishing`] does). Invariants: whoever is told by name is told by client, and the other way round; a name that nobody
+//! Pure. Never: sends anything. Invariants: whoever is told by name is told by client, and the other way round; a name that nobody
 //! has subscribed to is not there.
 //! Bounds: what a client's subscriptions take together ([`MOST_CLIENT_BYTES`]), patterns of the node ([`MOST_PATTERNS`]), for each message may be compared with
-//! each of them, and the length of one ([`shared::glob::LONGEST_PATTERN_BYTES`]). Who goes with very many leaves them to be forgotten some at a time.
+//! each of them, and the length of one ([`crate::glob::LONGEST_PATTERN_BYTES`]). Who goes with very many leaves them to be forgotten some at a time.
 
-mod matching;
-
-pub use matching::Matches;
-
-use super::clients::ClientKey;
-use crate::client::SubscriptionCounts;
-use shared::glob::{Glob, GlobError};
+use super::counts::SubscriptionCounts;
+use super::matching::Matches;
+use crate::glob::{Glob, GlobError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::rc::Rc;
 
 /// What the subscriptions of one client may take, bytes: a million short names. Redis has no bound.
-const MOST_CLIENT_BYTES: usize = 128 << 20;
-/// Patterns on a node, each once: comparing a message with all of them takes a millisecond where none needs more than a look at its beginning. Redis has no bound.
-const MOST_PATTERNS: usize = 32 * 1024;
+pub(super) const MOST_CLIENT_BYTES: usize = 128 << 20;
+/// Patterns in one place, each once: comparing a message with all of them takes a millisecond where none needs more than a look at its beginning. Redis has no bound.
+pub(super) const MOST_PATTERNS: usize = 32 * 1024;
 /// What a subscription takes beside its name: its places in two trees, and the name's own head.
 const SUBSCRIPTION_BYTES: usize = 96;
 /// What a pattern takes per byte, read and ready to be compared with.
@@ -27,7 +23,7 @@ const READ_PATTERN_BYTES: usize = 9;
 const FORGOTTEN_AT_ONCE: usize = 1_024;
 
 /// To what one subscribes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
     /// A channel, by its name.
     Channel,
@@ -39,7 +35,17 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    const ALL: [Self; 3] = [Self::Channel, Self::Pattern, Self::ShardChannel];
+    pub const ALL: [Self; 3] = [Self::Channel, Self::Pattern, Self::ShardChannel];
+
+    /// As a relay names it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Channel => "CHANNEL",
+            Self::Pattern => "PATTERN",
+            Self::ShardChannel => "SHARDCHANNEL",
+        }
+    }
 }
 
 /// Why a client did not subscribe.
@@ -62,14 +68,14 @@ pub enum SubscribeError {
 
 /// Who has subscribed to one name.
 #[derive(Debug)]
-pub enum Subscribers {
+pub enum Subscribers<K> {
     /// Nearly always there is one.
-    One(ClientKey),
+    One(K),
     /// Or there are more.
-    Many(BTreeSet<ClientKey>),
+    Many(BTreeSet<K>),
 }
 
-impl Subscribers {
+impl<K: Copy + Ord> Subscribers<K> {
     /// How many.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -86,7 +92,7 @@ impl Subscribers {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = ClientKey> {
+    pub fn iter(&self) -> impl Iterator<Item = K> {
         let (one, many) = match self {
             Self::One(client) => (Some(*client), None),
             Self::Many(clients) => (None, Some(clients.iter().copied())),
@@ -94,7 +100,7 @@ impl Subscribers {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
-    fn add(&mut self, client: ClientKey) {
+    fn add(&mut self, client: K) {
         match self {
             Self::One(first) => *self = Self::Many(BTreeSet::from([*first, client])),
             Self::Many(clients) => {
@@ -104,7 +110,7 @@ impl Subscribers {
     }
 
     /// Whether nobody is left.
-    fn remove(&mut self, client: ClientKey) -> bool {
+    fn remove(&mut self, client: K) -> bool {
         match self {
             Self::One(one) => *one == client,
             Self::Many(clients) => {
@@ -117,10 +123,10 @@ impl Subscribers {
 
 /// A name that somebody has subscribed to.
 #[derive(Debug)]
-struct Named {
+pub(super) struct Named<K> {
     /// Of a pattern.
-    glob: Option<Box<Glob>>,
-    subscribers: Subscribers,
+    pub(super) glob: Option<Box<Glob>>,
+    pub(super) subscribers: Subscribers<K>,
 }
 
 /// What one client has subscribed to.
@@ -128,6 +134,8 @@ struct Named {
 struct OfClient {
     names: [BTreeSet<Rc<[u8]>>; 3],
     bytes: usize,
+    /// Of a relay: for how many it stands, where that is not one.
+    stands_for: Option<Box<[BTreeMap<Rc<[u8]>, u32>; 3]>>,
 }
 
 impl OfClient {
@@ -140,19 +148,28 @@ impl OfClient {
             bytes: self.bytes,
         }
     }
+
+    fn listeners(&self, topic: Topic, name: &[u8]) -> usize {
+        let said = self.stands_for.as_ref();
+        let said = said.and_then(|said| said[topic as usize].get(name));
+        said.map_or(1, |said| *said as usize)
+    }
 }
 
 /// All subscriptions.
-#[derive(Debug, Default)]
-pub struct Subscriptions {
-    names: [BTreeMap<Rc<[u8]>, Named>; 3],
-    by_client: BTreeMap<ClientKey, OfClient>,
+#[derive(Debug)]
+pub struct Subscriptions<K> {
+    names: [BTreeMap<Rc<[u8]>, Named<K>>; 3],
+    by_client: BTreeMap<K, OfClient>,
+    /// Some client has been a relay: it has said for how many others it has subscribed.
+    has_relays: bool,
     /// Clients that have gone, and what of theirs is still to be forgotten.
-    gone: VecDeque<(ClientKey, OfClient)>,
+    gone: VecDeque<(K, OfClient)>,
 }
 
-/// What a subscription takes.
-fn bytes_of(topic: Topic, name: &[u8]) -> usize {
+/// What a subscription takes, bytes.
+#[must_use]
+pub fn subscription_bytes(topic: Topic, name: &[u8]) -> usize {
     let read_bytes = match topic {
         Topic::Pattern => name.len() * READ_PATTERN_BYTES,
         Topic::Channel | Topic::ShardChannel => 0,
@@ -160,7 +177,18 @@ fn bytes_of(topic: Topic, name: &[u8]) -> usize {
     SUBSCRIPTION_BYTES + name.len() + read_bytes
 }
 
-impl Subscriptions {
+impl<K> Default for Subscriptions<K> {
+    fn default() -> Self {
+        Self {
+            names: Default::default(),
+            by_client: BTreeMap::new(),
+            has_relays: false,
+            gone: VecDeque::new(),
+        }
+    }
+}
+
+impl<K: Copy + Ord> Subscriptions<K> {
     /// Whether nobody has subscribed to anything, so that whatever is published reaches nobody.
     #[inline]
     #[must_use]
@@ -174,7 +202,7 @@ impl Subscriptions {
     /// One of the bounds is reached.
     pub fn subscribe(
         &mut self,
-        client: ClientKey,
+        client: K,
         topic: Topic,
         name: &[u8],
     ) -> Result<SubscriptionCounts, SubscribeError> {
@@ -182,7 +210,7 @@ impl Subscriptions {
         if let Some(known) = known.filter(|known| known.names[topic as usize].contains(name)) {
             return Ok(known.counts());
         }
-        let bytes = known.map_or(0, |known| known.bytes) + bytes_of(topic, name);
+        let bytes = known.map_or(0, |known| known.bytes) + subscription_bytes(topic, name);
         if bytes > MOST_CLIENT_BYTES {
             return Err(SubscribeError::TooMany);
         }
@@ -194,12 +222,7 @@ impl Subscriptions {
     }
 
     /// Tells the name of its new subscriber.
-    fn enter(
-        &mut self,
-        client: ClientKey,
-        topic: Topic,
-        name: &[u8],
-    ) -> Result<Rc<[u8]>, SubscribeError> {
+    fn enter(&mut self, client: K, topic: Topic, name: &[u8]) -> Result<Rc<[u8]>, SubscribeError> {
         let names = &mut self.names[topic as usize];
         if let Some(named) = names.get_mut(name) {
             named.subscribers.add(client);
@@ -220,17 +243,15 @@ impl Subscriptions {
     }
 
     /// A client unsubscribes, if it had subscribed; how many subscriptions it has then.
-    pub fn unsubscribe(
-        &mut self,
-        client: ClientKey,
-        topic: Topic,
-        name: &[u8],
-    ) -> SubscriptionCounts {
+    pub fn unsubscribe(&mut self, client: K, topic: Topic, name: &[u8]) -> SubscriptionCounts {
         let Some(own) = self.by_client.get_mut(&client) else {
             return SubscriptionCounts::default();
         };
         if own.names[topic as usize].remove(name) {
-            own.bytes -= bytes_of(topic, name);
+            own.bytes -= subscription_bytes(topic, name);
+            if let Some(said) = &mut own.stands_for {
+                said[topic as usize].remove(name);
+            }
             forget(&mut self.names, client, topic, name);
         }
         let counts = own.counts();
@@ -240,30 +261,76 @@ impl Subscriptions {
         counts
     }
 
+    /// A client that has subscribed to a name has done so for so many others, who count in its place; whether it has subscribed.
+    pub fn stand_for(&mut self, client: K, topic: Topic, name: &[u8], listeners: u32) -> bool {
+        let Some(own) = self.by_client.get_mut(&client) else {
+            return false;
+        };
+        let Some(name) = own.names[topic as usize].get(name) else {
+            return false;
+        };
+        let said = own.stands_for.get_or_insert_default();
+        said[topic as usize].insert(Rc::clone(name), listeners);
+        self.has_relays = true;
+        true
+    }
+
+    /// For how many a subscriber of a name stands: itself, unless it is a relay.
+    #[inline]
+    #[must_use]
+    pub fn stands_for(&self, client: K, topic: Topic, name: &[u8]) -> usize {
+        match self.by_client.get(&client) {
+            Some(own) if self.has_relays => own.listeners(topic, name),
+            _ => 1,
+        }
+    }
+
+    /// How many listen to this very name.
+    #[must_use]
+    pub fn listeners(&self, topic: Topic, name: &[u8]) -> usize {
+        let subscribers = self.subscribers(topic, name);
+        subscribers.map_or(0, |all| {
+            all.iter()
+                .map(|client| self.stands_for(client, topic, name))
+                .sum()
+        })
+    }
+
+    /// To how much a client has subscribed.
+    #[must_use]
+    pub fn counts(&self, client: K) -> SubscriptionCounts {
+        let own = self.by_client.get(&client);
+        own.map(OfClient::counts).unwrap_or_default()
+    }
+
     /// The first of the names to which a client has subscribed.
     #[must_use]
-    pub fn first_of(&self, client: ClientKey, topic: Topic) -> Option<Rc<[u8]>> {
+    pub fn first_of(&self, client: K, topic: Topic) -> Option<Rc<[u8]>> {
         self.by_client.get(&client)?.names[topic as usize]
             .first()
             .cloned()
     }
 
-    /// The client has gone, and gets nothing more.
-    pub fn leave(&mut self, client: ClientKey) {
+    /// The client has gone, and gets nothing more. `forgotten` is told of each of its names, by and by.
+    pub fn leave(&mut self, client: K, forgotten: impl FnMut(Topic, Rc<[u8]>)) {
         if let Some(own) = self.by_client.remove(&client) {
             self.gone.push_back((client, own));
-            self.forget_some();
+            self.forget_some(forgotten);
         }
     }
 
-    /// Forgets some of what clients that have gone had subscribed to; whether there is more.
-    pub fn forget_some(&mut self) -> bool {
+    /// Forgets some of what clients that have gone had subscribed to, and tells `forgotten` of each; whether there is more.
+    pub fn forget_some(&mut self, mut forgotten: impl FnMut(Topic, Rc<[u8]>)) -> bool {
         let mut left = FORGOTTEN_AT_ONCE;
         while let Some((client, own)) = self.gone.front_mut() {
             let client = *client;
             for topic in Topic::ALL {
                 while let Some(name) = own.names[topic as usize].pop_first() {
+                    if let Some(said) = &mut own.stands_for {
+                        said[topic as usize].remove(&name);
+                    }
                     forget(&mut self.names, client, topic, &name);
+                    forgotten(topic, name);
                     left -= 1;
                     if left == 0 {
                         return true;
@@ -284,14 +351,14 @@ impl Subscriptions {
     /// Who has subscribed to this very name.
     #[inline]
     #[must_use]
-    pub fn subscribers(&self, topic: Topic, name: &[u8]) -> Option<&Subscribers> {
+    pub fn subscribers(&self, topic: Topic, name: &[u8]) -> Option<&Subscribers<K>> {
         let named = self.names[topic as usize].get(name)?;
         Some(&named.subscribers)
     }
 
     /// Patterns that match a channel, and who has subscribed to them.
     #[must_use]
-    pub fn matching<'a>(&'a self, channel: &'a [u8]) -> Matches<'a> {
+    pub fn matching<'a>(&'a self, channel: &'a [u8]) -> Matches<'a, K> {
         Matches::new(&self.names[Topic::Pattern as usize], channel)
     }
 
@@ -314,9 +381,9 @@ impl Subscriptions {
 }
 
 /// Tells a name that a client is no subscriber any more.
-fn forget(
-    names: &mut [BTreeMap<Rc<[u8]>, Named>; 3],
-    client: ClientKey,
+fn forget<K: Copy + Ord>(
+    names: &mut [BTreeMap<Rc<[u8]>, Named<K>>; 3],
+    client: K,
     topic: Topic,
     name: &[u8],
 ) {
@@ -326,6 +393,3 @@ fn forget(
         names.remove(name);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,14 +1,12 @@
-use super::{MOST_CLIENT_BYTES, MOST_PATTERNS, SubscribeError, Subscriptions, Topic, bytes_of};
-use crate::client::{Identity, Session, SubscriptionCounts};
-use crate::node_state::{ClientKey, Clients};
-use shared::glob::GlobError;
+use super::subscriptions::{MOST_CLIENT_BYTES, MOST_PATTERNS};
+use super::{SubscribeError, SubscriptionCounts, Topic, subscription_bytes};
+use crate::glob::GlobError;
 
-fn clients<const N: usize>() -> [ClientKey; N] {
-    let mut clients = Clients::default();
-    std::array::from_fn(|_| {
-        let id = clients.next_id();
-        clients.enter(Identity::new(id, 0), Session::default())
-    })
+/// Clients have numbers here.
+type Subscriptions = super::Subscriptions<u64>;
+
+fn clients<const N: usize>() -> [u64; N] {
+    std::array::from_fn(|place| place as u64 + 1)
 }
 
 fn counts(counts: SubscriptionCounts) -> (usize, usize, usize) {
@@ -27,7 +25,7 @@ fn names_are_there_while_somebody_has_subscribed_to_them() {
     assert_eq!(shard.map(counts), Ok((1, 0, 1)));
     let of = |all: &Subscriptions, topic| -> Vec<u64> {
         let subscribers = all.subscribers(topic, b"a");
-        subscribers.map_or_else(Vec::new, |all| all.iter().map(ClientKey::id).collect())
+        subscribers.map_or_else(Vec::new, |all| all.iter().collect())
     };
     assert_eq!(of(&all, Topic::Channel), [1, 2]);
     assert_eq!(of(&all, Topic::ShardChannel), [1]);
@@ -40,7 +38,7 @@ fn names_are_there_while_somebody_has_subscribed_to_them() {
         (0, 0, 1)
     );
     assert_eq!(of(&all, Topic::Channel), [2]);
-    all.leave(one);
+    all.leave(one, |_, _| {});
     assert_eq!(all.count(Topic::ShardChannel), 0);
     assert_eq!(
         all.unsubscribe(other, Topic::Channel, b"a"),
@@ -93,7 +91,7 @@ fn subscriptions_of_a_client_and_patterns_of_a_node_are_bounded() {
     let [one, other] = clients();
     let mut all = Subscriptions::default();
     let name = |number: usize| format!("{}{number}", "x".repeat(1 << 20));
-    let most = MOST_CLIENT_BYTES / bytes_of(Topic::Channel, name(0).as_bytes());
+    let most = MOST_CLIENT_BYTES / subscription_bytes(Topic::Channel, name(0).as_bytes());
     for number in 0..most {
         let subscribed = all.subscribe(one, Topic::Channel, name(number).as_bytes());
         assert!(subscribed.is_ok(), "{number}");
@@ -107,8 +105,8 @@ fn subscriptions_of_a_client_and_patterns_of_a_node_are_bounded() {
     // What is there already is no more than there was.
     let again = all.subscribe(one, Topic::Channel, name(0).as_bytes());
     assert_eq!(again.map(counts), Ok((most, 0, 0)));
-    all.leave(one);
-    let long = vec![b'a'; shared::glob::LONGEST_PATTERN_BYTES + 1];
+    all.leave(one, |_, _| {});
+    let long = vec![b'a'; crate::glob::LONGEST_PATTERN_BYTES + 1];
     assert_eq!(
         all.subscribe(one, Topic::Pattern, &long),
         Err(SubscribeError::Pattern(GlobError::TooLong))
@@ -134,10 +132,10 @@ fn who_goes_with_very_many_is_forgotten_some_at_a_time() {
         assert!(subscribed.is_ok());
     }
     assert!(all.subscribe(other, Topic::Channel, b"7").is_ok());
-    all.leave(one);
+    all.leave(one, |_, _| {});
     let mut slices = 1;
     while all.has_some_to_forget() {
-        all.forget_some();
+        all.forget_some(|_, _| {});
         slices += 1;
     }
     assert_eq!((slices, all.count(Topic::Channel)), (3, 1));
@@ -147,4 +145,27 @@ fn who_goes_with_very_many_is_forgotten_some_at_a_time() {
         .collect();
     assert_eq!(left, [b"7"]);
     assert_eq!(all.names_behind(Topic::Channel, Some(b"7")).count(), 0);
+}
+
+#[test]
+fn a_relay_counts_as_all_for_whom_it_has_subscribed() {
+    let [relay, other] = clients();
+    let mut all = Subscriptions::default();
+    assert!(!all.stand_for(relay, Topic::Channel, b"a", 7));
+    for client in [relay, other] {
+        assert!(all.subscribe(client, Topic::Channel, b"a").is_ok());
+    }
+    assert_eq!(all.listeners(Topic::Channel, b"a"), 2);
+    assert!(all.stand_for(relay, Topic::Channel, b"a", 7));
+    assert!(!all.stand_for(relay, Topic::Pattern, b"a", 9));
+    assert_eq!(all.listeners(Topic::Channel, b"a"), 8);
+    assert_eq!(all.stands_for(other, Topic::Channel, b"a"), 1);
+    // Whoever subscribes anew says so anew.
+    all.unsubscribe(relay, Topic::Channel, b"a");
+    assert!(all.subscribe(relay, Topic::Channel, b"a").is_ok());
+    assert_eq!(all.listeners(Topic::Channel, b"a"), 2);
+    let mut forgotten = Vec::new();
+    all.leave(relay, |topic, name| forgotten.push((topic, name.to_vec())));
+    assert_eq!(forgotten, [(Topic::Channel, b"a".to_vec())]);
+    assert_eq!(all.listeners(Topic::Channel, b"a"), 1);
 }

@@ -1,4 +1,4 @@
-//! To how much a client has subscribed; the names are in `node_state::subscriptions`.
+//! To how much a client has subscribed; the names are in [`super::Subscriptions`].
 //! Pure.
 
 /// One client's subscriptions.
