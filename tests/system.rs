@@ -36,6 +36,8 @@
 //! - [`followers`]: `switchyard up` with followers: nodes that are killed, data that is kept, orders of an operator.
 //! - [`deployment`]: docker-compose.yml and all that belongs to it, held to the code and run on loopback.
 //! - [`blocking`]: commands that wait for a key are served in their turn, and leave nothing when they go.
+//! - [`leases`]: the same through a proxy, and WATCH: over connections of their clients' own.
+//! - [`queues`]: BLPOP over keys of several shards.
 //! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
 //!
@@ -63,6 +65,7 @@ mod histories;
 mod hostile;
 mod idle;
 mod joining;
+mod leases;
 mod local_cluster;
 mod many_keys;
 mod maxmemory;
@@ -72,6 +75,7 @@ mod pipelining;
 mod places;
 mod plain_servers;
 mod policies;
+mod queues;
 mod random_clients;
 mod replication;
 mod routing;

@@ -52,6 +52,7 @@
 //!                              node down beyond its deadline: CLUSTERDOWN       └ a read ┴ a write, connection lost: UNKNOWN   [pipe::retry ◇]
 //!                              its own deadline over, from reading it: CLUSTERDOWN or UNKNOWN, wherever it is                  [request::again]
 //!  a pipe      wanted ─► connecting, first words ─► open ─► lost ─► (pause) connecting …    closed when its node left the topology and it is empty
+//!  a lease     Opening ─► Open ─► Asked ─► Answered ─► Open … given back, idle, or ended; Lost at any time: nothing was sent, or something may have arrived   [pipe::lease ◇]
 //!  a client    (TLS) ─► stranger ─► authenticated ─► Reading ⇄ Waiting (for …) ─► Ending (last replies) ─► gone
 //! ```
 //!
@@ -61,6 +62,8 @@
 //! - Two commands of one client on one key never overtake each other: one pipe per node (as it is fenced) and lane; a change of any of these waits for the
 //!   replies that are still missing (`request::turn`), and so does a change of the topology. A connection that is given up is reset, and cut at the node by
 //!   the first words of the next (`pipe::handshake`).
+//! - A command that waits at a node, and WATCH, have a connection of their client's own, over which one thing at a time is asked; all that the client asked before is
+//!   answered by then, and nothing that it asks later is sent before (`request::{blocking, watch}`).
 //! - What has not been sent is routed by the newest topology, always (`request::again`). A node that does not lead its shard at the epoch of a pipe refuses what
 //!   comes over it, and all behind it (`pipe::handshake`, `pipe::verdict`): that was not applied, and goes where the next topology says.
 //! - Whoever waits is registered with what he waits for, and is let go on by it or by the clock, once (`request::waiting`).

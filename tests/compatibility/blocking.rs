@@ -1,5 +1,5 @@
 //! Commands that wait for a key, to us and to a real redis-server: some clients begin to wait one after the other, another one changes keys, and what all of them are told
-//! is compared, and then every key.
+//! is compared, and then every key. At a node, and through a proxy with one shard and with three, where all keys have one hash tag.
 //!
 //! Not drawn, for there Redis looks at how a key came to be, and we at what it has: SORT and the like with STORE over a key of another type, XGROUP SETID, and entries that
 //! are removed in the transaction that adds them.
@@ -7,8 +7,10 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use crate::leases::blocked;
 use crate::support::dice::Dice;
 use crate::support::eventually::{PATIENCE, eventually};
+use crate::support::servers::{Cluster, Server};
 use crate::support::{Client, Reply, encode, redis_server, servers};
 
 /// Clients that may wait at once.
@@ -16,15 +18,20 @@ const WAITERS: usize = 4;
 const ROUNDS: usize = 250;
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
-/// One server with its clients.
-struct Side {
+/// One server, or several behind a proxy, with its clients.
+struct Side<'a> {
     changer: Client,
     waiters: Vec<(Client, i64)>,
+    /// Where clients connect.
+    front: &'a Server,
+    /// Where they wait.
+    nodes: Vec<&'a Server>,
 }
 
-impl Side {
-    fn new(mut connect: impl FnMut() -> Client, protocol: u8) -> Self {
-        let mut hello = || {
+impl<'a> Side<'a> {
+    fn new(front: &'a Server, nodes: Vec<&'a Server>, protocol: u8) -> Self {
+        let connect = || front.connect();
+        let hello = || {
             let mut client = connect();
             client.call_words(&format!("HELLO {protocol}"));
             let id = client.call_words("CLIENT ID").integer();
@@ -32,15 +39,26 @@ impl Side {
         };
         let (changer, _) = hello();
         let waiters = (0..WAITERS).map(|_| hello()).collect();
-        Self { changer, waiters }
+        Self {
+            changer,
+            waiters,
+            front,
+            nodes,
+        }
+    }
+
+    /// How many wait where they are served.
+    fn waiting(&self) -> usize {
+        self.nodes.iter().map(|node| blocked(node)).sum()
     }
 
     /// Sends a command that may wait; returns when it waits, or has been answered.
     fn begin(&mut self, waiter: usize, line: &str) {
-        let (client, id) = &mut self.waiters[waiter];
+        let before = self.waiting();
+        let nodes = self.nodes.clone();
+        let (client, _) = &mut self.waiters[waiter];
         let words: Vec<&str> = line.split(' ').collect();
         client.send(&encode(&words)).expect("sent");
-        let list = format!("CLIENT LIST ID {id}");
         client.set_read_deadline(Duration::from_millis(1));
         eventually("it waits, or is answered", || {
             let is_answered = match client.socket().peek(&mut [0]) {
@@ -51,13 +69,16 @@ impl Side {
                     false
                 }
             };
-            is_answered || self.changer.call_words(&list).text().contains("flags=b ")
+            is_answered || nodes.iter().map(|node| blocked(node)).sum::<usize>() == before + 1
         });
         client.set_read_deadline(PATIENCE);
     }
 
     /// Ends the waiting of whoever still does; whether each did, and what each was told.
     fn end(&mut self) -> Vec<(Reply, Reply)> {
+        eventually("who was served has heard of it", || {
+            blocked(self.front) == self.waiting()
+        });
         let changer = &mut self.changer;
         let told = self.waiters.iter_mut().map(|(client, id)| {
             let waited = changer.call_words(&format!("CLIENT UNBLOCK {id}"));
@@ -67,7 +88,7 @@ impl Side {
     }
 
     /// All there is.
-    fn keys(&mut self) -> Vec<Reply> {
+    fn keys(&mut self, written: fn(&str) -> String) -> Vec<Reply> {
         let ways = |key: &&str| {
             [
                 format!("GET {key}"),
@@ -78,7 +99,9 @@ impl Side {
             ]
         };
         let lines: Vec<String> = KEYS.iter().flat_map(ways).collect();
-        let told = lines.iter().map(|line| self.changer.call_words(line));
+        let told = lines
+            .iter()
+            .map(|line| self.changer.call_words(&written(line)));
         told.collect()
     }
 }
@@ -145,26 +168,59 @@ fn changes(dice: &mut Dice, number: &mut u64) -> Vec<String> {
     lines
 }
 
-fn compare(protocol: u8) {
+/// Where all keys are of one shard among several: what concerns every shard can be no part of a transaction there.
+fn of_one_tag(line: &str) -> String {
+    let line = match line {
+        "SWAPDB 0 1" | "FLUSHALL" | "FLUSHDB" => "DEL a b c d",
+        line => line,
+    };
+    let words = line.split(' ').map(|word| match KEYS.contains(&word) {
+        true => format!("{{t}}{word}"),
+        false => word.to_owned(),
+    });
+    words.collect::<Vec<String>>().join(" ")
+}
+
+fn compare_node(protocol: u8) {
+    let node = servers::start_node(&[]);
+    compare(&node, vec![&node], protocol, str::to_owned);
+}
+
+fn compare_proxy(shards: usize, protocol: u8) {
+    let cluster = Cluster::start(shards);
+    let written = if shards == 1 {
+        str::to_owned
+    } else {
+        of_one_tag
+    };
+    compare(
+        &cluster.proxy,
+        cluster.nodes.iter().collect(),
+        protocol,
+        written,
+    );
+}
+
+fn compare(front: &Server, nodes: Vec<&Server>, protocol: u8, written: fn(&str) -> String) {
     let Some(redis) = redis_server::start(&[]) else {
         return;
     };
-    let node = servers::start_node(&[]);
     let seed = Dice::seed_from_environment();
     eprintln!("SWITCHYARD_SEED={seed}");
     let mut dice = Dice::new(seed);
-    let mut ours = Side::new(|| node.connect(), protocol);
-    let mut theirs = Side::new(|| redis.connect(), protocol);
+    let mut ours = Side::new(front, nodes, protocol);
+    let mut theirs = Side::new(&redis, vec![&redis], protocol);
     let mut number = 0;
     for round in 0..ROUNDS {
         let mut story = Vec::new();
         for waiter in 0..WAITERS {
-            let line = waiting_command(&mut dice);
+            let line = written(&waiting_command(&mut dice));
             ours.begin(waiter, &line);
             theirs.begin(waiter, &line);
             story.push(line);
         }
         for line in changes(&mut dice, &mut number) {
+            let line = written(&line);
             story.push(line.clone());
             let (our, their) = (
                 ours.changer.call_words(&line),
@@ -181,14 +237,14 @@ fn compare(protocol: u8) {
             "SWITCHYARD_SEED={seed} round {round}: {story:#?}"
         );
         assert_eq!(
-            ours.keys(),
-            theirs.keys(),
+            ours.keys(written),
+            theirs.keys(written),
             "SWITCHYARD_SEED={seed} round {round}: {story:#?}"
         );
     }
     let late = [
         "BLPOP none 0.01",
-        "BLMOVE none a LEFT LEFT 0.001",
+        "BLMOVE {t}none {t}a LEFT LEFT 0.001",
         "XREAD BLOCK 1 STREAMS none $",
     ];
     for line in late {
@@ -202,10 +258,20 @@ fn compare(protocol: u8) {
 
 #[test]
 fn clients_that_wait_are_told_what_redis_tells_them_in_resp2() {
-    compare(2);
+    compare_node(2);
 }
 
 #[test]
 fn clients_that_wait_are_told_what_redis_tells_them_in_resp3() {
-    compare(3);
+    compare_node(3);
+}
+
+#[test]
+fn the_same_through_a_proxy_with_one_shard() {
+    compare_proxy(1, 2);
+}
+
+#[test]
+fn the_same_through_a_proxy_with_three_shards() {
+    compare_proxy(3, 3);
 }

@@ -87,6 +87,10 @@ const GAUGES: &[(&str, &str)] = &[
     ("switchyard_proxy_clients", "Clients connected."),
     ("switchyard_proxy_pipes_open", "Connections to nodes."),
     (
+        "switchyard_proxy_leases",
+        "Connections to nodes that belong to one client for a while, which waits or watches.",
+    ),
+    (
         "switchyard_proxy_requests_waiting",
         "Requests sent, or to be sent, to nodes that have no reply yet.",
     ),
@@ -228,6 +232,7 @@ fn whole_proxy(proxy: &ProxyShared, words: &[Word]) {
     gauge!("switchyard_proxy_threads_silent").set(as_gauge(count_of(words, State::Silent)));
     gauge!("switchyard_proxy_clients").set(count(|report| report.clients));
     gauge!("switchyard_proxy_pipes_open").set(count(|report| report.pipes_open));
+    gauge!("switchyard_proxy_leases").set(count(|report| report.leases));
     gauge!("switchyard_proxy_requests_waiting").set(count(|report| report.requests_waiting));
     gauge!("switchyard_proxy_waiting_bytes").set(count(|report| report.bytes_waiting));
     let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();

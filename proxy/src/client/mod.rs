@@ -2,10 +2,12 @@
 //! Pure.
 //!
 //! - [`state`]: what it has told about itself and chosen: database, protocol, name. [`work`]: what it is doing, and what it waits for.
-//! - `transaction`: what it has queued behind MULTI. `subscribing`: how far a SUBSCRIBE has come.
+//! - `transaction`: what it has queued behind MULTI. `subscribing`: how far a SUBSCRIBE has come. `watch`: what it watches. `blocking`: its command that waits at a node, or `apart`, at several.
 //! - [`received`]: the bytes it sent, and who keeps them.
 //! - [`outlet`]: its replies, where those who deliver can reach them: [`reply_queue`] in order, [`output`] on their way out.
 
+mod apart;
+mod blocking;
 pub(crate) mod outlet;
 pub(crate) mod output;
 pub(crate) mod received;
@@ -13,14 +15,18 @@ pub(crate) mod reply_queue;
 pub(crate) mod state;
 mod subscribing;
 mod transaction;
+mod watch;
 pub(crate) mod work;
 
+pub(crate) use apart::{Apart, Pop, as_blocking_says};
+pub(crate) use blocking::Blocking;
 pub(crate) use outlet::{Outlet, OutletLimits};
 pub(crate) use output::ReplyBytes;
 pub(crate) use reply_queue::Source;
 pub(crate) use state::ClientState;
 pub(crate) use subscribing::{Subscribing, count};
 pub(crate) use transaction::Transaction;
+pub(crate) use watch::Watch;
 pub(crate) use work::{Held, WaitsFor, Work};
 
 use shared::resp::RequestScanner;
@@ -39,6 +45,8 @@ pub(crate) struct Client {
     pub(crate) work: Work,
     /// The topology by which its requests under way were routed.
     pub(crate) routed_by: Version,
+    /// Its command that waits at a node: the first of those it keeps.
+    pub(crate) blocking: Option<Box<Blocking>>,
 }
 
 impl Client {
@@ -70,9 +78,20 @@ impl Client {
         }
     }
 
-    /// No more requests are carried out but one that has begun.
-    pub(crate) fn end(&mut self, outlet: &Outlet) {
+    /// Whether the first request that it keeps has begun, and is under way over a connection of its own.
+    pub(crate) fn is_leasing(&self) -> bool {
+        let is_asking = |watch: &Watch| watch.is_asking;
+        self.blocking.is_some() || self.state.watch.as_deref().is_some_and(is_asking)
+    }
+
+    /// No more requests are carried out but one that has begun; one that waits is to wait no longer.
+    pub(crate) fn end(&mut self, outlet: &mut Outlet) {
+        let is_leasing = self.is_leasing();
         match &mut self.work {
+            Work::Waiting(held) if is_leasing => {
+                held.drop_rest();
+                outlet.unblock(false);
+            }
             Work::Waiting(held) if outlet.rounds.is_some() => held.drop_rest(),
             work => *work = Work::Ending,
         }

@@ -3,11 +3,13 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use shared::command::Retry;
 use shared::resp::Protocol;
 
 use super::reply_queue::ReplyQueue;
 use super::work::WaitsFor;
+use crate::pipe::lease::LeaseKey;
 use crate::pipe::set::PipeNumber;
 use crate::route::rounds::Rounds;
 use crate::slab::Key;
@@ -44,6 +46,16 @@ pub(crate) struct Outlet {
     pub(crate) is_due: bool,
     /// How its client is spoken to.
     pub(crate) protocol: Protocol,
+    /// Connections of its own.
+    pub(crate) leases: Vec<LeaseKey>,
+    /// Something about one of them is to be looked at.
+    pub(crate) has_news: bool,
+    /// It waits at a node, and is counted and shown as one that does.
+    pub(crate) is_blocked: bool,
+    /// What a key was asked that it waits for, with those of other shards, is answered.
+    pub(crate) asked: Option<Bytes>,
+    /// Its waiting is to end: with an error, or as if its time were over.
+    pub(crate) unblock: Option<bool>,
     /// A reply that had begun has no end: the client is closed when it has what is there.
     pub(crate) is_broken: bool,
     /// When its client last sent or took something, monotonic milliseconds.
@@ -56,6 +68,12 @@ impl Outlet {
         if let Some(place) = self.gathers.iter().position(|known| *known == gather) {
             self.gathers.remove(place);
         }
+    }
+
+    /// Whoever waits at a node waits no longer: it hears an error, or what it would hear if its time were over.
+    pub(crate) fn unblock(&mut self, with_error: bool) {
+        self.unblock = Some(with_error);
+        self.has_news = true;
     }
 
     /// What the client waits for.
@@ -79,6 +97,7 @@ impl Outlet {
     pub(crate) fn is_satisfied(&mut self, limits: &OutletLimits) -> bool {
         match self.waits_for {
             None | Some(WaitsFor::Room(_) | WaitsFor::Pause | WaitsFor::Subscribed) => false,
+            Some(WaitsFor::Lease) => self.has_news,
             Some(WaitsFor::Replies(but)) => self.queue.missing() <= but,
             Some(WaitsFor::Outlet(kind)) => self.has_room_for_parts(limits, kind),
             // The beginning of a long reply may be on its way already: the next round is for a client that takes it.

@@ -8,7 +8,7 @@ use shared::pubsub::SubscriptionCounts;
 use shared::resp::{Protocol, RequestLimits};
 use shared::session::Replies;
 
-use super::{Subscribing, Transaction};
+use super::{Subscribing, Transaction, Watch};
 use crate::pipe::{Class, Lane, Role};
 
 /// How long a client is kept apart after something large.
@@ -53,6 +53,8 @@ pub(crate) struct ClientState {
     pub(crate) subscribed: SubscriptionCounts,
     /// The command under way that changes this.
     pub(crate) subscribing: Option<Box<Subscribing>>,
+    /// What it watches; it is told to the node when this is dropped without EXEC.
+    pub(crate) watch: Option<Box<Watch>>,
     /// By which pipes its commands go.
     pub(crate) class: Class,
     /// Until then it counts as one with large requests or replies, monotonic milliseconds.
@@ -87,6 +89,7 @@ impl ClientState {
             transaction: None,
             subscribed: SubscriptionCounts::default(),
             subscribing: None,
+            watch: None,
             class: Class::Common,
             bulky_until_ms: 0,
         }

@@ -105,12 +105,34 @@ impl Transaction {
         format!("*{}\r\n", self.commands + HEAD_ARGS).len() + HEAD.len() + self.body.len()
     }
 
+    /// Appends MULTI, the commands as they were said, and EXEC.
+    pub(crate) fn encode_in_words(&self, out: &mut Vec<u8>) {
+        encode_request(out, ["MULTI"]);
+        let mut rest = &self.body[..];
+        // Each stands behind its length, as it was pushed.
+        while let Some((header, behind)) = split_line(rest) {
+            let length = std::str::from_utf8(&header[1..]).ok();
+            let Some(length) = length.and_then(|length| length.parse::<usize>().ok()) else {
+                break;
+            };
+            out.extend_from_slice(&behind[..length]);
+            rest = &behind[length + 2..];
+        }
+        encode_request(out, ["EXEC"]);
+    }
+
     /// Appends that request.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("*{}\r\n", self.commands + HEAD_ARGS).as_bytes());
         out.extend_from_slice(HEAD);
         out.extend_from_slice(&self.body);
     }
+}
+
+/// The first line, and what stands behind it.
+fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b'\r')?;
+    Some((&bytes[..end], &bytes[end + 2..]))
 }
 
 #[cfg(test)]
@@ -173,6 +195,16 @@ mod tests {
         );
         assert_eq!(out, expected.as_bytes());
         assert_eq!(queue.request_bytes(), out.len());
+        out.clear();
+        queue.encode_in_words(&mut out);
+        let said = String::from_utf8(std::mem::take(&mut out)).unwrap();
+        let inner = |name: &str| format!("*2\r\n$3\r\n{name}\r\n$1\r\nk\r\n");
+        let inner = [inner("GET"), inner("get"), inner("GET")].concat();
+        assert_eq!(
+            said,
+            format!("*1\r\n$5\r\nMULTI\r\n{inner}*1\r\n$4\r\nEXEC\r\n")
+        );
+        queue.encode(&mut out);
         assert_eq!(
             (queue.len(), queue.slot()),
             (3, Some((SlotId::of_key(b"k"), &b"k"[..])))

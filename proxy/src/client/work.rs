@@ -37,6 +37,8 @@ pub(crate) enum WaitsFor {
     Round,
     /// Every shard that can be reached knows to what it has subscribed.
     Subscribed,
+    /// News of a connection of its own ([`crate::pipe::lease`]). Meanwhile it may send more requests, so that it is noticed when it goes.
+    Lease,
 }
 
 /// Requests that cannot be carried out yet.

@@ -20,6 +20,8 @@ pub(crate) enum ClientOrder {
     List(ListFilter),
     /// CLIENT KILL.
     Kill(KillFilter),
+    /// CLIENT UNBLOCK.
+    Unblock(Unblock),
 }
 
 /// What a thread has to say.
@@ -29,6 +31,8 @@ pub(crate) struct ClientVerdict {
     pub(crate) lines: Vec<(u64, String)>,
     /// How many were killed.
     pub(crate) killed: usize,
+    /// Whether the client that is meant waited here.
+    pub(crate) unblocked: bool,
 }
 
 impl ListedClient for ClientState {
@@ -74,6 +78,10 @@ impl ClientOrder {
                 if let Err(error) = filter.reply(killed, reply) {
                     reply.error(&error);
                 }
+            }
+            Self::Unblock(_) => {
+                let is_unblocked = verdicts.iter().any(|verdict| verdict.unblocked);
+                reply.integer(i64::from(is_unblocked));
             }
         }
     }
@@ -148,9 +156,8 @@ pub(super) fn answer(
             return Ok(After::Unpause);
         }
         CommandId::ClientUnblock => {
-            // No command blocks its client yet, so nobody is woken.
-            Unblock::read(args)?;
-            reply.integer(0);
+            let unblock = Unblock::read(args)?;
+            return Ok(After::AskClients(ClientOrder::Unblock(unblock)));
         }
         _ => return Err(command::unknown_command(args)),
     }

@@ -14,6 +14,8 @@ pub(crate) struct ThreadReport {
     pub(crate) clients: usize,
     /// Pipes that are open.
     pub(crate) pipes_open: usize,
+    /// Connections to nodes that belong to one client for a while, or did.
+    pub(crate) leases: usize,
     /// Requests that have no reply yet, in all pipes.
     pub(crate) requests_waiting: usize,
     /// Bytes of them.

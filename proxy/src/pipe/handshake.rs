@@ -21,6 +21,17 @@ pub(crate) struct ConnectionName {
 }
 
 impl ConnectionName {
+    /// Its number.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The words that cut it.
+    pub(crate) fn kill_words(&self) -> [String; 6] {
+        let (id, address) = (self.id.to_string(), self.address.to_string());
+        ["CLIENT", "KILL", "ID", &id, "ADDR", &address].map(str::to_owned)
+    }
+
     /// Reads a reply to CLIENT INFO; `None` when the node does not know it, or says nothing of the kind.
     fn read(reply: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(reply).ok()?;
@@ -143,11 +154,8 @@ impl Handshake {
                 asked.push("HELLO");
             }
         }
-        if let Some(ConnectionName { id, address }) = last {
-            encode_request(
-                out,
-                ["CLIENT", "KILL", "ID", &id.to_string(), "ADDR", address],
-            );
+        if let Some(name) = last {
+            encode_request(out, name.kill_words());
             asked.push("CLIENT KILL");
         }
         if let Some(words) = fence {

@@ -5,6 +5,7 @@
 //! - [`parcel`]: the unit of a pipe. [`line`] keeps parcels until they are answered.
 //! - [`reach`], [`retry`], [`verdict`]: what becomes of parcels when a node is lost, a connection is lost, an error comes back. [`late`]: writes that may still
 //!   be carried out although nobody waits for them.
+//! - [`lease`]: connections that belong to one client for a while.
 //! - [`policies`]: as what a node is asked, by the keys of a command.
 //! - [`handshake`]: the first words on a connection. [`error`]: why one is given up.
 
@@ -12,6 +13,7 @@ pub(crate) mod error;
 pub(crate) mod handshake;
 pub(crate) mod lane;
 pub(crate) mod late;
+pub(crate) mod lease;
 pub(crate) mod line;
 pub(crate) mod parcel;
 pub(crate) mod policies;

@@ -43,6 +43,17 @@ pub(crate) fn end(parcel: &Parcel, sent: bool) -> Fate {
     }
 }
 
+/// The fate of what a client waits for over a lease that is lost; `repeatable`: it takes nothing, and means the same the next time. A node that was asked to wait and has
+/// not answered may have served the client in that very moment: what it has popped for it is gone then, so that only what takes nothing is asked again.
+pub(crate) fn fate_of_waiting(repeatable: bool, sent: bool, attempts: u8) -> Fate {
+    match (sent, repeatable) {
+        (false, _) => Fate::SendAgain,
+        (true, true) if attempts + 1 < MOST_ATTEMPTS => Fate::SendAgain,
+        (true, true) => Fate::NotApplied,
+        (true, false) => Fate::Unknown,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::parcel::Target;
@@ -71,6 +82,16 @@ mod tests {
             assert_eq!(fate(&read, true, true), Fate::NotApplied);
             assert_eq!(end(&read, true), Fate::NotApplied);
         }
+    }
+
+    #[test]
+    fn what_may_have_been_popped_for_nobody_is_not_asked_again() {
+        for attempts in 0..4 {
+            assert_eq!(fate_of_waiting(false, true, attempts), Fate::Unknown);
+            assert_eq!(fate_of_waiting(false, false, attempts), Fate::SendAgain);
+        }
+        assert_eq!(fate_of_waiting(true, true, 0), Fate::SendAgain);
+        assert_eq!(fate_of_waiting(true, true, 2), Fate::NotApplied);
     }
 
     #[test]

@@ -37,10 +37,63 @@ pub(crate) fn verdict(error: &[u8], role: Role) -> Verdict {
     }
 }
 
+/// What a node says of a command that waits when it leads no more.
+const UNBLOCKED: &[u8] = b"-UNBLOCKED force unblock ";
+
+/// Whether the answer to a command that waits says nothing of what it waited for: it is to be asked again, where that belongs by then. `is_cut_short`: the proxy has ended
+/// the waiting for reasons of its own.
+pub(crate) fn is_to_be_asked_again(answer: &[u8], is_cut_short: bool) -> bool {
+    answer.starts_with(STALE_EPOCH)
+        || answer.starts_with(UNBLOCKED)
+        || is_cut_short && is_null(answer)
+}
+
+/// Whether an answer is that there is none.
+pub(crate) fn is_null(answer: &[u8]) -> bool {
+    [&b"*-1"[..], b"$-1", b"_"]
+        .iter()
+        .any(|begin| answer.starts_with(begin))
+}
+
+/// Whether a node does not obey at this epoch.
+pub(crate) fn is_stale(answer: &[u8]) -> bool {
+    answer.starts_with(STALE_EPOCH)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Pledge;
     use super::*;
+
+    #[test]
+    fn only_what_says_nothing_of_its_keys_is_asked_again() {
+        for (answer, when_cut, else_) in [
+            (&b"-STALEEPOCH 3 4\r\n"[..], true, true),
+            (
+                b"-UNBLOCKED force unblock from blocking operation\r\n",
+                true,
+                true,
+            ),
+            (
+                b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n",
+                false,
+                false,
+            ),
+            (
+                b"-UNBLOCKED the stream key no longer exists\r\n",
+                false,
+                false,
+            ),
+            (b"*-1\r\n", true, false),
+            (b"$-1\r\n", true, false),
+            (b"_\r\n", true, false),
+            (b"*2\r\n$1\r\na\r\n$1\r\n1\r\n", false, false),
+            (b"$1\r\n1\r\n", false, false),
+        ] {
+            assert_eq!(is_to_be_asked_again(answer, true), when_cut);
+            assert_eq!(is_to_be_asked_again(answer, false), else_);
+        }
+    }
 
     #[test]
     fn errors_are_the_clients_but_for_those_about_the_pipe() {

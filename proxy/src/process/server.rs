@@ -329,7 +329,10 @@ const OTHER_FILES: u64 = 1_024;
 /// Raises the process' limit of open files, as far as it may, so that `maxclients` can be kept.
 fn make_room_for_files(config: &ProxyConfig) {
     let wanted = u64::from(config.maxclients) + OTHER_FILES;
-    if let Some(limit) = open_files::make_room(wanted)
+    // Few clients wait or watch at a time, and those that may be too many are refused then.
+    let leases = u64::from(config.leases) * thread_count(config) as u64;
+    let with_leases = wanted + leases.min(u64::from(config.maxclients));
+    if let Some(limit) = open_files::make_room(with_leases)
         && limit < wanted
     {
         tracing::warn!(

@@ -92,9 +92,13 @@ impl Exchange {
             client.work = Work::Waiting(held);
             return Ok(());
         }
-        if held.is_dropped {
+        let is_dropped = held.is_dropped;
+        if is_dropped && !client.is_leasing() {
             client.work = Work::Ending;
             return Ok(());
+        }
+        if is_dropped {
+            held.batch.truncate(held.next + 1);
         }
         let (mut bytes, mut ahead) = (
             std::mem::take(&mut held.bytes),
@@ -110,7 +114,10 @@ impl Exchange {
         let end = self.run(key, client, &mut received, Some(held), read);
         self.keep_rest(client, bytes, ahead, end)?;
         match &mut client.work {
-            Work::Waiting(held) => held.is_last = is_last,
+            Work::Waiting(held) => {
+                held.is_last = is_last;
+                held.is_dropped = is_dropped;
+            }
             work if is_last => *work = Work::Ending,
             _ => {}
         }
@@ -183,6 +190,7 @@ impl Exchange {
         held: Option<Box<Held>>,
         read: Reading,
     ) -> RunEnd {
+        let is_dropped = held.as_ref().is_some_and(|held| held.is_dropped);
         let (mut batch, mut next, mut search) = match held {
             Some(held) => (held.batch, Some(held.next), held.search),
             None => (std::mem::take(&mut self.batch), None, None),
@@ -204,13 +212,14 @@ impl Exchange {
             }
             let from = next.take().unwrap_or(0);
             match self.carry_out(key, client, received, (&batch, from), &mut search, read) {
+                Progress::Done if is_dropped => break RunEnd::End,
                 Progress::Done => {}
                 Progress::Wait(at) => {
                     let mut held = held_of(batch, at, read, search);
-                    held.is_timed = !matches!(
-                        self.receivers.outlet(key).waits_for(),
-                        None | Some(WaitsFor::Outlet(_))
-                    );
+                    let outlet = self.receivers.outlet(key);
+                    // Who waits at a node does so for as long as he wants, and the commands behind it have not begun.
+                    held.is_timed = !outlet.is_blocked
+                        && !matches!(outlet.waits_for(), None | Some(WaitsFor::Outlet(_)));
                     return RunEnd::Held(held);
                 }
                 Progress::End => break RunEnd::End,

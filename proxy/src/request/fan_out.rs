@@ -297,7 +297,7 @@ impl Turn<'_> {
     }
 
     /// Appends a part to its pipe, or says why it cannot be.
-    fn send_part(
+    pub(super) fn send_part(
         &mut self,
         gather: Key,
         part: u16,

@@ -145,7 +145,7 @@ impl Turn<'_> {
     #[inline]
     pub(super) fn admit_to(&mut self, pipe: PipeNumber, bytes: usize) -> Entry {
         if !self.exchange.receivers.late.is_empty()
-            && let Some(obstacle) = self.behind_late_writes(pipe)
+            && let Some(obstacle) = self.behind_late_writes(pipe, Some(pipe))
         {
             return obstacle;
         }
@@ -161,13 +161,20 @@ impl Turn<'_> {
         }
     }
 
+    /// The same for what goes to this pipe's node over another connection.
+    #[cold]
+    pub(super) fn beside_late_writes(&mut self, pipe: PipeNumber) -> Option<Entry> {
+        self.behind_late_writes(pipe, None)
+    }
+
     /// What the client may not overtake on its way to the node of this pipe: writes of its own in other pipes, of which it was told that nobody knows. They end
     /// when the node answers them or has cut their connection; a request waits for that no longer than its deadline.
     #[cold]
-    fn behind_late_writes(&mut self, pipe: PipeNumber) -> Option<Entry> {
+    fn behind_late_writes(&mut self, pipe: PipeNumber, own: Option<PipeNumber>) -> Option<Entry> {
         let exchange = &mut *self.exchange;
         let mut late = exchange.receivers.late.pipes_of(self.key);
-        let other = late.find(|late| *late != pipe && exchange.pipes.share_node(*late, pipe))?;
+        let other =
+            late.find(|late| Some(*late) != own && exchange.pipes.share_node(*late, pipe))?;
         let deadline = exchange.proxy.config.request_deadline.as_nanos();
         let waited = exchange.receivers.stopwatch.since_ns(self.read);
         let is_late = deadline > 0 && u128::from(waited) >= deadline;

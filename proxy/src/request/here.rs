@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use protocol::controller::Announced;
-use shared::command::{CommandSpec, MissingShard};
+use shared::command::{CommandId, CommandSpec, MissingShard};
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use shared::throttle::Throttle;
 use shared::topology::{NodeId, Shard, ShardIndex};
@@ -33,6 +33,9 @@ pub(crate) struct Question {
 impl Turn<'_> {
     /// A command whose row says that the proxy answers it.
     pub(super) fn local(&mut self, asked: Asked<'_>) -> Step {
+        if matches!(asked.spec.id, CommandId::Reset | CommandId::Quit) {
+            self.unwatch();
+        }
         let exchange = &mut *self.exchange;
         let proxy = &exchange.proxy;
         let outlet = exchange.receivers.outlets.at_mut(self.key);

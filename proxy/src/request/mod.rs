@@ -5,15 +5,19 @@
 //! - [`forward`]: to one shard. [`fan_out`] and [`rounds`]: to several, and [`gather`] ◇ puts together what they say. [`here`], [`answer`]: without a node.
 //! - [`replies`]: what nodes send. [`receivers`]: those who get it.
 //! - [`subscribe`]: to channels; [`messages`]: to those who have subscribed.
+//! - [`lease`]: connections of a client's own; [`blocking`], [`blocking_apart`] and [`watch`]: what goes over them.
 //! - [`waiting`]: who waits, for what, and is let go on. [`again`]: what is lost, late, or to be routed anew.
 
 pub(crate) mod again;
 mod answer;
 pub(crate) mod batch;
+mod blocking;
+mod blocking_apart;
 mod fan_out;
 mod forward;
 pub(crate) mod gather;
 pub(crate) mod here;
+mod lease;
 pub(crate) mod messages;
 pub(crate) mod receivers;
 mod replies;
@@ -22,6 +26,7 @@ mod subscribe;
 mod transaction;
 mod turn;
 mod waiting;
+mod watch;
 
 use std::sync::Arc;
 
@@ -37,6 +42,7 @@ use crate::channels::Channels;
 use crate::channels::relay::Target;
 use crate::client::OutletLimits;
 use crate::facts::ProxyShared;
+use crate::pipe::lease::Leases;
 use crate::pipe::policies::PolicySet;
 use crate::pipe::set::{Fence, NodeEntry, PipeLimits, PipeSet};
 use crate::pipe::{Class, Lane};
@@ -68,6 +74,8 @@ pub(crate) struct Exchange {
     pub(crate) pipes: PipeSet,
     /// To what clients have subscribed.
     pub(crate) channels: Channels,
+    /// Connections that belong to one client for a while.
+    pub(crate) leases: Leases,
     /// As what nodes are asked.
     pub(crate) policies: PolicySet,
     /// What requests are routed by.
@@ -117,6 +125,7 @@ impl Exchange {
             channels,
             receivers: Receivers::new(limits.clone()),
             pipes,
+            leases: Leases::new(config.leases as usize),
             policies,
             snapshot,
             view: proxy.topology.view(),
@@ -158,6 +167,7 @@ impl Exchange {
             self.let_crowd_in(number);
         }
         self.want_first_pipes();
+        self.follow_with_leases();
     }
 
     /// Wants the pipes to every shard's primary that clients begin with, so that whether it can be reached is known before somebody asks.
@@ -180,8 +190,9 @@ impl Exchange {
     pub(crate) fn has_dirty(&self) -> bool {
         self.pipes.has_dirty()
             || self.receivers.has_dirty()
-            || !self.questions.is_empty()
+            || self.leases.has_dirty()
             || self.channels.has_news()
+            || !self.questions.is_empty()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::pipe::late::LateWrites;
 use crate::pipe::reach::Reach;
 use crate::pipe::{Parcel, Target};
 use crate::route::Outcome;
-use crate::route::merge::Part;
+use crate::route::merge::{Part, Pieces};
 use crate::slab::{Key, Slab};
 
 /// Outlets and collectors, and what they share.
@@ -346,6 +346,11 @@ impl Receivers {
         let Some(outlet) = self.outlets.get_mut(key) else {
             return self.count(&asker, outcome, false);
         };
+        if number == ASKING {
+            outlet.asked = Some(one_piece(reply));
+            outlet.has_news = true;
+            return self.mark_dirty(key);
+        }
         let is_heard = outlet.queue.is_heard(number);
         match &mut outlet.rounds {
             Some(rounds) if rounds.number == number => {
@@ -472,6 +477,19 @@ fn begin_reply(outlet: &mut Outlet, number: u64, pieces: Vec<Bytes>, buffers: &m
     for piece in pieces {
         let piece = ReplyBytes::Own(piece);
         outlet.queue.deliver_beginning(number, piece, buffers);
+    }
+}
+
+/// In place of the number of a request: what a client asks on the way to the answer to another one, which hears of it ([`Outlet::asked`]).
+pub(crate) const ASKING: u64 = u64::MAX;
+
+/// A reply that is not for the client as it is.
+fn one_piece(reply: Pieces) -> Bytes {
+    let mut pieces = reply.into_vec();
+    pieces.retain(|piece| !piece.is_empty());
+    match pieces.len() {
+        1 => pieces.remove(0),
+        _ => pieces.concat().into(),
     }
 }
 

@@ -5,12 +5,12 @@
 
 use shared::command::{CommandId, Retry};
 use shared::resp::{ErrorReply, TransactionError};
-use shared::topology::{NodeKind, ShardIndex};
+use shared::topology::ShardIndex;
 
 use super::Asked;
 use super::forward::Entry;
 use super::turn::{Step, Turn};
-use crate::client::{Source, Transaction, WaitsFor};
+use crate::client::{Source, Transaction, WaitsFor, Watch};
 use crate::pause::Hold;
 use crate::pipe::{Lane, Parcel, Role, Target};
 use crate::route::{self, Place, transaction};
@@ -33,6 +33,7 @@ impl Turn<'_> {
                 self.look_at_client();
                 self.ok()
             }
+            CommandId::Unwatch => self.unwatch_said(),
             CommandId::Exec => {
                 self.answer_error(&ErrorReply::Transaction(TransactionError::ExecWithoutMulti))
             }
@@ -55,6 +56,7 @@ impl Turn<'_> {
             CommandId::Quit | CommandId::Reset => self.local(asked),
             CommandId::Discard => {
                 self.end_transaction();
+                self.unwatch();
                 self.ok()
             }
             CommandId::Exec => self.execute(asked),
@@ -76,7 +78,10 @@ impl Turn<'_> {
             return Step::Next;
         };
         let snapshot = &self.exchange.snapshot;
-        let concerns = transaction::concerns(asked.spec, asked.args, queue.slot(), snapshot);
+        // Its keys lie where the watched ones do.
+        let watch = self.client.state.watch.as_deref();
+        let before = queue.slot().or_else(|| watch.and_then(Watch::slot));
+        let concerns = transaction::concerns(asked.spec, asked.args, before, snapshot);
         let concerns = match concerns {
             Ok(_) if queue.len() >= MOST_COMMANDS => Err(ErrorReply::TooManyArguments("exec")),
             other => other,
@@ -119,7 +124,7 @@ impl Turn<'_> {
         let Some(queue) = self.client.state.transaction.take() else {
             return Step::Next;
         };
-        if self.holds_up(&queue) {
+        if self.holds_up(&queue) && !self.is_watch_asking() {
             self.client.state.transaction = Some(queue);
             return self.wait_for_end_of_pause(asked.spec);
         }
@@ -138,7 +143,11 @@ impl Turn<'_> {
 
     fn send_queue(&mut self, queue: &Transaction, asked: Asked<'_>) -> Step {
         if queue.is_spoiled {
+            self.unwatch();
             return self.answer_error(&ErrorReply::Transaction(TransactionError::ExecAborted));
+        }
+        if self.client.state.watch.is_some() {
+            return self.execute_over_lease(queue, asked, self.place_of_watch(queue));
         }
         if queue.len() == 0 {
             self.exchange.receivers.stats.record_local();
@@ -149,6 +158,9 @@ impl Turn<'_> {
             Ok(found) => found,
             Err(error) => return self.answer_error(&ErrorReply::exec_refused(&error)),
         };
+        if self.is_plain(shard) {
+            return self.execute_over_lease(queue, asked, (shard, place));
+        }
         // What concerns keys of several ways overtakes nothing, and is overtaken by nothing.
         if queue.is_of_several_pledges && self.missing() > 0 {
             return Step::Wait(WaitsFor::Replies(0));
@@ -203,21 +215,13 @@ impl Turn<'_> {
                 );
             }
         };
-        let topology = &snapshot.topology;
-        let primary = topology
-            .shards
-            .get(shard.as_usize())
-            .map(|shard| &shard.primary);
-        let node = topology.nodes.iter().find(|node| Some(&node.id) == primary);
-        if let Some(node) = node
-            && node.kind == NodeKind::Redis
-        {
-            let id = &node.id;
-            return Err(format!(
-                "ERR node '{id}' is of kind \"redis\", which takes no transactions through a proxy"
-            ));
-        }
         Ok((shard, place))
+    }
+
+    /// Where a queue belongs whose client watches something: where that is, and the connection for it is there already unless it is lost.
+    fn place_of_watch(&self, queue: &Transaction) -> (ShardIndex, Place) {
+        let fallback = (route::any_shard(), Place::Keys);
+        self.place_of(queue).unwrap_or(fallback)
     }
 
     /// Whether a pause holds up what is queued.
@@ -234,7 +238,7 @@ impl Turn<'_> {
         self.look_at_client();
     }
 
-    fn ok(&mut self) -> Step {
+    pub(super) fn ok(&mut self) -> Step {
         self.exchange.receivers.stats.record_local();
         self.answer(|reply| reply.simple("OK"));
         Step::Next

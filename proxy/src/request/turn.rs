@@ -7,7 +7,7 @@ use std::rc::Rc;
 use shared::clock::Reading;
 use shared::command::{self, CommandId, CommandSpec, Quiet, Route};
 use shared::pubsub::is_for_subscribers;
-use shared::resp::{Args, ErrorReply, Request, RequestBatch, StreamError};
+use shared::resp::{Args, ErrorReply, Request, RequestBatch};
 use shared::session::Replies;
 use shared::throttle::Throttle;
 
@@ -353,7 +353,8 @@ impl<'a> Turn<'a> {
             Some(Hold::Writes) => spec.may_write(),
             Some(Hold::All) => true,
         };
-        if is_held {
+        // What has begun is not held up: its answer may be here.
+        if is_held && !self.client.is_leasing() {
             return self.wait_for_end_of_pause(spec);
         }
         if self.client.state.transaction.is_some() {
@@ -379,10 +380,9 @@ impl<'a> Turn<'a> {
     fn by_its_route(&mut self, asked: Asked<'_>, run: &mut Run) -> Step {
         let spec = asked.spec;
         match spec.route {
-            // A node would hold up everybody behind it on the same pipe.
-            Route::LeasedIfBlock if route::blocks(asked.args) => {
-                self.answer_error(&StreamError::Block.into())
-            }
+            Route::Leased if spec.id == CommandId::Watch => self.watch(asked),
+            Route::Leased => self.block(asked),
+            Route::LeasedIfBlock if route::blocks(asked.args) => self.block(asked),
             Route::ByKey | Route::LeasedIfBlock => {
                 match route::shard_of(spec, asked.args, &self.exchange.snapshot) {
                     Ok((shard, place)) => self.forward(shard, place, asked, run),
@@ -406,7 +406,6 @@ impl<'a> Turn<'a> {
             Route::Transaction => self.transact(asked),
             Route::ByChannel => self.publish(asked, run),
             Route::Subscribed => self.subscribe(asked),
-            Route::Leased => self.answer_error(&command::unknown_command(asked.args)),
         }
     }
 

@@ -33,7 +33,7 @@ impl Exchange {
             }
             WaitsFor::Subscribed => self.channels.wait(key),
             // It may have come to pass in the same turn.
-            WaitsFor::Replies(_) | WaitsFor::Outlet(_) | WaitsFor::Round => {
+            WaitsFor::Replies(_) | WaitsFor::Outlet(_) | WaitsFor::Round | WaitsFor::Lease => {
                 self.receivers.mark_dirty(key);
             }
         }
@@ -101,6 +101,7 @@ impl Exchange {
     pub(crate) fn forget(&mut self, key: Key) {
         self.stop_waiting(key);
         self.channels.leave(key);
+        self.forget_leases(key);
         self.receivers.forget(key);
         self.proxy.counters.clients.fetch_sub(1, Ordering::Relaxed);
     }

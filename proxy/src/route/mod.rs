@@ -58,22 +58,46 @@ pub(crate) fn is_http(args: Args<'_>) -> bool {
         .any(|line| name.eq_ignore_ascii_case(line))
 }
 
+/// In what a time to wait is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeUnit {
+    /// With a fraction.
+    Seconds,
+    /// Whole.
+    Milliseconds,
+}
+
+/// Which argument of a command that waits says how long, and in what.
+pub(crate) fn timeout_at(spec: &CommandSpec, args: Args<'_>) -> Option<(usize, TimeUnit)> {
+    match spec.id {
+        CommandId::Xread | CommandId::Xreadgroup => {
+            block_at(args).map(|at| (at + 1, TimeUnit::Milliseconds))
+        }
+        CommandId::Blmpop | CommandId::Bzmpop => Some((1, TimeUnit::Seconds)),
+        _ => Some((args.len() - 1, TimeUnit::Seconds)),
+    }
+}
+
 /// Whether an XREAD or XREADGROUP may wait: one of its options says BLOCK.
 pub(crate) fn blocks(args: Args<'_>) -> bool {
+    block_at(args).is_some()
+}
+
+fn block_at(args: Args<'_>) -> Option<usize> {
     let mut at = 1;
     while let Some(word) = args.get(at) {
         if is_word(word, "BLOCK") {
-            return true;
+            return Some(at);
         }
         let values = [("NOACK", 0), ("COUNT", 1), ("GROUP", 2)];
         let option = values.iter().find(|(name, _)| is_word(word, name));
         let Some((_, values)) = option else {
             // The streams, or what no node takes.
-            return false;
+            return None;
         };
         at += 1 + values;
     }
-    false
+    None
 }
 
 /// The shard of commands for which every shard would do.

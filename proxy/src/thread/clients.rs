@@ -254,7 +254,9 @@ impl ProxyThread {
                 self.exchange.wait(key, WaitsFor::Outlet(Retry::Never));
                 StepEnd::Next
             }
-            (Work::Waiting(_), Some(WaitsFor::Outlet(_))) => self.read_ahead(connection, cx),
+            (Work::Waiting(_), Some(WaitsFor::Outlet(_) | WaitsFor::Lease)) => {
+                self.read_ahead(connection, cx)
+            }
             (Work::Waiting(_), Some(_)) | (Work::Ending, _) => StepEnd::Pending,
         }
     }
@@ -341,9 +343,14 @@ impl ProxyThread {
 
     /// Reads on while nothing can be carried out because replies wait: a client may write all that it has before it reads.
     fn read_ahead(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> StepEnd {
+        let is_blocked = self.is_blocked(connection.key);
         let Work::Waiting(held) = &mut connection.client.work else {
             return StepEnd::Next;
         };
+        if is_blocked && held.is_last && !held.is_dropped {
+            // It went before it had to wait.
+            return StepEnd::Gone;
+        }
         let most = self.exchange.input_bytes.min(MOST_AHEAD_BYTES);
         if held.is_last || held.len() >= most {
             return StepEnd::Pending;
@@ -356,11 +363,18 @@ impl ProxyThread {
         buffer.reserve(LEAST_READ_BYTES);
         match poll_read_buf(&mut connection.stream, buffer, cx) {
             Poll::Pending => return StepEnd::Pending,
+            // As at Redis: who waits at a node, and goes, is gone.
+            Poll::Ready(Ok(0)) if is_blocked => return StepEnd::Gone,
             Poll::Ready(Ok(0)) => held.is_last = true,
             Poll::Ready(Ok(count)) => self.note_received(connection.key, count),
             Poll::Ready(Err(_)) => return StepEnd::Gone,
         }
         StepEnd::Next
+    }
+
+    fn is_blocked(&self, key: Key) -> bool {
+        let outlet = self.exchange.receivers.outlets.get(key);
+        outlet.is_some_and(|outlet| outlet.is_blocked)
     }
 
     #[inline]
@@ -492,6 +506,7 @@ impl ProxyThread {
             }
             connection.wake();
             self.put_back(connection);
+            self.exchange.receivers.mark_dirty(key);
         }
     }
 

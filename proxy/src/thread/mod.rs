@@ -2,12 +2,13 @@
 //! The only place that implements [`ProxyThread`], and the only one that holds sockets. What is to be done with what they bring is [`crate::request`]'s business.
 //!
 //! All of it is one value behind a `RefCell` that is borrowed for one turn of a task and never across an await. Tasks are thin: one per client ([`clients`]),
-//! one per pipe ([`pipes`]), one that looks at deadlines ([`tick`]), one that waits for the end of a pause, and one, the flusher, that runs at the end of each
+//! one per pipe ([`pipes`]), one per connection of a client's own ([`leases`]), one that looks at deadlines ([`tick`]), one that waits for the end of a pause, and one, the flusher, that runs at the end of each
 //! turn of the loop and writes what the turn has brought.
 
 pub(crate) mod clients;
 mod connect;
 pub(crate) mod departures;
+mod leases;
 mod orders;
 mod pipes;
 mod relays;
@@ -16,6 +17,7 @@ pub(crate) mod stream;
 mod tick;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use self::pipes::{PipeSocket, run_pipe};
 use self::relays::RelaySocket;
 use crate::facts::ProxyShared;
 use crate::orders::Order;
+use crate::pipe::lease::LeaseKey;
 use crate::request::Exchange;
 use crate::slab::Key;
 
@@ -60,6 +63,8 @@ struct ProxyThread {
     sockets: Vec<PipeSocket>,
     /// Relays' sockets by shard.
     relays: Vec<RelaySocket>,
+    /// Wake the tasks of leases.
+    lease_wakers: HashMap<LeaseKey, Waker>,
     /// Reads go here first; empty while somebody reads.
     scratch: Vec<u8>,
     flusher: Option<Waker>,
@@ -88,6 +93,7 @@ impl ProxyThread {
                 connections: Vec::new(),
                 sockets: Vec::new(),
                 relays: Vec::new(),
+                lease_wakers: HashMap::new(),
                 scratch: vec![0; SCRATCH_BYTES],
                 flusher: None,
                 rest,
@@ -117,6 +123,7 @@ impl ProxyThread {
         self.look_for_stall();
         self.start_pipes();
         self.flush_relays();
+        self.look_after_leases();
         while let Some(number) = self.exchange.pipes.next_dirty() {
             self.flush_pipe(number);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use shared::resp::RequestScanner;
+use shared::session::Unblock;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clients::Connection;
@@ -112,6 +113,7 @@ impl ProxyThread {
                 Work::Reading
             },
             routed_by: exchange.snapshot.version(),
+            blocking: None,
         };
         let key = exchange.receivers.outlets.insert(Outlet::default());
         self.look_for_stall();
@@ -137,6 +139,7 @@ impl ProxyThread {
             pipes_open: 0,
             requests_waiting: 0,
             bytes_waiting: 0,
+            leases: exchange.leases.len(),
             reachable: Vec::new(),
             waiting: exchange.pipes.waiting(),
         };
@@ -187,14 +190,35 @@ impl ProxyThread {
                 }
                 self.wake_flusher();
             }
+            ClientOrder::Unblock(unblock) => verdict.unblocked = self.unblock(*unblock),
         }
         verdict
+    }
+
+    /// Ends the waiting of a client at a node; whether it is one of ours, and waits there.
+    fn unblock(&mut self, unblock: Unblock) -> bool {
+        let is_meant = |key: &Key| {
+            let client = self.client(*key);
+            client.is_some_and(|client| i64::try_from(client.state.id) == Ok(unblock.id))
+        };
+        let Some(key) = self.clients().into_iter().find(is_meant) else {
+            return false;
+        };
+        let outlet = self.exchange.receivers.outlet(key);
+        // Who was told so before waits no more, although it may not have heard it yet.
+        if !outlet.is_blocked || outlet.unblock.is_some() {
+            return false;
+        }
+        outlet.unblock(unblock.with_error);
+        self.exchange.receivers.mark_dirty(key);
+        self.wake_flusher();
+        true
     }
 
     /// A line of CLIENT LIST.
     fn line_of(&self, client: &Client, outlet: &Outlet) -> String {
         let buffered = (client.input_bytes(), outlet.queue.bytes());
-        let is_blocked = outlet.waits_for() == Some(WaitsFor::Pause);
+        let is_blocked = outlet.is_blocked || outlet.waits_for() == Some(WaitsFor::Pause);
         here::describe(&client.state, self.exchange.now_ms(), buffered, is_blocked)
     }
 

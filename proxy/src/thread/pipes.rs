@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use shared::backoff::Backoff;
-use shared::topology::{Address, ShardIndex, Version};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -20,9 +19,9 @@ use tokio::net::TcpStream;
 use super::connect::{ConnectPlan, connect};
 use super::{ProxyThread, TurnEnd};
 use crate::pipe::PipeError;
-use crate::pipe::handshake::{ConnectionName, FenceWords, FirstWords, Following};
+use crate::pipe::handshake::ConnectionName;
 use crate::pipe::line::CHUNKS_PER_WRITE;
-use crate::pipe::set::{Fence, NodeEntry, PipeNumber};
+use crate::pipe::set::PipeNumber;
 use crate::request::TURN_NS;
 
 /// Reads from one node before others get their turn.
@@ -110,7 +109,6 @@ impl ProxyThread {
     /// How to open a pipe; `None` when nobody needs it any more, and it is closed.
     fn connect_plan(&mut self, number: PipeNumber) -> Option<ConnectPlan> {
         let now_ms = self.exchange.now_ms();
-        let version = self.exchange.snapshot.version();
         let (pipe, node) = self.exchange.pipes.with_node(number)?;
         if !node.is_current {
             node.reach.lost(now_ms);
@@ -118,29 +116,17 @@ impl ProxyThread {
             self.wake_flusher();
             return None;
         }
-        let (fence, follower) = words_for(node, version);
         let config = &self.exchange.proxy.config;
         Some(ConnectPlan {
             address: node.address.clone(),
-            words: FirstWords {
-                lane: pipe.lane,
-                password: config.node_password.clone(),
-                last: pipe.last_connection.clone(),
-                fence,
-                follower,
-            },
+            words: node.first_words(
+                pipe.lane,
+                pipe.last_connection.clone(),
+                config.node_password.clone(),
+                self.exchange.snapshot.version(),
+            ),
             timeout: config.connect_timeout,
         })
-    }
-
-    /// Where a shard's primary is, and what it is to be told and asked first.
-    pub(super) fn node_words(
-        &self,
-        shard: ShardIndex,
-    ) -> (Address, Option<FenceWords>, Option<Following>) {
-        let node = self.exchange.pipes.primary(shard);
-        let (fence, follower) = words_for(node, self.exchange.snapshot.version());
-        (node.address.clone(), fence, follower)
     }
 
     /// Between two looks at a lane that its node refuses.
@@ -397,23 +383,6 @@ impl ProxyThread {
         // The reply that was just handed on keeps its buffer; what follows begins one of its own.
         self.sockets[number as usize].begun = BytesMut::from(&rest[..]);
         Ok(())
-    }
-}
-
-/// Under what a connection to a node speaks, and as whom the node is asked.
-fn words_for(node: &NodeEntry, version: Version) -> (Option<FenceWords>, Option<Following>) {
-    match &node.fence {
-        Fence::Unfenced if node.is_plain && node.has_deputy => (None, Some(Following::Nobody)),
-        Fence::Unfenced => (None, None),
-        Fence::Follows(following) => (None, Some(*following)),
-        Fence::Held(fence) => {
-            let words = FenceWords {
-                fence: fence.clone(),
-                node: node.id.clone(),
-                version,
-            };
-            (Some(words), None)
-        }
     }
 }
 

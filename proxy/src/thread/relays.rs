@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use super::connect::{ConnectPlan, connect};
 use super::{ProxyThread, TurnEnd};
-use crate::pipe::handshake::{ConnectionName, FirstWords};
+use crate::pipe::handshake::ConnectionName;
 use crate::pipe::{Class, Lane, PipeError, Pledge, Role};
 use crate::request::TURN_NS;
 use crate::request::messages::{Heard, PushBytes};
@@ -160,7 +160,7 @@ impl ProxyThread {
             self.relays[shard].has_task = false;
             return None;
         }
-        let (address, fence, follower) = self.node_words(index);
+        let node = self.exchange.pipes.primary(index);
         let config = &self.exchange.proxy.config;
         let lane = Lane {
             role: Role::Primary(Pledge::Async),
@@ -169,14 +169,13 @@ impl ProxyThread {
             database: 0,
         };
         Some(ConnectPlan {
-            address,
-            words: FirstWords {
+            address: node.address.clone(),
+            words: node.first_words(
                 lane,
-                password: config.node_password.clone(),
-                last: self.relays.get(shard)?.last.clone(),
-                fence,
-                follower,
-            },
+                self.relays.get(shard)?.last.clone(),
+                config.node_password.clone(),
+                self.exchange.snapshot.version(),
+            ),
             timeout: config.connect_timeout,
         })
     }

@@ -59,6 +59,7 @@ impl ProxyThread {
         self.exchange.follow_topology();
         self.exchange.tick_pipes();
         self.tick_relays();
+        self.exchange.tick_leases();
         self.tick_paused();
         self.tick_memory();
         // Every tick would be too often for thousands of clients of which nearly all are idle.

@@ -92,6 +92,9 @@ settings! {
             pipe_queue_bytes: ByteCount = ByteCount(16 << 20), within "64kb" to "16gb";
             /// Commands waiting for replies of one connection to a node; beyond them clients that ask for it are not read from.
             pipe_queue_requests: u32 = 65_536, within "16" to "16777216";
+            /// Most connections to nodes, for each thread, that belong to one client for a while: those that wait (BLPOP and the like) or watch (WATCH). Beyond it such
+            /// a command is refused.
+            leases: u32 = 4_096, within "1" to "1000000";
         }
         group "Proxies" {
             /// Where proxies tell each other, over UDP, how the nodes look to them; port 0 takes a free one, "off" takes no part. Proxies of several machines need an

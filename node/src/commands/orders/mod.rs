@@ -12,12 +12,14 @@
 //! NODE SYNC    shard epoch rev node@life leader@life log epoch offset      a follower asks for the log; `-` where it has none
 //! NODE EXEC    request request …      a transaction as a proxy has queued it: as MULTI, these, EXEC, with the reply of EXEC alone
 //! NODE LISTENERS topic name count   the client has subscribed to this on behalf of so many; topic: CHANNEL, PATTERN, SHARDCHANNEL
+//! NODE AWAIT   LIST|ZSET key … milliseconds         waits until one of the keys has something, says which, and takes nothing
 //! ```
 //!
 //! Over a pipe that is fenced with `IN-SYNC` a reply waits until all who are in sync have the last write to the slots that it tells of. That alone lets a primary that
 //! was replaced, and does not know it yet, tell what was true before: with `READS LINEARIZABLE` a reply waits also until all of them have said, since the command came,
 //! that they still follow.
 
+mod awaiting;
 mod listeners;
 mod parse;
 mod status;
@@ -55,6 +57,9 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     if is_word(name, "listeners") {
         return listeners::listeners(call);
+    }
+    if is_word(name, "await") {
+        return awaiting::await_keys(call);
     }
     let mut words = Words::new(call.args);
     if is_word(name, "sync") {

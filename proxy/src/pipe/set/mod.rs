@@ -639,3 +639,4 @@ const REQUESTS_PER_ADMISSION: usize = 512;
 
 #[cfg(test)]
 mod tests;
+mod words;

@@ -3,11 +3,11 @@ use super::words::*;
 
 #[rustfmt::skip] // One row, one line.
 pub(super) const ROWS: &[CommandSpec] = &[
-    row(Id::Blmove, 6).flags(WRITE | DENY_OOM | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[key(1, RW | ACCESS | DELETE), key(2, RW | INSERT)]).route(Leased).served_by_node(),
-    row(Id::Blmpop, -5).flags(WRITE | BLOCKING).acl(LIST).keys(&[counted(2, RW | ACCESS | DELETE)]).route(Leased).served_by_node(),
-    row(Id::Blpop, -3).flags(WRITE | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[keys(1, -2, 1, RW | ACCESS | DELETE)]).route(Leased).served_by_node(),
-    row(Id::Brpop, -3).flags(WRITE | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[keys(1, -2, 1, RW | ACCESS | DELETE)]).route(Leased).served_by_node(),
-    row(Id::Brpoplpush, 4).flags(WRITE | DENY_OOM | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[key(1, RW | ACCESS | DELETE), key(2, RW | INSERT)]).route(Leased).served_by_node(),
+    row(Id::Blmove, 6).flags(WRITE | DENY_OOM | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[key(1, RW | ACCESS | DELETE), key(2, RW | INSERT)]).route(Leased).served(),
+    row(Id::Blmpop, -5).flags(WRITE | BLOCKING).acl(LIST).keys(&[counted(2, RW | ACCESS | DELETE)]).route(Leased).served(),
+    row(Id::Blpop, -3).flags(WRITE | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[keys(1, -2, 1, RW | ACCESS | DELETE)]).route(Leased).served(),
+    row(Id::Brpop, -3).flags(WRITE | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[keys(1, -2, 1, RW | ACCESS | DELETE)]).route(Leased).served(),
+    row(Id::Brpoplpush, 4).flags(WRITE | DENY_OOM | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[key(1, RW | ACCESS | DELETE), key(2, RW | INSERT)]).route(Leased).served(),
     row(Id::Lindex, 3).flags(READ).acl(LIST).keys(&[key(1, RO | ACCESS)]).served(),
     row(Id::Linsert, 5).flags(WRITE | DENY_OOM).acl(LIST).keys(&[key(1, RW | INSERT)]).served(),
     row(Id::Llen, 2).flags(READ | FAST).acl(LIST).keys(&[key(1, RO)]).served(),

@@ -177,6 +177,11 @@ impl RequestBatch {
         )
     }
 
+    /// Forgets all requests behind the first `count`.
+    pub fn truncate(&mut self, count: usize) {
+        self.requests.truncate(count);
+    }
+
     /// Forgets the requests, keeps (bounded) capacity.
     pub fn clear(&mut self) {
         self.args.clear();

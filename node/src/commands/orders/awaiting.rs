@@ -1,0 +1,42 @@
+//! NODE AWAIT: a proxy's client waits for keys of several shards, and this node says when one of those it has is worth asking for. Takes nothing.
+//! Pure. Invariant: what was said to be there may be gone when it is asked for; who waits finds out, and waits again.
+
+use crate::client::WaitKind;
+use crate::commands::blocking::{block, timeout_in_ms};
+use crate::commands::{Action, Call};
+use crate::store::{ListRef, SortedSetRef};
+use shared::resp::{ErrorReply, is_word};
+
+/// The first argument that is a key.
+const FIRST_KEY: usize = 3;
+
+/// NODE AWAIT LIST|ZSET key … milliseconds: the first key that has something.
+pub(super) fn await_keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let end = call.args.len() - 1;
+    if end <= FIRST_KEY {
+        return Err(ErrorReply::unknown_subcommand_or_arity(
+            "NODE",
+            call.args.at(1),
+        ));
+    }
+    let kind = match call.args.at(2) {
+        word if is_word(word, "LIST") => WaitKind::List,
+        word if is_word(word, "ZSET") => WaitKind::SortedSet,
+        _ => return Err(ErrorReply::Syntax),
+    };
+    let timeout_ms = timeout_in_ms(call.args.at(end))?;
+    let db = call.db();
+    for index in FIRST_KEY..end {
+        let key = call.key(index);
+        let value = call.store.peek(db, key);
+        let is_there = match kind {
+            WaitKind::List => matches!(ListRef::there(value), Ok(Some(_))),
+            _ => matches!(SortedSetRef::there(value), Ok(Some(_))),
+        };
+        if is_there {
+            call.reply.bulk(key.bytes);
+            return Ok(Action::Continue);
+        }
+    }
+    Ok(block(call, kind, timeout_ms, FIRST_KEY..end))
+}

@@ -1,0 +1,422 @@
+//! WATCH, and the transaction behind it: both over a connection of the client's own to the shard of the watched keys.
+//! Reaches: the client, its leases. Never: decides what may be queued ([`crate::route::transaction`] does).
+//!
+//! - WATCH is acknowledged by the node before anything that its client asks later is sent, by whatever way: what is read then is read under the watch. Before EXEC is sent,
+//!   all that was asked earlier has been answered.
+//! - A connection that is lost, or whose node leads the shard no more, has lost what it watched: EXEC answers as if a watched key had changed. When EXEC was sent and no
+//!   answer came, nobody knows (`UNKNOWN`), unless the transaction only reads.
+//! - A Redis server has no NODE EXEC: a transaction goes to it as MULTI, its commands, EXEC over such a connection, whether anything is watched or not.
+
+use shared::command::Retry;
+use shared::resp::{ErrorReply, Protocol, encode_request};
+use shared::topology::{NodeKind, ShardIndex};
+
+use super::Asked;
+use super::lease::{Lost, NEWS};
+use super::turn::{Step, Turn};
+use crate::client::{Transaction, WaitsFor, Watch};
+use crate::pipe::Lane;
+use crate::pipe::lease::{LeaseKey, Loss, State};
+use crate::pipe::verdict::is_stale;
+use crate::route::{self, Place};
+
+/// How often a WATCH is sent, when its connection is lost.
+const MOST_ATTEMPTS: u8 = 3;
+
+impl Turn<'_> {
+    /// WATCH
+    pub(super) fn watch(&mut self, asked: Asked<'_>) -> Step {
+        if !self.is_watch_asking() && self.missing() > 0 {
+            return Step::Wait(WaitsFor::Replies(0));
+        }
+        self.exchange.receivers.outlet(self.key).has_news = false;
+        let routed = route::shard_of(asked.spec, asked.args, &self.exchange.snapshot);
+        let routed = routed.and_then(|routed| self.check_slot_of_watch(asked).map(|()| routed));
+        let (shard, place) = match routed {
+            Ok(routed) => routed,
+            Err(error) => {
+                self.stop_asking();
+                return self.answer_error(&error);
+            }
+        };
+        if self.watched().is_broken {
+            // Nothing more can become of it.
+            return self.watch_is_said(asked);
+        }
+        loop {
+            let Some(key) = self.watched().lease else {
+                let lane = self.lane_of_watch();
+                match self.take_lease(asked.spec, shard, place, lane) {
+                    Ok(key) => {
+                        let watch = self.watched();
+                        watch.lease = Some(key);
+                        watch.is_asking = true;
+                        continue;
+                    }
+                    Err(Step::Wait(what)) => return Step::Wait(what),
+                    Err(step) => {
+                        self.unwatch();
+                        return step;
+                    }
+                }
+            };
+            if let Some(step) = self.watch_over(asked, key) {
+                return step;
+            }
+        }
+    }
+
+    /// A step of WATCH over its connection; `None`: that is to be opened anew.
+    fn watch_over(&mut self, asked: Asked<'_>, key: LeaseKey) -> Option<Step> {
+        let late_ms = self.answer_within_ms();
+        let Some(lease) = self.exchange.leases.get_mut(key) else {
+            self.watched().lease = None;
+            return None;
+        };
+        match lease.state() {
+            State::Opening => {
+                lease.end_ms = lease.end_ms.or(late_ms);
+                self.watched().is_asking = true;
+                Some(NEWS)
+            }
+            State::Asked(_) => Some(NEWS),
+            State::Open => {
+                self.ask_for_watch(asked, key);
+                Some(NEWS)
+            }
+            State::Answered(_) => {
+                let label = lease.label;
+                let answer = lease.take_answer();
+                if answer.first() == Some(&b'-') {
+                    self.stop_asking();
+                    return Some(self.answer_with(asked.spec, label, answer));
+                }
+                self.watched().has_keys = true;
+                Some(self.watch_is_said(asked))
+            }
+            State::Lost(loss) => {
+                let is_sent = *loss != Loss::Unsent;
+                let watch = self.watched();
+                if watch.has_keys {
+                    watch.is_broken = true;
+                    return Some(self.watch_is_said(asked));
+                }
+                watch.attempts += u8::from(is_sent);
+                watch.lease = None;
+                if watch.attempts >= MOST_ATTEMPTS {
+                    let step = self.answer_lost(asked.spec, key, &Lost::NotApplied);
+                    self.end_lease(key);
+                    self.unwatch();
+                    return Some(step);
+                }
+                self.end_lease(key);
+                None
+            }
+        }
+    }
+
+    fn ask_for_watch(&mut self, asked: Asked<'_>, key: LeaseKey) {
+        let late_ms = self.answer_within_ms();
+        let lane = self.lane;
+        let exchange = &mut *self.exchange;
+        let Some(lease) = exchange.leases.get_mut(key) else {
+            return;
+        };
+        let (moved, moves) = moves(lease.way.lane, lane);
+        lease.is_spent |= moves > 0;
+        lease.way.lane = lane_moved(lease.way.lane, lane);
+        lease.end_ms = late_ms;
+        exchange.leases.ask(key, moves + 1, |out| {
+            out.extend_from_slice(&moved);
+            encode_request(out, asked.args.iter_from(0));
+        });
+        self.watched().is_asking = true;
+    }
+
+    /// The client hears that its keys are watched.
+    fn watch_is_said(&mut self, asked: Asked<'_>) -> Step {
+        let snapshot = &self.exchange.snapshot;
+        if !snapshot.is_one_shard() {
+            let key = asked.args.at(1);
+            let slot = snapshot.slot_of(key);
+            let watch = self.watched();
+            watch.slot.get_or_insert_with(|| (slot, key.into()));
+        }
+        self.watched().is_asking = false;
+        self.exchange.receivers.stats.record_local();
+        self.answer(|reply| reply.simple("OK"));
+        Step::Next
+    }
+
+    /// What the client watches; its transaction may lie there as well.
+    fn watched(&mut self) -> &mut Watch {
+        self.client.state.watch.get_or_insert_with(Box::default)
+    }
+
+    pub(super) fn is_watch_asking(&self) -> bool {
+        let watch = self.client.state.watch.as_deref();
+        watch.is_some_and(|watch| watch.is_asking)
+    }
+
+    fn stop_asking(&mut self) {
+        if let Some(watch) = &mut self.client.state.watch {
+            watch.is_asking = false;
+            if !watch.has_keys && !watch.is_broken {
+                self.unwatch();
+            }
+        }
+    }
+
+    /// All keys that a client watches lie in one slot, where there are several shards.
+    fn check_slot_of_watch(&self, asked: Asked<'_>) -> Result<(), ErrorReply> {
+        let watch = self.client.state.watch.as_deref();
+        let key = asked.args.at(1);
+        match watch.and_then(Watch::slot) {
+            Some((slot, first))
+                if slot != self.exchange.snapshot.slot_of(key)
+                    && !self.exchange.snapshot.is_one_shard() =>
+            {
+                Err(ErrorReply::cross_slot(first, key))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is queued later may have keys of the strictest policy.
+    fn lane_of_watch(&self) -> Lane {
+        let policies = &self.exchange.policies;
+        let exec = shared::command::spec(shared::command::CommandId::Exec);
+        let role = match policies.differ() {
+            true => policies.of_many(exec).role.at_primary(),
+            false => policies.usual(),
+        };
+        Lane { role, ..self.lane }
+    }
+
+    /// Nothing is watched any more.
+    pub(super) fn unwatch(&mut self) {
+        if let Some(watch) = self.client.state.watch.take()
+            && let Some(lease) = watch.lease
+        {
+            self.give_back(lease, watch.has_keys);
+        }
+    }
+
+    /// UNWATCH
+    pub(super) fn unwatch_said(&mut self) -> Step {
+        self.unwatch();
+        self.ok()
+    }
+
+    /// Whether a Redis server leads a shard.
+    pub(super) fn is_plain(&self, shard: ShardIndex) -> bool {
+        let topology = &self.exchange.snapshot.topology;
+        let shard = topology.shards.get(shard.as_usize());
+        let node = shard.and_then(|shard| topology.node(&shard.primary));
+        node.is_some_and(|node| node.kind == NodeKind::Redis)
+    }
+
+    /// EXEC of what is complete, over the client's own connection. Where nothing is watched one is taken for it.
+    pub(super) fn execute_over_lease(
+        &mut self,
+        queue: &Transaction,
+        asked: Asked<'_>,
+        (shard, place): (ShardIndex, Place),
+    ) -> Step {
+        if !self.is_watch_asking() && self.missing() > 0 {
+            return Step::Wait(WaitsFor::Replies(0));
+        }
+        self.exchange.receivers.outlet(self.key).has_news = false;
+        loop {
+            if self.watched().is_broken {
+                return self.exec_is_void();
+            }
+            let Some(key) = self.watched().lease else {
+                let role = queue
+                    .pledge
+                    .map_or(self.lane.role, crate::pipe::Role::Primary);
+                let lane = Lane { role, ..self.lane };
+                match self.take_lease(asked.spec, shard, place, lane) {
+                    Ok(key) => self.watched().lease = Some(key),
+                    Err(Step::Wait(what)) => return Step::Wait(what),
+                    Err(step) => {
+                        self.unwatch();
+                        return step;
+                    }
+                }
+                continue;
+            };
+            if let Some(step) = self.execute_over(queue, asked, key) {
+                return step;
+            }
+        }
+    }
+
+    /// A step of EXEC; `None`: look again.
+    fn execute_over(
+        &mut self,
+        queue: &Transaction,
+        asked: Asked<'_>,
+        key: LeaseKey,
+    ) -> Option<Step> {
+        let late_ms = self.answer_within_ms();
+        let Some(lease) = self.exchange.leases.get_mut(key) else {
+            let watch = self.watched();
+            watch.lease = None;
+            watch.is_broken = watch.has_keys;
+            return None;
+        };
+        match lease.state() {
+            State::Opening => {
+                lease.end_ms = lease.end_ms.or(late_ms);
+                self.watched().is_asking = true;
+                Some(NEWS)
+            }
+            State::Asked(_) => Some(NEWS),
+            State::Open => {
+                self.ask_to_execute(queue, key);
+                Some(NEWS)
+            }
+            State::Answered(_) => {
+                let label = lease.label;
+                let answer = lease.take_answer();
+                if is_stale(&answer) {
+                    let watch = self.watched();
+                    watch.is_broken = watch.has_keys;
+                    watch.lease = None;
+                    self.end_lease(key);
+                    return None;
+                }
+                let step = self.answer_with(asked.spec, label, answer);
+                self.watched().has_keys = false;
+                self.unwatch();
+                Some(step)
+            }
+            State::Lost(loss) => {
+                let loss = *loss;
+                self.lost_executing(queue, asked, key, loss)
+            }
+        }
+    }
+
+    fn ask_to_execute(&mut self, queue: &Transaction, key: LeaseKey) {
+        let late_ms = self.answer_within_ms();
+        let lane = self.lane;
+        let lease = self.exchange.leases.get_mut(key);
+        let Some(place) = lease.map(|lease| lease.place) else {
+            return;
+        };
+        let shard = self.exchange.shard_at(place);
+        let is_plain = shard.is_some_and(|shard| self.is_plain(shard));
+        let exchange = &mut *self.exchange;
+        let Some(lease) = exchange.leases.get_mut(key) else {
+            return;
+        };
+        let (moved, moves) = moves(lease.way.lane, lane);
+        lease.is_spent |= moves > 0;
+        lease.end_ms = late_ms;
+        let replies = match is_plain {
+            true => moves + queue.len() + 2,
+            false => moves + 1,
+        };
+        exchange.leases.ask(key, replies, |out| {
+            out.extend_from_slice(&moved);
+            match is_plain {
+                true => queue.encode_in_words(out),
+                false => queue.encode(out),
+            }
+        });
+        self.watched().is_asking = true;
+    }
+
+    fn lost_executing(
+        &mut self,
+        queue: &Transaction,
+        asked: Asked<'_>,
+        key: LeaseKey,
+        loss: Loss,
+    ) -> Option<Step> {
+        let watch = self.watched();
+        let was_watching = watch.has_keys;
+        let why = match loss {
+            Loss::Unsent if was_watching => None,
+            Loss::Unsent => {
+                watch.lease = None;
+                self.end_lease(key);
+                return None;
+            }
+            Loss::TooLarge => Some(Lost::TooLarge),
+            // Nothing was changed, and the client asks again.
+            Loss::Sent if queue.retry == Retry::Safe && was_watching => None,
+            Loss::Sent if queue.retry == Retry::Safe => Some(Lost::NotApplied),
+            Loss::Sent => Some(Lost::Unknown),
+        };
+        let Some(why) = why else {
+            return Some(self.exec_is_void());
+        };
+        let step = self.answer_lost(asked.spec, key, &why);
+        self.unwatch();
+        Some(step)
+    }
+
+    /// EXEC, as if a watched key had changed.
+    fn exec_is_void(&mut self) -> Step {
+        self.unwatch();
+        self.exchange.receivers.stats.record_local();
+        self.answer(|reply| reply.null_array());
+        Step::Next
+    }
+}
+
+/// What is said over a connection that speaks from one place so that it speaks from another, and how many replies there are to it.
+fn moves(from: Lane, to: Lane) -> (Vec<u8>, usize) {
+    let (mut out, mut replies) = (Vec::new(), 0);
+    if from.protocol != to.protocol {
+        let version = match to.protocol {
+            Protocol::Resp2 => "2",
+            Protocol::Resp3 => "3",
+        };
+        encode_request(&mut out, ["HELLO", version]);
+        replies += 1;
+    }
+    if from.database != to.database {
+        encode_request(&mut out, ["SELECT", &to.database.to_string()]);
+        replies += 1;
+    }
+    (out, replies)
+}
+
+/// From where it speaks then.
+fn lane_moved(from: Lane, to: Lane) -> Lane {
+    Lane {
+        protocol: to.protocol,
+        database: to.database,
+        ..from
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipe::{Class, Pledge, Role};
+
+    #[test]
+    fn a_connection_follows_its_client_to_another_database_and_protocol() {
+        let lane = |protocol, database| Lane {
+            role: Role::Primary(Pledge::Async),
+            class: Class::Common,
+            protocol,
+            database,
+        };
+        let check = |to: Lane, expected: &str, replies: usize| {
+            let (said, count) = moves(lane(Protocol::Resp2, 0), to);
+            let said = String::from_utf8(said).unwrap();
+            let words: Vec<&str> = said.split("\r\n").skip(2).step_by(2).collect();
+            assert_eq!((words.join(" "), count), (expected.to_owned(), replies));
+            assert_eq!(lane_moved(lane(Protocol::Resp2, 0), to), to);
+        };
+        check(lane(Protocol::Resp2, 0), "", 0);
+        check(lane(Protocol::Resp2, 3), "SELECT 3", 1);
+        check(lane(Protocol::Resp3, 0), "HELLO 3", 1);
+    }
+}

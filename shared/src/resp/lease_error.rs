@@ -1,0 +1,29 @@
+//! What is said where a command needs a connection of its client's own, and a proxy has none for it. Ours: a single server has nothing of the kind.
+//! Pure.
+
+/// Why a command that waits or watches does not run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseError {
+    /// There are as many already as there may be.
+    #[error(
+        "ERR {most} connections of clients that wait or watch are in use, as many as 'leases' of [proxy] allows for a thread; raise it, or try again later"
+    )]
+    Exhausted {
+        /// The setting.
+        most: usize,
+    },
+    /// The reply is more than any client may have waiting.
+    #[error(
+        "ERR the reply is more than client-output-hard-limit ({limit} bytes); ask for less at a time"
+    )]
+    ReplyTooLarge {
+        /// The setting.
+        limit: usize,
+    },
+}
+
+impl From<LeaseError> for super::ErrorReply {
+    fn from(error: LeaseError) -> Self {
+        Self::Text(error.to_string().into())
+    }
+}
