@@ -138,7 +138,7 @@ impl Publisher {
                 %version,
                 slots = loss.slots.len(),
                 keys = loss.keys.len(),
-                "topology published as it asks: slots change hands, or patterns of keys get other slots, and what is there stays behind, out of reach"
+                "topology published as it asks: slots change hands, and their keys stay behind, out of reach"
             ),
         }
         Ok(document.topology)

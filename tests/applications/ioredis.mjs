@@ -1,0 +1,30 @@
+// ioredis: pipelines, transactions, scripts of its own, messages, a command that waits.
+import assert from 'node:assert/strict';
+import Redis from 'ioredis';
+
+const [host, port] = process.argv[2].split(':');
+const options = { host, port: Number(port) };
+const client = new Redis(options);
+const pipeline = client.pipeline();
+for (let number = 0; number < 500; number++) pipeline.set(`io:${number}`, number).get(`io:${number}`);
+const replies = await pipeline.exec();
+assert.equal(replies[999][1], '499');
+assert.deepEqual(await client.multi().set('{io}a', 1).incr('{io}a').exec(), [[null, 'OK'], [null, 2]]);
+client.defineCommand('both', { numberOfKeys: 2, lua: "return {redis.call('GET', KEYS[1]), redis.call('INCR', KEYS[2])}" });
+assert.deepEqual(await client.both('{io}a', '{io}b'), ['2', 1]);
+const listener = new Redis(options);
+await listener.subscribe('io:news');
+const heard = new Promise((resolve) => listener.once('message', (channel, text) => resolve([channel, text])));
+assert.equal(await client.publish('io:news', 'hello'), 1);
+assert.deepEqual(await heard, ['io:news', 'hello']);
+const waiter = new Redis(options);
+const popped = waiter.blpop('io:list', 10);
+await new Promise((resolve) => setTimeout(resolve, 50));
+await client.rpush('io:list', 'x');
+assert.deepEqual(await popped, ['io:list', 'x']);
+const stream = client.scanStream({ match: 'io:*', count: 100 });
+const seen = new Set();
+for await (const keys of stream) keys.forEach((key) => seen.add(key));
+assert.equal(seen.size, 500);
+[client, listener, waiter].forEach((one) => one.disconnect());
+console.log('done: a pipeline of 1000, a transaction, a script, a message, a pop that waited, a walk');
