@@ -28,6 +28,7 @@
 //! - [`replication`]: nodes and redis-servers follow each other, and have the same in the end, whatever breaks meanwhile.
 //! - [`maxmemory`]: the limit of memory holds under every policy.
 //! - [`tls`]: the client listener with TLS.
+//! - [`access`]: users, what they may, what is noted, who is cut.
 //! - [`admin`]: health, readiness, metrics, the topology and orders for it. [`operator`]: the commands that ask for these.
 //! - [`configuration`]: CONFIG REWRITE and the file behind it.
 //! - [`places`]: `switchyard topology` where the topology is in a real etcd: made, shown, got, put; with a user, and over TLS.
@@ -45,6 +46,7 @@
 //! `SWITCHYARD_SEED` repeats a run; every test that draws from it prints it.
 #![cfg(test)]
 
+mod access;
 mod admin;
 mod append_only;
 mod applications;

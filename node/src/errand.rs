@@ -2,7 +2,7 @@
 //! Decides nothing about keys. Invariant: an errand comes to its end whoever leaves meanwhile, and those of one client run one after the other.
 
 use crate::client::ErrandTicket;
-use crate::commands::{Awaited, Errand, FinalSave, write_status};
+use crate::commands::{Awaited, Errand, FinalSave, users_loaded, write_status};
 use crate::node_state::{ClientKey, OrderNumber};
 use crate::replication::{self, Have, orders};
 use crate::saving::{self, SaveError};
@@ -10,7 +10,8 @@ use crate::settings::{Settings, Start};
 use crate::shell::Shell;
 use protocol::What;
 use shared::config::{FileError, read_file, replace_file};
-use shared::resp::{ErrorReply, Protocol, ReplyWriter};
+use shared::resp::{AccessError, ErrorReply, Protocol, ReplyWriter};
+use shared::users_file::{read_users, write_users};
 use std::error::Error as _;
 use std::future::pending;
 use std::rc::Rc;
@@ -29,6 +30,8 @@ pub(crate) async fn carry_out(
 ) {
     let outcome = match errand {
         Errand::RewriteConfig => rewrite_config(&shell).await,
+        Errand::LoadUsers => load_users(&shell, client).await,
+        Errand::SaveUsers => save_users(&shell).await,
         Errand::Shutdown { saves, is_forced } => shut_down(&shell, saves, is_forced).await,
         Errand::Save => match saving::save(&shell).await {
             Ok(()) => Ok(None),
@@ -191,6 +194,54 @@ async fn rewrite_config(shell: &Shell) -> Outcome {
         Ok(outcome) => outcome,
         Err(error) => Err(rewrite_failed(&error.to_string())),
     }
+}
+
+/// ACL LOAD: read beside the thread that serves; a file of which anything is wrong changes nothing.
+async fn load_users(shell: &Shell, client: ClientKey) -> Outcome {
+    let _one_at_a_time = shell.rewriting.lock().await;
+    let start = shell.start.config.clone();
+    let (password, channels) = {
+        let hot = &shell.core.borrow().node.settings.hot;
+        (hot.password.clone(), hot.channels_by_default)
+    };
+    let Some(path) = start.aclfile else {
+        return Err(AccessError::NoFile.into());
+    };
+    let read = tokio::task::spawn_blocking(move || read_users(&path, &password, channels)).await;
+    let read = read.unwrap_or_else(|error| Err(error.to_string()));
+    let users = read.map_err(|wrong| {
+        warn!(%wrong, "users stay as they were");
+        ErrorReply::users_not_loaded(&wrong)
+    })?;
+    let node = &mut shell.core.borrow_mut().node;
+    users_loaded(node, users);
+    let mut condemned = node.clients.take_condemned();
+    // Whoever has asked gets the answer first.
+    condemned.retain(|id| {
+        *id != client.id() || {
+            if let Some(client) = node.clients.get_mut(client) {
+                client.is_parting = true;
+            }
+            false
+        }
+    });
+    shell.cut(&condemned);
+    Ok(None)
+}
+
+/// ACL SAVE: the users of this moment, written beside the thread that serves.
+async fn save_users(shell: &Shell) -> Outcome {
+    let _one_at_a_time = shell.rewriting.lock().await;
+    let users = shell.core.borrow().node.access.users.clone();
+    let Some(path) = shell.start.config.aclfile.clone() else {
+        return Err(AccessError::NoFile.into());
+    };
+    let written = tokio::task::spawn_blocking(move || write_users(&path, &users)).await;
+    let written = written.unwrap_or_else(|error| Err(error.to_string()));
+    written.map(|()| None).map_err(|wrong| {
+        warn!(%wrong, "users were not saved");
+        AccessError::NotSaved.into()
+    })
 }
 
 fn write_settings(settings: &Settings, start: &Start) -> Outcome {

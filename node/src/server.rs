@@ -5,19 +5,21 @@ use crate::client::{Identity as ClientIdentity, Session};
 use crate::connection::Connection;
 use crate::disk::{DataFolder, FolderError};
 use crate::loading::LoadError;
-use crate::node_state::{Identity, NodeState};
+use crate::node_state::{Identity, NodeAccess, NodeState};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
 use crate::store::Store;
 use crate::{
     deliveries, departures, joining, loading, processor, recording, replication, saving, tick,
 };
+use shared::access::{AccessLog, Login, PasswordDice, Users};
 use shared::clock::Clock;
 use shared::config::NodeConfig;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
 use shared::socket::{PAUSE_AFTER_FAILED_ACCEPT, prepare_accepted};
 use shared::throttle::Throttle;
 use shared::topology::NodeId;
+use shared::users_file::read_users;
 use socket2::SockRef;
 use std::future::Future;
 use std::io;
@@ -59,6 +61,9 @@ pub enum NodeError {
     /// The folder of its data.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The file of users.
+    #[error("users cannot be read: {0}")]
+    Users(String),
     /// The data in it.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -178,13 +183,33 @@ fn new_shell(start: Start, address: SocketAddr, clock: Clock) -> Result<Shell, N
         settings.preset("dir", folder.path().display().to_string());
     }
     let name = take_name(folder.as_ref(), config)?;
+    let access = read_access(config, &settings)?;
     let mut node = NodeState::new(settings, identity);
+    node.access = access;
     if let Some(name) = name {
         node.member.call(name);
     }
     let mut shell = Shell::new(start, store, node, clock);
     shell.folder = folder;
     Ok(shell)
+}
+
+/// The users that the configuration says, and dice that nobody can foresee.
+fn read_access(config: &NodeConfig, settings: &Settings) -> Result<NodeAccess, NodeError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(NodeError::Random)?;
+    let users = match &config.aclfile {
+        None => Users::new(&config.requirepass),
+        Some(path) => {
+            let channels = settings.hot.channels_by_default;
+            read_users(path, &config.requirepass, channels).map_err(NodeError::Users)?
+        }
+    };
+    Ok(NodeAccess {
+        users,
+        log: AccessLog::default(),
+        dice: PasswordDice::new(seed),
+    })
 }
 
 /// The node's name, which its folder keeps; one that joins nobody needs none, but is told one with its first order.
@@ -262,7 +287,7 @@ fn admit(shell: &Rc<Shell>, stream: TcpStream, peer: SocketAddr) {
         turn_away(&stream, &ErrorReply::TooManyClients);
         return;
     }
-    if hot.protected_mode && !node.access().is_safe_for(peer.ip()) {
+    if hot.protected_mode && !node.access.users.is_safe_for(peer.ip()) {
         node.stats.rejected_connections += 1;
         turn_away(&stream, &ErrorReply::Protected);
         return;
@@ -284,10 +309,10 @@ fn admit(shell: &Rc<Shell>, stream: TcpStream, peer: SocketAddr) {
         connected_ms: now_ms,
     };
     let session = Session {
-        authenticated: !node.access().needs_password(),
+        login: Login::new(&node.access.users),
         ..Session::default()
     };
-    let limits = crate::connection::limits(&node.settings.hot, session.authenticated);
+    let limits = crate::connection::limits(&node.settings.hot, session.login.is_authenticated());
     let key = node.clients.enter(identity, session);
     let connection = Connection::new(Rc::clone(shell), stream, key, limits);
     let task = tokio::task::spawn_local(connection.serve());

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use shared::clock::Clock;
 use shared::config::ProxyConfig;
 
+use crate::access::LiveAccess;
 use crate::counters::Counters;
 use crate::gossip::Announcements;
 use crate::orders::ThreadContact;
@@ -19,6 +20,8 @@ use crate::topology::LiveTopology;
 pub(crate) struct ProxyShared {
     /// Settings.
     pub(crate) config: ProxyConfig,
+    /// Who may do what.
+    pub(crate) access: LiveAccess,
     /// TLS towards clients.
     pub(crate) tls: Option<TlsFront>,
     /// The clock of all threads, so that their milliseconds mean the same.

@@ -86,6 +86,7 @@
 //!
 //! SLOWLOG is that of the shards, merged by time; LATENCY and MEMORY reports that cannot be added up are the first shard's.
 
+mod access;
 mod admin;
 mod buffers;
 mod channels;

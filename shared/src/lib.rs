@@ -2,11 +2,11 @@
 //!
 //! - [`resp`]: requests and replies as bytes: scanning, encoding, every error text.
 //! - [`command`]: the one table of commands, and the answers read from it. [`session`]: HELLO, AUTH, SELECT, CLIENT read once, for both sides to apply.
-//!   [`access`]: who may run what.
+//!   [`access`]: who may run what. [`users_file`]: users on disk.
 //! - [`slot`]: key → slot. [`topology`]: slots → shards → nodes.
 //! - [`config`]: settings from file, environment and flags. [`clock`]: the only door through which time enters. [`backoff`]: how long to wait before trying again. [`glob`]: patterns as in KEYS. [`sketch`]: what a HyperLogLog remembers. [`drop_queue`]: dropping many things a few at a time. [`open_files`]: the limit of open files. [`pubsub`]: who has subscribed to what. [`moderation`]: how long a busy loop waits between turns. [`socket`]: how one listens. [`throttle`]: log lines that strangers provoke.
 //!
-//! Pure but for [`config`] (reads a file when told to), [`clock`] (reads the clock), [`open_files`] (changes what the process may open) and [`socket`] (opens listening sockets).
+//! Pure but for [`config`] (reads a file when told to), [`users_file`] (the same), [`clock`] (reads the clock), [`open_files`] (changes what the process may open) and [`socket`] (opens listening sockets).
 
 pub mod access;
 pub mod backoff;
@@ -25,3 +25,4 @@ pub mod slot;
 pub mod socket;
 pub mod throttle;
 pub mod topology;
+pub mod users_file;

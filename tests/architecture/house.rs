@@ -22,7 +22,7 @@ const HOUSES: &[House] = &[
     House {
         folder: "shared/src",
         floors: &[
-            &["session"],
+            &["session", "users_file"],
             &["access"],
             &["command", "socket"],
             &["topology"],
@@ -111,7 +111,7 @@ const HOUSES: &[House] = &[
             &["pipe"],
             &["route", "gossip"],
             &[
-                "counters", "pause", "topology", "tls", "slab", "buffers", "dice",
+                "access", "counters", "pause", "topology", "tls", "slab", "buffers", "dice",
             ],
             &["reload"],
         ],

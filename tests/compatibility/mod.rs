@@ -2,8 +2,9 @@
 //!
 //! `SWITCHYARD_COMPATIBILITY_COMMANDS` says how many commands each target gets; `SWITCHYARD_SEED` repeats a run.
 //! [`draw`] and [`grammar`] say what is sent, [`inline`] how a person would type it, [`compare`] when replies agree, [`allowed`] which differences are meant and why.
-//! [`blocking`] clients that wait while others change keys.
+//! [`access`] users and what they may. [`blocking`] clients that wait while others change keys.
 
+mod access;
 mod allowed;
 mod blocking;
 mod compare;

@@ -103,4 +103,8 @@ impl ListedClient for Listed<'_> {
     fn is_connected_to(&self, address: &[u8]) -> bool {
         self.identity.local_address.as_bytes() == address
     }
+
+    fn is_user(&self, name: &[u8]) -> bool {
+        self.session.login.user().name() == name
+    }
 }

@@ -1,10 +1,11 @@
-//! What a client has chosen: protocol, database, names, which replies it wants, and whether it has authenticated.
+//! What a client has chosen: protocol, database, names, which replies it wants, and as whom it has come in.
 //! Pure. Never: a socket, a clock, another client.
 //! Invariant: it is all of a client that a command on keys may look at, so that it can be run for one that has gone.
 
 use super::{Transaction, Watched};
 use crate::settings::{Hot, OutputLimit};
 use crate::store::DbIndex;
+use shared::access::{Login, Users};
 use shared::command::CommandSpec;
 use shared::pubsub::SubscriptionCounts;
 use shared::resp::Protocol;
@@ -23,8 +24,8 @@ pub struct Session {
     pub library_name: Vec<u8>,
     /// Given with CLIENT SETINFO.
     pub library_version: Vec<u8>,
-    /// Whether commands other than AUTH and the like may run. True from the start where no password is set.
-    pub authenticated: bool,
+    /// As whom it has come in, and whether anything is to be asked of its commands.
+    pub login: Login,
     /// CLIENT REPLY.
     pub replies: Replies,
     /// CLIENT NO-EVICT.
@@ -67,7 +68,7 @@ impl Default for Session {
             name: Vec::new(),
             library_name: Vec::new(),
             library_version: Vec::new(),
-            authenticated: true,
+            login: Login::default(),
             replies: Replies::On,
             no_evict: false,
             no_touch: false,
@@ -140,11 +141,11 @@ impl Session {
     }
 
     /// Back to how it was when the client connected (RESET). What CLIENT SETINFO told stays.
-    pub fn reset(&mut self, needs_password: bool) {
+    pub fn reset(&mut self, users: &Users) {
         self.protocol = Protocol::Resp2;
         self.db = DbIndex::default();
         self.name.clear();
-        self.authenticated = !needs_password;
+        self.login = Login::new(users);
         self.replies.reset();
         self.no_evict = false;
         self.no_touch = false;

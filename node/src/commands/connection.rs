@@ -1,7 +1,7 @@
 //! Commands on the client's own connection: who it is, how it speaks, which database it looks at.
 //! Pure.
 
-use super::{Action, Call, Handler, forget_transaction, forget_watched, pubsub};
+use super::{Action, Call, Handler, access, forget_transaction, forget_watched, pubsub};
 use crate::store::DbIndex;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, greet};
@@ -49,8 +49,12 @@ fn echo(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// Nothing takes effect unless all of it is right.
 fn hello(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     call.session.secret_args |= session::secret_args(call.spec.id, call.args);
-    let hello = Hello::read(call.args, call.node.access(), call.session.authenticated)?;
-    call.session.authenticated |= hello.logs_in;
+    let is_logged_in = call.session.login.is_authenticated();
+    let hello = Hello::read(call.args, &call.node.access.users, is_logged_in);
+    let hello = hello.map_err(|refused| access::refused(call, refused))?;
+    if let Some(user) = hello.user {
+        call.session.login.log_in(user);
+    }
     if let Some(name) = hello.name {
         call.session.name = name.as_bytes().to_vec();
     }
@@ -66,8 +70,9 @@ fn hello(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// AUTH \[user\] password
 fn auth(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     call.session.secret_args |= session::secret_args(call.spec.id, call.args);
-    session::read_auth(call.args, call.node.access())?;
-    call.session.authenticated = true;
+    let user = session::read_auth(call.args, &call.node.access.users);
+    let user = user.map_err(|refused| access::refused(call, refused))?;
+    call.session.login.log_in(user);
     call.reply.ok();
     Ok(Action::NewLimits)
 }
@@ -106,7 +111,7 @@ fn reset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     {
         call.node.stop_monitoring(client);
     }
-    call.session.reset(call.node.access().needs_password());
+    call.session.reset(&call.node.access.users);
     call.reply.set_protocol(call.session.protocol);
     call.reply.simple("RESET");
     Ok(Action::NewLimits)
@@ -124,8 +129,7 @@ mod tests {
     #[test]
     fn a_password_locks_everything_but_auth_hello_quit_and_reset() {
         let mut node = TestNode::new();
-        node.node.settings.preset("requirepass", "secret");
-        node.session.authenticated = false;
+        node.require("secret");
         let locked = "-NOAUTH Authentication required.\r\n";
         let wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
         check(&mut node, "PING", locked);
@@ -151,8 +155,7 @@ mod tests {
     #[test]
     fn a_hello_takes_effect_as_a_whole_or_not_at_all() {
         let mut node = TestNode::new();
-        node.node.settings.preset("requirepass", "pw");
-        node.session.authenticated = false;
+        node.require("pw");
         for (line, start) in [
             (
                 "HELLO 3 AUTH default pw BAD",

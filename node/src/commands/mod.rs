@@ -2,6 +2,7 @@
 //! Pure: a handler sees arguments, the store and the client's choices; it writes a reply and says what the shell should do. What it changes the store's door writes down.
 //! Never: a socket, a file, a clock (time is [`Call::now_ms`]), a sleep.
 
+mod access;
 mod arguments;
 mod bits;
 mod blocking;
@@ -36,6 +37,7 @@ mod strings;
 pub(crate) mod testing;
 mod transactions;
 
+pub(crate) use access::{Asking, context_of, note_denied, users_loaded};
 pub(crate) use blocking::{Release, answer, forget_waiting, release, say_nothing_came};
 pub(crate) use double::double;
 pub(crate) use events::naming;
@@ -131,6 +133,10 @@ pub(crate) enum Action {
 pub enum Errand {
     /// Write the settings to the file they came from.
     RewriteConfig,
+    /// Read the users from their file.
+    LoadUsers,
+    /// Write them there.
+    SaveUsers,
     /// Stop the node; the asking connection is closed without a reply.
     Shutdown {
         /// Whether a snapshot is taken before.
@@ -192,6 +198,8 @@ impl Errand {
     pub fn command(self) -> CommandId {
         match self {
             Self::RewriteConfig => CommandId::ConfigRewrite,
+            Self::LoadUsers => CommandId::AclLoad,
+            Self::SaveUsers => CommandId::AclSave,
             Self::Shutdown { .. } => CommandId::Shutdown,
             Self::Save => CommandId::Save,
             Self::RewriteLog => CommandId::Bgrewriteaof,
@@ -231,6 +239,7 @@ const GROUPS: &[Group] = &[
     connection::handler,
     client::handler,
     server::handler,
+    access::handler,
 ];
 
 /// Which handler runs `id`; `None` for a command of the table that this node does not know yet.

@@ -4,7 +4,9 @@ use crate::client::{Identity, Session};
 use crate::execute::{Executor, LongEnd, Output, Stop, Turn, Wait, Work};
 use crate::node_state::{ClientKey, NodeState};
 use crate::store::Store;
+use shared::access::Login;
 use shared::clock::Stopwatch;
+use shared::config::Secret;
 use shared::resp::{Protocol, RequestBatch, RequestLimits, RequestScanner};
 
 /// A keyspace, one client, and a clock that stands.
@@ -53,10 +55,22 @@ impl TestNode {
         node
     }
 
+    /// The default user has this password, which the present client has not said.
+    pub(crate) fn require(&mut self, password: &str) {
+        self.node.settings.preset("requirepass", password);
+        let access = &mut self.node.access;
+        access.users.set_default_password(&Secret::new(password));
+        self.session.login = Login::new(&access.users);
+    }
+
     /// Another client, which has just connected; the next commands are still those of the present one.
     pub(crate) fn connect(&mut self) -> ClientKey {
         let identity = Identity::new(self.node.clients.next_id(), self.now_ms);
-        self.node.clients.enter(identity, Session::default())
+        let session = Session {
+            login: Login::new(&self.node.access.users),
+            ..Session::default()
+        };
+        self.node.clients.enter(identity, session)
     }
 
     /// The next commands are those of this client; which one it was before.

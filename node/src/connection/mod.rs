@@ -224,12 +224,21 @@ impl Connection {
                 if let Some(beside) = beside {
                     self.finish_beside(waits, beside).await?;
                 }
+                if self.is_parting() {
+                    return Err(Ending::Orderly);
+                }
             }
             Stop::Blocked => self.wait_until_served().await?,
             Stop::Feed(feeding) => return Err(Ending::Feeds(feeding)),
             Stop::Close => return Err(Ending::Orderly),
         }
         Ok(())
+    }
+
+    /// Whether the client is to go when it has its replies.
+    fn is_parting(&self) -> bool {
+        let clients = &mut self.shell.core.borrow_mut().node.clients;
+        clients.at(self.client).is_parting
     }
 
     /// Cuts the client when it has left too much unread or sent too much unfinished.

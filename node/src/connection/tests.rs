@@ -7,9 +7,11 @@ use crate::node_state::{ClientKey, Delivery, Letter, NodeState};
 use crate::settings::Start;
 use crate::shell::Shell;
 use crate::store::Store;
+use shared::access::{Login, Users};
 use shared::clock::Clock;
 use shared::command::CommandId;
 use shared::config::NodeConfig;
+use shared::config::Secret;
 use shared::resp::Protocol;
 use shared::session::PauseKind;
 use std::rc::Rc;
@@ -26,7 +28,7 @@ async fn one_client() -> (Rc<Shell>, ClientKey, TcpStream) {
 }
 
 async fn one_client_with(session: Session) -> (Rc<Shell>, ClientKey, TcpStream) {
-    let is_known = session.authenticated;
+    let is_known = session.login.is_authenticated();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     let end = TcpStream::connect(address).await.expect("connected");
@@ -190,14 +192,15 @@ async fn most_that_waits(
 fn of_a_stranger_little_waits_whatever_the_settings_say() {
     for pauses in [false, true] {
         run(async move {
+            let password = Secret::new("secret");
             let stranger = Session {
-                authenticated: false,
+                login: Login::new(&Users::new(&password)),
                 ..Session::default()
             };
             let (shell, key, end) = one_client_with(stranger).await;
             {
                 let node = &mut shell.core.borrow_mut().node;
-                node.settings.preset("requirepass", "secret");
+                node.access.users.set_default_password(&password);
                 let settings = "normal 0 67108864 60";
                 node.settings.preset("client-output-buffer-limit", settings);
                 if pauses {

@@ -291,7 +291,10 @@ impl Connection {
 
     /// The client may have authenticated, or have been set back, or a setting is another one: its next request is held against that, found or not.
     fn set_limits(&mut self, turn: &Turn<'_>, left: &mut Left) {
-        let limits = limits(&turn.node.settings.hot, turn.session.authenticated);
+        let limits = limits(
+            &turn.node.settings.hot,
+            turn.session.login.is_authenticated(),
+        );
         if limits != self.limits {
             self.limits = limits;
             self.scanner

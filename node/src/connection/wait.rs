@@ -44,11 +44,7 @@ impl Connection {
     pub(super) async fn wait_until_served(&mut self) -> Result<(), Ending> {
         let over = no_longer_waits(Rc::clone(&self.shell), self.client);
         self.wait(WaitsFor::Elements, over).await?;
-        let is_parting = {
-            let clients = &mut self.shell.core.borrow_mut().node.clients;
-            clients.at(self.client).is_parting
-        };
-        match is_parting {
+        match self.is_parting() {
             true => Err(Ending::Orderly),
             false => Ok(()),
         }

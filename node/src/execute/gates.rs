@@ -3,10 +3,11 @@
 
 use super::room::{Room, make_room};
 use super::{Origin, Turn, Wait, strides};
+use crate::commands::{Asking, context_of, note_denied};
 use crate::node_state::{Hold, Link, MOST_QUEUED_BYTES, PLAIN, REFUSED, SERVES_NOBODY};
 use crate::snapshot::Snapshot;
 use crate::store::{Key, Store};
-use shared::access;
+use shared::access::{Context, Refused};
 use shared::clock::Stopwatch;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
 use shared::config::DebugCommand;
@@ -47,7 +48,7 @@ type Check = fn(&mut Look<'_, '_>) -> Gate;
 /// What a client's command has to pass. In Redis' order: a stranger is told first that DEBUG is not for it, and during a pause nobody is told that memory is full.
 const OF_CLIENTS: [Check; 10] = [
     debugging,
-    password,
+    permission,
     restricted,
     fence,
     data_on_disk,
@@ -60,7 +61,7 @@ const OF_CLIENTS: [Check; 10] = [
 /// What a command has to pass that a client queues: as if it ran now, but that it waits for nobody's keys.
 const OF_QUEUES: [Check; 7] = [
     debugging,
-    password,
+    permission,
     fence,
     data_on_disk,
     following,
@@ -134,13 +135,44 @@ fn may_debug(turn: &Turn<'_>) -> bool {
     }
 }
 
-/// A stranger authenticates first.
+/// A stranger authenticates first, and users have their limits.
 #[inline]
-fn password(look: &mut Look<'_, '_>) -> Gate {
-    if !access::may_run(look.turn.session.authenticated, look.spec) {
-        return Gate::Refused(ErrorReply::NoAuth);
+fn permission(look: &mut Look<'_, '_>) -> Gate {
+    if !look.turn.session.login.is_free() {
+        return limited(look);
     }
     Gate::Open
+}
+
+#[cold]
+fn limited(look: &mut Look<'_, '_>) -> Gate {
+    let context = context_of(look.turn.session);
+    match check_permission(look.turn, look.spec, look.args, context) {
+        Ok(()) => Gate::Open,
+        Err(refused) => Gate::Refused(refused.reply(look.spec)),
+    }
+}
+
+/// Whether the client's user may run the command now; that it may not is noted.
+pub(super) fn check_permission(
+    turn: &mut Turn<'_>,
+    spec: &'static CommandSpec,
+    args: Args<'_>,
+    context: Context,
+) -> Result<(), Refused> {
+    let users = &turn.node.access.users;
+    let checked = turn.session.login.check(users, spec, args);
+    if let Err(Refused::Denied(denied)) = checked {
+        turn.session.last_command = Some(spec);
+        let about = Asking {
+            identity: turn.identity,
+            session: turn.session,
+            context,
+            now_ms: turn.now_ms,
+        };
+        note_denied(turn.node, about, denied, spec, args);
+    }
+    checked
 }
 
 /// In RESP2 a subscriber has only to do with its subscriptions; who is shown every command has nothing to do with keys.

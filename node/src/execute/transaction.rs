@@ -8,6 +8,7 @@ use super::{Asked, Executor, Origin, Stop, Turn, Wait};
 use crate::client::Transaction;
 use crate::commands::{Errand, forget_transaction, forget_watched, is_watch_broken};
 use crate::store::DbIndex;
+use shared::access::{Context, Refused};
 use shared::command::{self, AclCategories, CommandFlags, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter, TransactionError};
 use shared::session;
@@ -43,6 +44,8 @@ impl Place {
             | CommandId::Replicaof
             | CommandId::Slaveof
             | CommandId::Failover
+            | CommandId::AclLoad
+            | CommandId::AclSave
             | CommandId::Debug => Self::Nowhere,
             _ if spec.flags.contains(CommandFlags::NO_MULTI) => Self::Nowhere,
             _ => Self::Queued,
@@ -314,9 +317,15 @@ impl Executor {
             let error = ErrorReply::waits_for_messages(spec.name);
             return refuse(turn, &error, Some(spec), args, out);
         }
-        // What an AUTH or a HELLO before it has made of the client counts.
-        if !shared::access::may_run(turn.session.authenticated, spec) {
-            return refuse(turn, &ErrorReply::NoAuth, Some(spec), args, out);
+        // What an AUTH or a HELLO before it has made of the client counts, and what became of its user since the command was queued.
+        if !turn.session.login.is_free()
+            && let Err(refused) = gates::check_permission(turn, spec, args, Context::Multi)
+        {
+            let error = match refused {
+                Refused::Stranger => ErrorReply::NoAuth,
+                Refused::Denied(denied) => denied.reply_at_exec(),
+            };
+            return refuse(turn, &error, Some(spec), args, out);
         }
         let mut stop = self.run_admitted(turn, spec, handler, asked, out);
         // What it has answered so far stays, and nobody else has a turn.

@@ -154,6 +154,17 @@ impl Clients {
         clients.for_each(show);
     }
 
+    /// Shows what every client has chosen whose commands do not run right now, in no order.
+    pub fn each_session(&mut self, mut show: impl FnMut(&mut Session, ClientKey)) {
+        for (place, client) in self.places.iter_mut().enumerate() {
+            let Some(client) = client else { continue };
+            let id = client.identity.id;
+            if let Some(session) = client.session.as_deref_mut() {
+                show(session, ClientKey { id, place });
+            }
+        }
+    }
+
     /// All clients with what they have chosen, in no order; `own` is the session that is out, for its turn is the present one.
     pub fn with_sessions<'a>(
         &'a self,

@@ -1,6 +1,7 @@
 //! What a node knows beside its keys: settings, counters, the clients' registry, the slow log, latency spikes.
 //! Pure: the shell tells it what happened.
 
+mod access;
 mod blocked;
 mod clients;
 mod failover;
@@ -17,6 +18,7 @@ mod replication;
 mod slot_writes;
 mod slowlog;
 
+pub use access::NodeAccess;
 pub use blocked::{Answer, Blocked, Waiter};
 pub use clients::{ClientKey, Clients, Delivery};
 pub use failover::{Failover, FailoverStep, failover_state};
@@ -36,7 +38,7 @@ pub use slowlog::{Slowlog, SlowlogEntry};
 use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::store::{Listener, Store};
-use shared::access::Access;
+use shared::access::Users;
 use shared::pubsub;
 use shared::topology::Incarnation;
 use std::collections::HashSet;
@@ -49,6 +51,8 @@ pub type Subscriptions = pubsub::Subscriptions<ClientKey>;
 pub struct NodeState {
     /// CONFIG.
     pub settings: Settings,
+    /// Who may do what.
+    pub access: NodeAccess,
     /// INFO's counters.
     pub stats: Stats,
     /// CLIENT LIST.
@@ -128,8 +132,13 @@ impl NodeState {
             last_save_seconds: identity.started_ms / 1_000,
             ..Persistence::default()
         };
+        let access = NodeAccess {
+            users: Users::new(&settings.hot.password),
+            ..NodeAccess::default()
+        };
         Self {
             settings,
+            access,
             stats,
             clients: Clients::default(),
             subscriptions: Subscriptions::default(),
@@ -183,11 +192,5 @@ impl NodeState {
                 Listener::Waiters => self.blocked.changed(touch.db, touch.hash),
             }
         }
-    }
-
-    /// Who may come in.
-    #[must_use]
-    pub fn access(&self) -> Access<'_> {
-        Access::new(&self.settings.hot.password)
     }
 }

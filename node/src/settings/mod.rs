@@ -14,6 +14,7 @@ pub use start::Start;
 pub use table::{PARAMETERS, Parameter};
 
 use crate::store::{EventClasses, EvictionSettings, Kind as StoreKind, Limits, NodeLimits};
+use shared::access::ChannelsByDefault;
 use shared::config::{DebugCommand, Secret, parse_size};
 use shared::resp::{ErrorReply, parse_integer};
 
@@ -63,6 +64,10 @@ pub struct Hot {
     pub idle_timeout_seconds: u64,
     /// `tcp-keepalive`, seconds; 0 is never.
     pub tcp_keepalive_seconds: u64,
+    /// `acl-pubsub-default`
+    pub channels_by_default: ChannelsByDefault,
+    /// `acllog-max-len`
+    pub access_log_max_len: usize,
     /// `requirepass`; empty asks for none.
     pub password: Secret,
     /// `client-output-buffer-limit` of normal clients.
@@ -428,6 +433,11 @@ impl Hot {
             events: EventClasses::of_letters(values.text("notify-keyspace-events")),
             idle_timeout_seconds: values.unsigned("timeout"),
             tcp_keepalive_seconds: values.unsigned("tcp-keepalive"),
+            channels_by_default: match values.text("acl-pubsub-default") {
+                b"allchannels" => ChannelsByDefault::All,
+                _ => ChannelsByDefault::None,
+            },
+            access_log_max_len: values.size("acllog-max-len"),
             password: Secret::new(String::from_utf8_lossy(values.text("requirepass"))),
             output_limit: normal,
             pubsub_output_limit: pubsub,

@@ -11,6 +11,8 @@ use std::path::Path;
 const PAIRS: &[(&str, &str, &str)] = &[
     ("tcp-keepalive", "tcp-keepalive", "s"),
     ("maxclients", "maxclients", ""),
+    ("acllog-max-len", "acllog-max-len", ""),
+    ("acl-pubsub-default", "acl-pubsub-default", ""),
     ("timeout", "timeout", "s"),
     ("client-query-buffer-limit", "client-query-buffer-limit", ""),
     ("proto-max-bulk-len", "proto-max-bulk-len", ""),

@@ -38,13 +38,22 @@ impl Settings {
         let slower_than = config
             .slowlog_log_slower_than
             .map_or_else(|| "-1".to_owned(), |least| whole(least, MICROSECOND));
-        let given: [(&str, String); 22] = [
+        let given: [(&str, String); 25] = [
             ("port", port.to_string()),
             ("bind", config.listen.host().to_owned()),
             ("tcp-backlog", config.tcp_backlog.to_string()),
             ("tcp-keepalive", whole(config.tcp_keepalive, SECOND)),
             ("protected-mode", yes_or_no(config.protected_mode).into()),
             ("requirepass", config.requirepass.reveal().to_owned()),
+            (
+                "aclfile",
+                config
+                    .aclfile
+                    .as_ref()
+                    .map_or_else(String::new, |path| path.display().to_string()),
+            ),
+            ("acllog-max-len", config.acllog_max_len.to_string()),
+            ("acl-pubsub-default", config.acl_pubsub_default.to_string()),
             ("maxclients", config.maxclients.to_string()),
             ("timeout", whole(config.timeout, SECOND)),
             (

@@ -51,6 +51,8 @@ pub struct Stats {
     pub reads: u64,
     /// `total_writes_processed`
     pub writes: u64,
+    /// `acl_access_denied_auth`, `_cmd`, `_key`, `_channel`
+    pub denied: Denials,
     /// Clients cut because they did not read their replies (`client_output_buffer_limit_disconnections`).
     pub output_limit_disconnections: u64,
     /// Clients cut because of a request beyond `client-query-buffer-limit`.
@@ -81,6 +83,19 @@ pub struct Stats {
     pub resident_bytes: u64,
     /// Processor time, noted by the tick.
     pub processor: ProcessorTime,
+}
+
+/// How often users were refused something.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Denials {
+    /// To come in.
+    pub auth: u64,
+    /// A command.
+    pub command: u64,
+    /// A key.
+    pub key: u64,
+    /// A channel.
+    pub channel: u64,
 }
 
 /// Processor time in milliseconds.
@@ -118,6 +133,7 @@ impl Stats {
             output_bytes: 0,
             reads: 0,
             writes: 0,
+            denied: Denials::default(),
             output_limit_disconnections: 0,
             input_limit_disconnections: 0,
             full_syncs: 0,

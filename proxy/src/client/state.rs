@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use shared::access;
-use shared::command::{CommandId, CommandSpec};
+use shared::access::{Login, Users};
+use shared::command::CommandId;
 use shared::pubsub::SubscriptionCounts;
 use shared::resp::{Protocol, RequestLimits};
 use shared::session::Replies;
@@ -27,8 +27,8 @@ pub(crate) struct ClientState {
     pub(crate) protocol: Protocol,
     /// The database that its commands mean.
     pub(crate) database: u16,
-    /// Whether it may run commands.
-    pub(crate) is_authenticated: bool,
+    /// As whom it has come in, and whether anything is to be asked of its commands.
+    pub(crate) login: Login,
     /// CLIENT SETNAME.
     pub(crate) name: Box<[u8]>,
     /// CLIENT SETINFO LIB-NAME.
@@ -67,7 +67,7 @@ impl ClientState {
         id: u64,
         peer: SocketAddr,
         local: SocketAddr,
-        needs_password: bool,
+        users: &Users,
         now_ms: u64,
     ) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl ClientState {
             local,
             protocol: Protocol::Resp2,
             database: 0,
-            is_authenticated: !needs_password,
+            login: Login::new(users),
             name: Box::default(),
             library_name: Box::default(),
             library_version: Box::default(),
@@ -96,21 +96,15 @@ impl ClientState {
     }
 
     /// RESET: as if it had just connected.
-    pub(crate) fn reset(&mut self, needs_password: bool) {
+    pub(crate) fn reset(&mut self, users: &Users) {
         self.protocol = Protocol::Resp2;
         self.database = 0;
-        self.is_authenticated = !needs_password;
+        self.login = Login::new(users);
         self.name = Box::default();
         self.is_no_evict = false;
         self.is_readonly = false;
         self.replies = Replies::On;
         self.transaction = None;
-    }
-
-    /// Whether it may run this command.
-    #[inline]
-    pub(crate) fn may_run(&self, spec: &CommandSpec) -> bool {
-        access::may_run(self.is_authenticated, spec)
     }
 
     /// Bytes of what it has queued.
@@ -142,7 +136,7 @@ impl ClientState {
 
     /// How large its requests may be.
     pub(crate) fn limits(&self, bulk_bytes: u32) -> RequestLimits {
-        if self.is_authenticated {
+        if self.login.is_authenticated() {
             RequestLimits {
                 bulk_bytes,
                 ..RequestLimits::AUTHENTICATED

@@ -54,6 +54,10 @@ impl ListedClient for ClientState {
     fn is_connected_to(&self, address: &[u8]) -> bool {
         is_written(self.local, address)
     }
+
+    fn is_user(&self, name: &[u8]) -> bool {
+        self.login.user().name() == name
+    }
 }
 
 fn is_written(address: SocketAddr, text: &[u8]) -> bool {
@@ -105,7 +109,7 @@ pub(super) fn answer(
             return Ok(After::AskClients(ClientOrder::List(filter)));
         }
         CommandId::ClientKill => {
-            let filter = KillFilter::read(args, state.id)?;
+            let filter = KillFilter::read(args, state.id, desk.users)?;
             return Ok(After::AskClients(ClientOrder::Kill(filter)));
         }
         CommandId::ClientGetname => {
@@ -207,6 +211,7 @@ pub(crate) fn describe(
         input_spare_bytes: 0,
         output_bytes,
         last_command: state.last_command.map(CommandId::name),
+        user: state.login.user().name(),
         protocol: state.protocol,
     }
     .write(&mut line);

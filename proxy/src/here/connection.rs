@@ -1,7 +1,6 @@
 //! PING, ECHO, HELLO, AUTH, SELECT, QUIT, RESET and the few others that need nothing but the connection.
 //! Pure. Texts and order of checks as in Redis 7.0.
 
-use shared::access::Access;
 use shared::command::{self, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter, greet};
 use shared::session::{self, Hello};
@@ -30,8 +29,8 @@ pub(super) fn answer(
         CommandId::Echo => reply.bulk(args.at(1)),
         CommandId::Hello => return hello(args, desk, state, reply),
         CommandId::Auth => {
-            session::read_auth(args, Access::new(&desk.config.requirepass))?;
-            state.is_authenticated = true;
+            let user = session::read_auth(args, desk.users);
+            state.login.log_in(user.map_err(|refused| refused.error)?);
             reply.ok();
             return Ok(After::Moved);
         }
@@ -45,7 +44,7 @@ pub(super) fn answer(
             return Ok(After::Close);
         }
         CommandId::Reset => {
-            state.reset(Access::new(&desk.config.requirepass).needs_password());
+            state.reset(desk.users);
             reply.set_protocol(state.protocol);
             reply.simple("RESET");
             return Ok(After::Moved);
@@ -69,9 +68,11 @@ fn hello(
     state: &mut ClientState,
     reply: &mut ReplyWriter<'_>,
 ) -> Result<After, ErrorReply> {
-    let access = Access::new(&desk.config.requirepass);
-    let hello = Hello::read(args, access, state.is_authenticated)?;
-    state.is_authenticated |= hello.logs_in;
+    let hello = Hello::read(args, desk.users, state.login.is_authenticated());
+    let hello = hello.map_err(|refused| refused.error)?;
+    if let Some(user) = hello.user {
+        state.login.log_in(user);
+    }
     if let Some(name) = hello.name {
         state.name = name.as_bytes().into();
     }

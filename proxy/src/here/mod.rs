@@ -15,6 +15,7 @@ pub(crate) mod settings;
 pub(crate) use client::{ClientOrder, ClientVerdict, describe};
 
 use protocol::controller::Announced;
+use shared::access::Users;
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::config::ProxyConfig;
 use shared::resp::{Args, ErrorReply, ReplyWriter, integer};
@@ -26,6 +27,8 @@ use crate::route::merge::Plan;
 
 /// What a local answer may need to know.
 pub(crate) struct Desk<'a> {
+    /// Who may come in.
+    pub(crate) users: &'a Users,
     /// Settings.
     pub(crate) config: &'a ProxyConfig,
     /// 40 hexadecimal digits.

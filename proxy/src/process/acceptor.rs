@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
-use shared::access::Access;
 use shared::resp::ErrorReply;
 use shared::socket::{PAUSE_AFTER_FAILED_ACCEPT, prepare_accepted};
 use shared::throttle::Throttle;
@@ -90,7 +89,7 @@ impl Acceptor {
             tracing::debug!(%peer, %error, "a client left while it was accepted");
             return;
         }
-        if config.protected_mode && !Access::new(&config.requirepass).is_safe_for(peer.ip()) {
+        if config.protected_mode && !self.shared.access.users().is_safe_for(peer.ip()) {
             return self.refuse(stream, front, &ErrorReply::ProtectedProxy);
         }
         let before = self.shared.counters.clients.fetch_add(1, Ordering::Relaxed);

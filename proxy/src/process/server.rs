@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server};
+use shared::access::Users;
 use shared::clock::Clock;
 use shared::config::ProxyConfig;
 use shared::open_files;
@@ -22,6 +23,7 @@ use super::acceptor::Acceptor;
 use super::certificates::CertificateService;
 use super::ending::Ending;
 use super::listeners::Listeners;
+use crate::access::LiveAccess;
 use crate::admin::AdminService;
 use crate::control::{ControlService, requests};
 use crate::counters::Counters;
@@ -134,7 +136,9 @@ impl Proxy {
                 (ThreadContact { orders, last_words }, taken)
             })
             .unzip();
+        let access = LiveAccess::new(Users::new(&config.requirepass));
         let shared = ProxyShared {
+            access,
             topology,
             tls,
             counters: Counters::new(),

@@ -201,7 +201,7 @@ impl Exchange {
             if next.is_none() {
                 batch.clear();
                 // Limits change with AUTH, so a stranger's requests are taken one at a time.
-                let most = if client.state.is_authenticated {
+                let most = if client.state.login.is_authenticated() {
                     REQUESTS_PER_SCAN
                 } else {
                     1

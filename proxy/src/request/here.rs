@@ -45,7 +45,9 @@ impl Turn<'_> {
             let lost = shards.filter(|(_, node)| node.reach.is_lost());
             lost.map(|(shard, _)| shard.slots.len()).sum()
         };
+        let users = proxy.access.users();
         let desk = Desk {
+            users: &users,
             config: &proxy.config,
             run_id: &proxy.run_id,
             topology_version: exchange.snapshot.version().0,

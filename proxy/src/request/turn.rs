@@ -185,7 +185,7 @@ impl<'a> Turn<'a> {
         let state = &self.client.state;
         let is_apart = state.transaction.is_some() || state.is_only_subscriber();
         self.is_plain_sailing =
-            self.hears_all && state.is_authenticated && !is_apart && self.hold.is_none();
+            self.hears_all && state.login.is_free() && !is_apart && self.hold.is_none();
     }
 
     /// Takes note of what is held up.
@@ -339,8 +339,10 @@ impl<'a> Turn<'a> {
     fn rare_request(&mut self, asked: Asked<'_>) -> Step {
         let spec = asked.spec;
         self.client.state.last_command = Some(spec.id);
-        if !self.client.state.may_run(spec) {
-            return self.spoil_transaction(&ErrorReply::NoAuth);
+        if !self.client.state.login.is_free()
+            && let Some(error) = self.objection(asked)
+        {
+            return self.spoil_transaction(&error);
         }
         if self.client.state.is_only_subscriber() && !is_for_subscribers(spec) {
             return self.spoil_transaction(&ErrorReply::OnlySubscriptions(spec.name));
@@ -375,6 +377,15 @@ impl<'a> Turn<'a> {
             Step::Again => self.put_off(Step::Again),
             step => step,
         }
+    }
+
+    /// Why the client's user may not run the command, if it may not.
+    #[cold]
+    fn objection(&self, asked: Asked<'_>) -> Option<ErrorReply> {
+        let users = self.exchange.proxy.access.users();
+        let login = &self.client.state.login;
+        let checked = login.check(&users, asked.spec, asked.args);
+        checked.err().map(|refused| refused.reply(asked.spec))
     }
 
     fn by_its_route(&mut self, asked: Asked<'_>, run: &mut Run) -> Step {

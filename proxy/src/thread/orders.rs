@@ -100,9 +100,9 @@ impl ProxyThread {
     fn serve(&mut self, stream: ClientStream, peer: SocketAddr, local: SocketAddr) {
         let exchange = &mut self.exchange;
         let proxy = &exchange.proxy;
-        let needs_password = !proxy.config.requirepass.is_empty();
+        let users = proxy.access.users();
         let id = proxy.counters.next_client.fetch_add(1, Ordering::Relaxed);
-        let state = ClientState::new(id, peer, local, needs_password, exchange.now_ms());
+        let state = ClientState::new(id, peer, local, &users, exchange.now_ms());
         let client = Client {
             scanner: RequestScanner::new(state.limits(proxy.bulk_bytes())),
             state,

@@ -1,107 +1,34 @@
-//! Who may run what: the one user that there is, its password, and whom protected mode keeps out.
-//! Pure: told the settings, says yes or no. Never: keeps who has logged in, which is the client's session's to know.
-//! Invariant: node and proxy decide alike, for both ask here; users, rules and patterns move in beside [`DEFAULT_USER`].
+//! Who may run what: users, the rules that make them, and what they decide; Redis' ACL.
+//! Pure: told the settings, says yes or no. Never: keeps a client, reads a file, has a clock or dice of its own.
+//! Invariant: node and proxy decide alike, for both ask here.
+//!
+//! - [`Users`], [`User`]: everybody, one of them. [`Login`]: as whom a client has come in, with the one flag that is looked at per command.
+//! - [`Denied`], [`Refused`]: what a user may not, and what is said then. [`AccessLog`]: what was refused.
+//! - [`answer`]: the answers to ACL; [`Changed`] says whose clients are to hear of it.
+//! - [`Access`]: the one password of a proxy's admin listener.
 
-use std::net::IpAddr;
-
-use crate::command::{CommandFlags, CommandSpec};
-use crate::config::Secret;
-use crate::resp::ErrorReply;
-
-/// The only user there is.
-pub const DEFAULT_USER: &[u8] = b"default";
-
-/// What is asked of those who connect.
-#[derive(Clone, Copy, Debug)]
-pub struct Access<'a> {
-    password: &'a Secret,
-}
-
-impl<'a> Access<'a> {
-    /// The default user's password; an empty one asks for none.
-    #[must_use]
-    pub fn new(password: &'a Secret) -> Self {
-        Self { password }
-    }
-
-    /// Whether clients must log in.
-    #[must_use]
-    pub fn needs_password(self) -> bool {
-        !self.password.is_empty()
-    }
-
-    /// Lets somebody in, or not. Where no password is set, the default user's is any.
-    ///
-    /// # Errors
-    /// [`ErrorReply::WrongPassword`], which does not say which of both was wrong.
-    pub fn log_in(self, user: &[u8], password: &[u8]) -> Result<(), ErrorReply> {
-        let is_right = !self.needs_password() || self.password.matches(password);
-        if user == DEFAULT_USER && is_right {
-            Ok(())
-        } else {
-            Err(ErrorReply::WrongPassword)
-        }
-    }
-
-    /// Whether protected mode, where it is on, lets somebody from `address` connect: with a password everybody, without one only this machine.
-    #[must_use]
-    pub fn is_safe_for(self, address: IpAddr) -> bool {
-        self.needs_password() || address.to_canonical().is_loopback()
-    }
-}
-
-/// Whether somebody who has logged in, or has not, may run the command.
-#[inline]
-#[must_use]
-pub fn may_run(is_logged_in: bool, spec: &CommandSpec) -> bool {
-    is_logged_in || spec.flags.contains(CommandFlags::NO_AUTH)
-}
-
+mod answer;
+mod command_set;
+mod decide;
+mod describe;
+mod file;
+mod log;
+mod login;
+mod one_password;
+mod password;
+mod rule;
+mod selector;
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::command::{CommandId, spec};
+mod tests;
+mod user;
+mod users;
 
-    #[test]
-    fn the_default_user_needs_its_password_where_there_is_one() {
-        let check = |set: &str, user: &[u8], password: &[u8], is_let_in: bool| {
-            let secret = Secret::new(set);
-            let expected = if is_let_in {
-                Ok(())
-            } else {
-                Err(ErrorReply::WrongPassword)
-            };
-            assert_eq!(Access::new(&secret).log_in(user, password), expected);
-        };
-        check("", DEFAULT_USER, b"anything", true);
-        check("", b"somebody", b"", false);
-        check("pw", DEFAULT_USER, b"pw", true);
-        check("pw", DEFAULT_USER, b"", false);
-        check("pw", b"Default", b"pw", false);
-    }
-
-    #[test]
-    fn without_a_password_only_this_machine_is_safe() {
-        let check = |password: &str, address: &str, expected: bool| {
-            let secret = Secret::new(password);
-            let address = address.parse().expect("an address");
-            assert_eq!(Access::new(&secret).is_safe_for(address), expected);
-        };
-        check("", "127.0.0.1", true);
-        check("", "::1", true);
-        check("", "::ffff:127.9.9.9", true);
-        check("", "10.0.0.1", false);
-        check("", "::ffff:10.0.0.1", false);
-        check("pw", "10.0.0.1", true);
-    }
-
-    #[test]
-    fn strangers_run_what_lets_them_in_and_out() {
-        for row in crate::command::all() {
-            assert!(may_run(true, row));
-            let lets_in = ["auth", "hello", "quit", "reset"].contains(&row.name);
-            assert_eq!(may_run(false, row), lets_in, "{}", row.name);
-        }
-        assert!(!may_run(false, spec(CommandId::Ping)));
-    }
-}
+pub use answer::{AccessDesk, AfterAccess, answer, secret_args};
+pub use decide::Denied;
+pub use log::{AccessLog, Context, Reason, Refusal};
+pub use login::{Login, Refused};
+pub use one_password::Access;
+pub use password::PasswordDice;
+pub use selector::ChannelsByDefault;
+pub use user::{DEFAULT_USER, User};
+pub use users::{Changed, MOST_USERS, Users};

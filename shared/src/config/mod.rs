@@ -23,7 +23,7 @@ pub use file::{
     Draft, FileError, LONGEST_FILE_BYTES, create_file, create_private_file, read_file, replace_file,
 };
 pub use load::{LoadError, Readers, Sources, load, resolve};
-pub use node::{AppendFsync, DebugCommand, MaxmemoryPolicy, NodeConfig};
+pub use node::{AclPubsubDefault, AppendFsync, DebugCommand, MaxmemoryPolicy, NodeConfig};
 pub use policy::{Acks, LONGEST_PATTERN, MOST_POLICIES, Policies, Policy, ReadFrom, Rule};
 pub use problem::{Origin, Problem, Problems, did_you_mean};
 pub use proxy::{PresentAs, ProxyConfig};

@@ -50,6 +50,17 @@ choices! {
 }
 
 choices! {
+    /// Which channels a user may use of whom no rule says so.
+    pub enum AclPubsubDefault {
+        /// None.
+        #[default]
+        ResetChannels = "resetchannels",
+        /// All.
+        AllChannels = "allchannels",
+    }
+}
+
+choices! {
     /// When the log is brought to disk.
     pub enum AppendFsync {
         /// Once a second.
@@ -92,6 +103,12 @@ settings! {
         group "Clients" {
             /// Password that AUTH and HELLO ask for; empty asks for none.
             requirepass: Secret = Secret::default();
+            /// A file of users, which ACL LOAD reads again and ACL SAVE writes; "off" is none. The default user, where the file does not name it, has requirepass.
+            aclfile: Option<PathBuf> = None;
+            /// Refusals that ACL LOG holds.
+            acllog_max_len: u32 = 128, within "0" to "100000";
+            /// Which channels a new user may use of whom no rule says so: resetchannels (none) or allchannels.
+            acl_pubsub_default: AclPubsubDefault = AclPubsubDefault::ResetChannels;
             /// Most clients at a time; one more is refused.
             maxclients: u32 = 10_000, within "1" to "1000000";
             /// How long a client may be silent before it is closed; "0s" for ever.

@@ -311,6 +311,16 @@ impl<K: Copy + Ord> Subscriptions<K> {
             .cloned()
     }
 
+    /// All that a client has subscribed to, and whether it is a pattern.
+    pub fn heard_by(&self, client: K) -> impl Iterator<Item = (&[u8], bool)> {
+        let own = self.by_client.get(&client);
+        Topic::ALL.into_iter().flat_map(move |topic| {
+            let names = own.map(|own| own.names[topic as usize].iter());
+            let names = names.into_iter().flatten();
+            names.map(move |name| (&**name, topic == Topic::Pattern))
+        })
+    }
+
     /// The client has gone, and gets nothing more. `forgotten` is told of each of its names, by and by.
     pub fn leave(&mut self, client: K, forgotten: impl FnMut(Topic, Rc<[u8]>)) {
         if let Some(own) = self.by_client.remove(&client) {

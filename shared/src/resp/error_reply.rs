@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::access_error::AccessError;
 use super::encode::blank_line_ends;
 use super::failover_refusal::FailoverRefusal;
 use super::request::ProtocolError;
@@ -254,6 +255,9 @@ pub enum ErrorReply {
     /// MULTI and its company.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
+    /// Users and their rights.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     // Places.
     /// A unit of length that nobody knows.
     #[error("ERR unsupported unit provided. please use M, KM, FT, MI")]

@@ -1,6 +1,7 @@
 //! RESP2 and RESP3 as bytes. Requests are scanned into ranges, replies are scanned for their ends; nothing is decoded on the hot path.
 //! Pure. Invariant: no input can panic, recurse without bound or allocate beyond what has really arrived.
 
+mod access_error;
 mod decode;
 mod encode;
 mod error_reply;
@@ -19,6 +20,7 @@ mod user_text;
 mod wait_error;
 mod word;
 
+pub use access_error::AccessError;
 pub use decode::{Frame, decode, decode_scanned};
 pub use encode::{LaterHead, Protocol, ReplyWriter, encode_request};
 pub use error_reply::ErrorReply;
@@ -30,7 +32,7 @@ pub use number::{parse_integer, write_double};
 pub use reply_end::{MAX_DEPTH, MAX_REPLY_STRING_BYTES, ReplyError, ReplyScanner};
 pub use request::{
     ArgRange, Args, ProtocolError, READ_AT_ONCE_BYTES, Request, RequestBatch, RequestLimits,
-    RequestScanner, make_room,
+    RequestScanner, make_room, split_line,
 };
 pub use stream_error::StreamError;
 pub use transaction_error::TransactionError;

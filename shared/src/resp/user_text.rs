@@ -18,7 +18,7 @@ pub struct UserText(Box<[u8]>);
 
 impl UserText {
     /// `given` between two fixed pieces.
-    fn around(before: &str, given: &[u8], after: &str) -> Self {
+    pub(super) fn around(before: &str, given: &[u8], after: &str) -> Self {
         Self::joined(before, cut(given, LONGEST_QUOTATION), after)
     }
 

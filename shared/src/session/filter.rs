@@ -1,7 +1,7 @@
 //! CLIENT KILL and CLIENT LIST: which clients are meant.
 //! Pure: looks at one client at a time; cutting and showing them is the shell's.
 
-use crate::access::DEFAULT_USER;
+use crate::access::Users;
 use crate::resp::{Args, ErrorReply, ReplyWriter, integer, is_word, yes_or_no};
 
 /// Most ids that CLIENT LIST takes at once: a thousandth of a second's work, and more clients than one looks at.
@@ -46,6 +46,8 @@ pub trait ListedClient {
     fn is_from(&self, address: &[u8]) -> bool;
     /// Whether it connected to there (`ip:port`).
     fn is_connected_to(&self, address: &[u8]) -> bool;
+    /// Whether it has come in as this user.
+    fn is_user(&self, name: &[u8]) -> bool;
 }
 
 /// Whom CLIENT KILL means: those who pass all that is given.
@@ -55,6 +57,7 @@ pub struct KillFilter {
     client_type: Option<ClientType>,
     address: Option<Box<[u8]>>,
     local_address: Option<Box<[u8]>>,
+    user: Option<Box<[u8]>>,
     /// Who asks.
     caller: u64,
     /// … and is not meant, whatever else is given.
@@ -64,17 +67,19 @@ pub struct KillFilter {
 }
 
 impl KillFilter {
-    /// Reads CLIENT KILL address | \[ID id\] \[TYPE type\] \[ADDR address\] \[LADDR address\] \[USER name\] \[SKIPME yes | no\], said by client `caller`.
+    /// Reads CLIENT KILL address | \[ID id\] \[TYPE type\] \[ADDR address\] \[LADDR address\] \[USER name\] \[SKIPME yes | no\], said by client `caller`
+    /// where there are these `users`.
     ///
     /// # Errors
     /// What Redis says of the first filter that is wrong.
-    pub fn read(args: Args<'_>, caller: u64) -> Result<Self, ErrorReply> {
+    pub fn read(args: Args<'_>, caller: u64, users: &Users) -> Result<Self, ErrorReply> {
         let is_by_address = args.len() == 3;
         let mut filter = Self {
             id: None,
             client_type: None,
             address: is_by_address.then(|| args.at(2).into()),
             local_address: None,
+            user: None,
             caller,
             spares_caller: !is_by_address,
             is_by_address,
@@ -82,13 +87,13 @@ impl KillFilter {
         let mut index = if is_by_address { args.len() } else { 2 };
         while let Some(option) = args.get(index) {
             let value = args.get(index + 1).ok_or(ErrorReply::Syntax)?;
-            filter.narrow(option, value)?;
+            filter.narrow(option, value, users)?;
             index += 2;
         }
         Ok(filter)
     }
 
-    fn narrow(&mut self, option: &[u8], value: &[u8]) -> Result<(), ErrorReply> {
+    fn narrow(&mut self, option: &[u8], value: &[u8], users: &Users) -> Result<(), ErrorReply> {
         if is_word(option, "id") {
             let id = integer(value).ok().filter(|id| *id > 0);
             self.id = Some(id.ok_or(ErrorReply::ClientIdNotPositive)?.unsigned_abs());
@@ -99,9 +104,10 @@ impl KillFilter {
         } else if is_word(option, "laddr") {
             self.local_address = Some(value.into());
         } else if is_word(option, "user") {
-            if value != DEFAULT_USER {
+            if users.get(value).is_none() {
                 return Err(ErrorReply::no_such_user(value));
             }
+            self.user = Some(value.into());
         } else if is_word(option, "skipme") {
             self.spares_caller = yes_or_no(value)?;
         } else {
@@ -128,6 +134,7 @@ impl KillFilter {
             && is_wanted(self.local_address.as_deref(), &|at| {
                 client.is_connected_to(at)
             })
+            && is_wanted(self.user.as_deref(), &|name| client.is_user(name))
     }
 
     /// The reply when so many were killed.
@@ -216,11 +223,14 @@ mod tests {
         fn is_connected_to(&self, address: &[u8]) -> bool {
             address == b"10.0.0.9:6379"
         }
+        fn is_user(&self, name: &[u8]) -> bool {
+            name == b"default"
+        }
     }
 
     /// Which of the clients 1, 2 and 3 are meant, and what is said to client 1, who asks.
     fn check_kill(line: &str, meant: &[u64], reply: &str) {
-        let filter = match with_args(line, |args| KillFilter::read(args, 1)) {
+        let filter = match with_args(line, |args| KillFilter::read(args, 1, &Users::default())) {
             Ok(filter) => filter,
             Err(error) => return assert_eq!(error.to_string(), reply, "{line}"),
         };

@@ -1,20 +1,37 @@
 //! HELLO, AUTH and SELECT: how a client speaks, who it is, which database it means.
 //! Pure. Texts and order of checks as in Redis 7.0; but HELLO is taken whole or not at all, where Redis keeps what stood before the fault.
 
+use std::sync::Arc;
+
 use super::ClientName;
-use crate::access::{Access, DEFAULT_USER};
+use crate::access::{self, DEFAULT_USER, User, Users};
 use crate::command::CommandId;
 use crate::resp::{Args, ErrorReply, Protocol, integer_32, is_word, parse_integer};
 
 /// What HELLO asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Hello<'a> {
     /// Another protocol.
     pub protocol: Option<Protocol>,
-    /// The client has shown that it may come in.
-    pub logs_in: bool,
+    /// The client has shown that it may come in as this user.
+    pub user: Option<Arc<User>>,
     /// A name.
     pub name: Option<ClientName<'a>>,
+}
+
+/// Why HELLO or AUTH is not obeyed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginRefused<'a> {
+    /// What is said of it.
+    pub error: ErrorReply,
+    /// As whom the client may not come in, if that is the reason.
+    pub user: Option<&'a [u8]>,
+}
+
+impl From<ErrorReply> for LoginRefused<'_> {
+    fn from(error: ErrorReply) -> Self {
+        Self { error, user: None }
+    }
 }
 
 impl<'a> Hello<'a> {
@@ -24,35 +41,47 @@ impl<'a> Hello<'a> {
     /// What Redis says of the first thing that is wrong: version, password, name, option; or that the client has not logged in and does not either.
     pub fn read(
         args: Args<'a>,
-        access: Access<'_>,
+        users: &Users,
         is_logged_in: bool,
-    ) -> Result<Self, ErrorReply> {
+    ) -> Result<Self, LoginRefused<'a>> {
         let mut hello = Self {
             protocol: args.get(1).map(protocol).transpose()?,
-            logs_in: false,
+            user: None,
             name: None,
         };
         let mut index = 2;
         while let Some(option) = args.get(index) {
             match (option_of(option), args.len() - index - 1) {
                 (Some(HelloOption::Auth), 2..) => {
-                    access.log_in(args.at(index + 1), args.at(index + 2))?;
-                    hello.logs_in = true;
+                    let user = log_in(users, args.at(index + 1), args.at(index + 2))?;
+                    hello.user = Some(user);
                     index += 3;
                 }
                 (Some(HelloOption::Setname), 1..) => {
                     hello.name = Some(ClientName::read(args.at(index + 1))?);
                     index += 2;
                 }
-                _ => return Err(ErrorReply::hello_option(option)),
+                _ => return Err(ErrorReply::hello_option(option).into()),
             }
         }
-        if is_logged_in || hello.logs_in {
+        if is_logged_in || hello.user.is_some() {
             Ok(hello)
         } else {
-            Err(ErrorReply::HelloNoAuth)
+            Err(ErrorReply::HelloNoAuth.into())
         }
     }
+}
+
+fn log_in<'a>(
+    users: &Users,
+    user: &'a [u8],
+    password: &[u8],
+) -> Result<Arc<User>, LoginRefused<'a>> {
+    let refused = |error| LoginRefused {
+        error,
+        user: Some(user),
+    };
+    users.log_in(user, password).map_err(refused)
 }
 
 enum HelloOption {
@@ -79,16 +108,16 @@ fn protocol(version: &[u8]) -> Result<Protocol, ErrorReply> {
     }
 }
 
-/// Reads AUTH \[user\] password; `Ok` lets the client in.
+/// Reads AUTH \[user\] password: as whom the client comes in.
 ///
 /// # Errors
 /// No password is set and no user was named, too many arguments, or one of them is wrong.
-pub fn read_auth(args: Args<'_>, access: Access<'_>) -> Result<(), ErrorReply> {
+pub fn read_auth<'a>(args: Args<'a>, users: &Users) -> Result<Arc<User>, LoginRefused<'a>> {
     match args.len() {
-        2 if !access.needs_password() => Err(ErrorReply::NoPasswordSet),
-        2 => access.log_in(DEFAULT_USER, args.at(1)),
-        3 => access.log_in(args.at(1), args.at(2)),
-        _ => Err(ErrorReply::Syntax),
+        2 if users.default_user().needs_no_password() => Err(ErrorReply::NoPasswordSet.into()),
+        2 => log_in(users, DEFAULT_USER, args.at(1)),
+        3 => log_in(users, args.at(1), args.at(2)),
+        _ => Err(ErrorReply::Syntax.into()),
     }
 }
 
@@ -103,7 +132,7 @@ pub fn read_database(args: Args<'_>, databases: u8) -> Result<u8, ErrorReply> {
         .ok_or(ErrorReply::DbIndexOutOfRange)
 }
 
-/// Which arguments of AUTH and HELLO no log may show: bit by index, those from 63 on by the last bit.
+/// Which arguments of AUTH, HELLO and ACL no log may show: bit by index, those from 63 on by the last bit.
 #[must_use]
 pub fn secret_args(command: CommandId, args: Args<'_>) -> u64 {
     match command {
@@ -114,7 +143,7 @@ pub fn secret_args(command: CommandId, args: Args<'_>) -> u64 {
                 .filter(|(_, word)| is_word(word, "auth"))
                 .fold(0, |bits, (at, _)| bits | 0b11 << (at + 1).min(62))
         }
-        _ => 0,
+        other => access::secret_args(other),
     }
 }
 
@@ -127,18 +156,18 @@ mod tests {
     fn read(line: &str, password: &str, is_logged_in: bool) -> Result<String, String> {
         let secret = Secret::new(password);
         with_args(line, |args| {
-            Hello::read(args, Access::new(&secret), is_logged_in)
+            Hello::read(args, &Users::new(&secret), is_logged_in)
                 .map(|hello| {
                     format!(
                         "{:?} {} {:?}",
                         hello.protocol,
-                        hello.logs_in,
+                        hello.user.is_some(),
                         hello
                             .name
                             .map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned())
                     )
                 })
-                .map_err(|error| error.to_string())
+                .map_err(|refused| refused.error.to_string())
         })
     }
 
@@ -181,8 +210,10 @@ mod tests {
     fn auth_says_what_is_wrong_with_it() {
         let check = |line: &str, password: &str, expected: &str| {
             let secret = Secret::new(password);
-            let found = with_args(line, |args| read_auth(args, Access::new(&secret)));
-            let text = found.map_or_else(|error| error.to_string(), |()| "let in".to_owned());
+            let text = with_args(line, |args| {
+                let found = read_auth(args, &Users::new(&secret));
+                found.map_or_else(|refused| refused.error.to_string(), |_| "let in".to_owned())
+            });
             assert!(text.starts_with(expected), "{line}: {text}");
         };
         check("AUTH pw", "pw", "let in");

@@ -51,6 +51,8 @@ pub struct ClientLine<'a, A> {
     pub output_bytes: usize,
     /// Its latest command.
     pub last_command: Option<&'static str>,
+    /// As whom it has come in.
+    pub user: &'a [u8],
     /// How it is spoken to.
     pub protocol: Protocol,
 }
@@ -114,8 +116,9 @@ impl<A: Display> ClientLine<'_, A> {
         );
         let _ = writeln!(
             text,
-            "cmd={} user=default redir=-1 resp={version} lib-name={} lib-ver={}",
+            "cmd={} user={} redir=-1 resp={version} lib-name={} lib-ver={}",
             self.last_command.unwrap_or("NULL"),
+            String::from_utf8_lossy(self.user),
             String::from_utf8_lossy(self.library_name),
             String::from_utf8_lossy(self.library_version),
         );
@@ -150,6 +153,7 @@ mod tests {
             input_spare_bytes: 0,
             output_bytes: 0,
             last_command: Some("client|list"),
+            user: b"default",
             protocol: Protocol::Resp3,
         };
         line.write(&mut text);

@@ -16,7 +16,7 @@ mod pause;
 mod replies;
 
 pub use filter::{ClientType, KillFilter, ListFilter, ListedClient};
-pub use hello::{Hello, read_auth, read_database, secret_args};
+pub use hello::{Hello, LoginRefused, read_auth, read_database, secret_args};
 pub use line::{ClientLine, client_bytes};
 pub use name::{ClientName, LONGEST_NAME_BYTES, LibraryFact};
 pub use pause::{Pause, PauseKind, Unblock};

@@ -5,7 +5,12 @@ use crate::client::{Client, Session, Transaction};
 use shared::session::ClientLine;
 
 /// Appends the line of `client`, line end included.
-pub(super) fn describe(text: &mut String, client: &Client, session: &Session, now_ms: u64) {
+pub(in crate::commands) fn describe(
+    text: &mut String,
+    client: &Client,
+    session: &Session,
+    now_ms: u64,
+) {
     let (identity, traffic) = (&client.identity, &client.traffic);
     let line = ClientLine {
         id: identity.id,
@@ -32,6 +37,7 @@ pub(super) fn describe(text: &mut String, client: &Client, session: &Session, no
         input_spare_bytes: traffic.input_spare_bytes,
         output_bytes: client.outbox.len(),
         last_command: session.last_command.map(|spec| spec.name),
+        user: session.login.user().name(),
         protocol: session.protocol,
     };
     line.write(text);

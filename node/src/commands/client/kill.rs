@@ -8,7 +8,7 @@ use shared::session::KillFilter;
 
 /// CLIENT KILL address | \[ID id\] \[TYPE type\] \[ADDR address\] \[LADDR address\] \[USER name\] \[SKIPME yes | no\]
 pub(super) fn kill(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let filter = KillFilter::read(call.args, call.identity.id)?;
+    let filter = KillFilter::read(call.args, call.identity.id, &call.node.access.users)?;
     let own = call.identity.id;
     let all = call.node.clients.with_sessions(call.session);
     let ids: Vec<u64> = all

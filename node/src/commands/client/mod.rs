@@ -6,7 +6,7 @@ mod kill;
 
 use super::{Action, Call, Handler, Release, release};
 use crate::client::{Client, Listed, Session};
-use describe::describe;
+pub(super) use describe::describe;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, on_or_off};
 use shared::session::{ClientName, LibraryFact, ListFilter, Pause, ReplyWish, Unblock};

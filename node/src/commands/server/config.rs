@@ -1,6 +1,8 @@
 //! CONFIG GET, SET, RESETSTAT, REWRITE.
 //! Pure: a change takes effect through `Settings::hot`, and here in the store and the counters.
 
+use super::super::access::users_changed;
+use super::super::arguments::is_word;
 use super::{Action, Call, Errand};
 use crate::settings::{Kind, PARAMETERS};
 use shared::glob::{Glob, GlobError};
@@ -60,8 +62,13 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
             call.session.secret_args |= 1 << (2 * place + 3);
         }
     }
-    call.node.settings.set(pairs)?;
+    call.node.settings.set(pairs.clone())?;
     take_effect(call);
+    if pairs.clone().any(|(name, _)| is_word(name, "requirepass")) {
+        let password = &call.node.settings.hot.password;
+        let changed = call.node.access.users.set_default_password(password);
+        users_changed(call, &[changed]);
+    }
     call.reply.ok();
     Ok(Action::NewLimits)
 }

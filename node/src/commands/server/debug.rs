@@ -185,6 +185,7 @@ mod tests {
     use crate::client::Identity;
     use crate::commands::Errand;
     use crate::execute::Stop;
+    use shared::access::Login;
 
     #[test]
     fn it_is_allowed_as_the_setting_says() {
@@ -193,12 +194,12 @@ mod tests {
             node.send("DEBUG SLEEP 0")
                 .starts_with("-ERR DEBUG command not allowed.")
         );
-        node.session.authenticated = false;
+        node.require("pw");
         assert!(
             node.send("DEBUG SLEEP 0")
                 .starts_with("-ERR DEBUG command not allowed.")
         );
-        node.session.authenticated = true;
+        node.session.login = Login::default();
         node.node.settings.preset("enable-debug-command", "local");
         assert!(
             node.send("DEBUG SLEEP 0")

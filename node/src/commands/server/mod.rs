@@ -200,10 +200,6 @@ mod tests {
             node.send("EVAL x 1 a")
                 .starts_with("-ERR unknown command 'EVAL'")
         );
-        assert!(
-            node.send("ACL LIST")
-                .starts_with("-ERR unknown command 'ACL'")
-        );
         assert_eq!(
             node.send("CLIENT ZORK"),
             "-ERR unknown subcommand 'ZORK'. Try CLIENT HELP.\r\n"

@@ -30,6 +30,19 @@ pub(super) fn split_words(
     }
 }
 
+/// The words of a line, unquoted; `None` as there. The line ends at a NUL byte.
+#[must_use]
+pub fn split_line(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut buffer = line.split(|byte| *byte == 0).next()?.to_vec();
+    let (end, mut words) = (buffer.len(), Vec::new());
+    split_words(&mut buffer, 0, end, &mut words)?;
+    let word = |range: &ArgRange| {
+        let start = range.start as usize;
+        buffer[start..start + range.len as usize].to_vec()
+    };
+    Some(words.iter().map(word).collect())
+}
+
 /// What C's `isspace` calls a blank; a superset of what ends an unquoted word.
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)

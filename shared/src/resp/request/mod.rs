@@ -8,6 +8,7 @@ mod scanner;
 #[cfg(test)]
 mod tests;
 
+pub use inline::split_line;
 pub use limits::{ProtocolError, RequestLimits};
 pub use room::{READ_AT_ONCE_BYTES, make_room};
 pub use scanner::RequestScanner;
@@ -122,7 +123,10 @@ impl<'a> Args<'a> {
     }
 
     /// All arguments from `first` on.
-    pub fn iter_from(&self, first: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+    pub fn iter_from(
+        &self,
+        first: usize,
+    ) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let buffer = self.buffer;
         let ranges = self.ranges.get(first..).unwrap_or_default();
         ranges

@@ -17,7 +17,7 @@ use crate::store::{DbIndex, Key, ListMaker, Store, StringRef, Texts};
 use options::Options;
 use pattern::Pattern;
 use shared::command::CommandId;
-use shared::resp::{Args, ErrorReply};
+use shared::resp::{AccessError, Args, ErrorReply};
 use source::{Reader, Source};
 use std::ops::Range;
 use weights::Weights;
@@ -122,7 +122,13 @@ impl Sorting {
 
     /// `None` when there is nothing to be sorted, and that was the reply.
     fn begin(call: &mut Call<'_>) -> Result<Option<Self>, ErrorReply> {
-        let mut options = Options::parse(call.spec.id, call.args)?;
+        let login = &call.session.login;
+        // Which keys those are that BY and GET stand for nobody knows before.
+        let may_look = |option| match login.user().may_read_every_key(call.spec, call.args) {
+            true => Ok(()),
+            false => Err(AccessError::SortPattern(option).into()),
+        };
+        let mut options = Options::parse_for(call.spec.id, call.args, may_look)?;
         let (db, key) = (call.db(), call.key(SOURCE));
         let Some(source) = call.store.get(db, key).map(Source::of).transpose()? else {
             match options.destination {

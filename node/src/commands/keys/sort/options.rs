@@ -31,6 +31,15 @@ pub(super) struct Options {
 impl Options {
     /// Reads what stands behind the key.
     pub(super) fn parse(id: CommandId, args: Args<'_>) -> Result<Self, ErrorReply> {
+        Self::parse_for(id, args, |_| Ok(()))
+    }
+
+    /// The same for a client, of whom `may_look` says whether it may look at the keys that an option stands for.
+    pub(super) fn parse_for(
+        id: CommandId,
+        args: Args<'_>,
+        may_look: impl Fn(&'static str) -> Result<(), ErrorReply>,
+    ) -> Result<Self, ErrorReply> {
         if args.len() > MOST_ARGUMENTS {
             return Err(ErrorReply::TooManyArguments(id.name()));
         }
@@ -58,9 +67,13 @@ impl Options {
                     at += 1;
                     options.by = Some(at);
                     // A key that is the same for all is none to sort by; what else is said does not change that.
-                    options.is_as_it_lies |= !until_nul(args.at(at)).contains(&b'*');
+                    match until_nul(args.at(at)).contains(&b'*') {
+                        true => may_look("BY")?,
+                        false => options.is_as_it_lies = true,
+                    }
                 }
                 _ if is_word(word, "GET") && behind >= 1 => {
+                    may_look("GET")?;
                     at += 1;
                     options.gets.push(at);
                 }

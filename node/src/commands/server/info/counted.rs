@@ -116,6 +116,10 @@ pub(super) fn stats(call: &Call<'_>, text: &mut String) {
                 "client_output_buffer_limit_disconnections",
                 &stats.output_limit_disconnections,
             ),
+            ("acl_access_denied_auth", &stats.denied.auth),
+            ("acl_access_denied_cmd", &stats.denied.command),
+            ("acl_access_denied_key", &stats.denied.key),
+            ("acl_access_denied_channel", &stats.denied.channel),
         ],
     );
 }
