@@ -23,7 +23,7 @@ const HOUSES: &[House] = &[
         folder: "shared/src",
         floors: &[
             &["session", "users_file"],
-            &["access"],
+            &["access", "pubsub"],
             &["command", "socket"],
             &["topology"],
             &["config", "sketch"],
@@ -107,7 +107,7 @@ const HOUSES: &[House] = &[
             &["facts"],
             &["orders"],
             &["metrics", "here"],
-            &["client", "sightings"],
+            &["client", "channels", "sightings"],
             &["pipe"],
             &["route", "gossip"],
             &[

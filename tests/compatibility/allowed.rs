@@ -21,7 +21,7 @@ pub(super) struct Allowed {
 }
 
 /// Commands of later versions, of Valkey, and of our own, that are served.
-const LATER: [&str; 17] = [
+const LATER: [&str; 18] = [
     "client|setinfo",
     "client|no-touch",
     "delifeq",
@@ -38,6 +38,7 @@ const LATER: [&str; 17] = [
     "hsetex",
     "httl",
     "node",
+    "sentinel",
     "waitaof",
 ];
 
