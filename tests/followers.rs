@@ -156,6 +156,93 @@ fn refused(data: &Path, further: &str, words: &str) {
     assert!(text.contains(words), "{text}");
 }
 
+/// The first of these names whose slot is of this shard.
+fn key_of(admin: SocketAddr, shard: &str, name: &str) -> String {
+    let shown = said(&topology(admin, "show"));
+    let block = shown.split("\n\n");
+    let mut blocks = block.filter(|block| block.starts_with(&format!("shard {shard} ")));
+    let block = blocks.next().expect("the shard");
+    let lines = block
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix("slots "));
+    let ranges: Vec<(u16, u16)> = lines
+        .expect("its slots")
+        .split_whitespace()
+        .map(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            (
+                first.parse().expect("a slot"),
+                last.parse().expect("a slot"),
+            )
+        })
+        .collect();
+    let is_of = |key: &String| {
+        let slot = shared::slot::SlotId::of_key(key.as_bytes()).number();
+        let mut of_shard = ranges.iter();
+        of_shard.any(|(first, last)| (*first..=*last).contains(&slot))
+    };
+    let mut keys = (0..1_000).map(|number| format!("{name}{number}"));
+    keys.find(is_of).expect("one of a few")
+}
+
+#[test]
+fn who_waits_goes_on_where_another_node_leads_and_hears_what_is_not_known() {
+    let (up, admin) = up("--shards 2 --processes");
+    eventually("all are in sync", || count(admin, "in sync") == 2);
+    let (first, second) = (key_of(admin, "s1", "q"), key_of(admin, "s2", "q"));
+    let (stream, alone) = (key_of(admin, "s1", "s"), key_of(admin, "s1", "a"));
+    let begin = |line: &str| {
+        let mut client = up.connect();
+        let words: Vec<&str> = line.split(' ').collect();
+        client.send(&crate::support::encode(&words)).expect("sent");
+        client
+    };
+    let waits = |wanted: usize| {
+        eventually("they wait", || crate::leases::blocked(&up) == wanted);
+    };
+    let told = |mut client: Client, who: &str| client.receive().expect(who);
+    let mut other = up.connect();
+    let mut push = |key: &str, element: &str| {
+        let pushed = other.call(&["RPUSH", key, element]);
+        assert_eq!(pushed, Reply::Integer(1));
+    };
+
+    // The leadership is handed over: nobody hears of it.
+    let pop = begin(&format!("BLPOP {alone} 0"));
+    let apart = begin(&format!("BLPOP {first} {second} 0"));
+    waits(2);
+    eventually("it is carried out", || {
+        topology(admin, "failover s1 --to n2").status.success()
+    });
+    push(&alone, "1");
+    assert_eq!(told(pop, "pop").elements()[1], Reply::bulk("1"));
+    push(&first, "1");
+    assert_eq!(told(apart, "apart").elements()[1], Reply::bulk("1"));
+    eventually("all are in sync", || count(admin, "in sync") == 2);
+
+    // Its node is killed: it may have popped something.
+    let pop = begin(&format!("BLPOP {alone} 0"));
+    let apart = begin(&format!("BLPOP {first} {second} 0"));
+    let read = begin(&format!("XREAD BLOCK 0 STREAMS {stream} 5-0"));
+    let mut watching = up.connect();
+    assert_eq!(watching.call(&["WATCH", &first]), Reply::ok());
+    waits(3);
+    kill_node(&up, "n2");
+    let unknown = told(pop, "the second pop").error_text().expect("an error");
+    assert!(unknown.starts_with("UNKNOWN "), "{unknown}");
+    push(&first, "2");
+    assert_eq!(
+        told(apart, "the second apart").elements()[1],
+        Reply::bulk("2")
+    );
+    up.connect().call(&["XADD", &stream, "6-1", "f", "v"]);
+    assert!(format!("{:?}", told(read, "read")).contains("6-1"));
+    for words in [&["MULTI"][..], &["SET", &first, "v"]] {
+        watching.call(words);
+    }
+    assert!(watching.call(&["EXEC"]).is_null());
+}
+
 #[test]
 fn an_operator_changes_primaries_and_nobody_sees_an_error() {
     let (up, admin) = up("--shards 2");

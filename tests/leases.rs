@@ -230,14 +230,21 @@ fn give_all_to(cluster: &Cluster, version: u64, node: usize) {
     write_topology_that_loses_keys(&path, version, &addresses(cluster), &slots);
 }
 
+/// Until the slots that change their owners are this node's.
+fn await_owner(cluster: &Cluster, node: usize) {
+    eventually("it has all", || {
+        ["{a}k", "{b}k"].iter().all(|key| {
+            cluster.connect().call(&["SET", key, "v"]);
+            cluster.nodes[node].connect().call(&["DEL", key]) == Reply::Integer(1)
+        })
+    });
+}
+
 #[test]
 fn who_waits_follows_its_keys_to_another_shard() {
     let cluster = Cluster::start(2);
     give_all_to(&cluster, 2, 0);
-    eventually("the first has all", || {
-        cluster.connect().call_words("SET k v");
-        cluster.nodes[0].connect().call_words("EXISTS k") == Reply::Integer(1)
-    });
+    await_owner(&cluster, 0);
     let began = Instant::now();
     let mut pop = block(&cluster, "BLPOP a 0");
     let mut timed = block(&cluster, "BRPOP never 3");
@@ -397,6 +404,27 @@ fn a_watch_knows_its_database_protocol_and_slot() {
 }
 
 #[test]
+fn a_transaction_does_not_run_in_another_database_than_its_client_means() {
+    let cluster = Cluster::start_with(1, &["--databases", "2"], &[]);
+    let mut client = cluster.connect();
+    assert_eq!(client.call_words("WATCH a"), Reply::ok());
+    client.call_words("SELECT 5");
+    assert_eq!(client.call_words("MULTI"), Reply::ok());
+    client.call_words("SET a 1");
+    let text = client.call_words("EXEC").error_text().expect("an error");
+    assert!(
+        text.starts_with("EXECABORT ") && text.contains("DB index"),
+        "{text}"
+    );
+    client.call_words("SELECT 0");
+    assert_eq!(client.call_words("GET a"), Reply::NullBulk);
+    assert_eq!(
+        run(&mut client, &["SET a 1"]),
+        Reply::Array(vec![Reply::ok()])
+    );
+}
+
+#[test]
 fn many_count_with_watch_and_nothing_is_lost() {
     let cluster = Cluster::start(3);
     let counters: Vec<_> = (0..4)
@@ -429,17 +457,11 @@ fn many_count_with_watch_and_nothing_is_lost() {
 fn a_watch_whose_node_is_lost_or_whose_slot_has_moved_voids_the_transaction() {
     let mut cluster = Cluster::start(2);
     give_all_to(&cluster, 2, 0);
-    let owner = |cluster: &Cluster, node: usize| {
-        eventually("it has all", || {
-            cluster.connect().call_words("SET k v");
-            cluster.nodes[node].connect().call_words("DEL k") == Reply::Integer(1)
-        });
-    };
-    owner(&cluster, 0);
+    await_owner(&cluster, 0);
     let mut client = cluster.connect();
     client.call_words("WATCH a");
     give_all_to(&cluster, 3, 1);
-    owner(&cluster, 1);
+    await_owner(&cluster, 1);
     assert!(run(&mut client, &["SET a 1"]).is_null());
     assert_eq!(
         run(&mut client, &["SET a 1"]),

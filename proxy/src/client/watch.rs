@@ -3,6 +3,7 @@
 
 use shared::slot::SlotId;
 
+use crate::pipe::Lane;
 use crate::pipe::lease::LeaseKey;
 
 /// A client's watched keys.
@@ -12,6 +13,8 @@ pub(crate) struct Watch {
     pub(crate) lease: Option<LeaseKey>,
     /// Something is asked over it, or is to be as soon as it is open.
     pub(crate) is_asking: bool,
+    /// Of that: from where the connection speaks once it is answered.
+    pub(crate) moving: Option<Lane>,
     /// The node has said that it watches something.
     pub(crate) has_keys: bool,
     /// The connection was lost, or the shard has another owner: the transaction that follows does not run.

@@ -430,6 +430,7 @@ impl<'a> Turn<'a> {
     fn refuse_unresolved(&mut self, args: Args<'_>, error: &ErrorReply) -> Step {
         let is_exec = command::lookup(args.at(0)).is_some_and(|row| row.id == CommandId::Exec);
         if is_exec && self.client.state.transaction.take().is_some() {
+            self.unwatch();
             self.look_at_client();
             let text = error.to_string();
             let words = text.strip_prefix("ERR ").unwrap_or(&text);

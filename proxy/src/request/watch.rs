@@ -81,15 +81,21 @@ impl Turn<'_> {
             }
             State::Asked(_) => Some(NEWS),
             State::Open => {
-                self.ask_for_watch(asked, key);
+                if !self.moves_first(key) {
+                    self.ask_for_watch(asked, key);
+                }
                 Some(NEWS)
             }
             State::Answered(_) => {
                 let label = lease.label;
                 let answer = lease.take_answer();
                 if answer.first() == Some(&b'-') {
+                    self.watched().moving = None;
                     self.stop_asking();
                     return Some(self.answer_with(asked.spec, label, answer));
+                }
+                if self.has_moved(key) {
+                    return None;
                 }
                 self.watched().has_keys = true;
                 Some(self.watch_is_said(asked))
@@ -117,20 +123,47 @@ impl Turn<'_> {
 
     fn ask_for_watch(&mut self, asked: Asked<'_>, key: LeaseKey) {
         let late_ms = self.answer_within_ms();
-        let lane = self.lane;
         let exchange = &mut *self.exchange;
-        let Some(lease) = exchange.leases.get_mut(key) else {
-            return;
-        };
-        let (moved, moves) = moves(lease.way.lane, lane);
-        lease.is_spent |= moves > 0;
-        lease.way.lane = lane_moved(lease.way.lane, lane);
-        lease.end_ms = late_ms;
-        exchange.leases.ask(key, moves + 1, |out| {
-            out.extend_from_slice(&moved);
+        exchange.leases.ask(key, 1, |out| {
             encode_request(out, asked.args.iter_from(0));
         });
+        if let Some(lease) = exchange.leases.get_mut(key) {
+            lease.end_ms = late_ms;
+        }
         self.watched().is_asking = true;
+    }
+
+    /// The connection is told first that it speaks from another place, if its client does by now: one thing at a time, for nothing may follow one that is refused.
+    fn moves_first(&mut self, key: LeaseKey) -> bool {
+        let late_ms = self.answer_within_ms();
+        let to = self.lane;
+        let exchange = &mut *self.exchange;
+        let Some(lease) = exchange.leases.get_mut(key) else {
+            return false;
+        };
+        let Some((words, lane)) = next_move(lease.way.lane, to) else {
+            return false;
+        };
+        lease.is_spent = true;
+        lease.end_ms = late_ms;
+        exchange
+            .leases
+            .ask(key, 1, |out| encode_request(out, words));
+        let watch = self.watched();
+        watch.moving = Some(lane);
+        watch.is_asking = true;
+        true
+    }
+
+    /// What has been answered is that it speaks from there.
+    fn has_moved(&mut self, key: LeaseKey) -> bool {
+        let Some(lane) = self.watched().moving.take() else {
+            return false;
+        };
+        if let Some(lease) = self.exchange.leases.get_mut(key) {
+            lease.way.lane = lane;
+        }
+        true
     }
 
     /// The client hears that its keys are watched.
@@ -274,12 +307,17 @@ impl Turn<'_> {
             }
             State::Asked(_) => Some(NEWS),
             State::Open => {
-                self.ask_to_execute(queue, key);
+                if !self.moves_first(key) {
+                    self.ask_to_execute(queue, key);
+                }
                 Some(NEWS)
             }
             State::Answered(_) => {
                 let label = lease.label;
                 let answer = lease.take_answer();
+                if let Some(step) = self.answer_of_move(key, &answer) {
+                    return step;
+                }
                 if is_stale(&answer) {
                     let watch = self.watched();
                     watch.is_broken = watch.has_keys;
@@ -299,9 +337,23 @@ impl Turn<'_> {
         }
     }
 
+    /// What has been answered, if it was that the connection moves: nothing of the transaction has been sent. `Some(None)`: look again.
+    fn answer_of_move(&mut self, key: LeaseKey, answer: &[u8]) -> Option<Option<Step>> {
+        let is_refused = answer.first() == Some(&b'-');
+        if !self.has_moved(key) {
+            return None;
+        }
+        if !is_refused {
+            return Some(None);
+        }
+        self.unwatch();
+        let text = String::from_utf8_lossy(answer.get(1..).unwrap_or_default());
+        let error = ErrorReply::exec_refused(text.trim_end());
+        Some(Some(self.answer_error(&error)))
+    }
+
     fn ask_to_execute(&mut self, queue: &Transaction, key: LeaseKey) {
         let late_ms = self.answer_within_ms();
-        let lane = self.lane;
         let lease = self.exchange.leases.get_mut(key);
         let Some(place) = lease.map(|lease| lease.place) else {
             return;
@@ -309,23 +361,17 @@ impl Turn<'_> {
         let shard = self.exchange.shard_at(place);
         let is_plain = shard.is_some_and(|shard| self.is_plain(shard));
         let exchange = &mut *self.exchange;
-        let Some(lease) = exchange.leases.get_mut(key) else {
-            return;
-        };
-        let (moved, moves) = moves(lease.way.lane, lane);
-        lease.is_spent |= moves > 0;
-        lease.end_ms = late_ms;
         let replies = match is_plain {
-            true => moves + queue.len() + 2,
-            false => moves + 1,
+            true => queue.len() + 2,
+            false => 1,
         };
-        exchange.leases.ask(key, replies, |out| {
-            out.extend_from_slice(&moved);
-            match is_plain {
-                true => queue.encode_in_words(out),
-                false => queue.encode(out),
-            }
+        exchange.leases.ask(key, replies, |out| match is_plain {
+            true => queue.encode_in_words(out),
+            false => queue.encode(out),
         });
+        if let Some(lease) = exchange.leases.get_mut(key) {
+            lease.end_ms = late_ms;
+        }
         self.watched().is_asking = true;
     }
 
@@ -368,31 +414,25 @@ impl Turn<'_> {
     }
 }
 
-/// What is said over a connection that speaks from one place so that it speaks from another, and how many replies there are to it.
-fn moves(from: Lane, to: Lane) -> (Vec<u8>, usize) {
-    let (mut out, mut replies) = (Vec::new(), 0);
+/// What is said next over a connection that speaks from one place so that it speaks from another, and from where it speaks then.
+fn next_move(from: Lane, to: Lane) -> Option<(Vec<String>, Lane)> {
     if from.protocol != to.protocol {
         let version = match to.protocol {
             Protocol::Resp2 => "2",
             Protocol::Resp3 => "3",
         };
-        encode_request(&mut out, ["HELLO", version]);
-        replies += 1;
+        let lane = Lane {
+            protocol: to.protocol,
+            ..from
+        };
+        return Some((vec!["HELLO".to_owned(), version.to_owned()], lane));
     }
-    if from.database != to.database {
-        encode_request(&mut out, ["SELECT", &to.database.to_string()]);
-        replies += 1;
-    }
-    (out, replies)
-}
-
-/// From where it speaks then.
-fn lane_moved(from: Lane, to: Lane) -> Lane {
-    Lane {
-        protocol: to.protocol,
+    let lane = Lane {
         database: to.database,
         ..from
-    }
+    };
+    let words = || vec!["SELECT".to_owned(), to.database.to_string()];
+    (from.database != to.database).then(|| (words(), lane))
 }
 
 #[cfg(test)]
@@ -408,15 +448,17 @@ mod tests {
             protocol,
             database,
         };
-        let check = |to: Lane, expected: &str, replies: usize| {
-            let (said, count) = moves(lane(Protocol::Resp2, 0), to);
-            let said = String::from_utf8(said).unwrap();
-            let words: Vec<&str> = said.split("\r\n").skip(2).step_by(2).collect();
-            assert_eq!((words.join(" "), count), (expected.to_owned(), replies));
-            assert_eq!(lane_moved(lane(Protocol::Resp2, 0), to), to);
+        let check = |to: Lane, expected: &[&str]| {
+            let mut from = lane(Protocol::Resp2, 0);
+            for expected in expected {
+                let (words, next) = next_move(from, to).unwrap();
+                assert_eq!(words.join(" "), *expected);
+                from = next;
+            }
+            assert_eq!(next_move(from, to), None);
         };
-        check(lane(Protocol::Resp2, 0), "", 0);
-        check(lane(Protocol::Resp2, 3), "SELECT 3", 1);
-        check(lane(Protocol::Resp3, 0), "HELLO 3", 1);
+        check(lane(Protocol::Resp2, 0), &[]);
+        check(lane(Protocol::Resp2, 3), &["SELECT 3"]);
+        check(lane(Protocol::Resp3, 3), &["HELLO 3", "SELECT 3"]);
     }
 }

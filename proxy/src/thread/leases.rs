@@ -29,6 +29,9 @@ const READS_PER_TURN: usize = 4;
 /// What is made room for at once.
 const LEAST_READ_BYTES: usize = 4 * 1024;
 
+/// Up to here a reply is copied out of the buffer in which it came.
+const SMALL_BYTES: usize = 16 * 1024;
+
 /// Nobody may say anything for hours where a client waits for ever: a node that has vanished without a word is found out by the kernel.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
@@ -239,7 +242,7 @@ impl ProxyThread {
     ) -> Result<(), PipeError> {
         while let Some(end) = socket.scanner.scan(&socket.begun)? {
             let is_push = socket.begun.first() == Some(&b'>');
-            let reply: Bytes = match end < socket.begun.capacity() / 2 {
+            let reply: Bytes = match end < SMALL_BYTES {
                 // It would keep a buffer that is far too large for it.
                 true => {
                     let reply = Bytes::copy_from_slice(&socket.begun[..end]);

@@ -67,9 +67,6 @@ pub enum StreamError {
         "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
     )]
     NewIdOfNoGroup,
-    /// XREAD BLOCK and XREADGROUP BLOCK through a proxy. Ours, until there is a way to wait there.
-    #[error("ERR BLOCK is not supported yet, ask again without it")]
-    Block,
     /// XGROUP where no stream is.
     #[error(
         "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically."

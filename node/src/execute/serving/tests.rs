@@ -85,6 +85,38 @@ fn who_came_first_is_served_first_and_as_many_as_there_are_elements() {
 }
 
 #[test]
+fn who_awaits_keys_is_told_which_one_has_something_and_takes_nothing() {
+    let four = [
+        "NODE AWAIT LIST b a 0",
+        "BLPOP a 0",
+        "NODE AWAIT LIST a 0",
+        "NODE AWAIT ZSET a b 0",
+    ];
+    let first = [(0, "$1 a"), (1, "*2 $1 a $1 1")];
+    check(&[], &four, "RPUSH a 1", &first);
+    check(
+        &[],
+        &four,
+        "RPUSH a 1 2",
+        &[first[0], first[1], (2, "$1 a")],
+    );
+    check(&[], &four, "SET a x; ZADD b 1 m", &[(3, "$1 b")]);
+    let mut node = TestNode::new();
+    node.send("RPUSH a 1");
+    assert_eq!(node.send("NODE AWAIT LIST b a 0"), "$1 a");
+    assert_eq!(node.send("LLEN a"), ":1");
+    for line in [
+        "NODE AWAIT",
+        "NODE AWAIT LIST 0",
+        "NODE AWAIT SET a 0",
+        "NODE AWAIT LIST a x",
+        "NODE AWAIT LIST a -1",
+    ] {
+        assert!(node.send(line).starts_with("-ERR "), "{line}");
+    }
+}
+
+#[test]
 fn a_client_is_served_by_the_key_that_changed_first() {
     let both = "MULTI; RPUSH b 1; RPUSH a 2; EXEC";
     check(&[], &["BLPOP a b 0"], both, &[(0, "*2 $1 b $1 1")]);
