@@ -99,9 +99,38 @@ fn users_of_a_node_have_their_limits() {
 }
 
 #[test]
-fn what_is_refused_is_noted() {
+fn users_of_a_proxy_have_their_limits() {
+    let cluster = servers::Cluster::start(3);
+    users_have_their_limits(cluster.connect(), cluster.connect());
+    // They are the proxy's own.
+    assert_eq!(
+        said(&mut cluster.nodes[0].connect(), "ACL USERS"),
+        "Array([Bulk(\"default\")])"
+    );
+}
+
+#[test]
+fn what_a_node_refuses_is_noted() {
     let node = servers::start_node(&["--acllog-max-len", "3"]);
-    let (mut admin, mut user) = (node.connect(), node.connect());
+    what_is_refused_is_noted(node.connect(), node.connect());
+    let info = said(&mut node.connect(), "INFO stats");
+    for line in [
+        "acl_access_denied_auth:1",
+        "acl_access_denied_cmd:1",
+        "acl_access_denied_key:3",
+    ] {
+        assert!(info.contains(line), "{line}: {info}");
+    }
+}
+
+#[test]
+fn what_a_proxy_refuses_is_noted() {
+    let cluster = servers::Cluster::start_with(2, &[], &["--acllog-max-len", "3"]);
+    what_is_refused_is_noted(cluster.connect(), cluster.connect());
+}
+
+/// Three refusals are kept, the newest first.
+fn what_is_refused_is_noted(mut admin: Client, mut user: Client) {
     check(
         &mut admin,
         &[("ACL SETUSER u on nopass +@all -acl ~a &c", "OK")],
@@ -110,9 +139,13 @@ fn what_is_refused_is_noted() {
         &mut user,
         &[
             ("AUTH u x", "OK"),
+            (
+                "ACL WHOAMI",
+                "NOPERM this user has no permissions to run the 'acl|whoami' command",
+            ),
             ("GET b", NO_KEY),
             ("GET b", NO_KEY),
-            ("PUBLISH d x", NO_CHANNEL),
+            ("GET c", NO_KEY),
             ("AUTH v x", WRONG),
         ],
     );
@@ -127,25 +160,99 @@ fn what_is_refused_is_noted() {
         shown,
         [
             ["auth", "toplevel", "AUTH", "v"],
-            ["channel", "toplevel", "d", "u"],
+            ["key", "toplevel", "c", "u"],
             ["key", "toplevel", "b", "u"],
         ]
     );
     assert_eq!(entries[2].elements()[1].integer(), 2, "both are one");
     assert!(field(2, 6).contains(" cmd=get user=u "), "{log:?}");
-    let info = said(&mut admin, "INFO stats");
-    for line in [
-        "acl_access_denied_auth:1",
-        "acl_access_denied_cmd:0",
-        "acl_access_denied_key:2",
-        "acl_access_denied_channel:1",
-    ] {
-        assert!(info.contains(line), "{line}: {info}");
-    }
     check(
         &mut admin,
         &[("ACL LOG RESET", "OK"), ("ACL LOG", "Array([])")],
     );
+}
+
+#[test]
+fn channels_are_asked_for_as_keys_are() {
+    let node = servers::start_node(&[]);
+    let (mut admin, mut user) = (node.connect(), node.connect());
+    check(&mut admin, &[("ACL SETUSER u on nopass +@all &c*", "OK")]);
+    check(
+        &mut user,
+        &[
+            ("AUTH u x", "OK"),
+            ("PUBLISH d x", NO_CHANNEL),
+            ("PUBLISH cd x", "Integer(0)"),
+            ("SUBSCRIBE c d", NO_CHANNEL),
+            ("PSUBSCRIBE c?", NO_CHANNEL),
+            (
+                "PSUBSCRIBE c*",
+                "Array([Bulk(\"psubscribe\"), Bulk(\"c*\"), Integer(1)])",
+            ),
+        ],
+    );
+    let log = admin.call_words("ACL LOG 1");
+    assert_eq!(log.elements()[0].elements()[7].text(), "c?", "{log:?}");
+}
+
+#[test]
+fn a_proxy_looks_at_its_file_and_cuts_who_is_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("users.acl");
+    let write = |text: &str| std::fs::write(&path, text).expect("written");
+    write("user u on nopass +@all ~*\nuser default on >pw +@all ~* &*\n");
+    let file = path.display().to_string();
+    let cluster = servers::Cluster::start_with(2, &[], &["--aclfile", &file]);
+    let enter = |line: &str| {
+        let mut client = cluster.connect();
+        assert_eq!(said(&mut client, line), "OK");
+        client
+    };
+    let (mut admin, mut user, mut silent) =
+        (enter("AUTH pw"), enter("AUTH u x"), enter("AUTH u x"));
+    check(
+        &mut user,
+        &[("SET k 1", "OK"), ("MULTI", "OK"), ("SET k 2", "QUEUED")],
+    );
+    // What ACL SETUSER changes holds at once, and is in the file when ACL SAVE says so.
+    check(&mut admin, &[("ACL SETUSER u resetkeys ~j", "OK")]);
+    let refused = said(&mut user, "EXEC");
+    assert!(
+        refused
+            .starts_with("EXECABORT Transaction discarded because of: NOPERM ACLs rules changed"),
+        "{refused}"
+    );
+    check(
+        &mut user,
+        &[("GET k", NO_KEY), ("SET j 1", "OK"), ("GET j", "1")],
+    );
+    check(&mut admin, &[("ACL SAVE", "OK")]);
+    let saved = std::fs::read_to_string(&path).expect("saved");
+    assert!(
+        saved.contains("user u on nopass ~j resetchannels +@all\n"),
+        "{saved}"
+    );
+    // A file of which anything is wrong changes nothing.
+    write("user u on nopass +@all ~*\nuser v +nosuch\n");
+    let wrong = said(&mut admin, "ACL LOAD");
+    assert!(
+        wrong.contains("users.acl:2: Error in applying operation '+nosuch'"),
+        "{wrong}"
+    );
+    check(&mut user, &[("GET k", NO_KEY)]);
+    write("user w on nopass +@all ~*\nuser default on >pw +@all ~* &*\n");
+    assert!(
+        silent.is_closed_by_server(),
+        "its user is gone, though it says nothing"
+    );
+    assert!(user.is_closed_by_server());
+    check(&mut enter("AUTH w x"), &[("GET k", "1")]);
+    write(&saved);
+    check(&mut admin, &[("ACL LOAD", "OK")]);
+    check(&mut enter("AUTH u x"), &[("GET k", NO_KEY)]);
+    let mut own = enter("AUTH u x");
+    check(&mut own, &[("ACL DELUSER u", "Integer(1)")]);
+    assert!(own.is_closed_by_server());
 }
 
 #[test]

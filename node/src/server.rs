@@ -26,6 +26,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
@@ -206,7 +207,7 @@ fn read_access(config: &NodeConfig, settings: &Settings) -> Result<NodeAccess, N
         }
     };
     Ok(NodeAccess {
-        users,
+        users: Arc::new(users),
         log: AccessLog::default(),
         dice: PasswordDice::new(seed),
     })

@@ -17,14 +17,22 @@ pub fn read_users(
     password: &Secret,
     channels: ChannelsByDefault,
 ) -> Result<Users, String> {
-    let shown = path.display().to_string();
-    let text = read_file(path).map_err(|error| {
+    let text = read_text(path)?;
+    Users::of_file(&path.display().to_string(), &text, password, channels)
+}
+
+/// What the file at `path` holds.
+///
+/// # Errors
+/// Why it cannot be read, in the words of Redis.
+pub fn read_text(path: &Path) -> Result<String, String> {
+    read_file(path).map_err(|error| {
         format!(
-            "Error loading ACLs, opening file '{shown}': {}",
+            "Error loading ACLs, opening file '{}': {}",
+            path.display(),
             reason(&error)
         )
-    })?;
-    Users::of_file(&shown, &text, password, channels)
+    })
 }
 
 /// Puts these users in the place of whatever the file at `path` holds.

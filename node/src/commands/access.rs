@@ -11,6 +11,7 @@ use shared::access::{
 use shared::command::{CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply};
 use shared::session::LoginRefused;
+use std::sync::Arc;
 
 /// The handler of a command of this group.
 pub(super) fn handler(id: CommandId) -> Option<Handler> {
@@ -71,7 +72,7 @@ pub(super) fn users_changed(call: &mut Call<'_>, changes: &[Changed]) -> bool {
 
 /// ACL LOAD: these are the users from now on. As in Redis, whoever has come in as another one than the default user is cut, whether anything of that has changed or not.
 pub(crate) fn users_loaded(node: &mut NodeState, users: Users) {
-    let before = std::mem::replace(&mut node.access.users, users);
+    let before = std::mem::replace(&mut node.access.users, Arc::new(users));
     let changes: Vec<Changed> = before
         .iter()
         .map(|user| Changed {

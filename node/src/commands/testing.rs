@@ -8,6 +8,7 @@ use shared::access::Login;
 use shared::clock::Stopwatch;
 use shared::config::Secret;
 use shared::resp::{Protocol, RequestBatch, RequestLimits, RequestScanner};
+use std::sync::Arc;
 
 /// A keyspace, one client, and a clock that stands.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ impl TestNode {
     pub(crate) fn require(&mut self, password: &str) {
         self.node.settings.preset("requirepass", password);
         let access = &mut self.node.access;
-        access.users.set_default_password(&Secret::new(password));
+        Arc::make_mut(&mut access.users).set_default_password(&Secret::new(password));
         self.session.login = Login::new(&access.users);
     }
 

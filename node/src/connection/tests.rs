@@ -15,6 +15,7 @@ use shared::config::Secret;
 use shared::resp::Protocol;
 use shared::session::PauseKind;
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{LocalSet, spawn_local, yield_now};
@@ -200,7 +201,7 @@ fn of_a_stranger_little_waits_whatever_the_settings_say() {
             let (shell, key, end) = one_client_with(stranger).await;
             {
                 let node = &mut shell.core.borrow_mut().node;
-                node.access.users.set_default_password(&password);
+                Arc::make_mut(&mut node.access.users).set_default_password(&password);
                 let settings = "normal 0 67108864 60";
                 node.settings.preset("client-output-buffer-limit", settings);
                 if pauses {

@@ -6,12 +6,13 @@ use super::clients::ClientKey;
 use crate::client::Session;
 use shared::access::{AccessLog, Changed, PasswordDice, User, Users};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Users, and what was refused to them.
 #[derive(Debug, Default)]
 pub struct NodeAccess {
     /// Who there is.
-    pub users: Users,
+    pub users: Arc<Users>,
     /// ACL LOG.
     pub log: AccessLog,
     /// ACL GENPASS.
@@ -41,7 +42,7 @@ impl NodeState {
         if by_name.is_empty() {
             return false;
         }
-        let users = self.access.users.clone();
+        let users = Arc::clone(&self.access.users);
         let mut gone = Vec::new();
         let subscriptions = &self.subscriptions;
         let decide = |session: &mut Session, client: ClientKey| {

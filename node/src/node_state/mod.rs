@@ -42,6 +42,7 @@ use shared::access::Users;
 use shared::pubsub;
 use shared::topology::Incarnation;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Who has subscribed to what, by the keys of the node's clients.
 pub type Subscriptions = pubsub::Subscriptions<ClientKey>;
@@ -133,7 +134,7 @@ impl NodeState {
             ..Persistence::default()
         };
         let access = NodeAccess {
-            users: Users::new(&settings.hot.password),
+            users: Arc::new(Users::new(&settings.hot.password)),
             ..NodeAccess::default()
         };
         Self {

@@ -131,6 +131,11 @@ impl Channels {
         self.subscriptions.first_of(client, topic)
     }
 
+    /// All that a client has subscribed to, and whether it is a pattern.
+    pub(crate) fn heard_by(&self, client: Key) -> impl Iterator<Item = (&[u8], bool)> {
+        self.subscriptions.heard_by(client)
+    }
+
     /// The client is told now that it has subscribed.
     pub(crate) fn confirm(&mut self, client: Key) {
         self.pending.remove(&client);

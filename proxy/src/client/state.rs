@@ -9,6 +9,7 @@ use shared::resp::{Protocol, RequestLimits};
 use shared::session::Replies;
 
 use super::{Subscribing, Transaction, Watch};
+use crate::access::LiveAccess;
 use crate::pipe::{Class, Lane, Role};
 
 /// How long a client is kept apart after something large.
@@ -29,6 +30,8 @@ pub(crate) struct ClientState {
     pub(crate) database: u16,
     /// As whom it has come in, and whether anything is to be asked of its commands.
     pub(crate) login: Login,
+    /// By which users ([`LiveAccess::version`]) that is so.
+    login_version: u64,
     /// CLIENT SETNAME.
     pub(crate) name: Box<[u8]>,
     /// CLIENT SETINFO LIB-NAME.
@@ -67,16 +70,20 @@ impl ClientState {
         id: u64,
         peer: SocketAddr,
         local: SocketAddr,
-        users: &Users,
+        access: &LiveAccess,
         now_ms: u64,
     ) -> Self {
+        // In this order: what changes in between is looked for again.
+        let login_version = access.version();
+        let login = Login::new(&access.users());
         Self {
             id,
             peer,
             local,
             protocol: Protocol::Resp2,
             database: 0,
-            login: Login::new(users),
+            login_version,
+            login,
             name: Box::default(),
             library_name: Box::default(),
             library_version: Box::default(),
@@ -105,6 +112,29 @@ impl ClientState {
         self.is_readonly = false;
         self.replies = Replies::On;
         self.transaction = None;
+    }
+
+    /// Whether its user is still what it was when this was asked last.
+    #[inline]
+    pub(crate) fn knows_users(&self, access: &LiveAccess) -> bool {
+        self.login_version == access.version()
+    }
+
+    /// By which users it is what it is: one more per change.
+    pub(crate) fn login_version(&self) -> u64 {
+        self.login_version
+    }
+
+    /// Its user may have other rules by now; `false`: it is no more, and the client has to go.
+    pub(crate) fn follow_users(&mut self, access: &LiveAccess) -> bool {
+        self.login_version = access.version();
+        let users = access.users();
+        let found = users.get(self.login.user().name());
+        match found {
+            Some(user) => self.login.follow(user),
+            None => self.login.lose(&users),
+        }
+        found.is_some()
     }
 
     /// Bytes of what it has queued.

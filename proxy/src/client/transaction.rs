@@ -3,7 +3,9 @@
 //! each a request of its own.
 
 use shared::command::Retry;
-use shared::resp::{Args, encode_request};
+use shared::resp::{
+    Args, RequestBatch, RequestLimits, RequestScanner, encode_request, parse_integer,
+};
 use shared::slot::SlotId;
 
 use crate::pipe::Pledge;
@@ -33,6 +35,8 @@ pub(crate) struct Transaction {
     pub(crate) may_write: bool,
     /// What the primary owes for the keys so far.
     pub(crate) pledge: Option<Pledge>,
+    /// By which users its commands were allowed.
+    pub(crate) login_version: u64,
     /// Their other commands go by several ways.
     pub(crate) is_of_several_pledges: bool,
 }
@@ -48,6 +52,7 @@ impl Default for Transaction {
             retry: Retry::Safe,
             may_write: false,
             pledge: None,
+            login_version: 0,
             is_of_several_pledges: false,
         }
     }
@@ -93,6 +98,29 @@ impl Transaction {
     /// How many commands there are.
     pub(crate) fn len(&self) -> usize {
         self.commands
+    }
+
+    /// Shows the arguments of each command, until one is refused.
+    pub(crate) fn each<E>(&self, mut show: impl FnMut(Args<'_>) -> Result<(), E>) -> Result<(), E> {
+        let mut rest = &self.body[..];
+        let mut batch = RequestBatch::default();
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let digits = rest.get(1..end - 1).unwrap_or_default();
+            let length = parse_integer(digits).and_then(|length| usize::try_from(length).ok());
+            let Some(frame) = length.and_then(|length| rest.get(end + 1..end + 1 + length)) else {
+                break;
+            };
+            rest = rest.get(end + 1 + frame.len() + 2..).unwrap_or_default();
+            let mut frame = frame.to_vec();
+            batch.clear();
+            let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);
+            if scanner.scan(&mut frame, &mut batch, 1).is_ok() {
+                for request in batch.requests() {
+                    show(batch.args(&frame, request))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Bytes taken.

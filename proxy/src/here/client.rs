@@ -109,7 +109,7 @@ pub(super) fn answer(
             return Ok(After::AskClients(ClientOrder::List(filter)));
         }
         CommandId::ClientKill => {
-            let filter = KillFilter::read(args, state.id, desk.users)?;
+            let filter = KillFilter::read(args, state.id, &desk.access.users())?;
             return Ok(After::AskClients(ClientOrder::Kill(filter)));
         }
         CommandId::ClientGetname => {

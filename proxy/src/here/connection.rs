@@ -5,7 +5,7 @@ use shared::command::{self, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, ReplyWriter, greet};
 use shared::session::{self, Hello};
 
-use super::{After, Desk, presentation};
+use super::{After, Desk, access, presentation};
 use crate::client::ClientState;
 
 pub(super) fn answer(
@@ -29,8 +29,9 @@ pub(super) fn answer(
         CommandId::Echo => reply.bulk(args.at(1)),
         CommandId::Hello => return hello(args, desk, state, reply),
         CommandId::Auth => {
-            let user = session::read_auth(args, desk.users);
-            state.login.log_in(user.map_err(|refused| refused.error)?);
+            let user = session::read_auth(args, &desk.access.users());
+            let user = user.map_err(|refused| access::refused(args, desk, state, refused))?;
+            state.login.log_in(user);
             reply.ok();
             return Ok(After::Moved);
         }
@@ -44,7 +45,7 @@ pub(super) fn answer(
             return Ok(After::Close);
         }
         CommandId::Reset => {
-            state.reset(desk.users);
+            state.reset(&desk.access.users());
             reply.set_protocol(state.protocol);
             reply.simple("RESET");
             return Ok(After::Moved);
@@ -68,8 +69,9 @@ fn hello(
     state: &mut ClientState,
     reply: &mut ReplyWriter<'_>,
 ) -> Result<After, ErrorReply> {
-    let hello = Hello::read(args, desk.users, state.login.is_authenticated());
-    let hello = hello.map_err(|refused| refused.error)?;
+    let is_logged_in = state.login.is_authenticated();
+    let hello = Hello::read(args, &desk.access.users(), is_logged_in);
+    let hello = hello.map_err(|refused| access::refused(args, desk, state, refused))?;
     if let Some(user) = hello.user {
         state.login.log_in(user);
     }

@@ -1,9 +1,10 @@
 //! Commands that the proxy answers itself: about the connection, about the proxy, about the command table.
 //! Pure: reads what it is told about the proxy, changes what the client has chosen, writes a reply or says whom to ask.
 //!
-//! - [`presentation`]: one server or a cluster, and all that follows. [`sentinel`]: what clients of Redis Sentinel are told. [`settings`]: CONFIG GET and SET. [`client`], [`cluster`], [`connection`], [`node`]: their
+//! - [`access`]: users of this proxy. [`presentation`]: one server or a cluster, and all that follows. [`sentinel`]: what clients of Redis Sentinel are told. [`settings`]: CONFIG GET and SET. [`client`], [`cluster`], [`connection`], [`node`]: their
 //!   commands.
 
+pub(crate) mod access;
 mod client;
 mod cluster;
 mod connection;
@@ -15,20 +16,20 @@ pub(crate) mod settings;
 pub(crate) use client::{ClientOrder, ClientVerdict, describe};
 
 use protocol::controller::Announced;
-use shared::access::Users;
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::config::ProxyConfig;
 use shared::resp::{Args, ErrorReply, ReplyWriter, integer};
 use shared::slot::SlotId;
 use shared::topology::NodeId;
 
+use crate::access::{FileErrand, LiveAccess};
 use crate::client::ClientState;
 use crate::route::merge::Plan;
 
 /// What a local answer may need to know.
 pub(crate) struct Desk<'a> {
-    /// Who may come in.
-    pub(crate) users: &'a Users,
+    /// Who may come in, and do what.
+    pub(crate) access: &'a LiveAccess,
     /// Settings.
     pub(crate) config: &'a ProxyConfig,
     /// 40 hexadecimal digits.
@@ -71,6 +72,8 @@ pub(crate) enum After {
     },
     /// They are held up no longer.
     Unpause,
+    /// The file of users is to be read or written; the reply comes then.
+    File(FileErrand),
     /// A node says that it is there; the reply is not written yet.
     Announced {
         /// Its name.
@@ -83,7 +86,10 @@ pub(crate) enum After {
 impl After {
     /// Whether the answer is all here: nodes have no say in it.
     pub(crate) fn is_answered_here(&self) -> bool {
-        !matches!(self, Self::AskAll(_) | Self::Info | Self::Announced { .. })
+        !matches!(
+            self,
+            Self::AskAll(_) | Self::Info | Self::File(_) | Self::Announced { .. }
+        )
     }
 }
 
@@ -137,6 +143,7 @@ pub(crate) fn answer(
                 Some(container) if spec.name.ends_with("|help") => {
                     introspection::help(container, CommandSpec::is_served_by_proxy, reply);
                 }
+                Some(Id::Acl) => return access::answer(spec, args, desk, state, reply),
                 Some(Id::Client) => return client::answer(id, args, desk, state, reply),
                 Some(Id::Cluster) => return cluster::answer(id, args, desk, state, reply),
                 _ => return connection::answer(spec, args, desk, state, reply),

@@ -17,6 +17,9 @@ const OWN: &[&str] = &[
     "bind",
     "tls-port",
     "requirepass",
+    "aclfile",
+    "acllog-max-len",
+    "acl-pubsub-default",
     "maxclients",
     "timeout",
     "databases",
@@ -28,7 +31,7 @@ const OWN: &[&str] = &[
 ];
 
 /// Of [`OWN`], those that Redis does not let anybody change either.
-const IMMUTABLE: &[&str] = &["databases", "cluster-enabled"];
+const IMMUTABLE: &[&str] = &["databases", "cluster-enabled", "aclfile"];
 
 /// Of [`OWN`], those that are a number of bytes, of at least so many.
 const BYTES: &[(&str, u64)] = &[
@@ -58,6 +61,10 @@ fn value(name: &str, config: &ProxyConfig) -> String {
             .as_ref()
             .map_or(0, Address::port)
             .to_string(),
+        "aclfile" => {
+            let path = config.aclfile.as_ref();
+            path.map_or_else(String::new, |path| path.display().to_string())
+        }
         "requirepass" => config.requirepass.reveal().to_owned(),
         "timeout" => config.timeout.as_secs().to_string(),
         "tcp-keepalive" => config.tcp_keepalive.as_secs().to_string(),

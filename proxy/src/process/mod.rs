@@ -8,5 +8,6 @@ mod ending;
 mod listeners;
 mod refusal;
 mod server;
+mod users;
 
 pub use server::{Proxy, ProxyError, ProxyHandle};

@@ -12,18 +12,21 @@ use std::thread::JoinHandle;
 
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use shared::access::Users;
 use shared::clock::Clock;
 use shared::config::ProxyConfig;
 use shared::open_files;
 use shared::topology::{Address, Topology};
+use shared::users_file;
 use tokio::sync::{mpsc, watch};
 
 use super::acceptor::Acceptor;
 use super::certificates::CertificateService;
 use super::ending::Ending;
 use super::listeners::Listeners;
-use crate::access::LiveAccess;
+use super::users::UsersService;
+use crate::access::{LiveAccess, channels};
 use crate::admin::AdminService;
 use crate::control::{ControlService, requests};
 use crate::counters::Counters;
@@ -69,6 +72,9 @@ pub enum ProxyError {
     /// The topology cannot be used.
     #[error(transparent)]
     Topology(#[from] StaleTopology),
+    /// The file of users is wrong.
+    #[error("users cannot be read: {0}")]
+    Users(String),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -136,7 +142,7 @@ impl Proxy {
                 (ThreadContact { orders, last_words }, taken)
             })
             .unzip();
-        let access = LiveAccess::new(Users::new(&config.requirepass));
+        let access = LiveAccess::new(read_users(&config)?, random_seed()?);
         let shared = ProxyShared {
             access,
             topology,
@@ -229,6 +235,10 @@ impl Proxy {
         if let Some(front) = &self.shared.tls {
             let reload = self.reloading.watch();
             server.add_service(CertificateService::new(front.clone(), reload));
+        }
+        if self.shared.config.aclfile.is_some() {
+            let reload = self.reloading.watch();
+            server.add_service(UsersService::new(Arc::clone(&self.shared), reload));
         }
         let still_alive = lives.clone();
         let ending = Ending {
@@ -359,6 +369,26 @@ fn random_id() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     let draw = |number: u32| RandomState::new().hash_one(number);
     format!("{:016x}{:016x}{:08x}", draw(1), draw(2), draw(3) >> 32)
+}
+
+/// The users that the settings say.
+fn read_users(config: &ProxyConfig) -> Result<Users, ProxyError> {
+    let Some(path) = &config.aclfile else {
+        return Ok(Users::new(&config.requirepass));
+    };
+    let read = users_file::read_users(path, &config.requirepass, channels(config));
+    read.map_err(ProxyError::Users)
+}
+
+/// What passwords are thrown by: this, nobody may guess.
+fn random_seed() -> Result<[u8; 32], ProxyError> {
+    let mut seed = [0; 32];
+    let filled = SystemRandom::new().fill(&mut seed);
+    filled.map_err(|_| ProxyError::System {
+        what: "draw random numbers",
+        source: std::io::Error::other("the system gives none"),
+    })?;
+    Ok(seed)
 }
 
 fn frame_settings(config: &ProxyConfig) -> ServerConf {

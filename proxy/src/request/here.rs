@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering;
 
 use protocol::controller::Announced;
 use shared::command::{CommandId, CommandSpec, MissingShard};
-use shared::resp::{ErrorReply, Protocol, ReplyWriter};
+use shared::resp::{AccessError, ErrorReply, Protocol, ReplyWriter};
 use shared::throttle::Throttle;
 use shared::topology::{NodeId, Shard, ShardIndex};
 
 use super::gather::Asker;
 use super::turn::{Step, Turn};
 use super::{Asked, Exchange};
+use crate::access::FileErrand;
 use crate::client::Source;
 use crate::facts::ProxyShared;
 use crate::here::{self, After, ClientOrder, ClientVerdict, Desk, OwnPart, presentation};
@@ -26,6 +27,15 @@ use crate::slab::Key;
 pub(crate) struct Question {
     /// What they are asked.
     pub(crate) order: ClientOrder,
+    gather: Key,
+    protocol: Protocol,
+}
+
+/// What is to be done with the file of users, and where the answer belongs.
+#[derive(Debug)]
+pub(crate) struct WaitingErrand {
+    /// What is to be done.
+    pub(crate) what: FileErrand,
     gather: Key,
     protocol: Protocol,
 }
@@ -45,9 +55,8 @@ impl Turn<'_> {
             let lost = shards.filter(|(_, node)| node.reach.is_lost());
             lost.map(|(shard, _)| shard.slots.len()).sum()
         };
-        let users = proxy.access.users();
         let desk = Desk {
-            users: &users,
+            access: &proxy.access,
             config: &proxy.config,
             run_id: &proxy.run_id,
             topology_version: exchange.snapshot.version().0,
@@ -109,18 +118,19 @@ impl Turn<'_> {
                 let facts = self.exchange.facts(asked);
                 self.every_shard(asked, Plan::Info(Box::new(facts)))
             }
+            After::File(what) => {
+                let gather = self.gather_one(asked);
+                let protocol = self.lane.protocol;
+                self.exchange.errands.push(WaitingErrand {
+                    what,
+                    gather,
+                    protocol,
+                });
+                // What the file says holds for what comes next.
+                Step::Alone
+            }
             After::AskClients(order) => {
-                let plan = Plan::Table {
-                    rule: shared::command::Merge::Single,
-                    change: Change::of(asked.spec),
-                };
-                let number = self.expect(Source::Gathered, 1);
-                let sources = vec!["proxy".into()];
-                let asker = Asker {
-                    is_local: true,
-                    ..self.asker(number, asked.spec)
-                };
-                let gather = self.gather_for(asker, plan, sources);
+                let gather = self.gather_one(asked);
                 self.exchange.questions.push(Question {
                     order,
                     gather,
@@ -143,6 +153,21 @@ impl Turn<'_> {
             }
             After::Announced { node, announced } => self.take_note(node, announced),
         }
+    }
+
+    /// The place of a reply that the proxy itself gives later.
+    fn gather_one(&mut self, asked: Asked<'_>) -> Key {
+        let plan = Plan::Table {
+            rule: shared::command::Merge::Single,
+            change: Change::of(asked.spec),
+        };
+        let number = self.expect(Source::Gathered, 1);
+        let sources = vec!["proxy".into()];
+        let asker = Asker {
+            is_local: true,
+            ..self.asker(number, asked.spec)
+        };
+        self.gather_for(asker, plan, sources)
     }
 
     /// A node says that it is there.
@@ -226,6 +251,25 @@ impl Exchange {
         }
         self.receivers
             .fill(question.gather, 0, Part::Reply(text.into()));
+    }
+
+    /// The file of users has been read, or written.
+    pub(crate) fn answer_errand(&mut self, errand: &WaitingErrand, done: Result<(), String>) {
+        let mut text = Vec::new();
+        let mut reply = ReplyWriter::new(&mut text, errand.protocol);
+        match (done, errand.what) {
+            (Ok(()), _) => reply.ok(),
+            (Err(wrong), FileErrand::Load) => {
+                tracing::warn!(%wrong, "users stay as they were");
+                reply.error(&ErrorReply::users_not_loaded(&wrong));
+            }
+            (Err(wrong), FileErrand::Save) => {
+                tracing::warn!(%wrong, "users were not saved");
+                reply.error(&AccessError::NotSaved.into());
+            }
+        }
+        self.receivers
+            .fill(errand.gather, 0, Part::Reply(text.into()));
     }
 
     /// What INFO tells of the proxy itself.

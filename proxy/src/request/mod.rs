@@ -36,7 +36,7 @@ use shared::resp::{Args, Protocol, Request, RequestBatch};
 
 pub(crate) use self::turn::{TURN_NS, has_deadline};
 
-use self::here::Question;
+use self::here::{Question, WaitingErrand};
 use self::receivers::Receivers;
 use crate::channels::Channels;
 use crate::channels::relay::Target;
@@ -90,6 +90,8 @@ pub(crate) struct Exchange {
     pub(crate) input_bytes: usize,
     /// What other threads are to be asked.
     pub(crate) questions: Vec<Question>,
+    /// What is to be done with the file of users.
+    pub(crate) errands: Vec<WaitingErrand>,
     /// Clients that wait for the end of a pause.
     paused: Vec<Key>,
     /// Requests found in a buffer; reused.
@@ -134,6 +136,7 @@ impl Exchange {
             limits,
             input_bytes: config.client_query_buffer_limit.as_usize(),
             questions: Vec::new(),
+            errands: Vec::new(),
             paused: Vec::new(),
             batch: RequestBatch::default(),
             split: Split::default(),
@@ -193,6 +196,7 @@ impl Exchange {
             || self.leases.has_dirty()
             || self.channels.has_news()
             || !self.questions.is_empty()
+            || !self.errands.is_empty()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariants: a queue is sent once it is complete, as a whole, and is one parcel of one request, so that whatever becomes of its connection becomes of all of it; of a
 //! queue that waits for room nothing is lost.
 
-use shared::command::{CommandId, Retry};
+use shared::command::{self, CommandId, Retry};
 use shared::resp::{ErrorReply, TransactionError};
 use shared::topology::ShardIndex;
 
@@ -29,7 +29,9 @@ impl Turn<'_> {
     pub(super) fn transact(&mut self, asked: Asked<'_>) -> Step {
         match asked.spec.id {
             CommandId::Multi => {
-                self.client.state.transaction = Some(Box::default());
+                let mut queue = Box::<Transaction>::default();
+                queue.login_version = self.client.state.login_version();
+                self.client.state.transaction = Some(queue);
                 self.look_at_client();
                 self.ok()
             }
@@ -40,7 +42,7 @@ impl Turn<'_> {
             CommandId::Discard => self.answer_error(&ErrorReply::Transaction(
                 TransactionError::DiscardWithoutMulti,
             )),
-            _ => self.answer_error(&shared::command::unknown_command(asked.args)),
+            _ => self.answer_error(&command::unknown_command(asked.args)),
         }
     }
 
@@ -146,6 +148,10 @@ impl Turn<'_> {
             self.unwatch();
             return self.answer_error(&ErrorReply::Transaction(TransactionError::ExecAborted));
         }
+        if let Some(error) = self.objection_at_exec(queue) {
+            self.unwatch();
+            return self.answer_error(&error);
+        }
         if self.client.state.watch.is_some() {
             return self.execute_over_lease(queue, asked, self.place_of_watch(queue));
         }
@@ -192,6 +198,22 @@ impl Turn<'_> {
             true => Step::Alone,
             false => Step::Next,
         }
+    }
+
+    /// Users have changed since commands were queued: why one of them may not run any more. Redis runs the others; here they go together or not at all.
+    fn objection_at_exec(&self, queue: &Transaction) -> Option<ErrorReply> {
+        let login = &self.client.state.login;
+        if login.is_free() || queue.login_version == self.client.state.login_version() {
+            return None;
+        }
+        let checked = queue.each(|args| match command::resolve(args) {
+            Ok(spec) => login.user().check(spec, args),
+            Err(_) => Ok(()),
+        });
+        let denied = checked.err()?;
+        Some(ErrorReply::exec_refused(
+            &denied.reply_at_exec().to_string(),
+        ))
     }
 
     /// The shard of a queue's keys, and where it belongs whatever becomes of the topology.

@@ -4,6 +4,7 @@
 
 use std::rc::Rc;
 
+use shared::access::Refused;
 use shared::clock::Reading;
 use shared::command::{self, CommandId, CommandSpec, Quiet, Route};
 use shared::pubsub::is_for_subscribers;
@@ -15,6 +16,7 @@ use super::forward::Run;
 use super::{Asked, Exchange};
 use crate::client::received::Received;
 use crate::client::{Client, WaitsFor};
+use crate::here;
 use crate::pause::Hold;
 use crate::pipe::{Class, Lane};
 use crate::route::split::Search;
@@ -78,6 +80,8 @@ pub(super) struct Turn<'a> {
     began: Reading,
     /// Nothing about the client or the proxy asks for a closer look at each request: it may run commands, hears all replies, and nothing is held up.
     is_plain_sailing: bool,
+    /// Its user may do everything.
+    is_free: bool,
     hears_all: bool,
     /// What held for replies before this command.
     mode: Replies,
@@ -100,6 +104,12 @@ impl Exchange {
         client.state.active_ms = self.tick_ms;
         if from >= batch.requests().len() {
             return Progress::Done;
+        }
+        if !client.state.knows_users(&self.proxy.access)
+            && !client.state.follow_users(&self.proxy.access)
+        {
+            self.receivers.mark_dirty(key);
+            return Progress::End;
         }
         if let Some(obstacle) = self.obstacle(key, client) {
             self.wait(key, obstacle);
@@ -142,6 +152,7 @@ impl Exchange {
             read,
             began: self.receivers.stopwatch.read(),
             is_plain_sailing: false,
+            is_free: false,
             hears_all: true,
             mode: Replies::On,
             hold: None,
@@ -185,7 +196,8 @@ impl<'a> Turn<'a> {
         let state = &self.client.state;
         let is_apart = state.transaction.is_some() || state.is_only_subscriber();
         self.is_plain_sailing =
-            self.hears_all && state.login.is_free() && !is_apart && self.hold.is_none();
+            self.hears_all && state.login.is_authenticated() && !is_apart && self.hold.is_none();
+        self.is_free = state.login.is_free();
     }
 
     /// Takes note of what is held up.
@@ -315,6 +327,12 @@ impl<'a> Turn<'a> {
         let Asked {
             spec, args, buffer, ..
         } = asked;
+        if !self.is_free
+            && let Some(error) = self.objection(asked)
+        {
+            self.finish_run(buffer, run);
+            return self.refuse(spec, &error);
+        }
         if self.is_plain_sailing
             && spec.route == Route::ByKey
             && spec.quiet == Quiet::Never
@@ -339,11 +357,6 @@ impl<'a> Turn<'a> {
     fn rare_request(&mut self, asked: Asked<'_>) -> Step {
         let spec = asked.spec;
         self.client.state.last_command = Some(spec.id);
-        if !self.client.state.login.is_free()
-            && let Some(error) = self.objection(asked)
-        {
-            return self.spoil_transaction(&error);
-        }
         if self.client.state.is_only_subscriber() && !is_for_subscribers(spec) {
             return self.spoil_transaction(&ErrorReply::OnlySubscriptions(spec.name));
         }
@@ -379,13 +392,38 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Why the client's user may not run the command, if it may not.
+    /// Why the client's user may not run the command, if it may not; that is noted.
     #[cold]
-    fn objection(&self, asked: Asked<'_>) -> Option<ErrorReply> {
-        let users = self.exchange.proxy.access.users();
-        let login = &self.client.state.login;
-        let checked = login.check(&users, asked.spec, asked.args);
-        checked.err().map(|refused| refused.reply(asked.spec))
+    fn objection(&mut self, asked: Asked<'_>) -> Option<ErrorReply> {
+        let proxy = &self.exchange.proxy;
+        let state = &mut self.client.state;
+        let checked = state
+            .login
+            .check(&proxy.access.users(), asked.spec, asked.args);
+        let refused = checked.err()?;
+        state.last_command = Some(asked.spec.id);
+        if let Refused::Denied(denied) = refused {
+            let (reason, object) = denied.object(asked.spec.name, asked.args);
+            let user = state.login.user().name();
+            here::access::note(
+                &proxy.access,
+                proxy.config.acllog_max_len as usize,
+                (reason, object, user),
+                state,
+                (self.exchange.clock.wall_ms(), self.exchange.tick_ms),
+            );
+        }
+        Some(refused.reply(asked.spec))
+    }
+
+    /// A command may not run: of an EXEC, with that the transaction is over.
+    #[cold]
+    fn refuse(&mut self, spec: &CommandSpec, error: &ErrorReply) -> Step {
+        if spec.id == CommandId::Exec && self.client.state.transaction.take().is_some() {
+            self.look_at_client();
+            return self.answer_error(&ErrorReply::exec_refused(&error.to_string()));
+        }
+        self.spoil_transaction(error)
     }
 
     fn by_its_route(&mut self, asked: Asked<'_>, run: &mut Run) -> Step {

@@ -357,11 +357,6 @@ mod tests {
                 .starts_with("ERR unknown command 'EVAL'")
         );
         assert!(
-            routed("ACL WHOAMI", &["a"])
-                .unwrap_err()
-                .starts_with("ERR unknown command 'ACL'")
-        );
-        assert!(
             routed("CLIENT TRACKING ON", &["a"])
                 .unwrap_err()
                 .starts_with("ERR unknown subcommand 'TRACKING'")

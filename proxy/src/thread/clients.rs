@@ -497,6 +497,12 @@ impl ProxyThread {
         (connection.key == key).then_some(&connection.client)
     }
 
+    /// A client that has not its turn.
+    pub(super) fn client_mut(&mut self, key: Key) -> Option<&mut Client> {
+        let connection = self.connections.get_mut(key.place())?.as_mut()?;
+        (connection.key == key).then_some(&mut connection.client)
+    }
+
     /// Lets a client have the replies that it waits for, and closes it. A command that has begun comes to its end; what waits behind it does not begin.
     pub(super) fn end_client(&mut self, key: Key) {
         if let Some(mut connection) = self.take_out(key) {

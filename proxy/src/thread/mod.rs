@@ -77,6 +77,8 @@ struct ProxyThread {
     /// Of these, what other threads know of.
     published_bytes: usize,
     ticks: u32,
+    /// The users that its clients know of.
+    users_version: u64,
     /// When the thread last had stood still, monotonic milliseconds.
     stalled_ms: Option<u64>,
     /// Requests that other threads know of.
@@ -102,6 +104,7 @@ impl ProxyThread {
                 kept_bytes: 0,
                 published_bytes: 0,
                 ticks: 0,
+                users_version: 0,
                 stalled_ms: None,
                 published_requests: 0,
             })
@@ -132,6 +135,9 @@ impl ProxyThread {
         }
         for question in std::mem::take(&mut self.exchange.questions) {
             self.ask_threads(question);
+        }
+        for errand in std::mem::take(&mut self.exchange.errands) {
+            self.carry_out(errand);
         }
         self.flusher = Some(cx.waker().clone());
         // Writing may have ended something that others wait for.

@@ -18,7 +18,7 @@ use crate::here::{self, ClientOrder, ClientVerdict};
 use crate::metrics::readiness::Access;
 use crate::metrics::thread_report::ThreadReport;
 use crate::orders::{ANSWER_WITHIN, Arrival, Order, ThreadContact};
-use crate::request::here::Question;
+use crate::request::here::{Question, WaitingErrand};
 use crate::slab::Key;
 
 /// Until the order to stop.
@@ -100,9 +100,8 @@ impl ProxyThread {
     fn serve(&mut self, stream: ClientStream, peer: SocketAddr, local: SocketAddr) {
         let exchange = &mut self.exchange;
         let proxy = &exchange.proxy;
-        let users = proxy.access.users();
         let id = proxy.counters.next_client.fetch_add(1, Ordering::Relaxed);
-        let state = ClientState::new(id, peer, local, &users, exchange.now_ms());
+        let state = ClientState::new(id, peer, local, &proxy.access, exchange.now_ms());
         let client = Client {
             scanner: RequestScanner::new(state.limits(proxy.bulk_bytes())),
             state,
@@ -220,6 +219,22 @@ impl ProxyThread {
         let buffered = (client.input_bytes(), outlet.queue.bytes());
         let is_blocked = outlet.is_blocked || outlet.waits_for() == Some(WaitsFor::Pause);
         here::describe(&client.state, self.exchange.now_ms(), buffered, is_blocked)
+    }
+
+    /// Has the file of users read or written, beside the thread, and fills in the answer then.
+    pub(super) fn carry_out(&mut self, errand: WaitingErrand) {
+        let Some(me) = self.me.upgrade() else {
+            return;
+        };
+        let proxy = Arc::clone(&self.exchange.proxy);
+        tokio::task::spawn_local(async move {
+            let work = move || proxy.access.carry_out(errand.what, &proxy.config);
+            let done = tokio::task::spawn_blocking(work).await;
+            let done = done.unwrap_or_else(|error| Err(error.to_string()));
+            let mut thread = me.borrow_mut();
+            thread.exchange.answer_errand(&errand, done);
+            thread.wake_flusher();
+        });
     }
 
     /// Asks every thread, this one too, and fills in the answer when all have had their say.

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::throttle::Throttle;
@@ -66,6 +67,7 @@ impl ProxyThread {
         self.ticks = self.ticks.wrapping_add(1);
         if self.ticks.is_multiple_of(TICKS_PER_CLIENT_ROUND) {
             self.tick_clients();
+            self.tick_users();
         }
         let requests = self.exchange.receivers.stats.requests;
         let news = requests - self.published_requests;
@@ -147,6 +149,32 @@ impl ProxyThread {
                 self.remove_client(key);
             }
         }
+    }
+
+    /// Whoever says nothing hears of it all the same when its user is no more, or may not hear any more what it has subscribed to.
+    fn tick_users(&mut self) {
+        let proxy = Arc::clone(&self.exchange.proxy);
+        let version = proxy.access.version();
+        if std::mem::replace(&mut self.users_version, version) == version {
+            return;
+        }
+        for key in self.clients() {
+            let is_gone = self.client_mut(key).is_some_and(|client| {
+                let state = &mut client.state;
+                !state.knows_users(&proxy.access) && !state.follow_users(&proxy.access)
+            });
+            if is_gone || self.hears_too_much(key) {
+                self.remove_client(key);
+            }
+        }
+    }
+
+    fn hears_too_much(&self, key: Key) -> bool {
+        let state = self.client(key).map(|client| &client.state);
+        state.is_some_and(|state| {
+            let heard = self.exchange.channels.heard_by(key);
+            state.subscribed.are_any() && !state.login.user().may_hear_all(heard)
+        })
     }
 
     /// From now on clients only get the replies that they wait for.

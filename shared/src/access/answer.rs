@@ -1,6 +1,8 @@
 //! The answers to ACL and its subcommands; node and proxy say the same.
 //! Pure: what there is is passed in, what is to be done about clients and files is told. Texts and order of checks as in Redis 7.0.
 
+use std::sync::Arc;
+
 use super::command_set::Category;
 use super::log::AccessLog;
 use super::login::Login;
@@ -23,7 +25,7 @@ const MOST_PASSWORD_BITS: i64 = 4_096;
 #[derive(Debug)]
 pub struct AccessDesk<'a> {
     /// Who there is.
-    pub users: &'a mut Users,
+    pub users: &'a mut Arc<Users>,
     /// What was refused.
     pub log: &'a mut AccessLog,
     /// Throws passwords.
@@ -84,12 +86,13 @@ pub fn answer(
         },
         CommandId::AclSetuser => {
             let rules = args.iter_from(3);
-            let changed = desk.users.set(args.at(2), rules, desk.channels)?;
+            let users = Arc::make_mut(desk.users);
+            let changed = users.set(args.at(2), rules, desk.channels)?;
             reply.ok();
             return Ok(AfterAccess::Changed(vec![changed]));
         }
         CommandId::AclDeluser => {
-            let gone = desk.users.delete(args.iter_from(2))?;
+            let gone = Arc::make_mut(desk.users).delete(args.iter_from(2))?;
             reply.integer(i64::try_from(gone.len()).unwrap_or(i64::MAX));
             return Ok(AfterAccess::Changed(gone));
         }

@@ -1,5 +1,6 @@
 //! What a proxy is told at its start. Plain data. Pure.
 
+use super::node::AclPubsubDefault;
 use super::policy::{Acks, Policies, ReadFrom, Rule};
 use super::secret::Secret;
 use super::sentinel_name::SentinelName;
@@ -108,6 +109,13 @@ settings! {
             requirepass: Secret = Secret::default();
             /// The name by which clients made for Redis Sentinel ask for the primary, which is the proxy itself, at the address at which they ask.
             sentinel_name: SentinelName = SentinelName::default();
+            /// A file of users of this proxy, read again when it changes and by ACL LOAD, and written by ACL SAVE; "off" is none. The default user, where the file does
+            /// not name it, has requirepass.
+            aclfile: Option<PathBuf> = None;
+            /// Refusals that ACL LOG holds.
+            acllog_max_len: u32 = 128, within "0" to "100000";
+            /// Which channels a new user may use of whom no rule says so: resetchannels (none) or allchannels.
+            acl_pubsub_default: AclPubsubDefault = AclPubsubDefault::ResetChannels;
             /// Most clients at a time; one more is refused.
             maxclients: u32 = 10_000, within "1" to "1000000";
             /// How long a client may be silent before it is closed; "0s" for ever.

@@ -7,6 +7,7 @@ use super::{Action, Call, Errand};
 use crate::settings::{Kind, PARAMETERS};
 use shared::glob::{Glob, GlobError};
 use shared::resp::ErrorReply;
+use std::sync::Arc;
 
 /// Patterns of one CONFIG GET, each of which is held against every name: more than there are names, and done in a few milliseconds.
 const MOST_PATTERNS: usize = 512;
@@ -66,7 +67,7 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     take_effect(call);
     if pairs.clone().any(|(name, _)| is_word(name, "requirepass")) {
         let password = &call.node.settings.hot.password;
-        let changed = call.node.access.users.set_default_password(password);
+        let changed = Arc::make_mut(&mut call.node.access.users).set_default_password(password);
         users_changed(call, &[changed]);
     }
     call.reply.ok();
