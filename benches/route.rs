@@ -24,6 +24,7 @@ fn slot_map() -> SlotMap {
         version: Version::FIRST,
         nodes: Vec::new(),
         shards: Vec::new(),
+        cluster: None,
         losses: Vec::new(),
         colocations: Vec::new(),
     };

@@ -4,11 +4,13 @@
 //! keys of others, or throw away its own.
 
 use crate::folder::Folder;
-use crate::{ClusterPlan, Failure, node_id};
+use crate::{ClusterPlan, Failure, new_cluster, node_id};
+use node::SHARD_MARK;
 use shared::config::{read_file, replace_file};
 use shared::topology::table::count;
 use shared::topology::text::{self, Document};
-use shared::topology::{Address, Topology};
+use shared::topology::{Address, ClusterId, Topology};
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,8 @@ struct Data {
     folder: PathBuf,
     /// The topology of the last start.
     kept: Option<Document>,
+    /// Where there is none: the cluster to which nodes' folders belong.
+    cluster: Option<ClusterId>,
     _lock: File,
 }
 
@@ -73,12 +77,24 @@ impl Home {
         let document = match kept {
             Some(kept) => moved(kept, addresses),
             None => Document {
-                topology: plan.topology(addresses)?,
+                topology: Topology {
+                    cluster: self.cluster_of(plan)?,
+                    ..plan.topology(addresses)?
+                },
                 key_loss_accepted_at: None,
             },
         };
         replace_file(&self.topology_file(), &text::print_document(&document))?;
         Ok(document.topology)
+    }
+
+    /// Which cluster a first topology is of: that of the data that are there. Nodes that follow nobody are told nothing of it.
+    fn cluster_of(&self, plan: &ClusterPlan) -> Result<Option<ClusterId>, Failure> {
+        let known = self.data.as_ref().and_then(|data| data.cluster.clone());
+        match known {
+            None if plan.followers > 0 => new_cluster().map(Some),
+            known => Ok(known),
+        }
     }
 }
 
@@ -98,6 +114,7 @@ impl Data {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         let file = folder.join(TOPOLOGY);
+        let mut cluster = None;
         let kept = if file.exists() {
             let document = text::read(&file, &read_file(&file)?)?;
             fits(&folder, Shape::of(&document.topology), plan)?;
@@ -105,15 +122,16 @@ impl Data {
         } else {
             let nodes = nodes_in(&folder).map_err(failed)?;
             if nodes > 0 {
-                // Of a version that kept no topology, and knew no followers.
-                let (shards, followers) = (nodes, 0);
-                fits(&folder, Some(Shape { shards, followers }), plan)?;
+                let marks = marks_in(&folder, nodes);
+                fits(&folder, Shape::of_marks(&marks), plan)?;
+                cluster = marks.into_iter().flatten().find_map(|mark| mark.1);
             }
             None
         };
         Ok(Self {
             folder,
             kept,
+            cluster,
             _lock: lock,
         })
     }
@@ -141,6 +159,16 @@ impl Shape {
         });
         let is_whole = topology.nodes.len() == shape.shards * copies;
         (are_equal && are_ours && is_whole).then_some(shape)
+    }
+
+    /// Of the folders of nodes, by the shards that they say they belong to. Where none does, it is of a version that kept no topology, and knew no followers.
+    fn of_marks(marks: &[Option<Mark>]) -> Option<Self> {
+        let named: BTreeSet<&str> = marks.iter().flatten().map(|mark| &*mark.0).collect();
+        let (shards, followers) = match named.len() {
+            0 => (marks.len(), 0),
+            shards => (shards, (marks.len() / shards).checked_sub(1)?),
+        };
+        (marks.len() == shards * (followers + 1)).then_some(Self { shards, followers })
     }
 
     fn in_words(self) -> String {
@@ -171,6 +199,22 @@ fn fits(folder: &Path, kept: Option<Shape>, plan: &ClusterPlan) -> Result<(), Fa
         kept.shards,
         kept.followers
     )))
+}
+
+/// The shard to which a node's folder belongs, and the cluster.
+type Mark = (String, Option<ClusterId>);
+
+/// What the folders of so many nodes say.
+fn marks_in(folder: &Path, nodes: usize) -> Vec<Option<Mark>> {
+    let mark = |number: usize| {
+        let text = read_file(&folder.join(format!("n{number}")).join(SHARD_MARK)).ok()?;
+        let told = text.trim_end();
+        Some(match ClusterId::of_told(told) {
+            Some((shard, cluster)) => (shard.to_owned(), Some(cluster)),
+            None => (told.to_owned(), None),
+        })
+    };
+    (1..=nodes).map(mark).collect()
 }
 
 /// Up to which number there are folders of nodes with something in them.
@@ -243,6 +287,29 @@ mod tests {
         let file = folder.path().join("topology.toml");
         let written = text::parse(&file, &read_file(&file).unwrap());
         assert_eq!(written, Ok(second));
+    }
+
+    #[test]
+    fn a_topology_that_was_lost_is_made_anew_for_the_data_that_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        for (node, mark) in [(1, "s1.abc"), (2, "s1.abc"), (3, "s2.abc"), (4, "s2.abc")] {
+            let own = folder.path().join(format!("n{node}"));
+            fs::create_dir(&own).unwrap();
+            fs::write(own.join(SHARD_MARK), mark).unwrap();
+        }
+        let refused = refusal(folder.path(), 4, 0);
+        assert!(refused.contains("--shards 2 --followers 1"), "{refused}");
+        let plan = kept_in(folder.path(), 2, 1);
+        let home = Home::take(&plan).unwrap();
+        let topology = home.settle(&plan, &addresses(7001, 4)).unwrap();
+        assert_eq!(topology.cluster, Some("abc".parse().unwrap()));
+        drop(home);
+        // A new folder is another cluster's.
+        let other = tempfile::tempdir().unwrap();
+        let plan = kept_in(other.path(), 2, 1);
+        let home = Home::take(&plan).unwrap();
+        let other = home.settle(&plan, &addresses(7001, 4)).unwrap();
+        assert!(other.cluster.is_some() && other.cluster != topology.cluster);
     }
 
     #[test]

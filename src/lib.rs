@@ -26,7 +26,8 @@ pub use listen::listen;
 pub use plan::{ClusterPlan, MOST_NODES};
 pub use up::{LocalCluster, served_at};
 
-use shared::topology::{Address, InitialError, Node, NodeId, NodeKind, Topology};
+use shared::topology::{Address, ClusterId, InitialError, Node, NodeId, NodeKind, Topology};
+use std::io;
 
 /// Nodes `n1`, `n2` … at `addresses`, as shards of one primary and as many `followers` each.
 ///
@@ -40,6 +41,19 @@ pub fn initial_topology(addresses: &[Address], followers: usize) -> Result<Topol
         zone: None,
     });
     Topology::initial(nodes.collect(), followers)
+}
+
+/// A name that no other cluster has.
+///
+/// # Errors
+/// The system gives no random numbers.
+pub fn new_cluster() -> Result<ClusterId, Failure> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::System {
+        what: "draw a name for the cluster",
+        source: io::Error::other(error.to_string()),
+    })?;
+    Ok(ClusterId::drawn(bytes))
 }
 
 /// `n1` for the first.

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use shared::config::{
     ProxyConfig, Secret, SettingValue as _, TopologyAccess, TopologyPlace, UserName,
 };
-use shared::topology::{Address, NodeId, Proof, ShardId};
+use shared::topology::{Address, ClusterId, NodeId, Proof, ShardId};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -71,6 +71,9 @@ pub(crate) enum TopologyCommand {
         /// Copies of each shard besides its primary.
         #[arg(long, value_name = "NUMBER", default_value_t = 0)]
         followers: u16,
+        /// Its name, by which nodes and their folders tell it from others; drawn by chance where there are followers and nobody says.
+        #[arg(long, value_name = "NAME")]
+        cluster: Option<ClusterId>,
         /// Puts it there instead of printing it; one that is there is left as it is.
         #[arg(long, value_name = PLACE, value_parser = TopologyPlace::parse)]
         output: Option<TopologyPlace>,

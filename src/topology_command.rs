@@ -23,11 +23,18 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
         TopologyCommand::Init {
             nodes,
             followers,
+            cluster,
             output,
             force,
             store,
         } => {
-            let topology = initial(nodes, usize::from(*followers))?;
+            let mut topology = initial(nodes, usize::from(*followers))?;
+            topology.cluster = match cluster {
+                Some(cluster) => Some(cluster.clone()),
+                // Nodes that follow nobody are told nothing, and remember nothing.
+                None if *followers == 0 => None,
+                None => Some(switchyard::new_cluster()?),
+            };
             match output {
                 None => answer(text::print(&topology).trim_end()),
                 Some(place) => write_first(place, store, &topology, *force),

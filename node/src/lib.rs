@@ -93,7 +93,7 @@ pub mod stats;
 pub mod store;
 mod tick;
 
-pub use disk::FolderError;
+pub use disk::{FolderError, SHARD_MARK};
 pub use loading::LoadError;
 pub use server::{NodeError, NodeExit, run, serve};
 pub use settings::Start;

@@ -11,8 +11,8 @@ use tracing::warn;
 
 /// The file that is locked as long as a node lives.
 const LOCK: &str = "switchyard.lock";
-/// The file that names the shard to which the data belong, if proxies have said so.
-const SHARD: &str = "switchyard.shard";
+/// The file in a node's folder that names the shard to which the data belong, if proxies have said so.
+pub const SHARD_MARK: &str = "switchyard.shard";
 /// The file that keeps the node's name.
 const NAME: &str = "switchyard.name";
 /// How names of files begin that are being written.
@@ -70,7 +70,7 @@ impl DataFolder {
 
     /// What says to which shard the data belong.
     pub(crate) fn shard_file(&self) -> PathBuf {
-        self.path.join(SHARD)
+        self.path.join(SHARD_MARK)
     }
 
     /// Whether the data belong to a shard.

@@ -10,8 +10,8 @@ mod system;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use folder::FolderError;
 pub(crate) use folder::{DataFolder, spool_path};
+pub use folder::{FolderError, SHARD_MARK};
 pub(crate) use log_writer::{Begin, LogWriter, Syncing};
 pub(crate) use recording::{Files, Recording, Rewrite, log_folder};
 pub(crate) use snapshot_file::{Order, SnapshotFile, Written};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{Instruction, Status};
 use shared::config::ProxyConfig;
-use shared::topology::{Address, NodeId, NodeKind, ShardId, Version};
+use shared::topology::{Address, ClusterId, NodeId, NodeKind, ShardId, Version};
 use tokio::sync::mpsc;
 
 use super::link::{Answer, Heard, Link, Question, Way};
@@ -29,6 +29,8 @@ struct Watched {
 pub(super) struct Nodes {
     watched: BTreeMap<NodeId, Watched>,
     links: u64,
+    /// What nodes add to the names of shards.
+    cluster: Option<ClusterId>,
     heard: mpsc::Sender<Heard>,
 }
 
@@ -38,16 +40,19 @@ impl Nodes {
         Self {
             watched: BTreeMap::new(),
             links: 0,
+            cluster: None,
             heard,
         }
     }
 
-    /// Watches these, where and what they are now, and no others.
+    /// Watches these, where and what they are now, and no others; they are of this cluster.
     pub(super) fn follow(
         &mut self,
         all: &BTreeMap<NodeId, (Address, NodeKind)>,
+        cluster: Option<&ClusterId>,
         config: &ProxyConfig,
     ) {
+        self.cluster = cluster.cloned();
         self.watched.retain(|node, watched| {
             let link = &watched.link;
             all.get(node)
@@ -118,7 +123,9 @@ impl Nodes {
             _ => None,
         };
         let leader = leader.map(|watched| watched.link.address.clone());
-        let words = words::order(node, shard, order, leader.as_ref());
+        let told = self.cluster.as_ref().map(|cluster| cluster.told(shard));
+        let told = told.as_ref().unwrap_or(shard);
+        let words = words::order(node, told, order, leader.as_ref());
         if let (Some(watched), Some(words)) = (self.watched.get(node), words) {
             tracing::debug!(%node, %shard, order = words.join(" "), "order sent");
             // It is sent again until the node says that it has been carried out.
@@ -141,13 +148,17 @@ impl Nodes {
 
     /// Takes note of an answer; `None` when it came over a former link.
     pub(super) fn hear(&mut self, heard: Heard) -> Option<(NodeId, Answer)> {
-        let (node, number, answer) = heard;
+        let (node, number, mut answer) = heard;
+        let cluster = self.cluster.as_ref();
         let watched = self.watched.get_mut(&node)?;
         if watched.link.number != number {
             return None;
         }
-        match &answer {
+        match &mut answer {
             Answer::Said(said, version) => {
+                if let (Some(cluster), Some(shard)) = (cluster, &mut said.shard) {
+                    *shard = cluster.untold(shard);
+                }
                 watched.said = Some((*version, said.clone()));
             }
             Answer::Refused(text) => {

@@ -18,6 +18,7 @@ pub(crate) fn plain_topology(names: &[&str], addresses: &[Address]) -> Topology 
         version: Version::FIRST,
         nodes: Vec::new(),
         shards: Vec::new(),
+        cluster: None,
         losses: Vec::new(),
         colocations: Vec::new(),
     };

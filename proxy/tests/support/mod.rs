@@ -42,6 +42,7 @@ pub(crate) fn topology(nodes: &[&FakeNode], version: u64) -> Topology {
         version: Version(version),
         nodes: Vec::new(),
         shards: Vec::new(),
+        cluster: None,
         losses: Vec::new(),
         colocations: Vec::new(),
     };

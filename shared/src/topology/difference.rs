@@ -1,8 +1,8 @@
 //! What stands between two topologies, for people who are about to put the second in place of the first. Pure.
 
 use super::{
-    Colocation, DEFAULT_MIN_IN_SYNC, Lives, Loss, Member, Node, NodeId, Shard, ShardId, Topology,
-    Version,
+    ClusterId, Colocation, DEFAULT_MIN_IN_SYNC, Lives, Loss, Member, Node, NodeId, Shard, ShardId,
+    Topology, Version,
 };
 use crate::slot::SlotSet;
 use std::fmt;
@@ -37,6 +37,8 @@ pub enum Difference {
     LossAccepted(Loss),
     /// One that is not listed any more.
     LossForgotten(Loss),
+    /// The cluster that it says it is of.
+    Cluster(Option<ClusterId>, Option<ClusterId>),
     /// A rule about keys that share a slot, which is new or another than before.
     Colocated(Colocation),
     /// One that is gone.
@@ -49,6 +51,12 @@ pub fn differences(old: &Topology, new: &Topology) -> Vec<Difference> {
     let mut found = Vec::new();
     if old.version != new.version {
         found.push(Difference::Version(old.version, new.version));
+    }
+    if old.cluster != new.cluster {
+        found.push(Difference::Cluster(
+            old.cluster.clone(),
+            new.cluster.clone(),
+        ));
     }
     for node in &new.nodes {
         match old.node(&node.id) {
@@ -161,6 +169,18 @@ impl fmt::Display for Difference {
             }
             Self::LossAccepted(loss) => loss.fmt(out),
             Self::LossForgotten(loss) => write!(out, "no longer listed: {loss}"),
+            Self::Cluster(old, new) => {
+                let name = |cluster: &Option<ClusterId>| match cluster {
+                    Some(cluster) => cluster.to_string(),
+                    None => "none".to_owned(),
+                };
+                write!(
+                    out,
+                    "cluster {} → {}: nodes that belong to the one obey nobody of the other",
+                    name(old),
+                    name(new)
+                )
+            }
             Self::Colocated(Colocation { name, keys }) => {
                 let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
                 write!(out, "keys {} share the slot of {name:?}", keys.join(" "))

@@ -1,6 +1,6 @@
 //! The one document that says where every key lives: slots → shards → nodes.
 //!
-//! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside. [`Member`]: a node in one of its lives. [`Loss`]: what an operator has given up. [`Colocation`]: keys that share a slot.
+//! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside. [`Member`]: a node in one of its lives. [`Loss`]: what an operator has given up. [`Colocation`]: keys that share a slot. [`ClusterId`]: which cluster it is.
 //! - [`SlotMap`]: slot → shard, flat; the only answer to "who owns this slot".
 //! - [`ring`]: which slots a new shard takes, and who takes those of one that leaves. [`Change`]: a topology and a change → the next topology.
 //! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`key_loss`]: the slots that a step from one to the other takes away from their keys. [`epoch_stands`]: shards that nodes would not serve after it. [`text`]: ↔ TOML. [`table`]: for people.
@@ -9,6 +9,7 @@
 
 mod address;
 mod change;
+mod cluster;
 mod colocation;
 mod difference;
 mod epoch_stands;
@@ -26,6 +27,7 @@ pub mod text;
 
 pub use address::{Address, AddressError};
 pub use change::{Change, ChangeError, InitialError};
+pub use cluster::{ClusterId, ClusterIdError, LONGEST_CLUSTER};
 pub use colocation::{
     Colocation, KeyPrefix, LONGEST as LONGEST_COLOCATION, MAX_COLOCATIONS, MAX_PATTERNS, OfAll,
     Placement, PrefixError,
@@ -58,6 +60,8 @@ pub const MAX_NODES: usize = MAX_SHARDS * MAX_COPIES;
 pub struct Topology {
     /// One more per change.
     pub version: Version,
+    /// Which cluster it is of, where it says so.
+    pub cluster: Option<ClusterId>,
     /// Every node, whether it belongs to a shard or is spare.
     pub nodes: Vec<Node>,
     /// Every shard; its place in this list is its [`ShardIndex`].

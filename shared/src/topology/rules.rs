@@ -121,6 +121,9 @@ pub enum Violation {
     /// Slots whose keys would live nowhere.
     #[error("{} owned by no shard", subject(.0))]
     Unowned(SlotSet),
+    /// A name to which the cluster's cannot be added.
+    #[error("shard {0} has too long a name for a topology that names its cluster")]
+    LongWithCluster(ShardId),
     /// More rules than proxies are built for.
     #[error("there are {0} [[colocate]] rules; {MAX_COLOCATIONS} are the most")]
     TooManyColocations(usize),
@@ -179,7 +182,8 @@ impl Violation {
             | Self::LossAhead { .. } => None,
             Self::NodeTwice(node) | Self::NoPort(node) => Some(Subject::Node(node)),
             Self::AddressTwice { second, .. } => Some(Subject::Node(second)),
-            Self::ShardTwice(shard)
+            Self::LongWithCluster(shard)
+            | Self::ShardTwice(shard)
             | Self::UnknownNode { shard, .. }
             | Self::PrimaryNotInSync { shard, .. }
             | Self::Copies { shard, .. }
@@ -222,6 +226,13 @@ pub fn violations(topology: &Topology) -> Vec<Violation> {
     check_members(topology, &mut found);
     check_slots(topology, &mut found);
     check_losses(topology, &mut found);
+    if let Some(cluster) = &topology.cluster {
+        let long = topology
+            .shards
+            .iter()
+            .filter(|shard| !cluster.fits(&shard.id));
+        found.extend(long.map(|shard| Violation::LongWithCluster(shard.id.clone())));
+    }
     check_colocations(&topology.colocations, &mut found);
     found
 }

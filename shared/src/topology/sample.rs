@@ -36,6 +36,7 @@ pub(super) fn two_shards() -> Topology {
             shard("s1", "n1", &["n2"], "0-8191"),
             shard("s2", "n3", &[], "8192-16383"),
         ],
+        cluster: None,
         losses: Vec::new(),
         colocations: Vec::new(),
     }

@@ -243,7 +243,9 @@ impl Watcher {
                 of_interest.insert(node.clone(), place);
             }
         }
-        self.nodes.follow(&of_interest, &self.shared.config);
+        let cluster = self.newest.cluster.as_ref();
+        self.nodes
+            .follow(&of_interest, cluster, &self.shared.config);
         let names = self.nodes.names();
         self.detect(detector::Event::Watch(names), now_ms);
     }
@@ -350,7 +352,7 @@ impl Watcher {
             return false;
         };
         let words = format!(
-            "{node}, which the topology lists in shard {}, has the keys of shard {has}: it was started on the folder of another node; give it its own folder, or an empty one",
+            "{node}, which the topology lists in shard {}, has the keys of shard {has}: it was started on the folder of another node, or of another cluster; give it its own folder, or an empty one",
             shard.id
         );
         let matter = Matter::NotAdopted(shard.id.clone(), words);

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use shared::topology::{Address, Node, NodeId, NodeKind, Shard, ShardId, ShardIndex, Zone};
+use shared::topology::{
+    Address, Node, NodeId, NodeKind, Shard, ShardId, ShardIndex, Topology, Zone,
+};
 
 use super::Pipe;
 use super::handshake::Following;
@@ -51,6 +53,17 @@ impl Fence {
             }
             (NodeKind::Switchyard, _) => None,
             (NodeKind::Redis, _) => Some(Self::Follows(Following::Plain)),
+        }
+    }
+
+    /// With the shard as nodes call it.
+    fn told(self, topology: &Topology) -> Self {
+        match self {
+            Self::Held(mut fence) => {
+                fence.shard = topology.told(&fence.shard);
+                Self::Held(fence)
+            }
+            other => other,
         }
     }
 
@@ -257,7 +270,7 @@ impl PipeSet {
         }
     }
 
-    /// Every primary, and then the followers that may be asked.
+    /// Every primary, and then the followers that may be asked. Nodes know their shard by the cluster's name as well.
     fn wanted<'a>(
         &self,
         snapshot: &'a Snapshot,
@@ -272,7 +285,7 @@ impl PipeSet {
             wanted.push(Wanted {
                 shard_index,
                 node,
-                fence: fence(shard, node),
+                fence: fence(shard, node).told(&snapshot.topology),
                 is_primary: true,
             });
         }

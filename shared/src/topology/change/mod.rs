@@ -101,6 +101,7 @@ impl Topology {
             version: Version::FIRST,
             nodes,
             shards: Vec::new(),
+            cluster: None,
             losses: Vec::new(),
             colocations: Vec::new(),
         };

@@ -13,7 +13,9 @@ use std::fmt::{Display, Write};
 use std::path::Path;
 use std::str::FromStr;
 
-const TOP_KEYS: &[&str] = &["version", ACCEPTANCE, "node", "shard", "loss", "colocate"];
+const TOP_KEYS: &[&str] = &[
+    "version", "cluster", ACCEPTANCE, "node", "shard", "loss", "colocate",
+];
 const NODE_KEYS: &[&str] = &["id", "address", "kind", "zone"];
 const SHARD_KEYS: &[&str] = &[
     "id",
@@ -73,6 +75,7 @@ pub fn read(path: &Path, text: &str) -> Result<Document, Problems> {
     let version = number(top.required("version", &mut problems), &mut problems).map(Version);
     let accepted = top.scalar(ACCEPTANCE, &mut problems);
     let accepted = read_acceptance(accepted, version, &mut problems);
+    let cluster = parsed(top.scalar("cluster", &mut problems), &mut problems);
     let node_tables = top.tables("node", &mut problems);
     let shard_tables = top.tables("shard", &mut problems);
     let (nodes, node_places) = read_all(&node_tables, NODE_KEYS, read_node, &mut problems);
@@ -92,6 +95,7 @@ pub fn read(path: &Path, text: &str) -> Result<Document, Problems> {
     );
     let topology = Topology {
         version: version.unwrap_or(Version::FIRST),
+        cluster,
         nodes,
         shards,
         losses,
@@ -285,6 +289,7 @@ const HEADER: &str = "\
 # The topology: which shard owns which slots, and which nodes hold its keys.
 # Proxies read this file again whenever it changes; `switchyard topology check FILE` says what is wrong with it.
 #
+# cluster:   its name, which nodes and their folders remember: one that has the keys of another cluster's shard is not used for this one's. It is not to be changed.
 # [[node]]   id: its name. address: host:port. kind: \"switchyard\" or \"redis\". zone: what it fails together with (optional).
 # [[shard]]  id: its name. primary: the node that executes commands. in-sync: nodes that have every acknowledged write,
 #            the primary among them. learners: nodes still copying. weight: its share of slots relative to the others, 100 as a
@@ -324,6 +329,9 @@ fn print_with(topology: &Topology, key_loss_accepted_at: Option<Version>) -> Str
         debug_assert!(written.is_ok());
     };
     line(format_args!("version = {}", topology.version));
+    if let Some(cluster) = &topology.cluster {
+        line(format_args!("cluster = {}", quoted(cluster.as_str())));
+    }
     if let Some(version) = key_loss_accepted_at {
         line(format_args!("{ACCEPTANCE} = {version}"));
     }

@@ -124,6 +124,26 @@ fn copies_are_as_many_as_are_listed_unless_said() {
 }
 
 #[test]
+fn a_topology_may_say_of_which_cluster_it_is() {
+    let text = GOOD.replace("version = 7", "version = 7\ncluster = \"3f9c21ab\"");
+    let topology = parse(Path::new("t.toml"), &text).unwrap();
+    let shard = topology.told(&topology.shards[0].id);
+    assert_eq!(shard.as_str(), "s1.3f9c21ab");
+    assert_eq!(parse(Path::new("t.toml"), &print(&topology)), Ok(topology));
+    check(
+        &text.replace("3f9c21ab", "A b"),
+        &["t.toml:2: \"A b\" is no name of a cluster; it has 1 to 16 small letters and digits"],
+    );
+    let long = "x".repeat(60);
+    check(
+        &text.replace("id = \"s1\"", &format!("id = \"{long}\"")),
+        &[&format!(
+            "t.toml:8: shard {long} has too long a name for a topology that names its cluster"
+        )],
+    );
+}
+
+#[test]
 fn keys_that_share_a_slot_are_read_and_what_is_wrong_with_them_has_its_line() {
     let rules = "\n[[colocate]]\nname = \"bull\"\nkeys = [\"bull:*\", \"b*\"]\n";
     let text = format!("{GOOD}{rules}");
