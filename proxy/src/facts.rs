@@ -11,6 +11,7 @@ use crate::counters::Counters;
 use crate::gossip::Announcements;
 use crate::orders::ThreadContact;
 use crate::pause::Pause;
+use crate::scripts::ScriptTexts;
 use crate::sightings::Sightings;
 use crate::tls::TlsFront;
 use crate::topology::LiveTopology;
@@ -38,6 +39,8 @@ pub(crate) struct ProxyShared {
     pub(crate) counters: Counters,
     /// CLIENT PAUSE.
     pub(crate) pause: Pause,
+    /// Texts of scripts that have come.
+    pub(crate) scripts: ScriptTexts,
     /// Nodes that have announced themselves here.
     pub(crate) announcements: Announcements,
     /// A way to each thread.

@@ -105,6 +105,7 @@ mod process;
 mod reload;
 mod request;
 mod route;
+mod scripts;
 mod sightings;
 mod slab;
 mod thread;

@@ -111,7 +111,8 @@ const HOUSES: &[House] = &[
             &["pipe"],
             &["route", "gossip"],
             &[
-                "access", "counters", "pause", "topology", "tls", "slab", "buffers", "dice",
+                "access", "counters", "pause", "topology", "tls", "scripts", "slab", "buffers",
+                "dice",
             ],
             &["reload"],
         ],

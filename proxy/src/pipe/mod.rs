@@ -31,6 +31,7 @@ use shared::resp::ReplyScanner;
 use self::handshake::ConnectionName;
 use self::line::{Line, Recovered};
 use self::reach::Silence;
+use crate::scripts::Carried;
 use crate::slab::Key;
 
 /// A connection to a node, or the line that waits for one.
@@ -62,6 +63,8 @@ pub(crate) struct Pipe {
     pub(crate) refusal: Option<Box<str>>,
     /// What the node calls the last connection. It is to cut it before the next one is used: bytes may lie in it that nobody waits for any more.
     pub(crate) last_connection: Option<ConnectionName>,
+    /// Scripts that the node has got over this connection.
+    pub(crate) scripts: Carried,
 }
 
 /// Requests that were taken out of a line whose node still owes replies to their predecessors; they are routed again when it has paid.
@@ -121,6 +124,7 @@ impl Pipe {
             doom: None,
             refusal: None,
             last_connection: None,
+            scripts: Carried::default(),
         }
     }
 

@@ -35,6 +35,7 @@ use crate::gossip::Announcements;
 use crate::orders::{Order, ThreadContact};
 use crate::pause::Pause;
 use crate::reload::Reloading;
+use crate::scripts::ScriptTexts;
 use crate::sightings::{Sighting, sightings};
 use crate::thread::run_thread;
 use crate::tls::{TlsError, TlsFront};
@@ -153,6 +154,7 @@ impl Proxy {
             clock,
             address,
             run_id: random_id(),
+            scripts: ScriptTexts::default(),
             announcements: Announcements::new(),
             threads,
             sightings,

@@ -4,7 +4,7 @@
 //! - [`batch`]: requests are found in what a client sent. [`turn`]: one client's turn, request by request.
 //! - [`forward`]: to one shard. [`fan_out`] and [`rounds`]: to several, and [`gather`] ◇ puts together what they say. [`here`], [`answer`]: without a node.
 //! - [`replies`]: what nodes send. [`receivers`]: those who get it.
-//! - [`subscribe`]: to channels; [`messages`]: to those who have subscribed.
+//! - [`script`]: with their texts, where a node may not have them. [`subscribe`]: to channels; [`messages`]: to those who have subscribed.
 //! - [`lease`]: connections of a client's own; [`blocking`], [`blocking_apart`] and [`watch`]: what goes over them.
 //! - [`waiting`]: who waits, for what, and is let go on. [`again`]: what is lost, late, or to be routed anew.
 
@@ -22,6 +22,7 @@ pub(crate) mod messages;
 pub(crate) mod receivers;
 mod replies;
 mod rounds;
+mod script;
 mod subscribe;
 mod transaction;
 mod turn;
@@ -47,6 +48,7 @@ use crate::pipe::policies::PolicySet;
 use crate::pipe::set::{Fence, NodeEntry, PipeLimits, PipeSet};
 use crate::pipe::{Class, Lane};
 use crate::route::{self, Split};
+use crate::scripts::HandedIn;
 use crate::slab::Key;
 use crate::topology::Snapshot;
 use crate::topology::live::LiveView;
@@ -88,6 +90,8 @@ pub(crate) struct Exchange {
     pub(crate) limits: OutletLimits,
     /// Most bytes of requests that are kept for a client.
     pub(crate) input_bytes: usize,
+    /// Scripts of which this thread has handed in the text.
+    pub(crate) handed_in: HandedIn,
     /// What other threads are to be asked.
     pub(crate) questions: Vec<Question>,
     /// What is to be done with the file of users.
@@ -135,6 +139,7 @@ impl Exchange {
             tick_ms: proxy.clock.monotonic_ms(),
             limits,
             input_bytes: config.client_query_buffer_limit.as_usize(),
+            handed_in: HandedIn::default(),
             questions: Vec::new(),
             errands: Vec::new(),
             paused: Vec::new(),

@@ -9,6 +9,7 @@ use shared::topology::ShardIndex;
 
 use super::Asked;
 use super::forward::Entry;
+use super::script::Evaluates;
 use super::turn::{Step, Turn};
 use crate::client::{Source, Transaction, WaitsFor, Watch};
 use crate::pause::Hold;
@@ -76,6 +77,7 @@ impl Turn<'_> {
     }
 
     fn queue(&mut self, asked: Asked<'_>) -> Step {
+        let evaluates = self.text_for(asked);
         let Some(queue) = self.client.state.transaction.as_deref_mut() else {
             return Step::Next;
         };
@@ -102,12 +104,21 @@ impl Turn<'_> {
             );
             return self.spoil_transaction(&ErrorReply::Text(text.into()));
         }
-        if queue.request_bytes() + frame.len() > most_bytes {
+        let text_bytes = evaluates.as_ref().map_or(0, Evaluates::text_bytes);
+        if queue.request_bytes() + frame.len() + text_bytes > most_bytes {
             let peer = self.client.state.peer;
             tracing::warn!(%peer, "client closed: its transaction is larger than client-query-buffer-limit, or 512 MiB");
             return Step::End;
         }
-        let frame = (!asked.frame.inline).then(|| &asked.buffer[frame]);
+        let mut own = Vec::new();
+        let frame = match evaluates {
+            // It cannot be given to the node beside the transaction.
+            Some(evaluates) => {
+                evaluates.encode(asked, &mut own);
+                Some(&own[..])
+            }
+            None => (!asked.frame.inline).then(|| &asked.buffer[frame]),
+        };
         let policies = &self.exchange.policies;
         if policies.differ() {
             let choice = policies.choose(asked.spec, asked.args);

@@ -448,11 +448,15 @@ impl<'a> Turn<'a> {
             }
             Route::Split => self.split(asked, run),
             Route::Combined => self.combine(asked, run),
-            Route::EveryShard => self.every_shard(asked, route::plan(spec)),
+            Route::EveryShard => {
+                self.note_scripts(asked);
+                self.every_shard(asked, route::plan(spec))
+            }
             Route::Local => self.local(asked),
             Route::Walked => self.walk(asked),
             Route::Refused => self.answer_error(&route::refused(spec)),
             Route::Transaction => self.transact(asked),
+            Route::Script => self.script(asked, run),
             Route::ByChannel => self.publish(asked, run),
             Route::Subscribed => self.subscribe(asked),
         }

@@ -66,6 +66,7 @@ pub(crate) fn concerns<'a>(
 fn check_route(spec: &CommandSpec, snapshot: &Snapshot) -> Result<(), ErrorReply> {
     match spec.route {
         Route::ByKey
+        | Route::Script
         | Route::ByChannel
         | Route::Split
         | Route::Combined

@@ -161,6 +161,8 @@ impl ProxyThread {
             }
             node.reach.connected();
             pipe.is_open = true;
+            // What waits in its line may name scripts that the node does not have any more; what is asked from now on brings them.
+            pipe.scripts.forget();
             pipe.last_connection = name;
         }
         self.exchange.old_connection_cut(number);

@@ -9,6 +9,8 @@ use super::CommandId;
 pub enum Route {
     /// To the shard of its keys, which must all lie in one slot. Without keys (`EVAL … 0`) or with arguments in which none can be found: to any shard.
     ByKey,
+    /// As `ByKey`; the shard is given the script, if it may not have it.
+    Script,
     /// To the shard of its first argument, which is a channel.
     ByChannel,
     /// One sub-command per shard: each takes the keys (with what belongs to them) that live there.
