@@ -220,7 +220,7 @@ fn addresses(cluster: &Cluster) -> Vec<SocketAddr> {
 }
 
 /// All slots go to the node of this number.
-fn give_all_to(cluster: &Cluster, version: u64, node: usize) {
+pub(crate) fn give_all_to(cluster: &Cluster, version: u64, node: usize) {
     let mut slots = vec!["0".to_owned(), "1".to_owned()];
     slots[node] = match node {
         0 => "0 2-16383".to_owned(),
@@ -231,7 +231,7 @@ fn give_all_to(cluster: &Cluster, version: u64, node: usize) {
 }
 
 /// Until the slots that change their owners are this node's.
-fn await_owner(cluster: &Cluster, node: usize) {
+pub(crate) fn await_owner(cluster: &Cluster, node: usize) {
     eventually("it has all", || {
         ["{a}k", "{b}k"].iter().all(|key| {
             cluster.connect().call(&["SET", key, "v"]);

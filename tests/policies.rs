@@ -128,6 +128,11 @@ fn followers_answer_reads_and_the_primary_where_they_cannot() {
         "the strictest"
     );
     assert_eq!(pair.count(0, "get"), before[0] + 1);
+    // What is read under a WATCH is not older than the watch.
+    assert_eq!(client.call(&["WATCH", "k"]), Reply::ok());
+    assert_eq!(client.call(&["GET", "k"]), Reply::bulk("v"));
+    assert_eq!(pair.count(0, "get"), before[0] + 2);
+    assert_eq!(client.call(&["UNWATCH"]), Reply::ok());
     assert_eq!([0, 1].map(|node| pair.count(node, "mget")), [1, 0]);
     // Cursors are a node's own.
     client.call(&["HSCAN", "h", "0"]);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::leases::{begin, block, blocked, popped, told};
+use crate::leases::{await_owner, begin, block, blocked, give_all_to, popped, told};
 use crate::support::eventually::eventually;
 use crate::support::servers::Cluster;
 use crate::support::{Client, Reply};
@@ -104,6 +104,24 @@ fn who_waits_for_several_shards_goes_and_is_unblocked_as_any_other() {
         assert_eq!(reply.error_text().is_some(), is_error);
         nobody_waits();
     }
+}
+
+#[test]
+fn who_waits_for_several_shards_follows_its_keys() {
+    let cluster = Cluster::start(2);
+    // Slots of these are of the first half and of the second.
+    let line = "BLPOP {b}low {a}high 0";
+    for (version, owner) in [(2, 0), (3, 1), (4, 0)] {
+        let mut waiting = block(&cluster, line);
+        give_all_to(&cluster, version, owner);
+        await_owner(&cluster, owner);
+        let key = ["{b}low", "{a}high"][owner];
+        cluster.connect().call(&["RPUSH", key, "x"]);
+        assert_eq!(told(&mut waiting), popped(key, "x"));
+    }
+    eventually("nobody waits", || {
+        cluster.nodes.iter().all(|node| blocked(node) == 0)
+    });
 }
 
 /// Pops until it is told to end; what it has got, and how often it was told that nobody knows.

@@ -45,13 +45,13 @@ impl Turn<'_> {
         self.exchange.receivers.outlet(self.key).has_news = false;
         loop {
             let routed = route::shard_of(asked.spec, asked.args, &self.exchange.snapshot);
-            let is_apart = self
-                .client
-                .blocking
-                .as_ref()
-                .is_some_and(|blocking| blocking.apart.is_some());
+            let blocking = self.client.blocking.as_deref();
+            let is_apart = blocking.is_some_and(|blocking| blocking.apart.is_some());
+            let has_lease = blocking.is_some_and(|blocking| blocking.lease.is_some());
             let step = match routed {
                 Ok((shard, place)) if !is_apart => self.block_at(asked, shard, place),
+                // Its answer may be here, wherever its keys are by now.
+                Err(_) if has_lease => self.block_at(asked, route::any_shard(), Place::Keys),
                 // What has begun goes on as it began: something may be under way.
                 Ok(_) => self.go_apart(asked, Pop::of(asked.spec), None),
                 Err(error) => {
@@ -162,6 +162,11 @@ impl Turn<'_> {
 
     /// Nothing has come; whoever wants the waiting to end asks the node for that, which may have served the client by then.
     fn go_on_waiting(&mut self, key: LeaseKey) -> Next {
+        let lease = self.exchange.leases.get_mut(key);
+        if lease.is_some_and(|lease| lease.is_cut_short) {
+            // It ends already, and whoever wants that finds the client at no node.
+            return Next::Step(NEWS);
+        }
         let outlet = self.exchange.receivers.outlet(self.key);
         if let Some(with_error) = outlet.unblock.take() {
             let is_told = self.exchange.leases.cut_short(key, with_error);

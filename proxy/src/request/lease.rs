@@ -279,7 +279,12 @@ impl Exchange {
             let Some(lease) = self.leases.get_mut(key) else {
                 continue;
             };
-            let place = lease.place;
+            let (place, owner) = (lease.place, lease.owner());
+            if let (Place::Shard(_), Some(_)) = (place, owner) {
+                // Keys of several shards are awaited, which may be those of others now. Nothing is taken, so that all can be given up.
+                self.tell_owner(owner);
+                continue;
+            }
             let shard = self.shard_at(place);
             let pipes = &self.pipes;
             let Some(lease) = self.leases.get_mut(key) else {
@@ -293,7 +298,10 @@ impl Exchange {
                 continue;
             }
             match (lease.state(), lease.owner()) {
-                (State::Asked(_), Some(_)) if lease.may_wait => self.cut_short(key),
+                // Unless somebody has ended the waiting before.
+                (State::Asked(_), Some(_)) if lease.may_wait && !lease.is_spent => {
+                    self.cut_short(key);
+                }
                 // What was asked is answered, or refused by a node that leads no more.
                 (State::Asked(_), Some(_)) => lease.is_spent = true,
                 _ => {

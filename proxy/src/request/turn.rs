@@ -308,7 +308,11 @@ impl<'a> Turn<'a> {
             true => policies.of_many(asked.spec),
             false => policies.choose(asked.spec, asked.args),
         };
-        self.lane.role = choice.role;
+        // What is read under a WATCH is not older than the watch: a follower's answer may be.
+        self.lane.role = match self.client.state.watch {
+            Some(_) => choice.role.at_primary(),
+            None => choice.role,
+        };
         if !choice.is_mixed {
             return self.request_of(asked, run);
         }

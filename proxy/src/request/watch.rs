@@ -3,6 +3,7 @@
 //!
 //! - WATCH is acknowledged by the node before anything that its client asks later is sent, by whatever way: what is read then is read under the watch. Before EXEC is sent,
 //!   all that was asked earlier has been answered.
+//! - What the client reads meanwhile is read at primaries, whatever the policy says: a follower's answer may be older than the watch.
 //! - A connection that is lost, or whose node leads the shard no more, has lost what it watched: EXEC answers as if a watched key had changed. When EXEC was sent and no
 //!   answer came, nobody knows (`UNKNOWN`), unless the transaction only reads.
 //! - A Redis server has no NODE EXEC: a transaction goes to it as MULTI, its commands, EXEC over such a connection, whether anything is watched or not.
