@@ -40,6 +40,7 @@
 //! - [`blocking`]: commands that wait for a key are served in their turn, and leave nothing when they go.
 //! - [`leases`]: the same through a proxy, and WATCH: over connections of their clients' own.
 //! - [`queues`]: BLPOP over keys of several shards.
+//! - [`scripts`]: scripts and functions reply as those of a real server; effects are logged; others are served, or told, meanwhile.
 //! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
 //!
@@ -83,6 +84,7 @@ mod queues;
 mod random_clients;
 mod replication;
 mod routing;
+mod scripts;
 mod sentinel;
 mod served;
 mod shutdown;

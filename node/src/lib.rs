@@ -12,7 +12,7 @@
 //!  loading  saving   the data on disk: read at the start, saved while others are served
 //!  shell             one value behind a `RefCell`, borrowed for one turn      [deliveries, departures, disk, processor beside it]
 //!  ─────────────────────────────────────────────────────────────────────────  nothing below opens a socket or a file, or reads a clock
-//!  execute ◇         perform(origin): gates → handler; batches, strides
+//!  execute ◇         perform(origin): gates → handler; batches, strides, scripts
 //!  commands ◇        handlers: a reply or an error, and what is to come later
 //!  node_state ◇      settings, stats, clients in their registry, subscriptions, slow log, pause, held keys
 //!  client ◇  log ◇   identity, session, traffic, outbox                       what changed, as commands
@@ -58,6 +58,7 @@
 //! - With `appendfsync always` no reply leaves before what it answers is on disk: `disk::recording`, `client::outbox`; an fsync that failed is never taken for done: `disk::log_writer` (a disk that breaks at any moment).
 //! - A snapshot is of one moment: what is about to change is taken before it does (`Store::before_change`, property test), and no moment lies within a command (`saving`).
 //! - While clients are paused the keyspace stays as it is: no write (`gates`), no expiry, no eviction (`tick`, `Store::keep_all_until`).
+//! - A script holds all keys from the moment at which it is put aside to its end; it sees one moment, and what it changes is one unit: `execute::script`. Its memory and its stack have bounds: crate `lua`.
 //! - Whoever waits is registered with what it waits for, is woken by it at that moment, is not taken for idle, and is read meanwhile: `connection::wait`.
 //! - Nobody holds the thread: a turn ends by commands (1,024), time (0.5 ms) and replies (256 KiB) (`connection::turn`), and writes a MiB at most (`connection::transfer`); keys and elements by the thousand, large
 //!   collections and strings by the megabyte are treated in strides (`execute::strides`); jobs go in slices of 0.2 ms (`tick`); sockets are closed 32 at a time (`departures`); files are written

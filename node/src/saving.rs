@@ -328,6 +328,7 @@ fn begin(shell: &Shell, base: Option<u64>) {
             db: core.store.effects().selected().unwrap_or_default(),
             epochs: print_epochs(core.node.member.epochs()),
         }),
+        libraries: core.node.scripts.libraries.texts(),
         is_base: base.is_some(),
         has_timed: databases().any(|db| core.store.len_timed(db) > 0),
         offset: base.unwrap_or(0),

@@ -262,10 +262,14 @@ fn the_core_consists_of_pure_files() {
 }
 
 #[test]
-fn unsafe_code_lives_in_the_index_and_the_slabs_alone() {
+fn unsafe_code_lives_in_the_index_the_slabs_and_the_machine_of_lua_alone() {
     let mut found = Vec::new();
     for source in everything() {
-        let may = ["node/src/store/index", "node/src/store/slab"];
+        let may = [
+            "node/src/store/index",
+            "node/src/store/slab",
+            "node/lua/src",
+        ];
         if may.iter().any(|folder| source.path.starts_with(folder))
             || source.path.starts_with("tests/architecture/")
         {
@@ -277,7 +281,10 @@ fn unsafe_code_lives_in_the_index_and_the_slabs_alone() {
             }
         }
     }
-    assert_none("unsafe code outside the store's index and slabs", &found);
+    assert_none(
+        "unsafe code outside the store's index and slabs, and the machine of Lua",
+        &found,
+    );
 }
 
 #[test]

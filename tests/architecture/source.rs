@@ -90,6 +90,7 @@ pub(crate) fn product() -> Vec<Source> {
         "shared/protocol/src",
         "shared/store/src",
         "node/src",
+        "node/lua/src",
         "proxy/src",
     ])
 }

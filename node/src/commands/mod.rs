@@ -28,6 +28,7 @@ mod piecewise;
 mod pubsub;
 mod replication;
 mod scan_options;
+mod scripting;
 mod server;
 mod sets;
 mod sorted_sets;
@@ -120,6 +121,8 @@ pub(crate) enum Action {
     Block(Box<Block>),
     /// The client follows this node from now on: all that its connection says comes from the log.
     Feed(Feeding),
+    /// What has been planned (`Scripts::planned`) runs.
+    Script,
     /// These commands run in one go, and their replies are one array.
     Transact(Box<Transaction>),
     /// Some of its arguments have been treated, and answered for good (`Session::treated_args`); with the others the command goes on when others have had their turn.
@@ -237,6 +240,7 @@ const GROUPS: &[Group] = &[
     transactions::handler,
     pubsub::handler,
     connection::handler,
+    scripting::handler,
     client::handler,
     server::handler,
     access::handler,

@@ -104,6 +104,16 @@ impl Connection {
     }
 }
 
+/// What a transaction has chosen, some of which ran beside the connection.
+fn keep_database(shell: &Shell, asker: &Asker) {
+    let clients = &mut shell.core.borrow_mut().node.clients;
+    if let Some(client) = clients.get_mut(asker.client)
+        && let Some(session) = &mut client.session
+    {
+        session.db = asker.session.db;
+    }
+}
+
 async fn carry_out(
     shell: Rc<Shell>,
     mut asker: Asker,
@@ -117,11 +127,18 @@ async fn carry_out(
             executor.go_on(turn, long, args)
         });
         long = match go_on {
-            LongEnd::NotYet(long) => long,
+            LongEnd::NotYet(long) => {
+                // Who has waited for it is told.
+                if shell.core.borrow().node.scripts.is_busy() {
+                    shell.unheld.notify_waiters();
+                }
+                long
+            }
             LongEnd::Over(reply) => break reply,
         };
         tokio::task::yield_now().await;
     };
+    keep_database(&shell, &asker);
     shell.recorded(true).await;
     let request = &requests.batch.requests()[requests.at];
     let args = requests.batch.args(&requests.input, request);

@@ -59,9 +59,10 @@ const OF_CLIENTS: [Check; 10] = [
     others_turns,
 ];
 /// What a command has to pass that a client queues: as if it ran now, but that it waits for nobody's keys.
-const OF_QUEUES: [Check; 7] = [
+const OF_QUEUES: [Check; 8] = [
     debugging,
     permission,
+    busy,
     fence,
     data_on_disk,
     following,
@@ -70,6 +71,8 @@ const OF_QUEUES: [Check; 7] = [
 ];
 /// What all commands of a queue have to pass before the first of them runs.
 const OF_TRANSACTIONS: [Check; 6] = [fence, data_on_disk, following, pause, memory, keys_at_work];
+/// What a command of a script has to pass: the script itself has passed the others, and nobody else is at work.
+const OF_SCRIPTS: [Check; 3] = [fence, data_on_disk, following];
 /// What a leader tells has been admitted there; it waits for whoever reads here what it would change.
 const OF_LEADERS: [Check; 2] = [shown_keys, keys_at_work];
 /// What a command has to pass that has waited: it was admitted before, by a node that may be something else by now, and comes between two commands of others.
@@ -96,6 +99,7 @@ pub(super) fn pass(
         Origin::Client => first_closed(OF_CLIENTS, &mut look),
         Origin::Queue => first_closed(OF_QUEUES, &mut look),
         Origin::Transaction => first_closed(OF_TRANSACTIONS, &mut look),
+        Origin::Script => first_closed(OF_SCRIPTS, &mut look),
         Origin::Waiter => first_closed(OF_WAITERS, &mut look),
         Origin::Leader => first_closed(OF_LEADERS, &mut look),
         Origin::Log => first_closed(OF_THE_LOG, &mut look),
@@ -277,7 +281,8 @@ fn fence(look: &mut Look<'_, '_>) -> Gate {
 fn fenced(look: &mut Look<'_, '_>) -> Gate {
     let flags = look.spec.flags;
     let (session, member) = (&mut *look.turn.session, &look.turn.node.member);
-    if !(flags.contains(CommandFlags::READ) || flags.contains(CommandFlags::WRITE)) {
+    let runs = look.spec.runs_script();
+    if !(flags.contains(CommandFlags::READ) || flags.contains(CommandFlags::WRITE) || runs) {
         return Gate::Open;
     }
     // Who is not fenced asks a node that serves for itself, and one that follows for what it has.
@@ -332,7 +337,7 @@ fn not_alone(look: &Look<'_, '_>) -> Gate {
     if is_stale && !spec.flags.contains(CommandFlags::STALE) {
         return Gate::Refused(ErrorReply::LeaderDown);
     }
-    let looks = spec.flags.contains(CommandFlags::READ) || writes;
+    let looks = spec.flags.contains(CommandFlags::READ) || writes || spec.runs_script();
     if replication.is_within_unit && looks {
         return Gate::Wait(Wait::Keys);
     }
@@ -388,9 +393,28 @@ fn memory_of_queues(look: &mut Look<'_, '_>) -> Gate {
     }
 }
 
+/// A script that has been running for long.
+#[inline]
+fn busy(look: &mut Look<'_, '_>) -> Gate {
+    let node = &look.turn.node;
+    if node.hold.is_some()
+        && let Some(under_way) = &node.scripts.under_way
+        && under_way.is_busy
+        && !look.spec.flags.contains(CommandFlags::ALLOW_BUSY)
+    {
+        return Gate::Refused(under_way.busy().into());
+    }
+    Gate::Open
+}
+
 /// Another command over some of its keys.
 #[inline]
 fn keys_at_work(look: &mut Look<'_, '_>) -> Gate {
+    if look.turn.node.hold.is_some()
+        && let closed @ Gate::Refused(_) = busy(look)
+    {
+        return closed;
+    }
     // One at a time.
     if look.turn.node.hold.is_some() && strides::are_for(look.turn, look.spec, look.args) {
         return Gate::Wait(Wait::Keys);
@@ -409,6 +433,10 @@ fn is_held(hold: &Hold, store: &Store, spec: &CommandSpec, args: Args<'_>) -> bo
     let writes = spec.may_write();
     // Who pauses the others wants the keyspace to stand still from then on.
     let looks = spec.flags.contains(CommandFlags::READ) || spec.id == CommandId::ClientPause;
+    // What a script touches nobody knows, and there is one machine for them.
+    if spec.is_scripting() {
+        return true;
+    }
     if !hold.concerns(writes) || !(writes || looks) {
         return false;
     }

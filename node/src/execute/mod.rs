@@ -9,6 +9,7 @@ mod gates;
 mod lookahead;
 mod perform;
 mod room;
+mod script;
 mod serving;
 mod strides;
 #[cfg(test)]
@@ -82,6 +83,8 @@ pub struct Executor {
     timing: Timing,
     /// What the last command has said that has to wait.
     block: Option<Box<Block>>,
+    /// The script that the last command has begun, and that has been put aside.
+    script: Option<Box<script::ScriptRun>>,
 }
 
 /// What the commands of one turn work on.
@@ -118,6 +121,7 @@ impl Executor {
             lookahead: Lookahead::new(PREFETCHED_KEYS),
             timing: Timing::new(watch),
             block: None,
+            script: None,
         }
     }
 

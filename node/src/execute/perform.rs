@@ -13,9 +13,9 @@ use shared::throttle::Throttle;
 use tracing::warn;
 
 /// A command that took so long is reported, so that others need not wait for those behind it as well, ns.
-const LONG_NS: u64 = 100_000;
+pub(super) const LONG_NS: u64 = 100_000;
 
-/// Who wants a command run, which says what it has to pass before. More join with what they come from: scripts.
+/// Who wants a command run, which says what it has to pass before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A client, by a request of its own.
@@ -24,6 +24,8 @@ pub enum Origin {
     Queue,
     /// A client that has said EXEC.
     Transaction,
+    /// A script that a client has sent.
+    Script,
     /// A client whose command has waited for a key that now has something for it.
     Waiter,
     /// The node that this one follows: it has happened there.
@@ -145,8 +147,9 @@ impl Executor {
         });
         let action = match action {
             Action::Transact(transaction) => {
-                return self.transact(turn, &transaction, asked, out);
+                return self.transact(turn, *transaction, asked, out);
             }
+            Action::Script => return self.run_script(turn, spec, asked, out),
             Action::Block(block) => {
                 self.block = Some(block);
                 return Stop::Blocked;
@@ -232,7 +235,7 @@ fn stop_after(
             }
         }
         Action::GoOn => Stop::NotYet(Wait::Turn),
-        Action::Piecewise(_) | Action::Transact(_) | Action::Block(_) => {
+        Action::Piecewise(_) | Action::Transact(_) | Action::Block(_) | Action::Script => {
             Stop::NotYet(Wait::OthersTurns)
         }
     }
@@ -293,6 +296,7 @@ pub(super) fn show_to_monitors(turn: &mut Turn<'_>, spec: &CommandSpec, args: Ar
         args,
         identity: turn.identity,
         session: turn.session,
+        is_of_script: false,
     };
     turn.node.show_to_monitors(shown);
 }

@@ -88,6 +88,13 @@ impl Timing {
         Some(own_ns)
     }
 
+    /// A script has run for so long, its commands, which are timed by themselves, among it.
+    pub(super) fn after_script(&mut self, id: CommandId, took_ns: u64, node: &mut NodeState) {
+        self.close(node);
+        self.mark = self.watch.read();
+        node.stats.command_took(id, took_ns);
+    }
+
     /// Ends the group: the time since the last reading is divided evenly.
     pub(super) fn close(&mut self, node: &mut NodeState) {
         if self.members == 0 {

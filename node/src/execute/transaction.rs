@@ -55,11 +55,23 @@ impl Place {
 
 /// What the queue's commands are together when they have run.
 #[derive(Clone, Copy, Debug, Default)]
-struct Ends {
+pub(super) struct Ends {
     has_new_limits: bool,
     closes: bool,
     /// Their replies were more than the client may have waiting; none is there.
-    is_too_long: bool,
+    pub(super) is_too_long: bool,
+}
+
+/// A queue of which a script lets others have their turns.
+#[derive(Debug)]
+pub(super) struct QueueRun {
+    pub(super) transaction: Transaction,
+    /// The command behind the script.
+    pub(super) next: usize,
+    is_unit: bool,
+    ends: Ends,
+    /// What has been replied so far.
+    pub(super) replies: Vec<u8>,
 }
 
 impl Executor {
@@ -172,7 +184,10 @@ impl Executor {
             }
         }
         end(turn);
-        let ends = self.run_queue(turn, &transaction, out);
+        let ends = match self.run_queue(turn, *transaction, out) {
+            Ok(ends) => ends,
+            Err(stop) => return stop,
+        };
         show(turn, spec, asked.args);
         turn.session.last_command = Some(spec);
         self.timing.after(spec.id, true, turn.node);
@@ -197,7 +212,7 @@ impl Executor {
     pub(super) fn transact(
         &mut self,
         turn: &mut Turn<'_>,
-        transaction: &Transaction,
+        transaction: Transaction,
         asked: Asked<'_>,
         out: &mut Vec<u8>,
     ) -> Stop {
@@ -209,7 +224,7 @@ impl Executor {
             false if has_strangers() => {
                 Gate::Refused(ErrorReply::Transaction(TransactionError::NotInTransaction))
             }
-            false => self.pass_all(turn, transaction),
+            false => self.pass_all(turn, &transaction),
         };
         match gate {
             Gate::Open => {}
@@ -227,10 +242,13 @@ impl Executor {
         end(turn);
         if is_broken {
             ReplyWriter::new(out, turn.session.protocol).null_array();
-        } else if self.run_queue(turn, transaction, out).is_too_long {
-            // Others share the connection.
-            ReplyWriter::new(out, turn.session.protocol)
-                .error(&ErrorReply::Transaction(TransactionError::ExecTooLong));
+        } else {
+            match self.run_queue(turn, transaction, out) {
+                // Others share the connection.
+                Ok(ends) if ends.is_too_long => say_too_long(turn, out),
+                Ok(_) => {}
+                Err(stop) => return stop,
+            }
         }
         self.timing.after(spec.id, true, turn.node);
         Stop::Long
@@ -256,13 +274,13 @@ impl Executor {
         gate
     }
 
-    /// Runs all commands of a queue, and writes the array of their replies.
+    /// Runs all commands of a queue, and writes the array of their replies; or those before a script that lets others have their turns, and what is to be said of that.
     fn run_queue(
         &mut self,
         turn: &mut Turn<'_>,
-        transaction: &Transaction,
+        transaction: Transaction,
         out: &mut Vec<u8>,
-    ) -> Ends {
+    ) -> Result<Ends, Stop> {
         let writes = transaction.iter().filter(|(spec, _)| spec.may_write());
         let is_unit = writes.take(2).count() > 1;
         self.timing.before_alone(turn.node);
@@ -271,16 +289,44 @@ impl Executor {
         if is_unit {
             turn.store.begin_unit();
         }
+        let queue = QueueRun {
+            transaction,
+            next: 0,
+            is_unit,
+            ends: Ends::default(),
+            replies: Vec::new(),
+        };
+        self.go_on_with_queue(turn, queue, start, out)
+            .map_err(|queue| {
+                self.attach(queue);
+                Stop::NotYet(Wait::OthersTurns)
+            })
+    }
+
+    /// Runs the rest of a queue, whose replies stand in `out` from `start` on.
+    pub(super) fn go_on_with_queue(
+        &mut self,
+        turn: &mut Turn<'_>,
+        mut queue: QueueRun,
+        start: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Ends, Box<QueueRun>> {
         let hard_bytes = turn.node.settings.hot.output_limit.hard_bytes;
         let most_bytes = match usize::try_from(hard_bytes) {
             Ok(0) | Err(_) => usize::MAX,
             Ok(most) => most,
         };
-        let mut ends = Ends::default();
-        for (spec, args) in transaction.iter() {
-            match self.run_queued(turn, spec, args, out) {
+        let mut ends = queue.ends;
+        while let Some((spec, args)) = queue.transaction.get(queue.next) {
+            queue.next += 1;
+            match self.run_queued(turn, Origin::Transaction, spec, args, out) {
                 Stop::Close => ends.closes = true,
                 Stop::NewLimits => ends.has_new_limits = true,
+                Stop::NotYet(Wait::OthersTurns) => {
+                    queue.ends = ends;
+                    queue.replies = out.split_off(start);
+                    return Err(Box::new(queue));
+                }
                 _ => {}
             }
             // The rest runs as well: it is all or nothing. What is said of it nobody takes.
@@ -290,16 +336,17 @@ impl Executor {
                 out.shrink_to(start);
             }
         }
-        if is_unit {
+        if queue.is_unit {
             turn.store.end_unit();
         }
-        ends
+        Ok(ends)
     }
 
     /// Runs one command to its end, so that its reply is there.
-    fn run_queued(
+    pub(super) fn run_queued(
         &mut self,
         turn: &mut Turn<'_>,
+        origin: Origin,
         spec: &'static CommandSpec,
         args: Args<'_>,
         out: &mut Vec<u8>,
@@ -333,11 +380,13 @@ impl Executor {
             stop = self.run_admitted(turn, spec, handler, asked, out);
         }
         match stop {
+            // A script may run for ever.
+            Stop::NotYet(Wait::OthersTurns) if self.has_script() => stop,
             Stop::NotYet(Wait::OthersTurns | Wait::Keys) => {
                 self.run_to_its_end(turn, args, out);
                 Stop::Done
             }
-            Stop::Blocked => self.block(turn, Origin::Transaction, spec, args, out),
+            Stop::Blocked => self.block(turn, origin, spec, args, out),
             Stop::Errand { errand, .. } => {
                 answer_at_once(turn, errand, out);
                 Stop::Done
@@ -399,6 +448,13 @@ fn tell_too_long(turn: &mut Turn<'_>) {
             "cut: client-output-buffer-limit, reached by the replies of a transaction, which has run"
         );
     }
+}
+
+/// What a transaction says whose replies are too many.
+#[cold]
+pub(super) fn say_too_long(turn: &Turn<'_>, out: &mut Vec<u8>) {
+    ReplyWriter::new(out, turn.session.protocol)
+        .error(&ErrorReply::Transaction(TransactionError::ExecTooLong));
 }
 
 /// Whether a command cannot be part of what a proxy sends for its client over a connection that others share.

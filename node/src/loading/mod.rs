@@ -225,12 +225,17 @@ fn end(shell: &Shell, loaded: &Loaded, took_ms: u64) {
     if bytes > 0 {
         info!(keys, expired, bytes, took_ms, %made_by, "data is loaded");
     }
-    if loaded.functions > 0 {
-        let libraries = loaded.functions;
-        warn!(
-            libraries,
-            "functions in the snapshot were passed by: there are none here yet, and the next snapshot will be without them"
-        );
+}
+
+/// The libraries of a snapshot are those of the node.
+pub(crate) fn take_libraries(core: &mut Core, loaded: &Loaded) {
+    let most_bytes = core.node.settings.hot.lua_memory_bytes;
+    let scripts = &mut core.node.scripts;
+    scripts.set_bound(most_bytes);
+    let kept = scripts.libraries.restore_texts(&loaded.libraries);
+    if kept < loaded.libraries.len() {
+        let lost = loaded.libraries.len() - kept;
+        warn!(lost, "libraries of functions in the snapshot are none here");
     }
 }
 
@@ -251,7 +256,11 @@ async fn read_snapshot(
     loop {
         match slice(shell, &mut reader, leaves_out) {
             Ok(Loading::Goes) => tokio::task::yield_now().await,
-            Ok(Loading::Over) => return Ok(reader.loaded().clone()),
+            Ok(Loading::Over) => {
+                let loaded = reader.loaded().clone();
+                take_libraries(&mut shell.core.borrow_mut(), &loaded);
+                return Ok(loaded);
+            }
             Ok(Loading::Hungry) => match chunks.recv().await {
                 Some(Ok(chunk)) => {
                     note_read(shell, chunk.len());

@@ -264,13 +264,13 @@ impl Again {
     }
 }
 
-/// What changes no key: notes, the marks of units (all of which are whole), what a leader says to its followers, messages; and functions, of which there are none here.
+/// What changes no key: notes, the marks of units (all of which are whole), what a leader says to its followers, messages.
 pub(crate) fn is_passed_by(args: Args<'_>) -> bool {
     let name = args.get(0).unwrap_or_default();
     let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
     name.starts_with(b"#")
         || is_message(args)
-        || ["multi", "exec", "function", "ping", "replconf"]
+        || ["multi", "exec", "ping", "replconf"]
             .iter()
             .any(|word| is(word))
 }

@@ -15,6 +15,7 @@ mod pause;
 mod persistence;
 mod publishing;
 mod replication;
+mod scripts;
 mod slot_writes;
 mod slowlog;
 
@@ -32,6 +33,7 @@ pub use pause::Pause;
 pub use persistence::{LoadProgress, MOST_QUEUED_BYTES, Persistence, SaveProgress};
 pub use publishing::Publication;
 pub use replication::{Feeding, Follower, FollowerState, Leader, Link, NO_ID, Place, Replication};
+pub use scripts::{Digest, Libraries, Library, Planned, Scripts, UnderWay};
 pub use slot_writes::{Seen, SeenInTurn, SlotWrites};
 pub use slowlog::{Slowlog, SlowlogEntry};
 
@@ -76,6 +78,8 @@ pub struct NodeState {
     pub queued_bytes: usize,
     /// A command over many keys that is under way.
     pub hold: Option<Hold>,
+    /// Scripts and functions.
+    pub scripts: Scripts,
     /// The data on disk.
     pub persistence: Persistence,
     /// Whom it follows, and who follows it.
@@ -151,6 +155,7 @@ impl NodeState {
             queued_bytes: 0,
             blocked: Blocked::default(),
             hold: None,
+            scripts: Scripts::default(),
             persistence,
             member: Member::new(Incarnation(identity.incarnation)),
             replication: Replication::new(identity.replication_id.clone()),

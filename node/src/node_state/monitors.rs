@@ -21,6 +21,8 @@ pub struct Shown<'a> {
     pub identity: &'a Identity,
     /// What that client had chosen when it was over; says which arguments nobody may see.
     pub session: &'a Session,
+    /// A script of its asked.
+    pub is_of_script: bool,
 }
 
 impl NodeState {
@@ -55,10 +57,16 @@ fn line(now_us: u64, shown: Shown<'_>) -> Vec<u8> {
         args,
         identity,
         session,
+        is_of_script,
     } = shown;
     let mut text = Vec::new();
     let (seconds, us) = (now_us / 1_000_000, now_us % 1_000_000);
-    let (db, address) = (session.db.0, &identity.address);
+    let db = session.db.0;
+    let address = if is_of_script {
+        "lua"
+    } else {
+        &*identity.address
+    };
     // Writing to memory cannot fail.
     write!(text, "+{seconds}.{us:06} [{db} {address}]").ok();
     let mut left = MOST_SHOWN_BYTES;
@@ -127,6 +135,7 @@ mod tests {
             args: Args::new(&buffer, &ranges),
             identity: &identity,
             session: &session,
+            is_of_script: false,
         };
         String::from_utf8_lossy(&line(1_339_518_083_007_412, shown)).into_owned()
     }

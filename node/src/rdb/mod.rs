@@ -22,6 +22,7 @@ mod encoding;
 mod fault;
 mod file;
 mod length;
+mod libraries;
 mod load;
 mod lzf;
 mod packed;
@@ -38,6 +39,7 @@ pub use fault::Fault;
 pub use file::{
     FileFault, FileReader, FileWriter, Loaded, Loading, LogPlace, Made, Recorder, Taken, write_sum,
 };
+pub use libraries::{read_libraries, write_libraries};
 pub use load::{Loader, is_long};
 pub use save::{MOST_HEAD_BYTES, Saver};
 pub use seal::{Checksum, NEWEST_VERSION, VERSION};

@@ -3,6 +3,7 @@
 
 use super::handshake::LinkError;
 use super::random_id;
+use crate::loading::take_libraries;
 use crate::log::read_epochs;
 use crate::node_state::{Link, LoadProgress};
 use crate::rdb::{FileReader, Loaded, Loading, Taken};
@@ -228,6 +229,7 @@ impl<'a> Copy<'a> {
         let known = loaded.log_db < core.store.databases();
         let db = DbIndex(if known { loaded.log_db } else { 0 });
         core.store.go_on_with(db);
+        take_libraries(core, loaded);
         if let Some(log) = &mut *self.shell.log.borrow_mut() {
             log.jump(offset);
         }

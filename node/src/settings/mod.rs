@@ -78,6 +78,10 @@ pub struct Hot {
     pub input_limit_bytes: usize,
     /// `proto-max-bulk-len`
     pub bulk_bytes: u64,
+    /// `lua-memory-limit`: what all values of scripts together may take, and of functions.
+    pub lua_memory_bytes: usize,
+    /// `busy-reply-threshold`, ms: how long a script runs until others are told.
+    pub busy_after_ms: u64,
     /// `hll-sparse-max-bytes`
     pub sparse_sketch_bytes: usize,
     /// Until when collections are small by name.
@@ -443,6 +447,8 @@ impl Hot {
             pubsub_output_limit: pubsub,
             input_limit_bytes: values.size("client-query-buffer-limit"),
             bulk_bytes: values.unsigned("proto-max-bulk-len"),
+            lua_memory_bytes: values.size("lua-memory-limit"),
+            busy_after_ms: values.unsigned("busy-reply-threshold"),
             sparse_sketch_bytes: values.size("hll-sparse-max-bytes"),
             small: SmallCollections::of(values),
             stream_nodes: NodeLimits {

@@ -247,6 +247,7 @@ pub const PARAMETERS: &[Parameter] = &[
     choice("loglevel", "notice", &["debug", "verbose", "notice", "warning"]).missing(NO_LOG_LEVEL),
     secret("masterauth", ""),
     secret("masteruser", ""),
+    memory("lua-memory-limit", "268435456", 16_777_216, 1 << 40),
     number("maxclients", "10000", 1, 4294967295),
     memory("maxmemory", "0", 0, -1),
     parameter("maxmemory-clients", "0", Kind::MemoryOrPercent).missing(NO_CLIENT_EVICTION),

@@ -341,20 +341,9 @@ mod tests {
     #[test]
     fn what_is_not_served_is_unknown() {
         assert!(
-            routed("EVAL x 1 a", &["a"])
-                .unwrap_err()
-                .starts_with("ERR unknown command 'EVAL'")
-        );
-        assert!(
             routed("WATCH k", &["a"])
                 .unwrap_err()
                 .starts_with("ERR unknown command 'WATCH'")
-        );
-        // Whatever its arguments.
-        assert!(
-            routed("EVAL x", &["a"])
-                .unwrap_err()
-                .starts_with("ERR unknown command 'EVAL'")
         );
         assert!(
             routed("CLIENT TRACKING ON", &["a"])

@@ -201,6 +201,22 @@ impl CommandSpec {
         self.flags.contains(CommandFlags::WRITE) || self.is_changing_read
     }
 
+    /// Whether it is about scripts, and waits for one that runs.
+    #[inline]
+    #[must_use]
+    pub fn is_scripting(&self) -> bool {
+        self.acl.contains(AclCategories::SCRIPTING)
+            && !self.flags.contains(CommandFlags::ALLOW_BUSY)
+    }
+
+    /// Whether it runs a script, which may do anything.
+    #[inline]
+    #[must_use]
+    pub fn runs_script(&self) -> bool {
+        self.acl.contains(AclCategories::SCRIPTING)
+            && self.flags.contains(CommandFlags::NO_MANDATORY_KEYS)
+    }
+
     /// Its subcommand called `name`, in any letter case.
     #[must_use]
     pub fn subcommand(&self, name: &[u8]) -> Option<&'static Self> {

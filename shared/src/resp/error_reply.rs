@@ -7,6 +7,7 @@ use super::access_error::AccessError;
 use super::encode::blank_line_ends;
 use super::failover_refusal::FailoverRefusal;
 use super::request::ProtocolError;
+use super::script_error::ScriptError;
 use super::stream_error::StreamError;
 use super::transaction_error::TransactionError;
 use super::user_text::UserText;
@@ -258,6 +259,9 @@ pub enum ErrorReply {
     /// Users and their rights.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// Scripts and functions.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
     // Places.
     /// A unit of length that nobody knows.
     #[error("ERR unsupported unit provided. please use M, KM, FT, MI")]
@@ -490,12 +494,6 @@ pub enum ErrorReply {
     /// SELECT, SWAPDB, MOVE and COPY between databases where there is a cluster; the words name what is not allowed.
     #[error("ERR {0} is not allowed in cluster mode")]
     NotInCluster(&'static str),
-    /// SCRIPT FLUSH.
-    #[error("ERR SCRIPT FLUSH only support SYNC|ASYNC option")]
-    ScriptFlushOption,
-    /// FUNCTION FLUSH.
-    #[error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")]
-    FunctionFlushOption,
 
     // The proxy: what it could not do, and whether it may have been done.
     /// No node of the shard took the command.

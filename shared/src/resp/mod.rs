@@ -12,6 +12,7 @@ mod long_reply;
 mod number;
 mod reply_end;
 mod request;
+mod script_error;
 mod stream_error;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ pub use request::{
     ArgRange, Args, ProtocolError, READ_AT_ONCE_BYTES, Request, RequestBatch, RequestLimits,
     RequestScanner, make_room, split_line,
 };
+pub use script_error::ScriptError;
 pub use stream_error::StreamError;
 pub use transaction_error::TransactionError;
 pub use user_text::UserText;

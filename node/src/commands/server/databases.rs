@@ -7,7 +7,7 @@ use super::{Action, Call};
 use shared::resp::ErrorReply;
 
 /// Whether the option is missing, `ASYNC` or `SYNC`.
-pub(super) fn is_flush_option(option: Option<&[u8]>) -> bool {
+pub(in crate::commands) fn is_flush_option(option: Option<&[u8]>) -> bool {
     option.is_none_or(|word| is_word(word, "async") || is_word(word, "sync"))
 }
 

@@ -69,6 +69,8 @@ pub(super) fn stats(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let overhead = total - dataset;
     let peak = call.node.stats.peak_memory;
     let resident = call.node.stats.resident_bytes;
+    let scripts = &call.node.scripts;
+    let libraries = &scripts.libraries;
     let counts = [
         ("peak.allocated", peak),
         ("total.allocated", total),
@@ -78,8 +80,14 @@ pub(super) fn stats(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         ("clients.normal", clients),
         ("cluster.links", 0),
         ("aof.buffer", 0),
-        ("lua.caches", 0),
-        ("functions.caches", 0),
+        (
+            "lua.caches",
+            (scripts.kept_bytes() + scripts.evaluator_bytes()) as u64,
+        ),
+        (
+            "functions.caches",
+            (libraries.text_bytes() + libraries.machine_bytes()) as u64,
+        ),
         ("overhead.total", overhead),
         ("keys.count", keys),
         ("keys.bytes-per-key", total.checked_div(keys).unwrap_or(0)),

@@ -11,6 +11,8 @@ mod save;
 mod slowlog;
 mod stop;
 
+pub(super) use databases::is_flush_option;
+
 use super::arguments::{integer, is_word};
 use super::{Action, Call, Errand, FinalSave, Handler};
 use shared::command::{CommandId, CommandSpec, introspection};
@@ -54,9 +56,7 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::ConfigHelp
         | CommandId::SlowlogHelp
         | CommandId::LatencyHelp
-        | CommandId::MemoryHelp
-        | CommandId::ScriptHelp
-        | CommandId::FunctionHelp => super::help,
+        | CommandId::MemoryHelp => super::help,
         CommandId::Debug => debug::debug,
         CommandId::Monitor => monitor,
         CommandId::Shutdown => stop::shutdown,
@@ -65,8 +65,6 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::Bgrewriteaof => save::rewrite_log,
         CommandId::Lastsave => save::last_save,
         CommandId::Lolwut => lolwut,
-        CommandId::FunctionFlush => flush_functions,
-        CommandId::ScriptFlush => flush_scripts,
         _ => return None,
     })
 }
@@ -128,48 +126,9 @@ fn lolwut(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     Ok(Action::Continue)
 }
 
-/// FUNCTION FLUSH \[ASYNC | SYNC\]: there are no functions.
-fn flush_functions(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    if call.args.len() > 3 {
-        let word = call.args.at(1);
-        return Err(ErrorReply::unknown_subcommand_or_arity("FUNCTION", word));
-    }
-    if !databases::is_flush_option(call.args.get(2)) {
-        return Err(ErrorReply::FunctionFlushOption);
-    }
-    call.reply.ok();
-    Ok(Action::Continue)
-}
-
-/// SCRIPT FLUSH \[ASYNC | SYNC\]: there are no scripts.
-fn flush_scripts(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    if call.args.len() > 3 || !databases::is_flush_option(call.args.get(2)) {
-        return Err(ErrorReply::ScriptFlushOption);
-    }
-    call.reply.ok();
-    Ok(Action::Continue)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::TestNode;
-
-    #[test]
-    fn nothing_to_flush_is_flushed_with_the_options_checked() {
-        let mut node = TestNode::new();
-        let mut check = |line: &str, reply: &str| assert_eq!(node.send(line), reply, "{line}");
-        check("FUNCTION FLUSH", "+OK\r\n");
-        check("FUNCTION FLUSH ASYNC", "+OK\r\n");
-        check(
-            "FUNCTION FLUSH zork",
-            "-ERR FUNCTION FLUSH only supports SYNC|ASYNC option\r\n",
-        );
-        check("SCRIPT FLUSH SYNC", "+OK\r\n");
-        check(
-            "SCRIPT FLUSH zork",
-            "-ERR SCRIPT FLUSH only support SYNC|ASYNC option\r\n",
-        );
-    }
 
     #[test]
     fn the_drawing_takes_as_many_numbers_as_redis_reads() {
@@ -197,14 +156,14 @@ mod tests {
     fn commands_without_handler_are_unknown_and_not_listed() {
         let mut node = TestNode::new();
         assert!(
-            node.send("EVAL x 1 a")
-                .starts_with("-ERR unknown command 'EVAL'")
+            node.send("MIGRATE h 1 k 0 1")
+                .starts_with("-ERR unknown command 'MIGRATE'")
         );
         assert_eq!(
             node.send("CLIENT ZORK"),
             "-ERR unknown subcommand 'ZORK'. Try CLIENT HELP.\r\n"
         );
-        assert_eq!(node.send("COMMAND INFO eval"), "*1\r\n$-1\r\n");
+        assert_eq!(node.send("COMMAND INFO acl"), "*1\r\n$-1\r\n");
         assert!(node.send("COMMAND INFO get").starts_with("*1\r\n*10\r\n"));
     }
 }

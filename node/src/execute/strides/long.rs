@@ -4,6 +4,7 @@
 use super::{Strides, stride_from};
 use crate::commands::{Action, Call, FIRST_KEY, Handler, InParts, Piecewise, Progress, naming};
 use crate::execute::perform::{show_to_monitors, watch_slowness, write_error};
+use crate::execute::script::ScriptRun;
 use crate::execute::{Executor, Turn};
 use crate::node_state::Hold;
 use shared::command::{self, CommandFlags, CommandSpec, KeyFlags};
@@ -37,6 +38,8 @@ enum Work {
     Parts(Box<InParts>),
     /// A long reply; nothing before the first step.
     Reply(Option<Box<dyn Piecewise>>),
+    /// A script, which says itself what it holds and what is one.
+    Script(Box<ScriptRun>),
 }
 
 impl Work {
@@ -52,13 +55,27 @@ impl Work {
     fn keys_end(&self, spec: &CommandSpec, args: Args<'_>) -> usize {
         match self {
             Self::Parts(parts) => parts.keys_end(args),
-            Self::Keys(_) => args.len(),
+            Self::Keys(_) | Self::Script(_) => args.len(),
             // What follows may be very many elements.
             Self::Reply(_) => {
                 let mut end = FIRST_KEY;
                 spec.for_each_key(args, |index| end = end.max(index + 1));
                 end
             }
+        }
+    }
+}
+
+impl LongCommand {
+    fn of_script(run: Box<ScriptRun>) -> Self {
+        Self {
+            spec: run.spec(),
+            work: Work::Script(run),
+            writes: false,
+            marked: FIRST_KEY,
+            keys_end: FIRST_KEY,
+            took_ns: 0,
+            reply: LongReply::default(),
         }
     }
 }
@@ -78,6 +95,9 @@ impl Executor {
     /// # Panics
     /// When it was not: our mistake.
     pub(crate) fn begin(&mut self, turn: &mut Turn<'_>, args: Args<'_>) -> LongCommand {
+        if let Some(run) = self.take_script() {
+            return LongCommand::of_script(run);
+        }
         let spec = command::resolve(args).expect("a command that passed the gates");
         assert!(turn.node.hold.is_none(), "one at a time");
         let work = Work::of(spec, args);
@@ -119,6 +139,13 @@ impl Executor {
         mut long: LongCommand,
         args: Args<'_>,
     ) -> LongEnd {
+        if let Work::Script(run) = long.work {
+            let done = self.go_on_with_script(turn, run, args);
+            return match done {
+                Ok(reply) => LongEnd::Over(reply),
+                Err(run) => LongEnd::NotYet(LongCommand::of_script(run)),
+            };
+        }
         let began = self.watch().read();
         if turn.store.tells_events() {
             turn.store.name_events(naming(long.spec.id, args));
@@ -187,7 +214,7 @@ impl Executor {
             is_piecewise: true,
         };
         match &mut long.work {
-            Work::Keys(_) => Ok(true),
+            Work::Keys(_) | Work::Script(_) => Ok(true),
             Work::Parts(parts) => parts.go_on(&mut call),
             Work::Reply(reply) => {
                 let handler = self.handlers.get(long.spec.id);

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! - Written is version 10, which Redis 7.0 and all that came later load; where there are hashes of which fields end, for which version 10 has no words, it is version 12 (Redis 7.4).
-//! - Read are versions 1 to 12 of Redis and Valkey, and Valkey's 80, with all encodings of [`super::Encoding`]. Functions (245) are passed by, and counted: there are none here. What modules wrote, and functions of the release candidates of Redis 7.0 (246), are refused.
+//! - Read are versions 1 to 12 of Redis and Valkey, and Valkey's 80, with all encodings of [`super::Encoding`]. Libraries of functions (245) stand before the databases. What modules wrote, and functions of the release candidates of Redis 7.0 (246), are refused.
 //! - A key that stands there twice is refused, as Redis does.
 
 mod read;
@@ -30,9 +30,11 @@ const HEAD_BYTES: usize = 9;
 const SUM_BYTES: usize = 8;
 
 /// What stands where a key's encoding might. The numbers are Redis' own.
+pub(super) use mark::FUNCTION;
+
 mod mark {
     pub(super) const SLOT: u8 = 244;
-    pub(super) const FUNCTION: u8 = 245;
+    pub(in crate::rdb) const FUNCTION: u8 = 245;
     pub(super) const EARLY_FUNCTION: u8 = 246;
     pub(super) const MODULE: u8 = 247;
     pub(super) const IDLE: u8 = 248;

@@ -96,8 +96,8 @@ pub struct Loaded {
     pub keys: u64,
     /// Keys that were left out, for their time had come.
     pub expired: u64,
-    /// Libraries of functions that were passed by.
-    pub functions: u64,
+    /// Texts of libraries of functions.
+    pub libraries: Vec<Vec<u8>>,
     /// Who wrote it, as it says.
     pub made_by: String,
     /// How much of the log comes before it, as it says.
@@ -368,8 +368,11 @@ impl FileReader {
                 }
             }
             mark::FUNCTION => {
-                crate::rdb::text::skip(&mut source)?;
-                self.loaded.functions += 1;
+                let mut room = u64::MAX;
+                self.text.forget();
+                while !self.text.read(&self.held, &mut source, &mut room)? {}
+                let library = self.text.bytes(&self.held).to_vec();
+                self.loaded.libraries.push(library);
             }
             mark::EARLY_FUNCTION => return Err(FileFault::EarlyFunction),
             mark::MODULE => return Err(FileFault::Module),

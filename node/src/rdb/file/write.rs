@@ -17,6 +17,8 @@ pub struct Made {
     pub used_memory: u64,
     /// The name of the log that goes on from here, and how much of it is in the file.
     pub log: Option<LogPlace>,
+    /// Texts of libraries of functions.
+    pub libraries: Vec<Box<[u8]>>,
     /// Whether a log goes on from here.
     pub is_base: bool,
     /// Whether there are hashes of which fields end.
@@ -77,6 +79,10 @@ impl FileWriter {
         fact("aof-base", if made.is_base { "1" } else { "0" });
         if made.is_base {
             fact("switchyard-offset", &made.offset.to_string());
+        }
+        for library in &made.libraries {
+            out.push(mark::FUNCTION);
+            write_plain(out, library);
         }
         Self { db: None }
     }

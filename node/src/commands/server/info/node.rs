@@ -117,29 +117,12 @@ pub(super) fn memory(call: &Call<'_>, text: &mut String) {
             ("total_system_memory_human", &human(system)),
         ],
     );
-    let zero_fields = [
-        "used_memory_lua",
-        "used_memory_vm_eval",
-        "used_memory_scripts_eval",
-        "number_of_cached_scripts",
-        "number_of_functions",
-        "number_of_libraries",
-        "used_memory_vm_functions",
-        "used_memory_vm_total",
-        "used_memory_functions",
-        "used_memory_scripts",
-    ];
-    for name in zero_fields {
-        lines(text, "", &[(name, &0)]);
-    }
+    scripts(call, text);
     let wasted = resident.saturating_sub(used);
     lines(
         text,
         "",
         &[
-            ("used_memory_lua_human", &"0B"),
-            ("used_memory_vm_total_human", &"0B"),
-            ("used_memory_scripts_human", &"0B"),
             ("maxmemory", &hot.max_memory),
             ("maxmemory_human", &human(hot.max_memory)),
             ("maxmemory_policy", &hot.eviction.policy.name()),
@@ -193,4 +176,33 @@ pub(super) fn modules(_call: &Call<'_>, text: &mut String) {
 
 pub(super) fn cluster(_call: &Call<'_>, text: &mut String) {
     lines(text, "Cluster", &[("cluster_enabled", &0)]);
+}
+/// What scripts and functions take.
+fn scripts(call: &Call<'_>, text: &mut String) {
+    let scripts = &call.node.scripts;
+    let libraries = &scripts.libraries;
+    let evaluator = scripts.evaluator_bytes() as u64;
+    let functions = libraries.machine_bytes() as u64;
+    let texts = scripts.kept_bytes() as u64;
+    let library_texts = libraries.text_bytes() as u64;
+    let (machines, all_texts) = (evaluator + functions, texts + library_texts);
+    lines(
+        text,
+        "",
+        &[
+            ("used_memory_lua", &evaluator),
+            ("used_memory_vm_eval", &evaluator),
+            ("used_memory_lua_human", &human(evaluator)),
+            ("used_memory_scripts_eval", &texts),
+            ("number_of_cached_scripts", &scripts.count()),
+            ("number_of_functions", &libraries.count_functions()),
+            ("number_of_libraries", &libraries.iter().len()),
+            ("used_memory_vm_functions", &functions),
+            ("used_memory_vm_total", &machines),
+            ("used_memory_vm_total_human", &human(machines)),
+            ("used_memory_functions", &library_texts),
+            ("used_memory_scripts", &all_texts),
+            ("used_memory_scripts_human", &human(all_texts)),
+        ],
+    );
 }

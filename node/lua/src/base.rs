@@ -1,0 +1,321 @@
+//! Functions of Lua's own libraries that are others here: they know shields, do not hold the thread, and load no compiled code.
+
+use crate::desk::{breathe, desk_random};
+use crate::sandbox::{READ_ONLY, push_shielded};
+use crate::stack::{State, bytes_at, check_bytes, desk, push_bytes, raise, set_function};
+use mlua_sys as ffi;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr::null;
+
+/// Patterns recurse once for each of these, on a stack that ends somewhere.
+const MOST_REPETITIONS: usize = 200;
+/// Steps of collecting garbage between two looks at whether others wait.
+const COLLECTED_AT_ONCE: c_int = 20;
+
+/// Puts them into the globals, which are at the top.
+pub(crate) unsafe fn open(state: State) {
+    set_function(state, c"pcall", pcall);
+    set_function(state, c"next", next);
+    ffi::lua_pushcclosure(state, next, 0);
+    ffi::lua_pushcclosure(state, pairs, 1);
+    ffi::lua_setfield(state, -2, c"pairs".as_ptr());
+    set_function(state, c"rawget", rawget);
+    set_function(state, c"rawset", rawset);
+    set_function(state, c"loadstring", loadstring);
+    set_function(state, c"load", load);
+    set_function(state, c"collectgarbage", collectgarbage);
+    guard(state, c"setmetatable", guard_table);
+    let table = [c"insert", c"remove", c"sort", c"foreach", c"foreachi"];
+    open_in(state, c"table", &table, guard_table);
+    let string = [c"find", c"match", c"gmatch", c"gfind", c"gsub"];
+    open_in(state, c"string", &string, guard_pattern);
+    ffi::lua_getfield_(state, -1, c"math".as_ptr());
+    set_function(state, c"random", random);
+    set_function(state, c"randomseed", randomseed);
+    ffi::lua_settop(state, -2);
+}
+
+unsafe fn open_in(state: State, library: &CStr, names: &[&CStr], guard_with: ffi::lua_CFunction) {
+    ffi::lua_getfield_(state, -1, library.as_ptr());
+    for name in names {
+        guard(state, name, guard_with);
+    }
+    ffi::lua_settop(state, -2);
+}
+
+/// Puts a guard before a function of the table at the top: it looks at the arguments, then calls what was there.
+unsafe fn guard(state: State, name: &CStr, guard_with: ffi::lua_CFunction) {
+    ffi::lua_getfield_(state, -1, name.as_ptr());
+    let guarded = ffi::lua_tocfunction(state, -1);
+    ffi::lua_settop(state, -2);
+    if let Some(guarded) = guarded {
+        let address: *mut c_void = guarded as *mut c_void;
+        ffi::lua_pushlightuserdata(state, address);
+        ffi::lua_pushcclosure(state, guard_with, 1);
+        ffi::lua_setfield(state, -2, name.as_ptr());
+    }
+}
+
+/// Calls what is guarded, in the same frame: its errors are worded as ever.
+unsafe fn call_guarded(state: State) -> c_int {
+    let address = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1));
+    let guarded: ffi::lua_CFunction = std::mem::transmute(address);
+    guarded(state)
+}
+
+/// Raises when the first argument is shared by all scripts.
+unsafe extern "C-unwind" fn guard_table(state: State) -> c_int {
+    refuse_shield(state);
+    call_guarded(state)
+}
+
+unsafe fn refuse_shield(state: State) {
+    if push_shielded(state, 1) {
+        push_bytes(state, READ_ONLY);
+        ffi::lua_error(state);
+    }
+}
+
+unsafe extern "C-unwind" fn guard_pattern(state: State) -> c_int {
+    if ffi::lua_type(state, 2) == ffi::LUA_TSTRING {
+        let repeats = |byte: &&u8| matches!(**byte, b'*' | b'+' | b'-' | b'?');
+        let pattern = bytes_at(state, 2);
+        // Of `string.find` alone the fourth one says so; of others it is a number.
+        let is_plain =
+            ffi::lua_type(state, 4) == ffi::LUA_TBOOLEAN && ffi::lua_toboolean(state, 4) != 0;
+        if !is_plain && pattern.iter().filter(repeats).count() > MOST_REPETITIONS {
+            raise(state, b"pattern too complex");
+        }
+    }
+    call_guarded(state)
+}
+
+/// As Lua's own, but that an error which is a table with `err` becomes that text.
+unsafe extern "C-unwind" fn pcall(state: State) -> c_int {
+    let arguments = ffi::lua_gettop(state);
+    ffi::lua_pushboolean(state, 1);
+    ffi::lua_insert(state, 1);
+    if arguments == 0 {
+        ffi::lua_pushboolean(state, 0);
+        push_bytes(state, b"attempt to call a boolean value");
+        return 2;
+    }
+    if ffi::lua_pcall(state, arguments - 1, ffi::LUA_MULTRET, 0) != ffi::LUA_OK {
+        ffi::lua_remove(state, 1);
+        if ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
+            ffi::lua_getfield_(state, -1, c"err".as_ptr());
+            if ffi::lua_isstring(state, -1) != 0 {
+                ffi::lua_replace(state, -2);
+            } else {
+                ffi::lua_settop(state, -2);
+            }
+        }
+        ffi::lua_pushboolean(state, 0);
+        ffi::lua_insert(state, 1);
+    }
+    ffi::lua_gettop(state)
+}
+
+unsafe extern "C-unwind" fn next(state: State) -> c_int {
+    ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+    ffi::lua_settop(state, 2);
+    if push_shielded(state, 1) {
+        ffi::lua_replace(state, 1);
+    }
+    if ffi::lua_next(state, 1) != 0 {
+        return 2;
+    }
+    ffi::lua_pushnil(state);
+    1
+}
+
+unsafe extern "C-unwind" fn pairs(state: State) -> c_int {
+    ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+    ffi::lua_pushvalue(state, ffi::lua_upvalueindex(1));
+    ffi::lua_pushvalue(state, 1);
+    ffi::lua_pushnil(state);
+    3
+}
+
+unsafe extern "C-unwind" fn rawget(state: State) -> c_int {
+    ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+    ffi::luaL_checkany(state, 2);
+    ffi::lua_settop(state, 2);
+    if push_shielded(state, 1) {
+        ffi::lua_replace(state, 1);
+    }
+    ffi::lua_rawget_(state, 1);
+    1
+}
+
+unsafe extern "C-unwind" fn rawset(state: State) -> c_int {
+    ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+    ffi::luaL_checkany(state, 2);
+    ffi::luaL_checkany(state, 3);
+    ffi::lua_settop(state, 3);
+    refuse_shield(state);
+    ffi::lua_rawset(state, 1);
+    1
+}
+
+/// What stands at the front of compiled code, which nobody has checked.
+const COMPILED: u8 = 0x1b;
+
+unsafe fn loaded(state: State, status: c_int) -> c_int {
+    if status == ffi::LUA_OK {
+        return 1;
+    }
+    ffi::lua_pushnil(state);
+    ffi::lua_insert(state, -2);
+    2
+}
+
+unsafe extern "C-unwind" fn loadstring(state: State) -> c_int {
+    let text = check_bytes(state, 1);
+    let mut name: *const c_char = bytes_at(state, 1).as_ptr().cast();
+    if ffi::lua_type(state, 2) > ffi::LUA_TNIL {
+        check_bytes(state, 2);
+        name = ffi::lua_tolstring(state, 2, std::ptr::null_mut());
+    }
+    if text.first() == Some(&COMPILED) {
+        push_bytes(state, b"[string]:1: unexpected symbol near 'char(27)'");
+        return loaded(state, ffi::LUA_ERRSYNTAX);
+    }
+    let status = ffi::luaL_loadbuffer(state, text.as_ptr().cast(), text.len(), name);
+    loaded(state, status)
+}
+
+unsafe extern "C-unwind" fn load(state: State) -> c_int {
+    ffi::luaL_checktype(state, 1, ffi::LUA_TFUNCTION);
+    let mut name = c"=(load)".as_ptr();
+    if ffi::lua_type(state, 2) > ffi::LUA_TNIL {
+        check_bytes(state, 2);
+        name = ffi::lua_tolstring(state, 2, std::ptr::null_mut());
+    }
+    ffi::lua_settop(state, 3);
+    let mut is_first = true;
+    let first: *mut bool = &raw mut is_first;
+    let status = ffi::lua_load(state, read_piece, first.cast(), name);
+    loaded(state, status)
+}
+
+/// The next piece of a text that a function gives.
+unsafe extern "C-unwind" fn read_piece(
+    state: State,
+    first: *mut c_void,
+    len: *mut usize,
+) -> *const c_char {
+    ffi::luaL_checkstack_(state, 2, c"too many nested functions".as_ptr());
+    ffi::lua_pushvalue(state, 1);
+    ffi::lua_call(state, 0, 1);
+    *len = 0;
+    if ffi::lua_type(state, -1) == ffi::LUA_TNIL {
+        return null();
+    }
+    if ffi::lua_isstring(state, -1) == 0 {
+        raise(state, b"reader function must return a string");
+    }
+    // Kept where the collector sees it.
+    ffi::lua_replace(state, 3);
+    let text = ffi::lua_tolstring(state, 3, len);
+    let first = first.cast::<bool>();
+    if *first && *len > 0 && *text.cast::<u8>() == COMPILED {
+        raise(state, b"compiled code is not loaded");
+    }
+    *first = *first && *len == 0;
+    text
+}
+
+/// As Lua's own, but that a whole collection lets others go on in between.
+unsafe extern "C-unwind" fn collectgarbage(state: State) -> c_int {
+    let option = if ffi::lua_type(state, 1) <= ffi::LUA_TNIL {
+        &b"collect"[..]
+    } else {
+        check_bytes(state, 1)
+    };
+    match option {
+        b"collect" => {
+            while ffi::lua_gc(state, ffi::LUA_GCSTEP, COLLECTED_AT_ONCE) == 0 {
+                breathe(state);
+            }
+            ffi::lua_pushnumber(state, 0.0);
+        }
+        b"count" => {
+            let kib = f64::from(ffi::lua_gc(state, ffi::LUA_GCCOUNT, 0));
+            let bytes = f64::from(ffi::lua_gc(state, ffi::LUA_GCCOUNTB, 0));
+            ffi::lua_pushnumber(state, kib + bytes / 1024.0);
+        }
+        b"step" => {
+            let is_whole = ffi::lua_gc(state, ffi::LUA_GCSTEP, 1);
+            ffi::lua_pushboolean(state, is_whole);
+        }
+        // How the collector goes about it is the node's.
+        b"stop" | b"restart" => ffi::lua_pushnumber(state, 0.0),
+        b"setpause" | b"setstepmul" => ffi::lua_pushnumber(state, 200.0),
+        _ => {
+            push_bytes(state, b"invalid option '");
+            ffi::lua_pushvalue(state, 1);
+            push_bytes(state, b"'");
+            ffi::lua_concat(state, 3);
+            let words = ffi::lua_tolstring(state, -1, std::ptr::null_mut());
+            ffi::luaL_argerror(state, 1, words);
+        }
+    }
+    1
+}
+
+/// The greatest number that is drawn, plus nothing: as Redis has it.
+const MOST_DRAWN: f64 = 2_147_483_647.0;
+
+/// Where the row of numbers begins that a seed stands for (POSIX, `srand48`).
+pub(crate) fn seed(number: u32) -> u64 {
+    u64::from(number) << 16 | 0x330e
+}
+
+/// The next number of the row (POSIX, `lrand48`): 31 bits.
+pub(crate) fn draw(row: &mut u64) -> u32 {
+    *row = row.wrapping_mul(0x5_deec_e66d).wrapping_add(0xb) & 0xffff_ffff_ffff;
+    u32::try_from(*row >> 17).unwrap_or(0)
+}
+
+unsafe extern "C-unwind" fn random(state: State) -> c_int {
+    let drawn = f64::from(draw(desk_random(desk(state)))) % MOST_DRAWN / MOST_DRAWN;
+    match ffi::lua_gettop(state) {
+        0 => ffi::lua_pushnumber(state, drawn),
+        1 => {
+            let most = int(ffi::luaL_checkinteger(state, 1));
+            if most < 1.0 {
+                ffi::luaL_argerror(state, 1, c"interval is empty".as_ptr());
+            }
+            ffi::lua_pushnumber(state, (drawn * most).floor() + 1.0);
+        }
+        2 => {
+            let least = int(ffi::luaL_checkinteger(state, 1));
+            let most = int(ffi::luaL_checkinteger(state, 2));
+            if least > most {
+                ffi::luaL_argerror(state, 2, c"interval is empty".as_ptr());
+            }
+            ffi::lua_pushnumber(state, (drawn * (most - least + 1.0)).floor() + least);
+        }
+        _ => raise(state, b"wrong number of arguments"),
+    }
+    1
+}
+
+/// As C takes an `int` from a longer number.
+#[expect(clippy::cast_possible_truncation, reason = "that is the purpose")]
+fn int(number: i64) -> f64 {
+    f64::from(number as i32)
+}
+
+unsafe extern "C-unwind" fn randomseed(state: State) -> c_int {
+    let number = ffi::luaL_checkinteger(state, 1);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "as C takes an int from a longer number"
+    )]
+    let number = number as u32;
+    *desk_random(desk(state)) = seed(number);
+    0
+}

@@ -1,0 +1,300 @@
+//! What a machine's Lua functions and its driver share: buffers, the bound of memory, and the way out of the script's stack.
+
+use crate::register::Registered;
+use crate::stack::{State, desk, raise_table};
+use corosensei::Yielder;
+use mlua_sys as ffi;
+use shared::resp::{ArgRange, Args, Protocol};
+use std::alloc::{Layout, alloc, dealloc, realloc};
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr::null_mut;
+
+/// Instructions between two looks at whether others wait: some tens of microseconds.
+pub(crate) const INSTRUCTIONS: i32 = 5_000;
+/// Small steps of a function that is written here between two looks.
+const STEPS: u32 = 4_096;
+/// Room that a buffer keeps from one script to the next.
+const KEPT_BYTES: usize = 256 * 1024;
+
+/// Why a script is no longer at work, for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It wants a command carried out.
+    Call,
+    /// It has been at work for a while.
+    Pause,
+    /// It is over.
+    Over,
+}
+
+/// What a script that has stopped is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// To go on.
+    Go,
+    /// To end, whatever it is in the midst of.
+    Kill,
+    /// There will be no other script.
+    Leave,
+}
+
+/// How a job ended that did not end well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// What Lua says, in its words.
+    Said(Vec<u8>),
+    /// It would take more memory than there is for it.
+    Memory,
+}
+
+/// What is to be done on the script's stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Job {
+    /// Text → function.
+    Compile { text: *const [u8] },
+    /// A function runs with the words of a request, which stay where they are for the first step.
+    Run {
+        function: i32,
+        words: *const Args<'static>,
+        first_key: usize,
+        keys: usize,
+        /// KEYS and ARGV are arguments, not globals.
+        passes: bool,
+    },
+    /// A library's text runs, and says which functions it has.
+    Load { text: *const [u8] },
+    /// What nobody needs any more goes.
+    Tidy,
+}
+
+/// Bytes that Lua has.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    pub(crate) used: Cell<usize>,
+    pub(crate) bound: Cell<usize>,
+    pub(crate) was_refused: Cell<bool>,
+}
+
+/// How cjson is to behave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JsonSettings {
+    pub(crate) sparse_convert: bool,
+    pub(crate) sparse_ratio: i32,
+    pub(crate) sparse_safe: i32,
+    pub(crate) encode_depth: i32,
+    pub(crate) decode_depth: i32,
+    pub(crate) invalid_numbers: InvalidNumbers,
+    pub(crate) decodes_invalid: bool,
+    pub(crate) keeps_buffer: bool,
+    pub(crate) digits: i32,
+}
+
+/// What cjson makes of numbers that JSON does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InvalidNumbers {
+    Refused,
+    Written,
+    Null,
+}
+
+impl JsonSettings {
+    pub(crate) const USUAL: Self = Self {
+        sparse_convert: false,
+        sparse_ratio: 2,
+        sparse_safe: 10,
+        encode_depth: 1_000,
+        decode_depth: 1_000,
+        invalid_numbers: InvalidNumbers::Refused,
+        decodes_invalid: true,
+        keeps_buffer: true,
+        digits: 14,
+    };
+}
+
+/// The desk. Lua's functions reach it through the state, the driver through the machine; never both at once, for one of them stands still.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) memory: Memory,
+    /// Where the script's stack is left; null while there is none.
+    pub(crate) way_out: *const Yielder<Signal, Step>,
+    pub(crate) job: Job,
+    /// How the job ended: a function's number, or nothing.
+    pub(crate) made: i32,
+    pub(crate) fault: Option<Fault>,
+    /// What a command is asked for with, one word behind the other.
+    pub(crate) words: Vec<u8>,
+    pub(crate) ranges: Vec<ArgRange>,
+    /// The reply to it.
+    pub(crate) answer: Vec<u8>,
+    /// The script's reply.
+    pub(crate) out: Vec<u8>,
+    /// It is an error that has been counted when the command said it.
+    pub(crate) was_counted: bool,
+    /// Of functions that build a string; in the midst of which no other runs.
+    pub(crate) scratch: Vec<u8>,
+    /// Of the one who asked.
+    pub(crate) protocol: Protocol,
+    /// What commands answer in, as the script has chosen.
+    pub(crate) answers_in: Protocol,
+    /// What whoever ends a script says.
+    pub(crate) kill_words: &'static [u8],
+    pub(crate) is_killed: bool,
+    pub(crate) name: Vec<u8>,
+    pub(crate) random: u64,
+    pub(crate) json: JsonSettings,
+    pub(crate) registered: Vec<Registered>,
+    /// A library is being read.
+    pub(crate) is_loading: bool,
+    /// Values that stay: numbers in Lua's registry.
+    pub(crate) kept: Kept,
+    steps: u32,
+}
+
+/// Numbers of values in Lua's registry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) runner: i32,
+    pub(crate) handler: i32,
+    pub(crate) globals: i32,
+    pub(crate) load_api: i32,
+    pub(crate) run_api: i32,
+}
+
+impl Desk {
+    pub(crate) fn new(bound: usize) -> Self {
+        Self {
+            memory: Memory {
+                used: Cell::new(0),
+                bound: Cell::new(bound),
+                was_refused: Cell::new(false),
+            },
+            way_out: std::ptr::null(),
+            job: Job::Tidy,
+            made: 0,
+            fault: None,
+            words: Vec::new(),
+            ranges: Vec::new(),
+            answer: Vec::new(),
+            out: Vec::new(),
+            was_counted: false,
+            scratch: Vec::new(),
+            protocol: Protocol::Resp2,
+            answers_in: Protocol::Resp2,
+            kill_words: b"",
+            is_killed: false,
+            name: Vec::new(),
+            random: crate::base::seed(0),
+            json: JsonSettings::USUAL,
+            registered: Vec::new(),
+            is_loading: false,
+            kept: Kept::default(),
+            steps: 0,
+        }
+    }
+
+    /// Room that one script needed and another will not.
+    pub(crate) fn shrink(&mut self) {
+        for buffer in [
+            &mut self.words,
+            &mut self.answer,
+            &mut self.out,
+            &mut self.scratch,
+        ] {
+            if buffer.capacity() > KEPT_BYTES {
+                *buffer = Vec::new();
+            }
+        }
+        if self.ranges.capacity() > KEPT_BYTES / 8 {
+            self.ranges = Vec::new();
+        }
+    }
+}
+
+/// Stops here until the driver wants it to go on. Raises when it wants it to end.
+#[inline]
+pub(crate) unsafe fn stop(state: State, step: Step) {
+    let desk = desk(state);
+    if (*desk).way_out.is_null() {
+        return;
+    }
+    if !(*desk).is_killed && (*(*desk).way_out).suspend(step) == Signal::Go {
+        return;
+    }
+    (*desk).is_killed = true;
+    end(state);
+}
+
+/// Raises the error that no `pcall` holds up: it comes again with the next instruction.
+pub(crate) unsafe fn end(state: State) -> ! {
+    let mask = ffi::LUA_MASKCOUNT | ffi::LUA_MASKLINE;
+    ffi::lua_sethook(state, Some(look_up), mask, 1);
+    raise_table(state, (*desk(state)).kill_words)
+}
+
+/// A small step of long work; now and then others are let go on.
+#[inline]
+pub(crate) unsafe fn breathe(state: State) {
+    let desk = desk(state);
+    (*desk).steps += 1;
+    if (*desk).steps >= STEPS {
+        (*desk).steps = 0;
+        stop(state, Step::Pause);
+    }
+}
+
+/// Lua's hook: so many instructions have gone by.
+pub(crate) unsafe extern "C-unwind" fn look_up(state: State, _: *mut ffi::lua_Debug) {
+    if (*desk(state)).is_killed {
+        end(state);
+    }
+    stop(state, Step::Pause);
+}
+
+/// Lua's memory.
+pub(crate) unsafe extern "C" fn allocate(
+    desk: *mut c_void,
+    block: *mut c_void,
+    old: usize,
+    new: usize,
+) -> *mut c_void {
+    const ALIGN: usize = 16;
+    let memory = &raw const (*desk.cast::<Desk>()).memory;
+    let used = (*memory).used.get();
+    // SAFETY of the layouts: Lua says how long its blocks are, and asks for less than it has bound for.
+    if new == 0 {
+        if !block.is_null() && old > 0 {
+            (*memory).used.set(used - old);
+            dealloc(block.cast(), Layout::from_size_align_unchecked(old, ALIGN));
+        }
+        return null_mut();
+    }
+    let old = if block.is_null() { 0 } else { old };
+    let after = (used - old).saturating_add(new);
+    if new > old && after > (*memory).bound.get() {
+        (*memory).was_refused.set(true);
+        return null_mut();
+    }
+    let moved = if old == 0 {
+        alloc(Layout::from_size_align_unchecked(new, ALIGN))
+    } else {
+        let layout = Layout::from_size_align_unchecked(old, ALIGN);
+        realloc(block.cast(), layout, new)
+    };
+    if !moved.is_null() {
+        (*memory).used.set(after);
+    }
+    moved.cast()
+}
+
+/// Where the row of random numbers stands.
+#[inline]
+pub(crate) unsafe fn desk_random<'a>(desk: *mut Desk) -> &'a mut u64 {
+    &mut (*desk).random
+}
+
+/// The buffer of functions that build a string.
+#[inline]
+pub(crate) unsafe fn desk_scratch<'a>(desk: *mut Desk) -> &'a mut Vec<u8> {
+    &mut (*desk).scratch
+}

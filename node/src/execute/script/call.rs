@@ -1,0 +1,132 @@
+//! `redis.call`: one command of a script, whether it may run, and its answer.
+//! Pure.
+
+use super::{Executor, ScriptRun, Turn};
+use crate::execute::Origin;
+use crate::execute::gates::{self, Gate};
+use crate::node_state::Shown;
+use shared::command::{self, CommandFlags, CommandId, CommandSpec};
+use shared::resp::{Args, ErrorReply};
+
+/// Why a command does not run now.
+enum Refused {
+    /// It may later.
+    Later,
+    /// In these words.
+    Words(&'static [u8]),
+    Error(ErrorReply),
+}
+
+impl Executor {
+    /// Carries out what the script asks for; `false` when that cannot be now.
+    pub(super) fn carry_out_call(&mut self, turn: &mut Turn<'_>, run: &mut ScriptRun) -> bool {
+        let mut lent = run.machine.lend();
+        turn.session.protocol = run.machine.answers_in();
+        let (args, answer) = lent.parts();
+        let admitted = self.admit_call(turn, run, args);
+        let is_done = !matches!(admitted, Err(Refused::Later));
+        match admitted {
+            Ok(spec) => {
+                run.has_written |= spec.flags.contains(CommandFlags::WRITE);
+                if turn.node.monitors.is_empty() {
+                    self.run_queued(turn, Origin::Script, spec, args, answer);
+                } else {
+                    self.run_shown(turn, spec, args, answer);
+                }
+            }
+            Err(Refused::Later) => {}
+            Err(Refused::Words(words)) => {
+                answer.push(b'-');
+                answer.extend_from_slice(words);
+                answer.extend_from_slice(b"\r\n");
+            }
+            Err(Refused::Error(error)) => {
+                shared::resp::ReplyWriter::new(answer, turn.session.protocol).error(&error);
+            }
+        }
+        run.machine.give_back(lent);
+        is_done
+    }
+
+    /// The same, seen by whoever monitors.
+    #[cold]
+    fn run_shown(
+        &mut self,
+        turn: &mut Turn<'_>,
+        spec: &'static CommandSpec,
+        args: Args<'_>,
+        answer: &mut Vec<u8>,
+    ) {
+        let monitors = std::mem::take(&mut turn.node.monitors);
+        let is_hidden = |flag| spec.flags.contains(flag);
+        if !is_hidden(CommandFlags::ADMIN) && !is_hidden(CommandFlags::SKIP_MONITOR) {
+            turn.node.monitors.clone_from(&monitors);
+            turn.node.show_to_monitors(Shown {
+                args,
+                identity: turn.identity,
+                session: turn.session,
+                is_of_script: true,
+            });
+            turn.node.monitors.clear();
+        }
+        self.run_queued(turn, Origin::Script, spec, args, answer);
+        turn.node.monitors = monitors;
+    }
+
+    fn admit_call(
+        &mut self,
+        turn: &mut Turn<'_>,
+        run: &ScriptRun,
+        args: Args<'_>,
+    ) -> Result<&'static CommandSpec, Refused> {
+        let resolved = command::resolve_served(args, CommandSpec::is_served_by_node);
+        let spec = resolved.map_err(|error| {
+            Refused::Words(match error {
+                ErrorReply::Arity(_) => {
+                    b"ERR Wrong number of args calling Redis command from script"
+                }
+                _ => b"ERR Unknown Redis command called from script",
+            })
+        })?;
+        if spec.flags.contains(CommandFlags::NO_SCRIPT) {
+            return Err(Refused::Words(
+                b"ERR This Redis command is not allowed from script",
+            ));
+        }
+        if run.rules.only_reads && spec.flags.contains(CommandFlags::WRITE) {
+            return Err(Refused::Words(
+                b"ERR Write commands are not allowed from read-only scripts.",
+            ));
+        }
+        if let CommandId::Xread | CommandId::Xreadgroup = spec.id
+            && would_block(args)
+        {
+            return Err(Refused::Words(match spec.id {
+                CommandId::Xread => {
+                    b"ERR xread command is not allowed with BLOCK option from scripts"
+                }
+                _ => b"ERR xreadgroup command is not allowed with BLOCK option from scripts",
+            }));
+        }
+        match gates::pass(Origin::Script, turn, spec, args, self.timing.watch()) {
+            Gate::Open => {}
+            Gate::Wait(_) => return Err(Refused::Later),
+            Gate::Refused(error) => return Err(Refused::Error(error)),
+        }
+        // What has begun to write may go on.
+        if run.rules.is_out_of_memory
+            && !run.has_written
+            && spec.flags.contains(CommandFlags::DENY_OOM)
+        {
+            return Err(Refused::Error(ErrorReply::OutOfMemory));
+        }
+        Ok(spec)
+    }
+}
+
+/// Whether BLOCK stands before the keys.
+fn would_block(args: Args<'_>) -> bool {
+    let is = |word: &&[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    let mut options = args.iter_from(1).take_while(|word| !is(word, "streams"));
+    options.any(|word| is(&word, "block"))
+}
