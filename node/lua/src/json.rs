@@ -194,7 +194,7 @@ unsafe fn append_object(state: State, desk: *mut Desk, depth: i32) {
             }
             ffi::LUA_TSTRING => append_string(out, bytes_at(state, -2)),
             _ => {
-                ffi::lua_settop(state, -3);
+                ffi::lua_settop(state, -2);
                 refuse(state, b"table key must be a number or string");
             }
         }

@@ -196,7 +196,7 @@ impl Reader<'_> {
             b':' => Token::Colon,
             b'"' => return self.string(place),
             0 => return (Token::Error("invalid token"), place),
-            b'-' | b'0'..=b'9' => return (self.number(), place),
+            b'-' | b'+' | b'0'..=b'9' => return (self.number(), place),
             _ => return (self.word(), place),
         };
         self.at += 1;
@@ -274,12 +274,10 @@ impl Reader<'_> {
                         return (Token::Error(words), place);
                     }
                 }
-                Some(_) => {
-                    // A nought is taken as it is, unless the text ends there.
-                    out.push(0);
-                    self.at += 1;
+                // A nought ends the text.
+                Some(_) | None => {
+                    return (Token::Error("unexpected end of string"), self.at);
                 }
-                None => return (Token::Error("unexpected end of string"), self.at),
             }
         }
     }

@@ -88,7 +88,9 @@ fn append_number(out: &mut Vec<u8>, value: f64) {
         reason = "whether it is the same is looked at"
     )]
     let short = value as f32;
-    if f64::from(short).to_bits() == value.to_bits() {
+    // What is no number is not equal to itself.
+    #[expect(clippy::float_cmp, reason = "whether it is exactly the same")]
+    if f64::from(short) == value {
         append_headed(out, 0xca, &short.to_be_bytes());
     } else {
         append_headed(out, 0xcb, &value.to_be_bytes());

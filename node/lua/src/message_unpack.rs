@@ -118,32 +118,32 @@ unsafe fn push_map(state: State, rest: &mut Rest<'_>, count: u64) -> Result<(), 
     Ok(())
 }
 
-/// So many values from `offset` on, as many as there are if it is 0; before them where the next one begins, unless all are wanted.
-unsafe fn unpack_some(state: State, limit: i64, offset: i64) -> c_int {
+/// What is asked of a text.
+#[derive(Clone, Copy)]
+enum Wanted {
+    All,
+    /// So many from there on, and where the next one begins.
+    Some {
+        limit: i64,
+        offset: i64,
+    },
+}
+
+unsafe fn unpack_some(state: State, wanted: Wanted) -> c_int {
     let text = check_bytes(state, 1);
     let whole_len = i64::try_from(text.len()).unwrap_or(i64::MAX);
-    let gives_offset = limit != 0 || offset != 0;
+    let (limit, offset) = match wanted {
+        Wanted::All => (i64::MAX, 0),
+        Wanted::Some { limit, offset } => (limit, offset),
+    };
     if offset < 0 || limit < 0 {
-        raise_numbers(
-            state,
-            c"Invalid request to unpack with offset of %d and limit of %d.",
-            offset,
-            limit,
-        );
+        let words = c"Invalid request to unpack with offset of %d and limit of %d.";
+        raise_numbers(state, words, offset, whole_len);
     }
     if offset > whole_len {
-        raise_numbers(
-            state,
-            c"Start offset %d greater than input length %d.",
-            offset,
-            whole_len,
-        );
+        let words = c"Start offset %d greater than input length %d.";
+        raise_numbers(state, words, offset, whole_len);
     }
-    let limit = if gives_offset && limit > 0 {
-        limit
-    } else {
-        i64::MAX
-    };
     let from = usize::try_from(offset).unwrap_or(0);
     let mut rest = Rest {
         bytes: &bytes_at(state, 1)[from..],
@@ -160,7 +160,7 @@ unsafe fn unpack_some(state: State, limit: i64, offset: i64) -> c_int {
             Err(Wrong::Format) => raise(state, b"Bad data format in input."),
         }
     }
-    if !gives_offset {
+    if matches!(wanted, Wanted::All) {
         return count;
     }
     let next = match rest.bytes.len() {
@@ -179,16 +179,16 @@ unsafe fn raise_numbers(state: State, format: &std::ffi::CStr, one: i64, other: 
 }
 
 unsafe extern "C-unwind" fn unpack(state: State) -> c_int {
-    unpack_some(state, 0, 0)
+    unpack_some(state, Wanted::All)
 }
 
 unsafe extern "C-unwind" fn unpack_one(state: State) -> c_int {
     let offset = ffi::luaL_optinteger(state, 2, 0);
-    unpack_some(state, 1, offset)
+    unpack_some(state, Wanted::Some { limit: 1, offset })
 }
 
 unsafe extern "C-unwind" fn unpack_limit(state: State) -> c_int {
     let limit = ffi::luaL_checkinteger(state, 2);
     let offset = ffi::luaL_optinteger(state, 3, 0);
-    unpack_some(state, limit, offset)
+    unpack_some(state, Wanted::Some { limit, offset })
 }

@@ -65,7 +65,6 @@ unsafe fn write_table(state: State, desk: *mut Desk) {
             (*desk).was_counted = false;
         }
         push_line(&mut (*desk).out, b'-', text);
-        ffi::lua_settop(state, -2);
     } else if has_field(state, b"ok", ffi::LUA_TSTRING) {
         push_line(out, b'+', bytes_at(state, -1));
     } else if has_field(state, b"double", ffi::LUA_TNUMBER) {

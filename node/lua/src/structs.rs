@@ -129,14 +129,18 @@ impl Format<'_> {
             b'!' => {
                 let align = self.number(NATIVE_ALIGN);
                 if align == 0 || !align.is_power_of_two() {
-                    raise(self.state, b"alignment is not a power of 2");
+                    let given = c_int::try_from(align).unwrap_or(c_int::MAX);
+                    let words = c"alignment %d is not a power of 2";
+                    ffi::luaL_error(self.state, words.as_ptr(), given);
                 }
                 self.align = align;
                 Item::Nothing
             }
             other => {
                 let words = c"invalid format option '%c'";
-                ffi::luaL_error(self.state, words.as_ptr(), c_int::from(*other));
+                ffi::lua_pushfstring(self.state, words.as_ptr(), c_int::from(*other));
+                let words = ffi::lua_tolstring(self.state, -1, std::ptr::null_mut());
+                ffi::luaL_argerror(self.state, 1, words);
                 Item::Nothing
             }
         };
@@ -154,8 +158,8 @@ unsafe extern "C-unwind" fn size(state: State) -> c_int {
     let mut total = 0_usize;
     while let Some((item, padding)) = format.next(total) {
         match item {
-            Item::Text => raise_argument(state, 1, c"variable-size format in method 'size'"),
-            Item::Chars(0) => raise_argument(state, 1, c"variable-length format in method 'size'"),
+            Item::Text => raise_argument(state, 1, c"option 's' has no fixed size"),
+            Item::Chars(0) => raise_argument(state, 1, c"option 'c0' has no fixed size"),
             _ => {}
         }
         total = total.saturating_add(padding + item.size());
@@ -171,6 +175,8 @@ unsafe extern "C-unwind" fn size(state: State) -> c_int {
 unsafe extern "C-unwind" fn pack(state: State) -> c_int {
     let mut format = Format::new(state);
     let desk = desk(state);
+    // What is missing is said to be nil.
+    ffi::lua_pushnil(state);
     desk_scratch(desk).clear();
     let mut index = 2;
     while let Some((item, padding)) = format.next(desk_scratch(desk).len()) {
@@ -197,7 +203,7 @@ unsafe extern "C-unwind" fn pack(state: State) -> c_int {
                 let text = check_bytes(state, index);
                 let size = if size == 0 { text.len() } else { size };
                 if text.len() < size {
-                    raise_argument(state, index, c"string too short");
+                    raise_argument(state, index + 1, c"string too short");
                 }
                 desk_scratch(desk).extend_from_slice(&text[..size]);
             }
