@@ -40,6 +40,7 @@
 //! - [`blocking`]: commands that wait for a key are served in their turn, and leave nothing when they go.
 //! - [`leases`]: the same through a proxy, and WATCH: over connections of their clients' own.
 //! - [`queues`]: BLPOP over keys of several shards.
+//! - [`proxied_scripts`]: a script that has come through a proxy is known at every shard.
 //! - [`scripts`]: scripts and functions reply as those of a real server; effects are logged; others are served, or told, meanwhile.
 //! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
@@ -80,6 +81,7 @@ mod pipelining;
 mod places;
 mod plain_servers;
 mod policies;
+mod proxied_scripts;
 mod queues;
 mod random_clients;
 mod replication;

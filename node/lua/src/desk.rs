@@ -22,6 +22,8 @@ const KEPT_BYTES: usize = 256 * 1024;
 pub enum Step {
     /// It wants a command carried out.
     Call,
+    /// It wants to know whether its user may run a command: the answer is the integer 1 or 0.
+    Check,
     /// It has been at work for a while.
     Pause,
     /// It is over.

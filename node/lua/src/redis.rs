@@ -205,7 +205,7 @@ unsafe extern "C-unwind" fn set_repl(state: State) -> c_int {
     0
 }
 
-/// There is one user, who may do everything.
+/// Whether the user of the script may run a command.
 unsafe extern "C-unwind" fn acl_check_cmd(state: State) -> c_int {
     if let Err(words) = put_words(state) {
         raise_table(state, words);
@@ -223,7 +223,10 @@ unsafe extern "C-unwind" fn acl_check_cmd(state: State) -> c_int {
             b"ERR Invalid command passed to redis.acl_check_cmd()",
         );
     }
-    ffi::lua_pushboolean(state, 1);
+    ffi::lua_settop(state, 0);
+    stop(state, Step::Check);
+    let may = (*desk(state)).answer.starts_with(b":1");
+    ffi::lua_pushboolean(state, may.into());
     1
 }
 

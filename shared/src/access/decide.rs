@@ -36,6 +36,20 @@ impl Denied {
         }
     }
 
+    /// The same of a command that a script asks for.
+    #[must_use]
+    pub fn reply_in_script(self) -> ErrorReply {
+        let reason = match self {
+            Self::Command => "can't run this command or subcommand",
+            Self::Key(_) => {
+                "can't access at least one of the keys mentioned in the command arguments"
+            }
+            Self::Channel(_) => "can't publish to the channel mentioned in the command",
+            Self::TooMany => "names too many keys or channels at once",
+        };
+        AccessError::InScript(reason).into()
+    }
+
     /// The same of a command that was queued when it was still allowed.
     #[must_use]
     pub fn reply_at_exec(self) -> ErrorReply {

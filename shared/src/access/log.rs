@@ -22,6 +22,8 @@ pub enum Context {
     TopLevel,
     /// A command of a transaction.
     Multi,
+    /// A command of a script.
+    Lua,
 }
 
 /// Why.
@@ -151,6 +153,7 @@ impl Entry {
         let context: &[u8] = match self.context {
             Context::TopLevel => b"toplevel",
             Context::Multi => b"multi",
+            Context::Lua => b"lua",
         };
         reply.map(10);
         reply.bulk(b"count");

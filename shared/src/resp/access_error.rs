@@ -24,6 +24,9 @@ pub enum AccessError {
         "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: {0}"
     )]
     ChangedSinceQueued(&'static str),
+    /// A command that a script asks for on behalf of a user; why that may not.
+    #[error("ERR The user executing the script {0}")]
+    InScript(&'static str),
     /// SORT of keys by others, any of which it might be; the option.
     #[error("ERR {0} option of SORT denied due to insufficient ACL permissions.")]
     SortPattern(&'static str),

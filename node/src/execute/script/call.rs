@@ -5,6 +5,7 @@ use super::{Executor, ScriptRun, Turn};
 use crate::execute::Origin;
 use crate::execute::gates::{self, Gate};
 use crate::node_state::Shown;
+use shared::access::{self, Context};
 use shared::command::{self, CommandFlags, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply};
 
@@ -93,6 +94,14 @@ impl Executor {
                 b"ERR This Redis command is not allowed from script",
             ));
         }
+        if !turn.session.login.is_free()
+            && let Err(refused) = gates::check_permission(turn, spec, args, Context::Lua)
+        {
+            return Err(match refused {
+                access::Refused::Stranger => Refused::Error(ErrorReply::NoAuth),
+                access::Refused::Denied(denied) => Refused::Error(denied.reply_in_script()),
+            });
+        }
         if run.rules.only_reads && spec.flags.contains(CommandFlags::WRITE) {
             return Err(Refused::Words(
                 b"ERR Write commands are not allowed from read-only scripts.",
@@ -122,6 +131,18 @@ impl Executor {
         }
         Ok(spec)
     }
+}
+
+/// Whether the script's user may run a command.
+pub(super) fn answer_check(turn: &Turn<'_>, run: &mut ScriptRun) {
+    let mut lent = run.machine.lend();
+    let (args, answer) = lent.parts();
+    let may = command::resolve(args).is_ok_and(|spec| {
+        let users = &turn.node.access.users;
+        turn.session.login.check(users, spec, args).is_ok()
+    });
+    answer.extend_from_slice(if may { b":1\r\n" } else { b":0\r\n" });
+    run.machine.give_back(lent);
 }
 
 /// Whether BLOCK stands before the keys.

@@ -10,6 +10,7 @@ use super::transaction::{QueueRun, say_too_long};
 use super::{Asked, Executor, Stop, Turn, Wait};
 use crate::node_state::{Hold, Planned, Shown, UnderWay};
 use crate::store::DbIndex;
+use call::answer_check;
 use lua::{Flag, Kind, Machine, Start, Step};
 use shared::clock::Reading;
 use shared::command::{CommandId, CommandSpec};
@@ -174,6 +175,7 @@ impl Executor {
                         break Driven::NotYet;
                     }
                 }
+                Step::Check => answer_check(turn, run),
                 Step::Call => {
                     if !self.carry_out_call(turn, run) {
                         break Driven::NotYet;

@@ -3,11 +3,11 @@ use super::words::*;
 
 #[rustfmt::skip] // One row, one line.
 pub(super) const ROWS: &[CommandSpec] = &[
-    row(Id::Eval, -3).flags(NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RW | ACCESS | UPDATE).note("what the script does with its keys is not known: taken as read and written")]).changing().served(),
-    row(Id::EvalRo, -3).flags(READ | NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RO | ACCESS).note("what the script does with its keys is not known: taken as read")]).served(),
-    row(Id::Evalsha, -3).flags(NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RW | ACCESS | UPDATE)]).changing().served(),
-    row(Id::EvalshaRo, -3).flags(READ | NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RO | ACCESS)]).served(),
-    row(Id::Fcall, -3).flags(NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RW | ACCESS | UPDATE).note("what the script does with its keys is not known: taken as read and written")]).changing().served(),
+    row(Id::Eval, -3).flags(NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).changing().acl(SCRIPTING).route(Script).keys(&[counted(2, RW | ACCESS | UPDATE).note("what the script does with its keys is not known: taken as read and written")]).changing().served(),
+    row(Id::EvalRo, -3).flags(READ | NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).route(Script).keys(&[counted(2, RO | ACCESS).note("what the script does with its keys is not known: taken as read")]).served(),
+    row(Id::Evalsha, -3).flags(NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).changing().acl(SCRIPTING).route(Script).keys(&[counted(2, RW | ACCESS | UPDATE)]).changing().served(),
+    row(Id::EvalshaRo, -3).flags(READ | NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).route(Script).keys(&[counted(2, RO | ACCESS)]).served(),
+    row(Id::Fcall, -3).flags(NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).changing().acl(SCRIPTING).keys(&[counted(2, RW | ACCESS | UPDATE).note("what the script does with its keys is not known: taken as read and written")]).changing().served(),
     row(Id::FcallRo, -3).flags(READ | NO_SCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS).acl(SCRIPTING).keys(&[counted(2, RO | ACCESS).note("what the script does with its keys is not known: taken as read")]).served(),
     row(Id::Function, -2).route(Local),
     row(Id::FunctionDelete, 3).flags(WRITE | NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]).served(),
