@@ -229,8 +229,18 @@ fn categories() -> Vec<&'static str> {
     words.map(|(_, word)| *word).chain(["nosuch"]).collect()
 }
 
+/// Whether a node answers it, or nobody knows it: what is not served yet is unknown here and known there.
+fn is_compared(line: &&str) -> bool {
+    let row = shared::command::lookup(line.split(' ').next().unwrap_or_default().as_bytes());
+    row.is_none_or(|row| {
+        let mut all = std::iter::once(row).chain(row.subcommands());
+        all.any(shared::command::CommandSpec::is_served_by_node)
+    })
+}
+
 fn line(dice: &mut Dice) -> Vec<String> {
-    let line = *dice.pick(LINES);
+    let lines: Vec<&str> = LINES.iter().copied().filter(is_compared).collect();
+    let line = *dice.pick(&lines);
     let words = line.split(' ');
     words
         .map(|word| match word {

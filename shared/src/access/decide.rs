@@ -29,9 +29,9 @@ impl Denied {
     #[must_use]
     pub fn reply(self, spec: &CommandSpec) -> ErrorReply {
         match self {
-            Self::Command => AccessError::Command(spec.name).into(),
-            Self::Key(_) => AccessError::Keys.into(),
-            Self::Channel(_) => AccessError::Channels.into(),
+            Self::Command => ErrorReply::Access(AccessError::Command(spec.name)),
+            Self::Key(_) => ErrorReply::Access(AccessError::Keys),
+            Self::Channel(_) => ErrorReply::Access(AccessError::Channels),
             Self::TooMany => ErrorReply::TooManyNames,
         }
     }
@@ -72,8 +72,12 @@ struct Patience {
 }
 
 impl Patience {
-    /// Whether `glob` matches; `Err` when it is not to be found out.
-    fn matches(&mut self, glob: &Glob, name: &[u8]) -> Result<bool, Denied> {
+    /// Whether the pattern `text`, read as `glob`, matches; `Err` when it is not to be found out.
+    fn matches(&mut self, (text, glob): (&[u8], &Glob), name: &[u8]) -> Result<bool, Denied> {
+        // Unlike KEYS: `%R~*` does not match the empty name.
+        if name.is_empty() {
+            return Ok(text.is_empty());
+        }
         self.comparisons = self.comparisons.checked_sub(1).ok_or(Denied::TooMany)?;
         glob.matches_within(name, &mut self.steps)
             .map_err(|_| Denied::TooMany)
@@ -198,7 +202,9 @@ impl Selector {
         patience: &mut Patience,
     ) -> Result<bool, Denied> {
         for pattern in &self.keys {
-            if pattern.permission.covers(wanted) && patience.matches(&pattern.glob, key)? {
+            if pattern.permission.covers(wanted)
+                && patience.matches((&*pattern.text, &pattern.glob), key)?
+            {
                 return Ok(true);
             }
         }
@@ -241,7 +247,7 @@ impl Selector {
         for channel in &self.channels {
             let is_allowed = match is_pattern {
                 true => *channel.text == *super::rule::until_nul(name),
-                false => patience.matches(&channel.glob, name)?,
+                false => patience.matches((&*channel.text, &channel.glob), name)?,
             };
             if is_allowed {
                 return Ok(true);

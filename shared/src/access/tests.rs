@@ -174,6 +174,10 @@ fn one_selector_allows_all_of_a_command_or_it_is_refused() {
     assert_eq!(decide("-@all +select|1", "SELECT 1"), Ok(()));
     assert_eq!(decide("-@all +select|1", "SELECT 2"), Err(Denied::Command));
     assert_eq!(decide("off", "AUTH x"), Ok(()));
+    // As in Redis, no pattern but the empty one matches the empty key; `~*` is none.
+    assert_eq!(decide("+@all %RW~*", "GET "), Err(Denied::Key(1)));
+    assert_eq!(decide("+@all %RW~", "GET "), Ok(()));
+    assert_eq!(decide("+@all ~*", "GET "), Ok(()));
 }
 
 #[test]
@@ -181,7 +185,7 @@ fn too_many_comparisons_are_an_answer_of_their_own() {
     let patterns: String = (0..1_000).map(|at| format!(" ~{at}*")).collect();
     let line = format!("DEL{}", " x".repeat(1_000));
     assert_eq!(
-        decide(&format!("+@all{patterns}"), &line),
+        decide(&format!("+@all{patterns} ~x"), &line),
         Err(Denied::TooMany)
     );
     let long = format!("DEL {}b", "a".repeat(100_000));
