@@ -123,6 +123,21 @@ impl Data {
             let nodes = nodes_in(&folder).map_err(failed)?;
             if nodes > 0 {
                 let marks = marks_in(&folder, nodes);
+                let clusters: BTreeSet<&str> = marks
+                    .iter()
+                    .flatten()
+                    .filter_map(|mark| mark.1.as_ref())
+                    .map(ClusterId::as_str)
+                    .collect();
+                if clusters.len() > 1 {
+                    let names: Vec<&str> = clusters.into_iter().collect();
+                    return Err(Failure::Usage(format!(
+                        "{}: it holds folders of nodes of several clusters ({}), as switchyard.shard in each says; take away those that do not belong here",
+                        folder.display(),
+                        names.join(", ")
+                    )));
+                }
+                tracing::warn!(folder = %folder.display(), "there are nodes' data and no topology.toml: it is made anew; rules [[colocate]] and slots that were moved by hand are not in it");
                 fits(&folder, Shape::of_marks(&marks), plan)?;
                 cluster = marks.into_iter().flatten().find_map(|mark| mark.1);
             }

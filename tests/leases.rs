@@ -3,9 +3,9 @@
 
 use std::net::SocketAddr;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::eventually::{PATIENCE, eventually};
+use crate::support::eventually::{PATIENCE, Stopwatch, eventually};
 use crate::support::servers::{Cluster, Server, topology_path, write_topology_that_loses_keys};
 use crate::support::{Client, Reply, encode, redis_server};
 
@@ -85,7 +85,7 @@ fn who_waits_is_served_in_turn_and_what_is_sent_behind_waits() {
 #[test]
 fn time_ends_the_waiting_and_no_timeout_or_silence_of_the_proxy_does() {
     let cluster = Cluster::start_with(3, &[], &["--timeout", "1s", "--request-deadline", "1s"]);
-    let began = Instant::now();
+    let began = Stopwatch::start();
     let mut late = block(&cluster, "BLPOP a 2.5");
     let mut patient = block(&cluster, "BLMOVE {a}1 {a}2 LEFT RIGHT 0");
     assert!(told(&mut late).is_null());
@@ -245,7 +245,7 @@ fn who_waits_follows_its_keys_to_another_shard() {
     let cluster = Cluster::start(2);
     give_all_to(&cluster, 2, 0);
     await_owner(&cluster, 0);
-    let began = Instant::now();
+    let began = Stopwatch::start();
     let mut pop = block(&cluster, "BLPOP a 0");
     let mut timed = block(&cluster, "BRPOP never 3");
     let mut read = block(&cluster, "XREAD BLOCK 0 STREAMS s 5-0");

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::leases::{await_owner, begin, block, blocked, give_all_to, popped, told};
-use crate::support::eventually::eventually;
+use crate::support::eventually::{Stopwatch, eventually};
 use crate::support::servers::Cluster;
 use crate::support::{Client, Reply};
 
@@ -53,7 +53,7 @@ fn keys_of_several_shards_are_asked_in_their_order_and_awaited_together() {
     let error = client.call_words(&format!("BLPOP {all} 0")).error_text();
     assert!(error.is_some_and(|text| text.starts_with("WRONGTYPE ")));
     other.call(&["DEL", first]);
-    let began = Instant::now();
+    let began = Stopwatch::start();
     assert!(client.call_words(&format!("BLPOP {all} 0.7")).is_null());
     assert!(began.elapsed() >= Duration::from_millis(700));
     for (timeout, expected) in [

@@ -34,7 +34,7 @@ fn send_some(core: &mut Core) -> bool {
         }
     }
     let are_more = clients.are_to_wake();
-    core.node.subscriptions.forget_some(|_, _| {}) || are_more
+    core.node.subscriptions.forget_some(|_| {}) || are_more
 }
 
 /// Does what is left, until it is dropped.

@@ -187,7 +187,7 @@ impl Shell {
                 forget_watched(&mut core.store, &mut core.node, &mut session, key.id());
             }
             core.node.clients.leave(key);
-            core.node.subscriptions.leave(key, |_, _| {});
+            core.node.subscriptions.leave(key, |_| {});
             core.node.stop_monitoring(key);
             self.send_out(core);
         }

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
-use shared::access::{AccessLog, ChannelsByDefault, PasswordDice, Users};
+use shared::access::{AccessLog, ChannelsByDefault, PasswordDice, Reason, Users};
 use shared::config::{AclPubsubDefault, ProxyConfig};
 use shared::users_file::{read_text, write_users};
+
+use crate::counters::Count;
 
 /// The users in use.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(crate) struct LiveAccess {
     users: ArcSwap<Users>,
     /// One more per change: clients look whether theirs is still the same.
     version: AtomicU64,
+    /// What was refused: log-ins, commands, keys, channels.
+    denied: [Count; 4],
     ledger: Mutex<Ledger>,
 }
 
@@ -43,11 +47,28 @@ impl LiveAccess {
         Self {
             users: ArcSwap::from_pointee(users),
             version: AtomicU64::new(0),
+            denied: Default::default(),
             ledger: Mutex::new(Ledger {
                 log: AccessLog::default(),
                 dice: PasswordDice::new(seed),
             }),
         }
+    }
+
+    /// Something has been refused.
+    pub(crate) fn count_denied(&self, reason: Reason) {
+        let place = match reason {
+            Reason::Auth => 0,
+            Reason::Command => 1,
+            Reason::Key => 2,
+            Reason::Channel => 3,
+        };
+        self.denied[place].add(1);
+    }
+
+    /// What has been: log-ins, commands, keys, channels.
+    pub(crate) fn denied(&self) -> &[Count; 4] {
+        &self.denied
     }
 
     /// Everybody.

@@ -27,7 +27,8 @@ impl Count {
         self.all().saturating_sub(before)
     }
 
-    fn begin_anew(&self) {
+    /// It is counted from here.
+    pub(crate) fn begin_anew(&self) {
         self.at_reset.store(self.all(), Ordering::Relaxed);
     }
 }

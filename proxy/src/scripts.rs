@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn texts_are_bounded_and_the_oldest_go() {
         let texts = ScriptTexts::default();
-        let text = |number: usize| format!("{number:>LONGEST_BYTES$}").into_bytes();
+        let text = |number: u8| vec![number; LONGEST_BYTES];
         for number in 0..10 {
             texts.put(&text(number));
         }

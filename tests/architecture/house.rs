@@ -110,9 +110,9 @@ const HOUSES: &[House] = &[
             &["client", "channels", "sightings"],
             &["pipe"],
             &["route", "gossip"],
+            &["access"],
             &[
-                "access", "counters", "pause", "topology", "tls", "scripts", "slab", "buffers",
-                "dice",
+                "counters", "pause", "topology", "tls", "scripts", "slab", "buffers", "dice",
             ],
             &["reload"],
         ],

@@ -20,7 +20,6 @@
 //! - Nothing of what scripts share can be changed by one of them ([`sandbox`]).
 #![expect(
     unsafe_code,
-    clippy::missing_safety_doc,
     reason = "a library of C is driven here, and only here; see above"
 )]
 

@@ -212,7 +212,7 @@ unsafe fn keep(state: State, name: c_int, description: c_int, flags: u8) {
     if !is_name(name) {
         raise_table(state, WRONG_NAME.as_bytes());
     }
-    if (&(*desk).registered).iter().any(|one| one.name == name) {
+    if (*desk).registered.iter().any(|one| one.name == name) {
         raise_table(state, b"ERR Function already exists in the library");
     }
     if (*desk).registered.len() >= MOST_FUNCTIONS {

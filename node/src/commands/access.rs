@@ -37,7 +37,7 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
 fn acl(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     call.session.secret_args |= access::secret_args(call.spec.id);
     let node = &mut *call.node;
-    let desk = AccessDesk {
+    let mut desk = AccessDesk {
         users: &mut node.access.users,
         log: &mut node.access.log,
         dice: &mut node.access.dice,
@@ -50,7 +50,7 @@ fn acl(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         now_ms: call.now_ms,
     };
     let is_served = CommandSpec::is_served_by_node;
-    let after = access::answer(call.spec, call.args, desk, is_served, &mut call.reply)?;
+    let after = access::answer(call.spec, call.args, &mut desk, is_served, &mut call.reply)?;
     Ok(match after {
         AfterAccess::Done => Action::Continue,
         AfterAccess::Changed(changes) => match users_changed(call, &changes) {

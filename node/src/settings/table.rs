@@ -350,7 +350,11 @@ mod tests {
             .collect();
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
-        assert_eq!(names.len(), 192, "as many as a Redis 7.0 has");
+        assert_eq!(
+            names.len(),
+            193,
+            "as many as a Redis 7.0 has, and lua-memory-limit"
+        );
         for row in PARAMETERS {
             let parsed = row.parse(row.default.as_bytes(), row.default.as_bytes(), false);
             if let Ok(canonical) = parsed {

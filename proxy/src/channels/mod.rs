@@ -20,7 +20,9 @@ pub(crate) mod relay;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use shared::pubsub::{SubscribeError, Subscribers, Subscriptions, Topic, subscription_bytes};
+use shared::pubsub::{
+    Forgotten, SubscribeError, Subscribers, Subscriptions, Topic, subscription_bytes,
+};
 
 use self::relay::{Relay, Target};
 use crate::slab::Key;
@@ -29,12 +31,18 @@ use crate::topology::Snapshot;
 /// What the names of a thread may take together at a node, bytes: a little less than a node lets one client take.
 const MOST_NAME_BYTES: usize = 120 << 20;
 
+/// Most different patterns of all threads: half of what a node takes from everybody.
+const MOST_PATTERNS: usize = 16 * 1024;
+
+/// What one can subscribe to.
+type Name = (Topic, Rc<[u8]>);
+
 /// All that a thread knows of channels.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Channels {
     subscriptions: Subscriptions<Key>,
     /// Names to which a client has subscribed, and of which it has not been told yet that it has.
-    pending: BTreeMap<Key, Vec<(Topic, Rc<[u8]>)>>,
+    pending: BTreeMap<Key, Vec<Name>>,
     /// By shard.
     relays: Vec<Relay>,
     /// Changes are numbered.
@@ -43,6 +51,8 @@ pub(crate) struct Channels {
     waiting: VecDeque<(u64, Key)>,
     /// What all different names take at a node.
     name_bytes: usize,
+    /// Most different patterns: a node has a bound for those of all.
+    most_patterns: usize,
     /// Clients that have got a message, and are to be written to.
     due: VecDeque<Key>,
     /// Relays have to be told something, or somebody may go on.
@@ -60,9 +70,29 @@ pub(crate) enum NotSubscribed {
         "too many different channels and patterns are subscribed to through this proxy (those of one thread take {MOST_NAME_BYTES} bytes)"
     )]
     TooManyNames,
+    /// The same, of patterns.
+    #[error(
+        "too many different patterns are subscribed to through this proxy; every message is compared with each of them"
+    )]
+    TooManyPatterns,
 }
 
 impl Channels {
+    /// Of one of so many threads; nobody has subscribed to anything.
+    pub(crate) fn new(threads: usize) -> Self {
+        Self {
+            subscriptions: Subscriptions::default(),
+            pending: BTreeMap::new(),
+            relays: Vec::new(),
+            last_change: 0,
+            waiting: VecDeque::new(),
+            name_bytes: 0,
+            most_patterns: MOST_PATTERNS / threads.max(1),
+            due: VecDeque::new(),
+            has_news: false,
+        }
+    }
+
     /// Follows the topology: there are so many shards, and these are their primaries.
     pub(crate) fn follow(&mut self, targets: Vec<Target>) {
         self.relays.resize_with(targets.len(), Relay::default);
@@ -103,6 +133,10 @@ impl Channels {
         if !is_known && self.name_bytes + bytes > MOST_NAME_BYTES {
             return Err(NotSubscribed::TooManyNames);
         }
+        let patterns = self.subscriptions.count(Topic::Pattern);
+        if !is_known && topic == Topic::Pattern && patterns >= self.most_patterns {
+            return Err(NotSubscribed::TooManyPatterns);
+        }
         let is_new = self.subscriptions.subscribe(client, topic, name)? != before;
         if is_new {
             let name: Rc<[u8]> = name.into();
@@ -111,7 +145,7 @@ impl Channels {
                 .entry(client)
                 .or_default()
                 .push((topic, Rc::clone(&name)));
-            self.changed(topic, name);
+            self.changed(topic, &name);
         }
         Ok(is_new)
     }
@@ -121,7 +155,8 @@ impl Channels {
         let before = self.subscriptions.counts(client);
         let is_changed = self.subscriptions.unsubscribe(client, topic, name) != before;
         if is_changed {
-            self.forgotten(topic, name.into());
+            let is_last = self.subscriptions.subscribers(topic, name).is_none();
+            self.forgotten(topic, &name.into(), is_last);
         }
         is_changed
     }
@@ -145,8 +180,7 @@ impl Channels {
     pub(crate) fn leave(&mut self, client: Key) {
         self.pending.remove(&client);
         let mut forgotten = Vec::new();
-        self.subscriptions
-            .leave(client, |topic, name| forgotten.push((topic, name)));
+        self.subscriptions.leave(client, |one| forgotten.push(one));
         self.forget(forgotten);
     }
 
@@ -154,30 +188,29 @@ impl Channels {
     pub(crate) fn forget_some(&mut self) {
         if self.subscriptions.has_some_to_forget() {
             let mut forgotten = Vec::new();
-            self.subscriptions
-                .forget_some(|topic, name| forgotten.push((topic, name)));
+            self.subscriptions.forget_some(|one| forgotten.push(one));
             self.forget(forgotten);
         }
     }
 
-    fn forget(&mut self, names: Vec<(Topic, Rc<[u8]>)>) {
-        for (topic, name) in names {
-            self.forgotten(topic, name);
+    fn forget(&mut self, names: Vec<Forgotten>) {
+        for one in names {
+            self.forgotten(one.topic, &one.name, one.is_last);
         }
     }
 
     /// A name has a subscriber less.
-    fn forgotten(&mut self, topic: Topic, name: Rc<[u8]>) {
-        if self.subscriptions.subscribers(topic, &name).is_none() {
-            self.name_bytes -= subscription_bytes(topic, &name);
+    fn forgotten(&mut self, topic: Topic, name: &Rc<[u8]>, is_last: bool) {
+        if is_last {
+            self.name_bytes -= subscription_bytes(topic, name);
         }
         self.changed(topic, name);
     }
 
-    fn changed(&mut self, topic: Topic, name: Rc<[u8]>) {
+    fn changed(&mut self, topic: Topic, name: &Rc<[u8]>) {
         self.last_change += 1;
         for relay in &mut self.relays {
-            relay.changed(self.last_change, topic, &name);
+            relay.changed(self.last_change, topic, name);
         }
         self.has_news = true;
     }

@@ -6,6 +6,7 @@
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::rc::Rc;
 
 use shared::pubsub::{Subscriptions, Topic};
@@ -74,8 +75,12 @@ pub(crate) struct Relay {
     said: [BTreeMap<Rc<[u8]>, u32>; 3],
     changes: VecDeque<Change>,
     sweep: Option<Sweep>,
+    /// The same of all that was said.
+    sweep_of_said: Option<Sweep>,
     /// What each PING that is not answered confirms.
     asked: VecDeque<u64>,
+    /// What has been sent and is not answered, in order: whether it is a PING.
+    owed: VecDeque<bool>,
     confirmed: u64,
     /// When it was last asked, or last said something, monotonic milliseconds.
     heard_ms: u64,
@@ -122,6 +127,8 @@ impl Relay {
         self.asked.clear();
         self.confirmed = 0;
         self.sweep = Some(Sweep::default());
+        self.sweep_of_said = None;
+        self.owed.clear();
         self.heard_ms = now_ms;
         std::mem::replace(&mut self.was_open, true)
     }
@@ -161,15 +168,7 @@ impl Relay {
             self.changes.clear();
             self.sweep = Some(Sweep::default());
             // What is told already and wanted no more is found in what was said.
-            let said = std::mem::take(&mut self.said);
-            for (topic, names) in Topic::ALL.into_iter().zip(&said) {
-                self.changes.extend(names.keys().map(|name| Change {
-                    number: 0,
-                    topic,
-                    name: Rc::clone(name),
-                }));
-            }
-            self.said = said;
+            self.sweep_of_said = Some(Sweep::default());
         }
         let name = Rc::clone(name);
         self.changes.push_back(Change {
@@ -182,9 +181,20 @@ impl Relay {
     /// The primary has answered a PING.
     pub(crate) fn answered(&mut self, now_ms: u64) {
         self.heard_ms = now_ms;
+        self.owed.pop_front();
         if let Some(confirmed) = self.asked.pop_front() {
             self.confirmed = self.confirmed.max(confirmed);
         }
+    }
+
+    /// Something else than a PING has been answered.
+    pub(crate) fn noted(&mut self) {
+        self.owed.pop_front();
+    }
+
+    /// Something was refused: whether it was a PING, so that the connection is of no use. Of a name that is refused nothing is heard here.
+    pub(crate) fn refused(&mut self) -> bool {
+        self.owed.pop_front().unwrap_or(true)
     }
 
     /// For how long the primary has owed an answer; `None` where it owes none.
@@ -211,6 +221,7 @@ impl Relay {
             self.heard_ms = now_ms;
         }
         self.asked.push_back(self.confirmed);
+        self.owed.push_back(true);
         encode_request(out, ["PING"]);
     }
 
@@ -223,10 +234,13 @@ impl Relay {
         now_ms: u64,
         out: &mut Vec<u8>,
     ) -> bool {
-        if self.state != State::Open || self.changes.is_empty() && self.sweep.is_none() {
+        let has_work =
+            !self.changes.is_empty() || self.sweep.is_some() || self.sweep_of_said.is_some();
+        if self.state != State::Open || !has_work {
             return false;
         }
         let mut left = NAMES_AT_ONCE;
+        self.sweep_said(&wanted, &mut left, out);
         self.sweep_some(subscriptions, &wanted, &mut left, out);
         let mut number = 0;
         while left > 0
@@ -238,17 +252,58 @@ impl Relay {
             let count = wanted(change.topic, &change.name);
             self.say(change.topic, change.name, count, out);
         }
-        let confirms = match (&self.sweep, self.changes.is_empty()) {
-            (None, true) => last_change,
-            (None, false) => number,
-            (Some(_), _) => 0,
+        let is_sweeping = self.sweep.is_some() || self.sweep_of_said.is_some();
+        let confirms = match (is_sweeping, self.changes.is_empty()) {
+            (false, true) => last_change,
+            (false, false) => number,
+            (true, _) => 0,
         };
         if self.asked.is_empty() {
             self.heard_ms = now_ms;
         }
         self.asked.push_back(confirms);
+        self.owed.push_back(true);
         encode_request(out, ["PING"]);
         true
+    }
+
+    fn sweep_said(
+        &mut self,
+        wanted: &impl Fn(Topic, &[u8]) -> u32,
+        left: &mut usize,
+        out: &mut Vec<u8>,
+    ) {
+        let Some(mut sweep) = self.sweep_of_said.take() else {
+            return;
+        };
+        while let Some(topic) = Topic::ALL.get(sweep.topic).copied() {
+            let from = sweep
+                .last
+                .as_deref()
+                .map_or(Bound::Unbounded, Bound::Excluded);
+            let said = self.said[topic as usize].range::<[u8], _>((from, Bound::Unbounded));
+            let names: Vec<Rc<[u8]>> = said.take(*left).map(|(name, _)| Rc::clone(name)).collect();
+            let is_last = names.len() < *left;
+            for name in names {
+                let count = wanted(topic, &name);
+                self.say(topic, Rc::clone(&name), count, out);
+                sweep.last = Some(name);
+                *left -= 1;
+                if out.len() >= WORDS_BYTES {
+                    *left = 0;
+                }
+                if *left == 0 {
+                    self.sweep_of_said = Some(sweep);
+                    return;
+                }
+            }
+            if is_last {
+                sweep = Sweep {
+                    topic: sweep.topic + 1,
+                    last: None,
+                };
+            }
+        }
     }
 
     fn sweep_some(
@@ -300,9 +355,11 @@ impl Relay {
         };
         if count == 0 {
             said.remove(&name);
+            self.owed.push_back(false);
             return encode_request(out, [unsubscribe, &name]);
         }
         if before == 0 {
+            self.owed.push_back(false);
             encode_request(out, [subscribe, &name]);
         }
         let is_plain = self.target.as_ref().is_some_and(|target| target.is_plain);
@@ -315,6 +372,7 @@ impl Relay {
                 &name,
                 &count.to_string().into_bytes(),
             ];
+            self.owed.push_back(false);
             encode_request(out, words);
         }
         said.insert(name, count);

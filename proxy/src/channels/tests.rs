@@ -25,7 +25,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let mut channels = Channels::default();
+        let mut channels = Channels::new(1);
         channels.follow(vec![target(1, false), target(2, false)]);
         Self {
             channels,
@@ -86,7 +86,10 @@ fn a_name_is_told_once_and_for_how_many_it_is() {
         bench.said(0),
         "NODE LISTENERS CHANNEL a 1 PUNSUBSCRIBE a* PING"
     );
+    let late = bench.clients.insert(());
+    bench.subscribe(late, Topic::Channel, "a");
     bench.channels.leave(clients[1]);
+    bench.channels.leave(late);
     assert_eq!(bench.said(0), "UNSUBSCRIBE a PING");
     assert!(!bench.channels.are_wanted() && bench.channels.name_bytes == 0);
 }

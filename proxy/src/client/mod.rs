@@ -50,6 +50,14 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Whether a command has begun that takes several turns: it was allowed then, and comes to its end.
+    pub(crate) fn is_amid_command(&self) -> bool {
+        let is_asking = |watch: &Watch| watch.is_asking;
+        self.blocking.is_some()
+            || self.state.subscribing.is_some()
+            || self.state.watch.as_deref().is_some_and(is_asking)
+    }
+
     /// Bytes of requests that are kept for it.
     pub(crate) fn input_bytes(&self) -> usize {
         let held = match &self.work {

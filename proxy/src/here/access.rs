@@ -23,7 +23,7 @@ pub(super) fn answer(
     let mut ledger = desk.access.ledger();
     let mut users = Arc::clone(&desk.access.users());
     let Ledger { log, dice } = &mut *ledger;
-    let asked = AccessDesk {
+    let mut asked = AccessDesk {
         users: &mut users,
         log,
         dice,
@@ -32,7 +32,13 @@ pub(super) fn answer(
         channels: channels(desk.config),
         now_ms: desk.now_us / 1_000,
     };
-    let after = access::answer(spec, args, asked, CommandSpec::is_served_by_proxy, reply)?;
+    let after = access::answer(
+        spec,
+        args,
+        &mut asked,
+        CommandSpec::is_served_by_proxy,
+        reply,
+    )?;
     Ok(match after {
         AfterAccess::Done => After::Done,
         AfterAccess::Load => After::File(FileErrand::Load),
@@ -84,5 +90,6 @@ pub(crate) fn note(
         user,
         client: line.trim_end().to_owned(),
     };
+    access.count_denied(reason);
     access.ledger().log.add(refusal, wall_ms, most);
 }

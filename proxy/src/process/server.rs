@@ -125,14 +125,14 @@ impl Proxy {
     }
 
     fn build(
-        config: ProxyConfig,
+        mut config: ProxyConfig,
         topology: Topology,
         follows_store: bool,
     ) -> Result<Self, ProxyError> {
         let (sightings, seen) = sightings();
         let topology = LiveTopology::new(topology)?;
         let clock = Clock::system();
-        make_room_for_files(&config);
+        make_room_for_files(&mut config);
         let tls = TlsFront::of(&config)?;
         let listeners = Listeners::bind(&config)?;
         let address = listeners.for_clients().ok_or(ProxyError::NoAddress)?;
@@ -342,8 +342,9 @@ impl ProxyHandle {
 /// Sockets and files beside those of clients: pipes, listeners, the topology, the log.
 const OTHER_FILES: u64 = 1_024;
 
-/// Raises the process' limit of open files, as far as it may, so that `maxclients` can be kept.
-fn make_room_for_files(config: &ProxyConfig) {
+/// Raises the process' limit of open files, as far as it may, so that `maxclients` can be kept. Where that is not enough `maxclients` is lowered: without a file left
+/// nodes are not found again, and nobody learns what is wrong.
+fn make_room_for_files(config: &mut ProxyConfig) {
     let wanted = u64::from(config.maxclients) + OTHER_FILES;
     // Few clients wait or watch at a time, and those that may be too many are refused then.
     let leases = u64::from(config.leases) * thread_count(config) as u64;
@@ -351,12 +352,20 @@ fn make_room_for_files(config: &ProxyConfig) {
     if let Some(limit) = open_files::make_room(with_leases)
         && limit < wanted
     {
+        config.maxclients = clients_within(limit, config.maxclients);
         tracing::warn!(
             wanted,
             limit,
-            "fewer files may be open than maxclients needs; raise the limit of open files"
+            maxclients = config.maxclients,
+            "maxclients is lowered, for fewer files may be open than it needs; raise the limit of open files"
         );
     }
+}
+
+/// As many clients as leave half of the files, or [`OTHER_FILES`], to everything else.
+fn clients_within(limit: u64, maxclients: u32) -> u32 {
+    let clients = limit.saturating_sub(OTHER_FILES).max(limit / 2).max(1);
+    maxclients.min(u32::try_from(clients).unwrap_or(u32::MAX))
 }
 
 fn thread_count(config: &ProxyConfig) -> usize {

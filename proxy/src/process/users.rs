@@ -42,6 +42,10 @@ impl UsersService {
         }
         let config = &self.proxy.config;
         let taken = match (&looked, &config.aclfile) {
+            // As while somebody writes it anew: it would let in whomever the default user is.
+            (Ok(text), Some(_)) if text.trim().is_empty() && !is_first => {
+                Err("it is empty; ACL LOAD obeys it all the same".to_owned())
+            }
             (Ok(text), Some(path)) => self.proxy.access.take(path, text, config),
             (Err(problem), _) => Err(problem.clone()),
             (_, None) => Ok(false),

@@ -231,7 +231,9 @@ impl Turn<'_> {
     /// What Redis says when the time is over, whatever the command.
     pub(super) fn answer_time_is_over(&mut self) -> Step {
         self.exchange.receivers.stats.record_local();
-        self.answer(|reply| reply.null_array());
+        self.answer(|reply| {
+            reply.null_array();
+        });
         Step::Next
     }
 

@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 use shared::command;
-use shared::resp::{ErrorReply, WaitError};
+use shared::resp::{ErrorReply, LeaseError, WaitError};
 use shared::topology::ShardIndex;
 
 use super::Asked;
@@ -22,6 +22,12 @@ use crate::pipe::lease::State;
 use crate::pipe::verdict::{is_null, is_to_be_asked_again};
 use crate::route::Place;
 use crate::route::merge::{Change, Plan};
+
+/// Neighbours on one shard are asked together; so many times at most, one after the other.
+const MOST_ASKS: usize = 1_024;
+
+/// How long beyond its time keys are still asked, milliseconds: all of them are asked once, as far as that does not take long.
+const LATE_MS: u64 = 500;
 
 /// What a node says of a key of another type.
 const WRONG_TYPE: &[u8] = b"-WRONGTYPE ";
@@ -51,6 +57,9 @@ impl Turn<'_> {
                 return self.answer_error(&error);
             }
             let apart = Box::new(Apart::new(asked.args, &self.exchange.snapshot));
+            if apart.asks.len() > MOST_ASKS {
+                return self.answer_error(&LeaseError::TooManyAsks(MOST_ASKS).into());
+            }
             return self.go_on_apart(asked, pop, apart);
         };
         apart.asks.retain(|(_, keys)| !keys.is_empty());
@@ -87,17 +96,19 @@ impl Turn<'_> {
         if let Some(step) = self.unblocked_here() {
             return Some(step);
         }
+        let now_ms = self.exchange.now_ms();
+        let is_over = |at_ms: u64| {
+            let blocking = self.client.blocking.as_ref();
+            blocking.is_some_and(|blocking| blocking.is_over(at_ms))
+        };
+        let (is_late, is_over) = (is_over(now_ms.saturating_sub(LATE_MS)), is_over(now_ms));
+        if is_late {
+            return Some(self.answer_time_is_over());
+        }
         if let Some((shard, keys)) = apart.asks.pop_front() {
             return self.ask_apart(asked, pop, apart, (shard, keys));
         }
-        let now_ms = self.exchange.now_ms();
-        if self
-            .client
-            .blocking
-            .as_ref()
-            .is_some_and(|blocking| blocking.is_over(now_ms))
-            && apart.has_awaited
-        {
+        if is_over && apart.has_awaited {
             return Some(self.answer_time_is_over());
         }
         if !apart.is_of(&self.exchange.snapshot) {

@@ -15,6 +15,7 @@ use super::turn::{Step, Turn};
 use super::{Asked, Exchange};
 use crate::access::FileErrand;
 use crate::client::Source;
+use crate::counters::Count;
 use crate::facts::ProxyShared;
 use crate::here::{self, After, ClientOrder, ClientVerdict, Desk, OwnPart, presentation};
 use crate::route;
@@ -224,7 +225,9 @@ impl Turn<'_> {
             Err(error) => Some(self.answer_error(&error)),
             Ok(OwnPart::None) => None,
             Ok(OwnPart::ForgetCounters) => {
-                self.exchange.proxy.counters.begin_anew();
+                let proxy = &self.exchange.proxy;
+                proxy.counters.begin_anew();
+                proxy.access.denied().iter().for_each(Count::begin_anew);
                 None
             }
             Ok(OwnPart::AllDone) => {
@@ -327,6 +330,14 @@ fn own_lines(proxy: &ProxyShared, uptime: u64) -> Vec<(&'static str, String)> {
             counters.rejected.since_reset().to_string(),
         ),
     ];
+    let denied = [
+        "acl_access_denied_auth",
+        "acl_access_denied_cmd",
+        "acl_access_denied_key",
+        "acl_access_denied_channel",
+    ];
+    let denied = denied.into_iter().zip(proxy.access.denied());
+    own.extend(denied.map(|(name, count)| (name, count.since_reset().to_string())));
     own.extend(presentation::info_fields(proxy.config.present_as));
     own
 }

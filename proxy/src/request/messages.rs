@@ -2,11 +2,13 @@
 //! Never: touches a socket. Bound: whoever gets a message is written to some at a time ([`Exchange::write_to_some`]), and cut above the bound of replies.
 
 use bytes::Bytes;
-use shared::pubsub::Topic;
+use shared::pubsub::{Subscribers, Topic};
 use shared::resp::{Protocol, ReplyError};
+use shared::throttle::Throttle;
 
 use super::Exchange;
 use crate::channels::push::{self, Push};
+use crate::channels::relay::Relay;
 use crate::client::{ReplyBytes, WaitsFor};
 
 /// A frame as a node has sent it.
@@ -95,9 +97,21 @@ impl Exchange {
                 }
             }
             Push::Refused(text) => {
-                return Ok(Heard::Refused(String::from_utf8_lossy(text).into_owned()));
+                let text = String::from_utf8_lossy(text).into_owned();
+                let is_of_no_use = self.channels.relay(shard).is_none_or(Relay::refused);
+                if is_of_no_use {
+                    return Ok(Heard::Refused(text));
+                }
+                static REFUSED: Throttle = Throttle::new();
+                if let Some(left_out) = REFUSED.admit(self.clock.wall_ms()) {
+                    tracing::warn!(shard, %text, left_out, "a node refuses a subscription: nothing of it is heard there");
+                }
             }
-            Push::Noted => {}
+            Push::Noted => {
+                if let Some(relay) = self.channels.relay(shard) {
+                    relay.noted();
+                }
+            }
         }
         Ok(Heard::Nothing)
     }
@@ -111,7 +125,7 @@ impl Exchange {
         let mut letter = Letter::new(frame);
         let mut due = Vec::new();
         let subscribers = channels.subscribers(topic, name);
-        for client in subscribers.into_iter().flat_map(|all| all.iter()) {
+        for client in subscribers.into_iter().flat_map(Subscribers::iter) {
             if channels.is_pending(client, topic, name) {
                 continue;
             }

@@ -125,7 +125,7 @@ impl Exchange {
         });
         let snapshot = proxy.topology.load();
         pipes.follow(&snapshot, Fence::of);
-        let mut channels = Channels::default();
+        let mut channels = Channels::new(proxy.threads.len());
         channels.follow(targets(&pipes));
         Self {
             channels,

@@ -332,6 +332,7 @@ impl<'a> Turn<'a> {
             spec, args, buffer, ..
         } = asked;
         if !self.is_free
+            && !self.client.is_amid_command()
             && let Some(error) = self.objection(asked)
         {
             self.finish_run(buffer, run);
@@ -424,6 +425,7 @@ impl<'a> Turn<'a> {
     #[cold]
     fn refuse(&mut self, spec: &CommandSpec, error: &ErrorReply) -> Step {
         if spec.id == CommandId::Exec && self.client.state.transaction.take().is_some() {
+            self.unwatch();
             self.look_at_client();
             return self.answer_error(&ErrorReply::exec_refused(&error.to_string()));
         }

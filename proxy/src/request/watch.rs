@@ -410,7 +410,9 @@ impl Turn<'_> {
     fn exec_is_void(&mut self) -> Step {
         self.unwatch();
         self.exchange.receivers.stats.record_local();
-        self.answer(|reply| reply.null_array());
+        self.answer(|reply| {
+            reply.null_array();
+        });
         Step::Next
     }
 }

@@ -341,9 +341,15 @@ mod tests {
     #[test]
     fn what_is_not_served_is_unknown() {
         assert!(
-            routed("WATCH k", &["a"])
+            routed("MIGRATE h 1 k 0 1", &["a"])
                 .unwrap_err()
-                .starts_with("ERR unknown command 'WATCH'")
+                .starts_with("ERR unknown command 'MIGRATE'")
+        );
+        // Whatever its arguments.
+        assert!(
+            routed("MONITOR x", &["a"])
+                .unwrap_err()
+                .starts_with("ERR unknown command 'MONITOR'")
         );
         assert!(
             routed("CLIENT TRACKING ON", &["a"])

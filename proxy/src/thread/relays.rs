@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use shared::resp::{Protocol, ReplyScanner};
@@ -19,6 +20,7 @@ use tokio::sync::Notify;
 
 use super::connect::{ConnectPlan, connect};
 use super::{ProxyThread, TurnEnd};
+use crate::channels::relay::Relay;
 use crate::pipe::handshake::ConnectionName;
 use crate::pipe::{Class, Lane, PipeError, Pledge, Role};
 use crate::request::TURN_NS;
@@ -38,6 +40,10 @@ const MOST_FRAME_BYTES: usize = 1 << 30;
 
 /// A shard that says nothing for so long is asked whether it is there, milliseconds.
 const QUIET_MS: u64 = 1_000;
+
+/// How long a shard may owe an answer, whatever `node-deadline` says.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+const MOST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The socket of a relay.
 #[derive(Debug, Default)]
@@ -127,12 +133,7 @@ impl ProxyThread {
     }
 
     fn start_relays(&mut self) {
-        let begun: Vec<bool> = self
-            .exchange
-            .channels
-            .relays()
-            .map(|relay| relay.begin())
-            .collect();
+        let begun: Vec<bool> = self.exchange.channels.relays().map(Relay::begin).collect();
         if self.relays.len() < begun.len() {
             self.relays.resize_with(begun.len(), RelaySocket::default);
         }
@@ -235,12 +236,14 @@ impl ProxyThread {
     pub(super) fn tick_relays(&mut self) {
         self.exchange.channels.forget_some();
         let now_ms = self.exchange.tick_ms;
-        let patience = self.exchange.proxy.config.node_deadline;
+        // Whoever subscribes waits for that: some bound holds always.
+        let config = &self.exchange.proxy.config;
+        let patience = config.node_deadline.clamp(LEAST_PATIENCE, MOST_PATIENCE);
         let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let relays = self.exchange.channels.relays();
         for (relay, socket) in relays.zip(&mut self.relays) {
             let owes_ms = relay.owes_for_ms(now_ms);
-            if patience_ms > 0 && owes_ms.is_some_and(|ms| ms >= patience_ms) {
+            if owes_ms.is_some_and(|ms| ms >= patience_ms) {
                 let after_ms = patience.as_millis();
                 socket.doom = Some(PipeError::Silent { after_ms });
                 socket.wake();

@@ -63,11 +63,11 @@ impl ProxyThread {
         self.exchange.tick_leases();
         self.tick_paused();
         self.tick_memory();
+        self.tick_users();
         // Every tick would be too often for thousands of clients of which nearly all are idle.
         self.ticks = self.ticks.wrapping_add(1);
         if self.ticks.is_multiple_of(TICKS_PER_CLIENT_ROUND) {
             self.tick_clients();
-            self.tick_users();
         }
         let requests = self.exchange.receivers.stats.requests;
         let news = requests - self.published_requests;
@@ -173,7 +173,8 @@ impl ProxyThread {
         let state = self.client(key).map(|client| &client.state);
         state.is_some_and(|state| {
             let heard = self.exchange.channels.heard_by(key);
-            state.subscribed.are_any() && !state.login.user().may_hear_all(heard)
+            // Also of what it has not been told yet.
+            !state.login.user().may_hear_all(heard)
         })
     }
 

@@ -63,7 +63,7 @@ type IsServed<'a> = &'a dyn Fn(&CommandSpec) -> bool;
 pub fn answer(
     spec: &CommandSpec,
     args: Args<'_>,
-    desk: AccessDesk<'_>,
+    desk: &mut AccessDesk<'_>,
     is_served: impl Fn(&CommandSpec) -> bool,
     reply: &mut ReplyWriter<'_>,
 ) -> Result<AfterAccess, ErrorReply> {

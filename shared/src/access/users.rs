@@ -106,6 +106,10 @@ impl Users {
     ///
     /// # Errors
     /// The name cannot be one; or the first rule that is wrong.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an iterator that callers make for this, and that is gone through twice"
+    )]
     pub fn set<'a>(
         &mut self,
         name: &[u8],

@@ -7,7 +7,9 @@ mod subscriptions;
 
 pub use counts::SubscriptionCounts;
 pub use matching::Matches;
-pub use subscriptions::{SubscribeError, Subscribers, Subscriptions, Topic, subscription_bytes};
+pub use subscriptions::{
+    Forgotten, SubscribeError, Subscribers, Subscriptions, Topic, subscription_bytes,
+};
 
 use crate::command::{CommandId, CommandSpec, Route};
 

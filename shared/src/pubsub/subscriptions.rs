@@ -48,6 +48,17 @@ impl Topic {
     }
 }
 
+/// A name to which somebody had subscribed who has gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// What it is.
+    pub topic: Topic,
+    /// It.
+    pub name: Rc<[u8]>,
+    /// Nobody has subscribed to it any more.
+    pub is_last: bool,
+}
+
 /// Why a client did not subscribe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubscribeError {
@@ -129,13 +140,16 @@ pub(super) struct Named<K> {
     pub(super) subscribers: Subscribers<K>,
 }
 
+/// For how many a relay has subscribed to each name.
+type ListenerCounts = BTreeMap<Rc<[u8]>, u32>;
+
 /// What one client has subscribed to.
 #[derive(Debug, Default)]
 struct OfClient {
     names: [BTreeSet<Rc<[u8]>>; 3],
     bytes: usize,
     /// Of a relay: for how many it stands, where that is not one.
-    stands_for: Option<Box<[BTreeMap<Rc<[u8]>, u32>; 3]>>,
+    stands_for: Option<Box<[ListenerCounts; 3]>>,
 }
 
 impl OfClient {
@@ -322,7 +336,7 @@ impl<K: Copy + Ord> Subscriptions<K> {
     }
 
     /// The client has gone, and gets nothing more. `forgotten` is told of each of its names, by and by.
-    pub fn leave(&mut self, client: K, forgotten: impl FnMut(Topic, Rc<[u8]>)) {
+    pub fn leave(&mut self, client: K, forgotten: impl FnMut(Forgotten)) {
         if let Some(own) = self.by_client.remove(&client) {
             self.gone.push_back((client, own));
             self.forget_some(forgotten);
@@ -330,7 +344,7 @@ impl<K: Copy + Ord> Subscriptions<K> {
     }
 
     /// Forgets some of what clients that have gone had subscribed to, and tells `forgotten` of each; whether there is more.
-    pub fn forget_some(&mut self, mut forgotten: impl FnMut(Topic, Rc<[u8]>)) -> bool {
+    pub fn forget_some(&mut self, mut forgotten: impl FnMut(Forgotten)) -> bool {
         let mut left = FORGOTTEN_AT_ONCE;
         while let Some((client, own)) = self.gone.front_mut() {
             let client = *client;
@@ -339,8 +353,12 @@ impl<K: Copy + Ord> Subscriptions<K> {
                     if let Some(said) = &mut own.stands_for {
                         said[topic as usize].remove(&name);
                     }
-                    forget(&mut self.names, client, topic, &name);
-                    forgotten(topic, name);
+                    let is_last = forget(&mut self.names, client, topic, &name);
+                    forgotten(Forgotten {
+                        topic,
+                        name,
+                        is_last,
+                    });
                     left -= 1;
                     if left == 0 {
                         return true;
@@ -390,16 +408,18 @@ impl<K: Copy + Ord> Subscriptions<K> {
     }
 }
 
-/// Tells a name that a client is no subscriber any more.
+/// Tells a name that a client is no subscriber any more; whether it was the last.
 fn forget<K: Copy + Ord>(
     names: &mut [BTreeMap<Rc<[u8]>, Named<K>>; 3],
     client: K,
     topic: Topic,
     name: &[u8],
-) {
+) -> bool {
     let names = &mut names[topic as usize];
     let named = names.get_mut(name);
-    if named.is_some_and(|named| named.subscribers.remove(client)) {
+    let is_last = named.is_some_and(|named| named.subscribers.remove(client));
+    if is_last {
         names.remove(name);
     }
+    is_last
 }

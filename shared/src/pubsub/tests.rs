@@ -38,7 +38,7 @@ fn names_are_there_while_somebody_has_subscribed_to_them() {
         (0, 0, 1)
     );
     assert_eq!(of(&all, Topic::Channel), [2]);
-    all.leave(one, |_, _| {});
+    all.leave(one, |_| {});
     assert_eq!(all.count(Topic::ShardChannel), 0);
     assert_eq!(
         all.unsubscribe(other, Topic::Channel, b"a"),
@@ -105,7 +105,7 @@ fn subscriptions_of_a_client_and_patterns_of_a_node_are_bounded() {
     // What is there already is no more than there was.
     let again = all.subscribe(one, Topic::Channel, name(0).as_bytes());
     assert_eq!(again.map(counts), Ok((most, 0, 0)));
-    all.leave(one, |_, _| {});
+    all.leave(one, |_| {});
     let long = vec![b'a'; crate::glob::LONGEST_PATTERN_BYTES + 1];
     assert_eq!(
         all.subscribe(one, Topic::Pattern, &long),
@@ -132,10 +132,10 @@ fn who_goes_with_very_many_is_forgotten_some_at_a_time() {
         assert!(subscribed.is_ok());
     }
     assert!(all.subscribe(other, Topic::Channel, b"7").is_ok());
-    all.leave(one, |_, _| {});
+    all.leave(one, |_| {});
     let mut slices = 1;
     while all.has_some_to_forget() {
-        all.forget_some(|_, _| {});
+        all.forget_some(|_| {});
         slices += 1;
     }
     assert_eq!((slices, all.count(Topic::Channel)), (3, 1));
@@ -165,7 +165,9 @@ fn a_relay_counts_as_all_for_whom_it_has_subscribed() {
     assert!(all.subscribe(relay, Topic::Channel, b"a").is_ok());
     assert_eq!(all.listeners(Topic::Channel, b"a"), 2);
     let mut forgotten = Vec::new();
-    all.leave(relay, |topic, name| forgotten.push((topic, name.to_vec())));
-    assert_eq!(forgotten, [(Topic::Channel, b"a".to_vec())]);
+    all.leave(relay, |one| {
+        forgotten.push((one.topic, one.name.to_vec(), one.is_last));
+    });
+    assert_eq!(forgotten, [(Topic::Channel, b"a".to_vec(), false)]);
     assert_eq!(all.listeners(Topic::Channel, b"a"), 1);
 }

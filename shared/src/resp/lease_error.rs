@@ -12,6 +12,11 @@ pub enum LeaseError {
         /// The setting.
         most: usize,
     },
+    /// Keys of several shards in such an order that they would be asked too often, one after the other.
+    #[error(
+        "ERR the keys alternate between shards more than {0} times; put those of one shard together, or give them one hash tag"
+    )]
+    TooManyAsks(usize),
     /// The reply is more than any client may have waiting.
     #[error(
         "ERR the reply is more than client-output-hard-limit ({limit} bytes); ask for less at a time"

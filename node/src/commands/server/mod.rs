@@ -163,7 +163,7 @@ mod tests {
             node.send("CLIENT ZORK"),
             "-ERR unknown subcommand 'ZORK'. Try CLIENT HELP.\r\n"
         );
-        assert_eq!(node.send("COMMAND INFO acl"), "*1\r\n$-1\r\n");
+        assert_eq!(node.send("COMMAND INFO migrate"), "*1\r\n$-1\r\n");
         assert!(node.send("COMMAND INFO get").starts_with("*1\r\n*10\r\n"));
     }
 }

@@ -103,8 +103,8 @@ fn who_awaits_keys_is_told_which_one_has_something_and_takes_nothing() {
     check(&[], &four, "SET a x; ZADD b 1 m", &[(3, "$1 b")]);
     let mut node = TestNode::new();
     node.send("RPUSH a 1");
-    assert_eq!(node.send("NODE AWAIT LIST b a 0"), "$1 a");
-    assert_eq!(node.send("LLEN a"), ":1");
+    assert_eq!(node.send("NODE AWAIT LIST b a 0"), "$1\r\na\r\n");
+    assert_eq!(node.send("LLEN a"), ":1\r\n");
     for line in [
         "NODE AWAIT",
         "NODE AWAIT LIST 0",

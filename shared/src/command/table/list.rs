@@ -4,7 +4,7 @@ use super::words::*;
 #[rustfmt::skip] // One row, one line.
 pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::Blmove, 6).flags(WRITE | DENY_OOM | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[key(1, RW | ACCESS | DELETE), key(2, RW | INSERT)]).route(Leased).served(),
-    row(Id::Blmpop, -5).flags(WRITE | BLOCKING).acl(LIST).keys(&[counted(2, RW | ACCESS | DELETE)]).route(Leased).served(),
+    row(Id::Blmpop, -5).flags(WRITE | BLOCKING).acl(LIST).keys(&[counted(2, RW | ACCESS | DELETE)]).tail(Tail::LIST_END).route(Leased).served(),
     row(Id::Blpop, -3).flags(WRITE | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[keys(1, -2, 1, RW | ACCESS | DELETE)]).route(Leased).served(),
     row(Id::Brpop, -3).flags(WRITE | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[keys(1, -2, 1, RW | ACCESS | DELETE)]).route(Leased).served(),
     row(Id::Brpoplpush, 4).flags(WRITE | DENY_OOM | NO_SCRIPT | BLOCKING).acl(LIST).keys(&[key(1, RW | ACCESS | DELETE), key(2, RW | INSERT)]).route(Leased).served(),

@@ -3,7 +3,7 @@ use super::words::*;
 
 #[rustfmt::skip] // One row, one line.
 pub(super) const ROWS: &[CommandSpec] = &[
-    row(Id::Bzmpop, -5).flags(WRITE | BLOCKING).acl(SORTED_SET).keys(&[counted(2, RW | ACCESS | DELETE)]).route(Leased).served(),
+    row(Id::Bzmpop, -5).flags(WRITE | BLOCKING).acl(SORTED_SET).keys(&[counted(2, RW | ACCESS | DELETE)]).tail(Tail::SCORE_END).route(Leased).served(),
     row(Id::Bzpopmax, -3).flags(WRITE | NO_SCRIPT | BLOCKING | FAST).acl(SORTED_SET).keys(&[keys(1, -2, 1, RW | ACCESS | DELETE)]).route(Leased).served(),
     row(Id::Bzpopmin, -3).flags(WRITE | NO_SCRIPT | BLOCKING | FAST).acl(SORTED_SET).keys(&[keys(1, -2, 1, RW | ACCESS | DELETE)]).route(Leased).served(),
     row(Id::Zadd, -4).flags(WRITE | DENY_OOM | FAST).acl(SORTED_SET).keys(&[key(1, RW | UPDATE)]).scored_elements(3).served(),
