@@ -277,6 +277,10 @@ impl Relay {
             return;
         };
         while let Some(topic) = Topic::ALL.get(sweep.topic).copied() {
+            if *left == 0 {
+                self.sweep_of_said = Some(sweep);
+                return;
+            }
             let from = sweep
                 .last
                 .as_deref()
@@ -293,11 +297,10 @@ impl Relay {
                     *left = 0;
                 }
                 if *left == 0 {
-                    self.sweep_of_said = Some(sweep);
-                    return;
+                    break;
                 }
             }
-            if is_last {
+            if is_last && *left > 0 {
                 sweep = Sweep {
                     topic: sweep.topic + 1,
                     last: None,
@@ -317,6 +320,10 @@ impl Relay {
             return;
         };
         while let Some(topic) = Topic::ALL.get(sweep.topic).copied() {
+            if *left == 0 {
+                self.sweep = Some(sweep);
+                return;
+            }
             let behind = subscriptions.names_behind(topic, sweep.last.as_deref());
             let names: Vec<Rc<[u8]>> = behind.take(*left).cloned().collect();
             let is_last = names.len() < *left;
@@ -329,11 +336,10 @@ impl Relay {
                     *left = 0;
                 }
                 if *left == 0 {
-                    self.sweep = Some(sweep);
-                    return;
+                    break;
                 }
             }
-            if is_last {
+            if is_last && *left > 0 {
                 sweep = Sweep {
                     topic: sweep.topic + 1,
                     last: None,

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::topology::{Address, Epoch, Lives, NodeId, Shard, ShardId, Topology};
+use shared::topology::{Address, Epoch, Lives, NodeId, Shard, ShardId, Topology, Version};
 
 use super::words::Said;
 
@@ -54,7 +54,7 @@ pub(super) fn raised(now: &Topology, heard: &Heard<'_>) -> Option<Topology> {
         return None;
     }
     let mut next = now.clone();
-    next.version = now.version.next();
+    next.version = beyond_all(now, heard);
     for shard in &mut next.shards {
         if let Some(raised) = higher.iter().find(|raised| raised.id == shard.id) {
             shard.clone_from(raised);
@@ -114,7 +114,7 @@ pub(super) fn adopt(
         }
     }
     let is_new = next.shards != now.shards;
-    next.version = now.version.next();
+    next.version = beyond_all(now, heard);
     (is_new.then_some(next), problems)
 }
 
@@ -208,6 +208,14 @@ fn begin(shard: &mut Shard, heard: &Heard<'_>, has_waited: bool) -> Result<(), N
     shard.in_sync = [(primary, Some(leads.status.incarnation))].into();
     shard.learners = learners;
     Ok(())
+}
+
+/// The first version that is newer than the topology and than all that its members have seen: a topology that was lost and made anew begins at 1, and nodes take an
+/// order of an older version for one that was overtaken.
+fn beyond_all(now: &Topology, heard: &Heard<'_>) -> Version {
+    let members = now.guarded_shards().flat_map(Shard::members);
+    let seen = members.filter_map(|node| Some(heard.get(node)?.status.seen_rev));
+    seen.fold(now.version, Version::max).next()
 }
 
 /// The first epoch that is newer than all that this node has seen.
@@ -323,9 +331,12 @@ mod tests {
 
     #[test]
     fn a_shard_begins_above_all_epochs_that_its_nodes_have_seen() {
-        let both = [(1, said(11, Some(1), 6, 9)), (2, said(22, Some(1), 4, 50))];
+        let mut both = [(1, said(11, Some(1), 6, 9)), (2, said(22, Some(1), 4, 50))];
+        // It was lost, and begins with its first version again.
+        both[1].1.status.seen_rev = Version(30);
         let next = adopted(&topology(), &both, false).unwrap();
         assert_eq!(next.shards[0].epoch, Epoch(7));
+        assert_eq!(next.version, Version(31));
     }
 
     #[test]
