@@ -62,6 +62,26 @@ pub(super) struct Ends {
     pub(super) is_too_long: bool,
 }
 
+impl Ends {
+    /// What comes after EXEC.
+    fn stop(self, turn: &mut Turn<'_>) -> Stop {
+        if self.is_too_long {
+            tell_too_long(turn);
+        }
+        match self {
+            Self {
+                is_too_long: true, ..
+            }
+            | Self { closes: true, .. } => Stop::Close,
+            Self {
+                has_new_limits: true,
+                ..
+            } => Stop::NewLimits,
+            _ => Stop::Long,
+        }
+    }
+}
+
 /// A queue of which a script lets others have their turns.
 #[derive(Debug)]
 pub(super) struct QueueRun {
@@ -191,20 +211,7 @@ impl Executor {
         show(turn, spec, asked.args);
         turn.session.last_command = Some(spec);
         self.timing.after(spec.id, true, turn.node);
-        match ends {
-            Ends {
-                is_too_long: true, ..
-            } => {
-                tell_too_long(turn);
-                Stop::Close
-            }
-            Ends { closes: true, .. } => Stop::Close,
-            Ends {
-                has_new_limits: true,
-                ..
-            } => Stop::NewLimits,
-            _ => Stop::Long,
-        }
+        ends.stop(turn)
     }
 
     /// NODE EXEC: commands that a proxy has queued for its client, of which nothing has been done.

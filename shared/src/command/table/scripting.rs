@@ -20,7 +20,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::FunctionRestore, -3).flags(WRITE | DENY_OOM | NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]).served(),
     row(Id::FunctionStats, 2).flags(NO_SCRIPT | ALLOW_BUSY).acl(SCRIPTING).route(AnyShard).tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]).served(),
     row(Id::Script, -2).route(Local),
-    row(Id::ScriptDebug, 3).flags(NO_SCRIPT).acl(SCRIPTING).route(Refused).served_by_node(),
+    row(Id::ScriptDebug, 3).flags(NO_SCRIPT).acl(SCRIPTING).route(Refused).served(),
     row(Id::ScriptExists, -3).flags(NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(EveryOne).tips(&["request_policy:all_shards", "response_policy:agg_logical_and"]).served(),
     row(Id::ScriptFlush, -2).flags(NO_SCRIPT).acl(SCRIPTING).route(EveryShard).merge(AllOk).served().tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     row(Id::ScriptHelp, 2).flags(LOADING | STALE).acl(SCRIPTING).route(Local).served(),
