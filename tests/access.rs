@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::eventually::eventually;
 use crate::support::servers::{self, Server};
-use crate::support::{Client, Reply};
+use crate::support::{Client, Reply, encode};
 
 /// Sends a line and gives the reply as text: errors as they are, others as they are shown.
 fn said(client: &mut Client, line: &str) -> String {
@@ -461,5 +461,58 @@ fn sort_looks_at_other_keys_for_those_alone_who_may_read_all() {
     check(&mut admin, &[("ACL SETUSER u %R~*", "OK")]);
     eventually("the user may read all", || {
         said(&mut user, "SORT l BY w_*") != by
+    });
+}
+
+#[test]
+fn a_command_that_waits_comes_to_its_end_whatever_becomes_of_its_users_rights() {
+    let cluster = servers::Cluster::start(2);
+    let (mut admin, mut user) = (cluster.connect(), cluster.connect());
+    let commands = [
+        ("ACL SETUSER u on nopass ~* &* +@all", "OK"),
+        ("CLIENT SETNAME admin", "OK"),
+    ];
+    check(&mut admin, &commands);
+    check(&mut user, &[("AUTH u x", "OK")]);
+    user.send(&encode(&["BLPOP", "k", "0"])).expect("sent");
+    eventually("it waits", || {
+        admin.call_words("CLIENT LIST").text().contains("flags=b")
+    });
+    check(
+        &mut admin,
+        &[
+            ("ACL SETUSER u -blpop resetkeys", "OK"),
+            ("RPUSH k a b", ":2"),
+        ],
+    );
+    let popped = user.receive().expect("an element");
+    assert_eq!(
+        popped,
+        Reply::Array(vec![Reply::bulk("k"), Reply::bulk("a")])
+    );
+    let refused = said(&mut user, "BRPOP other 0.1");
+    assert_eq!(refused, NO_KEY);
+    check(&mut admin, &[("LRANGE k 0 -1", "[\"b\"]")]);
+}
+
+#[test]
+fn a_user_that_may_not_hear_what_it_is_about_to_is_cut_and_nobody_else() {
+    let cluster = servers::Cluster::start(2);
+    let (mut admin, mut user) = (cluster.connect(), cluster.connect());
+    check(&mut admin, &[("ACL SETUSER u on nopass ~* &* +@all", "OK")]);
+    check(&mut user, &[("AUTH u x", "OK")]);
+    let mut words = vec!["SUBSCRIBE".to_owned()];
+    words.extend((0..20_000).map(|number| format!("c{number}")));
+    user.send(&encode(&words)).expect("sent");
+    check(
+        &mut admin,
+        &[("ACL SETUSER u -subscribe resetchannels &other", "OK")],
+    );
+    user.send(&encode(&["UNSUBSCRIBE", "x"])).ok();
+    while user.receive().is_ok() {}
+    assert!(user.is_closed_by_server());
+    check(&mut admin, &[("PING", "PONG")]);
+    eventually("nothing of it is left", || {
+        said(&mut admin, "PUBSUB CHANNELS") == "[]"
     });
 }
