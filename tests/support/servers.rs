@@ -2,7 +2,7 @@
 //! Each is stopped by its own process id when its value goes. Never: a fixed port, a process that the test did not start.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -240,7 +240,8 @@ fn spawn(program: &Path, arguments: &[String], folder: &Path) -> Child {
 const FIRST_PORT: u16 = 10_000;
 const PORTS: u16 = 22_000;
 
-/// An address on the loopback that nobody listens on.
+/// An address on the loopback that nobody listens on, and that is given to no other test as long as this process lives: another server there
+/// would answer in place of the one that is meant. The datagram socket of the same number, which no server uses, stands for that.
 pub(crate) fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Test processes start at places of their own, so that they seldom try the same port.
@@ -251,7 +252,11 @@ pub(crate) fn free_address() -> SocketAddr {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
         let port = FIRST_PORT + (start.wrapping_add(step) % PORTS);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let Ok(reserved) = UdpSocket::bind(address) else {
+            continue;
+        };
         if TcpListener::bind(address).is_ok() {
+            std::mem::forget(reserved);
             return address;
         }
     }

@@ -287,25 +287,37 @@ impl Relay {
                 .map_or(Bound::Unbounded, Bound::Excluded);
             let said = self.said[topic as usize].range::<[u8], _>((from, Bound::Unbounded));
             let names: Vec<Rc<[u8]>> = said.take(*left).map(|(name, _)| Rc::clone(name)).collect();
-            let is_last = names.len() < *left;
-            for name in names {
-                let count = wanted(topic, &name);
-                self.say(topic, Rc::clone(&name), count, out);
-                sweep.last = Some(name);
-                *left -= 1;
-                if out.len() >= WORDS_BYTES {
-                    *left = 0;
-                }
-                if *left == 0 {
-                    break;
-                }
+            self.say_next(topic, names, &mut sweep, wanted, left, out);
+        }
+    }
+
+    /// Says of the next `names` of a sweep how often they are wanted, until nothing is left of what may be said at once; fewer than that are the
+    /// last of their topic.
+    fn say_next(
+        &mut self,
+        topic: Topic,
+        names: Vec<Rc<[u8]>>,
+        sweep: &mut Sweep,
+        wanted: &impl Fn(Topic, &[u8]) -> u32,
+        left: &mut usize,
+        out: &mut Vec<u8>,
+    ) {
+        let is_last = names.len() < *left;
+        for name in names {
+            let count = wanted(topic, &name);
+            self.say(topic, Rc::clone(&name), count, out);
+            sweep.last = Some(name);
+            *left -= 1;
+            if out.len() >= WORDS_BYTES {
+                *left = 0;
             }
-            if is_last && *left > 0 {
-                sweep = Sweep {
-                    topic: sweep.topic + 1,
-                    last: None,
-                };
+            if *left == 0 {
+                return;
             }
+        }
+        if is_last {
+            sweep.topic += 1;
+            sweep.last = None;
         }
     }
 
@@ -326,25 +338,7 @@ impl Relay {
             }
             let behind = subscriptions.names_behind(topic, sweep.last.as_deref());
             let names: Vec<Rc<[u8]>> = behind.take(*left).cloned().collect();
-            let is_last = names.len() < *left;
-            for name in names {
-                let count = wanted(topic, &name);
-                self.say(topic, Rc::clone(&name), count, out);
-                sweep.last = Some(name);
-                *left -= 1;
-                if out.len() >= WORDS_BYTES {
-                    *left = 0;
-                }
-                if *left == 0 {
-                    break;
-                }
-            }
-            if is_last && *left > 0 {
-                sweep = Sweep {
-                    topic: sweep.topic + 1,
-                    last: None,
-                };
-            }
+            self.say_next(topic, names, &mut sweep, wanted, left, out);
         }
     }
 
