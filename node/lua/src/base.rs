@@ -15,6 +15,7 @@ const COLLECTED_AT_ONCE: c_int = 20;
 /// Puts them into the globals, which are at the top.
 pub(crate) unsafe fn open(state: State) {
     set_function(state, c"pcall", pcall);
+    set_function(state, c"xpcall", xpcall);
     set_function(state, c"next", next);
     ffi::lua_pushcclosure(state, next, 0);
     ffi::lua_pushcclosure(state, pairs, 1);
@@ -114,6 +115,27 @@ unsafe extern "C-unwind" fn pcall(state: State) -> c_int {
         ffi::lua_insert(state, 1);
     }
     ffi::lua_gettop(state)
+}
+
+/// As Lua's own, but that the handler runs after the error has unwound the stack: in the place of the error no hook would run, and a handler
+/// that does not end could not be told to.
+unsafe extern "C-unwind" fn xpcall(state: State) -> c_int {
+    ffi::luaL_checkany(state, 2);
+    ffi::lua_settop(state, 2);
+    ffi::lua_insert(state, 1);
+    let outcome = ffi::lua_pcall(state, 0, ffi::LUA_MULTRET, 0);
+    if outcome == ffi::LUA_OK {
+        ffi::lua_pushboolean(state, 1);
+        ffi::lua_replace(state, 1);
+        return ffi::lua_gettop(state);
+    }
+    // What is left is the handler and the error. A lack of memory is not handled, as ever.
+    if outcome != ffi::LUA_ERRMEM && ffi::lua_pcall(state, 1, 1, 0) != ffi::LUA_OK {
+        push_bytes(state, b"error in error handling");
+    }
+    ffi::lua_pushboolean(state, 0);
+    ffi::lua_insert(state, -2);
+    2
 }
 
 unsafe extern "C-unwind" fn next(state: State) -> c_int {

@@ -193,8 +193,6 @@ fn memory_has_a_bound_and_a_machine_that_reached_it_says_so() {
         "local s='x' while true do s=s..s end",
         "local t={} while true do t={t} end",
         "local t={} for i=1,1e9 do t[i]={} end",
-        "local t='x' for i=1,12 do t={t,t,t,t,t,t,t,t} end return cjson.encode(t)",
-        "local t='xxxxxxxxxxxxxxxx' for i=1,12 do t={t,t,t,t,t,t,t,t} end return cmsgpack.pack(t)",
     ] {
         let mut machine = Machine::new(Kind::Scripts, BOUND).expect("there is memory");
         let mut run = |text: &str| run(&mut machine, text, &[], 0, &mut |_| "+OK\r\n".to_owned());
@@ -202,6 +200,32 @@ fn memory_has_a_bound_and_a_machine_that_reached_it_says_so() {
         assert!(reply.contains("memory"), "{text}: {reply}");
         // What it has is garbage now, which its driver throws away with it.
         assert!(machine.was_refused_memory(), "{text}");
+    }
+    // What these write is not Lua's, and goes with them.
+    for text in [
+        "local t='x' for i=1,12 do t={t,t,t,t,t,t,t,t} end return cjson.encode(t)",
+        "local t='xxxxxxxxxxxxxxxx' for i=1,12 do t={t,t,t,t,t,t,t,t} end return cmsgpack.pack(t)",
+    ] {
+        let reply = eval(text);
+        assert!(reply.contains("memory"), "{text}: {reply}");
+    }
+}
+
+#[test]
+fn a_handler_of_errors_is_asked_once() {
+    check(
+        "return select('#', xpcall(function() return 1, 2 end, error))",
+        ":3",
+    );
+    check(
+        "return select(2, xpcall(function() return 7 end, error))",
+        ":7",
+    );
+    let told = "local ok, e = xpcall(function() error('e', 0) end, function(e) return 'h'..e end)";
+    check(&format!("{told} return tostring(ok)..e"), "$7\r\nfalsehe");
+    for handler in ["error", "7", "function() while true do error() end end"] {
+        let text = format!("return select(2, xpcall(function() error('e', 0) end, {handler}))");
+        check(&text, "$23\r\nerror in error handling");
     }
 }
 
