@@ -89,6 +89,9 @@ pub enum Failure {
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(TlsError),
+    /// The file of users is wrong, or cannot be read.
+    #[error("{0}; correct the file, or name another with --aclfile")]
+    Users(String),
     /// The proxy cannot start, or ended in an error.
     #[error("the proxy failed")]
     Proxy(#[source] ProxyError),
@@ -143,6 +146,7 @@ impl From<ProxyError> for Failure {
             | ProxyError::Tls(TlsError::File(error)) => Self::File(error),
             ProxyError::Tls(error) => Self::Tls(error),
             ProxyError::TopologyStore(TopologyError::Text(problems)) => Self::Data(problems),
+            ProxyError::Users(problems) => Self::Users(problems),
             ProxyError::System { what, source } => Self::System { what, source },
             error => Self::Proxy(error),
         }
@@ -191,7 +195,7 @@ Exit codes:
   65  a topology file is wrong          73  a file cannot be written
   66  a file is missing or unreadable   74  standard output cannot be written
   69  port taken; no PONG; no etcd      77  no permission for that port
-  70  a node or proxy failed            78  a setting, or the certificate, is wrong
+  70  a node or proxy failed            78  a setting, certificate or aclfile is wrong
   130, 143  ended at once by SIGINT or SIGTERM, a second or more after the first";
 
 impl Failure {
@@ -213,7 +217,7 @@ impl Failure {
             },
             Self::NoTopology(_) | Self::Absent(_) => code::NO_INPUT,
             Self::Taken(..) => code::CANNOT_CREATE,
-            Self::Settings(_) | Self::Tls(_) => code::CONFIG,
+            Self::Settings(_) | Self::Tls(_) | Self::Users(_) => code::CONFIG,
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => code::NO_PERMISSION,
                 _ => code::UNAVAILABLE,
@@ -231,9 +235,12 @@ impl Failure {
     /// A node's error under its name.
     #[must_use]
     pub fn node(name: &str, source: node::NodeError) -> Self {
-        Self::Node {
-            name: name.to_owned(),
-            source: Box::new(source),
+        match source {
+            node::NodeError::Users(problems) => Self::Users(problems),
+            source => Self::Node {
+                name: name.to_owned(),
+                source: Box::new(source),
+            },
         }
     }
 

@@ -222,6 +222,39 @@ fn a_taken_port_is_one_line_and_69() {
 }
 
 #[test]
+fn a_file_of_users_that_is_wrong_is_78() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let users = folder.path().join("users.acl").display().to_string();
+    let topology = folder.path().join("topology.toml").display().to_string();
+    let made = format!("topology init --node 127.0.0.1:7001 --output {topology}");
+    assert!(run(&made).status.success());
+    let proxy = format!("proxy --topology {topology} --admin off");
+    for (content, told) in [
+        (
+            Some("user shop ?"),
+            format!(
+                "{users}:1: Syntax error. WARNING: ACL errors detected, no change to the previously active ACL rules was performed"
+            ),
+        ),
+        (
+            None,
+            format!("Error loading ACLs, opening file '{users}': No such file or directory"),
+        ),
+    ] {
+        fs::remove_file(&users).ok();
+        if let Some(content) = content {
+            fs::write(&users, content).expect("written");
+        }
+        let message =
+            format!("switchyard: {told}; correct the file, or name another with --aclfile\n");
+        for server in ["node", &proxy] {
+            let line = format!("--log off {server} --listen 127.0.0.1:0 --aclfile {users}");
+            check(&line, 78, &message);
+        }
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_certificate_or_its_key_is_told_apart() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
