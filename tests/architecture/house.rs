@@ -24,9 +24,9 @@ const HOUSES: &[House] = &[
         floors: &[
             &["session", "users_file"],
             &["access", "pubsub"],
-            &["command", "socket"],
+            &["command", "socket", "wait_time"],
             &["topology"],
-            &["config", "sketch"],
+            &["config", "sketch", "long_double"],
             &["resp"],
             &[
                 "slot",

@@ -4,18 +4,11 @@
 use super::Call;
 use crate::store::{StringRef, Value, WrongType};
 use shared::resp::{ErrorReply, ReplyWriter};
-pub(super) use shared::resp::{integer, integer_32, is_word};
+pub(super) use shared::resp::{integer, integer_32, is_word, split_sign};
 
 /// The longest string that a client may make (`proto-max-bulk-len`).
 pub(super) fn string_limit_bytes(call: &Call<'_>) -> usize {
     usize::try_from(call.node.settings.hot.bulk_bytes).unwrap_or(usize::MAX)
-}
-
-/// A leading sign (`true` for a minus), and what follows it.
-pub(super) fn split_sign(text: &[u8]) -> (bool, &[u8]) {
-    let negative = text.first() == Some(&b'-');
-    let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+"));
-    (negative, unsigned.unwrap_or(text))
 }
 
 /// [`span`], but of two indexes from the end the first must not lie behind the second, even where both lie before the start (GETRANGE, BITCOUNT).

@@ -1,8 +1,6 @@
 //! What all commands share that wait until a key has something for them: for how long, what is said when nothing comes, and the end of their waiting.
 //! Pure: who is served, and when, is for [`crate::execute`] to say.
 
-use super::arguments::integer;
-use super::long_double::LongDouble;
 use super::{Action, Call};
 use crate::client::{Block, WaitKind, Waiting};
 use crate::node_state::{Answer, ClientKey, NodeState};
@@ -10,21 +8,6 @@ use crate::store::Store;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
 use shared::resp::{ErrorReply, ReplyWriter, WaitError};
 use std::ops::Range;
-
-/// Seconds, with a fraction, as milliseconds, rounded up; 0 for ever. As in Redis what is beyond 64 bits counts as negative.
-pub(super) fn timeout_in_seconds(argument: &[u8]) -> Result<u64, ErrorReply> {
-    let seconds = LongDouble::parse(argument).ok_or(WaitError::NotFloat)?;
-    seconds
-        .thousandfold_rounded_up()
-        .and_then(|ms| u64::try_from(ms).ok())
-        .ok_or(ErrorReply::TimeoutNegative)
-}
-
-/// Milliseconds; 0 for ever.
-pub(super) fn timeout_in_ms(argument: &[u8]) -> Result<u64, ErrorReply> {
-    let ms = integer(argument).map_err(|_| ErrorReply::TimeoutNotInteger)?;
-    u64::try_from(ms).map_err(|_| ErrorReply::TimeoutNegative)
-}
 
 /// There is nothing for the command: it waits, unless others have had their turns since it began, for then it has waited.
 pub(super) fn block(

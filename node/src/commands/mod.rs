@@ -21,7 +21,6 @@ mod in_parts;
 mod key_by_key;
 mod keys;
 mod lists;
-mod long_double;
 mod merge_sort;
 mod orders;
 mod piecewise;

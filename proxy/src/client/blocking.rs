@@ -4,13 +4,11 @@
 
 use shared::command::{CommandSpec, Retry};
 use shared::resp::{Args, encode_request};
+use shared::wait_time;
 
 use super::Apart;
 use crate::pipe::lease::LeaseKey;
 use crate::route::{TimeUnit, timeout_at};
-
-/// Longest time to wait that is believed, milliseconds: a million years.
-const LONGEST_MS: f64 = 3.2e16;
 
 /// One such command.
 #[derive(Debug)]
@@ -92,17 +90,11 @@ impl Blocking {
 
 /// Milliseconds; `None` for ever, and for what is no such time: a node says so.
 fn read(argument: &[u8], unit: TimeUnit) -> Option<u64> {
-    let number: f64 = std::str::from_utf8(argument).ok()?.parse().ok()?;
     let ms = match unit {
-        TimeUnit::Seconds => (number * 1_000.0).ceil(),
-        TimeUnit::Milliseconds => number,
+        TimeUnit::Seconds => wait_time::seconds(argument),
+        TimeUnit::Milliseconds => wait_time::milliseconds(argument),
     };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and what an integer of 64 bits holds"
-    )]
-    (ms > 0.0 && ms < LONGEST_MS).then_some(ms as u64)
+    ms.ok().filter(|ms| *ms > 0)
 }
 
 #[cfg(test)]
@@ -165,6 +157,9 @@ mod tests {
                 "XREADGROUP GROUP g c COUNT 2 BLOCK 50 NOACK STREAMS a >",
                 false,
             ),
+            ("BLPOP a 0x10", 15_000, "BLPOP a 1.000", false),
+            ("BLPOP a 1e308", 9_000, "BLPOP a 1e308", false),
+            ("BLPOP a inf", 9_000, "BLPOP a inf", false),
             ("BLPOP a -1", 9_000, "BLPOP a -1", false),
             ("BLPOP a nan", 9_000, "BLPOP a nan", false),
         ] {

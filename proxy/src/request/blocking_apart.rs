@@ -7,8 +7,9 @@
 
 use bytes::Bytes;
 use shared::command;
-use shared::resp::{ErrorReply, LeaseError, WaitError};
+use shared::resp::LeaseError;
 use shared::topology::ShardIndex;
+use shared::wait_time;
 
 use super::Asked;
 use super::fan_out::Way;
@@ -53,7 +54,7 @@ impl Turn<'_> {
             .as_mut()
             .and_then(|blocking| blocking.apart.take())
         else {
-            if let Err(error) = check_timeout(asked.args.at(asked.args.len() - 1)) {
+            if let Err(error) = wait_time::seconds(asked.args.at(asked.args.len() - 1)) {
                 return self.answer_error(&error);
             }
             let apart = Box::new(Apart::new(asked.args, &self.exchange.snapshot));
@@ -295,15 +296,4 @@ fn bulk(reply: &Bytes) -> Option<Bytes> {
     let length: usize = std::str::from_utf8(&rest[..line]).ok()?.parse().ok()?;
     let string = rest.get(line + 2..line + 2 + length)?;
     Some(reply.slice_ref(string))
-}
-
-/// What a node would say of a time to wait.
-fn check_timeout(argument: &[u8]) -> Result<(), ErrorReply> {
-    let seconds = std::str::from_utf8(argument).ok();
-    let seconds: Option<f64> = seconds.and_then(|text| text.parse().ok());
-    match seconds {
-        Some(seconds) if seconds < 0.0 => Err(ErrorReply::TimeoutNegative),
-        Some(seconds) if seconds.is_finite() => Ok(()),
-        _ => Err(WaitError::NotFloat.into()),
-    }
 }

@@ -29,7 +29,7 @@ pub use failover_refusal::FailoverRefusal;
 pub use greeting::{REDIS_VERSION, greet};
 pub use lease_error::LeaseError;
 pub use long_reply::LongReply;
-pub use number::{parse_integer, write_double};
+pub use number::{parse_integer, split_sign, write_double};
 pub use reply_end::{MAX_DEPTH, MAX_REPLY_STRING_BYTES, ReplyError, ReplyScanner};
 pub use request::{
     ArgRange, Args, ProtocolError, READ_AT_ONCE_BYTES, Request, RequestBatch, RequestLimits,

@@ -6,6 +6,14 @@ use std::io::Write as _;
 /// Longest text of a 64-bit integer: `-9223372036854775808`.
 const LONGEST_INTEGER: usize = 20;
 
+/// A leading sign (`true` for a minus), and what follows it.
+#[must_use]
+pub fn split_sign(text: &[u8]) -> (bool, &[u8]) {
+    let negative = text.first() == Some(&b'-');
+    let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+"));
+    (negative, unsigned.unwrap_or(text))
+}
+
 /// Reads a 64-bit signed integer in its one canonical form: no blanks, no `+`, no leading zeros, no `-0`.
 #[must_use]
 pub fn parse_integer(text: &[u8]) -> Option<i64> {

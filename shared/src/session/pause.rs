@@ -2,6 +2,7 @@
 //! Pure: says for how long and for whom; the clock and those who wait are elsewhere.
 
 use crate::resp::{Args, ErrorReply, integer, is_word};
+use crate::wait_time;
 
 /// Which commands wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +34,7 @@ impl Pause {
             Some(word) if is_word(word, "all") => PauseKind::All,
             Some(_) => return Err(ErrorReply::PauseMode),
         };
-        let for_ms = integer(args.at(2)).map_err(|_| ErrorReply::TimeoutNotInteger)?;
-        let for_ms = u64::try_from(for_ms).map_err(|_| ErrorReply::TimeoutNegative)?;
+        let for_ms = wait_time::milliseconds(args.at(2))?;
         Ok(Self { kind, for_ms })
     }
 }

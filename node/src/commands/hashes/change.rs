@@ -3,10 +3,10 @@
 
 use crate::commands::arguments::{integer, reply_count};
 use crate::commands::element_by_element::{Elements, Told, treat};
-use crate::commands::long_double::LongDouble;
 use crate::commands::{Action, Call};
 use crate::store::{HashEdit, StringRef, Wording};
 use shared::command::CommandId;
+use shared::long_double::LongDouble;
 use shared::resp::ErrorReply;
 
 /// Where a command's fields begin.

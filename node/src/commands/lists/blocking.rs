@@ -5,12 +5,13 @@ use super::end_of;
 use super::pop::{move_between, pop_at, pop_from_first};
 use crate::client::WaitKind;
 use crate::commands::arguments::reply_string;
-use crate::commands::blocking::{block, timeout_in_seconds};
+use crate::commands::blocking::block;
 use crate::commands::counted_keys::CountedKeys;
 use crate::commands::{Action, Call, FIRST_KEY};
 use crate::store::{ListEdit, ListEnd, Wording};
 use shared::command::CommandId;
 use shared::resp::ErrorReply;
+use shared::wait_time;
 
 /// BLPOP key … timeout
 pub(super) fn blpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
@@ -24,7 +25,7 @@ pub(super) fn brpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 fn pop(call: &mut Call<'_>, end: ListEnd) -> Result<Action, ErrorReply> {
     let keys = FIRST_KEY..call.args.len() - 1;
-    let timeout_ms = timeout_in_seconds(call.args.at(keys.end))?;
+    let timeout_ms = wait_time::seconds(call.args.at(keys.end))?;
     let db = call.db();
     for index in keys.clone() {
         let key = call.key(index);
@@ -48,7 +49,7 @@ fn pop(call: &mut Call<'_>, end: ListEnd) -> Result<Action, ErrorReply> {
 pub(super) fn blmpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let keys = CountedKeys::at(call, 2)?;
     let (end, count) = keys.end_and_count(call, end_of)?;
-    let timeout_ms = timeout_in_seconds(call.args.at(1))?;
+    let timeout_ms = wait_time::seconds(call.args.at(1))?;
     if let Some(action) = pop_from_first(call, &keys, end, count)? {
         return Ok(action);
     }
@@ -58,7 +59,7 @@ pub(super) fn blmpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout
 pub(super) fn blmove(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let (from, to) = (end_of(call.args.at(3))?, end_of(call.args.at(4))?);
-    let timeout_ms = timeout_in_seconds(call.args.at(5))?;
+    let timeout_ms = wait_time::seconds(call.args.at(5))?;
     let word = CommandId::Lmove.name().as_bytes();
     let args = call.args;
     let words = [word, args.at(1), args.at(2), args.at(3), args.at(4)];
@@ -67,7 +68,7 @@ pub(super) fn blmove(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// BRPOPLPUSH source destination timeout
 pub(super) fn brpoplpush(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let timeout_ms = timeout_in_seconds(call.args.at(3))?;
+    let timeout_ms = wait_time::seconds(call.args.at(3))?;
     let word = CommandId::Rpoplpush.name().as_bytes();
     let words = [word, call.args.at(1), call.args.at(2)];
     move_or_wait(call, ListEnd::Back, ListEnd::Front, &words, timeout_ms)

@@ -2,10 +2,11 @@
 //! Pure. Invariant: what was said to be there may be gone when it is asked for; who waits finds out, and waits again.
 
 use crate::client::WaitKind;
-use crate::commands::blocking::{block, timeout_in_ms};
+use crate::commands::blocking::block;
 use crate::commands::{Action, Call};
 use crate::store::{ListRef, SortedSetRef};
 use shared::resp::{ErrorReply, is_word};
+use shared::wait_time;
 
 /// The first argument that is a key.
 const FIRST_KEY: usize = 3;
@@ -24,7 +25,7 @@ pub(super) fn await_keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         word if is_word(word, "ZSET") => WaitKind::SortedSet,
         _ => return Err(ErrorReply::Syntax),
     };
-    let timeout_ms = timeout_in_ms(call.args.at(end))?;
+    let timeout_ms = wait_time::milliseconds(call.args.at(end))?;
     let db = call.db();
     for index in FIRST_KEY..end {
         let key = call.key(index);

@@ -4,6 +4,7 @@
 use super::{Action, Awaited, Call, Errand, integer, is_word};
 use crate::node_state::{Feeding, Link, SERVES_NOBODY};
 use shared::resp::{ErrorReply, FailoverRefusal, WaitError};
+use shared::wait_time;
 
 /// REPLCONF option value \[option value …\]
 ///
@@ -114,7 +115,7 @@ pub(super) fn wait(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     Ok(Action::Errand(Errand::WaitForFollowers(Awaited {
         followers: usize::try_from(count.max(0)).unwrap_or(usize::MAX),
         on_disk: None,
-        timeout_ms: timeout_ms(call.args.at(2))?,
+        timeout_ms: wait_time::milliseconds(call.args.at(2))?,
     })))
 }
 
@@ -127,7 +128,7 @@ pub(super) fn wait_for_disks(call: &mut Call<'_>) -> Result<Action, ErrorReply> 
     };
     let count = integer(call.args.at(2)).map_err(|_| ErrorReply::NotPositive)?;
     let count = usize::try_from(count).map_err(|_| ErrorReply::NotPositive)?;
-    let timeout_ms = timeout_ms(call.args.at(3))?;
+    let timeout_ms = wait_time::milliseconds(call.args.at(3))?;
     if call.node.replication.leader().is_some() {
         return Err(WaitError::AofAtFollower.into());
     }
@@ -139,9 +140,4 @@ pub(super) fn wait_for_disks(call: &mut Call<'_>) -> Result<Action, ErrorReply> 
         on_disk: Some(own),
         timeout_ms,
     })))
-}
-
-fn timeout_ms(word: &[u8]) -> Result<u64, ErrorReply> {
-    let timeout = integer(word).map_err(|_| ErrorReply::TimeoutNotInteger)?;
-    u64::try_from(timeout).map_err(|_| ErrorReply::TimeoutNegative)
 }

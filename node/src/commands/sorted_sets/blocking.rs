@@ -4,11 +4,12 @@
 use super::pop::{end_of, pop_at, pop_from_first};
 use crate::client::WaitKind;
 use crate::commands::arguments::reply_string;
-use crate::commands::blocking::{block, timeout_in_seconds};
+use crate::commands::blocking::block;
 use crate::commands::counted_keys::CountedKeys;
 use crate::commands::{Action, Call, FIRST_KEY};
 use crate::store::{ScoreEnd, SortedSetEdit, Wording};
 use shared::resp::ErrorReply;
+use shared::wait_time;
 
 /// BZPOPMIN key … timeout
 pub(super) fn bzpopmin(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
@@ -22,7 +23,7 @@ pub(super) fn bzpopmax(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 fn pop(call: &mut Call<'_>, end: ScoreEnd) -> Result<Action, ErrorReply> {
     let keys = FIRST_KEY..call.args.len() - 1;
-    let timeout_ms = timeout_in_seconds(call.args.at(keys.end))?;
+    let timeout_ms = wait_time::seconds(call.args.at(keys.end))?;
     let db = call.db();
     for index in keys.clone() {
         let key = call.key(index);
@@ -46,7 +47,7 @@ fn pop(call: &mut Call<'_>, end: ScoreEnd) -> Result<Action, ErrorReply> {
 pub(super) fn bzmpop(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let keys = CountedKeys::at(call, 2)?;
     let (end, count) = keys.end_and_count(call, end_of)?;
-    let timeout_ms = timeout_in_seconds(call.args.at(1))?;
+    let timeout_ms = wait_time::seconds(call.args.at(1))?;
     if let Some(action) = pop_from_first(call, &keys, end, count)? {
         return Ok(action);
     }

@@ -5,12 +5,13 @@ use super::identifier::{identifier, is_sign};
 use super::range::{Direction, Shown};
 use crate::client::WaitKind;
 use crate::commands::arguments::{integer, is_word};
-use crate::commands::blocking::{block_with, timeout_in_ms};
+use crate::commands::blocking::block_with;
 use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, show};
 use crate::commands::{Action, Call};
 use crate::store::{StreamId, StreamRef};
 use shared::command::CommandId;
 use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, StreamError};
+use shared::wait_time;
 use std::ops::Range;
 
 /// With more keys, others have their turns while the streams are looked at: so many take half a millisecond.
@@ -46,7 +47,7 @@ impl<'a> ReadOptions<'a> {
         while at < args.len() {
             let (word, more) = (args.at(at), args.len() - at - 1);
             if is_word(word, "BLOCK") && more > 0 {
-                options.block_ms = Some(timeout_in_ms(args.at(at + 1))?);
+                options.block_ms = Some(wait_time::milliseconds(args.at(at + 1))?);
                 at += 2;
             } else if is_word(word, "COUNT") && more > 0 {
                 let count = u64::try_from(integer(args.at(at + 1))?).unwrap_or(0);

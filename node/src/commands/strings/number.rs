@@ -2,9 +2,9 @@
 //! Pure.
 
 use crate::commands::arguments::integer;
-use crate::commands::long_double::LongDouble;
 use crate::commands::{Action, Call};
 use crate::store::{StringEdit, StringRef};
+use shared::long_double::LongDouble;
 use shared::resp::ErrorReply;
 
 /// INCR key

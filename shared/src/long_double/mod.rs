@@ -18,7 +18,7 @@ const HIGHEST_EXPONENT: i32 = 16320;
 
 /// A number, or an infinity. There is no NaN: what would give one gives `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LongDouble {
+pub struct LongDouble {
     negative: bool,
     magnitude: Magnitude,
 }
@@ -33,7 +33,7 @@ enum Magnitude {
 
 impl LongDouble {
     /// Zero.
-    pub(super) const ZERO: Self = Self {
+    pub const ZERO: Self = Self {
         negative: false,
         magnitude: Magnitude::Finite {
             mantissa: 0,
@@ -42,7 +42,8 @@ impl LongDouble {
     };
 
     /// An integer, exactly.
-    pub(super) fn from_integer(value: i64) -> Self {
+    #[must_use]
+    pub fn from_integer(value: i64) -> Self {
         Self {
             negative: value < 0,
             magnitude: rounded(u128::from(value.unsigned_abs()), 0, false),
@@ -50,7 +51,8 @@ impl LongDouble {
     }
 
     /// The sum, or `None` when it is no finite number.
-    pub(super) fn checked_add(self, other: Self) -> Option<Self> {
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
         let Magnitude::Finite { mantissa, exponent } = self.magnitude else {
             return None;
         };
@@ -89,7 +91,8 @@ impl LongDouble {
     }
 
     /// A thousand times as much, and then the least integer that is not below; `None` beyond 64 bits.
-    pub(super) fn thousandfold_rounded_up(self) -> Option<i64> {
+    #[must_use]
+    pub fn thousandfold_rounded_up(self) -> Option<i64> {
         let Magnitude::Finite { mantissa, exponent } = self.magnitude else {
             return None;
         };
@@ -111,7 +114,8 @@ impl LongDouble {
     }
 
     /// Whether it is a number.
-    pub(super) fn is_finite(self) -> bool {
+    #[must_use]
+    pub fn is_finite(self) -> bool {
         self.magnitude != Magnitude::Infinite
     }
 

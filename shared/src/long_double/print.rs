@@ -12,7 +12,7 @@ const ONE: u128 = 100_000_000_000_000_000;
 
 impl LongDouble {
     /// Appends the decimal form to `out`: at most 4933 digits, a sign, a point and 17 more digits.
-    pub(in crate::commands) fn print(self, out: &mut Vec<u8>) {
+    pub fn print(self, out: &mut Vec<u8>) {
         let start = out.len();
         if self.negative && !self.is_zero() {
             out.push(b'-');

@@ -3,7 +3,7 @@
 
 use super::big::{Big, CHUNK_DIGITS};
 use super::{LongDouble, Magnitude, rounded};
-use crate::commands::arguments::split_sign;
+use crate::resp::split_sign;
 
 /// Redis copies the text into a buffer of this size with a zero byte behind it.
 const TEXT_LIMIT_BYTES: usize = 5 * 1024;
@@ -22,7 +22,8 @@ const SHORT_DIVISION_PLACES: i64 = 18;
 
 impl LongDouble {
     /// The number that the whole of `text` is.
-    pub(in crate::commands) fn parse(text: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
         if text.len() >= TEXT_LIMIT_BYTES {
             return None;
         }
