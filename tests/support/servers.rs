@@ -12,9 +12,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::Client;
 use super::eventually::{Stopwatch, eventually, eventually_within, now_nanoseconds, pause};
 use super::standing::stands;
+use super::{Client, Reply};
 
 /// The binary that cargo built for these tests.
 pub(crate) const SWITCHYARD: &str = env!("CARGO_BIN_EXE_switchyard");
@@ -37,7 +37,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `program` with what `arguments` makes of a free address and the server's own folder; returns when it answers a PING.
+    /// Starts `program` with what `arguments` makes of a free address and the server's own folder; returns when it answers a PING and has read
+    /// what there is in its folder.
     pub(crate) fn start(
         program: impl AsRef<Path>,
         arguments: impl Fn(SocketAddr, &Path) -> Vec<String>,
@@ -77,18 +78,20 @@ impl Server {
             child,
             folder,
         };
-        server.wait_until_it_answers()?;
+        // Even an empty folder takes a moment.
+        server.wait_until_it_answers(|reply| !is_loading(reply))?;
         Ok(server)
     }
 
-    fn wait_until_it_answers(&mut self) -> Result<(), String> {
+    fn wait_until_it_answers(&mut self, is_ready: impl Fn(&Reply) -> bool) -> Result<(), String> {
         let watch = Stopwatch::start();
         while watch.elapsed() < START_DEADLINE {
             if let Some(status) = self.child.try_wait().expect("own child") {
                 return Err(format!("{status}, {}", self.output()));
             }
-            let answered = Client::try_connect(self.address)
-                .is_ok_and(|mut client| client.try_call(&["PING"]).is_ok());
+            let reply =
+                Client::try_connect(self.address).and_then(|mut client| client.try_call(&["PING"]));
+            let answered = reply.is_ok_and(|reply| is_ready(&reply));
             if answered {
                 return Ok(());
             }
@@ -123,10 +126,10 @@ impl Server {
         self.child.wait().expect("own child");
     }
 
-    /// The same command line again, after [`Self::kill`]; returns when it answers.
+    /// The same command line again, after [`Self::kill`]; returns when it answers, be it that it still loads.
     pub(crate) fn restart(&mut self) {
         self.child = spawn(&self.program, &self.arguments, self.folder.path());
-        if let Err(output) = self.wait_until_it_answers() {
+        if let Err(output) = self.wait_until_it_answers(|_| true) {
             panic!("no restart: {output}");
         }
     }
@@ -214,6 +217,12 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn is_loading(reply: &Reply) -> bool {
+    reply
+        .error_text()
+        .is_some_and(|text| text.starts_with("LOADING "))
 }
 
 fn spawn(program: &Path, arguments: &[String], folder: &Path) -> Child {
