@@ -1,4 +1,5 @@
-//! Functions of Lua's own libraries that are others here: they know shields, do not hold the thread, and load no compiled code.
+//! Functions of Lua's own libraries that are others here: they know shields, and load no compiled code; collecting garbage gives way.
+//! Never: a key, a socket, the clock. A pattern's length is bounded here, the time that it takes is not.
 
 use crate::desk::{Step, breathe, desk_random, stop};
 use crate::sandbox::{READ_ONLY, push_shielded};

@@ -1,4 +1,5 @@
 //! What a machine's Lua functions and its driver share: buffers, the bound of memory, and the way out of the script's stack.
+//! Never: what a command is, or where its answer comes from.
 
 use crate::register::Registered;
 use crate::stack::{State, desk, raise_table};

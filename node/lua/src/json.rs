@@ -1,4 +1,5 @@
 //! `cjson`: tables → JSON, as Lua CJSON 2.1 writes it, and the module's settings. Reading is in [`crate::json_decode`].
+//! Pure but for Lua's stack; what it writes has the bound of a script's memory.
 
 use crate::desk::{Desk, InvalidNumbers, JsonSettings, breathe};
 use crate::json_decode;

@@ -1,4 +1,5 @@
 //! `redis.*`: what Redis 7.0 gives to scripts.
+//! Runs no command: it lays the request on the desk, and stops until the driver has put the answer there.
 
 use crate::desk::{Step, stop};
 use crate::number::{self, MOST_BYTES};

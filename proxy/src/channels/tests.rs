@@ -1,3 +1,6 @@
+//! Subscriptions of one thread against shards that the test plays: what each is told, in which order, and what is left when all have gone.
+//! Never: a socket.
+
 use super::relay::Target;
 use super::{Channels, Key};
 use crate::pipe::set::Fence;

@@ -1,3 +1,5 @@
+//! A lease from its opening to its end, with the bytes of a node that the test plays. Never: a socket.
+
 use super::*;
 use crate::pipe::set::{PipeLimits, PipeSet};
 use crate::pipe::{Class, Pledge, Role};
