@@ -3,7 +3,9 @@
 
 use crate::client::{Client, Identity, Offset, Session, Until};
 use crate::commands::FinalSave;
-use crate::commands::{Release, forget_transaction, forget_waiting, forget_watched, release};
+use crate::commands::{
+    Release, forget_transaction, forget_waiting, forget_watched, release, stop_tracking,
+};
 use crate::departures::Departures;
 use crate::disk::{
     Begin, DataFolder, Disk, Files, LogWriter, Recording, Syncing, SystemDisk, log_folder,
@@ -189,6 +191,7 @@ impl Shell {
             core.node.clients.leave(key);
             core.node.subscriptions.leave(key, |_| {});
             core.node.stop_monitoring(key);
+            stop_tracking(&mut core.store, &mut core.node, key.id());
             self.send_out(core);
         }
         self.left.notify_one();
@@ -237,14 +240,19 @@ impl Shell {
             now_ms,
         };
         let result = work(&mut core.executor, &mut turn);
-        if turn.store.has_events() {
-            turn.tell_events();
+        if turn.store.has_news() {
+            turn.tell_news();
         }
-        if turn.node.clients.has_own_messages() {
-            let own = turn.node.clients.take_own_messages();
-            turn.node.clients.send(identity.id, &own.concat());
+        if turn.node.tracking.has_broadcasts() {
+            let caller = (identity.id, &*turn.session);
+            turn.node.broadcast_changes(Some(caller));
         }
         self.record(core);
+        let clients = &mut core.node.clients;
+        if clients.has_own_messages() {
+            let own = clients.take_own_messages();
+            clients.send(identity.id, &own.concat());
+        }
         self.send_out(core);
         result
     }
@@ -252,9 +260,7 @@ impl Shell {
     /// Who waited for what has been changed since the last time is served, it goes into the log, and who was served is answered.
     #[inline]
     pub(crate) fn record(&self, core: &mut Core) {
-        if core.store.has_events() {
-            tell_events(core);
-        }
+        tell_news(core);
         if core.node.blocked.is_any() {
             self.serve(core);
             return;
@@ -268,9 +274,7 @@ impl Shell {
         let now_ms = self.clock.wall_ms();
         core.node.blocked.look_again();
         core.executor.serve(&mut core.store, &mut core.node, now_ms);
-        if core.store.has_events() {
-            tell_events(core);
-        }
+        tell_news(core);
         let before = self.log_end();
         self.record_changes(core);
         for answer in core.node.blocked.take_answers() {
@@ -609,10 +613,20 @@ impl Shell {
 }
 
 /// Tells of what happened to keys outside of clients' turns.
+#[inline]
+fn tell_news(core: &mut Core) {
+    if core.store.has_news() || core.node.tracking.has_broadcasts() {
+        tell_news_now(core);
+    }
+}
+
 #[cold]
-fn tell_events(core: &mut Core) {
+fn tell_news_now(core: &mut Core) {
     let events = core.store.take_events();
     core.node.tell_events(&events, Protocol::default());
+    let changed = core.store.take_changed_keys();
+    core.node.tell_trackers(&changed, None);
+    core.node.broadcast_changes(None);
 }
 
 /// What a client that had waited was answered, from byte `at` of its waiting replies on, goes out when its followers have all there is, if it wants that.

@@ -22,7 +22,7 @@ const HOUSES: &[House] = &[
     House {
         folder: "shared/src",
         floors: &[
-            &["session", "users_file"],
+            &["session", "users_file", "tracking"],
             &["access", "pubsub"],
             &["command", "socket", "wait_time"],
             &["topology"],

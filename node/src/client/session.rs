@@ -16,6 +16,8 @@ use shared::session::Replies;
 pub struct Session {
     /// Chosen with HELLO.
     pub protocol: Protocol,
+    /// How the client is spoken to, while its script is spoken to in another way.
+    pub beside_script: Option<Protocol>,
     /// Chosen with SELECT.
     pub db: DbIndex,
     /// Chosen with CLIENT SETNAME, HELLO or by nobody; empty when there is none. At most [`MOST_NAME_BYTES`], as the next two.
@@ -64,6 +66,7 @@ impl Default for Session {
     fn default() -> Self {
         Self {
             protocol: Protocol::Resp2,
+            beside_script: None,
             db: DbIndex::default(),
             name: Vec::new(),
             library_name: Vec::new(),
@@ -90,6 +93,12 @@ impl Default for Session {
 }
 
 impl Session {
+    /// How messages to it are written, whatever its script is answered in.
+    #[must_use]
+    pub fn spoken_to(&self) -> Protocol {
+        self.beside_script.unwrap_or(self.protocol)
+    }
+
     /// Bytes of its names, of its queue and of the keys that it watches.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {

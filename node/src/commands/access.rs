@@ -138,8 +138,11 @@ pub(crate) fn context_of(session: &Session) -> Context {
 fn note(node: &mut NodeState, asking: Asking<'_>, reason: Reason, object: &[u8], user: &[u8]) {
     let mut text = String::new();
     if let Some(key) = node.clients.key_of(asking.identity.id) {
-        let client = node.clients.at(key);
-        describe(&mut text, client, asking.session, asking.now_ms);
+        let NodeState {
+            clients, tracking, ..
+        } = &mut *node;
+        let client = clients.at(key);
+        describe(&mut text, client, asking.session, tracking, asking.now_ms);
     }
     text.truncate(text.trim_end().len());
     let refusal = Refusal {

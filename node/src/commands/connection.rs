@@ -1,7 +1,9 @@
 //! Commands on the client's own connection: who it is, how it speaks, which database it looks at.
 //! Pure.
 
-use super::{Action, Call, Handler, access, forget_transaction, forget_watched, pubsub};
+use super::{
+    Action, Call, Handler, access, forget_transaction, forget_watched, pubsub, stop_tracking,
+};
 use crate::store::DbIndex;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, greet};
@@ -111,6 +113,7 @@ fn reset(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     {
         call.node.stop_monitoring(client);
     }
+    stop_tracking(call.store, call.node, call.identity.id);
     call.session.reset(&call.node.access.users);
     call.reply.set_protocol(call.session.protocol);
     call.reply.simple("RESET");

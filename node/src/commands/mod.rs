@@ -39,6 +39,7 @@ mod transactions;
 
 pub(crate) use access::{Asking, context_of, note_denied, users_loaded};
 pub(crate) use blocking::{Release, answer, forget_waiting, release, say_nothing_came};
+pub(crate) use client::stop_tracking;
 pub(crate) use double::double;
 pub(crate) use events::naming;
 pub(crate) use in_parts::InParts;

@@ -124,7 +124,14 @@ async fn carry_out(
         let request = &requests.batch.requests()[requests.at];
         let args = requests.batch.args(&requests.input, request);
         let go_on = shell.with_turn(&asker.identity, &mut asker.session, |executor, turn| {
-            executor.go_on(turn, long, args)
+            let spec = long.spec();
+            let end = executor.go_on(turn, long, args);
+            if let LongEnd::Over(_) = end
+                && turn.node.tracking.is_on()
+            {
+                turn.note_command_over(spec);
+            }
+            end
         });
         long = match go_on {
             LongEnd::NotYet(long) => {

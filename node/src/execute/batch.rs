@@ -181,8 +181,13 @@ impl Executor {
             Stop::Blocked => {}
             _ => take_back_unheard(turn.session, start, output.bytes),
         }
-        if turn.store.has_events() {
-            turn.tell_events();
+        if turn.store.has_news() {
+            turn.tell_news();
+        }
+        if let Some(spec) = spec
+            && turn.node.tracking.is_on()
+        {
+            turn.note_command_over(spec);
         }
         if turn.node.clients.has_own_messages() {
             // Messages before the reply, as Redis does it, whatever CLIENT REPLY says.

@@ -29,6 +29,8 @@ use crate::store::Store;
 use batch::Planned;
 use lookahead::{Lookahead, PREFETCHED_KEYS};
 use shared::clock::Stopwatch;
+use shared::command::CommandSpec;
+use shared::resp::Args;
 use timing::Timing;
 
 /// Why commands are no longer run, for now.
@@ -105,9 +107,51 @@ pub struct Turn<'a> {
 impl Turn<'_> {
     /// Tells what has happened to keys to those who want to hear of it.
     #[cold]
-    pub fn tell_events(&mut self) {
+    pub fn tell_news(&mut self) {
         let events = self.store.take_events();
-        self.node.tell_events(&events, self.session.protocol);
+        self.node.tell_events(&events, self.session.spoken_to());
+        self.tell_trackers();
+    }
+
+    /// Tells those who have read keys that these have changed since.
+    fn tell_trackers(&mut self) {
+        if self.store.has_changed_keys() {
+            let changed = self.store.take_changed_keys();
+            let caller = (self.identity.id, &*self.session);
+            self.node.tell_trackers(&changed, Some(caller));
+        }
+    }
+
+    /// Whether what this command reads is remembered for its client.
+    fn is_tracked(&self, spec: &CommandSpec) -> bool {
+        self.node.tracking.is_on() && self.node.tracking.wants(self.identity.id, spec)
+    }
+
+    /// A command has run: what it has read is remembered, if its client wants that. What it has changed before is no news afterwards.
+    #[cold]
+    fn track(&mut self, spec: &CommandSpec, args: Args<'_>) {
+        self.tell_trackers();
+        if self.is_tracked(spec) {
+            let mut places = Vec::new();
+            spec.for_each_key(args, |index| places.push(index));
+            self.remember_reads(args, &places);
+        }
+    }
+
+    fn remember_reads(&mut self, args: Args<'_>, places: &[usize]) {
+        let caller = (self.identity.id, &*self.session);
+        let keys = places.iter().map(|index| args.at(*index));
+        self.node.remember_reads(caller, keys);
+    }
+
+    /// A client's command is over.
+    #[cold]
+    pub fn note_command_over(&mut self, spec: &CommandSpec) {
+        let is_in_transaction = self.session.transaction.is_some();
+        let client = self.identity.id;
+        self.node
+            .tracking
+            .command_over(client, spec, is_in_transaction);
     }
 }
 

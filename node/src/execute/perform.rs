@@ -152,6 +152,9 @@ impl Executor {
             Action::Script => return self.run_script(turn, spec, asked, out),
             Action::Block(block) => {
                 self.block = Some(block);
+                if turn.node.tracking.is_on() {
+                    turn.track(spec, asked.args);
+                }
                 return Stop::Blocked;
             }
             Action::Piecewise(_) => {
@@ -168,6 +171,9 @@ impl Executor {
         }
         if !turn.node.monitors.is_empty() && !matches!(action, Action::GoOn) {
             show_to_monitors(turn, spec, asked.args);
+        }
+        if turn.node.tracking.is_on() {
+            turn.track(spec, asked.args);
         }
         if turn.session.secret_args != 0 {
             turn.session.secret_args = 0;

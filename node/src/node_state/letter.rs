@@ -2,12 +2,14 @@
 //! Pure.
 
 use shared::resp::{Protocol, ReplyWriter};
+use shared::tracking;
 use std::rc::Rc;
 
 /// A message for many.
 #[derive(Debug)]
 pub struct Letter<'a> {
     content: Content<'a>,
+    stands_behind: bool,
     written: [Option<Rc<Vec<u8>>>; 2],
 }
 
@@ -17,6 +19,10 @@ enum Content<'a> {
     Words(&'a [&'a [u8]]),
     /// RESP already, the same in both.
     Line(&'a [u8]),
+    /// Keys that have changed; `None`: all have. A push message for RESP3, a message of a channel for RESP2.
+    Changed(Option<&'a [&'a [u8]]>),
+    /// Who was to be told in a client's place has gone: its number.
+    NobodyThere(u64),
 }
 
 impl<'a> Letter<'a> {
@@ -25,6 +31,27 @@ impl<'a> Letter<'a> {
     pub fn new(words: &'a [&'a [u8]]) -> Self {
         Self {
             content: Content::Words(words),
+            stands_behind: false,
+            written: [None, None],
+        }
+    }
+
+    /// These keys have changed, or all (`None`).
+    #[must_use]
+    pub fn changed(keys: Option<&'a [&'a [u8]]>) -> Self {
+        Self {
+            content: Content::Changed(keys),
+            stands_behind: false,
+            written: [None, None],
+        }
+    }
+
+    /// The client of this number, which was to be told of changed keys, has gone.
+    #[must_use]
+    pub fn nobody_there(id: u64) -> Self {
+        Self {
+            content: Content::NobodyThere(id),
+            stands_behind: false,
             written: [None, None],
         }
     }
@@ -34,6 +61,7 @@ impl<'a> Letter<'a> {
     pub fn line(line: &'a [u8]) -> Self {
         Self {
             content: Content::Line(line),
+            stands_behind: true,
             written: [None, None],
         }
     }
@@ -41,7 +69,12 @@ impl<'a> Letter<'a> {
     /// Whether its place is behind the reply to the command of which it tells, if the two are for the same client.
     #[must_use]
     pub fn stands_behind(&self) -> bool {
-        matches!(self.content, Content::Line(_))
+        self.stands_behind
+    }
+
+    /// It does, or does not.
+    pub fn set_behind(&mut self, stands_behind: bool) {
+        self.stands_behind = stands_behind;
     }
 
     /// About as long as it will be: what it says, without the lengths between.
@@ -50,6 +83,8 @@ impl<'a> Letter<'a> {
         match self.content {
             Content::Words(words) => words.iter().map(|word| word.len()).sum(),
             Content::Line(line) => line.len(),
+            Content::Changed(keys) => keys.into_iter().flatten().map(|key| key.len()).sum(),
+            Content::NobodyThere(_) => 0,
         }
     }
 
@@ -75,8 +110,41 @@ impl Content<'_> {
                 bytes
             }
             Self::Line(line) => line.to_vec(),
+            Self::Changed(keys) => write_changed(keys, protocol),
+            Self::NobodyThere(id) => {
+                let mut bytes = Vec::new();
+                let mut writer = ReplyWriter::new(&mut bytes, protocol);
+                writer.push(2);
+                writer.bulk(b"tracking-redir-broken");
+                writer.integer(i64::try_from(id).unwrap_or(i64::MAX));
+                bytes
+            }
         }
     }
+}
+
+fn write_changed(keys: Option<&[&[u8]]>, protocol: Protocol) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = ReplyWriter::new(&mut bytes, protocol);
+    match protocol {
+        Protocol::Resp3 => {
+            writer.push(2);
+            writer.bulk(b"invalidate");
+        }
+        Protocol::Resp2 => {
+            writer.array(3);
+            writer.bulk(b"message");
+            writer.bulk(tracking::CHANNEL);
+        }
+    }
+    match keys {
+        Some(keys) => {
+            writer.array(keys.len());
+            keys.iter().for_each(|key| writer.bulk(key));
+        }
+        None => writer.null(),
+    }
+    bytes
 }
 
 #[cfg(test)]

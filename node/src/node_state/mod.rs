@@ -18,6 +18,7 @@ mod replication;
 mod scripts;
 mod slot_writes;
 mod slowlog;
+mod trackers;
 
 pub use access::NodeAccess;
 pub use blocked::{Answer, Blocked, Waiter};
@@ -36,6 +37,7 @@ pub use replication::{Feeding, Follower, FollowerState, Leader, Link, NO_ID, Pla
 pub use scripts::{Digest, Libraries, Library, Planned, Scripts, UnderWay};
 pub use slot_writes::{Seen, SeenInTurn, SlotWrites};
 pub use slowlog::{Slowlog, SlowlogEntry};
+pub use trackers::Caller;
 
 use crate::settings::Settings;
 use crate::stats::Stats;
@@ -43,6 +45,7 @@ use crate::store::{Listener, Store};
 use shared::access::Users;
 use shared::pubsub;
 use shared::topology::Incarnation;
+use shared::tracking::Tracking;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -62,6 +65,8 @@ pub struct NodeState {
     pub clients: Clients,
     /// Who has subscribed to what.
     pub subscriptions: Subscriptions,
+    /// Who is told that what it has read has changed, by number.
+    pub tracking: Tracking<u64>,
     /// Who is shown every command (MONITOR).
     pub monitors: Vec<ClientKey>,
     /// SLOWLOG.
@@ -147,6 +152,7 @@ impl NodeState {
             stats,
             clients: Clients::default(),
             subscriptions: Subscriptions::default(),
+            tracking: Tracking::default(),
             monitors: Vec::new(),
             slowlog: Slowlog::default(),
             latency: Latency::default(),

@@ -33,7 +33,7 @@ impl NodeState {
         let mut letter = Letter::line(&text);
         let most_bytes = self.settings.hot.output_limit.most_bytes();
         for client in self.monitors.clone() {
-            let protocol = shown.session.protocol;
+            let protocol = shown.session.spoken_to();
             match self
                 .clients
                 .deliver(client, &mut letter, protocol, most_bytes)

@@ -504,8 +504,8 @@ impl Applier {
                 if let Stop::NotYet(_) = stop {
                     return Ok(Applied::Waits);
                 }
-                if turn.store.has_events() {
-                    turn.tell_events();
+                if turn.store.has_news() {
+                    turn.tell_news();
                 }
                 if reply.starts_with(b"-") {
                     refused(core, args, reply)?;

@@ -70,6 +70,8 @@ pub struct Hot {
     pub access_log_max_len: usize,
     /// `requirepass`; empty asks for none.
     pub password: Secret,
+    /// `tracking-table-max-keys`; 0 is no bound.
+    pub most_tracked_keys: usize,
     /// `client-output-buffer-limit` of normal clients.
     pub output_limit: OutputLimit,
     /// The same of subscribers.
@@ -443,6 +445,7 @@ impl Hot {
             },
             access_log_max_len: values.size("acllog-max-len"),
             password: Secret::new(String::from_utf8_lossy(values.text("requirepass"))),
+            most_tracked_keys: values.size("tracking-table-max-keys"),
             output_limit: normal,
             pubsub_output_limit: pubsub,
             input_limit_bytes: values.size("client-query-buffer-limit"),

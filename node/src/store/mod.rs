@@ -52,7 +52,7 @@ pub use copy_in_parts::{CopyProgress, ValueCopy};
 pub use counters::{ExpireStep, MemoryUse, StoreCounters};
 pub use door::{
     Change, EXPIRE, Effects, Event, EventClass, EventClasses, EventName, Listener, Naming,
-    TakenEvents, TooManyInterests, Touch, Wording, WrittenSlots,
+    TakenEvents, TakenKeys, TooManyInterests, Touch, Wording, WrittenSlots,
 };
 pub use entry::Kind;
 pub use error::{StoreFull, WrongType};

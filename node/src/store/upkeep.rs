@@ -5,7 +5,7 @@ use super::content::Value;
 use super::counters::{ExpireStep, MemoryUse, StoreCounters};
 use super::database::Database;
 use super::door::{
-    Change, Door, Effects, EventClasses, EventName, Listener, Naming, TakenEvents,
+    Change, Door, Effects, EventClasses, EventName, Listener, Naming, TakenEvents, TakenKeys,
     TooManyInterests, Touch, WrittenSlots,
 };
 use super::eviction::{Draws, EvictionPolicy, EvictionSettings};
@@ -411,6 +411,30 @@ impl Store {
     /// Those.
     pub fn take_events(&mut self) -> TakenEvents {
         self.door.events().take()
+    }
+
+    /// Whether the names of keys that change are kept for [`Self::take_changed_keys`].
+    pub fn note_changed_keys(&mut self, is_on: bool) {
+        self.door.note_changed_keys(is_on);
+    }
+
+    /// Whether there is anything to tell: events, or keys that have changed.
+    #[inline]
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.door.has_events() || self.door.has_changed_keys()
+    }
+
+    /// Whether keys have changed whose names were not taken.
+    #[inline]
+    #[must_use]
+    pub fn has_changed_keys(&self) -> bool {
+        self.door.has_changed_keys()
+    }
+
+    /// The names of keys that have changed since the last time, in order.
+    pub fn take_changed_keys(&mut self) -> TakenKeys {
+        self.door.take_changed_keys()
     }
 
     /// A message that followers are to get: it changes no key, so it does not count as a change.

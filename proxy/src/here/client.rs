@@ -212,6 +212,7 @@ pub(crate) fn describe(
         output_bytes,
         last_command: state.last_command.map(CommandId::name),
         user: state.login.user().name(),
+        redirect: None,
         protocol: state.protocol,
     }
     .write(&mut line);

@@ -111,7 +111,7 @@ impl<K: Copy + Ord> Subscribers<K> {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
-    fn add(&mut self, client: K) {
+    pub(crate) fn add(&mut self, client: K) {
         match self {
             Self::One(first) => *self = Self::Many(BTreeSet::from([*first, client])),
             Self::Many(clients) => {
@@ -121,7 +121,7 @@ impl<K: Copy + Ord> Subscribers<K> {
     }
 
     /// Whether nobody is left.
-    fn remove(&mut self, client: K) -> bool {
+    pub(crate) fn remove(&mut self, client: K) -> bool {
         match self {
             Self::One(one) => *one == client,
             Self::Many(clients) => {

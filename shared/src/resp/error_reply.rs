@@ -9,6 +9,7 @@ use super::failover_refusal::FailoverRefusal;
 use super::request::ProtocolError;
 use super::script_error::ScriptError;
 use super::stream_error::StreamError;
+use super::tracking_error::TrackingError;
 use super::transaction_error::TransactionError;
 use super::user_text::UserText;
 use super::wait_error::WaitError;
@@ -362,6 +363,9 @@ pub enum ErrorReply {
     /// Commands on streams.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// CLIENT TRACKING and CLIENT CACHING.
+    #[error(transparent)]
+    Tracking(#[from] TrackingError),
     /// Commands that wait for a key.
     #[error(transparent)]
     Wait(#[from] WaitError),

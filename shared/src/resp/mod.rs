@@ -16,6 +16,7 @@ mod script_error;
 mod stream_error;
 #[cfg(test)]
 mod tests;
+mod tracking_error;
 mod transaction_error;
 mod user_text;
 mod wait_error;
@@ -37,6 +38,7 @@ pub use request::{
 };
 pub use script_error::ScriptError;
 pub use stream_error::StreamError;
+pub use tracking_error::TrackingError;
 pub use transaction_error::TransactionError;
 pub use user_text::UserText;
 pub use wait_error::WaitError;

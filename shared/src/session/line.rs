@@ -53,6 +53,8 @@ pub struct ClientLine<'a, A> {
     pub last_command: Option<&'static str>,
     /// As whom it has come in.
     pub user: &'a [u8],
+    /// Whom its messages of changed keys go to, if it gets any; 0 is itself.
+    pub redirect: Option<u64>,
     /// How it is spoken to.
     pub protocol: Protocol,
 }
@@ -116,9 +118,11 @@ impl<A: Display> ClientLine<'_, A> {
         );
         let _ = writeln!(
             text,
-            "cmd={} user={} redir=-1 resp={version} lib-name={} lib-ver={}",
+            "cmd={} user={} redir={} resp={version} lib-name={} lib-ver={}",
             self.last_command.unwrap_or("NULL"),
             String::from_utf8_lossy(self.user),
+            self.redirect
+                .map_or(-1, |id| i64::try_from(id).unwrap_or(i64::MAX)),
             String::from_utf8_lossy(self.library_name),
             String::from_utf8_lossy(self.library_version),
         );
@@ -154,6 +158,7 @@ mod tests {
             output_bytes: 0,
             last_command: Some("client|list"),
             user: b"default",
+            redirect: None,
             protocol: Protocol::Resp3,
         };
         line.write(&mut text);
@@ -163,6 +168,7 @@ mod tests {
             subscription_bytes: 100,
             output_bytes: 5,
             last_command: None,
+            redirect: Some(0),
             ..line
         }
         .write(&mut text);
@@ -173,7 +179,7 @@ mod tests {
              cmd=client|list user=default redir=-1 resp=3 lib-name=lib lib-ver=1\n\
              id=7 addr=10.0.0.1:5 laddr=10.0.0.2:6379 fd=9 name=me age=65 idle=1 flags=re db=3 sub=1 psub=2 ssub=3 multi=-1 \
              qbuf=10 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=1 omem=5 tot-mem=1657 events=rw \
-             cmd=NULL user=default redir=-1 resp=3 lib-name=lib lib-ver=1\n"
+             cmd=NULL user=default redir=0 resp=3 lib-name=lib lib-ver=1\n"
         );
     }
 }

@@ -3,15 +3,18 @@
 
 use crate::client::{Client, Session, Transaction};
 use shared::session::ClientLine;
+use shared::tracking::{Mode, Tracking};
 
 /// Appends the line of `client`, line end included.
 pub(in crate::commands) fn describe(
     text: &mut String,
     client: &Client,
     session: &Session,
+    tracking: &Tracking<u64>,
     now_ms: u64,
 ) {
     let (identity, traffic) = (&client.identity, &client.traffic);
+    let mode = tracking.mode(identity.id);
     let line = ClientLine {
         id: identity.id,
         address: identity.address.as_str(),
@@ -22,7 +25,8 @@ pub(in crate::commands) fn describe(
         library_version: &session.library_version,
         age_ms: now_ms.saturating_sub(identity.connected_ms),
         idle_ms: now_ms.saturating_sub(traffic.last_active_ms),
-        flags: &flags(client, session),
+        flags: &flags(client, session, mode),
+        redirect: mode.map(Mode::redirect),
         database: session.db.0.into(),
         queued: session.transaction.as_deref().map(Transaction::len),
         queued_bytes: session.queued_bytes(),
@@ -43,14 +47,15 @@ pub(in crate::commands) fn describe(
     line.write(text);
 }
 
-fn flags(client: &Client, session: &Session) -> String {
+fn flags(client: &Client, session: &Session, mode: Option<&Mode>) -> String {
     let flags = [
-        (session.is_monitor, 'O'),
-        (session.subscribed.are_any(), 'P'),
-        (session.transaction.is_some(), 'x'),
-        (client.traffic.is_blocked(), 'b'),
-        (session.no_evict, 'e'),
-        (session.no_touch, 'T'),
+        (session.is_monitor, "O"),
+        (session.subscribed.are_any(), "P"),
+        (session.transaction.is_some(), "x"),
+        (client.traffic.is_blocked(), "b"),
+        (mode.is_some(), mode.map_or("", Mode::letters)),
+        (session.no_evict, "e"),
+        (session.no_touch, "T"),
     ];
     let set = flags.into_iter().filter(|(is_set, _)| *is_set);
     set.map(|(_, letter)| letter).collect()

@@ -3,6 +3,7 @@
 
 mod describe;
 mod kill;
+mod tracking;
 
 use super::{Action, Call, Handler, Release, release};
 use crate::client::{Client, Listed, Session};
@@ -10,6 +11,7 @@ pub(super) use describe::describe;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, on_or_off};
 use shared::session::{ClientName, LibraryFact, ListFilter, Pause, ReplyWish, Unblock};
+pub(crate) use tracking::stop_tracking;
 
 /// The handler of a command of this group.
 pub(super) fn handler(id: CommandId) -> Option<Handler> {
@@ -27,6 +29,10 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::ClientPause => pause,
         CommandId::ClientUnpause => unpause,
         CommandId::ClientUnblock => unblock,
+        CommandId::ClientTracking => tracking::track,
+        CommandId::ClientTrackinginfo => tracking::info,
+        CommandId::ClientGetredir => tracking::redirection,
+        CommandId::ClientCaching => tracking::choose,
         CommandId::ClientHelp => super::help,
         _ => return None,
     })
@@ -49,7 +55,13 @@ fn info(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         .iter()
         .find(|client| client.identity.id == id)
     {
-        describe(&mut text, client, call.session, call.now_ms);
+        describe(
+            &mut text,
+            client,
+            call.session,
+            &call.node.tracking,
+            call.now_ms,
+        );
     }
     call.reply.verbatim("txt", text.as_bytes());
     Ok(Action::Continue)
@@ -68,7 +80,7 @@ fn list(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     clients.sort_unstable_by_key(|(client, _)| client.identity.id);
     let mut text = String::new();
     for (client, session) in clients {
-        describe(&mut text, client, session, call.now_ms);
+        describe(&mut text, client, session, &call.node.tracking, call.now_ms);
     }
     call.reply.verbatim("txt", text.as_bytes());
     Ok(Action::Continue)

@@ -14,7 +14,7 @@ pub(super) fn publish(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         channel: call.args.at(1),
         payload: call.args.at(2),
     };
-    let receivers = call.node.publish(publication, call.session.protocol);
+    let receivers = call.node.publish(publication, call.session.spoken_to());
     if !call.node.replication.followers().is_empty() {
         call.store.record_message(call.session.db, call.args);
     }

@@ -18,7 +18,8 @@ const DOCTOR_OVERHEAD_PERCENT: u64 = 40;
 pub(super) fn clients_bytes(call: &Call<'_>) -> u64 {
     let clients = call.node.clients.with_sessions(call.session);
     let bytes = clients.map(|(client, session)| client.memory_bytes(session));
-    bytes.sum::<usize>() as u64 + call.node.replication.held_bytes
+    let kept = bytes.sum::<usize>() + call.node.tracking.bytes();
+    kept as u64 + call.node.replication.held_bytes
 }
 
 /// `used_memory`: everything that keys and clients cost. No peak is ever told that is lower than one told before.

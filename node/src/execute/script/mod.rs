@@ -307,6 +307,7 @@ impl Callers {
             protocol: turn.session.protocol,
         };
         turn.session.db = run.db;
+        turn.session.beside_script = Some(callers.protocol);
         callers
     }
 
@@ -314,6 +315,7 @@ impl Callers {
         run.db = turn.session.db;
         turn.session.db = self.db;
         turn.session.protocol = self.protocol;
+        turn.session.beside_script = None;
     }
 }
 

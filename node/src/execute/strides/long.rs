@@ -13,6 +13,8 @@ use std::ops::Range;
 
 /// How long a command goes on before others have their turn, ns.
 const GO_ON_NS: u64 = 500_000;
+/// Keys that are remembered between two looks at the time.
+const REMEMBERED_AT_ONCE: usize = 128;
 
 /// A command under way for which others do not wait.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct LongCommand {
     /// The argument up to which its keys are marked, and that behind the last one.
     marked: usize,
     keys_end: usize,
+    /// Arguments that are keys which its client wants to be told of, and that are to be remembered.
+    to_remember: Vec<usize>,
     took_ns: u64,
     /// What it has replied so far.
     reply: LongReply,
@@ -67,6 +71,11 @@ impl Work {
 }
 
 impl LongCommand {
+    /// What the table says of it.
+    pub(crate) fn spec(&self) -> &'static CommandSpec {
+        self.spec
+    }
+
     fn of_script(run: Box<ScriptRun>) -> Self {
         Self {
             spec: run.spec(),
@@ -74,6 +83,7 @@ impl LongCommand {
             writes: false,
             marked: FIRST_KEY,
             keys_end: FIRST_KEY,
+            to_remember: Vec::new(),
             took_ns: 0,
             reply: LongReply::default(),
         }
@@ -121,12 +131,17 @@ impl Executor {
         }
         turn.session.last_command = Some(spec);
         turn.store.begin_parts_of_events();
+        let mut to_remember = Vec::new();
+        if turn.is_tracked(spec) {
+            spec.for_each_key(args, |index| to_remember.push(index));
+        }
         LongCommand {
             spec,
             work,
             writes,
             marked: FIRST_KEY,
             keys_end,
+            to_remember,
             took_ns: 0,
             reply: LongReply::default(),
         }
@@ -194,6 +209,12 @@ impl Executor {
     ) -> Result<bool, ErrorReply> {
         if long.marked < long.keys_end {
             long.marked = mark(turn, long.spec, long.marked..long.keys_end, args);
+            return Ok(false);
+        }
+        // Nobody changes them any more before it has read them.
+        if !long.to_remember.is_empty() {
+            let rest = long.to_remember.len().saturating_sub(REMEMBERED_AT_ONCE);
+            turn.remember_reads(args, &long.to_remember.split_off(rest));
             return Ok(false);
         }
         if let Work::Keys(strides) = &mut long.work {

@@ -21,11 +21,16 @@ const UNDIVIDED_ARGS: usize = 8 * STRIDE_KEYS;
 /// Whether a command has so many keys, or so much else to do, that it should not be carried out in one go.
 #[inline]
 pub(super) fn are_for(turn: &mut Turn<'_>, spec: &CommandSpec, args: Args<'_>) -> bool {
-    have_many_keys(spec, args) || InParts::is_for(turn.store, turn.session.db, spec.id, args)
+    let undivided = match turn.is_tracked(spec) {
+        true => STRIDE_KEYS,
+        false => UNDIVIDED_ARGS,
+    };
+    have_many_keys(spec, args, undivided)
+        || InParts::is_for(turn.store, turn.session.db, spec.id, args)
 }
 
-fn have_many_keys(spec: &CommandSpec, args: Args<'_>) -> bool {
-    args.len() > UNDIVIDED_ARGS && key_by_key(spec.id).is_some()
+fn have_many_keys(spec: &CommandSpec, args: Args<'_>, undivided: usize) -> bool {
+    args.len() > undivided && key_by_key(spec.id).is_some()
 }
 
 /// How far a command has come.

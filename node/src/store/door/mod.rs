@@ -1,16 +1,19 @@
 //! The door: every change of a key passes here, once, when it has been made, and all who must know of it are told: the effects for the log and the followers, whoever listens to the key, and who wants to hear of events.
 //! Pure. Never: changes a key itself. Invariants: effects stand in the order of the changes, so the end of an expired or evicted key stands where it happened; while nobody records, listens or wants events, a change costs one branch.
 
+mod changed;
 mod effects;
 mod events;
 mod listeners;
 
+pub use changed::TakenKeys;
 pub use effects::{Effects, Wording};
 pub use events::{EXPIRE, Event, EventClass, EventClasses, EventName, Naming, TakenEvents};
 pub use listeners::{Change, Listener, TooManyInterests, Touch};
 
 use super::key::{DbIndex, Key, KeyHash};
 use super::value::Texts;
+use changed::ChangedKeys;
 use events::Events;
 use listeners::Listeners;
 use shared::command::CommandId;
@@ -25,7 +28,8 @@ pub(super) struct Door {
     /// Which slots were written, where somebody wants to know and while there are effects.
     written: Option<WrittenSlots>,
     events: Events,
-    /// Whether anybody records, listens, or wants to hear of events.
+    changed: ChangedKeys,
+    /// Whether anybody records, listens, or wants to hear of events or of changed keys.
     has_hearers: bool,
 }
 
@@ -157,6 +161,7 @@ impl Door {
         words.extend(names.iter());
         self.effects.append_words(db, &words);
         self.listeners.touch(db, key.hash, Change::Written);
+        self.changed.note(key.bytes);
         self.note_written(key);
         if self.events.are_on() {
             self.events.fields_expired(db, key);
@@ -176,8 +181,10 @@ impl Door {
             tell(&mut self.effects);
             self.listeners.touch(from.0, from.1.hash, Change::Deleted);
             self.listeners.touch(to.0, to.1.hash, Change::Written);
-            self.note_written(from.1);
-            self.note_written(to.1);
+            for (_, key) in [from, to] {
+                self.changed.note(key.bytes);
+                self.note_written(key);
+            }
             if self.events.are_on() {
                 self.events.renamed(from, to, names);
             }
@@ -195,6 +202,7 @@ impl Door {
     ) {
         tell(&mut self.effects);
         self.listeners.touch(db, key.hash, change);
+        self.changed.note(key.bytes);
         self.note_written(key);
         if self.events.are_on() {
             self.events.changed(db, key, change, is_new);
@@ -230,6 +238,23 @@ impl Door {
         self.note_hearers();
     }
 
+    /// Whether keys that change are noted by name.
+    pub(super) fn note_changed_keys(&mut self, is_on: bool) {
+        self.changed.set_on(is_on);
+        self.note_hearers();
+    }
+
+    /// Whether there are some that were not taken.
+    #[inline]
+    pub(super) fn has_changed_keys(&self) -> bool {
+        self.changed.are_noted()
+    }
+
+    /// Those.
+    pub(super) fn take_changed_keys(&mut self) -> TakenKeys {
+        self.changed.take()
+    }
+
     /// Whether there are some to tell.
     #[inline]
     pub(super) fn has_events(&self) -> bool {
@@ -245,6 +270,7 @@ impl Door {
     pub(super) fn swept_out(&mut self, removed: usize, tell: impl FnOnce(&mut Effects)) {
         self.effects.count(removed as u64);
         tell(&mut self.effects);
+        self.changed.note_all();
         if let Some(written) = &mut self.written {
             written.all = true;
         }
@@ -281,8 +307,10 @@ impl Door {
     }
 
     fn note_hearers(&mut self) {
-        self.has_hearers =
-            self.effects.is_recording() || !self.listeners.is_empty() || self.events.are_on();
+        self.has_hearers = self.effects.is_recording()
+            || !self.listeners.is_empty()
+            || self.events.are_on()
+            || self.changed.is_on();
     }
 
     /// Bytes that listeners take.

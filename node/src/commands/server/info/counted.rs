@@ -88,18 +88,19 @@ pub(super) fn stats(call: &Call<'_>, text: &mut String) {
         "active_defrag_key_misses",
         "total_active_defrag_time",
         "current_active_defrag_time",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
         "unexpected_error_replies",
     ];
     for name in absent {
         lines(text, "", &[(name, &0)]);
     }
+    let tracking = &call.node.tracking;
     lines(
         text,
         "",
         &[
+            ("tracking_total_keys", &tracking.keys()),
+            ("tracking_total_items", &tracking.items()),
+            ("tracking_total_prefixes", &tracking.prefixes()),
             ("total_error_replies", &stats.error_replies),
             ("dump_payload_sanitizations", &0),
             ("total_reads_processed", &stats.reads),

@@ -72,7 +72,7 @@ pub(super) fn clients(call: &Call<'_>, text: &mut String) {
                 &longest_output.max().unwrap_or(0),
             ),
             ("blocked_clients", &clients.blocked()),
-            ("tracking_clients", &0),
+            ("tracking_clients", &call.node.tracking.clients()),
             ("clients_in_timeout_table", &0),
         ],
     );
