@@ -94,5 +94,6 @@ mod snapshots;
 mod support;
 mod tls;
 mod topology_swap;
+mod tracking;
 mod transactions;
 mod waiting;

@@ -122,6 +122,11 @@ fn node_redis_works() {
 }
 
 #[test]
+fn the_cache_of_node_redis_works() {
+    works_over_one_shard_and_over_three("cached_reads.mjs", &[]);
+}
+
+#[test]
 fn socketio_works() {
     works_over_one_shard_and_over_three("socketio.mjs", &[]);
 }

@@ -112,6 +112,7 @@ impl NodeState {
             for key in changed.iter() {
                 let keys = [key];
                 let mut letter = Letter::changed(Some(&keys));
+                tracking.changed_under_prefixes(key, by);
                 tracking.changed(key, by, |client, mode| {
                     teller.tell(client, mode, &mut letter)
                 });

@@ -48,9 +48,55 @@ pub(crate) fn read(frame: &[u8]) -> Result<Push<'_>, ReplyError> {
     })
 }
 
+/// Keys of which a node says that they have changed.
+#[derive(Debug)]
+pub(crate) enum Changed<'a> {
+    /// All of them.
+    All,
+    /// These; what is no string is none.
+    Keys(ChangedKeys<'a>),
+}
+
+/// Those keys, one after the other.
+#[derive(Debug)]
+pub(crate) struct ChangedKeys<'a>(Elements<'a>);
+
+impl<'a> Iterator for ChangedKeys<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.0.find_map(bulk)
+    }
+}
+
+/// Reads a push, which is whole; `None` when it says something else.
+pub(crate) fn changed(frame: &[u8]) -> Option<Changed<'_>> {
+    let mut elements = Elements::of(frame)?;
+    if elements.next().and_then(bulk) != Some(b"invalidate") {
+        return None;
+    }
+    let keys = Elements::of(elements.next()?);
+    Some(keys.map_or(Changed::All, |keys| Changed::Keys(ChangedKeys(keys))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_are_of_some_keys_or_of_all() {
+        let keys = |frame: &'static [u8]| match changed(frame) {
+            Some(Changed::Keys(keys)) => keys.map(String::from_utf8_lossy).collect(),
+            Some(Changed::All) => vec!["all".into()],
+            None => vec!["something else".into()],
+        };
+        let some = b">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$0\r\n\r\n";
+        assert_eq!(keys(some), ["a", ""]);
+        assert_eq!(keys(b">2\r\n$10\r\ninvalidate\r\n_\r\n"), ["all"]);
+        assert_eq!(keys(b">2\r\n$10\r\ninvalidate\r\n*0\r\n").len(), 0);
+        assert_eq!(keys(b">1\r\n$10\r\ninvalidate\r\n"), ["something else"]);
+        assert_eq!(keys(b">2\r\n$7\r\nmessage\r\n_\r\n"), ["something else"]);
+    }
 
     #[test]
     fn frames_mean_what_they_say() {

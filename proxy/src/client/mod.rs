@@ -20,10 +20,10 @@ pub(crate) mod work;
 
 pub(crate) use apart::{Apart, Pop, as_blocking_says};
 pub(crate) use blocking::Blocking;
-pub(crate) use outlet::{Outlet, OutletLimits};
+pub(crate) use outlet::{Outlet, OutletLimits, Read};
 pub(crate) use output::ReplyBytes;
 pub(crate) use reply_queue::Source;
-pub(crate) use state::ClientState;
+pub(crate) use state::{ClientState, Tracks};
 pub(crate) use subscribing::{Subscribing, count};
 pub(crate) use transaction::Transaction;
 pub(crate) use watch::Watch;

@@ -25,6 +25,17 @@ pub(crate) struct OutletLimits {
     pub(crate) hard_bytes: usize,
 }
 
+/// Keys that one request reads of which its client wants to be told, until its reply has gone out.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// The request.
+    pub(crate) number: u64,
+    /// How many changes had been told when the first of it may have been read and was not on its way out yet; `None` while there is no such moment.
+    pub(crate) since: Option<u64>,
+    /// The keys.
+    pub(crate) keys: Vec<Box<[u8]>>,
+}
+
 /// One client's outlet.
 #[derive(Debug, Default)]
 pub(crate) struct Outlet {
@@ -58,6 +69,10 @@ pub(crate) struct Outlet {
     pub(crate) unblock: Option<bool>,
     /// A reply that had begun has no end: the client is closed when it has what is there.
     pub(crate) is_broken: bool,
+    /// What it has asked for and wants to be told of, oldest first.
+    pub(crate) reads: VecDeque<Read>,
+    /// Bytes of those keys.
+    pub(crate) read_bytes: usize,
     /// When its client last sent or took something, monotonic milliseconds.
     pub(crate) progress_ms: u64,
 }
@@ -145,7 +160,7 @@ impl Outlet {
     /// These, and what is known of replies that are to come.
     #[inline]
     pub(crate) fn kept_bytes(&self) -> usize {
-        self.bytes() + self.queue.spare_bytes()
+        self.bytes() + self.queue.spare_bytes() + self.read_bytes
     }
 
     /// Whether its client has left more than the soft limit waiting, and neither sent nor taken anything, for so long. Replies that wait for others are not

@@ -10,10 +10,29 @@ use shared::session::Replies;
 
 use super::{Subscribing, Transaction, Watch};
 use crate::access::LiveAccess;
-use crate::pipe::{Class, Lane, Role};
+use crate::pipe::{Class, Lane, Role, Tells};
 
 /// How long a client is kept apart after something large.
 const BULKY_MS: u64 = 1_000;
+
+/// Of which changes a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tracks {
+    /// Of keys that it has read.
+    Reads,
+    /// Of keys by their beginnings.
+    Prefixes,
+}
+
+impl Tracks {
+    /// Letters of CLIENT LIST.
+    pub(crate) fn letters(self) -> &'static str {
+        match self {
+            Self::Reads => "t",
+            Self::Prefixes => "tB",
+        }
+    }
+}
 
 /// A client as it is known here.
 #[derive(Debug)]
@@ -58,6 +77,8 @@ pub(crate) struct ClientState {
     pub(crate) subscribing: Option<Box<Subscribing>>,
     /// What it watches; it is told to the node when this is dropped without EXEC.
     pub(crate) watch: Option<Box<Watch>>,
+    /// Of which changes it is told (CLIENT TRACKING), as far as it can be.
+    pub(crate) tracks: Option<Tracks>,
     /// By which pipes its commands go.
     pub(crate) class: Class,
     /// Until then it counts as one with large requests or replies, monotonic milliseconds.
@@ -97,6 +118,7 @@ impl ClientState {
             subscribed: SubscriptionCounts::default(),
             subscribing: None,
             watch: None,
+            tracks: None,
             class: Class::Common,
             bulky_until_ms: 0,
         }
@@ -112,6 +134,7 @@ impl ClientState {
         self.is_readonly = false;
         self.replies = Replies::On;
         self.transaction = None;
+        self.tracks = None;
     }
 
     /// Whether its user is still what it was when this was asked last.
@@ -164,6 +187,12 @@ impl ClientState {
         }
     }
 
+    /// Whether nodes are to say when what it has read has changed. In RESP2 it could not be told.
+    #[inline]
+    pub(crate) fn tells_reads(&self) -> bool {
+        self.tracks == Some(Tracks::Reads) && self.protocol == Protocol::Resp3
+    }
+
     /// How large its requests may be.
     pub(crate) fn limits(&self, bulk_bytes: u32) -> RequestLimits {
         if self.login.is_authenticated() {
@@ -198,6 +227,10 @@ impl ClientState {
         Lane {
             role,
             class: self.class,
+            tells: match self.tells_reads() {
+                true => Tells::Reads,
+                false => Tells::Nothing,
+            },
             protocol: self.protocol,
             database: self.database,
         }

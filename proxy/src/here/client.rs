@@ -4,14 +4,15 @@
 use std::net::SocketAddr;
 
 use shared::command::{self, CommandId};
-use shared::resp::{Args, ErrorReply, ReplyWriter, on_or_off};
+use shared::resp::{Args, ErrorReply, ReplyWriter, on_or_off, yes_or_no};
 use shared::session::{
     ClientLine, ClientName, ClientType, KillFilter, LibraryFact, ListFilter, ListedClient, Pause,
     PauseKind, ReplyWish, Unblock,
 };
+use shared::tracking::{TrackingWish, write_info};
 
 use super::{After, Desk};
-use crate::client::{ClientState, Transaction};
+use crate::client::{ClientState, Tracks, Transaction};
 
 /// What threads are asked about their clients.
 #[derive(Clone, Debug)]
@@ -163,6 +164,20 @@ pub(super) fn answer(
             let unblock = Unblock::read(args)?;
             return Ok(After::AskClients(ClientOrder::Unblock(unblock)));
         }
+        CommandId::ClientTracking => {
+            let wish = TrackingWish::read(args, |_| true)?;
+            return Ok(After::Track(Box::new(wish)));
+        }
+        CommandId::ClientTrackinginfo => write_info(desk.tracking, reply),
+        CommandId::ClientGetredir => reply.integer(if desk.tracking.is_some() { 0 } else { -1 }),
+        CommandId::ClientCaching => {
+            // That nobody is told comes before what is wrong with the word.
+            let wants = match desk.tracking {
+                Some(_) => yes_or_no(args.at(2))?,
+                None => true,
+            };
+            return Ok(After::ChooseReads(wants));
+        }
         _ => return Err(command::unknown_command(args)),
     }
     Ok(After::Done)
@@ -176,11 +191,15 @@ pub(crate) fn describe(
     is_blocked: bool,
 ) -> String {
     let flags = [
-        (state.transaction.is_some(), 'x'),
-        (state.subscribed.are_any(), 'P'),
-        (is_blocked, 'b'),
-        (state.is_readonly, 'r'),
-        (state.is_no_evict, 'e'),
+        (state.transaction.is_some(), "x"),
+        (state.subscribed.are_any(), "P"),
+        (is_blocked, "b"),
+        (
+            state.tracks.is_some(),
+            state.tracks.map_or("", Tracks::letters),
+        ),
+        (state.is_readonly, "r"),
+        (state.is_no_evict, "e"),
     ];
     let set = flags.into_iter().filter(|(is_set, _)| *is_set);
     let flags: String = set.map(|(_, letter)| letter).collect();
@@ -212,7 +231,7 @@ pub(crate) fn describe(
         output_bytes,
         last_command: state.last_command.map(CommandId::name),
         user: state.login.user().name(),
-        redirect: None,
+        redirect: state.tracks.map(|_| 0),
         protocol: state.protocol,
     }
     .write(&mut line);

@@ -21,6 +21,7 @@ use shared::config::ProxyConfig;
 use shared::resp::{Args, ErrorReply, ReplyWriter, integer};
 use shared::slot::SlotId;
 use shared::topology::NodeId;
+use shared::tracking::{Mode, TrackingWish};
 
 use crate::access::{FileErrand, LiveAccess};
 use crate::client::ClientState;
@@ -46,6 +47,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) lost_slots: &'a dyn Fn() -> usize,
     /// The slot of a key.
     pub(crate) slot_of: &'a dyn Fn(&[u8]) -> SlotId,
+    /// How the client is told of changes, if it is.
+    pub(crate) tracking: Option<&'a Mode>,
 }
 
 /// What else is to be done.
@@ -72,6 +75,10 @@ pub(crate) enum After {
     },
     /// They are held up no longer.
     Unpause,
+    /// CLIENT TRACKING; the reply is not written yet.
+    Track(Box<TrackingWish>),
+    /// CLIENT CACHING; the same.
+    ChooseReads(bool),
     /// The file of users is to be read or written; the reply comes then.
     File(FileErrand),
     /// A node says that it is there; the reply is not written yet.
@@ -88,7 +95,12 @@ impl After {
     pub(crate) fn is_answered_here(&self) -> bool {
         !matches!(
             self,
-            Self::AskAll(_) | Self::Info | Self::File(_) | Self::Announced { .. }
+            Self::AskAll(_)
+                | Self::Info
+                | Self::File(_)
+                | Self::Announced { .. }
+                | Self::Track(_)
+                | Self::ChooseReads(_)
         )
     }
 }

@@ -7,7 +7,7 @@ use shared::resp::{Protocol, ReplyScanner, decode_scanned, encode_request};
 use shared::topology::{Incarnation, NodeId, ShardId, Version};
 
 use super::error::PipeError;
-use super::lane::{Lane, Pledge};
+use super::lane::{Lane, Pledge, Tells};
 
 /// Most bytes that the answers may take together; HELLO's is some hundred.
 const MOST_ANSWER_BYTES: usize = 64 * 1024;
@@ -53,6 +53,12 @@ const OPTIONAL: &[&str] = &["CLIENT KILL", "CLIENT INFO"];
 
 /// The command that binds a connection to an epoch.
 pub(super) const FENCE: &str = "NODE FENCE";
+
+/// What makes a node tell of changes.
+const TRACKING: &str = "CLIENT TRACKING";
+
+/// The same of all keys; what a node is told so again changes nothing.
+pub(crate) const TELL_ALL: [&str; 4] = ["CLIENT", "TRACKING", "ON", "BCAST"];
 
 /// What a follower is asked about itself: one of ours, and a plain Redis server.
 const STATUS: &str = "NODE STATUS";
@@ -179,6 +185,17 @@ impl Handshake {
             encode_request(out, ["SELECT", &lane.database.to_string()]);
             asked.push("SELECT");
         }
+        match lane.tells {
+            Tells::Nothing => {}
+            Tells::Reads => {
+                encode_request(out, ["CLIENT", "TRACKING", "ON"]);
+                asked.push(TRACKING);
+            }
+            Tells::All => {
+                encode_request(out, TELL_ALL);
+                asked.push(TRACKING);
+            }
+        }
         encode_request(out, ["PING"]);
         asked.push("PING");
         Self {
@@ -203,6 +220,11 @@ impl Handshake {
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<bool, PipeError> {
         self.bytes.extend_from_slice(bytes);
         while let Some(end) = self.scanner.scan(&self.bytes)? {
+            if self.bytes.first() == Some(&b'>') {
+                // A change that has been told already; whoever opens such a connection doubts all that was before.
+                self.bytes.drain(..end);
+                continue;
+            }
             let Some(&command) = self.asked.get(self.answered) else {
                 return Err(PipeError::Unasked);
             };
@@ -244,10 +266,11 @@ impl Handshake {
             }
             return Ok(false);
         }
-        if self.bytes.is_empty() {
-            Ok(true)
-        } else {
-            Err(PipeError::Unasked)
+        match self.bytes.first() {
+            None => Ok(true),
+            // The beginning of a change that is told.
+            Some(b'>') if self.bytes.len() <= MOST_ANSWER_BYTES => Ok(false),
+            Some(_) => Err(PipeError::Unasked),
         }
     }
 }
@@ -291,6 +314,7 @@ mod tests {
         let lane = Lane {
             role: Role::Primary(Pledge::Async),
             class: Class::Common,
+            tells: Tells::Nothing,
             protocol,
             database,
         };
@@ -319,6 +343,7 @@ mod tests {
             lane: Lane {
                 role: Role::Primary(Pledge::InSync),
                 class: Class::Common,
+                tells: Tells::Nothing,
                 protocol: Protocol::Resp2,
                 database: 3,
             },
@@ -375,6 +400,7 @@ mod tests {
             lane: Lane {
                 role: Role::Follower(Pledge::Async),
                 class: Class::Common,
+                tells: Tells::Nothing,
                 protocol: Protocol::Resp2,
                 database: 0,
             },

@@ -29,6 +29,9 @@ impl Role {
     /// How many pledges there are.
     const PLEDGES: usize = 3;
 
+    /// How many roles there are.
+    const COUNT: usize = 3 * Self::PLEDGES;
+
     /// Whether reads go to a follower, if one can answer them.
     #[inline]
     pub(crate) fn is_reader(self) -> bool {
@@ -73,6 +76,18 @@ const CLASSES: usize = 2;
 /// The number of protocol versions: nodes shape replies by it, so each has pipes of its own.
 const PROTOCOLS: usize = 2;
 
+/// Of which changes a node tells over a pipe, without being asked each time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tells {
+    /// Of none.
+    #[default]
+    Nothing,
+    /// Of keys that were read over it.
+    Reads,
+    /// Of all keys.
+    All,
+}
+
 /// A way to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lane {
@@ -80,6 +95,8 @@ pub(crate) struct Lane {
     pub(crate) role: Role,
     /// Who shares it.
     pub(crate) class: Class,
+    /// Of which changes it tells.
+    pub(crate) tells: Tells,
     /// The version in which the node answers.
     pub(crate) protocol: Protocol,
     /// The database that the requests mean.
@@ -98,7 +115,8 @@ impl Lane {
             Protocol::Resp2 => 0,
             Protocol::Resp3 => 1,
         };
-        ((self.role.number() * CLASSES + class) * PROTOCOLS + protocol) * usize::from(databases)
+        let role = self.tells as usize * Role::COUNT + self.role.number();
+        ((role * CLASSES + class) * PROTOCOLS + protocol) * usize::from(databases)
             + usize::from(self.database)
     }
 }
@@ -116,14 +134,17 @@ mod tests {
         for role in roles.iter().flat_map(|role| pledges.map(role)) {
             for class in [Class::Common, Class::Bulk] {
                 for protocol in [Protocol::Resp2, Protocol::Resp3] {
-                    for database in 0..16 {
-                        let lane = Lane {
-                            role,
-                            class,
-                            protocol,
-                            database,
-                        };
-                        assert!(numbers.insert(lane.number(16)), "{lane:?}");
+                    for tells in [Tells::Nothing, Tells::Reads, Tells::All] {
+                        for database in 0..16 {
+                            let lane = Lane {
+                                role,
+                                class,
+                                tells,
+                                protocol,
+                                database,
+                            };
+                            assert!(numbers.insert(lane.number(16)), "{lane:?}");
+                        }
                     }
                 }
             }

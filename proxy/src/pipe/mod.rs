@@ -23,7 +23,7 @@ pub(crate) mod set;
 pub(crate) mod verdict;
 
 pub(crate) use error::PipeError;
-pub(crate) use lane::{Class, Lane, Pledge, Role};
+pub(crate) use lane::{Class, Lane, Pledge, Role, Tells};
 pub(crate) use parcel::{Parcel, Target};
 
 use shared::resp::ReplyScanner;

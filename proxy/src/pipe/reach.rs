@@ -78,6 +78,11 @@ impl Silence {
         self.since_ms = now_ms;
     }
 
+    /// Whether nothing has been received for so long.
+    pub(crate) fn is_quiet(&self, now_ms: u64, quiet_ms: u64) -> bool {
+        now_ms.saturating_sub(self.since_ms) >= quiet_ms
+    }
+
     /// Whether a connection that owes replies is to be given up. Its patience begins with what it was last sent: as long as somebody's own time is not over, a
     /// node that is busy is waited for.
     pub(crate) fn is_over(&self, now_ms: u64, deadline: Duration) -> bool {

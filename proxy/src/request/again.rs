@@ -13,7 +13,7 @@ use super::receivers::{Failure, Receivers};
 use crate::pipe::line::Recovered;
 use crate::pipe::retry::{self, Fate, fate};
 use crate::pipe::set::{NodeEntry, PipeNumber};
-use crate::pipe::{Parcel, PipeError, Target};
+use crate::pipe::{Parcel, PipeError, Target, Tells};
 use crate::route::{self, Place};
 use crate::slab::Key;
 
@@ -161,6 +161,9 @@ impl Exchange {
         pipe.scanner = shared::resp::ReplyScanner::default();
         pipe.unwanted_bytes = 0;
         self.receivers.stats.pipes_lost += 1;
+        if pipe.lane.tells != Tells::Nothing {
+            self.receivers.doubt_all();
+        }
         let mut unanswered = pipe.line.take_all();
         let aside = std::mem::take(&mut pipe.aside);
         let (shard, label) = (node.shard.clone(), node.shard_index);
@@ -284,6 +287,9 @@ impl Exchange {
         let Some(pipe) = self.pipes.get_mut(number) else {
             return;
         };
+        if pipe.lane.tells != Tells::Nothing {
+            self.receivers.doubt_all();
+        }
         let aside = std::mem::take(&mut pipe.aside);
         let mut left = pipe.line.take_all();
         left.extend(aside.parcels);
@@ -389,6 +395,7 @@ impl Exchange {
 
     /// Deadlines of pipes and of the requests in them.
     pub(crate) fn tick_pipes(&mut self) {
+        self.ask_quiet_tellers();
         let now_ms = self.now_ms();
         let deadline = self.proxy.config.request_deadline;
         let some_left = std::mem::take(&mut self.receivers.some_left);

@@ -261,7 +261,7 @@ impl Turn<'_> {
     }
 
     /// Takes a place for a command of several parts, one from each of these shards.
-    fn gather(&mut self, spec: &CommandSpec, plan: Plan, ways: &[Way]) -> Key {
+    pub(super) fn gather(&mut self, spec: &CommandSpec, plan: Plan, ways: &[Way]) -> Key {
         let number = self.expect(Source::Gathered, 1);
         let asker = self.asker(number, spec);
         self.gather_for(asker, plan, self.shard_names(ways))

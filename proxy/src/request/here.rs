@@ -47,6 +47,9 @@ impl Turn<'_> {
         if matches!(asked.spec.id, CommandId::Reset | CommandId::Quit) {
             self.unwatch();
         }
+        if asked.spec.id == CommandId::Reset && self.client.state.tracks.is_some() {
+            self.exchange.stop_tracking(self.key);
+        }
         let exchange = &mut *self.exchange;
         let proxy = &exchange.proxy;
         let outlet = exchange.receivers.outlets.at_mut(self.key);
@@ -66,6 +69,7 @@ impl Turn<'_> {
             buffered: (self.client.input_bytes(), outlet.queue.bytes()),
             lost_slots: &lost_slots,
             slot_of: &|key| snapshot.slot_of(key),
+            tracking: exchange.receivers.tracking.mode(self.key),
         };
         let mut text = exchange.receivers.buffers.take();
         let state = &mut self.client.state;
@@ -152,6 +156,8 @@ impl Turn<'_> {
                 self.look_at_client();
                 Step::Next
             }
+            After::Track(wish) => self.track(asked, &wish),
+            After::ChooseReads(wants) => self.choose_reads(wants),
             After::Announced { node, announced } => self.take_note(node, announced),
         }
     }
@@ -320,6 +326,7 @@ fn own_lines(proxy: &ProxyShared, uptime: u64) -> Vec<(&'static str, String)> {
         ("uptime_in_days", (uptime / 86_400).to_string()),
         ("connected_clients", count(&counters.clients)),
         ("blocked_clients", count(&counters.blocked_clients)),
+        ("tracking_clients", count(&counters.tracking_clients)),
         ("maxclients", proxy.config.maxclients.to_string()),
         (
             "total_connections_received",

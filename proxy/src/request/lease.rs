@@ -19,7 +19,7 @@ use crate::client::{ReplyBytes, Source, WaitsFor};
 use crate::pipe::handshake::ConnectionName;
 use crate::pipe::lease::{LeaseKey, LeaseWay, Loss, State};
 use crate::pipe::set::Admission;
-use crate::pipe::{Class, Lane, Parcel, PipeError, Target};
+use crate::pipe::{Class, Lane, Parcel, PipeError, Target, Tells};
 use crate::route::{self, Outcome, Place};
 use crate::slab::Key;
 
@@ -41,6 +41,7 @@ impl Turn<'_> {
         let lane = Lane {
             role: lane.role.at_primary(),
             class: Class::Common,
+            tells: Tells::Nothing,
             ..lane
         };
         // The pipe beside it knows whether the node can be reached.

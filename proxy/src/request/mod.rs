@@ -4,7 +4,7 @@
 //! - [`batch`]: requests are found in what a client sent. [`turn`]: one client's turn, request by request.
 //! - [`forward`]: to one shard. [`fan_out`] and [`rounds`]: to several, and [`gather`] ◇ puts together what they say. [`here`], [`answer`]: without a node.
 //! - [`replies`]: what nodes send. [`receivers`]: those who get it.
-//! - [`script`]: with their texts, where a node may not have them. [`subscribe`]: to channels; [`messages`]: to those who have subscribed.
+//! - [`script`]: with their texts, where a node may not have them. [`subscribe`]: to channels; [`messages`]: to those who have subscribed. [`tracking`]: to those who are told of changes.
 //! - [`lease`]: connections of a client's own; [`blocking`], [`blocking_apart`] and [`watch`]: what goes over them.
 //! - [`waiting`]: who waits, for what, and is let go on. [`again`]: what is lost, late, or to be routed anew.
 
@@ -24,6 +24,7 @@ mod replies;
 mod rounds;
 mod script;
 mod subscribe;
+mod tracking;
 mod transaction;
 mod turn;
 mod waiting;
@@ -46,7 +47,7 @@ use crate::facts::ProxyShared;
 use crate::pipe::lease::Leases;
 use crate::pipe::policies::PolicySet;
 use crate::pipe::set::{Fence, NodeEntry, PipeLimits, PipeSet};
-use crate::pipe::{Class, Lane};
+use crate::pipe::{Class, Lane, Tells};
 use crate::route::{self, Split};
 use crate::scripts::HandedIn;
 use crate::slab::Key;
@@ -96,6 +97,8 @@ pub(crate) struct Exchange {
     pub(crate) questions: Vec<Question>,
     /// What is to be done with the file of users.
     pub(crate) errands: Vec<WaitingErrand>,
+    /// Clients that are told of changes, as they are counted for the whole proxy.
+    counted_trackers: usize,
     /// Clients that wait for the end of a pause.
     paused: Vec<Key>,
     /// Requests found in a buffer; reused.
@@ -127,9 +130,11 @@ impl Exchange {
         pipes.follow(&snapshot, Fence::of);
         let mut channels = Channels::new(proxy.threads.len());
         channels.follow(targets(&pipes));
+        let mut receivers = Receivers::new(limits.clone());
+        receivers.share_tracked(proxy.threads.len());
         Self {
             channels,
-            receivers: Receivers::new(limits.clone()),
+            receivers,
             pipes,
             leases: Leases::new(config.leases as usize),
             policies,
@@ -142,6 +147,7 @@ impl Exchange {
             handed_in: HandedIn::default(),
             questions: Vec::new(),
             errands: Vec::new(),
+            counted_trackers: 0,
             paused: Vec::new(),
             batch: RequestBatch::default(),
             split: Split::default(),
@@ -176,6 +182,8 @@ impl Exchange {
         }
         self.want_first_pipes();
         self.follow_with_leases();
+        // Another node may tell of a key than the one that was asked for it.
+        self.want_changes();
     }
 
     /// Wants the pipes to every shard's primary that clients begin with, so that whether it can be reached is known before somebody asks.
@@ -184,6 +192,7 @@ impl Exchange {
             let lane = Lane {
                 role: self.policies.usual(),
                 class,
+                tells: Tells::Nothing,
                 protocol: Protocol::Resp2,
                 database: 0,
             };

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use shared::clock::{Reading, Stopwatch};
 use shared::command::Retry;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
+use shared::tracking::Tracking;
 
 use super::gather::{Asker, Gather};
 use crate::buffers::Buffers;
@@ -35,6 +36,12 @@ pub(crate) struct Receivers {
     dirty: Vec<Key>,
     /// Clients have gone, since it was looked last, without all their replies.
     pub(crate) some_left: bool,
+    /// Who is told of which changes.
+    pub(crate) tracking: Tracking<Key>,
+    /// How many changes nodes have told.
+    pub(super) changes: u64,
+    /// Most keys that are remembered.
+    pub(super) most_tracked: usize,
     /// Bytes of replies that nobody waited for any more.
     pub(crate) unwanted_bytes: usize,
     /// Counts what is delivered.
@@ -94,6 +101,9 @@ impl Receivers {
             buffers: Buffers::default(),
             dirty: Vec::new(),
             some_left: false,
+            tracking: Tracking::default(),
+            changes: 0,
+            most_tracked: 0,
             unwanted_bytes: 0,
             stats: ThreadStats::default(),
             stopwatch: Stopwatch::new(),
@@ -127,6 +137,9 @@ impl Receivers {
                     if !outlet.is_dirty {
                         outlet.is_dirty = true;
                         self.dirty.push(key);
+                    }
+                    if !outlet.reads.is_empty() {
+                        self.settle(key, first..first + u64::from(parcel.count));
                     }
                 } else {
                     self.unwanted_bytes += reply.len();
@@ -221,6 +234,7 @@ impl Receivers {
                     &mut self.buffers,
                 );
                 self.mark_dirty(key);
+                self.settle(key, first..first + u64::from(count));
             }
             Target::Part { gather, part } => {
                 self.stats.record_part(shard_index, outcome, elapsed_ns);
@@ -378,6 +392,7 @@ impl Receivers {
             }
         }
         self.mark_dirty(key);
+        self.settle(key, number..number + 1);
     }
 
     /// A command of several parts has ended.

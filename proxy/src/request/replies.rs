@@ -76,7 +76,10 @@ impl Exchange {
         pipe.silence.heard(now_ms);
         let is_rest = pipe.line.first().is_some_and(|parcel| parcel.is_begun);
         match reply.first().filter(|_| !is_rest) {
-            Some(b'>') => return Ok(()),
+            Some(b'>') => {
+                self.receivers.hear_of_changes(pipe.lane.tells, &reply);
+                return Ok(());
+            }
             _ if pipe.line.first().is_none() => return Err(PipeError::Unasked),
             Some(b'-') if is_refusal(pipe, &reply) => take_back(pipe),
             first => {
@@ -191,7 +194,8 @@ fn hand_out_next(
             receivers.deliver(parcel, replies, errors, node.shard_index, now);
         }
         Next::Refusal => take_back(pipe),
-        Next::Push | Next::More => {}
+        Next::Push => receivers.hear_of_changes(pipe.lane.tells, &bytes[..length]),
+        Next::More => {}
     }
     match fault {
         Some(error) => Err(error),

@@ -141,6 +141,11 @@ impl Turn<'_> {
             self.client.state.transaction = Some(queue);
             return self.wait_for_end_of_pause(asked.spec);
         }
+        let is_over_lease = self.client.state.watch.is_some()
+            || queue.slot().is_some_and(|(slot, _)| {
+                let owner = self.exchange.snapshot.owner(slot);
+                self.is_plain(owner)
+            });
         match self.send_queue(&queue, asked) {
             // Nothing has been sent.
             Step::Wait(what) => {
@@ -148,6 +153,9 @@ impl Turn<'_> {
                 self.put_off(Step::Wait(what))
             }
             step => {
+                if self.client.state.tells_reads() {
+                    self.note_reads_of(&queue, is_over_lease);
+                }
                 self.look_at_client();
                 step
             }

@@ -194,7 +194,8 @@ impl<'a> Turn<'a> {
         self.lane = self.client.state.lane(self.exchange.policies.usual());
         self.hears_all = self.client.state.hears_all();
         let state = &self.client.state;
-        let is_apart = state.transaction.is_some() || state.is_only_subscriber();
+        let is_apart =
+            state.transaction.is_some() || state.is_only_subscriber() || state.tracks.is_some();
         self.is_plain_sailing =
             self.hears_all && state.login.is_authenticated() && !is_apart && self.hold.is_none();
         self.is_free = state.login.is_free();
@@ -378,7 +379,11 @@ impl<'a> Turn<'a> {
             return self.wait_for_end_of_pause(spec);
         }
         if self.client.state.transaction.is_some() {
-            return self.in_transaction(asked);
+            let step = self.in_transaction(asked);
+            if self.client.state.tracks.is_some() {
+                self.note_tracked_command(spec);
+            }
+            return step;
         }
         if spec.quiet != Quiet::Never && self.missing() > 0 {
             return self.put_off(Step::Wait(WaitsFor::Replies(0)));
@@ -389,6 +394,9 @@ impl<'a> Turn<'a> {
         let mut run = Run::none();
         let step = self.by_its_route(asked, &mut run);
         self.finish_run(asked.buffer, &mut run);
+        if self.client.state.tracks.is_some() {
+            self.note_read(asked, &step);
+        }
         match step {
             Step::Next if spec.quiet == Quiet::Around => Step::Alone,
             Step::Wait(what) => self.put_off(Step::Wait(what)),

@@ -102,6 +102,7 @@ impl Exchange {
         self.stop_waiting(key);
         self.channels.leave(key);
         self.forget_leases(key);
+        self.stop_tracking(key);
         self.receivers.forget(key);
         self.proxy.counters.clients.fetch_sub(1, Ordering::Relaxed);
     }

@@ -441,13 +441,14 @@ fn next_move(from: Lane, to: Lane) -> Option<(Vec<String>, Lane)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipe::{Class, Pledge, Role};
+    use crate::pipe::{Class, Pledge, Role, Tells};
 
     #[test]
     fn a_connection_follows_its_client_to_another_database_and_protocol() {
         let lane = |protocol, database| Lane {
             role: Role::Primary(Pledge::Async),
             class: Class::Common,
+            tells: Tells::Nothing,
             protocol,
             database,
         };

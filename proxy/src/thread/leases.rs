@@ -21,7 +21,7 @@ use super::connect::{ConnectPlan, connect};
 use super::{ProxyThread, TurnEnd};
 use crate::pipe::handshake::FirstWords;
 use crate::pipe::lease::{Errand, LeaseKey};
-use crate::pipe::{Class, Lane, PipeError, Pledge, Role};
+use crate::pipe::{Class, Lane, PipeError, Pledge, Role, Tells};
 
 /// Reads from one node before others get their turn.
 const READS_PER_TURN: usize = 4;
@@ -164,6 +164,7 @@ impl ProxyThread {
                 lane: Lane {
                     role: Role::Primary(Pledge::Async),
                     class: Class::Common,
+                    tells: Tells::Nothing,
                     protocol: Protocol::Resp2,
                     database: 0,
                 },

@@ -166,6 +166,7 @@ impl ProxyThread {
             pipe.last_connection = name;
         }
         self.exchange.old_connection_cut(number);
+        self.exchange.begins_to_tell(number);
         self.wake_flusher();
     }
 

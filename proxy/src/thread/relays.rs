@@ -22,7 +22,7 @@ use super::connect::{ConnectPlan, connect};
 use super::{ProxyThread, TurnEnd};
 use crate::channels::relay::Relay;
 use crate::pipe::handshake::ConnectionName;
-use crate::pipe::{Class, Lane, PipeError, Pledge, Role};
+use crate::pipe::{Class, Lane, PipeError, Pledge, Role, Tells};
 use crate::request::TURN_NS;
 use crate::request::messages::{Heard, PushBytes};
 
@@ -166,6 +166,7 @@ impl ProxyThread {
         let lane = Lane {
             role: Role::Primary(Pledge::Async),
             class: Class::Common,
+            tells: Tells::Nothing,
             protocol: Protocol::Resp3,
             database: 0,
         };

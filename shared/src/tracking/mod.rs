@@ -125,10 +125,13 @@ impl<K: Copy + Ord> Tracking<K> {
         Some((key, readers.iter().filter(are_there).collect()))
     }
 
-    /// A key has changed, by the command of `by` if it was a client's: whoever has read it is shown to `tell`, in order; whoever hears of its prefix will be told
-    /// ([`Self::take_broadcasts`]).
-    pub fn changed(&mut self, key: &[u8], by: Option<K>, mut tell: impl FnMut(K, &Mode)) {
+    /// A key has changed, by the command of `by` if it was a client's: whoever hears of its prefix will be told ([`Self::take_broadcasts`]).
+    pub fn changed_under_prefixes(&mut self, key: &[u8], by: Option<K>) {
         self.broadcasts.changed(key, by);
+    }
+
+    /// The same for whoever has read it, who is shown to `tell`, in order.
+    pub fn changed(&mut self, key: &[u8], by: Option<K>, mut tell: impl FnMut(K, &Mode)) {
         let Some(readers) = self.table.take(key) else {
             return;
         };
@@ -164,7 +167,7 @@ impl<K: Copy + Ord> Tracking<K> {
         self.broadcasts.take()
     }
 
-    /// Whether nobody whom this one redirects to is there any more.
+    /// Nobody whom this one redirects to is there any more.
     pub fn note_broken(&mut self, client: K) {
         if let Some(mode) = self.modes.get_mut(&client) {
             mode.note_broken();

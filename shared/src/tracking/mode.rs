@@ -87,6 +87,12 @@ impl TrackingWish {
         Ok(())
     }
 
+    /// Whether another client is to be told in its place.
+    #[must_use]
+    pub fn redirects(&self) -> bool {
+        self.is_on && self.redirect != 0
+    }
+
     /// Whether changes by prefix are asked for.
     #[must_use]
     pub fn is_broadcast(&self) -> bool {

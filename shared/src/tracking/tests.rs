@@ -39,6 +39,7 @@ fn read(tracking: &mut Tracking<u64>, client: u64, line: &str) {
 
 fn told(tracking: &mut Tracking<u64>, key: &str, by: Option<u64>) -> Vec<u64> {
     let mut told = Vec::new();
+    tracking.changed_under_prefixes(key.as_bytes(), by);
     tracking.changed(key.as_bytes(), by, |client, _| told.push(client));
     told
 }

@@ -150,6 +150,18 @@ impl ReplyQueue {
         self.missing == 0 && self.output.is_empty() && self.messages.is_empty()
     }
 
+    /// The number of the last request that was expected.
+    pub(crate) fn last_expected(&self) -> u64 {
+        self.next.saturating_sub(1)
+    }
+
+    /// Replies to all requests before this number have gone to the output.
+    #[inline]
+    pub(crate) fn let_out(&self) -> u64 {
+        let first = self.places.front();
+        first.map_or(self.next, |first| first.end - u64::from(first.missing))
+    }
+
     /// Expects `count` more replies from `source`; gives the number of the first of these requests.
     #[inline]
     pub(crate) fn expect(&mut self, source: Source, count: u32, silent: bool) -> u64 {

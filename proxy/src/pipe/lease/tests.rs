@@ -11,6 +11,7 @@ use shared::topology::{ShardIndex, Version};
 const LANE: Lane = Lane {
     role: Role::Primary(Pledge::Async),
     class: Class::Common,
+    tells: crate::pipe::Tells::Nothing,
     protocol: Protocol::Resp2,
     database: 0,
 };

@@ -8,6 +8,7 @@ use shared::topology::{Epoch, Incarnation, Topology};
 const LANE: Lane = Lane {
     role: Role::Primary(Pledge::Async),
     class: Class::Common,
+    tells: crate::pipe::Tells::Nothing,
     protocol: Protocol::Resp2,
     database: 0,
 };

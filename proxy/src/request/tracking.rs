@@ -1,0 +1,405 @@
+//! CLIENT TRACKING: clients are told when what they have read has changed.
+//! Reaches: the clients' outlets, the pipes' lines. Never: decides who wants to be told of what ([`shared::tracking`] does).
+//! Invariants: a client that has got a value hears of every change that the value does not have in it, behind it; where that is not sure, it is told at once to forget.
+//!
+//! ```text
+//!  GET ─► a pipe that tells of reads ─► reply ─► out, in order ─► the key is remembered     (until then it stands in the outlet: [`Read`])
+//!                                 push ─► whoever has read the key is told, and forgotten
+//!  the pipe is lost, or the topology changes ─► everybody is told to forget all
+//! ```
+//!
+//! A change between the reply of a shard and its way out (it waits for another shard's) is not looked for: if there was any of any key, the client is told to forget what it read.
+//! What is read over a connection of the client's own is forgotten behind the reply: nobody would tell of it.
+//! Bound: keys that are remembered ([`MOST_KEYS`] of all threads, and [`shared::tracking::MOST_KEY_BYTES`] of each); keys of requests under way count as bytes of their clients.
+
+use shared::command::{CommandId, CommandSpec, Merge, Route};
+use shared::resp::{Args, Protocol, ReplyWriter, TrackingError, encode_request};
+use shared::tracking::{Mode, TrackingWish};
+
+use super::receivers::Receivers;
+use super::turn::{Step, Turn};
+use super::{Asked, Exchange};
+use crate::buffers::Buffers;
+use crate::channels::push::{self, Changed};
+use crate::client::{Outlet, Read, ReplyBytes, Tracks, Transaction};
+use crate::pipe::handshake::TELL_ALL;
+use crate::pipe::set::PipeNumber;
+use crate::pipe::{Class, Lane, Parcel, Pledge, Role, Target, Tells};
+use crate::route::merge::{Change, Plan};
+use crate::route::{self, Place};
+use crate::slab::{Key, Slab};
+
+/// Keys that all threads remember together: as many as a node does unless it is told otherwise.
+const MOST_KEYS: usize = 1_000_000;
+
+/// How long a pipe that tells of changes may be quiet before its node is asked whether it is there, milliseconds.
+const QUIET_MS: u64 = 1_000;
+
+/// Clients that are told are spoken to in RESP3: what one gets.
+fn push_of<'a>(keys: Option<impl ExactSizeIterator<Item = &'a [u8]>>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = ReplyWriter::new(&mut bytes, Protocol::Resp3);
+    writer.push(2);
+    writer.bulk(b"invalidate");
+    match keys {
+        Some(keys) => {
+            writer.array(keys.len());
+            keys.for_each(|key| writer.bulk(key));
+        }
+        None => writer.null(),
+    }
+    bytes
+}
+
+/// Puts a message for a client between its replies.
+fn tell(
+    (outlets, buffers, told): (&mut Slab<Outlet>, &mut Buffers, &mut Vec<Key>),
+    client: Key,
+    message: &[u8],
+) {
+    if let Some(outlet) = outlets.get_mut(client)
+        && outlet.protocol == Protocol::Resp3
+    {
+        outlet.queue.message(ReplyBytes::Lent(message), buffers);
+        told.push(client);
+    }
+}
+
+impl Receivers {
+    /// Clients that are to be told, whatever they are told, get this.
+    fn tell_all(&mut self, clients: &[Key], message: &[u8]) {
+        let mut told = Vec::new();
+        for client in clients {
+            let to = (&mut self.outlets, &mut self.buffers, &mut told);
+            tell(to, *client, message);
+        }
+        self.stats.messages += told.len() as u64;
+        told.into_iter().for_each(|client| self.mark_dirty(client));
+    }
+
+    /// A node tells of changes over a pipe that does so.
+    pub(super) fn hear_of_changes(&mut self, tells: Tells, frame: &[u8]) {
+        let Some(changed) = push::changed(frame) else {
+            return;
+        };
+        self.changes += 1;
+        match (changed, tells) {
+            (_, Tells::Nothing) => {}
+            (Changed::All, _) => self.doubt_all(),
+            (Changed::Keys(keys), Tells::Reads) => {
+                keys.for_each(|key| self.changed(key));
+            }
+            (Changed::Keys(keys), Tells::All) => {
+                keys.for_each(|key| self.tracking.changed_under_prefixes(key, None));
+                self.tell_by_prefix();
+            }
+        }
+    }
+
+    /// Whoever has read this key is told.
+    fn changed(&mut self, key: &[u8]) {
+        let mut readers = Vec::new();
+        self.tracking
+            .changed(key, None, |client, _| readers.push(client));
+        if !readers.is_empty() {
+            self.tell_all(&readers, &push_of(Some([key].into_iter())));
+        }
+    }
+
+    /// Whoever hears of prefixes is told what has changed.
+    fn tell_by_prefix(&mut self) {
+        for broadcast in self.tracking.take_broadcasts() {
+            let keys = broadcast.keys.iter().map(|(key, _)| &**key);
+            self.tell_all(&broadcast.clients, &push_of(Some(keys)));
+        }
+    }
+
+    /// Nobody may go on believing what it has read.
+    pub(super) fn doubt_all(&mut self) {
+        if !self.tracking.is_on() {
+            return;
+        }
+        self.changes += 1;
+        let mut clients = Vec::new();
+        self.tracking.all_changed(|client, _| clients.push(client));
+        self.tell_all(&clients, &push_of(None::<std::iter::Empty<&[u8]>>));
+    }
+
+    /// A client has asked for what it is to be told of; `is_doubtful` says that it cannot be.
+    fn note_read(&mut self, client: Key, keys: Vec<Box<[u8]>>, is_parted: bool, is_doubtful: bool) {
+        let outlet = self.outlets.at_mut(client);
+        let since = match (is_doubtful, is_parted) {
+            (true, _) => Some(u64::MAX),
+            (false, true) => Some(self.changes),
+            (false, false) => None,
+        };
+        let number = outlet.queue.last_expected();
+        outlet.read_bytes += keys.iter().map(|key| key.len()).sum::<usize>();
+        outlet.reads.push_back(Read {
+            number,
+            since,
+            keys,
+        });
+        self.settle(client, 0..0);
+    }
+
+    /// Replies to requests of these numbers have come: those that have gone out are remembered, others wait.
+    pub(super) fn settle(&mut self, client: Key, came: std::ops::Range<u64>) {
+        let Some(outlet) = self.outlets.get_mut(client) else {
+            return;
+        };
+        let (out, changes) = (outlet.queue.let_out(), self.changes);
+        let held = outlet.reads.iter_mut();
+        for read in held.filter(|read| read.number >= out && came.contains(&read.number)) {
+            read.since.get_or_insert(changes);
+        }
+        let mut doubted = Vec::new();
+        while let Some(read) = outlet.reads.pop_front_if(|read| read.number < out) {
+            outlet.read_bytes -= read.keys.iter().map(|key| key.len()).sum::<usize>();
+            let is_sure = read.since.is_none_or(|since| since == changes);
+            for key in read.keys {
+                match is_sure {
+                    true => self.tracking.remember(client, &key),
+                    false => doubted.push(key),
+                }
+            }
+        }
+        if !doubted.is_empty() {
+            let keys = doubted.iter().map(|key| &**key);
+            self.tell_all(&[client], &push_of(Some(keys)));
+        }
+        self.forget_some_reads();
+    }
+
+    /// There may be more keys than are remembered.
+    fn forget_some_reads(&mut self) {
+        while let Some((key, readers)) = self.tracking.take_one_beyond(self.most_tracked) {
+            self.tell_all(&readers, &push_of(Some([&*key].into_iter())));
+        }
+    }
+
+    /// Most keys that one of so many threads remembers.
+    pub(super) fn share_tracked(&mut self, threads: usize) {
+        self.most_tracked = (MOST_KEYS / threads.max(1)).max(1);
+    }
+}
+
+impl Turn<'_> {
+    /// CLIENT TRACKING
+    pub(super) fn track(&mut self, asked: Asked<'_>, wish: &TrackingWish) -> Step {
+        let refusal = match wish {
+            wish if wish.redirects() => Some("REDIRECT"),
+            wish if wish.is_without_own() => Some("NOLOOP"),
+            _ => None,
+        };
+        if let Some(option) = refusal {
+            return self.answer_error(&TrackingError::NotThroughProxy(option).into());
+        }
+        let tracking = &mut self.exchange.receivers.tracking;
+        let had_prefixes = tracking.prefixes() > 0;
+        if let Err(error) = tracking.apply(self.key, wish) {
+            return self.answer_error(&error);
+        }
+        let mode = tracking.mode(self.key);
+        self.client.state.tracks =
+            mode.map(Mode::is_broadcast)
+                .map(|is_broadcast| match is_broadcast {
+                    true => Tracks::Prefixes,
+                    false => Tracks::Reads,
+                });
+        let has_prefixes = tracking.prefixes() > 0;
+        self.exchange.count_trackers();
+        self.look_at_client();
+        if had_prefixes && !has_prefixes {
+            self.exchange.stop_telling_all();
+        }
+        match wish.is_broadcast() {
+            true => self.ask_for_all_changes(asked),
+            false => self.ok(),
+        }
+    }
+
+    /// Every shard is asked to tell of all changes; it may do so already. The client hears that it is told when all of them do.
+    fn ask_for_all_changes(&mut self, asked: Asked<'_>) -> Step {
+        let lane = std::mem::replace(&mut self.lane, LANE_OF_ALL);
+        let all = route::all_shards(&self.exchange.snapshot);
+        let ways = self.admit_all(asked, all);
+        self.lane = lane;
+        let ways = match ways {
+            Ok(ways) => ways,
+            Err(what) => return Step::Wait(what),
+        };
+        let plan = Plan::Table {
+            rule: Merge::AllOk,
+            change: Change::of(asked.spec),
+        };
+        let gather = self.gather(asked.spec, plan, &ways);
+        for (part, way) in (0..).zip(ways) {
+            let place = Place::Shard(self.exchange.pipes.primary(way.shard).shard_index);
+            self.send_part(gather, part, asked.spec, place, &way, |out| {
+                encode_request(out, TELL_ALL);
+            });
+        }
+        Step::Alone
+    }
+
+    /// CLIENT CACHING: what the next command reads is remembered, or is not.
+    pub(super) fn choose_reads(&mut self, wants: bool) -> Step {
+        match self.exchange.receivers.tracking.choose(self.key, wants) {
+            Ok(()) => self.ok(),
+            Err(error) => self.answer_error(&error),
+        }
+    }
+
+    /// A command of a client that is told of changes has been sent, or answered.
+    #[cold]
+    pub(super) fn note_read(&mut self, asked: Asked<'_>, step: &Step) {
+        if matches!(step, Step::Wait(_) | Step::Again) {
+            return;
+        }
+        let spec = asked.spec;
+        let receivers = &mut self.exchange.receivers;
+        if receivers.tracking.wants(self.key, spec) && self.client.state.tells_reads() {
+            let keys = keys_of(spec, asked.args);
+            if !keys.is_empty() {
+                let is_parted = matches!(spec.route, Route::Split | Route::Combined);
+                receivers.note_read(self.key, keys, is_parted, is_over_lease(asked));
+            }
+        }
+        self.note_tracked_command(spec);
+    }
+
+    /// A client's command is over, or queued.
+    pub(super) fn note_tracked_command(&mut self, spec: &CommandSpec) {
+        let is_in_transaction = self.client.state.transaction.is_some();
+        let tracking = &mut self.exchange.receivers.tracking;
+        tracking.command_over(self.key, spec, is_in_transaction);
+    }
+
+    /// What is queued has been sent, over a connection of the client's own or not.
+    #[cold]
+    pub(super) fn note_reads_of(&mut self, queue: &Transaction, is_over_lease: bool) {
+        let receivers = &mut self.exchange.receivers;
+        let mut keys = Vec::new();
+        let shown = queue.each(|args| {
+            if let Ok(spec) = route::resolve(args)
+                && receivers.tracking.wants(self.key, spec)
+            {
+                keys.extend(keys_of(spec, args));
+            }
+            Ok::<(), ()>(())
+        });
+        debug_assert!(shown.is_ok(), "nothing refuses");
+        if !keys.is_empty() {
+            receivers.note_read(self.key, keys, false, is_over_lease);
+        }
+    }
+}
+
+fn keys_of(spec: &CommandSpec, args: Args<'_>) -> Vec<Box<[u8]>> {
+    let mut keys = Vec::new();
+    spec.for_each_key(args, |index| keys.push(args.at(index).into()));
+    keys
+}
+
+/// Whether a command goes over a connection of its client's own.
+fn is_over_lease(asked: Asked<'_>) -> bool {
+    match asked.spec.route {
+        Route::Leased => true,
+        Route::LeasedIfBlock => route::blocks(asked.args),
+        _ => false,
+    }
+}
+
+/// The way by which a shard tells of all changes.
+const LANE_OF_ALL: Lane = Lane {
+    role: Role::Primary(Pledge::Async),
+    class: Class::Common,
+    tells: Tells::All,
+    protocol: Protocol::Resp3,
+    database: 0,
+};
+
+impl Exchange {
+    /// A client of whom keys may be remembered has gone, or is told no more.
+    pub(crate) fn stop_tracking(&mut self, client: Key) {
+        let tracking = &mut self.receivers.tracking;
+        let had_prefixes = tracking.prefixes() > 0;
+        tracking.stop(client);
+        if had_prefixes && tracking.prefixes() == 0 {
+            self.stop_telling_all();
+        }
+        self.count_trackers();
+    }
+
+    /// A newer topology holds: nobody knows any more who would tell of what; whoever is to tell of all keys is asked to.
+    pub(super) fn want_changes(&mut self) {
+        self.receivers.doubt_all();
+        if self.receivers.tracking.prefixes() > 0 {
+            for shard in route::all_shards(&self.snapshot) {
+                self.pipes.pipe_to(shard, LANE_OF_ALL, 0);
+            }
+        }
+    }
+
+    /// A pipe is open: if it tells of all changes, nobody knows what there was before it did.
+    pub(crate) fn begins_to_tell(&mut self, number: PipeNumber) {
+        let tells = self.pipes.get_mut(number).map(|pipe| pipe.lane.tells);
+        if tells == Some(Tells::All) {
+            self.receivers.doubt_all();
+        }
+    }
+
+    fn count_trackers(&mut self) {
+        let now = self.receivers.tracking.clients();
+        let before = std::mem::replace(&mut self.counted_trackers, now);
+        let counter = &self.proxy.counters.tracking_clients;
+        counter.fetch_add(
+            now.wrapping_sub(before),
+            std::sync::atomic::Ordering::Relaxed,
+        );
+    }
+
+    /// Nobody hears of prefixes any more: nodes that tell of all changes need not.
+    fn stop_telling_all(&mut self) {
+        for number in self.pipes.numbers() {
+            self.say_unasked(number, &["CLIENT", "TRACKING", "OFF"], |lane| {
+                lane.tells == Tells::All
+            });
+        }
+    }
+
+    /// Pipes that tell of changes and have been quiet are asked whether their nodes are there.
+    pub(super) fn ask_quiet_tellers(&mut self) {
+        if !self.receivers.tracking.is_on() {
+            return;
+        }
+        let now_ms = self.tick_ms;
+        for number in self.pipes.numbers() {
+            let is_quiet = self.pipes.get_mut(number).is_some_and(|pipe| {
+                pipe.is_open && pipe.is_empty() && pipe.silence.is_quiet(now_ms, QUIET_MS)
+            });
+            if is_quiet {
+                self.say_unasked(number, &["PING"], |lane| lane.tells != Tells::Nothing);
+            }
+        }
+    }
+
+    /// Says something over a pipe of such a lane of which nobody hears the answer.
+    fn say_unasked(&mut self, number: PipeNumber, words: &[&str], is_meant: impl Fn(Lane) -> bool) {
+        let Some((pipe, node)) = self.pipes.with_node(number) else {
+            return;
+        };
+        if !is_meant(pipe.lane) || !pipe.is_open || !node.is_current {
+            return;
+        }
+        let place = Place::Shard(node.shard_index);
+        let command = CommandId::Ping;
+        let began = self.receivers.stopwatch.read();
+        let parcel = Parcel::new(Target::Nobody, place, command, 1, began);
+        let buffers = &mut self.receivers.buffers;
+        self.pipes.line(number).append_with(parcel, buffers, |out| {
+            encode_request(out, words);
+        });
+    }
+}
