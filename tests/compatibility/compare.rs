@@ -92,6 +92,11 @@ pub(super) fn name(request: &Request) -> String {
     }
 }
 
+/// Whether the reply is the same byte for byte wherever the request is asked.
+pub(super) fn is_exact(request: &Request) -> bool {
+    rule(request) == Rule::Exact
+}
+
 fn rule(request: &Request) -> Rule {
     let name = name(request);
     match name.as_str() {

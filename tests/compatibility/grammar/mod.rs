@@ -9,6 +9,7 @@ mod hyperloglogs;
 mod keys;
 mod lists;
 mod payloads;
+mod scripts;
 mod server;
 mod sets;
 mod sort;
@@ -64,7 +65,8 @@ pub(super) fn draw_step(draw: &mut Draw, scope: Scope) -> Step {
         (520..=609, _) => streams::COMMANDS,
         (610..=629, _) => payloads::COMMANDS,
         (630..=649, _) => return transactions::draw(draw, scope),
-        (650..=709, _) => keys::COMMANDS,
+        (650..=664, _) => return scripts::draw(draw),
+        (665..=709, _) => keys::COMMANDS,
         (710..=749, _) => hyperloglogs::COMMANDS,
         (750..=789, _) => geo::COMMANDS,
         (790..=829, _) => sort::COMMANDS,

@@ -63,7 +63,7 @@ pub(super) fn draw(draw: &mut Draw, scope: Scope) -> Step {
 }
 
 /// A command about keys of one slot.
-fn inner(draw: &mut Draw) -> Request {
+pub(super) fn inner(draw: &mut Draw) -> Request {
     loop {
         let groups: &[&[Command]] = &[
             strings::COMMANDS,
