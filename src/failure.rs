@@ -244,6 +244,12 @@ impl Failure {
         }
     }
 
+    /// Whether a first topology was to be put where one is.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Taken(..) | Self::File(FileError::Exists(_)))
+    }
+
     /// Whether somebody has said the reason already: a child process, in its own words.
     #[must_use]
     pub fn is_told(&self) -> bool {

@@ -80,6 +80,9 @@ pub(crate) enum TopologyCommand {
         /// Replaces an existing file. In etcd nothing is replaced without a look at what is there: see `put`.
         #[arg(long, requires = "output")]
         force: bool,
+        /// Succeeds, too, where one is there already: for a service that runs at every start of a deployment.
+        #[arg(long, requires = "output", conflicts_with = "force")]
+        unless_there: bool,
         #[command(flatten)]
         store: StoreArguments,
     },

@@ -26,6 +26,7 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
             cluster,
             output,
             force,
+            unless_there,
             store,
         } => {
             let mut topology = initial(nodes, usize::from(*followers))?;
@@ -37,7 +38,10 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
             };
             match output {
                 None => answer(text::print(&topology).trim_end()),
-                Some(place) => write_first(place, store, &topology, *force),
+                Some(place) => match write_first(place, store, &topology, *force) {
+                    Err(taken) if *unless_there && taken.is_taken() => answer(&taken.to_string()),
+                    end => end,
+                },
             }
         }
         TopologyCommand::Check { file, after, store } => {

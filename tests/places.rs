@@ -79,12 +79,15 @@ fn a_topology_is_made_in_etcd_once_and_read_there() {
     assert_eq!(stage.done(&format!("init {NODES} --output ETCD")), "");
     let again = "holds version 1 already; it was left as it is";
     stage.refused("init --node 127.0.0.1:9 --output ETCD", 73, again);
+    let said = stage.done("init --node 127.0.0.1:9 --output ETCD --unless-there");
+    assert!(said.ends_with(&format!("{again}\n")), "{said}");
     stage.refused(
         &format!("init {NODES} --output ETCD --force"),
         64,
         "topology put",
     );
     stage.done(&format!("init {NODES} --output old.toml"));
+    stage.done("init --node 127.0.0.1:9 --output old.toml --unless-there");
     let file = fs::read_to_string(stage.path("old.toml")).expect("read");
     assert_eq!(stage.done("get ETCD"), file);
     assert_eq!(stage.done("show ETCD"), stage.done("show old.toml"));
