@@ -222,6 +222,8 @@ fn whole_proxy(proxy: &ProxyShared, words: &[Word]) {
     counter!("switchyard_proxy_refused_requests_total")
         .absolute(sum(|report| report.stats.refused));
     counter!("switchyard_proxy_pipes_lost_total").absolute(sum(|report| report.stats.pipes_lost));
+    counter!("switchyard_proxy_messages_total").absolute(sum(|report| report.stats.messages));
+    counter!("switchyard_proxy_resubscriptions_total").absolute(proxy.counters.resubscribed.all());
     counter!("switchyard_proxy_received_bytes_total")
         .absolute(sum(|report| report.stats.received_bytes));
     counter!("switchyard_proxy_sent_bytes_total").absolute(sum(|report| report.stats.sent_bytes));
