@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # The deployment of docker-compose.yml without a container engine: the same processes with the same files, on this machine's loopback.
-# Needs Linux, and Debian's haproxy and prometheus (apt-get install haproxy prometheus); Grafana is not in Debian and is left out.
+# Needs Linux, and of Debian: apt-get install etcd-server haproxy prometheus. Grafana is not in Debian and is left out.
 #
-#   config/loopback.sh up            starts everything in the order of docker-compose.yml and returns when it serves
-#   config/loopback.sh stop NAME     stops node1, node2, node3, proxy1, proxy2, haproxy or prometheus as its container would be
-#   config/loopback.sh start NAME    starts it again and returns when it serves
-#   config/loopback.sh status        says what runs; 0 when all does, else 69
-#   config/loopback.sh down          stops everything, the proxies before HAProxy, which drains nobody
+#   config/loopback.sh up              starts everything in the order of docker-compose.yml and returns when it serves
+#   config/loopback.sh stop NAME …     stops etcd1 to etcd3, node1 to node6, proxy1, proxy2, haproxy or prometheus as its container would be
+#   config/loopback.sh start NAME …    starts it again, with the data that it has, and returns when it serves; a majority of etcd serves, one alone does not
+#   config/loopback.sh status          says what runs; 0 when all does, else 69
+#   config/loopback.sh down            stops everything, the proxies before HAProxy, which drains nobody; data stay, and `up` finds them
+#   config/loopback.sh down --volumes  the same, and their data go, too
 #
 # What containers have of their own is an address of the loopback here: proxy1 is at 127.77.0.11, with the ports of docker-compose.yml, and applications
 # connect to 127.77.0.21:6379, HAProxy. Names are looked up in a file of hosts that only these processes see. Nothing is started again by itself.
@@ -15,7 +16,7 @@
 #   SWITCHYARD                 the binary; target/release/switchyard unless set
 #   LOOPBACK_NETWORK           the first three numbers of all addresses; 127.77.0 unless set
 #   LOOPBACK_PROMETHEUS_PORT   9090 unless set; Debian starts a Prometheus of its own there, on all addresses
-#   LOOPBACK_FOLDER            logs, process ids, Prometheus' data; /tmp/switchyard-loopback unless set. Nobody else's, and nobody else may write there
+#   LOOPBACK_FOLDER            logs, process ids, and the data of etcd, nodes and Prometheus; /tmp/switchyard-loopback unless set. Nobody else's, and nobody else may write there
 #   APPLICATIONS_PASSWORD, NODES_PASSWORD   as in .env.example; for `start NAME` the same as for `up`
 set -euo pipefail
 
@@ -47,9 +48,19 @@ hosts=$folder/switchyard-loopback.hosts
 passwords=(APPLICATIONS_PASSWORD NODES_PASSWORD)
 
 # In the order in which they start.
-services=(node1 node2 node3 proxy1 proxy2 haproxy prometheus)
-# In the order in which they stop.
-departing=(prometheus proxy2 proxy1 haproxy node3 node2 node1)
+services=(etcd1 etcd2 etcd3 node1 node2 node3 node4 node5 node6 proxy1 proxy2 haproxy prometheus)
+# In the order in which they stop; those in one line side by side.
+departing=(
+    "prometheus proxy1 proxy2"
+    "haproxy"
+    "node1 node2 node3 node4 node5 node6"
+    # A leader that ends hands its office on: to one that ends as well it would wait ten seconds.
+    "etcd1"
+    "etcd2"
+    "etcd3"
+)
+# Those that keep something, each in a folder of its name.
+volumes=(etcd1 etcd2 etcd3 node1 node2 node3 node4 node5 node6 prometheus)
 
 # Longer than any start takes, in tenths of a second.
 patience=300
@@ -61,7 +72,11 @@ turn=600
 dying=50
 
 # stop_grace_period of docker-compose.yml, in tenths of a second.
-declare -A grace=([node1]=150 [node2]=150 [node3]=150 [proxy1]=150 [proxy2]=150 [haproxy]=150 [prometheus]=300)
+declare -A grace=(
+    [etcd1]=150 [etcd2]=150 [etcd3]=150
+    [node1]=600 [node2]=600 [node3]=600 [node4]=600 [node5]=600 [node6]=600
+    [proxy1]=150 [proxy2]=150 [haproxy]=150 [prometheus]=300
+)
 
 fail() {
     echo "loopback.sh: $1" >&2
@@ -86,13 +101,11 @@ release_signals() {
 
 address() {
     case $1 in
-        node1) echo "$network.1" ;;
-        node2) echo "$network.2" ;;
-        node3) echo "$network.3" ;;
-        proxy1) echo "$network.11" ;;
-        proxy2) echo "$network.12" ;;
+        node[1-6]) echo "$network.${1#node}" ;;
+        proxy[12]) echo "$network.1${1#proxy}" ;;
         haproxy) echo "$network.21" ;;
         prometheus) echo "$network.31" ;;
+        etcd[1-3]) echo "$network.4${1#etcd}" ;;
         *) fail "there is no \"$1\" here; there are: ${services[*]}" 64 ;;
     esac
 }
@@ -100,6 +113,7 @@ address() {
 port() {
     case $1 in
         prometheus) echo "$prometheus_port" ;;
+        etcd*) echo 2379 ;;
         *) echo 6379 ;;
     esac
 }
@@ -118,21 +132,33 @@ settings() {
 # Becomes the process of a service. The commands are those of docker-compose.yml; only addresses to listen on and folders differ.
 become() {
     local name=$1 own process=$BASHPID
-    own=$(address "$name")
+    [ "$name" = topology ] || own=$(address "$name")
     case $name in
+        etcd*)
+            settings etcd
+            export ETCD_NAME=$name ETCD_ADVERTISE_CLIENT_URLS=http://$name:2379 ETCD_INITIAL_ADVERTISE_PEER_URLS=http://$name:2380
+            export ETCD_LISTEN_CLIENT_URLS=http://$own:2379 ETCD_LISTEN_PEER_URLS=http://$own:2380 ETCD_DATA_DIR=$folder/$name
+            set -- etcd
+            ;;
+        topology)
+            set -- "$switchyard" topology init --unless-there --output=etcd://etcd1:2379,etcd2:2379,etcd3:2379 --followers=1 \
+                --node=node1:6379 --node=node2:6379 --node=node3:6379 --node=node4:6379 --node=node5:6379 --node=node6:6379
+            ;;
         node*)
             settings node
-            export SWITCHYARD_NODE_REQUIREPASS=${NODES_PASSWORD:-} SWITCHYARD_NODE_LISTEN=$own:6379
+            export SWITCHYARD_NODE_REQUIREPASS=${NODES_PASSWORD:-} SWITCHYARD_NODE_LISTEN=$own:6379 SWITCHYARD_NODE_DATA_DIR=$folder/$name
             set -- "$switchyard" node
             ;;
         proxy*)
             settings proxy
             export SWITCHYARD_PROXY_REQUIREPASS=${APPLICATIONS_PASSWORD:-} SWITCHYARD_PROXY_NODE_PASSWORD=${NODES_PASSWORD:-}
             export SWITCHYARD_PROXY_LISTEN=$own:6379 SWITCHYARD_PROXY_ADMIN=$own:9121
-            set -- "$switchyard" proxy --topology "$root/config/docker/topology/topology.toml"
+            export SWITCHYARD_PROXY_GOSSIP=$own:7946 SWITCHYARD_PROXY_GOSSIP_ADVERTISE=$name:7946
+            set -- "$switchyard" proxy
             ;;
         haproxy)
             export SWITCHYARD_LOOPBACK=$own
+            export APPLICATIONS_PASSWORD=${APPLICATIONS_PASSWORD:-} APPLICATIONS_SEND_PASSWORD=${APPLICATIONS_PASSWORD:+yes}
             set -- haproxy -W -db -f "$root/config/haproxy/haproxy.cfg"
             ;;
         prometheus)
@@ -193,15 +219,22 @@ serves() {
     own=$(address "$1")
     case $1 in
         node*) SWITCHYARD_CHECK_PASSWORD=${NODES_PASSWORD:-} "$switchyard" check "$own:6379" --deadline 3s ;;
-        proxy* | haproxy) SWITCHYARD_CHECK_PASSWORD=${APPLICATIONS_PASSWORD:-} "$switchyard" check "$own:6379" --deadline 3s ;;
-        prometheus)
-            local status
-            exec 3<>"/dev/tcp/$own/$prometheus_port" || return 1
-            printf 'GET /-/ready HTTP/1.0\r\n\r\n' >&3
-            read -r -t 3 status <&3
-            [[ $status == *" 200 "* ]]
-            ;;
+        proxy*) SWITCHYARD_CHECK_PASSWORD=${APPLICATIONS_PASSWORD:-} "$switchyard" check "$own:6379" --deadline 3s ;;
+        # Somebody is ready behind it.
+        haproxy) says_200 "$own" 8404 /healthz ;;
+        prometheus) says_200 "$own" "$prometheus_port" /-/ready ;;
+        # It says so while most members agree.
+        etcd*) says_200 "$own" 2379 /health ;;
     esac
+}
+
+# Whether HTTP at host $1 and port $2 answers for path $3 that all is well.
+says_200() {
+    local status
+    exec 3<>"/dev/tcp/$1/$2" || return 1
+    printf 'GET %s HTTP/1.0\r\n\r\n' "$3" >&3
+    read -r -t 3 status <&3
+    [[ $status == *" 200 "* ]]
 }
 
 # The sockets that listen at an address and port, by their numbers in /proc; nothing where nobody listens.
@@ -329,6 +362,33 @@ start() {
     done
 }
 
+# Runs the service that puts the first topology in place, and ends.
+put_topology() {
+    local process
+    hold_signals
+    become topology >>"$folder/topology.log" 2>&1 </dev/null &
+    process=$!
+    release_signals
+    if ! wait "$process"; then
+        tail -n 5 "$folder/topology.log" >&2
+        fail "no topology could be put into etcd; the log is $folder/topology.log"
+    fi
+    rm -f "$folder/topology.pid"
+    echo "topology: is in etcd"
+}
+
+# Ends services side by side.
+end_together() {
+    local name process enders=()
+    for name in "$@"; do
+        (end "$name" && exit "$outcome") &
+        enders+=($!)
+    done
+    for process in "${enders[@]}"; do
+        wait "$process" || outcome=69
+    done
+}
+
 # Ends a service; says nothing where it does not run.
 end() {
     local name=$1 process signal=TERM
@@ -363,8 +423,11 @@ kill_what_is_left() {
 }
 
 stop() {
-    running "$1" >/dev/null || echo "loopback.sh: $1 does not run; if it should, its log says why: $folder/$1.log" >&2
-    end "$1"
+    local name
+    for name in "$@"; do
+        running "$name" >/dev/null || echo "loopback.sh: $name does not run; if it should, its log says why: $folder/$name.log" >&2
+        end "$name"
+    done
 }
 
 # Nothing may run already. Where some do and some have ended, says which.
@@ -380,8 +443,9 @@ refuse_a_second() {
 
 up() {
     local tool name
-    for tool in "$switchyard" haproxy prometheus unshare flock setsid; do
-        command -v "$tool" >/dev/null || fail "there is no $tool; build with: cargo build --release, install with: apt-get install haproxy prometheus"
+    for tool in "$switchyard" etcd haproxy prometheus unshare flock setsid; do
+        command -v "$tool" >/dev/null \
+            || fail "there is no $tool; build with: cargo build --release, install with: apt-get install etcd-server haproxy prometheus"
     done
     claim_folder
     refuse_a_second
@@ -396,7 +460,11 @@ up() {
             [ -z "${!name:-}" ] || echo "# $name was set"
         done
     } >"$hosts"
-    start node1 node2 node3
+    for name in "${volumes[@]}"; do
+        mkdir -p -m 700 "$folder/$name"
+    done
+    start etcd1 etcd2 etcd3 node1 node2 node3 node4 node5 node6
+    put_topology
     start proxy1 proxy2
     start haproxy prometheus
     trap - EXIT
@@ -417,11 +485,12 @@ status() {
 }
 
 down() {
-    local name
+    local together
     # What has begun to end is ended: a second signal would leave some behind.
     trap '' HUP INT TERM
-    for name in "${departing[@]}"; do
-        end "$name"
+    for together in "${departing[@]}"; do
+        # shellcheck disable=SC2086 # names
+        end_together $together
     done
 }
 
@@ -433,12 +502,28 @@ case "${1:-} $#" in
         # Of another folder nothing is known here.
         if was_there && something_runs; then down; else echo "nothing was running in $folder"; fi
         ;;
-    "start 2" | "stop 2")
-        address "$2" >/dev/null
-        was_there || fail "there is no deployment in $folder; begin with: config/loopback.sh up"
-        [ "$1" = stop ] || check_it_belongs
-        "$1" "$2"
+    "down 2")
+        [ "$2" = --volumes ] || fail "write: config/loopback.sh down --volumes" 64
+        if was_there; then
+            ! something_runs || down
+            for name in "${volumes[@]}"; do
+                rm -rf "${folder:?}/$name"
+            done
+            echo "the data of $folder are gone"
+        else
+            echo "nothing was there in $folder"
+        fi
         ;;
-    *) fail "write: config/loopback.sh up | status | down | start NAME | stop NAME" 64 ;;
+    "start "[2-9] | "stop "[2-9])
+        task=$1
+        shift
+        for name in "$@"; do
+            address "$name" >/dev/null
+        done
+        was_there || fail "there is no deployment in $folder; begin with: config/loopback.sh up"
+        [ "$task" = stop ] || check_it_belongs
+        "$task" "$@"
+        ;;
+    *) fail "write: config/loopback.sh up | status | down | down --volumes | start NAME … | stop NAME …" 64 ;;
 esac
 exit "$outcome"

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::compose::{Service, services, services_with, strings};
+use super::compose::{MINIMAL, Service, services, services_with, strings};
 use super::files::service;
 use super::running::PASSWORDS;
 
@@ -21,6 +21,7 @@ const KNOWN_WORDS: &[&str] = &[
     "memswap_limit",
     "networks",
     "ports",
+    "profiles",
     "pull_policy",
     "read_only",
     "restart",
@@ -42,7 +43,7 @@ const HARMLESS_TO_GRAFANA: &[&str] = &[
 #[test]
 fn each_password_is_sent_by_those_who_are_asked_for_it() {
     let mut asked_by_role = BTreeMap::new();
-    for service in services_with(PASSWORDS).iter().filter(|s| s.is_own()) {
+    for service in services_with(PASSWORDS).iter().filter(|s| s.is_server()) {
         let name = &service.name;
         let environment = service.environment();
         let word = |variable: &str| environment.get(variable).map_or("", String::as_str);
@@ -65,11 +66,25 @@ fn each_password_is_sent_by_those_who_are_asked_for_it() {
         asked_by_role.insert(role, asked.to_owned());
     }
     assert_eq!(asked_by_role.len(), 2, "of nodes and of proxies");
+    for (variables, password, send) in [(PASSWORDS, "of-applications", "yes"), (&[], "", "")] {
+        let all = services_with(variables);
+        let of = |name: &str| {
+            let found = all.iter().find(|service| service.name == name);
+            found.expect("a service").environment()
+        };
+        // Its checks ask as applications do.
+        let haproxy = of("haproxy");
+        assert_eq!(haproxy["APPLICATIONS_PASSWORD"], password);
+        assert_eq!(haproxy["APPLICATIONS_SEND_PASSWORD"], send);
+        let cache = of(MINIMAL);
+        assert_eq!(cache["SWITCHYARD_PROXY_REQUIREPASS"], password);
+        assert_eq!(cache["SWITCHYARD_CHECK_PASSWORD"], password);
+    }
 }
 
 #[test]
 fn without_passwords_containers_reach_each_other_all_the_same() {
-    for service in services().iter().filter(|service| service.is_own()) {
+    for service in services().iter().filter(|service| service.is_server()) {
         let name = &service.name;
         assert_eq!(service.setting("REQUIREPASS"), "", "{name}");
         // `port_of` has seen that it listens to other machines, which containers are to each other.

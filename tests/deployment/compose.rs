@@ -20,18 +20,38 @@ const PUBLISHED: &[(&str, &str, &str)] = &[
 
 /// Who is started before whom, and stopped after: names, each with what must be true of it.
 const ORDER: &[(&str, &[&str], &str)] = &[
+    ("etcd", &[], ""),
+    ("topology", &["etcd1", "etcd2", "etcd3"], "service_healthy"),
     ("node", &[], ""),
-    ("proxy", &["node1", "node2", "node3"], "service_started"),
+    (
+        "proxy",
+        &["node1", "node2", "node3", "node4", "node5", "node6"],
+        "service_started",
+    ),
+    ("proxy", &["topology"], "service_completed_successfully"),
     ("haproxy", &["proxy1", "proxy2"], "service_healthy"),
     ("prometheus", &["proxy1", "proxy2"], "service_healthy"),
     ("grafana", &["prometheus"], "service_healthy"),
+    ("cache", &[], ""),
 ];
+
+/// Services that are numbered.
+const NUMBERED: &[(&str, usize)] = &[("etcd", 3), ("node", 6), ("proxy", 2)];
+
+/// Services of which there is one.
+const SINGLE: &[&str] = &["topology", "haproxy", "prometheus", "grafana", "cache"];
 
 /// One service.
 pub(super) struct Service {
     pub(super) name: String,
     pub(super) value: Value,
 }
+
+/// The service in place of all others, on a laptop.
+pub(super) const MINIMAL: &str = "cache";
+
+/// The one that ends.
+pub(super) const ONE_SHOT: &str = "topology";
 
 /// Every service, by name, as without an environment.
 pub(super) fn services() -> Vec<Service> {
@@ -65,12 +85,17 @@ fn replaced(text: &str, variables: &[(&str, &str)]) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (variable, after) = after.split_once('}').expect("a variable ends");
-        let (name, default) = variable.split_once(":-").unwrap_or_else(|| {
-            panic!("{variable} has no default: one command would not be enough")
-        });
-        let set = variables.iter().find(|(other, _)| *other == name);
         out.push_str(before);
-        out.push_str(set.map_or(default, |(_, value)| value));
+        if let Some((name, word)) = variable.split_once(":+") {
+            let is_set = variables.iter().any(|(other, _)| *other == name);
+            out.push_str(if is_set { word } else { "" });
+        } else {
+            let (name, default) = variable.split_once(":-").unwrap_or_else(|| {
+                panic!("{variable} has no default: one command would not be enough")
+            });
+            let set = variables.iter().find(|(other, _)| *other == name);
+            out.push_str(set.map_or(default, |(_, value)| value));
+        }
         rest = after;
     }
     out + rest
@@ -82,12 +107,23 @@ impl Service {
         self.value["image"] == OWN_IMAGE
     }
 
+    /// What it is without its number: `etcd` of `etcd1`.
+    pub(super) fn kind(&self) -> &str {
+        self.name
+            .trim_end_matches(|last: char| last.is_ascii_digit())
+    }
+
+    /// Whether it is a node or a proxy, by itself.
+    pub(super) fn is_server(&self) -> bool {
+        ["node", "proxy"].contains(&self.role().as_str())
+    }
+
     /// The words of its command.
     pub(super) fn command(&self) -> Vec<String> {
         strings(&self.value["command"])
     }
 
-    /// `node` or `proxy`; empty for what is not ours.
+    /// `node`, `proxy`, or another command of our binary; empty for what is not ours.
     pub(super) fn role(&self) -> String {
         if self.is_own() {
             self.command().first().cloned().unwrap_or_default()
@@ -258,28 +294,35 @@ fn bytes(text: &str) -> u64 {
 }
 
 #[test]
-fn it_has_two_proxies_three_nodes_and_what_belongs_to_them() {
-    let names: Vec<String> = services().into_iter().map(|service| service.name).collect();
-    let mut expected = [
-        "node1",
-        "node2",
-        "node3",
-        "proxy1",
-        "proxy2",
-        "haproxy",
-        "prometheus",
-        "grafana",
-    ];
-    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+fn it_has_two_proxies_six_nodes_and_what_belongs_to_them() {
+    let mut names: Vec<String> = services().into_iter().map(|service| service.name).collect();
+    let numbered = NUMBERED
+        .iter()
+        .flat_map(|(kind, count)| (1..=*count).map(move |number| format!("{kind}{number}")));
+    let single = SINGLE.iter().map(|name| (*name).to_owned());
+    let mut expected: Vec<String> = numbered.chain(single).collect();
     names.sort_unstable();
     expected.sort_unstable();
     assert_eq!(names, expected);
-    assert_eq!((with_role("node").len(), with_role("proxy").len()), (3, 2));
+    assert_eq!((with_role("node").len(), with_role("proxy").len()), (6, 2));
+}
+
+#[test]
+fn the_cache_alone_is_started_by_its_name_and_never_with_the_others() {
+    for service in services() {
+        let profiles = strings(&service.value["profiles"]);
+        let expected: &[&str] = if service.name == MINIMAL {
+            &["minimal"]
+        } else {
+            &[]
+        };
+        assert_eq!(profiles, expected, "{}", service.name);
+    }
 }
 
 #[test]
 fn every_flag_and_variable_exists_and_has_a_value_in_range() {
-    for service in services().iter().filter(|service| service.is_own()) {
+    for service in services().iter().filter(|service| service.is_server()) {
         let output = service.print_config();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{}: {errors}", service.name);
@@ -309,7 +352,10 @@ fn a_variable_that_does_not_exist_would_be_found() {
 
 #[test]
 fn the_image_is_built_once_and_asked_of_no_registry() {
-    let own = services().into_iter().filter(Service::is_own);
+    // The cache alone is not started with the others.
+    let own = services()
+        .into_iter()
+        .filter(|service| service.is_own() && service.name != MINIMAL);
     let (building, using): (Vec<Service>, Vec<Service>) =
         own.partition(|service| !service.value["build"].is_null());
     assert_eq!(building.len(), 1, "side by side they fail over its name");
@@ -322,13 +368,16 @@ fn the_image_is_built_once_and_asked_of_no_registry() {
 fn everybody_is_started_and_stopped_in_order() {
     for service in services() {
         let name = &service.name;
-        let (_, earlier, condition) = ORDER
+        let mut orders = ORDER
             .iter()
-            .find(|(of, ..)| *of == name || *of == service.role())
-            .unwrap_or_else(|| panic!("{name}: no order"));
-        let expected: BTreeMap<&str, Value> = earlier
-            .iter()
-            .map(|other| (*other, serde_json::json!({ "condition": condition })))
+            .filter(|(of, ..)| *of == name || *of == service.kind())
+            .peekable();
+        assert!(orders.peek().is_some(), "{name}: no order");
+        let expected: BTreeMap<&str, Value> = orders
+            .flat_map(|(_, earlier, condition)| {
+                let condition = serde_json::json!({ "condition": condition });
+                earlier.iter().map(move |other| (*other, condition.clone()))
+            })
             .collect();
         let found = service.value["depends_on"].as_object();
         let found: BTreeMap<&str, Value> = found
@@ -348,6 +397,9 @@ fn nothing_is_published_beyond_loopback_and_nodes_are_the_proxies_own() {
         let name = &service.name;
         let published = PUBLISHED.iter().find(|(of, ..)| of == name);
         let mut ports = Vec::new();
+        if name == MINIMAL {
+            ports.push("127.0.0.1:6379:6379".to_owned());
+        }
         if let Some((_, port, health)) = published {
             ports.push(format!("127.0.0.1:{port}:{port}"));
             let asking = ["CMD", "wget", "-q", "-O", "/dev/null", health];
@@ -355,17 +407,51 @@ fn nothing_is_published_beyond_loopback_and_nodes_are_the_proxies_own() {
         }
         assert_eq!(strings(&service.value["ports"]), ports, "{name}");
         let networks = strings(&service.value["networks"]);
-        let expected: &[&str] = match service.role().as_str() {
+        let expected: &[&str] = match service.kind() {
+            "etcd" | ONE_SHOT => &["topology"],
             "node" => &["nodes"],
-            "proxy" => &["nodes", "front"],
+            "proxy" => &["topology", "nodes", "front"],
+            "prometheus" => &["topology", "front"],
             _ => &["front"],
         };
         assert_eq!(networks, expected, "{name}");
     }
-    assert_eq!(
-        load("docker-compose.yml")["networks"]["nodes"]["internal"],
-        true
-    );
+    for network in ["topology", "nodes"] {
+        let network = &load("docker-compose.yml")["networks"][network];
+        assert_eq!(network["internal"], true);
+    }
+}
+
+#[test]
+fn what_keeps_something_has_a_volume_of_its_own() {
+    let file = load("docker-compose.yml");
+    let mut named: Vec<&String> = file["volumes"]
+        .as_object()
+        .expect("volumes")
+        .keys()
+        .collect();
+    let mut used = Vec::new();
+    for service in services() {
+        let keeps = match service.kind() {
+            "etcd" => Some(("ETCD_DATA_DIR", "/var/lib/etcd")),
+            "node" => Some(("SWITCHYARD_NODE_DATA_DIR", "/var/lib/switchyard")),
+            _ => None,
+        };
+        if let Some((variable, inside)) = keeps {
+            assert_eq!(service.environment()[variable], inside);
+            let volume = format!("{}:{inside}", service.name);
+            assert_eq!(strings(&service.value["volumes"]), [volume]);
+        }
+        for volume in strings(&service.value["volumes"]) {
+            if !volume.starts_with("./") {
+                let (name, _) = volume.split_once(':').expect("NAME:PATH");
+                used.push(name.to_owned());
+            }
+        }
+    }
+    named.sort_unstable();
+    used.sort_unstable();
+    assert_eq!(named, used.iter().collect::<Vec<_>>());
 }
 
 #[test]

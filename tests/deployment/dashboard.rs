@@ -1,11 +1,12 @@
-//! The dashboard as Grafana reads it: well formed, and every query in it.
+//! The dashboards as Grafana reads them: well formed, and every query in them.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use serde_json::Value;
 
 use super::compose::load;
-use super::text;
+use super::{path, text};
 
 /// Columns of Grafana's grid.
 const COLUMNS: u64 = 24;
@@ -16,31 +17,54 @@ pub(super) struct Query {
     pub(super) expression: String,
 }
 
-fn dashboard() -> Value {
-    let text = text("config/grafana/dashboards/switchyard.json");
-    serde_json::from_str(&text).expect("JSON")
+/// Each of them, the one that Grafana shows first at the beginning.
+const NAMES: &[&str] = &["switchyard", "commands", "shards", "nodes", "failover"];
+
+fn dashboards() -> Vec<Value> {
+    let read = |name: &&str| {
+        let text = text(&format!("config/grafana/dashboards/{name}.json"));
+        serde_json::from_str(&text).expect("JSON")
+    };
+    NAMES.iter().map(read).collect()
 }
 
 fn panels(dashboard: &Value) -> &Vec<Value> {
     dashboard["panels"].as_array().expect("panels")
 }
 
+/// What a dashboard's variables stand for when everything is chosen.
+fn everything(dashboard: &Value) -> Vec<(String, String)> {
+    let variables = dashboard["templating"]["list"].as_array();
+    let variables = variables.expect("variables").iter();
+    let chosen = variables.map(|variable| {
+        let word = |key: &str| variable[key].as_str().expect("a text").to_owned();
+        (format!("${}", word("name")), word("allValue"))
+    });
+    chosen.collect()
+}
+
 /// Every query of every panel, as Grafana sends it for all proxies and a range of rates of `rate_interval`.
 pub(super) fn queries(rate_interval: &str) -> Vec<Query> {
-    let dashboard = dashboard();
-    let all = dashboard["templating"]["list"][0]["allValue"]
-        .as_str()
-        .expect("what stands for all");
+    let dashboards = dashboards();
+    dashboards
+        .iter()
+        .flat_map(|dashboard| queries_of(dashboard, rate_interval))
+        .collect()
+}
+
+fn queries_of(dashboard: &Value, rate_interval: &str) -> Vec<Query> {
+    let everything = everything(dashboard);
     let mut queries = Vec::new();
-    for panel in panels(&dashboard)
+    for panel in panels(dashboard)
         .iter()
         .filter(|panel| panel["type"] != "row")
     {
         for target in panel["targets"].as_array().expect("queries") {
             let written = target["expr"].as_str().expect("a query");
-            let expression = written
-                .replace("$proxy", all)
-                .replace("$__rate_interval", rate_interval);
+            let mut expression = written.replace("$__rate_interval", rate_interval);
+            for (variable, all) in &everything {
+                expression = expression.replace(variable, all);
+            }
             assert!(
                 !expression.contains('$'),
                 "{expression}: a variable that is not known"
@@ -82,6 +106,12 @@ fn it_shows_all_that_was_promised() {
         "switchyard_proxy_store_reachable",
         "switchyard_proxy_conditions",
         "switchyard_proxy_takeover_waiting_requests",
+        "switchyard_proxy_condition{",
+        "switchyard_proxy_store_answer_age_seconds",
+        "switchyard_proxy_nodes_suspected",
+        "sum by (command, shard)",
+        "sum by (shard, outcome)",
+        "ALERTS{",
     ] {
         assert!(all.contains(word), "{word}");
     }
@@ -96,10 +126,16 @@ fn unit_of(expression: &str) -> &'static str {
         "Bps"
     } else if has("rate(") && (has("connections_total") || has("pipes_lost_total")) {
         "cps"
+    } else if has("rate(") && has("_messages_total") {
+        "mps"
+    } else if has("rate(") && has("_resubscriptions_total") {
+        "ops"
     } else if has("rate(") {
         "reqps"
     } else if has("_bytes{") {
         "bytes"
+    } else if has("_seconds{") {
+        "s"
     } else {
         "short"
     }
@@ -135,11 +171,9 @@ fn named_in(legend: &str) -> BTreeSet<&str> {
 
 #[test]
 fn units_and_legends_are_those_of_the_queries() {
-    let dashboard = dashboard();
-    for panel in panels(&dashboard)
-        .iter()
-        .filter(|panel| panel["type"] != "row")
-    {
+    let dashboards = dashboards();
+    let all = dashboards.iter().flat_map(panels);
+    for panel in all.filter(|panel| panel["type"] != "row") {
         let title = panel["title"].as_str().expect("a title");
         let mut legends = BTreeSet::new();
         for target in panel["targets"].as_array().expect("queries") {
@@ -185,13 +219,40 @@ fn quantiles_of_each_proxy_are_shown() {
 }
 
 #[test]
-fn it_is_well_formed() {
-    let dashboard = dashboard();
+fn each_is_there_and_leads_to_the_others() {
+    let folder = fs::read_dir(path("config/grafana/dashboards")).expect("a folder");
+    let mut files: Vec<String> = folder
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    let mut expected: Vec<String> = NAMES.iter().map(|name| format!("{name}.json")).collect();
+    files.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(files, expected);
+    let mut known = BTreeSet::new();
+    for dashboard in dashboards() {
+        for key in ["uid", "title"] {
+            let word = dashboard[key].as_str().expect("a text").to_owned();
+            assert!(known.insert(word), "two have one {key}");
+        }
+        let link = &dashboard["links"][0];
+        assert_eq!(dashboard["tags"], link["tags"]);
+    }
+}
+
+#[test]
+fn each_is_well_formed() {
+    for dashboard in dashboards() {
+        check_form(&dashboard);
+    }
+}
+
+fn check_form(dashboard: &Value) {
     let provisioned = load("config/grafana/provisioning/datasources/prometheus.yml");
     let source = &provisioned["datasources"][0]["uid"];
     let mut ids = BTreeSet::new();
     let mut taken = BTreeSet::new();
-    for panel in panels(&dashboard) {
+    for panel in panels(dashboard) {
         let title = panel["title"].as_str().expect("a title");
         assert!(
             ids.insert(panel["id"].as_u64().expect("an id")),
@@ -230,9 +291,11 @@ fn it_is_well_formed() {
             "{title}: no unit"
         );
     }
-    assert_eq!(
-        dashboard["templating"]["list"][0]["datasource"]["uid"],
-        *source
-    );
+    for variable in dashboard["templating"]["list"]
+        .as_array()
+        .expect("variables")
+    {
+        assert_eq!(variable["datasource"]["uid"], *source);
+    }
     assert!(dashboard["uid"].is_string() && dashboard["schemaVersion"].is_u64());
 }

@@ -1,8 +1,9 @@
 //! The files beside the compose file, but for HAProxy's and the image's: each is there, names what exists, and its own tool loads it where that is installed.
 
+use std::fs;
 use std::process::Command;
 
-use super::compose::{Service, load, seconds, services, with_role};
+use super::compose::{MINIMAL, ONE_SHOT, Service, load, seconds, services, with_role};
 use super::{is_there, path, root, text};
 use crate::support::servers::SWITCHYARD;
 
@@ -34,26 +35,79 @@ pub(super) fn addresses(role: &str, port: impl Fn(&Service) -> u16) -> Vec<Strin
 }
 
 #[test]
-fn the_topology_is_what_init_writes_for_the_nodes() {
-    let nodes = addresses("node", Service::client_port);
-    let mut init = Command::new(SWITCHYARD);
-    init.args(["topology", "init"]);
-    for node in &nodes {
-        init.args(["--node", node]);
-    }
-    let output = init.output().expect("the binary runs");
-    for proxy in with_role("proxy") {
-        let command = proxy.command();
-        assert_eq!(command[1], "--topology");
-        let file = proxy.mounted(&command[2]);
-        passes(SWITCHYARD, &["topology", "check", &file]);
-        assert_eq!(
-            String::from_utf8_lossy(&output.stdout),
-            text(&file),
-            "{file} is made by `switchyard topology init`"
-        );
+fn the_first_topology_has_every_node_and_is_put_where_proxies_look_once() {
+    let service = service(ONE_SHOT);
+    let command = service.command();
+    let proxies = with_role("proxy");
+    let place = proxies[0].setting("TOPOLOGY");
+    let members: Vec<String> = services()
+        .iter()
+        .filter(|service| service.kind() == "etcd")
+        .map(|etcd| format!("{}:2379", etcd.name))
+        .collect();
+    assert_eq!(place, format!("etcd://{}", members.join(",")));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("topology.toml").display().to_string();
+    let here: Vec<String> = command
+        .iter()
+        .map(|word| word.replace(&place, &file))
+        .collect();
+    assert_ne!(here, command, "it is put where proxies look");
+    let here: Vec<&str> = here.iter().map(String::as_str).collect();
+    passes(SWITCHYARD, &here);
+    let made = fs::read_to_string(&file).expect("a topology");
+    let listed: Vec<&str> = made
+        .lines()
+        .filter_map(|line| line.strip_prefix("address = "))
+        .map(|address| address.trim_matches('"'))
+        .collect();
+    assert_eq!(listed, addresses("node", Service::client_port));
+    assert_eq!(made.matches("\n[[shard]]\n").count() * 2, listed.len());
+    // At the next start of everything it is there.
+    passes(SWITCHYARD, &here);
+    assert_eq!(fs::read_to_string(&file).expect("a topology"), made);
+    for service in services() {
+        let restarts = &service.value["restart"];
+        assert_eq!(*restarts == "no", service.name == ONE_SHOT, "{restarts}");
     }
 }
+
+#[test]
+fn members_of_etcd_find_each_other() {
+    let members: Vec<Service> = services()
+        .into_iter()
+        .filter(|service| service.kind() == "etcd")
+        .collect();
+    let all: Vec<String> = members
+        .iter()
+        .map(|etcd| format!("{0}=http://{0}:2380", etcd.name))
+        .collect();
+    for etcd in &members {
+        let (name, environment) = (&etcd.name, etcd.environment());
+        for (variable, value) in [
+            ("NAME", name.clone()),
+            ("INITIAL_CLUSTER", all.join(",")),
+            ("LISTEN_CLIENT_URLS", "http://0.0.0.0:2379".to_owned()),
+            ("LISTEN_PEER_URLS", "http://0.0.0.0:2380".to_owned()),
+            ("ADVERTISE_CLIENT_URLS", format!("http://{name}:2379")),
+            ("INITIAL_ADVERTISE_PEER_URLS", format!("http://{name}:2380")),
+        ] {
+            assert_eq!(environment[&format!("ETCD_{variable}")], value, "{name}");
+        }
+    }
+}
+
+#[test]
+fn proxies_tell_each_other_where_they_hear() {
+    for proxy in with_role("proxy") {
+        let port = proxy.port_of("SWITCHYARD_PROXY_GOSSIP");
+        let expected = format!("{}:{port}", proxy.name);
+        assert_eq!(proxy.setting("GOSSIP_ADVERTISE"), expected);
+    }
+}
+
+/// Folders that are volumes' in containers.
+const VOLUMES: &[&str] = &["/prometheus", "/var/lib/"];
 
 #[test]
 fn every_mounted_file_is_there() {
@@ -65,8 +119,9 @@ fn every_mounted_file_is_there() {
             let inside = word
                 .split_once('=')
                 .map_or(word.as_str(), |(_, value)| value);
-            // The last is a volume's, not a mounted file's.
-            if inside.starts_with('/') && !word.starts_with("--storage.") {
+            let is_of_a_volume = VOLUMES.iter().any(|folder| inside.starts_with(folder));
+            let is_of_the_image = inside.starts_with("/usr/local/bin/");
+            if inside.starts_with('/') && !is_of_a_volume && !is_of_the_image {
                 service.mounted(inside);
             }
         }
@@ -82,9 +137,14 @@ fn every_mounted_file_is_there() {
 #[test]
 fn prometheus_asks_every_proxy_and_grafana_asks_prometheus() {
     let file = load("config/prometheus/prometheus.yml");
-    let targets = &file["scrape_configs"][0]["static_configs"][0]["targets"];
+    let targets = |job: usize| &file["scrape_configs"][job]["static_configs"][0]["targets"];
     let proxies = addresses("proxy", |proxy| proxy.port_of("SWITCHYARD_PROXY_ADMIN"));
-    assert_eq!(*targets, serde_json::json!(proxies));
+    assert_eq!(*targets(0), serde_json::json!(proxies));
+    assert_eq!(*targets(1), serde_json::json!(["haproxy:8404"]));
+    let members = services();
+    let members = members.iter().filter(|service| service.kind() == "etcd");
+    let members: Vec<String> = members.map(|etcd| format!("{}:2379", etcd.name)).collect();
+    assert_eq!(*targets(2), serde_json::json!(members));
     // The label by which the dashboard chooses: the name, without the port.
     assert_eq!(
         file["scrape_configs"][0]["relabel_configs"],
@@ -115,6 +175,9 @@ fn prometheus_asks_every_proxy_and_grafana_asks_prometheus() {
     let folder = provider["options"]["path"].as_str().expect("a path");
     let shown = grafana.mounted(&format!("{folder}/switchyard.json"));
     assert_eq!(shown, "config/grafana/dashboards/switchyard.json");
+    let rules = file["rule_files"][0].as_str().expect("a pattern");
+    let (rules, _) = rules.split_once('/').expect("a folder");
+    assert!(path(&format!("config/prometheus/{rules}")).is_dir());
     let home = &grafana.environment()["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"];
     assert_eq!(*home, format!("{folder}/switchyard.json"));
 }
@@ -136,9 +199,12 @@ fn prometheus_takes_its_file() {
 #[test]
 fn the_script_stops_as_the_compose_file_says() {
     let script = text("config/loopback.sh");
+    for word in service(ONE_SHOT).command() {
+        assert!(script.contains(&word), "{word}");
+    }
     for service in services()
         .iter()
-        .filter(|service| service.name != "grafana")
+        .filter(|service| !["grafana", MINIMAL, ONE_SHOT].contains(&service.name.as_str()))
     {
         let name = &service.name;
         let grace = service.seconds("stop_grace_period") * 10;

@@ -100,16 +100,28 @@ fn it_leads_to_every_proxy_and_to_the_idlest_first() {
 fn a_proxy_that_hangs_is_cut_off_and_one_that_drains_is_not() {
     let backend = "backend proxies";
     let proxy = with_role("proxy").remove(0);
-    assert_eq!(one(backend, "option httpchk "), "GET /readyz");
+    one(backend, "option tcp-check");
+    let admin = proxy.port_of("SWITCHYARD_PROXY_ADMIN");
+    let clients = proxy.client_port();
     assert_eq!(
-        all(backend, "http-check expect "),
+        all(backend, "tcp-check connect "),
+        [format!("port {admin}"), format!("port {clients}")]
+    );
+    let [readiness, with_password, without] = &all(backend, "tcp-check send")[..] else {
+        panic!("readiness, and PING with a password or without");
+    };
+    assert_eq!(readiness, r#""GET /readyz HTTP/1.0\r\n\r\n""#);
+    let ping = r#"*1\r\n\x244\r\nPING\r\n""#;
+    assert!(with_password.contains("AUTH") && with_password.ends_with(ping));
+    assert_eq!(without, &format!("\"{ping}"));
+    assert_eq!(
+        all(backend, "tcp-check expect "),
         [
-            "! string \"do not answer\"",
-            "status 200 error-status L7OKC"
+            "min-recv 8192 ! string \"do not answer\"",
+            "rstring \"^HTTP/1.[01] 200 \" error-status L7OKC",
+            r#"rstring "(\+PONG|-NOAUTH |-WRONGPASS )" error-status L7OKC"#
         ]
     );
-    let admin = proxy.port_of("SWITCHYARD_PROXY_ADMIN").to_string();
-    assert_eq!(of_every_server("port"), admin);
     assert_eq!(of_every_server("on-marked-down"), "shutdown-sessions");
     assert_eq!(of_every_server("rise"), "1");
     let fall: u64 = of_every_server("fall").parse().expect("a number");

@@ -20,6 +20,9 @@ const NEEDED_BY_THE_BUILD: &[&str] = &[
     "tests",
 ];
 
+/// Where nodes keep their data.
+const DATA: &str = "/var/lib/switchyard";
+
 /// An instruction's word, and the rest of it, continued lines joined.
 type Instruction = (String, String);
 
@@ -74,18 +77,31 @@ fn the_binary_that_is_built_is_the_one_that_runs() {
     assert_eq!(word_after(&run, "cargo"), "build");
     assert!(run.contains(&"--release".to_owned()));
     // Built, put aside in the first stage, copied from there, started: one file.
-    let [.., mode, from, aside] = &run[..] else {
+    let [.., install, directory, mode, from, aside] = &run[..] else {
         panic!("it is put aside");
     };
-    assert_eq!(mode, "--mode=755");
+    assert_eq!([install, directory, mode], ["install", "-D", "--mode=755"]);
     assert_eq!(from, &format!("target/release/{name}"));
-    let copy = words(image, "COPY");
-    let [stage, from, to] = &copy[..] else {
+    let copies: Vec<&str> = image
+        .iter()
+        .filter(|(word, _)| word == "COPY")
+        .map(|(_, rest)| rest.as_str())
+        .collect();
+    // The second has nothing in it but its owner, who has the volumes then.
+    let user = words(image, "USER").join(" ");
+    let data = format!("--chown={user} /data/ {DATA}/");
+    let [copy, of_data] = copies[..] else {
+        panic!("the binary, and the folder of data");
+    };
+    assert!(of_data.ends_with(&data), "{of_data}");
+    assert!(run.join(" ").contains("install -d --mode=700 /data"));
+    let copy: Vec<&str> = copy.split(' ').collect();
+    let [stage, from, to] = copy[..] else {
         panic!("one folder into another");
     };
     let stage = stage.strip_prefix("--from=").expect("a stage");
     assert!(build_name.ends_with(&format!(" AS {stage}")));
-    let below = aside.strip_prefix(from.as_str()).expect("it is copied");
+    let below = aside.strip_prefix(from).expect("it is copied");
     let inside = format!("{to}{below}");
     assert_eq!(list(image, "ENTRYPOINT"), std::slice::from_ref(&inside));
 

@@ -2,11 +2,13 @@
 //! What needs a tool that this machine does not have says so and passes.
 //!
 //! - [`compose`]: the compose file as values, variables replaced. [`access`]: who gets in by it. [`bounds`]: what each service may take.
-//! - [`files`]: the files beside it: topology, Prometheus, Grafana. [`haproxy`]: HAProxy's. [`image`]: the image's. [`dashboard`]: the dashboard's queries.
+//! - [`files`]: the files beside it: topology, Prometheus, Grafana. [`haproxy`]: HAProxy's. [`image`]: the image's. [`dashboard`]: the dashboards' queries.
+//! - [`alerts`]: the rules by which Prometheus alerts. [`minimal`]: the cache alone.
 //! - [`running`]: the same processes, started by config/loopback.sh. [`script`]: that they are the same, and how the script starts and ends them.
 //! - [`loopback`]: they are stopped one by one under the load of [`applications`]. [`shown`]: what the dashboard makes of a load that is known.
 
 mod access;
+mod alerts;
 mod applications;
 mod bounds;
 mod compose;
@@ -15,6 +17,7 @@ mod files;
 mod haproxy;
 mod image;
 mod loopback;
+mod minimal;
 mod running;
 mod script;
 mod shown;

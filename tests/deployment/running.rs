@@ -1,5 +1,6 @@
 //! The deployment as config/loopback.sh starts it, on addresses of this test's own: started, asked, stopped when it goes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -46,6 +47,7 @@ impl Deployment {
     pub(super) fn prepare(passwords: Passwords) -> Option<Self> {
         let skipped = "the deployment on loopback";
         let tools: &[(&str, &[&str])] = &[
+            ("etcd", &["--version"]),
             ("haproxy", &["-v"]),
             ("prometheus", &["--version"]),
             ("promtool", &["--version"]),
@@ -149,14 +151,28 @@ impl Deployment {
         self.address(21, 6379)
     }
 
-    /// How many clients proxy `number` has.
+    /// How many clients proxy `number` has, HAProxy's check among them for a moment of each second.
     pub(super) fn clients_of_proxy(&self, number: u8) -> u64 {
-        let page = fetch(self.address(10 + number, 9121), "/metrics").unwrap_or_default();
+        self.said_by_proxy(number, "switchyard_proxy_clients")
+            .unwrap_or_default()
+    }
+
+    /// What the page of proxy `number` says of a series that is a whole number.
+    pub(super) fn said_by_proxy(&self, number: u8, series: &str) -> Option<u64> {
+        let page = fetch(self.address(10 + number, 9121), "/metrics").ok()?;
         let line = page
             .lines()
-            .find_map(|line| line.strip_prefix("switchyard_proxy_clients "));
-        line.and_then(|count| count.parse().ok())
-            .unwrap_or_default()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line?.parse().ok()
+    }
+
+    /// Alerts that fire, or would if this goes on.
+    pub(super) fn alerts(&self) -> BTreeSet<String> {
+        let body = fetch(self.address(31, self.prometheus_port), "/api/v1/alerts");
+        let answer: Value = serde_json::from_str(&body.expect("an answer")).expect("JSON");
+        let alerts = answer["data"]["alerts"].as_array().expect("alerts");
+        let name = |alert: &Value| alert["labels"]["alertname"].as_str().map(str::to_owned);
+        alerts.iter().filter_map(name).collect()
     }
 
     /// What Prometheus answers to a query: the values, of which none may be missing.

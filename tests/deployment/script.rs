@@ -13,19 +13,26 @@ use nix::unistd::{Pid, getpgid};
 use super::compose::{Service, services_with};
 use super::path;
 use super::running::{Deployment, PASSWORDS};
-use crate::support::eventually::{now_nanoseconds, pause};
+use crate::support::eventually::{eventually, now_nanoseconds, pause};
+use crate::support::{Client, Reply};
 
 /// Rounds of a start that is told to end.
 const ROUNDS: u64 = 6;
 
 /// About as long as a start takes, milliseconds.
-const START_MS: u64 = 1_500;
+const START_MS: u64 = 3_000;
 
 /// The address of a service, without the port.
 const HOSTS: &[(&str, u8)] = &[
     ("node1", 1),
     ("node2", 2),
     ("node3", 3),
+    ("node4", 4),
+    ("node5", 5),
+    ("node6", 6),
+    ("etcd1", 41),
+    ("etcd2", 42),
+    ("etcd3", 43),
     ("proxy1", 11),
     ("proxy2", 12),
     ("haproxy", 21),
@@ -55,6 +62,8 @@ fn expected_command(deployment: &Deployment, service: &Service, host: &str) -> V
     };
     let mut words: Vec<String> = match service.role().as_str() {
         "" if service.name == "prometheus" => vec!["prometheus".to_owned()],
+        // Wherever it lies here.
+        "" if service.kind() == "etcd" => return vec!["etcd".to_owned()],
         "" => Vec::new(),
         _ => vec![deployment.binary().display().to_string()],
     };
@@ -99,22 +108,25 @@ fn it_starts_what_the_compose_file_says_with_the_same_settings() {
             expected_command(&deployment, &service, &host),
             "{name}"
         );
-        if service.role().is_empty() {
-            continue;
-        }
         let mut expected = service.environment();
         // Only the health check reads it.
         expected.remove("SWITCHYARD_CHECK_PASSWORD");
+        let own = deployment.folder().join(name).display().to_string();
         for value in expected.values_mut() {
             *value = value.replace("0.0.0.0", &host);
+            if value.starts_with("/var/lib/") {
+                value.clone_from(&own);
+            }
         }
+        let ours: &[&str] = match service.kind() {
+            "etcd" => &["ETCD_"],
+            "haproxy" => &["APPLICATIONS_"],
+            _ => &["SWITCHYARD_NODE_", "SWITCHYARD_PROXY_"],
+        };
         let found: BTreeMap<String, String> = words_of(process, "environ")
             .iter()
             // The tests have variables of their own.
-            .filter(|word| {
-                let ours = ["SWITCHYARD_NODE_", "SWITCHYARD_PROXY_"];
-                ours.iter().any(|prefix| word.starts_with(prefix))
-            })
+            .filter(|word| ours.iter().any(|prefix| word.starts_with(prefix)))
             .filter_map(|word| word.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
@@ -123,6 +135,12 @@ fn it_starts_what_the_compose_file_says_with_the_same_settings() {
     let again = deployment.run(&["up"]);
     assert_eq!(again.status.code(), Some(73));
     deployment.script(&["status"]);
+    {
+        let mut client = Client::connect(deployment.haproxy());
+        client.call_words("AUTH of-applications");
+        assert_eq!(client.call_words("SET kept v"), Reply::ok());
+        // HAProxy would wait for who is there.
+    }
     deployment.script(&["stop", "proxy2"]);
     let again = deployment.run(&["up"]);
     let told = String::from_utf8_lossy(&again.stderr);
@@ -130,6 +148,19 @@ fn it_starts_what_the_compose_file_says_with_the_same_settings() {
     assert_eq!(deployment.run(&["status"]).status.code(), Some(69));
     deployment.script(&["down"]);
     assert_eq!(processes_of(&deployment), Vec::<String>::new());
+    assert!(deployment.folder().join("node1/switchyard.shard").exists());
+    // The topology is there, and the keys; both are gone with the volumes.
+    let expected = "holds version ";
+    deployment.script(&["up"]);
+    let told = fs::read_to_string(deployment.folder().join("topology.log")).expect("a log");
+    assert!(told.contains(expected), "{told}");
+    let mut client = Client::connect(deployment.address(11, 6379));
+    client.call_words("AUTH of-applications");
+    eventually("what was written is there", || {
+        client.call_words("GET kept") == Reply::bulk("v")
+    });
+    deployment.script(&["down", "--volumes"]);
+    assert!(!deployment.folder().join("node1").exists());
 }
 
 #[test]
@@ -252,7 +283,14 @@ fn it_says_in_one_line_why_it_does_not_start() {
         69,
         "begin with: config/loopback.sh up",
     );
-    check(&["stop", "node4"], "", 64, "there is no \"node4\" here");
+    check(&["stop", "node7"], "", 64, "there is no \"node7\" here");
+    check(
+        &["stop", "topology"],
+        "",
+        64,
+        "there is no \"topology\" here",
+    );
+    check(&["down", "--all"], "", 64, "down --volumes");
     check(&["up"], "/proc/nobody-can", 73, "cannot make the folder");
     check(&["up"], "binary", 73, "is no folder");
     let open = deployment.folder().with_file_name("open");

@@ -1,6 +1,8 @@
 //! What the dashboard makes of a load that is known to the last request: each panel counts what its name says.
 //! Rates are asked for as plain counts since the start, so that no answer depends on when it was asked for.
 
+use std::net::SocketAddr;
+
 use super::dashboard::queries;
 use super::running::{Deployment, fetch};
 use crate::support::eventually::eventually;
@@ -107,6 +109,8 @@ fn each_panel_counts_what_its_name_says() {
     let Some(deployment) = Deployment::start(&[]) else {
         return;
     };
+    // Its checks are requests, too.
+    deployment.script(&["stop", "haproxy"]);
     wait_for_prometheus(&deployment);
     let panels: &[(&str, usize)] = &[
         ("Requests", 0),
@@ -123,8 +127,12 @@ fn each_panel_counts_what_its_name_says() {
         .iter()
         .map(|(panel, nth)| shown(&deployment, panel, *nth))
         .collect();
-    let mut clients: Vec<Client> = (0..CLIENTS)
-        .map(|_| Client::connect(deployment.haproxy()))
+    let proxies: [SocketAddr; 2] = [11, 12].map(|host| deployment.address(host, 6379));
+    let mut clients: Vec<Client> = proxies
+        .iter()
+        .cycle()
+        .take(CLIENTS)
+        .map(|proxy| Client::connect(*proxy))
         .collect();
     let (sent, told) = load(&mut clients[0]);
     let expected = [
@@ -164,8 +172,18 @@ fn what_is_missing_is_shown_as_missing() {
     shows("Proxies that answer", 2.0);
     shows("Shards within reach", 6.0);
     shows("Shards out of reach", 0.0);
+    eventually("no alert, not even one that waits", || {
+        // That one only tells of what has healed.
+        deployment.alerts().iter().all(|alert| alert == "Failover")
+    });
+    // Both of a shard.
+    deployment.script(&["stop", "node5"]);
     deployment.script(&["stop", "node2"]);
     shows("Shards out of reach", 1.0);
+    let alerted = |name: &str| deployment.alerts().contains(name);
+    for name in ["ShardUnreachable", "NodeSuspected", "ShardLeaderless"] {
+        eventually(&format!("alert {name}"), || alerted(name));
+    }
     shows("Shards within reach", 4.0);
     assert!(
         shown(&deployment, "Lost", 0) > 0.0,
@@ -173,6 +191,11 @@ fn what_is_missing_is_shown_as_missing() {
     );
     deployment.script(&["stop", "proxy2"]);
     shows("Proxies that answer", 1.0);
+    eventually("alert ProxyDown", || alerted("ProxyDown"));
     deployment.script(&["start", "node2"]);
+    deployment.script(&["start", "node5"]);
     shows("Shards out of reach", 0.0);
+    for name in ["ShardUnreachable", "NodeSuspected", "ShardLeaderless"] {
+        eventually(&format!("no alert {name}"), || !alerted(name));
+    }
 }
