@@ -8,14 +8,14 @@ use super::text;
 use crate::support::servers::{SWITCHYARD, free_address};
 
 /// What a node may take beyond `maxmemory` is at least as much again.
-const MEMORY_PER_MAXMEMORY: u64 = 2;
+pub(super) const MEMORY_PER_MAXMEMORY: u64 = 2;
 
 /// What `clients-buffer-limit` counts, and how it lies in memory: merged replies of many megabytes, which grow where they lie, took 2.7 times of what is counted.
 /// Of the settings alone; that clients take no more than it names is the proxy's to show.
-const AS_IT_LIES: (u64, u64) = (3, 1);
+pub(super) const AS_IT_LIES: (u64, u64) = (3, 1);
 
 /// What a proxy takes besides.
-const PROXY_OWN_BYTES: u64 = 256 << 20;
+pub(super) const PROXY_OWN_BYTES: u64 = 256 << 20;
 
 /// HAProxy's two buffers of a connection, `tune.bufsize` unless set.
 const HAPROXY_BUFFERS: u64 = 2 * 16_384;
@@ -27,10 +27,10 @@ const HAPROXY_OWN_BYTES: u64 = 64 << 20;
 const LEAST_FOR_OTHERS: u64 = 512 << 20;
 
 /// Files beside those of clients: listeners, pipes to nodes, what libraries keep open.
-const FILES_BESIDE_CLIENTS: u64 = 1_000;
+pub(super) const FILES_BESIDE_CLIENTS: u64 = 1_000;
 
 /// A snapshot of a full node, which is taken at its end, on a slow disk.
-const SNAPSHOT_SECONDS: u64 = 30;
+pub(super) const SNAPSHOT_SECONDS: u64 = 30;
 
 /// How long an ill service may pass for a healthy one, seconds.
 const KNOWN_TO_BE_ILL: u64 = 30;
