@@ -3,7 +3,7 @@
 //!
 //! - [`compose`]: the compose file as values, variables replaced. [`access`]: who gets in by it. [`bounds`]: what each service may take.
 //! - [`files`]: the files beside it: topology, Prometheus, Grafana. [`haproxy`]: HAProxy's. [`image`]: the image's. [`dashboard`]: the dashboards' queries.
-//! - [`alerts`]: the rules by which Prometheus alerts. [`minimal`]: the cache alone. [`systemd`]: the same for its units.
+//! - [`alerts`]: the rules by which Prometheus alerts. [`minimal`]: the cache alone. [`systemd`], [`kubernetes`]: the same for those.
 //! - [`running`]: the same processes, started by config/loopback.sh. [`script`]: that they are the same, and how the script starts and ends them.
 //! - [`loopback`]: they are stopped one by one under the load of [`applications`]. [`shown`]: what the dashboard makes of a load that is known.
 
@@ -16,6 +16,7 @@ mod dashboard;
 mod files;
 mod haproxy;
 mod image;
+mod kubernetes;
 mod loopback;
 mod minimal;
 mod running;
