@@ -40,6 +40,8 @@ pub(crate) struct Counters {
     pub(crate) clients: AtomicUsize,
     /// Clients of these that wait for the end of a pause.
     pub(crate) blocked_clients: AtomicUsize,
+    /// Clients that are shown every command.
+    pub(crate) monitors: AtomicUsize,
     /// Connections accepted.
     pub(crate) accepted: Count,
     /// Connections refused because there were too many.
@@ -60,6 +62,7 @@ impl Counters {
         Self {
             clients: AtomicUsize::new(0),
             blocked_clients: AtomicUsize::new(0),
+            monitors: AtomicUsize::new(0),
             accepted: Count::default(),
             rejected: Count::default(),
             resubscribed: Count::default(),

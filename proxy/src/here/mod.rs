@@ -72,6 +72,8 @@ pub(crate) enum After {
     },
     /// They are held up no longer.
     Unpause,
+    /// The client is to be shown every command; the reply is not written yet.
+    Monitor,
     /// The file of users is to be read or written; the reply comes then.
     File(FileErrand),
     /// A node says that it is there; the reply is not written yet.
@@ -88,7 +90,7 @@ impl After {
     pub(crate) fn is_answered_here(&self) -> bool {
         !matches!(
             self,
-            Self::AskAll(_) | Self::Info | Self::File(_) | Self::Announced { .. }
+            Self::AskAll(_) | Self::Info | Self::Monitor | Self::File(_) | Self::Announced { .. }
         )
     }
 }
@@ -109,6 +111,7 @@ pub(crate) fn answer(
             reply.bulk((desk.now_us % 1_000_000).to_string().as_bytes());
         }
         Id::Info => return Ok(After::Info),
+        Id::Monitor => return Ok(After::Monitor),
         Id::ConfigGet => {
             return Ok(After::AskAll(Plan::ConfigGet(settings::own_settings(
                 desk.config,

@@ -26,6 +26,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn answer_error(&mut self, error: &ErrorReply) -> Step {
+        self.is_refused = true;
         let is_heard = !self.is_silent();
         self.exchange.receivers.stats.record_refused(is_heard);
         self.answer(|reply| reply.error(error));
@@ -39,6 +40,7 @@ impl Turn<'_> {
         shard: ShardIndex,
         vain: &Vain,
     ) -> Step {
+        self.is_refused = true;
         let node = self.exchange.pipes.primary(shard);
         let failure = match vain {
             Vain::Down => Failure::to_send(&node.reach),

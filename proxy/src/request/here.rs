@@ -46,6 +46,7 @@ impl Turn<'_> {
     pub(super) fn local(&mut self, asked: Asked<'_>) -> Step {
         if matches!(asked.spec.id, CommandId::Reset | CommandId::Quit) {
             self.unwatch();
+            self.stop_monitoring();
         }
         let exchange = &mut *self.exchange;
         let proxy = &exchange.proxy;
@@ -119,6 +120,7 @@ impl Turn<'_> {
                 let facts = self.exchange.facts(asked);
                 self.every_shard(asked, Plan::Info(Box::new(facts)))
             }
+            After::Monitor => self.monitor(),
             After::File(what) => {
                 let gather = self.gather_one(asked);
                 let protocol = self.lane.protocol;

@@ -148,6 +148,7 @@ impl Turn<'_> {
                 self.put_off(Step::Wait(what))
             }
             step => {
+                self.show_queue(&queue);
                 self.look_at_client();
                 step
             }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use shared::access::Refused;
 use shared::clock::Reading;
 use shared::command::{self, CommandId, CommandSpec, Quiet, Route};
+use shared::monitor;
 use shared::pubsub::is_for_subscribers;
 use shared::resp::{Args, ErrorReply, Request, RequestBatch};
 use shared::session::Replies;
@@ -82,6 +83,10 @@ pub(super) struct Turn<'a> {
     is_plain_sailing: bool,
     /// Its user may do everything.
     is_free: bool,
+    /// Somebody is shown what clients ask for.
+    is_monitored: bool,
+    /// The present command was not carried out.
+    pub(super) is_refused: bool,
     hears_all: bool,
     /// What held for replies before this command.
     mode: Replies,
@@ -153,6 +158,8 @@ impl Exchange {
             began: self.receivers.stopwatch.read(),
             is_plain_sailing: false,
             is_free: false,
+            is_monitored: false,
+            is_refused: false,
             hears_all: true,
             mode: Replies::On,
             hold: None,
@@ -195,8 +202,12 @@ impl<'a> Turn<'a> {
         self.hears_all = self.client.state.hears_all();
         let state = &self.client.state;
         let is_apart = state.transaction.is_some() || state.is_only_subscriber();
-        self.is_plain_sailing =
-            self.hears_all && state.login.is_authenticated() && !is_apart && self.hold.is_none();
+        self.is_monitored = self.exchange.is_monitored();
+        self.is_plain_sailing = self.hears_all
+            && state.login.is_authenticated()
+            && !is_apart
+            && !self.is_monitored
+            && self.hold.is_none();
         self.is_free = state.login.is_free();
     }
 
@@ -346,7 +357,11 @@ impl<'a> Turn<'a> {
             return self.forward(shard, place, asked, run);
         }
         self.finish_run(buffer, run);
-        match self.rare_request(asked) {
+        let step = match self.is_monitored {
+            true => self.seen_request(asked),
+            false => self.rare_request(asked),
+        };
+        match step {
             Step::Next => Step::NextInTime,
             step => step,
         }
@@ -359,11 +374,14 @@ impl<'a> Turn<'a> {
             || self.exchange.receivers.stopwatch.since_ns(self.began) > TURN_NS
     }
 
-    fn rare_request(&mut self, asked: Asked<'_>) -> Step {
+    pub(super) fn rare_request(&mut self, asked: Asked<'_>) -> Step {
         let spec = asked.spec;
         self.client.state.last_command = Some(spec.id);
         if self.client.state.is_only_subscriber() && !is_for_subscribers(spec) {
             return self.spoil_transaction(&ErrorReply::OnlySubscriptions(spec.name));
+        }
+        if self.client.state.is_monitor && !monitor::may_ask(spec) {
+            return self.spoil_transaction(&ErrorReply::NoKeysForReplicas);
         }
         if spec.id == CommandId::Reset && self.unsubscribe_some() {
             return self.put_off(Step::Again);

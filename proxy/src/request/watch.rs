@@ -326,6 +326,8 @@ impl Turn<'_> {
                     self.end_lease(key);
                     return None;
                 }
+                // A key had changed.
+                self.is_refused |= matches!(&answer[..], b"*-1\r\n" | b"_\r\n");
                 let step = self.answer_with(asked.spec, label, answer);
                 self.watched().has_keys = false;
                 self.unwatch();
@@ -408,6 +410,7 @@ impl Turn<'_> {
 
     /// EXEC, as if a watched key had changed.
     fn exec_is_void(&mut self) -> Step {
+        self.is_refused = true;
         self.unwatch();
         self.exchange.receivers.stats.record_local();
         self.answer(|reply| {

@@ -345,12 +345,6 @@ mod tests {
                 .unwrap_err()
                 .starts_with("ERR unknown command 'MIGRATE'")
         );
-        // Whatever its arguments.
-        assert!(
-            routed("MONITOR x", &["a"])
-                .unwrap_err()
-                .starts_with("ERR unknown command 'MONITOR'")
-        );
         assert!(
             routed("CLIENT TRACKING ON", &["a"])
                 .unwrap_err()
