@@ -59,6 +59,7 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
             answer(&table(&load(file, store)?, |_, _, _| None))
         }
         TopologyCommand::Show { watch, admin, .. } => operator::show(admin, *watch),
+        TopologyCommand::Advise { json, admin } => operator::advise(admin, *json),
         TopologyCommand::Failover(arguments) => operator::fail_over(arguments),
         TopologyCommand::Diff { old, new, store } => {
             compare(&load(old, store)?, &places::read(new, store)?)

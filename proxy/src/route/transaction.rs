@@ -14,8 +14,8 @@ use crate::topology::Snapshot;
 pub(crate) struct Concerns<'a> {
     /// The slot of its keys, and the first of them.
     pub(crate) slot: Option<(SlotId, &'a [u8])>,
-    /// Its keys, or these and those before them, lie in several slots.
-    pub(crate) is_mixed: bool,
+    /// One of its keys that lies in another slot than the first, or than those before.
+    pub(crate) stray: Option<&'a [u8]>,
     /// Whether it may be sent twice.
     pub(crate) retry: Retry,
     /// Whether it may change a key.
@@ -57,7 +57,7 @@ pub(crate) fn concerns<'a>(
     }
     Ok(Concerns {
         slot,
-        is_mixed: stray.is_some() || apart.is_some(),
+        stray: stray.or(apart.map(|(_, key)| key)),
         retry: spec.retry,
         may_write: spec.may_write(),
     })
@@ -118,7 +118,7 @@ mod tests {
         let snapshot = topology_of(&["a", "b", "c"][..shards]);
         let before = before.map(|key| (SlotId::of_key(key), key));
         concerns(spec, args, before, &snapshot)
-            .map(|concerns| (concerns.slot.is_some(), concerns.is_mixed))
+            .map(|concerns| (concerns.slot.is_some(), concerns.stray.is_some()))
             .map_err(|error| error.to_string())
     }
 

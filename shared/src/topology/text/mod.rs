@@ -370,11 +370,7 @@ fn print_with(topology: &Topology, key_loss_accepted_at: Option<Version>) -> Str
         line(format_args!("slots = {}", quoted(&shard.slots.to_string())));
     }
     for colocation in &topology.colocations {
-        let keys = colocation.keys.iter().map(|key| quoted(&key.to_string()));
-        let keys = keys.collect::<Vec<String>>().join(", ");
-        line(format_args!("\n[[colocate]]"));
-        line(format_args!("name = {}", quoted(&colocation.name)));
-        line(format_args!("keys = [{keys}]"));
+        line(format_args!("\n{}", print_colocation(colocation)));
     }
     for loss in &topology.losses {
         line(format_args!("\n[[loss]]"));
@@ -383,6 +379,15 @@ fn print_with(topology: &Topology, key_loss_accepted_at: Option<Version>) -> Str
         line(format_args!("proof = {}", quoted(loss.proof.as_str())));
     }
     text
+}
+
+/// One rule as it stands in a topology, without an end of its last line.
+#[must_use]
+pub fn print_colocation(rule: &Colocation) -> String {
+    let keys = rule.keys.iter().map(|key| quoted(&key.to_string()));
+    let keys = keys.collect::<Vec<String>>().join(", ");
+    let name = quoted(&rule.name);
+    format!("[[colocate]]\nname = {name}\nkeys = [{keys}]")
 }
 
 #[cfg(test)]
