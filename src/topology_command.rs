@@ -158,13 +158,14 @@ fn compare(old: &Topology, new: &text::Document) -> Result<(), Failure> {
 
 /// What changes hands, in few words.
 fn what_moves(loss: &KeyLoss) -> String {
-    let slots = count(loss.slots.len(), "slot");
-    let keys = count(loss.keys.len(), "key pattern");
-    match (loss.slots.is_empty(), loss.keys.is_empty()) {
-        (_, true) => slots,
-        (true, false) => keys,
-        (false, false) => format!("{slots} and {keys}"),
-    }
+    let counts = [
+        (loss.slots.len(), "slot"),
+        (loss.keys.len(), "key pattern"),
+        (loss.databases.len(), "database"),
+    ];
+    let counts = counts.into_iter().filter(|(number, _)| *number > 0);
+    let words: Vec<String> = counts.map(|(number, what)| count(number, what)).collect();
+    words.join(" and ")
 }
 
 fn load(place: &TopologyPlace, how: &StoreArguments) -> Result<Topology, Failure> {

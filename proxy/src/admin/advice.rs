@@ -35,7 +35,7 @@ impl<'a> Advice<'a> {
     pub(super) fn of(slots: &'a CrossSlots, rules: &[Colocation]) -> Self {
         let placement = Placement::new(rules);
         let is_apart = |pair: &&Pair| {
-            let [one, other] = pair.keys.each_ref().map(|key| placement.slot_of(key));
+            let [one, other] = pair.keys.each_ref().map(|key| placement.slot_of_name(key));
             one != other
         };
         let pairs = slots.worst_first().into_iter().filter(is_apart).collect();
@@ -219,6 +219,10 @@ fn propose(
         rule: Colocation {
             name,
             keys: keys.into_iter().collect(),
+            databases: touched
+                .iter()
+                .flat_map(|rule| rule.databases.clone())
+                .collect(),
         },
         replaces: touched.iter().map(|rule| rule.name.clone()).collect(),
     })
@@ -261,6 +265,7 @@ mod tests {
             .map(|(name, keys)| Colocation {
                 name: (*name).to_owned(),
                 keys: keys.iter().map(|key| key.parse().unwrap()).collect(),
+                databases: Vec::new(),
             })
             .collect();
         let advice = Advice::of(&slots, &rules);

@@ -52,6 +52,7 @@ impl Turn<'_> {
         let proxy = &exchange.proxy;
         let outlet = exchange.receivers.outlets.at_mut(self.key);
         let (pipes, snapshot) = (&exchange.pipes, &exchange.snapshot);
+        let database = self.client.state.database;
         let lost_slots = || -> usize {
             let shards = snapshot.topology.shards.iter().zip(pipes.primaries());
             let lost = shards.filter(|(_, node)| node.reach.is_lost());
@@ -66,7 +67,7 @@ impl Turn<'_> {
             now_ms: exchange.tick_ms,
             buffered: (self.client.input_bytes(), outlet.queue.bytes()),
             lost_slots: &lost_slots,
-            slot_of: &|key| snapshot.slot_of(key),
+            slot_of: &|key| snapshot.within(database).slot_of(key),
         };
         let mut text = exchange.receivers.buffers.take();
         let state = &mut self.client.state;

@@ -78,10 +78,11 @@ impl Turn<'_> {
 
     fn queue(&mut self, asked: Asked<'_>) -> Step {
         let evaluates = self.text_for(asked);
+        let database = self.client.state.database;
         let Some(queue) = self.client.state.transaction.as_deref_mut() else {
             return Step::Next;
         };
-        let snapshot = &self.exchange.snapshot;
+        let snapshot = self.exchange.snapshot.within(database);
         // Its keys lie where the watched ones do.
         let watch = self.client.state.watch.as_deref();
         let before = queue.slot().or_else(|| watch.and_then(Watch::slot));
@@ -238,7 +239,7 @@ impl Turn<'_> {
         let (shard, place) = match queue.slot().zip(stray) {
             None => match queue.slot() {
                 Some((slot, _)) => (snapshot.owner(slot), Place::Slot(slot)),
-                None => (route::any_shard(), Place::Anywhere),
+                None => route::home(self.snapshot()),
             },
             Some(_) if snapshot.is_one_shard() => {
                 let shard = route::any_shard();

@@ -23,6 +23,7 @@ use crate::pipe::{Class, Lane};
 use crate::route::split::Search;
 use crate::route::{self, Place, rounds};
 use crate::slab::Key;
+use crate::topology::Within;
 
 /// Time after which a client's turn ends although there are more requests, ns. Looked at behind requests that may take long; those that are just forwarded
 /// are bounded by what one read brings.
@@ -352,7 +353,7 @@ impl<'a> Turn<'a> {
         if self.is_plain_sailing
             && spec.route == Route::ByKey
             && spec.quiet == Quiet::Never
-            && let Ok((shard, place)) = route::shard_of(spec, args, &self.exchange.snapshot)
+            && let Ok((shard, place)) = route::shard_of(spec, args, self.snapshot())
         {
             return self.forward(shard, place, asked, run);
         }
@@ -457,7 +458,7 @@ impl<'a> Turn<'a> {
             Route::Leased => self.block(asked),
             Route::LeasedIfBlock if route::blocks(asked.args) => self.block(asked),
             Route::ByKey | Route::LeasedIfBlock => {
-                match route::shard_of(spec, asked.args, &self.exchange.snapshot) {
+                match route::shard_of(spec, asked.args, self.snapshot()) {
                     Ok((shard, place)) => self.forward(shard, place, asked, run),
                     Err(error) => self.answer_error(&error),
                 }
@@ -473,6 +474,10 @@ impl<'a> Turn<'a> {
             Route::Split => self.split(asked, run),
             Route::Combined => self.combine(asked, run),
             Route::EveryShard => {
+                let checked = route::databases::check_swap(spec, asked.args, self.snapshot());
+                if let Err(error) = checked {
+                    return self.answer_error(&error);
+                }
                 self.note_scripts(asked);
                 self.every_shard(asked, route::plan(spec))
             }
@@ -503,6 +508,12 @@ impl<'a> Turn<'a> {
             return self.answer_error(&ErrorReply::exec_refused(words));
         }
         self.spoil_transaction(error)
+    }
+
+    /// What keys are routed by, of the database that the client means.
+    #[inline]
+    pub(super) fn snapshot(&self) -> Within<'_> {
+        self.exchange.snapshot.within(self.client.state.database)
     }
 
     /// Requests without a reply.

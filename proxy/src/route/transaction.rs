@@ -6,8 +6,8 @@ use shared::command::{CommandFlags, CommandId, CommandSpec, Retry, Route};
 use shared::resp::{Args, ErrorReply, TransactionError};
 use shared::slot::SlotId;
 
-use super::shard_of;
-use crate::topology::Snapshot;
+use super::{shard_of, slot_of_key};
+use crate::topology::{Snapshot, Within};
 
 /// What a command of a transaction concerns.
 #[derive(Clone, Copy, Debug)]
@@ -30,17 +30,17 @@ pub(crate) fn concerns<'a>(
     spec: &CommandSpec,
     args: Args<'a>,
     before: Option<(SlotId, &[u8])>,
-    snapshot: &Snapshot,
+    snapshot: Within<'_>,
 ) -> Result<Concerns<'a>, ErrorReply> {
     if spec.flags.contains(CommandFlags::NO_MULTI) {
         return Err(ErrorReply::Transaction(TransactionError::NotInTransaction));
     }
-    check_route(spec, snapshot)?;
+    check_route(spec, &snapshot)?;
     shard_of(spec, args, snapshot)?;
     let (mut slot, mut stray) = (None, None);
     spec.for_each_key(args, |at| {
         let key = args.at(at);
-        let of_key = snapshot.slot_of(key);
+        let of_key = slot_of_key(spec, args, at, snapshot);
         let (expected, _) = *slot.get_or_insert((of_key, key));
         if expected != of_key {
             stray = stray.or(Some(key));
@@ -117,7 +117,7 @@ mod tests {
         let spec = command::resolve(args).unwrap();
         let snapshot = topology_of(&["a", "b", "c"][..shards]);
         let before = before.map(|key| (SlotId::of_key(key), key));
-        concerns(spec, args, before, &snapshot)
+        concerns(spec, args, before, snapshot.within(0))
             .map(|concerns| (concerns.slot.is_some(), concerns.stray.is_some()))
             .map_err(|error| error.to_string())
     }

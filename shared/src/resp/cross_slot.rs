@@ -48,6 +48,19 @@ impl CrossSlot {
     }
 }
 
+/// MOVE, COPY or SWAPDB of two databases of which a rule of the topology puts the keys into different slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "CROSSSLOT a rule [[colocate]] of the topology keeps the keys of database {0} apart from those of database {1}; DUMP and RESTORE take a value from the one to the other"
+)]
+pub struct DatabasesApart(pub u16, pub u16);
+
+impl From<DatabasesApart> for super::ErrorReply {
+    fn from(error: DatabasesApart) -> Self {
+        Self::Text(error.to_string().into())
+    }
+}
+
 impl super::ErrorReply {
     /// Keys of one command live in different slots; names two of them.
     #[must_use]

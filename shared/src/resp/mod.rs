@@ -23,7 +23,7 @@ mod wait_error;
 mod word;
 
 pub use access_error::AccessError;
-pub use cross_slot::CrossSlot;
+pub use cross_slot::{CrossSlot, DatabasesApart};
 pub use decode::{Frame, decode, decode_scanned};
 pub use encode::{LaterHead, Protocol, ReplyWriter, encode_request};
 pub use error_reply::ErrorReply;
