@@ -47,19 +47,34 @@ impl Admin {
         self.ask(&request)
     }
 
+    /// What stands at `path` for those alone who may give orders.
+    pub(crate) fn get_as_operator(&self, path: &str) -> Result<String, Failure> {
+        let request = format!(
+            "GET {path} HTTP/1.0\r\nHost: {}\r\nConnection: close\r\n{}\r\n",
+            self.address,
+            self.of_an_operator()
+        );
+        self.ask(&request)
+    }
+
     /// Gives the order at `path`.
     pub(crate) fn order(&self, path: &str, body: &str) -> Result<String, Failure> {
-        let password = if self.password.is_empty() {
-            String::new()
-        } else {
-            format!("Authorization: Bearer {}\r\n", self.password.reveal())
-        };
         let request = format!(
-            "POST {path} HTTP/1.0\r\nHost: {}\r\nConnection: close\r\nX-Switchyard: yes\r\n{password}Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.0\r\nHost: {}\r\nConnection: close\r\n{}Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
             self.address,
+            self.of_an_operator(),
             body.len()
         );
         self.ask(&request)
+    }
+
+    /// The headers by which a proxy knows whom it obeys.
+    fn of_an_operator(&self) -> String {
+        let password = match self.password.is_empty() {
+            true => String::new(),
+            false => format!("Authorization: Bearer {}\r\n", self.password.reveal()),
+        };
+        format!("X-Switchyard: yes\r\n{password}")
     }
 
     fn ask(&self, request: &str) -> Result<String, Failure> {

@@ -1,4 +1,4 @@
-//! What an operator wants of a running proxy: `switchyard topology failover`, and `show` without a file.
+//! What an operator wants of a running proxy: `switchyard topology failover` and `advise`, and `show` without a file.
 //! Reaches: the proxy's admin listener, standard input where somebody must agree. Never: gives up acknowledged writes before it has said what that means and
 //! somebody has agreed.
 
@@ -73,6 +73,13 @@ pub(crate) fn show(arguments: &AdminArguments, watch: bool) -> Result<(), Failur
         }
     }
     Ok(())
+}
+
+/// `switchyard topology advise`.
+pub(crate) fn advise(arguments: &AdminArguments, json: bool) -> Result<(), Failure> {
+    let kind = if json { "json" } else { "text" };
+    let path = format!("/topology/advice?as={kind}");
+    answer(&arguments.admin()?.get_as_operator(&path)?)
 }
 
 /// The proof with which somebody agrees that writes are given up.

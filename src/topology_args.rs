@@ -113,6 +113,15 @@ pub(crate) enum TopologyCommand {
     /// Lets another node lead a shard, by order of a running proxy: nothing is lost, and no client sees an error. With --accept-loss a shard goes on
     /// that waits for nodes which will never come back.
     Failover(FailoverArguments),
+    /// Says which keys clients of a running proxy asked for together although they lie in several slots (CROSSSLOT), the worst first, and the rules [[colocate]]
+    /// that would have kept them together.
+    Advise {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        admin: AdminArguments,
+    },
     /// Says what differs between two topologies.
     Diff {
         /// What is.

@@ -63,6 +63,7 @@ pub(crate) fn run(command: &TopologyCommand) -> Result<(), Failure> {
             answer(&table(&load(file, store)?, |_, _, _| None))
         }
         TopologyCommand::Show { watch, admin, .. } => operator::show(admin, *watch),
+        TopologyCommand::Advise { json, admin } => operator::advise(admin, *json),
         TopologyCommand::Failover(arguments) => operator::fail_over(arguments),
         TopologyCommand::Diff { old, new, store } => {
             compare(&load(old, store)?, &places::read(new, store)?)
@@ -161,13 +162,14 @@ fn compare(old: &Topology, new: &text::Document) -> Result<(), Failure> {
 
 /// What changes hands, in few words.
 fn what_moves(loss: &KeyLoss) -> String {
-    let slots = count(loss.slots.len(), "slot");
-    let keys = count(loss.keys.len(), "key pattern");
-    match (loss.slots.is_empty(), loss.keys.is_empty()) {
-        (_, true) => slots,
-        (true, false) => keys,
-        (false, false) => format!("{slots} and {keys}"),
-    }
+    let counts = [
+        (loss.slots.len(), "slot"),
+        (loss.keys.len(), "key pattern"),
+        (loss.databases.len(), "database"),
+    ];
+    let counts = counts.into_iter().filter(|(number, _)| *number > 0);
+    let words: Vec<String> = counts.map(|(number, what)| count(number, what)).collect();
+    words.join(" and ")
 }
 
 fn load(place: &TopologyPlace, how: &StoreArguments) -> Result<Topology, Failure> {

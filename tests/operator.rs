@@ -112,3 +112,88 @@ fn who_watches_sees_the_topology_again_whenever_it_changes() {
         shown("cannot connect") == 1
     });
 }
+
+#[test]
+fn what_is_refused_for_its_slots_is_told_with_the_rule_that_would_have_helped() {
+    let nodes = [start_node(&[]), start_node(&[]), start_node(&[])];
+    let addresses = nodes.each_ref().map(|node| node.address);
+    let admin = free_address();
+    let proxy = start_proxy(&addresses, &["--admin", &admin.to_string()]);
+    let advice = |words: &str| {
+        let output = topology(words, admin, "");
+        assert!(output.status.success(), "{words}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    eventually("it answers", || {
+        topology("advise", admin, "").status.success()
+    });
+    assert!(advice("advise").starts_with("nothing was refused"));
+    let mut client = proxy.connect();
+    let transaction = ["MULTI", "SET order:1 a", "SET stock:9 b", "DISCARD"];
+    for line in [
+        "RENAME order:1 stock:9",
+        "LMOVE order:2 stock:8 LEFT LEFT",
+        "EVAL return(1) 2 order:1 stock:9",
+        "BLMOVE stock:9 order:1 LEFT LEFT 1",
+        "SINTERSTORE cart:1 cart:2",
+    ]
+    .iter()
+    .chain(&transaction)
+    {
+        let reply = client.call_words(line);
+        if let Some(error) = reply.error_text() {
+            let refused = "CROSSSLOT Keys in request don't hash to the same slot: '";
+            assert!(error.starts_with(refused), "{line}: {error}");
+            assert!(
+                error.contains("rule [[colocate]] with keys = [\""),
+                "{error}"
+            );
+        }
+    }
+    let mut rule = String::new();
+    eventually("all are told", || {
+        let text = advice("advise");
+        let worst = text
+            .split_once("5 times, such as \"order:")
+            .map(|(_, rest)| rest);
+        let found = worst.and_then(|rest| rest.split_once("\n\n"));
+        rule = found.map_or(String::new(), |(_, rest)| rest.to_owned());
+        text.starts_with("6 requests were refused") && !rule.is_empty()
+    });
+    let rule = rule.split_once("\n\n").expect("one rule and more").0;
+    assert_eq!(
+        rule,
+        "[[colocate]]\nname = \"order\"\nkeys = [\"order:*\", \"stock:*\"]"
+    );
+    let json = advice("advise --json");
+    for part in [
+        "\"refused\":6",
+        "\"prefixes\":[\"order:\",\"stock:\"]",
+        "\"replaces\":[]",
+    ] {
+        assert!(json.contains(part), "{part}: {json}");
+    }
+    // Without the rule it is refused, with it the same works.
+    let path = topology_path(proxy.folder());
+    let text = fs::read_to_string(&path).expect("it is there");
+    let (_, rest) = text.split_once('\n').expect("lines");
+    let text = format!("version = 2\nkey-loss-accepted-at-version = 2\n{rest}\n{rule}\n");
+    let new = path.with_extension("new");
+    fs::write(&new, text).expect("written");
+    fs::rename(&new, &path).expect("in place");
+    eventually("the rule is in use", || {
+        client.call_words("SET order:1 a").error_text().is_none()
+            && client
+                .call_words("RENAME order:1 stock:9")
+                .error_text()
+                .is_none()
+    });
+    for line in transaction[..3].iter().chain(&["EXEC"]) {
+        assert_eq!(client.call_words(line).error_text(), None, "{line}");
+    }
+    let text = advice("advise");
+    assert!(
+        !text.contains("order") && text.contains("\"cart:"),
+        "{text}"
+    );
+}

@@ -16,8 +16,6 @@ enum Works {
     Everywhere,
     /// At a node; a proxy refuses it, for it belongs to one node.
     AtNodes,
-    /// At a node; not yet through a proxy, to which it is unknown.
-    AtNodesYet,
     /// At a proxy, which answers for all nodes; a node is no part of a cluster.
     AtProxies,
     /// A proxy refuses it, for it would change what the topology decides, and a node does not know it.
@@ -32,7 +30,7 @@ impl Works {
         match (row.is_served_by_node(), row.is_served_by_proxy()) {
             (true, true) if !is_refused => Self::Everywhere,
             (true, true) => Self::AtNodes,
-            (true, false) => Self::AtNodesYet,
+            (true, false) => unreachable!("what a node has, a proxy sends on, answers or refuses"),
             (false, true) if is_refused => Self::Refused,
             (false, true) => Self::AtProxies,
             (false, false) => Self::Nowhere,
@@ -43,7 +41,6 @@ impl Works {
         match self {
             Self::Everywhere => "at nodes and through proxies",
             Self::AtNodes => "at nodes; a proxy refuses it and says why",
-            Self::AtNodesYet => "at nodes; not yet through proxies, which do not know it",
             Self::AtProxies => "at proxies alone, which answer for all nodes",
             Self::Refused => "refused: the topology file decides",
             Self::Nowhere => "not yet: answered as unknown",

@@ -13,6 +13,7 @@
 //! - [`many_keys`]: one command over very many keys is one to others, who are served meanwhile.
 //! - [`applications`]: Celery, RQ, Django, BullMQ, ioredis, node-redis, socket.io and locks do a small true job each.
 //! - [`channels`]: who has subscribed gets every message once and in order, through proxies and over shards.
+//! - [`monitor`]: MONITOR through a proxy shows what a redis-server shows.
 //! - [`colocation`]: keys that a rule keeps together are used together.
 //! - [`sentinel`]: clients made for Redis Sentinel find the proxy.
 //! - [`topology_swap`]: the topology changes and nodes die under load; no reply is lost, doubled or out of order.
@@ -75,6 +76,7 @@ mod leases;
 mod local_cluster;
 mod many_keys;
 mod maxmemory;
+mod monitor;
 mod operator;
 mod payloads;
 mod pipelining;

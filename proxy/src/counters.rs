@@ -42,6 +42,8 @@ pub(crate) struct Counters {
     pub(crate) blocked_clients: AtomicUsize,
     /// Clients that are told of changes.
     pub(crate) tracking_clients: AtomicUsize,
+    /// Clients that are shown every command.
+    pub(crate) monitors: AtomicUsize,
     /// Connections accepted.
     pub(crate) accepted: Count,
     /// Connections refused because there were too many.
@@ -63,6 +65,7 @@ impl Counters {
             clients: AtomicUsize::new(0),
             blocked_clients: AtomicUsize::new(0),
             tracking_clients: AtomicUsize::new(0),
+            monitors: AtomicUsize::new(0),
             accepted: Count::default(),
             rejected: Count::default(),
             resubscribed: Count::default(),

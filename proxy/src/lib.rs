@@ -98,6 +98,7 @@ mod facts;
 mod gossip;
 mod here;
 mod metrics;
+mod monitors;
 mod orders;
 mod pause;
 mod pipe;

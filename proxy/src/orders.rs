@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::here::{ClientOrder, ClientVerdict};
 use crate::metrics::thread_report::ThreadReport;
+use crate::monitors::{MonitorsThere, ShownLines};
 
 /// How long all threads together may take to answer: who hangs longer is taken for silent.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -19,6 +20,21 @@ pub(crate) struct ThreadContact {
     pub(crate) orders: mpsc::Sender<Order>,
     /// What it has said of itself at its end.
     pub(crate) last_words: OnceLock<Arc<ThreadReport>>,
+    /// Whether clients of it are shown every command.
+    pub(crate) monitors: MonitorsThere,
+}
+
+impl ThreadContact {
+    /// To a thread that is to begin, with room for so many orders; and where it takes them.
+    pub(crate) fn new(room: usize) -> (Self, mpsc::Receiver<Order>) {
+        let (orders, taken) = mpsc::channel(room);
+        let contact = Self {
+            orders,
+            last_words: OnceLock::new(),
+            monitors: MonitorsThere::default(),
+        };
+        (contact, taken)
+    }
 }
 
 /// A client that was accepted.
@@ -41,6 +57,8 @@ pub(crate) enum Order {
     Report(oneshot::Sender<ThreadReport>),
     /// Carry this out on your clients.
     Clients(ClientOrder, oneshot::Sender<ClientVerdict>),
+    /// Show your monitors these lines.
+    Show(ShownLines),
     /// Let clients have their replies and go. Orders are taken on meanwhile.
     Stop,
 }

@@ -3,6 +3,7 @@
 mod again;
 mod ends;
 mod large;
+mod monitors;
 mod rounds;
 mod support;
 mod waits;

@@ -23,7 +23,7 @@ const HOUSES: &[House] = &[
         folder: "shared/src",
         floors: &[
             &["session", "users_file", "tracking"],
-            &["access", "pubsub"],
+            &["access", "pubsub", "monitor"],
             &["command", "socket", "wait_time"],
             &["topology"],
             &["config", "sketch", "long_double"],
@@ -107,7 +107,7 @@ const HOUSES: &[House] = &[
             &["facts"],
             &["orders"],
             &["metrics", "here"],
-            &["client", "channels", "sightings"],
+            &["client", "channels", "sightings", "monitors"],
             &["pipe"],
             &["route", "gossip"],
             &["access"],

@@ -11,6 +11,7 @@ use shared::access::{Context, Refused};
 use shared::clock::Stopwatch;
 use shared::command::{CommandFlags, CommandId, CommandSpec};
 use shared::config::DebugCommand;
+use shared::monitor;
 use shared::pubsub::is_for_subscribers;
 use shared::resp::{Args, ErrorReply};
 
@@ -191,14 +192,7 @@ fn restricted(look: &mut Look<'_, '_>) -> Gate {
 #[cold]
 fn narrowed(look: &Look<'_, '_>) -> Gate {
     let (session, spec) = (&look.turn.session, look.spec);
-    let is_refused = |flag| spec.flags.contains(flag);
-    let publishes = matches!(spec.id, CommandId::Publish | CommandId::Spublish);
-    if session.is_monitor
-        && (publishes
-            || [CommandFlags::READ, CommandFlags::WRITE]
-                .into_iter()
-                .any(is_refused))
-    {
+    if session.is_monitor && !monitor::may_ask(spec) {
         return Gate::Refused(ErrorReply::NoKeysForReplicas);
     }
     if session.is_only_subscriber() && !is_for_subscribers(spec) {

@@ -8,6 +8,7 @@ use crate::commands::{Action, Call, Errand, Handler, naming};
 use crate::node_state::{Shown, SlowlogEntry};
 use crate::store::KeyHash;
 use shared::command::{self, CommandFlags, CommandSpec};
+use shared::monitor;
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 use shared::throttle::Throttle;
 use tracing::warn;
@@ -291,11 +292,7 @@ pub(super) fn write_error(
 /// Shows a command that is over to those who want to see all, unless it is one of those that nobody is shown.
 #[cold]
 pub(super) fn show_to_monitors(turn: &mut Turn<'_>, spec: &CommandSpec, args: Args<'_>) {
-    let is_hidden = |flag| spec.flags.contains(flag);
-    if [CommandFlags::ADMIN, CommandFlags::SKIP_MONITOR]
-        .into_iter()
-        .any(is_hidden)
-    {
+    if !monitor::is_shown(spec) {
         return;
     }
     let shown = Shown {

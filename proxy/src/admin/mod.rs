@@ -1,6 +1,7 @@
 //! The admin listener: HTTP for people and machines that watch, and for operators' orders, on a runtime of its own.
 //! Never: on the data path; it asks threads for copies of their counters, not more often than [`WORDS_LAST_MS`] says.
 
+mod advice;
 mod failover;
 mod listener;
 mod permission;
@@ -127,6 +128,7 @@ impl Service for AdminService {
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
             .route("/topology", get(topology::show))
+            .route("/topology/advice", get(topology::advise))
             .route("/topology/failover", post(topology::fail_over))
             .route("/topology/accept-loss", post(topology::accept_loss))
             .fallback(elsewhere)
@@ -155,7 +157,7 @@ impl Service for AdminService {
 
 /// Every other path.
 async fn elsewhere() -> (StatusCode, &'static str) {
-    let text = "not found: there are /metrics, /healthz, /readyz and /topology\n";
+    let text = "not found: there are /metrics, /healthz, /readyz, /topology and /topology/advice\n";
     (StatusCode::NOT_FOUND, text)
 }
 

@@ -40,6 +40,10 @@ const COUNTERS: &[(&str, &str)] = &[
         "Requests that the proxy answered with an error of its own and that were not applied: unknown, wrong, not allowed, or for a shard that cannot be reached.",
     ),
     (
+        "switchyard_proxy_cross_slot_refusals_total",
+        "Requests of these that were refused because keys that they name together lie in several slots (CROSSSLOT); switchyard topology advise says which, and what would help.",
+    ),
+    (
         "switchyard_proxy_pipes_lost_total",
         "Connections to nodes that were lost.",
     ),
@@ -134,7 +138,7 @@ fn shards(words: &[Word]) -> BTreeMap<&str, Access> {
     readiness::of_all_threads(reports.flat_map(|report| &report.reachable))
 }
 
-fn report_of(word: &Word) -> Option<&ThreadReport> {
+pub(super) fn report_of(word: &Word) -> Option<&ThreadReport> {
     word.report.as_deref()
 }
 
@@ -216,6 +220,8 @@ fn whole_proxy(proxy: &ProxyShared, words: &[Word]) {
     let sum = |part: fn(&ThreadReport) -> u64| reports().map(part).sum::<u64>();
     let count = |part: fn(&ThreadReport) -> usize| as_gauge(reports().map(part).sum());
     counter!("switchyard_proxy_requests_total").absolute(sum(|report| report.stats.requests));
+    counter!("switchyard_proxy_cross_slot_refusals_total")
+        .absolute(sum(|report| report.stats.cross_slots.refused));
     counter!("switchyard_proxy_error_replies_total")
         .absolute(sum(|report| report.stats.error_replies));
     counter!("switchyard_proxy_local_requests_total").absolute(sum(|report| report.stats.local));

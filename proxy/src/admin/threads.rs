@@ -155,7 +155,6 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::OnceLock;
     use tokio::sync::mpsc;
 
     const PATIENCE: Duration = Duration::from_millis(50);
@@ -165,12 +164,6 @@ mod tests {
         report.stats.requests = requests;
         report.clients = 7;
         report
-    }
-
-    fn contact(room: usize) -> (ThreadContact, mpsc::Receiver<Order>) {
-        let (orders, taken) = mpsc::channel(room);
-        let last_words = OnceLock::new();
-        (ThreadContact { orders, last_words }, taken)
     }
 
     /// Answers what lies there, as thread number `number` after so many requests.
@@ -208,7 +201,8 @@ mod tests {
     #[test]
     fn what_a_thread_has_said_stays_while_it_is_silent() {
         run(async {
-            let ((first, mut silent), (second, mut well)) = (contact(4), contact(4));
+            let ((first, mut silent), (second, mut well)) =
+                (ThreadContact::new(4), ThreadContact::new(4));
             let contacts = [first, second];
             let mut threads = Threads::default();
             let served = tokio::spawn(async move {
@@ -236,7 +230,8 @@ mod tests {
     #[test]
     fn a_thread_that_takes_no_orders_is_silent_and_hides_nobody() {
         run(async {
-            let ((full, _kept), (second, mut well)) = (contact(1), contact(4));
+            let ((full, _kept), (second, mut well)) =
+                (ThreadContact::new(1), ThreadContact::new(4));
             full.orders.try_send(Order::Stop).unwrap();
             let contacts = [full, second];
             let mut threads = Threads::default();
@@ -258,7 +253,7 @@ mod tests {
     #[test]
     fn the_last_words_of_a_thread_stay_when_it_has_ended() {
         run(async {
-            let (ended, orders) = contact(1);
+            let (ended, orders) = ThreadContact::new(1);
             let contacts = [ended];
             let last = Arc::new(report(30).of_the_end());
             contacts[0].last_words.set(last).unwrap();

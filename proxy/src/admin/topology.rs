@@ -11,10 +11,13 @@ use axum::response::{IntoResponse, Response};
 use shared::topology::{Epoch, LONGEST_PROOF, NodeId, NodeKind, Proof, Shard, ShardId, Topology};
 
 use super::Desk;
+use super::advice::Advice;
 use super::listener::Peer;
 use super::permission::{Denied, may_order};
+use super::report::report_of;
 use super::shown::{as_json, as_table};
 use crate::control::requests::Refusal;
+use crate::metrics::cross_slot::CrossSlots;
 
 /// Longest body of an order: a proof, and blanks around it.
 const LONGEST_BODY: usize = LONGEST_PROOF + 100;
@@ -78,22 +81,53 @@ fn status_of(refusal: &Refusal) -> StatusCode {
 
 /// `GET /topology`, as JSON, or `?as=table`.
 pub(super) async fn show(State(desk): State<Desk>, uri: Uri) -> Response {
-    let is_table = match query(&uri, &["as"]).map(|given| given.get("as").copied()) {
-        Ok(None | Some("json")) => false,
-        Ok(Some("table")) => true,
-        Ok(Some(_)) => {
-            let text = "it is shown as=json or as=table".to_owned();
-            return Problem::Malformed(text).into_response();
-        }
+    match is_wanted_as(&uri, "table") {
+        Ok(true) => as_table(&desk.shown().await).into_response(),
+        Ok(false) => json(as_json(&desk.shown().await)),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// `GET /topology/advice`, as JSON, or `?as=text`. It names keys of clients: who asks is asked what those are who give orders.
+pub(super) async fn advise(
+    State(desk): State<Desk>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let allowed = may_order(&headers, peer.ip(), &desk.shared.config);
+    let wanted = allowed.map_err(Problem::from);
+    let is_text = match wanted.and_then(|()| is_wanted_as(&uri, "text")) {
+        Ok(is_text) => is_text,
         Err(problem) => return problem.into_response(),
     };
-    let shown = desk.shown().await;
-    if is_table {
-        as_table(&shown).into_response()
-    } else {
-        let kind = [(header::CONTENT_TYPE, "application/json")];
-        (kind, as_json(&shown)).into_response()
+    let mut slots = CrossSlots::default();
+    for report in desk.words().await.iter().filter_map(report_of) {
+        slots.add(&report.stats.cross_slots);
     }
+    let snapshot = desk.shared.topology.load();
+    let advice = Advice::of(&slots, &snapshot.topology.colocations);
+    match is_text {
+        true => advice.as_text().into_response(),
+        false => json(advice.as_json()),
+    }
+}
+
+/// Whether something is wanted for people, as this, and not as JSON.
+fn is_wanted_as(uri: &Uri, kind: &str) -> Result<bool, Problem> {
+    match query(uri, &["as"])?.get("as").copied() {
+        None | Some("json") => Ok(false),
+        Some(wanted) if wanted == kind => Ok(true),
+        Some(_) => {
+            let text = format!("it is shown as=json or as={kind}");
+            Err(Problem::Malformed(text))
+        }
+    }
+}
+
+fn json(text: String) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (kind, text).into_response()
 }
 
 /// `POST /topology/failover?shard=s1&to=n2&epoch=7`; `to` may be missing, and `epoch`, by which the shard was led when somebody looked.

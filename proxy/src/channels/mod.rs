@@ -260,7 +260,7 @@ impl Channels {
         let wanted = |topic: Topic, name: &[u8]| {
             let is_here = topic != Topic::ShardChannel
                 || snapshot.is_one_shard()
-                || snapshot.owner(snapshot.slot_of(name)).as_usize() == shard;
+                || snapshot.owner(snapshot.slot_of_channel(name)).as_usize() == shard;
             let subscribers = subscriptions.subscribers(topic, name).filter(|_| is_here);
             subscribers.map_or(0, |all| u32::try_from(all.len()).unwrap_or(u32::MAX))
         };

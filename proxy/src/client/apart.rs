@@ -19,7 +19,7 @@ use shared::resp::{Args, encode_request};
 use shared::topology::{ShardIndex, Version};
 
 use crate::pipe::lease::LeaseKey;
-use crate::topology::Snapshot;
+use crate::topology::{Snapshot, Within};
 
 /// How keys are asked.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ pub(crate) struct Apart {
 
 impl Apart {
     /// All keys are to be asked.
-    pub(crate) fn new(args: Args<'_>, snapshot: &Snapshot) -> Self {
+    pub(crate) fn new(args: Args<'_>, snapshot: Within<'_>) -> Self {
         let mut asks: VecDeque<(ShardIndex, Vec<usize>)> = VecDeque::new();
         for at in keys(args) {
             let shard = owner(args, at, snapshot);
@@ -121,7 +121,7 @@ impl Apart {
     }
 
     /// All shards are to be awaited, as this topology knows them; connections to those of another one are given up.
-    pub(crate) fn await_all(&mut self, args: Args<'_>, snapshot: &Snapshot) -> Vec<LeaseKey> {
+    pub(crate) fn await_all(&mut self, args: Args<'_>, snapshot: Within<'_>) -> Vec<LeaseKey> {
         let before = std::mem::take(&mut self.awaited);
         self.version = snapshot.version();
         self.has_awaited = true;
@@ -140,7 +140,7 @@ impl Apart {
     }
 
     /// One of the shards says that this key has something: it is to be asked, before those that stand behind it in the command.
-    pub(crate) fn is_there(&mut self, args: Args<'_>, key: &[u8], snapshot: &Snapshot) {
+    pub(crate) fn is_there(&mut self, args: Args<'_>, key: &[u8], snapshot: Within<'_>) {
         let Some(at) = keys(args).find(|at| args.at(*at) == key) else {
             return;
         };
@@ -154,7 +154,7 @@ fn keys(args: Args<'_>) -> std::ops::Range<usize> {
     1..args.len() - 1
 }
 
-fn owner(args: Args<'_>, at: usize, snapshot: &Snapshot) -> ShardIndex {
+fn owner(args: Args<'_>, at: usize, snapshot: Within<'_>) -> ShardIndex {
     snapshot.owner(snapshot.slot_of(args.at(at)))
 }
 
@@ -209,7 +209,7 @@ mod tests {
     fn neighbours_on_one_shard_are_asked_together_and_each_shard_is_awaited_once() {
         let three = topology_of(&["a", "b", "c"]);
         with_args(|args, pop| {
-            let mut apart = Apart::new(args, &three);
+            let mut apart = Apart::new(args, three.within(0));
             let asked: Vec<String> = apart
                 .asks
                 .iter()
@@ -227,7 +227,7 @@ mod tests {
             assert_eq!(upper, expected);
             assert!(!apart.is_of(&three));
             apart.asks.clear();
-            apart.await_all(args, &three);
+            apart.await_all(args, three.within(0));
             assert!(apart.is_of(&three));
             let awaited: Vec<String> = apart
                 .awaited
@@ -242,7 +242,7 @@ mod tests {
                 ]
             );
             for key in ["{foo}3", "nobody's", "b", "foo"] {
-                apart.is_there(args, key.as_bytes(), &three);
+                apart.is_there(args, key.as_bytes(), three.within(0));
             }
             let next: Vec<usize> = apart.asks.iter().map(|(_, keys)| keys[0]).collect();
             assert_eq!(next, [1, 3, 4], "in the order of the command");

@@ -59,6 +59,8 @@ pub(crate) struct ClientState {
     pub(crate) library_version: Box<[u8]>,
     /// CLIENT NO-EVICT: remembered and shown; a proxy evicts nobody.
     pub(crate) is_no_evict: bool,
+    /// It is shown every command (MONITOR).
+    pub(crate) is_monitor: bool,
     /// READONLY was said.
     pub(crate) is_readonly: bool,
     /// CLIENT REPLY.
@@ -109,6 +111,7 @@ impl ClientState {
             library_name: Box::default(),
             library_version: Box::default(),
             is_no_evict: false,
+            is_monitor: false,
             is_readonly: false,
             replies: Replies::On,
             connected_ms: now_ms,

@@ -18,6 +18,9 @@ const HEAD: &[u8] = b"$4\r\nNODE\r\n$4\r\nEXEC\r\n";
 /// Arguments before the commands.
 const HEAD_ARGS: usize = 2;
 
+/// As much of a key of another slot is kept: it is only named.
+const LONGEST_STRAY: usize = 256;
+
 /// A client's queue.
 #[derive(Debug)]
 pub(crate) struct Transaction {
@@ -25,8 +28,8 @@ pub(crate) struct Transaction {
     commands: usize,
     /// The slot of all keys so far, and the first of them.
     slot: Option<(SlotId, Box<[u8]>)>,
-    /// There are keys of other slots as well, where one shard has them all.
-    pub(crate) is_mixed: bool,
+    /// A key of another slot, where one shard has them all.
+    pub(crate) stray: Option<Box<[u8]>>,
     /// A command could not be queued: EXEC will run none.
     pub(crate) is_spoiled: bool,
     /// Whether all commands may be sent twice.
@@ -47,7 +50,7 @@ impl Default for Transaction {
             body: Vec::new(),
             commands: 0,
             slot: None,
-            is_mixed: false,
+            stray: None,
             is_spoiled: false,
             retry: Retry::Safe,
             may_write: false,
@@ -70,7 +73,10 @@ impl Transaction {
         if self.slot.is_none() {
             self.slot = concerns.slot.map(|(slot, key)| (slot, key.into()));
         }
-        self.is_mixed |= concerns.is_mixed;
+        if self.stray.is_none() {
+            let stray = concerns.stray;
+            self.stray = stray.map(|key| key[..key.len().min(LONGEST_STRAY)].into());
+        }
         if concerns.retry == Retry::Never {
             self.retry = Retry::Never;
         }
@@ -123,7 +129,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Bytes taken.
+    /// Bytes taken by the commands.
     pub(crate) fn kept_bytes(&self) -> usize {
         self.body.capacity()
     }
@@ -171,7 +177,7 @@ mod tests {
     fn concerns(retry: Retry) -> Concerns<'static> {
         Concerns {
             slot: Some((SlotId::of_key(b"k"), b"k")),
-            is_mixed: false,
+            stray: None,
             retry,
             may_write: retry == Retry::Never,
         }

@@ -191,6 +191,7 @@ pub(crate) fn describe(
     is_blocked: bool,
 ) -> String {
     let flags = [
+        (state.is_monitor, "O"),
         (state.transaction.is_some(), "x"),
         (state.subscribed.are_any(), "P"),
         (is_blocked, "b"),

@@ -79,6 +79,8 @@ pub(crate) enum After {
     Track(Box<TrackingWish>),
     /// CLIENT CACHING; the same.
     ChooseReads(bool),
+    /// The client is to be shown every command; the reply is not written yet.
+    Monitor,
     /// The file of users is to be read or written; the reply comes then.
     File(FileErrand),
     /// A node says that it is there; the reply is not written yet.
@@ -97,6 +99,7 @@ impl After {
             self,
             Self::AskAll(_)
                 | Self::Info
+                | Self::Monitor
                 | Self::File(_)
                 | Self::Announced { .. }
                 | Self::Track(_)
@@ -121,6 +124,7 @@ pub(crate) fn answer(
             reply.bulk((desk.now_us % 1_000_000).to_string().as_bytes());
         }
         Id::Info => return Ok(After::Info),
+        Id::Monitor => return Ok(After::Monitor),
         Id::ConfigGet => {
             return Ok(After::AskAll(Plan::ConfigGet(settings::own_settings(
                 desk.config,

@@ -3,10 +3,12 @@
 //!
 //! Counting costs one lookup per run of requests, not per request; the clock is read once per batch.
 
+pub(crate) mod cross_slot;
 pub(crate) mod histogram;
 pub(crate) mod readiness;
 pub(crate) mod thread_report;
 
+use cross_slot::CrossSlots;
 use histogram::Histogram;
 use shared::command::CommandId;
 
@@ -85,6 +87,8 @@ pub(crate) struct ThreadStats {
     pub(crate) requests: u64,
     /// Error replies that clients were given, whoever said them.
     pub(crate) error_replies: u64,
+    /// Those that were refused because keys lie in several slots.
+    pub(crate) cross_slots: CrossSlots,
     /// Messages of channels that clients were sent.
     pub(crate) messages: u64,
     /// Connections to nodes that were lost.

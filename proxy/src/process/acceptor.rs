@@ -188,8 +188,6 @@ impl Service for Acceptor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::OnceLock;
-    use tokio::sync::mpsc;
 
     #[test]
     fn a_thread_that_takes_no_orders_keeps_no_client_from_the_others() {
@@ -201,14 +199,8 @@ mod tests {
             is_tls: false,
         };
         let room_of_each = [1, 3, 2];
-        let (threads, mut orders): (Vec<_>, Vec<_>) = room_of_each
-            .into_iter()
-            .map(|room| {
-                let (orders, taken) = mpsc::channel(room);
-                let last_words = OnceLock::new();
-                (ThreadContact { orders, last_words }, taken)
-            })
-            .unzip();
+        let (threads, mut orders): (Vec<_>, Vec<_>) =
+            room_of_each.into_iter().map(ThreadContact::new).unzip();
         for first in 0..6 {
             assert!(hand_over(arrival(), &threads, first).is_ok(), "{first}");
         }

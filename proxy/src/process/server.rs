@@ -7,7 +7,7 @@
 //! A [`Server`] is told when to stop by the [`watch`] channel of [`Proxy::run`], not by signals, so several proxies can live in one process.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use pingora_core::server::configuration::ServerConf;
@@ -137,11 +137,7 @@ impl Proxy {
         let listeners = Listeners::bind(&config)?;
         let address = listeners.for_clients().ok_or(ProxyError::NoAddress)?;
         let (threads, orders) = (0..thread_count(&config))
-            .map(|_| {
-                let (orders, taken) = mpsc::channel(WAITING_ORDERS);
-                let last_words = OnceLock::new();
-                (ThreadContact { orders, last_words }, taken)
-            })
+            .map(|_| ThreadContact::new(WAITING_ORDERS))
             .unzip();
         let access = LiveAccess::new(read_users(&config)?, random_seed()?);
         let shared = ProxyShared {

@@ -100,7 +100,7 @@ impl Exchange {
             };
             for piece in pieces {
                 let owner = self
-                    .owner(&piece)
+                    .owner(&piece, lane.database)
                     .map(|owner| self.pipes.pipe_to(owner, lane, 0));
                 match owner {
                     Some(pipe) if self.is_refused(pipe, &piece) => {}
@@ -131,7 +131,7 @@ impl Exchange {
     }
 
     /// The shard that a parcel is for; `None` when there is no such shard any more.
-    fn owner(&self, recovered: &Recovered) -> Option<ShardIndex> {
+    fn owner(&self, recovered: &Recovered, database: u16) -> Option<ShardIndex> {
         match recovered.parcel.place {
             Place::Slot(slot) => Some(self.snapshot.owner(slot)),
             Place::Anywhere => Some(route::any_shard()),
@@ -139,7 +139,8 @@ impl Exchange {
             Place::Keys if self.snapshot.is_one_shard() => Some(route::any_shard()),
             Place::Keys => {
                 let spec = command::spec(recovered.parcel.command);
-                route::owner_of_frame(spec, &mut recovered.bytes.clone(), &self.snapshot)
+                let snapshot = self.snapshot.within(database);
+                route::owner_of_frame(spec, &mut recovered.bytes.clone(), snapshot)
             }
         }
     }

@@ -26,10 +26,20 @@ impl Turn<'_> {
     }
 
     pub(super) fn answer_error(&mut self, error: &ErrorReply) -> Step {
+        self.is_refused = true;
+        self.count_cross_slot(error);
         let is_heard = !self.is_silent();
         self.exchange.receivers.stats.record_refused(is_heard);
         self.answer(|reply| reply.error(error));
         Step::Next
+    }
+
+    /// Takes note of keys that were asked for together and lie in several slots.
+    pub(super) fn count_cross_slot(&mut self, error: &ErrorReply) {
+        if let ErrorReply::CrossSlot(apart) = error {
+            let stats = &mut self.exchange.receivers.stats;
+            stats.cross_slots.note(apart.keys());
+        }
     }
 
     /// The shard's node is not asked.
@@ -39,6 +49,7 @@ impl Turn<'_> {
         shard: ShardIndex,
         vain: &Vain,
     ) -> Step {
+        self.is_refused = true;
         let node = self.exchange.pipes.primary(shard);
         let failure = match vain {
             Vain::Down => Failure::to_send(&node.reach),

@@ -44,7 +44,7 @@ impl Turn<'_> {
         self.client.blocking = Some(blocking);
         self.exchange.receivers.outlet(self.key).has_news = false;
         loop {
-            let routed = route::shard_of(asked.spec, asked.args, &self.exchange.snapshot);
+            let routed = route::shard_of(asked.spec, asked.args, self.snapshot());
             let blocking = self.client.blocking.as_deref();
             let is_apart = blocking.is_some_and(|blocking| blocking.apart.is_some());
             let has_lease = blocking.is_some_and(|blocking| blocking.lease.is_some());

@@ -40,8 +40,7 @@ impl Turn<'_> {
         if has_begun {
             return Some(pop);
         }
-        let snapshot = &self.exchange.snapshot;
-        let apart = Apart::new(asked.args, snapshot);
+        let apart = Apart::new(asked.args, self.snapshot());
         let is_plain = apart.asks.iter().any(|(shard, _)| self.is_plain(*shard));
         (!is_plain).then_some(pop)
     }
@@ -57,7 +56,7 @@ impl Turn<'_> {
             if let Err(error) = wait_time::seconds(asked.args.at(asked.args.len() - 1)) {
                 return self.answer_error(&error);
             }
-            let apart = Box::new(Apart::new(asked.args, &self.exchange.snapshot));
+            let apart = Box::new(Apart::new(asked.args, self.snapshot()));
             if apart.asks.len() > MOST_ASKS {
                 return self.answer_error(&LeaseError::TooManyAsks(MOST_ASKS).into());
             }
@@ -113,7 +112,7 @@ impl Turn<'_> {
             return Some(self.answer_time_is_over());
         }
         if !apart.is_of(&self.exchange.snapshot) {
-            for lease in apart.await_all(asked.args, &self.exchange.snapshot) {
+            for lease in apart.await_all(asked.args, self.snapshot()) {
                 self.end_lease(lease);
             }
         }
@@ -134,7 +133,7 @@ impl Turn<'_> {
         };
         // The topology may have changed since the keys were put together.
         let owner = |at: &usize| {
-            let slot = self.exchange.snapshot.slot_of(asked.args.at(*at));
+            let slot = self.snapshot().slot_of(asked.args.at(*at));
             self.exchange.snapshot.owner(slot)
         };
         if keys.iter().any(|at| owner(at) != shard) {
@@ -224,7 +223,7 @@ impl Turn<'_> {
             return Some(NEWS);
         }
         for key in found {
-            apart.is_there(asked.args, &key, &self.exchange.snapshot);
+            apart.is_there(asked.args, &key, self.snapshot());
         }
         None
     }

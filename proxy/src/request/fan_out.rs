@@ -39,7 +39,7 @@ impl Turn<'_> {
             return self.begin_rounds(asked, run);
         }
         let mut split = std::mem::take(&mut self.exchange.split);
-        let step = match split.plan(asked.spec, asked.args, &self.exchange.snapshot) {
+        let step = match split.plan(asked.spec, asked.args, self.snapshot()) {
             Err(error) => self.answer_error(&error),
             Ok(Some(only)) => self.forward(only, Place::Keys, asked, run),
             Ok(None) => self.send_parts(asked, &split),
@@ -80,8 +80,7 @@ impl Turn<'_> {
         let Some(keys) = combine::keys(spec, args) else {
             return self.forward(route::any_shard(), Place::Anywhere, asked, run);
         };
-        let snapshot = &self.exchange.snapshot;
-        if let Some(only) = combine::one_owner(args, keys.clone(), snapshot) {
+        if let Some(only) = combine::one_owner(args, keys.clone(), self.snapshot()) {
             return self.forward(only, Place::Keys, asked, run);
         }
         if combine::is_too_long(asked.frame) {
@@ -92,7 +91,7 @@ impl Turn<'_> {
             });
         }
         let mut split = std::mem::take(&mut self.exchange.split);
-        split.plan_keys(spec, args, keys.clone(), &self.exchange.snapshot);
+        split.plan_keys(spec, args, keys.clone(), self.snapshot());
         let step = match spec.merge {
             Merge::OneSketch(asks) => self.fetch_sketches(asked, asks, keys, &split),
             _ => {

@@ -46,6 +46,7 @@ impl Turn<'_> {
     pub(super) fn local(&mut self, asked: Asked<'_>) -> Step {
         if matches!(asked.spec.id, CommandId::Reset | CommandId::Quit) {
             self.unwatch();
+            self.stop_monitoring();
         }
         if asked.spec.id == CommandId::Reset && self.client.state.tracks.is_some() {
             self.exchange.stop_tracking(self.key);
@@ -54,6 +55,7 @@ impl Turn<'_> {
         let proxy = &exchange.proxy;
         let outlet = exchange.receivers.outlets.at_mut(self.key);
         let (pipes, snapshot) = (&exchange.pipes, &exchange.snapshot);
+        let database = self.client.state.database;
         let lost_slots = || -> usize {
             let shards = snapshot.topology.shards.iter().zip(pipes.primaries());
             let lost = shards.filter(|(_, node)| node.reach.is_lost());
@@ -68,7 +70,7 @@ impl Turn<'_> {
             now_ms: exchange.tick_ms,
             buffered: (self.client.input_bytes(), outlet.queue.bytes()),
             lost_slots: &lost_slots,
-            slot_of: &|key| snapshot.slot_of(key),
+            slot_of: &|key| snapshot.within(database).slot_of(key),
             tracking: exchange.receivers.tracking.mode(self.key),
         };
         let mut text = exchange.receivers.buffers.take();
@@ -123,6 +125,7 @@ impl Turn<'_> {
                 let facts = self.exchange.facts(asked);
                 self.every_shard(asked, Plan::Info(Box::new(facts)))
             }
+            After::Monitor => self.monitor(),
             After::File(what) => {
                 let gather = self.gather_one(asked);
                 let protocol = self.lane.protocol;

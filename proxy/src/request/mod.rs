@@ -4,7 +4,7 @@
 //! - [`batch`]: requests are found in what a client sent. [`turn`]: one client's turn, request by request.
 //! - [`forward`]: to one shard. [`fan_out`] and [`rounds`]: to several, and [`gather`] ◇ puts together what they say. [`here`], [`answer`]: without a node.
 //! - [`replies`]: what nodes send. [`receivers`]: those who get it.
-//! - [`script`]: with their texts, where a node may not have them. [`subscribe`]: to channels; [`messages`]: to those who have subscribed. [`tracking`]: to those who are told of changes.
+//! - [`script`]: with their texts, where a node may not have them. [`subscribe`]: to channels; [`messages`]: to those who have subscribed. [`tracking`]: to those who are told of changes; [`monitors`]: to those who are shown everything.
 //! - [`lease`]: connections of a client's own; [`blocking`], [`blocking_apart`] and [`watch`]: what goes over them.
 //! - [`waiting`]: who waits, for what, and is let go on. [`again`]: what is lost, late, or to be routed anew.
 
@@ -19,6 +19,7 @@ pub(crate) mod gather;
 pub(crate) mod here;
 mod lease;
 pub(crate) mod messages;
+mod monitors;
 pub(crate) mod receivers;
 mod replies;
 mod rounds;
@@ -44,6 +45,7 @@ use crate::channels::Channels;
 use crate::channels::relay::Target;
 use crate::client::OutletLimits;
 use crate::facts::ProxyShared;
+use crate::monitors::Monitors;
 use crate::pipe::lease::Leases;
 use crate::pipe::policies::PolicySet;
 use crate::pipe::set::{Fence, NodeEntry, PipeLimits, PipeSet};
@@ -77,6 +79,10 @@ pub(crate) struct Exchange {
     pub(crate) pipes: PipeSet,
     /// To what clients have subscribed.
     pub(crate) channels: Channels,
+    /// Who is shown every command.
+    pub(crate) monitors: Monitors,
+    /// Which of the threads this is.
+    pub(crate) number: usize,
     /// Connections that belong to one client for a while.
     pub(crate) leases: Leases,
     /// As what nodes are asked.
@@ -108,8 +114,8 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Without clients and pipes.
-    pub(crate) fn new(proxy: Arc<ProxyShared>) -> Self {
+    /// Of the thread of this number, without clients and pipes.
+    pub(crate) fn new(proxy: Arc<ProxyShared>, number: usize) -> Self {
         let config = &proxy.config;
         let limits = OutletLimits {
             requests: u64::from(config.client_requests_in_flight),
@@ -134,6 +140,8 @@ impl Exchange {
         receivers.share_tracked(proxy.threads.len());
         Self {
             channels,
+            monitors: Monitors::new(proxy.threads.len()),
+            number,
             receivers,
             pipes,
             leases: Leases::new(config.leases as usize),
@@ -209,6 +217,7 @@ impl Exchange {
             || self.receivers.has_dirty()
             || self.leases.has_dirty()
             || self.channels.has_news()
+            || self.monitors.has_news()
             || !self.questions.is_empty()
             || !self.errands.is_empty()
     }

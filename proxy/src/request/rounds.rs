@@ -86,7 +86,7 @@ impl Turn<'_> {
             .take()
             .filter(|search| search.goes_by(snapshot))
             .unwrap_or_else(|| Search::new(snapshot));
-        let found = search.go_on(asked.spec, asked.args, snapshot, KEYS_PER_TURN)?;
+        let found = search.go_on(asked.spec, asked.args, self.snapshot(), KEYS_PER_TURN)?;
         if found != Found::Several {
             self.search = Some(search);
         }
@@ -104,7 +104,7 @@ impl Turn<'_> {
             self.lane.role = self.exchange.policies.of_many(spec).role;
         }
         let mut split = std::mem::take(&mut self.exchange.split);
-        split.plan_keys(spec, args, round.clone(), &self.exchange.snapshot);
+        split.plan_keys(spec, args, round.clone(), self.snapshot());
         let bytes = round.clone().map(|at| args.at(at).len()).sum();
         let ways = self.ways_to(bytes, split.shards());
         let sent = ways.map(|ways| {

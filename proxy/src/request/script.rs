@@ -15,7 +15,7 @@ use crate::scripts::ScriptName;
 impl Turn<'_> {
     /// EVAL, EVALSHA, and their read-only forms.
     pub(super) fn script(&mut self, asked: Asked<'_>, run: &mut Run) -> Step {
-        let found = route::shard_of(asked.spec, asked.args, &self.exchange.snapshot);
+        let found = route::shard_of(asked.spec, asked.args, self.snapshot());
         let (shard, place) = match found {
             Ok(found) => found,
             Err(error) => return self.answer_error(&error),

@@ -144,7 +144,7 @@ impl Turn<'_> {
         if snapshot.is_one_shard() {
             return self.forward(route::any_shard(), Place::Keys, asked, run);
         }
-        let slot = snapshot.slot_of(asked.args.at(1));
+        let slot = snapshot.slot_of_channel(asked.args.at(1));
         self.forward(snapshot.owner(slot), Place::Slot(slot), asked, run)
     }
 }

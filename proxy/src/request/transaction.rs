@@ -78,10 +78,11 @@ impl Turn<'_> {
 
     fn queue(&mut self, asked: Asked<'_>) -> Step {
         let evaluates = self.text_for(asked);
+        let database = self.client.state.database;
         let Some(queue) = self.client.state.transaction.as_deref_mut() else {
             return Step::Next;
         };
-        let snapshot = &self.exchange.snapshot;
+        let snapshot = self.exchange.snapshot.within(database);
         // Its keys lie where the watched ones do.
         let watch = self.client.state.watch.as_deref();
         let before = queue.slot().or_else(|| watch.and_then(Watch::slot));
@@ -156,6 +157,7 @@ impl Turn<'_> {
                 if self.client.state.tells_reads() {
                     self.note_reads_of(&queue, is_over_lease);
                 }
+                self.show_queue(&queue);
                 self.look_at_client();
                 step
             }
@@ -181,7 +183,10 @@ impl Turn<'_> {
         }
         let (shard, place) = match self.place_of(queue) {
             Ok(found) => found,
-            Err(error) => return self.answer_error(&ErrorReply::exec_refused(&error)),
+            Err(error) => {
+                self.count_cross_slot(&error);
+                return self.answer_error(&ErrorReply::exec_refused(&error.to_string()));
+            }
         };
         if self.is_plain(shard) {
             return self.execute_over_lease(queue, asked, (shard, place));
@@ -236,11 +241,14 @@ impl Turn<'_> {
     }
 
     /// The shard of a queue's keys, and where it belongs whatever becomes of the topology.
-    fn place_of(&self, queue: &Transaction) -> Result<(ShardIndex, Place), String> {
+    fn place_of(&self, queue: &Transaction) -> Result<(ShardIndex, Place), ErrorReply> {
         let snapshot = &self.exchange.snapshot;
-        let (shard, place) = match queue.slot() {
-            Some((slot, _)) if !queue.is_mixed => (snapshot.owner(slot), Place::Slot(slot)),
-            None => (route::any_shard(), Place::Anywhere),
+        let stray = queue.stray.as_deref();
+        let (shard, place) = match queue.slot().zip(stray) {
+            None => match queue.slot() {
+                Some((slot, _)) => (snapshot.owner(slot), Place::Slot(slot)),
+                None => route::home(self.snapshot()),
+            },
             Some(_) if snapshot.is_one_shard() => {
                 let shard = route::any_shard();
                 // Should there be others by the time at which it is sent, it is for none of them.
@@ -249,12 +257,8 @@ impl Turn<'_> {
                     Place::Shard(self.exchange.pipes.primary(shard).shard_index),
                 )
             }
-            Some(_) => {
-                return Err(
-                    "CROSSSLOT its keys lie in several slots, and there are several shards now"
-                        .to_owned(),
-                );
-            }
+            // There was one when it was queued.
+            Some(((_, first), stray)) => return Err(ErrorReply::cross_slot(first, stray)),
         };
         Ok((shard, place))
     }

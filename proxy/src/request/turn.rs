@@ -7,6 +7,7 @@ use std::rc::Rc;
 use shared::access::Refused;
 use shared::clock::Reading;
 use shared::command::{self, CommandId, CommandSpec, Quiet, Route};
+use shared::monitor;
 use shared::pubsub::is_for_subscribers;
 use shared::resp::{Args, ErrorReply, Request, RequestBatch};
 use shared::session::Replies;
@@ -22,6 +23,7 @@ use crate::pipe::{Class, Lane};
 use crate::route::split::Search;
 use crate::route::{self, Place, rounds};
 use crate::slab::Key;
+use crate::topology::Within;
 
 /// Time after which a client's turn ends although there are more requests, ns. Looked at behind requests that may take long; those that are just forwarded
 /// are bounded by what one read brings.
@@ -82,6 +84,10 @@ pub(super) struct Turn<'a> {
     is_plain_sailing: bool,
     /// Its user may do everything.
     is_free: bool,
+    /// Somebody is shown what clients ask for.
+    is_monitored: bool,
+    /// The present command was not carried out.
+    pub(super) is_refused: bool,
     hears_all: bool,
     /// What held for replies before this command.
     mode: Replies,
@@ -153,6 +159,8 @@ impl Exchange {
             began: self.receivers.stopwatch.read(),
             is_plain_sailing: false,
             is_free: false,
+            is_monitored: false,
+            is_refused: false,
             hears_all: true,
             mode: Replies::On,
             hold: None,
@@ -196,8 +204,12 @@ impl<'a> Turn<'a> {
         let state = &self.client.state;
         let is_apart =
             state.transaction.is_some() || state.is_only_subscriber() || state.tracks.is_some();
-        self.is_plain_sailing =
-            self.hears_all && state.login.is_authenticated() && !is_apart && self.hold.is_none();
+        self.is_monitored = self.exchange.is_monitored();
+        self.is_plain_sailing = self.hears_all
+            && state.login.is_authenticated()
+            && !is_apart
+            && !self.is_monitored
+            && self.hold.is_none();
         self.is_free = state.login.is_free();
     }
 
@@ -342,12 +354,16 @@ impl<'a> Turn<'a> {
         if self.is_plain_sailing
             && spec.route == Route::ByKey
             && spec.quiet == Quiet::Never
-            && let Ok((shard, place)) = route::shard_of(spec, args, &self.exchange.snapshot)
+            && let Ok((shard, place)) = route::shard_of(spec, args, self.snapshot())
         {
             return self.forward(shard, place, asked, run);
         }
         self.finish_run(buffer, run);
-        match self.rare_request(asked) {
+        let step = match self.is_monitored {
+            true => self.seen_request(asked),
+            false => self.rare_request(asked),
+        };
+        match step {
             Step::Next => Step::NextInTime,
             step => step,
         }
@@ -360,11 +376,14 @@ impl<'a> Turn<'a> {
             || self.exchange.receivers.stopwatch.since_ns(self.began) > TURN_NS
     }
 
-    fn rare_request(&mut self, asked: Asked<'_>) -> Step {
+    pub(super) fn rare_request(&mut self, asked: Asked<'_>) -> Step {
         let spec = asked.spec;
         self.client.state.last_command = Some(spec.id);
         if self.client.state.is_only_subscriber() && !is_for_subscribers(spec) {
             return self.spoil_transaction(&ErrorReply::OnlySubscriptions(spec.name));
+        }
+        if self.client.state.is_monitor && !monitor::may_ask(spec) {
+            return self.spoil_transaction(&ErrorReply::NoKeysForReplicas);
         }
         if spec.id == CommandId::Reset && self.unsubscribe_some() {
             return self.put_off(Step::Again);
@@ -447,7 +466,7 @@ impl<'a> Turn<'a> {
             Route::Leased => self.block(asked),
             Route::LeasedIfBlock if route::blocks(asked.args) => self.block(asked),
             Route::ByKey | Route::LeasedIfBlock => {
-                match route::shard_of(spec, asked.args, &self.exchange.snapshot) {
+                match route::shard_of(spec, asked.args, self.snapshot()) {
                     Ok((shard, place)) => self.forward(shard, place, asked, run),
                     Err(error) => self.answer_error(&error),
                 }
@@ -463,6 +482,10 @@ impl<'a> Turn<'a> {
             Route::Split => self.split(asked, run),
             Route::Combined => self.combine(asked, run),
             Route::EveryShard => {
+                let checked = route::databases::check_swap(spec, asked.args, self.snapshot());
+                if let Err(error) = checked {
+                    return self.answer_error(&error);
+                }
                 self.note_scripts(asked);
                 self.every_shard(asked, route::plan(spec))
             }
@@ -493,6 +516,12 @@ impl<'a> Turn<'a> {
             return self.answer_error(&ErrorReply::exec_refused(words));
         }
         self.spoil_transaction(error)
+    }
+
+    /// What keys are routed by, of the database that the client means.
+    #[inline]
+    pub(super) fn snapshot(&self) -> Within<'_> {
+        self.exchange.snapshot.within(self.client.state.database)
     }
 
     /// Requests without a reply.

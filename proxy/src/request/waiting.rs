@@ -101,6 +101,7 @@ impl Exchange {
     pub(crate) fn forget(&mut self, key: Key) {
         self.stop_waiting(key);
         self.channels.leave(key);
+        self.stop_monitoring(key);
         self.forget_leases(key);
         self.stop_tracking(key);
         self.receivers.forget(key);

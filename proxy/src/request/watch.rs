@@ -31,7 +31,7 @@ impl Turn<'_> {
             return Step::Wait(WaitsFor::Replies(0));
         }
         self.exchange.receivers.outlet(self.key).has_news = false;
-        let routed = route::shard_of(asked.spec, asked.args, &self.exchange.snapshot);
+        let routed = route::shard_of(asked.spec, asked.args, self.snapshot());
         let routed = routed.and_then(|routed| self.check_slot_of_watch(asked).map(|()| routed));
         let (shard, place) = match routed {
             Ok(routed) => routed,
@@ -169,7 +169,7 @@ impl Turn<'_> {
 
     /// The client hears that its keys are watched.
     fn watch_is_said(&mut self, asked: Asked<'_>) -> Step {
-        let snapshot = &self.exchange.snapshot;
+        let snapshot = self.snapshot();
         if !snapshot.is_one_shard() {
             let key = asked.args.at(1);
             let slot = snapshot.slot_of(key);
@@ -207,7 +207,7 @@ impl Turn<'_> {
         let key = asked.args.at(1);
         match watch.and_then(Watch::slot) {
             Some((slot, first))
-                if slot != self.exchange.snapshot.slot_of(key)
+                if slot != self.snapshot().slot_of(key)
                     && !self.exchange.snapshot.is_one_shard() =>
             {
                 Err(ErrorReply::cross_slot(first, key))
@@ -326,6 +326,8 @@ impl Turn<'_> {
                     self.end_lease(key);
                     return None;
                 }
+                // A key had changed.
+                self.is_refused |= matches!(&answer[..], b"*-1\r\n" | b"_\r\n");
                 let step = self.answer_with(asked.spec, label, answer);
                 self.watched().has_keys = false;
                 self.unwatch();
@@ -408,6 +410,7 @@ impl Turn<'_> {
 
     /// EXEC, as if a watched key had changed.
     fn exec_is_void(&mut self) -> Step {
+        self.is_refused = true;
         self.unwatch();
         self.exchange.receivers.stats.record_local();
         self.answer(|reply| {

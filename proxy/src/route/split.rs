@@ -8,7 +8,7 @@ use shared::resp::{Args, ErrorReply, ReplyWriter};
 use shared::topology::{ShardIndex, Version};
 
 use super::merge::{Change, Plan};
-use crate::topology::Snapshot;
+use crate::topology::{Snapshot, Within};
 
 /// How the keys of one command spread over the shards; reused from command to command.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Split {
         &mut self,
         spec: &CommandSpec,
         args: Args<'_>,
-        snapshot: &Snapshot,
+        snapshot: Within<'_>,
     ) -> Result<Option<ShardIndex>, ErrorReply> {
         if snapshot.is_one_shard() {
             return Ok(Some(super::any_shard()));
@@ -52,7 +52,7 @@ impl Split {
         spec: &CommandSpec,
         args: Args<'_>,
         keys: Range<usize>,
-        snapshot: &Snapshot,
+        snapshot: Within<'_>,
     ) {
         self.owners.clear();
         self.parts.clear();
@@ -176,7 +176,7 @@ impl Search {
         &mut self,
         spec: &CommandSpec,
         args: Args<'_>,
-        snapshot: &Snapshot,
+        snapshot: Within<'_>,
         most: usize,
     ) -> Result<Found, ErrorReply> {
         if snapshot.is_one_shard() {
@@ -253,12 +253,12 @@ pub(super) mod tests {
         let args = batch.args(&frame, &batch.requests()[0]);
         let spec = command::resolve(args).unwrap();
         let mut split = Split::default();
-        let owner = |key: &[u8]| snapshot.owner(snapshot.slot_of(key));
-        let only = split.plan(spec, args, &snapshot).unwrap();
+        let owner = |key: &[u8]| snapshot.owner(snapshot.within(0).slot_of(key));
+        let only = split.plan(spec, args, snapshot.within(0)).unwrap();
         for most in [1, 3, 100] {
             let mut search = Search::new(&snapshot);
             let found = loop {
-                match search.go_on(spec, args, &snapshot, most).unwrap() {
+                match search.go_on(spec, args, snapshot.within(0), most).unwrap() {
                     Found::NotYet => {}
                     found => break found,
                 }
@@ -320,7 +320,9 @@ pub(super) mod tests {
             .unwrap();
         let args = batch.args(&frame, &batch.requests()[0]);
         let spec = command::resolve(args).unwrap();
-        let error = Split::default().plan(spec, args, &snapshot).unwrap_err();
+        let error = Split::default()
+            .plan(spec, args, snapshot.within(0))
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "ERR wrong number of arguments for 'mset' command"

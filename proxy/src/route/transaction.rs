@@ -6,16 +6,16 @@ use shared::command::{CommandFlags, CommandId, CommandSpec, Retry, Route};
 use shared::resp::{Args, ErrorReply, TransactionError};
 use shared::slot::SlotId;
 
-use super::shard_of;
-use crate::topology::Snapshot;
+use super::{shard_of, slot_of_key};
+use crate::topology::{Snapshot, Within};
 
 /// What a command of a transaction concerns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Concerns<'a> {
     /// The slot of its keys, and the first of them.
     pub(crate) slot: Option<(SlotId, &'a [u8])>,
-    /// Its keys, or these and those before them, lie in several slots.
-    pub(crate) is_mixed: bool,
+    /// One of its keys that lies in another slot than the first, or than those before.
+    pub(crate) stray: Option<&'a [u8]>,
     /// Whether it may be sent twice.
     pub(crate) retry: Retry,
     /// Whether it may change a key.
@@ -30,17 +30,17 @@ pub(crate) fn concerns<'a>(
     spec: &CommandSpec,
     args: Args<'a>,
     before: Option<(SlotId, &[u8])>,
-    snapshot: &Snapshot,
+    snapshot: Within<'_>,
 ) -> Result<Concerns<'a>, ErrorReply> {
     if spec.flags.contains(CommandFlags::NO_MULTI) {
         return Err(ErrorReply::Transaction(TransactionError::NotInTransaction));
     }
-    check_route(spec, snapshot)?;
+    check_route(spec, &snapshot)?;
     shard_of(spec, args, snapshot)?;
     let (mut slot, mut stray) = (None, None);
     spec.for_each_key(args, |at| {
         let key = args.at(at);
-        let of_key = snapshot.slot_of(key);
+        let of_key = slot_of_key(spec, args, at, snapshot);
         let (expected, _) = *slot.get_or_insert((of_key, key));
         if expected != of_key {
             stray = stray.or(Some(key));
@@ -57,7 +57,7 @@ pub(crate) fn concerns<'a>(
     }
     Ok(Concerns {
         slot,
-        is_mixed: stray.is_some() || apart.is_some(),
+        stray: stray.or(apart.map(|(_, key)| key)),
         retry: spec.retry,
         may_write: spec.may_write(),
     })
@@ -117,8 +117,8 @@ mod tests {
         let spec = command::resolve(args).unwrap();
         let snapshot = topology_of(&["a", "b", "c"][..shards]);
         let before = before.map(|key| (SlotId::of_key(key), key));
-        concerns(spec, args, before, &snapshot)
-            .map(|concerns| (concerns.slot.is_some(), concerns.is_mixed))
+        concerns(spec, args, before, snapshot.within(0))
+            .map(|concerns| (concerns.slot.is_some(), concerns.stray.is_some()))
             .map_err(|error| error.to_string())
     }
 

@@ -387,13 +387,9 @@ impl ProxyThread {
 
     /// The client has closed its side: what it asked is still answered.
     fn end_of_requests(&mut self, connection: &mut Connection) -> StepEnd {
-        if self
-            .exchange
-            .receivers
-            .outlet(connection.key)
-            .queue
-            .is_idle()
-        {
+        let outlet = self.exchange.receivers.outlet(connection.key);
+        // What a monitor is shown has no end.
+        if outlet.queue.is_idle() || connection.client.state.is_monitor {
             return StepEnd::Gone;
         }
         connection.client.work = Work::Ending;
@@ -505,6 +501,8 @@ impl ProxyThread {
 
     /// Lets a client have the replies that it waits for, and closes it. A command that has begun comes to its end; what waits behind it does not begin.
     pub(super) fn end_client(&mut self, key: Key) {
+        // What a monitor is shown has no end.
+        self.exchange.stop_monitoring(key);
         if let Some(mut connection) = self.take_out(key) {
             connection.client.end(self.exchange.receivers.outlet(key));
             if matches!(connection.client.work, Work::Ending) {

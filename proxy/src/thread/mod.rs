@@ -86,11 +86,11 @@ struct ProxyThread {
 }
 
 impl ProxyThread {
-    fn new(proxy: Arc<ProxyShared>) -> Rc<RefCell<Self>> {
+    fn new(proxy: Arc<ProxyShared>, number: usize) -> Rc<RefCell<Self>> {
         let rest = rest::Rest::new(proxy.config.turn_wait_max);
         Rc::new_cyclic(|me| {
             RefCell::new(Self {
-                exchange: Exchange::new(proxy),
+                exchange: Exchange::new(proxy, number),
                 me: me.clone(),
                 connections: Vec::new(),
                 sockets: Vec::new(),
@@ -127,6 +127,7 @@ impl ProxyThread {
         self.start_pipes();
         self.flush_relays();
         self.look_after_leases();
+        self.send_shown();
         while let Some(number) = self.exchange.pipes.next_dirty() {
             self.flush_pipe(number);
         }
@@ -212,7 +213,7 @@ pub(crate) fn run_thread(
         .build_local(LocalOptions::default())?;
     let grace = proxy.config.shutdown_grace;
     runtime.block_on(async move {
-        let thread = ProxyThread::new(Arc::clone(&proxy));
+        let thread = ProxyThread::new(Arc::clone(&proxy), number);
         tokio::task::spawn_local(tokio::task::unconstrained(run_flusher(Rc::clone(&thread))));
         tokio::task::spawn_local(tick::run_ticks(Rc::clone(&thread)));
         tokio::task::spawn_local(run_pauses(Rc::clone(&thread)));

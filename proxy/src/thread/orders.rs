@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use shared::resp::RequestScanner;
 use shared::session::Unblock;
+use shared::throttle::Throttle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clients::Connection;
@@ -36,6 +37,11 @@ pub(super) async fn take_orders(
             Order::Clients(order, answer) => {
                 let verdict = thread.borrow_mut().clients_order(&order);
                 answer.send(verdict).ok();
+            }
+            Order::Show(lines) => {
+                let mut thread = thread.borrow_mut();
+                thread.exchange.show_here(&lines.text);
+                thread.wake_flusher();
             }
             Order::Stop => return,
         }
@@ -235,6 +241,40 @@ impl ProxyThread {
             thread.exchange.answer_errand(&errand, done);
             thread.wake_flusher();
         });
+    }
+
+    /// Sends what clients have asked for to those who are shown it, as far as their threads have taken what came before.
+    pub(super) fn send_shown(&mut self) {
+        if !self.exchange.monitors.take_news() {
+            return;
+        }
+        let ready: Vec<usize> = self.exchange.monitors.ready().collect();
+        let proxy = Arc::clone(&self.exchange.proxy);
+        for thread in ready {
+            if thread == self.exchange.number {
+                let lines = self.exchange.monitors.take(thread);
+                self.exchange.show_here(&lines.text);
+            } else if let Some(contact) = proxy.threads.get(thread)
+                && let Ok(permit) = contact.orders.try_reserve()
+            {
+                permit.send(Order::Show(self.exchange.monitors.take(thread)));
+            }
+        }
+    }
+
+    /// Cuts those who are shown every command, where they did not get all, and sends what had to wait.
+    pub(super) fn tick_monitors(&mut self) {
+        for client in self.exchange.monitors_behind() {
+            static BEHIND: Throttle = Throttle::new();
+            if let Some(left_out) = BEHIND.admit(self.exchange.clock.wall_ms()) {
+                tracing::warn!(
+                    left_out,
+                    "client closed: it is shown every command, and more came at once than is kept"
+                );
+            }
+            self.remove_client(client);
+        }
+        self.exchange.monitors.look_again();
     }
 
     /// Asks every thread, this one too, and fills in the answer when all have had their say.

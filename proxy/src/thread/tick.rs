@@ -64,6 +64,7 @@ impl ProxyThread {
         self.tick_paused();
         self.tick_memory();
         self.tick_users();
+        self.tick_monitors();
         // Every tick would be too often for thousands of clients of which nearly all are idle.
         self.ticks = self.ticks.wrapping_add(1);
         if self.ticks.is_multiple_of(TICKS_PER_CLIENT_ROUND) {
@@ -128,6 +129,7 @@ impl ProxyThread {
             // Who waits is not idle, nor who listens.
             let is_idle = is_quiet
                 && !client.state.subscribed.are_any()
+                && !client.state.is_monitor
                 && idle_ms > 0
                 && matches!(client.work, Work::Reading)
                 && now_ms.saturating_sub(client.state.active_ms) >= idle_ms;

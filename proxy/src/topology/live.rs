@@ -18,15 +18,18 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// The slot of a key: the one answer to where it lives.
+    /// The same, for who asks for keys of this database.
     #[inline]
-    pub(crate) fn slot_of(&self, key: &[u8]) -> SlotId {
-        self.placement.slot_of(key)
+    pub(crate) fn within(&self, database: u16) -> Within<'_> {
+        Within {
+            snapshot: self,
+            database,
+        }
     }
 
-    /// What rules say of all keys that begin with this.
-    pub(crate) fn of_all(&self, beginning: &[u8]) -> OfAll {
-        self.placement.of_all(beginning)
+    /// The slot of a channel: that of a key of its name, which is in no database.
+    pub(crate) fn slot_of_channel(&self, name: &[u8]) -> SlotId {
+        self.placement.slot_of_name(name)
     }
 
     /// The shard that owns `slot`.
@@ -51,6 +54,55 @@ impl Snapshot {
     #[inline]
     pub(crate) fn version(&self) -> Version {
         self.topology.version
+    }
+}
+
+/// A topology for who asks for keys of one database.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Within<'a> {
+    snapshot: &'a Snapshot,
+    database: u16,
+}
+
+impl std::ops::Deref for Within<'_> {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        self.snapshot
+    }
+}
+
+impl Within<'_> {
+    /// The slot of a key: the one answer to where it lives.
+    #[inline]
+    pub(crate) fn slot_of(&self, key: &[u8]) -> SlotId {
+        self.snapshot.placement.slot_of(self.database, key)
+    }
+
+    /// The slot of all keys, where a rule says that those of this database share one.
+    pub(crate) fn home(&self) -> Option<SlotId> {
+        self.snapshot.placement.of_database(self.database)
+    }
+
+    /// What rules say of all keys that begin with this.
+    pub(crate) fn of_all(&self, beginning: &[u8]) -> OfAll {
+        self.snapshot.placement.of_all(self.database, beginning)
+    }
+
+    /// Whether it makes a difference in which database a key is.
+    #[inline]
+    pub(crate) fn databases_differ(&self) -> bool {
+        self.snapshot.placement.means_databases()
+    }
+
+    /// The database.
+    pub(crate) fn database(&self) -> u16 {
+        self.database
+    }
+
+    /// The same topology, for another database.
+    pub(crate) fn other(self, database: u16) -> Self {
+        Self { database, ..self }
     }
 }
 

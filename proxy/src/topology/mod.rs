@@ -3,8 +3,8 @@
 pub(crate) mod live;
 mod publisher;
 
-pub(crate) use live::Snapshot;
 pub use live::{LiveTopology, StaleTopology};
+pub(crate) use live::{Snapshot, Within};
 pub use publisher::TopologyError;
 pub(crate) use publisher::{Publisher, load_topology};
 

@@ -138,6 +138,7 @@ impl Publisher {
                 %version,
                 slots = loss.slots.len(),
                 keys = loss.keys.len(),
+                databases = loss.databases.len(),
                 "topology published as it asks: slots change hands, and their keys stay behind, out of reach"
             ),
         }

@@ -234,7 +234,7 @@ impl CommandSpec {
     #[inline]
     #[must_use]
     pub fn is_served_by_node(&self) -> bool {
-        matches!(self.served, Served::Everywhere | Served::ByNode)
+        self.served == Served::Everywhere
     }
 
     /// Whether a proxy sends it on, or answers it.

@@ -126,8 +126,6 @@ pub enum Served {
     Nowhere,
     /// A node, and so a proxy, which sends it on or answers it.
     Everywhere,
-    /// A node, of what it is itself; not through a proxy yet.
-    ByNode,
     /// A proxy alone, of what it is itself.
     ByProxy,
 }

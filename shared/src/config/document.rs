@@ -145,6 +145,33 @@ impl<'a, 't> TableReader<'a, 't> {
         self.scalar(key, problems)
     }
 
+    /// The values under `key`, of which there may be one or a list.
+    pub(crate) fn scalars(&self, key: &str, problems: &mut Problems) -> Vec<Placed> {
+        let Some(items) = self
+            .table
+            .get(key)
+            .and_then(|value| value.get_ref().as_array())
+        else {
+            return self.scalar(key, problems).into_iter().collect();
+        };
+        let mut found = Vec::new();
+        for item in items {
+            let origin = self.lines.origin(&item.span());
+            match scalar_text(item.get_ref()) {
+                Some(text) => found.push(Placed { text, origin }),
+                None => {
+                    let kind = item.get_ref().type_str();
+                    let label = &self.label;
+                    problems.add(
+                        origin,
+                        format!("\"{key}\" in {label} cannot hold something of type {kind}"),
+                    );
+                }
+            }
+        }
+        found
+    }
+
     /// The list of texts under `key`, if it is there.
     pub(crate) fn list(&self, key: &str, problems: &mut Problems) -> Option<Vec<Placed>> {
         let value = self.table.get(key)?;

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::access_error::AccessError;
+use super::cross_slot::CrossSlot;
 use super::encode::blank_line_ends;
 use super::failover_refusal::FailoverRefusal;
 use super::request::ProtocolError;
@@ -589,6 +590,9 @@ pub enum ErrorReply {
     /// A pattern that is not compared with what it is to be compared with. Ours: Redis goes on for as long as it takes.
     #[error("ERR {0}; use a shorter pattern")]
     Pattern(#[from] GlobError),
+    /// Keys that are asked for together lie in different slots; see [`Self::cross_slot`].
+    #[error("{}", .0.text())]
+    CrossSlot(Box<CrossSlot>),
     /// A text that quotes bytes of the client; see the constructors, such as [`Self::unknown_command`].
     #[error("{0}")]
     Quoting(UserText),
@@ -616,25 +620,17 @@ pub enum ErrorReply {
 }
 
 impl ErrorReply {
-    /// A write while the log cannot be written.
-    #[must_use]
-    pub fn log_fails(reason: &str) -> Self {
-        Self::Text(format!("MISCONF Errors writing to the AOF file: {reason}").into())
-    }
-
     /// Appends what stands between `-` and the line end. Line ends inside become blanks; bytes of a client that are not UTF-8 stay as they are.
     pub fn write_text(&self, out: &mut Vec<u8>) {
         use std::io::Write as _;
         let start = out.len();
         match self {
+            Self::CrossSlot(apart) => return out.extend_from_slice(apart.text().as_bytes()),
             Self::Quoting(text) => return out.extend_from_slice(text.as_bytes()),
             Self::Text(text) => out.extend_from_slice(text.as_bytes()),
             other => {
-                #[expect(
-                    clippy::let_underscore_must_use,
-                    reason = "writing to memory cannot fail"
-                )]
-                let _ = write!(out, "{other}");
+                // Writing to memory cannot fail.
+                write!(out, "{other}").ok();
             }
         }
         if let Self::Protocol(ProtocolError::ExpectedDollar(byte @ 0x80..)) = self {

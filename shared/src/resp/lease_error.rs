@@ -1,7 +1,7 @@
-//! What is said where a command needs a connection of its client's own, and a proxy has none for it. Ours: a single server has nothing of the kind.
+//! What is said where a command needs a connection, or a place, of its client's own, and a proxy has none for it. Ours: a single server has nothing of the kind.
 //! Pure.
 
-/// Why a command that waits or watches does not run.
+/// Why a command that waits, watches or monitors does not run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LeaseError {
     /// There are as many already as there may be.
@@ -10,6 +10,14 @@ pub enum LeaseError {
     )]
     Exhausted {
         /// The setting.
+        most: usize,
+    },
+    /// MONITOR of one client too many.
+    #[error(
+        "ERR {most} clients of one thread of this proxy monitor it already; there may be no more"
+    )]
+    TooManyMonitors {
+        /// How many there may be.
         most: usize,
     },
     /// Keys of several shards in such an order that they would be asked too often, one after the other.

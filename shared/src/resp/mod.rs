@@ -2,6 +2,7 @@
 //! Pure. Invariant: no input can panic, recurse without bound or allocate beyond what has really arrived.
 
 mod access_error;
+mod cross_slot;
 mod decode;
 mod encode;
 mod error_reply;
@@ -23,6 +24,7 @@ mod wait_error;
 mod word;
 
 pub use access_error::AccessError;
+pub use cross_slot::{CrossSlot, DatabasesApart};
 pub use decode::{Frame, decode, decode_scanned};
 pub use encode::{LaterHead, Protocol, ReplyWriter, encode_request};
 pub use error_reply::ErrorReply;

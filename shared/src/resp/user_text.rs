@@ -65,6 +65,12 @@ impl fmt::Debug for UserText {
 }
 
 impl ErrorReply {
+    /// A write while the log cannot be written.
+    #[must_use]
+    pub fn log_fails(reason: &str) -> Self {
+        Self::Text(format!("MISCONF Errors writing to the AOF file: {reason}").into())
+    }
+
     /// No such command: quotes its name and the beginning of its arguments.
     #[must_use]
     pub fn unknown_command(args: &Args<'_>) -> Self {
@@ -284,17 +290,11 @@ impl ErrorReply {
         blank_line_ends(&mut text);
         Self::Quoting(UserText(text.into()))
     }
+}
 
-    /// Keys of one command live in different shards or slots; names two of them.
-    #[must_use]
-    pub fn cross_slot(first: &[u8], second: &[u8]) -> Self {
-        let mut text = b"CROSSSLOT Keys in request don't hash to the same slot: '".to_vec();
-        text.extend_from_slice(cut(first, LONGEST_NAME));
-        text.extend_from_slice(b"' and '");
-        text.extend_from_slice(cut(second, LONGEST_NAME));
-        text.push(b'\'');
-        Self::Quoting(text.into())
-    }
+/// As much of a name as an error quotes.
+pub(super) fn named(bytes: &[u8]) -> &[u8] {
+    cut(bytes, LONGEST_NAME)
 }
 
 /// The beginning of `bytes`: up to a NUL byte, and not longer than `longest`.
@@ -390,10 +390,6 @@ mod tests {
         check(
             &ErrorReply::in_the_words_of_the_client(b"a\0b\r\nc\xff\r\n"),
             b"a\0b  c\xff  ",
-        );
-        check(
-            &ErrorReply::cross_slot(b"a", b"\xffb"),
-            b"CROSSSLOT Keys in request don't hash to the same slot: 'a' and '\xffb'",
         );
         check(
             &ErrorReply::setting_refused(b"maxmemory", "argument must be a memory value"),

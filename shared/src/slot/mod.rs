@@ -2,9 +2,11 @@
 //! Pure.
 
 mod crc16;
+mod prefix;
 mod set;
 
 pub use crc16::crc16;
+pub use prefix::{LONGEST_PREFIX, prefix_of};
 pub use set::{SlotRange, SlotSet, SlotSetError};
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Keys that share one slot although their names do not say so, because an application uses them together: what a topology says of it, and key → slot by that.
+//! Keys that share one slot although their names do not say so, because an application uses them together: by their names or by their database: what a topology says of it, and key → slot by that.
 //! Pure. Invariant: a key has one slot, and all who know the topology know it.
 
 use crate::slot::SlotId;
@@ -10,6 +10,9 @@ pub const MAX_COLOCATIONS: usize = 256;
 /// Most patterns of one rule.
 pub const MAX_PATTERNS: usize = 64;
 
+/// The last database that a node may have.
+pub const LAST_DATABASE: u8 = 254;
+
 /// Longest name or pattern, bytes.
 pub const LONGEST: usize = 256;
 
@@ -20,6 +23,25 @@ pub struct Colocation {
     pub name: String,
     /// Which keys: those that begin with one of these.
     pub keys: Vec<KeyPrefix>,
+    /// And all keys of these databases, whatever they begin with.
+    pub databases: Vec<u8>,
+}
+
+impl Colocation {
+    /// The keys that it means, in words.
+    #[must_use]
+    pub fn meant(&self) -> String {
+        let keys: Vec<String> = self.keys.iter().map(ToString::to_string).collect();
+        let databases: Vec<String> = self.databases.iter().map(u8::to_string).collect();
+        match (keys.is_empty(), databases.is_empty()) {
+            (_, true) => format!("keys {}", keys.join(" ")),
+            (true, false) => format!("all keys of database {}", databases.join(" ")),
+            (false, false) => {
+                let (keys, databases) = (keys.join(" "), databases.join(" "));
+                format!("keys {keys}, and all of database {databases},")
+            }
+        }
+    }
 }
 
 /// A pattern of the form `text*`: the keys that begin with a text, which may be empty.
@@ -73,6 +95,8 @@ pub enum OfAll {
 /// Key → slot, as a topology says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placement {
+    /// Slots of databases that have one, by number; nothing where no rule means a database.
+    by_database: Vec<Option<SlotId>>,
     /// Prefixes with their slots, the longest first.
     by_prefix: Vec<(Box<[u8]>, SlotId)>,
     /// First bytes of prefixes, so that most keys are looked at once; all where a prefix is empty.
@@ -92,10 +116,19 @@ impl Placement {
     /// By these rules.
     #[must_use]
     pub fn new(colocations: &[Colocation]) -> Self {
-        let mut by_prefix = Vec::new();
+        let (mut by_prefix, mut by_database) = (Vec::new(), Vec::new());
         let mut first_bytes = FirstBytes::default();
-        for Colocation { name, keys } in colocations {
+        for Colocation {
+            name,
+            keys,
+            databases,
+        } in colocations
+        {
             let slot = SlotId::of_key(name.as_bytes());
+            for database in databases.iter().copied().map(usize::from) {
+                by_database.resize(by_database.len().max(database + 1), None);
+                by_database[database] = Some(slot);
+            }
             for key in keys {
                 let prefix = key.0.as_bytes();
                 match prefix.first() {
@@ -107,24 +140,51 @@ impl Placement {
         }
         by_prefix.sort_by_key(|(prefix, _): &(Box<[u8]>, _)| std::cmp::Reverse(prefix.len()));
         Self {
+            by_database,
             by_prefix,
             first_bytes,
         }
     }
 
-    /// The slot of a key: that of the longest prefix that means it; else [`SlotId::of_key`].
+    /// The slot of a key of a database: that of the database, if it has one, else that of its name ([`Self::slot_of_name`]).
     #[inline]
     #[must_use]
-    pub fn slot_of(&self, key: &[u8]) -> SlotId {
-        if self.by_prefix.is_empty() {
-            return SlotId::of_key(key);
+    pub fn slot_of(&self, database: u16, key: &[u8]) -> SlotId {
+        match self.of_database(database) {
+            Some(slot) => slot,
+            None => self.slot_of_name(key),
         }
-        self.colocated(key).unwrap_or_else(|| SlotId::of_key(key))
     }
 
-    /// What rules say of all keys that begin with this.
+    /// The slot of all keys of a database, where a rule says that they share one.
+    #[inline]
     #[must_use]
-    pub fn of_all(&self, beginning: &[u8]) -> OfAll {
+    pub fn of_database(&self, database: u16) -> Option<SlotId> {
+        *self.by_database.get(usize::from(database))?
+    }
+
+    /// Whether a rule means a database.
+    #[must_use]
+    pub fn means_databases(&self) -> bool {
+        !self.by_database.is_empty()
+    }
+
+    /// The slot of a name, whatever the database, as of channels: that of the longest prefix that means it; else [`SlotId::of_key`].
+    #[inline]
+    #[must_use]
+    pub fn slot_of_name(&self, name: &[u8]) -> SlotId {
+        if self.by_prefix.is_empty() {
+            return SlotId::of_key(name);
+        }
+        self.colocated(name).unwrap_or_else(|| SlotId::of_key(name))
+    }
+
+    /// What rules say of all keys of a database that begin with this.
+    #[must_use]
+    pub fn of_all(&self, database: u16, beginning: &[u8]) -> OfAll {
+        if let Some(slot) = self.of_database(database) {
+            return OfAll::Slot(slot);
+        }
         let longer = || {
             let mut rules = self.by_prefix.iter();
             rules
@@ -137,7 +197,7 @@ impl Placement {
         }
     }
 
-    /// The slot that a rule gives to this key.
+    /// The slot that a rule gives to this key by its name.
     #[must_use]
     pub fn colocated(&self, key: &[u8]) -> Option<SlotId> {
         let may_be = match key.first() {
@@ -159,7 +219,32 @@ mod tests {
         Colocation {
             name: name.to_owned(),
             keys: keys.iter().map(|key| key.parse().unwrap()).collect(),
+            databases: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_database_that_has_a_slot_has_one_for_all_its_keys() {
+        let mut celery = colocation("celery", &["mail:*"]);
+        celery.databases = vec![2, 5];
+        let placement = Placement::new(&[celery, colocation("bull", &["bull:*"])]);
+        let plain = |key: &str| SlotId::of_key(key.as_bytes());
+        for database in [2, 5] {
+            for key in [&b""[..], b"a", b"{x}y", b"bull:1", b"mail:1"] {
+                assert_eq!(placement.slot_of(database, key), plain("celery"));
+            }
+            let of_all = placement.of_all(database, b"bull:");
+            assert_eq!(of_all, OfAll::Slot(plain("celery")));
+        }
+        for database in [0, 1, 3, 4, 6, 255, u16::MAX] {
+            assert_eq!(placement.of_database(database), None);
+            assert_eq!(placement.slot_of(database, b"{x}y"), plain("x"));
+            assert_eq!(placement.slot_of(database, b"bull:1"), plain("bull"));
+            assert_eq!(placement.slot_of(database, b"mail:1"), plain("celery"));
+        }
+        assert_eq!(placement.slot_of_name(b"{x}y"), plain("x"));
+        assert!(placement.means_databases());
+        assert!(!Placement::new(&[colocation("bull", &["b*"])]).means_databases());
     }
 
     #[test]
@@ -168,7 +253,7 @@ mod tests {
             colocation("bull", &["bull:*"]),
             colocation("mail", &["bull:mail:*", "unacked*"]),
         ]);
-        let of = |key: &str| placement.slot_of(key.as_bytes());
+        let of = |key: &str| placement.slot_of(0, key.as_bytes());
         let plain = |key: &str| SlotId::of_key(key.as_bytes());
         assert_eq!(of("bull:a"), plain("bull"));
         assert_eq!(
@@ -183,13 +268,16 @@ mod tests {
         assert_eq!(of(""), plain(""));
         let all = Placement::new(&[colocation("all", &["*"])]);
         for key in ["", "a", "{x}y"] {
-            assert_eq!(all.slot_of(key.as_bytes()), plain("all"));
+            assert_eq!(all.slot_of(0, key.as_bytes()), plain("all"));
         }
-        assert_eq!(placement.of_all(b"bull:mail:"), OfAll::Slot(plain("mail")));
-        assert_eq!(placement.of_all(b"bull:"), OfAll::Several);
-        assert_eq!(placement.of_all(b"b"), OfAll::Several);
-        assert_eq!(placement.of_all(b"other"), OfAll::Nothing);
-        assert_eq!(Placement::default().slot_of(b"{x}y"), plain("x"));
+        assert_eq!(
+            placement.of_all(0, b"bull:mail:"),
+            OfAll::Slot(plain("mail"))
+        );
+        assert_eq!(placement.of_all(0, b"bull:"), OfAll::Several);
+        assert_eq!(placement.of_all(0, b"b"), OfAll::Several);
+        assert_eq!(placement.of_all(0, b"other"), OfAll::Nothing);
+        assert_eq!(Placement::default().slot_of(0, b"{x}y"), plain("x"));
     }
 
     #[test]

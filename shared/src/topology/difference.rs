@@ -181,9 +181,8 @@ impl fmt::Display for Difference {
                     name(new)
                 )
             }
-            Self::Colocated(Colocation { name, keys }) => {
-                let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
-                write!(out, "keys {} share the slot of {name:?}", keys.join(" "))
+            Self::Colocated(rule) => {
+                write!(out, "{} share the slot of {:?}", rule.meant(), rule.name)
             }
             Self::Scattered(name) => {
                 write!(out, "keys that shared the slot of {name:?} do so no more")

@@ -1,7 +1,9 @@
 //! Which slots change hands between two topologies in such a way that their keys stay behind. Pure.
 //! Keys do not travel with their slots yet: a slot's keys are within reach afterwards only where a node leads it that had them before.
 
-use super::{KeyPrefix, Node, Placement, Shard, ShardIndex, SlotMap, Topology, Version};
+use super::{
+    KeyPrefix, LAST_DATABASE, Node, Placement, Shard, ShardIndex, SlotMap, Topology, Version,
+};
 use crate::slot::{SlotId, SlotSet};
 use std::collections::HashMap;
 
@@ -23,6 +25,8 @@ pub struct KeyLoss {
     pub slots: SlotSet,
     /// Keys that would have another slot, and with it another shard.
     pub keys: Vec<KeyPrefix>,
+    /// The same of all keys of these databases.
+    pub databases: Vec<u16>,
 }
 
 impl KeyLoss {
@@ -34,6 +38,13 @@ impl KeyLoss {
         if !self.keys.is_empty() {
             let keys: Vec<String> = self.keys.iter().map(ToString::to_string).collect();
             what.push(format!("keys {} get another slot", keys.join(" ")));
+        }
+        if !self.databases.is_empty() {
+            let databases: Vec<String> = self.databases.iter().map(u16::to_string).collect();
+            what.push(format!(
+                "all keys of database {} get another slot",
+                databases.join(" ")
+            ));
         }
         what.join(", ")
     }
@@ -57,20 +68,23 @@ pub fn key_loss(old: &Topology, new: &Topology) -> Option<KeyLoss> {
         })
     });
     let slots: SlotSet = lost.collect();
-    let keys = moved_keys(old, new);
-    (!slots.is_empty() || !keys.is_empty()).then_some(KeyLoss {
+    let (keys, databases) = match old.shards.len() == 1 && new.shards.len() == 1 {
+        // Where there is one shard, and was, slots make no difference.
+        true => (Vec::new(), Vec::new()),
+        false => (moved_keys(old, new), moved_databases(old, new)),
+    };
+    let is_some = !slots.is_empty() || !keys.is_empty() || !databases.is_empty();
+    is_some.then_some(KeyLoss {
         from: old.version,
         to: new.version,
         slots,
         keys,
+        databases,
     })
 }
 
-/// Patterns of which the keys have one slot in one of the two and another, or several, in the other. Where there is one shard, and was, slots make no difference.
+/// Patterns of which the keys have one slot in one of the two and another, or several, in the other; in databases that have no slot of their own.
 fn moved_keys(old: &Topology, new: &Topology) -> Vec<KeyPrefix> {
-    if old.shards.len() == 1 && new.shards.len() == 1 {
-        return Vec::new();
-    }
     let placements = [old, new].map(|topology| Placement::new(&topology.colocations));
     let rules = old.colocations.iter().chain(&new.colocations);
     let mut patterns: Vec<&KeyPrefix> = rules.flat_map(|rule| &rule.keys).collect();
@@ -83,6 +97,18 @@ fn moved_keys(old: &Topology, new: &Topology) -> Vec<KeyPrefix> {
         slots[0] != slots[1]
     };
     patterns.into_iter().filter(is_moved).cloned().collect()
+}
+
+/// Databases of which the keys have one slot in one of the two and another, or several, in the other.
+fn moved_databases(old: &Topology, new: &Topology) -> Vec<u16> {
+    let placements = [old, new].map(|topology| Placement::new(&topology.colocations));
+    let is_moved = |database: &u16| {
+        let slots = placements
+            .each_ref()
+            .map(|placement| placement.of_database(*database));
+        slots[0] != slots[1]
+    };
+    (0..=u16::from(LAST_DATABASE)).filter(is_moved).collect()
 }
 
 /// Whether a slot's keys stay behind that goes from the one shard to the other.
@@ -185,6 +211,7 @@ mod tests {
         let rule = |name: &str, keys: &[&str]| Colocation {
             name: name.to_owned(),
             keys: keys.iter().map(|key| key.parse().unwrap()).collect(),
+            databases: Vec::new(),
         };
         let mut old = sample::two_shards();
         old.colocations = vec![rule("a", &["a:*", "b:*"]), rule("c", &["c:*"])];
@@ -205,12 +232,33 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_a_database_that_gets_another_slot_stay_behind() {
+        let rule = |name: &str, databases: &[u8]| Colocation {
+            name: name.to_owned(),
+            keys: Vec::new(),
+            databases: databases.to_vec(),
+        };
+        let mut old = sample::two_shards();
+        old.colocations = vec![rule("a", &[0, 1, 2]), rule("b", &[3])];
+        let mut new = old.clone();
+        new.version = Version(2);
+        // 1 to another slot, 2 to none, 7 from none; the order of rules says nothing.
+        new.colocations = vec![rule("b", &[3, 1]), rule("a", &[7, 0])];
+        let loss = key_loss(&old, &new).expect("keys move").to_string();
+        let expected = "version 1 → 2: all keys of database 1 2 7 get another slot, and";
+        assert!(loss.starts_with(expected), "{loss}");
+        new.colocations = vec![rule("b", &[3]), rule("a", &[2, 1, 0])];
+        assert_eq!(key_loss(&old, &new), None);
+    }
+
+    #[test]
     fn it_says_what_to_write() {
         let loss = KeyLoss {
             from: Version(6),
             to: Version(7),
             slots: "0-99".parse().unwrap(),
             keys: Vec::new(),
+            databases: Vec::new(),
         };
         assert_eq!(
             loss.to_string(),

@@ -29,8 +29,8 @@ pub use address::{Address, AddressError};
 pub use change::{Change, ChangeError, InitialError};
 pub use cluster::{ClusterId, ClusterIdError, LONGEST_CLUSTER};
 pub use colocation::{
-    Colocation, KeyPrefix, LONGEST as LONGEST_COLOCATION, MAX_COLOCATIONS, MAX_PATTERNS, OfAll,
-    Placement, PrefixError,
+    Colocation, KeyPrefix, LAST_DATABASE, LONGEST as LONGEST_COLOCATION, MAX_COLOCATIONS,
+    MAX_PATTERNS, OfAll, Placement, PrefixError,
 };
 pub use difference::{Difference, differences};
 pub use epoch_stands::{EpochStands, epoch_stands};

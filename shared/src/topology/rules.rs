@@ -140,6 +140,9 @@ pub enum Violation {
         /// How many it has.
         count: usize,
     },
+    /// One database in two rules, or twice in one.
+    #[error("database {0} is in [[colocate]] twice; its keys have one slot")]
+    DatabaseTwice(u8),
     /// One pattern in two rules, or twice in one.
     #[error("the pattern {0} is in [[colocate]] twice; its keys have one slot")]
     ColocatedTwice(KeyPrefix),
@@ -177,6 +180,7 @@ impl Violation {
             | Self::ColocationName(_)
             | Self::ColocationPatterns { .. }
             | Self::ColocatedTwice(_)
+            | Self::DatabaseTwice(_)
             | Self::Unowned(_)
             | Self::TooManyLosses(_)
             | Self::LossAhead { .. } => None,
@@ -242,13 +246,19 @@ fn check_colocations(rules: &[Colocation], found: &mut Vec<Violation>) {
         found.push(Violation::TooManyColocations(rules.len()));
         return;
     }
-    let (mut names, mut patterns) = (HashSet::new(), HashSet::new());
-    for Colocation { name, keys } in rules {
+    let (mut names, mut patterns, mut taken) = (HashSet::new(), HashSet::new(), HashSet::new());
+    for Colocation {
+        name,
+        keys,
+        databases,
+    } in rules
+    {
         let is_name = (1..=LONGEST_COLOCATION).contains(&name.len());
         if !is_name || !names.insert(name) {
             found.push(Violation::ColocationName(name.clone()));
         }
-        if !(1..=MAX_PATTERNS).contains(&keys.len()) {
+        let least = usize::from(databases.is_empty());
+        if !(least..=MAX_PATTERNS).contains(&keys.len()) {
             found.push(Violation::ColocationPatterns {
                 name: name.clone(),
                 count: keys.len(),
@@ -256,6 +266,8 @@ fn check_colocations(rules: &[Colocation], found: &mut Vec<Violation>) {
         }
         let twice = keys.iter().filter(|key| !patterns.insert(*key));
         found.extend(twice.cloned().map(Violation::ColocatedTwice));
+        let twice = databases.iter().filter(|database| !taken.insert(*database));
+        found.extend(twice.copied().map(Violation::DatabaseTwice));
     }
 }
 

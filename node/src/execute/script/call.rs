@@ -7,6 +7,7 @@ use crate::execute::gates::{self, Gate};
 use crate::node_state::Shown;
 use shared::access::{self, Context};
 use shared::command::{self, CommandFlags, CommandId, CommandSpec};
+use shared::monitor;
 use shared::resp::{Args, ErrorReply};
 
 /// Why a command does not run now.
@@ -59,8 +60,7 @@ impl Executor {
         answer: &mut Vec<u8>,
     ) {
         let monitors = std::mem::take(&mut turn.node.monitors);
-        let is_hidden = |flag| spec.flags.contains(flag);
-        if !is_hidden(CommandFlags::ADMIN) && !is_hidden(CommandFlags::SKIP_MONITOR) {
+        if monitor::is_shown(spec) {
             turn.node.monitors.clone_from(&monitors);
             turn.node.show_to_monitors(Shown {
                 args,

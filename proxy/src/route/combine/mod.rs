@@ -12,7 +12,7 @@ use shared::topology::ShardIndex;
 
 use super::merge::{Aggregate, Making, Told};
 use super::split::Split;
-use crate::topology::Snapshot;
+use crate::topology::Within;
 
 /// Most arguments of such a command over several shards, and most bytes: they are hashed and copied in one go, in a fraction of a millisecond.
 pub(crate) const MOST_ARGS: u32 = 8 * 1024;
@@ -41,7 +41,7 @@ pub(crate) fn keys(spec: &CommandSpec, args: Args<'_>) -> Option<Range<usize>> {
 pub(crate) fn one_owner(
     args: Args<'_>,
     mut keys: Range<usize>,
-    snapshot: &Snapshot,
+    snapshot: Within<'_>,
 ) -> Option<ShardIndex> {
     if snapshot.is_one_shard() {
         return Some(super::any_shard());

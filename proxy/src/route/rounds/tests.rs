@@ -89,7 +89,7 @@ fn in_rounds(words: &Words, nodes: &mut [Node], names: &[&str]) -> (Vec<u8>, usi
         let round = rounds.next_round(args);
         let keys = round.len() / spec.key_step();
         assert!((1..=ROUND_KEYS).contains(&keys), "a round of {keys} keys");
-        split.plan_keys(spec, args, round.clone(), &snapshot);
+        split.plan_keys(spec, args, round.clone(), snapshot.within(0));
         rounds.begin(&round);
         let (mut parts, mut shards) = (Vec::new(), Vec::new());
         for shard in split.shards() {

@@ -163,12 +163,6 @@ impl CommandSpec {
         self
     }
 
-    /// A node has a handler for it, a proxy does not know it yet.
-    pub(super) const fn served_by_node(mut self) -> Self {
-        self.served = Served::ByNode;
-        self
-    }
-
     /// A proxy answers it, a node does not know it.
     pub(super) const fn served_by_proxy(mut self) -> Self {
         self.served = Served::ByProxy;

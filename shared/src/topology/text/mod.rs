@@ -3,8 +3,8 @@
 
 use super::rules::{self, Subject, Violation};
 use super::{
-    ACCEPTANCE, Colocation, DEFAULT_MIN_IN_SYNC, Epoch, KeyLoss, Lives, Loss, Member, Node,
-    NodeKind, Shard, Topology, Version, Weight,
+    ACCEPTANCE, Colocation, DEFAULT_MIN_IN_SYNC, Epoch, KeyLoss, LAST_DATABASE, Lives, Loss,
+    Member, Node, NodeKind, Shard, Topology, Version, Weight,
 };
 use crate::config::document::{self, Placed, TableReader, quoted};
 use crate::config::{Problems, SettingValue, parse_choice};
@@ -29,7 +29,7 @@ const SHARD_KEYS: &[&str] = &[
     "slots",
 ];
 const LOSS_KEYS: &[&str] = &["version", "shard", "proof"];
-const COLOCATION_KEYS: &[&str] = &["name", "keys"];
+const COLOCATION_KEYS: &[&str] = &["name", "keys", "database"];
 
 /// TOML has integers of 63 bits.
 const LARGEST_NUMBER: u64 = i64::MAX as u64;
@@ -234,9 +234,21 @@ fn read_colocation(table: &TableReader<'_, '_>, problems: &mut Problems) -> Opti
     let keys = keys.unwrap_or_default().into_iter();
     let keys = keys.filter_map(|text| parsed(Some(text), problems));
     let keys = keys.collect();
+    let databases = table.scalars("database", problems).into_iter();
+    let databases = databases.filter_map(|text| note(&text, read_database(&text.text), problems));
     Some(Colocation {
         name: name?.text,
         keys,
+        databases: databases.collect(),
+    })
+}
+
+fn read_database(text: &str) -> Result<u8, String> {
+    let database = u8::parse(text)
+        .ok()
+        .filter(|database| *database <= LAST_DATABASE);
+    database.ok_or_else(|| {
+        format!("\"{text}\" is no database; they are numbered from 0 to {LAST_DATABASE}")
     })
 }
 
@@ -299,7 +311,8 @@ const HEADER: &str = "\
 #            it is to have, as many as are listed unless said; spare nodes fill up the rest. min-in-sync: how many of them must have
 #            every acknowledged write, 1 unless said; 1 lets the last copy go on alone.
 # [[colocate]] keys that share one slot, for applications that use them together without hash tags. name: any text; its slot is theirs.
-#            keys: what they begin with, and a star: [\"bull:*\"]; \"*\" means all others. Keys that are there do not travel when this changes.
+#            keys: what they begin with, and a star: [\"bull:*\"]; \"*\" means all others. database: 3, or
+#            [3, 4], all keys of these, whatever they begin with. Keys that are there do not travel when this changes.
 # [[loss]]   proxies write it: that an operator has given up acknowledged writes of a shard, and why.
 
 # Raise it by 1 with every change: proxies refuse a version older than the one they have.
@@ -370,17 +383,32 @@ fn print_with(topology: &Topology, key_loss_accepted_at: Option<Version>) -> Str
         line(format_args!("slots = {}", quoted(&shard.slots.to_string())));
     }
     for colocation in &topology.colocations {
-        let keys = colocation.keys.iter().map(|key| quoted(&key.to_string()));
-        let keys = keys.collect::<Vec<String>>().join(", ");
-        line(format_args!("\n[[colocate]]"));
-        line(format_args!("name = {}", quoted(&colocation.name)));
-        line(format_args!("keys = [{keys}]"));
+        line(format_args!("\n{}", print_colocation(colocation)));
     }
     for loss in &topology.losses {
         line(format_args!("\n[[loss]]"));
         line(format_args!("version = {}", loss.version));
         line(format_args!("shard = {}", quoted(loss.shard.as_str())));
         line(format_args!("proof = {}", quoted(loss.proof.as_str())));
+    }
+    text
+}
+
+/// One rule as it stands in a topology, without an end of its last line.
+#[must_use]
+pub fn print_colocation(rule: &Colocation) -> String {
+    let keys = rule.keys.iter().map(|key| quoted(&key.to_string()));
+    let keys = keys.collect::<Vec<String>>().join(", ");
+    let mut text = format!("[[colocate]]\nname = {}", quoted(&rule.name));
+    if !rule.keys.is_empty() || rule.databases.is_empty() {
+        text.push_str(&format!("\nkeys = [{keys}]"));
+    }
+    let databases = rule.databases.iter().map(u8::to_string);
+    let databases = databases.collect::<Vec<String>>().join(", ");
+    match rule.databases.len() {
+        0 => {}
+        1 => text.push_str(&format!("\ndatabase = {databases}")),
+        _ => text.push_str(&format!("\ndatabase = [{databases}]")),
     }
     text
 }

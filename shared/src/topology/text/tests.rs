@@ -174,6 +174,37 @@ fn keys_that_share_a_slot_are_read_and_what_is_wrong_with_them_has_its_line() {
 }
 
 #[test]
+fn databases_that_have_a_slot_are_read_and_what_is_wrong_with_them_has_its_line() {
+    let rules = "\n[[colocate]]\nname = \"celery\"\ndatabase = 3\n\n[[colocate]]\nname = \"bull\"\nkeys = [\"bull:*\"]\ndatabase = [0, 254]\n";
+    let text = format!("{GOOD}{rules}");
+    let topology = parse(Path::new("t.toml"), &text).unwrap();
+    let [celery, bull] = &topology.colocations[..] else {
+        panic!("two rules");
+    };
+    assert_eq!((&celery.databases[..], celery.keys.len()), (&[3][..], 0));
+    assert_eq!((&bull.databases[..], bull.keys.len()), (&[0, 254][..], 1));
+    assert!(print(&topology).ends_with(rules));
+    check(
+        &text
+            .replace("database = 3", "database = 255")
+            .replace("[0, 254]", "[0, \"x\", [1], -1]"),
+        &[
+            "t.toml:14: \"255\" is no database; they are numbered from 0 to 254",
+            "t.toml:19: \"database\" in [[colocate]] cannot hold something of type array",
+            "t.toml:19: \"x\" is no database; they are numbered from 0 to 254",
+            "t.toml:19: \"-1\" is no database; they are numbered from 0 to 254",
+        ],
+    );
+    check(
+        &text.replace("[0, 254]", "[0, 3, 0]"),
+        &[
+            "t.toml: database 3 is in [[colocate]] twice; its keys have one slot",
+            "t.toml: database 0 is in [[colocate]] twice; its keys have one slot",
+        ],
+    );
+}
+
+#[test]
 fn accepted_losses_are_read_and_what_is_wrong_with_them_has_its_line() {
     let with_loss = format!("{GOOD}[[loss]]\nversion = 7\nshard = \"s1\"\nproof = \"off\"\n");
     let topology = parse(Path::new("t.toml"), &with_loss).unwrap();
@@ -231,6 +262,7 @@ fn the_word_that_keys_may_stay_behind_counts_at_the_step_over_its_version() {
             to: Version(to),
             slots: SlotSet::full(),
             keys: Vec::new(),
+            databases: Vec::new(),
         })
     };
     let at_seven = "key-loss-accepted-at-version = 7";
