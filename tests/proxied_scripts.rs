@@ -1,6 +1,7 @@
 //! Scripts through a proxy: they go to the shard of their keys, and a shard that has not seen one is given its text.
 
 use crate::support::Reply;
+use crate::support::eventually::eventually;
 use crate::support::servers::{self, Cluster};
 
 const SCRIPT: &str = "return {redis.call('INCR', KEYS[1]), ARGV[1]}";
@@ -67,16 +68,12 @@ fn keys_decide_where_a_script_runs_and_without_keys_it_is_always_the_same_shard(
         refused.starts_with("CROSSSLOT ") && refused.contains("'a'"),
         "{refused}"
     );
+    let first = cluster.keys_on(0, 1).remove(0);
+    let script = format!("return redis.call('INCR', '{first}')");
     for _ in 0..20 {
-        client.call(&["EVAL", "return redis.call('INCR', 'undeclared')", "0"]);
+        client.call(&["EVAL", &script, "0"]);
     }
-    let counted: Vec<Reply> = cluster
-        .nodes
-        .iter()
-        .map(|node| node.connect().call_words("GET undeclared"))
-        .filter(|value| !value.is_null())
-        .collect();
-    assert_eq!(counted, [Reply::bulk("20")]);
+    assert_eq!(client.call(&["GET", &first]), Reply::bulk("20"));
     let library = "#!lua name=lib\nredis.register_function('f', function(keys) return redis.call('GET', keys[1]) end)";
     assert_eq!(client.call(&["FUNCTION", "LOAD", library]).text(), "lib");
     for number in 0..20 {
@@ -84,4 +81,55 @@ fn keys_decide_where_a_script_runs_and_without_keys_it_is_always_the_same_shard(
         client.call(&["SET", &key, &key]);
         assert_eq!(client.call(&["FCALL", "f", "1", &key]).text(), key);
     }
+}
+
+#[test]
+fn a_script_that_names_a_key_of_another_shard_is_told_which_also_when_shards_change() {
+    const SCRIPT: &str = "redis.call('SET', KEYS[1], 1) return redis.pcall('INCR', ARGV[1])";
+    let rule = "\n[[colocate]]\nname = \"jobs\"\nkeys = [\"job:*\"]\n";
+    let cluster = Cluster::start_by(3, rule, &[]);
+    let mut client = cluster.connect();
+    let [here, there, further] = [0, 1, 2].map(|shard| cluster.keys_on(shard, 1).remove(0));
+    let own = format!("{{{here}}}:n");
+    let mut eval = |key: &str, named: &str| client.call(&["EVAL", SCRIPT, "1", key, named]);
+    assert_eq!(eval(&here, &own), Reply::Integer(1));
+    for stranger in [&there, &further] {
+        let refused = eval(&here, stranger).text();
+        assert!(
+            refused.starts_with("CROSSSLOT ") && refused.contains(&format!("'{stranger}'")),
+            "{refused}"
+        );
+        assert!(refused.contains("[[colocate]]"), "{refused}");
+    }
+    assert_eq!(eval("job:1", "job:2"), Reply::Integer(1));
+    // In a transaction, and by a function.
+    client.call_words("MULTI");
+    client.call(&["EVAL", SCRIPT, "1", &here, &there]);
+    let replies = client.call_words("EXEC");
+    assert!(
+        replies.elements()[0].text().starts_with("CROSSSLOT "),
+        "{replies:?}"
+    );
+    let library = "#!lua name=lib\nredis.register_function('f', function(keys, args) return redis.call('GET', args[1]) end)";
+    client.call(&["FUNCTION", "LOAD", library]);
+    let refused = client.call(&["FCALL", "f", "1", &here, &there]).text();
+    assert!(refused.contains("CROSSSLOT"), "{refused}");
+    // The first two shards become one's.
+    let nodes: Vec<_> = cluster.nodes.iter().map(|node| node.address).collect();
+    let slots = [
+        "0-10922".to_owned(),
+        String::new(),
+        "10923-16383".to_owned(),
+    ];
+    let topology = servers::topology_path(cluster.proxy.folder());
+    servers::write_topology_that_loses_keys(&topology, 2, &nodes, &slots);
+    eventually("the newer topology rules", || {
+        client.call(&["EVAL", SCRIPT, "1", &here, &there]) != Reply::Null
+            && client
+                .call(&["EVAL", SCRIPT, "1", &here, &there])
+                .error_text()
+                .is_none()
+    });
+    let refused = client.call(&["EVAL", SCRIPT, "1", &here, &further]).text();
+    assert!(refused.starts_with("CROSSSLOT "), "{refused}");
 }

@@ -10,6 +10,8 @@ use shared::command::CommandSpec;
 use shared::pubsub::SubscriptionCounts;
 use shared::resp::Protocol;
 use shared::session::Replies;
+use shared::topology::LocalKeys;
+use std::rc::Rc;
 
 /// One client's choices.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Session {
     pub login: Login,
     /// CLIENT REPLY.
     pub replies: Replies,
+    /// Which keys are this shard's own, where a proxy has said so.
+    pub local_keys: Option<Rc<LocalKeys>>,
     /// CLIENT NO-EVICT.
     pub no_evict: bool,
     /// CLIENT NO-TOUCH: reads do not count as accesses.
@@ -73,6 +77,7 @@ impl Default for Session {
             library_version: Vec::new(),
             login: Login::default(),
             replies: Replies::On,
+            local_keys: None,
             no_evict: false,
             no_touch: false,
             fence_epoch: 0,

@@ -44,9 +44,10 @@ use crate::stats::Stats;
 use crate::store::{Listener, Store};
 use shared::access::Users;
 use shared::pubsub;
-use shared::topology::Incarnation;
+use shared::topology::{Incarnation, LocalKeys};
 use shared::tracking::Tracking;
 use std::collections::HashSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Who has subscribed to what, by the keys of the node's clients.
@@ -83,6 +84,8 @@ pub struct NodeState {
     pub queued_bytes: usize,
     /// A command over many keys that is under way.
     pub hold: Option<Hold>,
+    /// The keys of this shard, as a proxy has said last; connections that have said the same share it.
+    pub local_keys: Option<Rc<LocalKeys>>,
     /// Scripts and functions.
     pub scripts: Scripts,
     /// The data on disk.
@@ -161,6 +164,7 @@ impl NodeState {
             queued_bytes: 0,
             blocked: Blocked::default(),
             hold: None,
+            local_keys: None,
             scripts: Scripts::default(),
             persistence,
             member: Member::new(Incarnation(identity.incarnation)),

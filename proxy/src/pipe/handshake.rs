@@ -2,6 +2,8 @@
 //! Pure. Invariants: a connection counts as open only when the node has answered, so a node that hangs is found out while nothing has been sent to it; by then
 //! the connection before it, of which bytes may still lie at the node, has been cut there.
 
+use std::sync::Arc;
+
 use shared::config::Secret;
 use shared::resp::{Protocol, ReplyScanner, decode_scanned, encode_request};
 use shared::topology::{Incarnation, NodeId, ShardId, Version};
@@ -49,10 +51,13 @@ impl ConnectionName {
 }
 
 /// Commands that a node may refuse without harm: an older server does not know them, and the connection they mean may be gone.
-const OPTIONAL: &[&str] = &["CLIENT KILL", "CLIENT INFO"];
+const OPTIONAL: &[&str] = &["CLIENT KILL", "CLIENT INFO", KEYS];
 
 /// The command that binds a connection to an epoch.
 pub(super) const FENCE: &str = "NODE FENCE";
+
+/// What says which keys are its shard's; one that does not know it runs scripts without asking.
+const KEYS: &str = "NODE KEYS";
 
 /// What makes a node tell of changes.
 const TRACKING: &str = "CLIENT TRACKING";
@@ -118,6 +123,29 @@ pub(crate) struct FirstWords {
     pub(crate) fence: Option<FenceWords>,
     /// For members that follow.
     pub(crate) follower: Option<Following>,
+    /// Which keys are its shard's, as a request (NODE KEYS); nothing where they all are.
+    pub(crate) local_keys: Option<Arc<[u8]>>,
+}
+
+impl FirstWords {
+    /// Which keys are the shard's, and which changes the node is to tell of.
+    fn say_what_is_to_be_told(&self, out: &mut Vec<u8>, asked: &mut Vec<&'static str>) {
+        if let Some(request) = &self.local_keys {
+            out.extend_from_slice(request);
+            asked.push(KEYS);
+        }
+        match self.lane.tells {
+            Tells::Nothing => {}
+            Tells::Reads => {
+                encode_request(out, ["CLIENT", "TRACKING", "ON"]);
+                asked.push(TRACKING);
+            }
+            Tells::All => {
+                encode_request(out, TELL_ALL);
+                asked.push(TRACKING);
+            }
+        }
+    }
 }
 
 /// What was asked and is not answered yet.
@@ -143,6 +171,7 @@ impl Handshake {
             last,
             fence,
             follower,
+            ..
         } = words;
         let mut asked = Vec::new();
         match (lane.protocol, password.is_empty()) {
@@ -185,17 +214,7 @@ impl Handshake {
             encode_request(out, ["SELECT", &lane.database.to_string()]);
             asked.push("SELECT");
         }
-        match lane.tells {
-            Tells::Nothing => {}
-            Tells::Reads => {
-                encode_request(out, ["CLIENT", "TRACKING", "ON"]);
-                asked.push(TRACKING);
-            }
-            Tells::All => {
-                encode_request(out, TELL_ALL);
-                asked.push(TRACKING);
-            }
-        }
+        words.say_what_is_to_be_told(out, &mut asked);
         encode_request(out, ["PING"]);
         asked.push("PING");
         Self {
@@ -328,6 +347,7 @@ mod tests {
             last,
             fence: None,
             follower: None,
+            local_keys: None,
         })
     }
 
@@ -359,6 +379,7 @@ mod tests {
                 version: Version(9),
             }),
             follower: None,
+            local_keys: None,
         };
         let (mut handshake, said) = say(&words);
         let words_of = |said: &str| -> Vec<String> {
@@ -408,6 +429,7 @@ mod tests {
             last: None,
             fence: None,
             follower: Some(Following::InSync(life)),
+            local_keys: None,
         };
         let status = |facts: &[(&str, &str)]| {
             let mut out = Vec::new();

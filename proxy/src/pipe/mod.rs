@@ -26,6 +26,8 @@ pub(crate) use error::PipeError;
 pub(crate) use lane::{Class, Lane, Pledge, Role, Tells};
 pub(crate) use parcel::{Parcel, Target};
 
+use std::sync::Arc;
+
 use shared::resp::ReplyScanner;
 
 use self::handshake::ConnectionName;
@@ -63,6 +65,8 @@ pub(crate) struct Pipe {
     pub(crate) refusal: Option<Box<str>>,
     /// What the node calls the last connection. It is to cut it before the next one is used: bytes may lie in it that nobody waits for any more.
     pub(crate) last_connection: Option<ConnectionName>,
+    /// Which keys are its shard's, as the node was told over this connection.
+    pub(crate) told_keys: Option<Arc<[u8]>>,
     /// Scripts that the node has got over this connection.
     pub(crate) scripts: Carried,
 }
@@ -124,6 +128,7 @@ impl Pipe {
             doom: None,
             refusal: None,
             last_connection: None,
+            told_keys: None,
             scripts: Carried::default(),
         }
     }

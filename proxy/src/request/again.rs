@@ -64,7 +64,12 @@ impl Exchange {
         }
         pipe.aside.parcels.extend(unsent);
         pipe.aside.owed = pipe.line.requests();
-        if pipe.aside.owed == 0 {
+    }
+
+    /// What was set aside goes on, if its node owes nothing.
+    pub(super) fn route_what_is_due(&mut self, number: PipeNumber) {
+        let aside = self.pipes.get_mut(number).map(|pipe| &pipe.aside);
+        if aside.is_some_and(|aside| aside.owed == 0 && !aside.parcels.is_empty()) {
             self.route_aside(number);
         }
     }

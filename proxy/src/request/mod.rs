@@ -6,7 +6,7 @@
 //! - [`replies`]: what nodes send. [`receivers`]: those who get it.
 //! - [`script`]: with their texts, where a node may not have them. [`subscribe`]: to channels; [`messages`]: to those who have subscribed. [`tracking`]: to those who are told of changes; [`monitors`]: to those who are shown everything.
 //! - [`lease`]: connections of a client's own; [`blocking`], [`blocking_apart`] and [`watch`]: what goes over them.
-//! - [`waiting`]: who waits, for what, and is let go on. [`again`]: what is lost, late, or to be routed anew.
+//! - [`unasked`]: what nodes are told for nobody. [`waiting`]: who waits, for what, and is let go on. [`again`]: what is lost, late, or to be routed anew.
 
 pub(crate) mod again;
 mod answer;
@@ -28,6 +28,7 @@ mod subscribe;
 mod tracking;
 mod transaction;
 mod turn;
+mod unasked;
 mod waiting;
 mod watch;
 
@@ -183,6 +184,13 @@ impl Exchange {
         self.channels.follow(targets(&self.pipes));
         for number in self.pipes.numbers() {
             self.set_aside(number);
+        }
+        // Before anything goes to nodes by the newer one.
+        for number in self.pipes.numbers() {
+            self.tell_keys(number);
+        }
+        for number in self.pipes.numbers() {
+            self.route_what_is_due(number);
             // A pipe that nobody needs any more is closed by its task.
             self.pipes.mark_dirty(number);
             // The crowd moves with the line: each finds out anew where its request belongs.

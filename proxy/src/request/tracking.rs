@@ -12,7 +12,7 @@
 //! What is read over a connection of the client's own is forgotten behind the reply: nobody would tell of it.
 //! Bound: keys that are remembered ([`MOST_KEYS`] of all threads, and [`shared::tracking::MOST_KEY_BYTES`] of each); keys of requests under way count as bytes of their clients.
 
-use shared::command::{CommandId, CommandSpec, Merge, Route};
+use shared::command::{CommandSpec, Merge, Route};
 use shared::resp::{Args, Protocol, ReplyWriter, TrackingError, encode_request};
 use shared::tracking::{Mode, TrackingWish};
 
@@ -24,7 +24,7 @@ use crate::channels::push::{self, Changed};
 use crate::client::{Outlet, Read, ReplyBytes, Tracks, Transaction};
 use crate::pipe::handshake::TELL_ALL;
 use crate::pipe::set::PipeNumber;
-use crate::pipe::{Class, Lane, Parcel, Pledge, Role, Target, Tells};
+use crate::pipe::{Class, Lane, Pledge, Role, Tells};
 use crate::route::merge::{Change, Plan};
 use crate::route::{self, Place};
 use crate::slab::{Key, Slab};
@@ -344,8 +344,7 @@ impl Exchange {
 
     /// A pipe is open: if it tells of all changes, nobody knows what there was before it did.
     pub(crate) fn begins_to_tell(&mut self, number: PipeNumber) {
-        let tells = self.pipes.get_mut(number).map(|pipe| pipe.lane.tells);
-        if tells == Some(Tells::All) {
+        if self.tells_over(number) == Some(Tells::All) {
             self.receivers.doubt_all();
         }
     }
@@ -363,9 +362,11 @@ impl Exchange {
     /// Nobody hears of prefixes any more: nodes that tell of all changes need not.
     fn stop_telling_all(&mut self) {
         for number in self.pipes.numbers() {
-            self.say_unasked(number, &["CLIENT", "TRACKING", "OFF"], |lane| {
-                lane.tells == Tells::All
-            });
+            if self.tells_over(number) == Some(Tells::All) {
+                self.say_unasked(number, |out| {
+                    encode_request(out, ["CLIENT", "TRACKING", "OFF"])
+                });
+            }
         }
     }
 
@@ -379,27 +380,17 @@ impl Exchange {
             let is_quiet = self.pipes.get_mut(number).is_some_and(|pipe| {
                 pipe.is_open && pipe.is_empty() && pipe.silence.is_quiet(now_ms, QUIET_MS)
             });
-            if is_quiet {
-                self.say_unasked(number, &["PING"], |lane| lane.tells != Tells::Nothing);
+            if is_quiet
+                && self
+                    .tells_over(number)
+                    .is_some_and(|tells| tells != Tells::Nothing)
+            {
+                self.say_unasked(number, |out| encode_request(out, ["PING"]));
             }
         }
     }
 
-    /// Says something over a pipe of such a lane of which nobody hears the answer.
-    fn say_unasked(&mut self, number: PipeNumber, words: &[&str], is_meant: impl Fn(Lane) -> bool) {
-        let Some((pipe, node)) = self.pipes.with_node(number) else {
-            return;
-        };
-        if !is_meant(pipe.lane) || !pipe.is_open || !node.is_current {
-            return;
-        }
-        let place = Place::Shard(node.shard_index);
-        let command = CommandId::Ping;
-        let began = self.receivers.stopwatch.read();
-        let parcel = Parcel::new(Target::Nobody, place, command, 1, began);
-        let buffers = &mut self.receivers.buffers;
-        self.pipes.line(number).append_with(parcel, buffers, |out| {
-            encode_request(out, words);
-        });
+    fn tells_over(&mut self, number: PipeNumber) -> Option<Tells> {
+        self.pipes.get_mut(number).map(|pipe| pipe.lane.tells)
     }
 }

@@ -372,9 +372,9 @@ mod tests {
                 .starts_with("ERR unknown command 'MIGRATE'")
         );
         assert!(
-            routed("CLIENT TRACKING ON", &["a"])
+            routed("CLIENT ZORK ON", &["a"])
                 .unwrap_err()
-                .starts_with("ERR unknown subcommand 'TRACKING'")
+                .starts_with("ERR unknown subcommand 'ZORK'")
         );
     }
 

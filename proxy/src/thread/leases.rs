@@ -172,6 +172,7 @@ impl ProxyThread {
                 last: None,
                 fence: None,
                 follower: None,
+                local_keys: None,
             },
             timeout: config.connect_timeout,
         }

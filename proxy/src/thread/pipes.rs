@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -69,7 +70,10 @@ pub(super) async fn run_pipe(thread: Rc<RefCell<ProxyThread>>, number: PipeNumbe
         match connect(&plan).await {
             Ok((stream, name)) => {
                 backoff.reset();
-                thread.borrow_mut().pipe_connected(number, stream, name);
+                let told = plan.words.local_keys.clone();
+                thread
+                    .borrow_mut()
+                    .pipe_connected(number, stream, name, told);
                 let lost = loop {
                     match poll_fn(|cx| thread.borrow_mut().poll_pipe(number, cx)).await {
                         TurnEnd::Yield => tokio::task::yield_now().await,
@@ -148,6 +152,7 @@ impl ProxyThread {
         number: PipeNumber,
         stream: TcpStream,
         name: Option<ConnectionName>,
+        told_keys: Option<Arc<[u8]>>,
     ) {
         *self.socket(number) = PipeSocket {
             stream: Some(stream),
@@ -164,9 +169,11 @@ impl ProxyThread {
             // What waits in its line may name scripts that the node does not have any more; what is asked from now on brings them.
             pipe.scripts.forget();
             pipe.last_connection = name;
+            pipe.told_keys = told_keys;
         }
         self.exchange.old_connection_cut(number);
         self.exchange.begins_to_tell(number);
+        self.exchange.tell_keys(number);
         self.wake_flusher();
     }
 

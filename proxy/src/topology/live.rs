@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
+use shared::resp::encode_request;
 use shared::slot::SlotId;
-use shared::topology::{OfAll, Placement, ShardIndex, SlotMap, Topology, Version};
+use shared::topology::{
+    LocalKeys, OfAll, Placement, Shard, ShardIndex, SlotMap, Topology, Version,
+};
 
 /// A topology with what the data path needs of it.
 #[derive(Debug)]
@@ -15,6 +18,8 @@ pub(crate) struct Snapshot {
     pub(crate) topology: Topology,
     slots: SlotMap,
     placement: Placement,
+    /// Of each shard, where there are several.
+    local_keys: Vec<Arc<[u8]>>,
 }
 
 impl Snapshot {
@@ -36,6 +41,11 @@ impl Snapshot {
     #[inline]
     pub(crate) fn owner(&self, slot: SlotId) -> ShardIndex {
         self.slots.owner(slot)
+    }
+
+    /// What the nodes of a shard are told of its keys, as a request; nothing where it has all.
+    pub(crate) fn local_keys(&self, shard: usize) -> Option<Arc<[u8]>> {
+        self.local_keys.get(shard).cloned()
     }
 
     /// Whether one shard owns everything, so that no key needs to be looked at.
@@ -185,10 +195,29 @@ impl LiveTopology {
     }
 }
 
+/// What the nodes of a shard are told of its keys, as a request.
+fn words(topology: &Topology, shard: &Shard) -> Arc<[u8]> {
+    let mut request = Vec::new();
+    let words = LocalKeys::words(topology, shard);
+    let mut all = vec!["NODE", "KEYS"];
+    all.extend(words.iter().map(String::as_str));
+    encode_request(&mut request, all);
+    request.into()
+}
+
 fn snapshot(topology: Topology) -> Result<Snapshot, StaleTopology> {
     let slots = SlotMap::of(&topology).ok_or(StaleTopology::Incomplete(topology.version))?;
     let placement = Placement::new(&topology.colocations);
+    let local_keys = match topology.shards.len() {
+        1 => Vec::new(),
+        _ => topology
+            .shards
+            .iter()
+            .map(|shard| words(&topology, shard))
+            .collect(),
+    };
     Ok(Snapshot {
+        local_keys,
         topology,
         slots,
         placement,

@@ -71,6 +71,17 @@ impl ErrorReply {
         Self::Text(format!("MISCONF Errors writing to the AOF file: {reason}").into())
     }
 
+    /// A script names a key of another shard by itself.
+    #[must_use]
+    pub fn key_of_another_shard(key: &[u8]) -> Self {
+        let key = cut(key, LONGEST_NAME);
+        Self::Quoting(UserText::around(
+            "CROSSSLOT the script names key '",
+            key,
+            "' of another shard: declare it among its KEYS, or keep its keys together by a rule [[colocate]] of the topology",
+        ))
+    }
+
     /// No such command: quotes its name and the beginning of its arguments.
     #[must_use]
     pub fn unknown_command(args: &Args<'_>) -> Self {

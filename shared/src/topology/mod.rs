@@ -3,7 +3,7 @@
 //! - here: the nouns. [`Address`], and names and numbers as types of their own, in files beside. [`Member`]: a node in one of its lives. [`Loss`]: what an operator has given up. [`Colocation`]: keys that share a slot. [`ClusterId`]: which cluster it is.
 //! - [`SlotMap`]: slot → shard, flat; the only answer to "who owns this slot".
 //! - [`ring`]: which slots a new shard takes, and who takes those of one that leaves. [`Change`]: a topology and a change → the next topology.
-//! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`key_loss`]: the slots that a step from one to the other takes away from their keys. [`epoch_stands`]: shards that nodes would not serve after it. [`text`]: ↔ TOML. [`table`]: for people.
+//! - [`rules`]: what every topology obeys. [`differences`]: what stands between two. [`key_loss`]: the slots that a step from one to the other takes away from their keys. [`epoch_stands`]: shards that nodes would not serve after it. [`LocalKeys`]: what a shard's nodes are told of that. [`text`]: ↔ TOML. [`table`]: for people.
 //!
 //! Pure: reads and writes no file, knows no clock, draws no dice.
 
@@ -14,6 +14,7 @@ mod colocation;
 mod difference;
 mod epoch_stands;
 mod key_loss;
+mod local_keys;
 mod loss;
 mod member;
 mod name;
@@ -35,6 +36,7 @@ pub use colocation::{
 pub use difference::{Difference, differences};
 pub use epoch_stands::{EpochStands, epoch_stands};
 pub use key_loss::{ACCEPTANCE, KeyLoss, key_loss};
+pub use local_keys::LocalKeys;
 pub use loss::{LONGEST_PROOF, Loss, MAX_LOSSES, Proof, ProofError};
 pub use member::{Lives, Member, MemberError};
 pub use name::{

@@ -87,7 +87,7 @@ impl<K: Copy + Ord> Tracking<K> {
     /// It has not asked to choose, or not so.
     pub fn choose(&mut self, client: K, wants: bool) -> Result<(), ErrorReply> {
         let mode = self.modes.get_mut(&client);
-        let mode = mode.ok_or(TrackingError::NotTracking)?;
+        let mode = mode.ok_or(ErrorReply::Tracking(TrackingError::NotTracking))?;
         Ok(mode.choose(wants)?)
     }
 

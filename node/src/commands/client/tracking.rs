@@ -95,25 +95,46 @@ mod tests {
     fn what_was_read_is_told_when_others_change_it() {
         let (mut node, other) = tracking("ON");
         let a = invalid(&["a"]);
-        for (reads, changes, expected) in [
-            ("GET a", "SET a 1", a.clone()),
-            ("GET a", "GET a", String::new()),
-            ("GET a", "PERSIST a", String::new()),
-            ("MGET a b c", "MSET a 1 c 1", a.clone() + &invalid(&["c"])),
-            ("EXISTS a b", "RENAME a b", a.clone() + &invalid(&["b"])),
-            ("SORT_RO a", "RPUSH a 1 2", a.clone()),
-            ("LRANGE a 0 -1", "LPOP a", a.clone()),
-            ("TTL a", "EXPIRE a 100", a.clone()),
-            ("TYPE a", "DEL a", a.clone()),
-            ("SET a 1", "SET a 2", String::new()),
-            ("GET a", "FLUSHDB", ">2 $10 invalidate _ ".to_owned()),
-            ("GET a", "SWAPDB 0 1", ">2 $10 invalidate _ ".to_owned()),
+        for (before, reads, changes, expected) in [
+            ("SET a 0", "GET a", "SET a 1", a.clone()),
+            ("SET a 0", "GET a", "GET a", String::new()),
+            ("SET a 0", "GET a", "SETNX a 2", String::new()),
+            (
+                "SET a 0",
+                "MGET a b c",
+                "MSET a 1 c 1",
+                a.clone() + &invalid(&["c"]),
+            ),
+            (
+                "SET a 0",
+                "EXISTS a b",
+                "RENAME a b",
+                a.clone() + &invalid(&["b"]),
+            ),
+            ("DEL a", "SORT_RO a", "RPUSH a 1 2", a.clone()),
+            ("RPUSH a 1 2", "LRANGE a 0 -1", "LPOP a", a.clone()),
+            ("SET a 0", "TTL a", "EXPIRE a 100", a.clone()),
+            ("SET a 0", "TYPE a", "DEL a", a.clone()),
+            ("SET a 0", "SET a 1", "SET a 2", String::new()),
+            (
+                "SET a 0",
+                "GET a",
+                "FLUSHDB",
+                ">2 $10 invalidate _ ".to_owned(),
+            ),
+            (
+                "SET a 0",
+                "GET a",
+                "SWAPDB 0 1",
+                ">2 $10 invalidate _ ".to_owned(),
+            ),
         ] {
+            told(&mut node, other, &["FLUSHALL", before]);
             node.send(reads);
             let said = told(&mut node, other, &[changes]);
             assert_eq!(said, expected, "{reads}, {changes}");
-            told(&mut node, other, &["FLUSHALL"]);
         }
+        told(&mut node, other, &["FLUSHALL"]);
         node.send("CLIENT TRACKING OFF");
         node.send("GET a");
         assert_eq!(told(&mut node, other, &["SET a 1"]), "");

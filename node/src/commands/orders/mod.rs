@@ -12,6 +12,7 @@
 //! NODE SYNC    shard epoch rev node@life leader@life log epoch offset      a follower asks for the log; `-` where it has none
 //! NODE EXEC    request request …      a transaction as a proxy has queued it: as MULTI, these, EXEC, with the reply of EXEC alone
 //! NODE LISTENERS topic name count   the client has subscribed to this on behalf of so many; topic: CHANNEL, PATTERN, SHARDCHANNEL
+//! NODE KEYS    slots [RULE name [KEYS pattern …] [DATABASE number …] …]   which keys are the shard's: a script that names others is told
 //! NODE AWAIT   LIST|ZSET key … milliseconds         waits until one of the keys has something, says which, and takes nothing
 //! ```
 //!
@@ -20,6 +21,7 @@
 //! that they still follow.
 
 mod awaiting;
+mod keys;
 mod listeners;
 mod parse;
 mod status;
@@ -57,6 +59,9 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     if is_word(name, "listeners") {
         return listeners::listeners(call);
+    }
+    if is_word(name, "keys") {
+        return keys::keys(call);
     }
     if is_word(name, "await") {
         return awaiting::await_keys(call);

@@ -5,10 +5,12 @@ use super::{Executor, ScriptRun, Turn};
 use crate::execute::Origin;
 use crate::execute::gates::{self, Gate};
 use crate::node_state::Shown;
+use crate::store::DbIndex;
 use shared::access::{self, Context};
 use shared::command::{self, CommandFlags, CommandId, CommandSpec};
 use shared::monitor;
 use shared::resp::{Args, ErrorReply};
+use shared::topology::LocalKeys;
 
 /// Why a command does not run now.
 enum Refused {
@@ -102,6 +104,11 @@ impl Executor {
                 access::Refused::Denied(denied) => Refused::Error(denied.reply_in_script()),
             });
         }
+        if let Some(keys) = &turn.session.local_keys
+            && let Some(stranger) = key_of_others(keys, turn.session.db, spec, args)
+        {
+            return Err(Refused::Error(ErrorReply::key_of_another_shard(stranger)));
+        }
         if run.rules.only_reads && spec.flags.contains(CommandFlags::WRITE) {
             return Err(Refused::Words(
                 b"ERR Write commands are not allowed from read-only scripts.",
@@ -131,6 +138,23 @@ impl Executor {
         }
         Ok(spec)
     }
+}
+
+/// A key of a command that is none of these.
+fn key_of_others<'a>(
+    keys: &LocalKeys,
+    db: DbIndex,
+    spec: &CommandSpec,
+    args: Args<'a>,
+) -> Option<&'a [u8]> {
+    let mut stranger = None;
+    spec.for_each_key(args, |index| {
+        let key = args.at(index);
+        if stranger.is_none() && !keys.have(db.0.into(), key) {
+            stranger = Some(key);
+        }
+    });
+    stranger
 }
 
 /// Whether the script's user may run a command.

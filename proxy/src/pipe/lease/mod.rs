@@ -12,6 +12,7 @@
 //! no more than [`Leases::new`] was told but for those about to close.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use shared::topology::{Address, NodeId};
@@ -38,6 +39,8 @@ pub(crate) struct LeaseWay {
     node: NodeId,
     address: Address,
     fence: Fence,
+    /// Which keys are its shard's, as it was told.
+    local_keys: Option<Arc<[u8]>>,
     /// What was agreed.
     pub(crate) lane: Lane,
 }
@@ -49,6 +52,7 @@ impl LeaseWay {
             node: node.id.clone(),
             address: node.address.clone(),
             fence: node.fence.clone(),
+            local_keys: node.local_keys.clone(),
             lane,
         }
     }

@@ -2,6 +2,7 @@
 //! Pure: whoever runs the thread starts a task for each pipe in [`PipeSet::take_unstarted`].
 //! Invariant: as long as a pipe keeps its number, requests appended to it are answered in the order in which they were appended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::topology::{
@@ -94,6 +95,8 @@ pub(crate) struct NodeEntry {
     pub(crate) is_current: bool,
     /// It is a Redis or Valkey server.
     pub(crate) is_plain: bool,
+    /// Which keys are its shard's, as it is told; nothing where they all are.
+    pub(crate) local_keys: Option<Arc<[u8]>>,
     /// Pipe numbers by lane, as far as one was ever open.
     lanes: Vec<PipeNumber>,
 }
@@ -107,6 +110,7 @@ impl NodeEntry {
             fence,
             has_deputy: false,
             is_plain: node.kind == NodeKind::Redis,
+            local_keys: None,
             shard: Box::default(),
             shard_index: 0,
             reach: Reach::default(),
@@ -247,13 +251,13 @@ impl PipeSet {
                     // What was known of it when it last had a part is long out of date.
                     self.nodes[index].reach = Reach::default();
                 }
-                self.take_part(index, wanted, &shards[wanted.shard_index]);
+                self.take_part(index, wanted, snapshot);
             }
             known.is_none()
         });
         for wanted in wanted {
             let index = self.add_node(&wanted);
-            self.take_part(index, &wanted, &shards[wanted.shard_index]);
+            self.take_part(index, &wanted, snapshot);
         }
         for (shard, followers) in shards.iter().zip(&mut self.followers) {
             let is_near = |id: &NodeId| {
@@ -304,7 +308,8 @@ impl PipeSet {
     }
 
     /// The node of this number is what the topology says of it.
-    fn take_part(&mut self, index: usize, wanted: &Wanted<'_>, shard: &Shard) {
+    fn take_part(&mut self, index: usize, wanted: &Wanted<'_>, snapshot: &Snapshot) {
+        let shard = &snapshot.topology.shards[wanted.shard_index];
         let name = shard.id.as_str();
         let known = self.shard_names.iter().position(|known| **known == *name);
         let label = known.unwrap_or_else(|| {
@@ -319,6 +324,7 @@ impl PipeSet {
         };
         node.shard_index = label;
         node.shard = name.into();
+        node.local_keys = snapshot.local_keys(wanted.shard_index);
         if wanted.is_primary {
             self.primaries[wanted.shard_index] = index;
         } else {

@@ -36,6 +36,7 @@ impl NodeEntry {
             last,
             fence,
             follower,
+            local_keys: self.local_keys.clone().filter(|_| !self.is_plain),
         }
     }
 }

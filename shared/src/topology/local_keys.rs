@@ -1,0 +1,145 @@
+//! Which keys are a shard's own: what its nodes are told by proxies, and ask when a script names keys by itself.
+//! Pure. The words are `slots` and then, for each rule, `RULE name`, `KEYS pattern` …, `DATABASE number` …, as the topology has them.
+
+use super::colocation::{Colocation, KeyPrefix, MAX_COLOCATIONS, MAX_PATTERNS, Placement};
+use super::{Shard, Topology};
+use crate::resp::{Args, ErrorReply};
+use crate::slot::SlotSet;
+use std::str::FromStr;
+
+/// Most words: those of the longest topology.
+const MOST_WORDS: usize = 2 + 2 * MAX_COLOCATIONS * (1 + 2 * MAX_PATTERNS);
+
+/// The keys of one shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalKeys {
+    placement: Placement,
+    slots: SlotSet,
+}
+
+impl LocalKeys {
+    /// What a shard's nodes are told.
+    #[must_use]
+    pub fn words(topology: &Topology, shard: &Shard) -> Vec<String> {
+        let mut words = vec![shard.slots.to_string()];
+        for rule in &topology.colocations {
+            words.extend(["RULE".to_owned(), rule.name.clone()]);
+            for key in &rule.keys {
+                words.extend(["KEYS".to_owned(), key.to_string()]);
+            }
+            for database in &rule.databases {
+                words.extend(["DATABASE".to_owned(), database.to_string()]);
+            }
+        }
+        words
+    }
+
+    /// Reads these words.
+    ///
+    /// # Errors
+    /// A word that is not what it should be, or too many.
+    pub fn read(words: Args<'_>) -> Result<Self, ErrorReply> {
+        if words.len() == 0 || words.len() > MOST_WORDS {
+            return Err(ErrorReply::Syntax);
+        }
+        let slots = parsed(words.at(0))?;
+        let mut rules: Vec<Colocation> = Vec::new();
+        let mut rest = words.iter_from(1);
+        while let Some(kind) = rest.next() {
+            let word = rest.next().ok_or(ErrorReply::Syntax)?;
+            match (kind, rules.last_mut()) {
+                (b"RULE", _) => rules.push(Colocation {
+                    name: parsed(word)?,
+                    keys: Vec::new(),
+                    databases: Vec::new(),
+                }),
+                (b"KEYS", Some(rule)) => rule.keys.push(parsed::<KeyPrefix>(word)?),
+                (b"DATABASE", Some(rule)) => rule.databases.push(parsed(word)?),
+                _ => return Err(ErrorReply::Syntax),
+            }
+        }
+        Ok(Self {
+            placement: Placement::new(&rules),
+            slots,
+        })
+    }
+
+    /// Whether a key of a database is one of them.
+    #[must_use]
+    pub fn have(&self, database: u16, key: &[u8]) -> bool {
+        self.slots.contains(self.placement.slot_of(database, key))
+    }
+}
+
+fn parsed<T: FromStr>(word: &[u8]) -> Result<T, ErrorReply> {
+    let text = std::str::from_utf8(word).ok();
+    let value = text.and_then(|text| text.parse().ok());
+    value.ok_or(ErrorReply::Syntax)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::{Colocation, LocalKeys};
+    use crate::resp::{ArgRange, Args, ErrorReply};
+
+    fn read(words: &[String]) -> Result<LocalKeys, ErrorReply> {
+        let (mut buffer, mut ranges) = (Vec::new(), Vec::new());
+        for word in words {
+            ranges.push(ArgRange::new(buffer.len(), word.len()));
+            buffer.extend_from_slice(word.as_bytes());
+        }
+        LocalKeys::read(Args::new(&buffer, &ranges))
+    }
+
+    #[test]
+    fn each_key_is_of_one_shard_as_the_topology_says() {
+        let mut topology = sample::two_shards();
+        topology.colocations = vec![Colocation {
+            name: "together".to_owned(),
+            keys: ["bull:*", "a b*"]
+                .map(|key| key.parse().expect("a pattern"))
+                .to_vec(),
+            databases: vec![3],
+        }];
+        let shards: Vec<LocalKeys> = topology
+            .shards
+            .iter()
+            .map(|shard| read(&LocalKeys::words(&topology, shard)).expect("its own words"))
+            .collect();
+        let owners = |database: u16, key: &str| -> Vec<usize> {
+            let shards = shards.iter().enumerate();
+            let having = shards.filter(|(_, keys)| keys.have(database, key.as_bytes()));
+            having.map(|(shard, _)| shard).collect()
+        };
+        let together = owners(0, "together");
+        assert_eq!(together.len(), 1);
+        let mut of_others = 0;
+        for number in 0..100 {
+            assert_eq!(owners(0, &format!("bull:{number}")), together);
+            assert_eq!(owners(3, &format!("k{number}")), together);
+            let alone = owners(0, &format!("k{number}"));
+            assert_eq!(alone.len(), 1);
+            of_others += usize::from(alone != together);
+        }
+        assert!(of_others > 10, "{of_others} of other shards");
+    }
+
+    #[test]
+    fn other_words_are_refused() {
+        let words = |line: &str| line.split('/').map(str::to_owned).collect::<Vec<_>>();
+        assert!(read(&words("0-100 200/RULE/a/KEYS/x*/DATABASE/3/RULE/b")).is_ok());
+        for line in [
+            "x",
+            "0-16384",
+            "0-5/KEYS/x*",
+            "0-5/RULE",
+            "0-5/RULE/a/KEYS/x",
+            "0-5/RULE/a/DATABASE/999",
+            "0-5/ZORK/a",
+        ] {
+            assert_eq!(read(&words(line)), Err(ErrorReply::Syntax), "{line}");
+        }
+        assert!(read(&[]).is_err());
+    }
+}
