@@ -7,6 +7,7 @@ mod memory;
 mod node;
 mod pauses;
 mod proxy;
+mod sessions;
 mod tls;
 mod turns;
 mod types;
@@ -22,6 +23,7 @@ type Section = (&'static str, fn(&Settings, &mut Table));
 pub(crate) const ALL: &[Section] = &[
     ("node", node::measure),
     ("proxy", proxy::measure),
+    ("sessions", sessions::measure),
     ("tls", tls::measure),
     ("memory", memory::measure),
     ("pauses", pauses::measure),

@@ -202,7 +202,8 @@ impl Inner {
 
     /// `false`: hang up.
     fn answer(&self, words: &[String], stream: &mut TcpStream) -> bool {
-        if matches!(&*words[0], "PING" | "SELECT" | "AUTH" | "HELLO" | "CLIENT") {
+        let says_keys = words[0] == "NODE" && words.get(1).is_some_and(|word| word == "KEYS");
+        if says_keys || matches!(&*words[0], "PING" | "SELECT" | "AUTH" | "HELLO" | "CLIENT") {
             return self.answer_first_word(words, stream);
         }
         let number = {

@@ -5,6 +5,7 @@ use crate::client::WaitKind;
 use crate::commands::blocking::block;
 use crate::commands::{Action, Call};
 use crate::store::{ListRef, SortedSetRef};
+use shared::command::{self, CommandId};
 use shared::resp::{ErrorReply, is_word};
 use shared::wait_time;
 
@@ -25,6 +26,14 @@ pub(super) fn await_keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         word if is_word(word, "ZSET") => WaitKind::SortedSet,
         _ => return Err(ErrorReply::Syntax),
     };
+    // Who may not pop from a key is not told whether there is anything.
+    let pops = command::spec(match kind {
+        WaitKind::List => CommandId::Blpop,
+        _ => CommandId::Bzpopmin,
+    });
+    let login = &call.session.login;
+    let checked = login.check(&call.node.access.users, pops, call.args.skip(FIRST_KEY - 1));
+    checked.map_err(|refused| refused.reply(pops))?;
     let timeout_ms = wait_time::milliseconds(call.args.at(end))?;
     let db = call.db();
     for index in FIRST_KEY..end {
@@ -40,4 +49,30 @@ pub(super) fn await_keys(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         }
     }
     Ok(block(call, kind, timeout_ms, FIRST_KEY..end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::TestNode;
+
+    #[test]
+    fn who_may_not_pop_is_not_told_whether_there_is_anything() {
+        let mut node = TestNode::new();
+        node.expect(&[
+            ("RPUSH a 1", ":1"),
+            ("RPUSH b 1", ":1"),
+            ("NODE AWAIT LIST b a 100", "$1 b"),
+            ("ACL SETUSER one on >secret +node +blpop ~a", "+OK"),
+            ("AUTH one secret", "+OK"),
+            ("NODE AWAIT LIST a 100", "$1 a"),
+        ]);
+        for line in [
+            "NODE AWAIT LIST b 100",
+            "NODE AWAIT LIST a b 100",
+            "NODE AWAIT ZSET a 100",
+        ] {
+            let refused = node.send(line);
+            assert!(refused.starts_with("-NOPERM "), "{line}: {refused}");
+        }
+    }
 }
