@@ -12,7 +12,10 @@ impl Shell {
     /// Some of those who have been sent something go on at once, the others beside; who has not taken what was sent before is cut.
     #[inline]
     pub(crate) fn send_out(&self, core: &mut Core) {
-        if core.node.clients.are_to_wake() || core.node.subscriptions.has_some_to_forget() {
+        if core.node.clients.are_to_wake()
+            || core.node.subscriptions.has_some_to_forget()
+            || core.node.tracking.has_some_to_forget()
+        {
             self.send_out_now(core);
         }
     }
@@ -34,7 +37,8 @@ fn send_some(core: &mut Core) -> bool {
         }
     }
     let are_more = clients.are_to_wake();
-    core.node.subscriptions.forget_some(|_| {}) || are_more
+    let are_left = core.node.subscriptions.forget_some(|_| {}) || are_more;
+    core.node.tracking.forget_some() || are_left
 }
 
 /// Does what is left, until it is dropped.

@@ -251,7 +251,7 @@ impl Shell {
         let clients = &mut core.node.clients;
         if clients.has_own_messages() {
             let own = clients.take_own_messages();
-            clients.send(identity.id, &own.concat());
+            clients.send(identity.id, &own);
         }
         self.send_out(core);
         result

@@ -226,3 +226,70 @@ fn a_node_that_says_nothing_is_found_out_and_nothing_is_believed() {
         Reply::Push(vec![Reply::bulk("invalidate"), Reply::Null])
     );
 }
+
+/// What a client that keeps what it reads believes of a key at the end, after these frames; the key is the last one of those that it has asked for.
+fn believes(client: &mut Client, asked: usize) -> Option<String> {
+    client.set_read_deadline(Duration::from_millis(1_500));
+    let (mut answers, mut kept) = (0, None);
+    while let Ok(frame) = client.receive() {
+        match frame {
+            Reply::Push(_) => kept = None,
+            value => {
+                answers += 1;
+                kept = (answers == asked && !value.is_null()).then(|| value.text());
+            }
+        }
+    }
+    assert_eq!(answers, asked, "all are answered");
+    kept
+}
+
+/// A client that is told so, and has been told all that was.
+fn tracking(cluster: &Cluster, words: &str) -> Client {
+    let mut client = cluster.connect();
+    client.call(&["HELLO", "3"]);
+    client
+        .send(&encode(&words.split(' ').collect::<Vec<_>>()))
+        .expect("sent");
+    while let Reply::Push(_) = client.receive().expect("an answer") {}
+    client
+}
+
+#[test]
+fn a_value_that_comes_late_is_not_believed_when_it_has_changed_meanwhile() {
+    for words in ["CLIENT TRACKING ON", "CLIENT TRACKING ON BCAST"] {
+        let cluster = Cluster::start(2);
+        let [slow, quick] = [0, 1].map(|shard| cluster.keys_on(shard, 1).remove(0));
+        let mut other = cluster.connect();
+        other.call(&["SET", &quick, "old"]);
+        let mut client = tracking(&cluster, words);
+        cluster.nodes[0].freeze();
+        let asked = [encode(&["GET", &slow]), encode(&["GET", &quick])].concat();
+        client.send(&asked).expect("sent");
+        pause(Duration::from_millis(150));
+        assert_eq!(other.call(&["SET", &quick, "new"]), Reply::ok());
+        pause(Duration::from_millis(150));
+        cluster.nodes[0].thaw();
+        assert_eq!(believes(&mut client, 2), None, "{words}");
+    }
+}
+
+#[test]
+fn what_is_under_way_when_slots_move_is_not_believed() {
+    let cluster = Cluster::start(2);
+    let key = cluster.keys_on(0, 1).remove(0);
+    cluster.connect().call(&["SET", &key, "old"]);
+    let mut client = tracking(&cluster, "CLIENT TRACKING ON");
+    cluster.nodes[0].freeze();
+    client.send(&encode(&["GET", &key])).expect("sent");
+    pause(Duration::from_millis(100));
+    let nodes: Vec<SocketAddr> = cluster.nodes.iter().map(|node| node.address).collect();
+    let topology = topology_path(cluster.proxy.folder());
+    write_topology_that_loses_keys(&topology, 2, &nodes, &["".into(), "0-16383".into()]);
+    let mut other = cluster.connect();
+    eventually("the newer topology rules", || {
+        other.call(&["SET", &key, "new"]) == Reply::ok()
+    });
+    cluster.nodes[0].thaw();
+    assert_eq!(believes(&mut client, 1), None);
+}

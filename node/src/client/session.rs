@@ -109,7 +109,8 @@ impl Session {
     pub fn kept_bytes(&self) -> usize {
         let names = self.name.len() + self.library_name.len() + self.library_version.len();
         let watched = self.watched.as_deref().map_or(0, Watched::memory_bytes);
-        names + self.queued_bytes() + watched
+        let local_keys = self.local_keys.as_deref().map_or(0, LocalKeys::bytes);
+        names + self.queued_bytes() + watched + local_keys
     }
 
     /// Bytes of its queue.

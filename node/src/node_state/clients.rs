@@ -215,6 +215,7 @@ impl Clients {
             return Delivery::Cut;
         }
         let protocol = client.session.as_ref().map(|session| session.protocol);
+        let (is_behind, waits) = (letter.stands_behind(), letter.waits_for_replies());
         let message = letter.for_protocol(protocol.unwrap_or(caller));
         let bytes = message.len();
         if waiting + bytes > most_bytes {
@@ -223,13 +224,16 @@ impl Clients {
         }
         if protocol.is_none() {
             let message = Rc::clone(message);
-            match letter.stands_behind() {
+            match is_behind {
                 true => self.own_lines.extend_from_slice(&message),
                 false => self.own_messages.extend_from_slice(&message),
             }
             return Delivery::Done(bytes);
         }
-        client.outbox.push_shared(message);
+        match waits {
+            true => client.outbox.push_behind(message),
+            false => client.outbox.push_shared(message),
+        }
         if !client.is_to_wake {
             client.is_to_wake = true;
             self.to_wake.push_back(key);
@@ -238,10 +242,11 @@ impl Clients {
     }
 
     /// What a client has been sent while it had its turn, where no reply of that stood behind it.
-    pub fn send(&mut self, id: u64, messages: &[u8]) {
+    pub fn send(&mut self, id: u64, [messages, lines]: &[Vec<u8>; 2]) {
         let client = self.key_of(id).and_then(|key| self.get_mut(key));
         if let Some(client) = client {
             client.outbox.push(messages);
+            client.outbox.push_behind(lines);
             client.outbox.wake();
         }
     }

@@ -72,6 +72,12 @@ impl<'a> Letter<'a> {
         self.stands_behind
     }
 
+    /// Whether replies that are still to come may tell of an older moment than it does, so that it waits for them.
+    #[must_use]
+    pub fn waits_for_replies(&self) -> bool {
+        matches!(self.content, Content::Changed(_))
+    }
+
     /// It does, or does not.
     pub fn set_behind(&mut self, stands_behind: bool) {
         self.stands_behind = stands_behind;

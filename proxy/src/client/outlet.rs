@@ -32,8 +32,16 @@ pub(crate) struct Read {
     pub(crate) number: u64,
     /// How many changes had been told when the first of it may have been read and was not on its way out yet; `None` while there is no such moment.
     pub(crate) since: Option<u64>,
-    /// The keys.
-    pub(crate) keys: Vec<Box<[u8]>>,
+    /// The keys; `None`: whatever it keeps.
+    pub(crate) keys: Option<Vec<Box<[u8]>>>,
+}
+
+impl Read {
+    /// Bytes of the keys.
+    pub(crate) fn key_bytes(&self) -> usize {
+        let keys = self.keys.iter().flatten();
+        keys.map(|key| key.len()).sum()
+    }
 }
 
 /// One client's outlet.

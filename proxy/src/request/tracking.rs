@@ -12,7 +12,7 @@
 //! What is read over a connection of the client's own is forgotten behind the reply: nobody would tell of it.
 //! Bound: keys that are remembered ([`MOST_KEYS`] of all threads, and [`shared::tracking::MOST_KEY_BYTES`] of each); keys of requests under way count as bytes of their clients.
 
-use shared::command::{CommandSpec, Merge, Route};
+use shared::command::{self, CommandId, CommandSpec, Merge, Route};
 use shared::resp::{Args, Protocol, ReplyWriter, TrackingError, encode_request};
 use shared::tracking::{Mode, TrackingWish};
 
@@ -31,6 +31,9 @@ use crate::slab::{Key, Slab};
 
 /// Keys that all threads remember together: as many as a node does unless it is told otherwise.
 const MOST_KEYS: usize = 1_000_000;
+
+/// Keys that a client is told of again behind what is still to come take so many bytes; beyond that it is told to forget all.
+const MOST_DOUBTED_BYTES: usize = 64 * 1024;
 
 /// How long a pipe that tells of changes may be quiet before its node is asked whether it is there, milliseconds.
 const QUIET_MS: u64 = 1_000;
@@ -111,6 +114,11 @@ impl Receivers {
         for broadcast in self.tracking.take_broadcasts() {
             let keys = broadcast.keys.iter().map(|(key, _)| &**key);
             self.tell_all(&broadcast.clients, &push_of(Some(keys)));
+            // It came by another way than values that are still to come, which may be older.
+            for client in broadcast.clients {
+                let keys = broadcast.keys.iter().map(|(key, _)| key.clone());
+                self.doubt_behind(client, Some(keys.collect()));
+            }
         }
     }
 
@@ -123,6 +131,32 @@ impl Receivers {
         let mut clients = Vec::new();
         self.tracking.all_changed(|client, _| clients.push(client));
         self.tell_all(&clients, &push_of(None::<std::iter::Empty<&[u8]>>));
+        // What is under way may be of the time before, and nobody tells of it any more.
+        for client in clients {
+            self.doubt_behind(client, None);
+        }
+    }
+
+    /// What a client has asked for, and what is still to come to it, is of an older time than these keys, or any (`None`): it is told so again behind all of it.
+    fn doubt_behind(&mut self, client: Key, keys: Option<Vec<Box<[u8]>>>) {
+        let Some(outlet) = self.outlets.get_mut(client) else {
+            return;
+        };
+        if outlet.queue.missing() == 0 {
+            return;
+        }
+        let keys = keys.filter(|_| outlet.read_bytes < MOST_DOUBTED_BYTES);
+        let read = Read {
+            number: outlet.queue.last_expected(),
+            since: Some(u64::MAX),
+            keys,
+        };
+        let is_known = |last: &Read| last.keys.is_none() && last.number == read.number;
+        if outlet.reads.back().is_some_and(is_known) {
+            return;
+        }
+        outlet.read_bytes += read.key_bytes();
+        outlet.reads.push_back(read);
     }
 
     /// A client has asked for what it is to be told of; `is_doubtful` says that it cannot be.
@@ -133,13 +167,13 @@ impl Receivers {
             (false, true) => Some(self.changes),
             (false, false) => None,
         };
-        let number = outlet.queue.last_expected();
-        outlet.read_bytes += keys.iter().map(|key| key.len()).sum::<usize>();
-        outlet.reads.push_back(Read {
-            number,
+        let read = Read {
+            number: outlet.queue.last_expected(),
             since,
-            keys,
-        });
+            keys: Some(keys),
+        };
+        outlet.read_bytes += read.key_bytes();
+        outlet.reads.push_back(read);
         self.settle(client, 0..0);
     }
 
@@ -153,18 +187,21 @@ impl Receivers {
         for read in held.filter(|read| read.number >= out && came.contains(&read.number)) {
             read.since.get_or_insert(changes);
         }
-        let mut doubted = Vec::new();
+        let (mut doubted, mut all) = (Vec::new(), false);
         while let Some(read) = outlet.reads.pop_front_if(|read| read.number < out) {
-            outlet.read_bytes -= read.keys.iter().map(|key| key.len()).sum::<usize>();
+            outlet.read_bytes -= read.key_bytes();
             let is_sure = read.since.is_none_or(|since| since == changes);
-            for key in read.keys {
+            all |= read.keys.is_none();
+            for key in read.keys.into_iter().flatten() {
                 match is_sure {
                     true => self.tracking.remember(client, &key),
                     false => doubted.push(key),
                 }
             }
         }
-        if !doubted.is_empty() {
+        if all {
+            self.tell_all(&[client], &push_of(None::<std::iter::Empty<&[u8]>>));
+        } else if !doubted.is_empty() {
             let keys = doubted.iter().map(|key| &**key);
             self.tell_all(&[client], &push_of(Some(keys)));
         }
@@ -259,7 +296,12 @@ impl Turn<'_> {
         }
         let spec = asked.spec;
         let receivers = &mut self.exchange.receivers;
-        if receivers.tracking.wants(self.key, spec) && self.client.state.tells_reads() {
+        // What a script reads is what it declares, as far as is known here.
+        let read = match spec.runs_script() {
+            true => command::spec(CommandId::Get),
+            false => spec,
+        };
+        if receivers.tracking.wants(self.key, read) && self.client.state.tells_reads() {
             let keys = keys_of(spec, asked.args);
             if !keys.is_empty() {
                 let is_parted = matches!(spec.route, Route::Split | Route::Combined);
@@ -283,7 +325,7 @@ impl Turn<'_> {
         let mut keys = Vec::new();
         let shown = queue.each(|args| {
             if let Ok(spec) = route::resolve(args)
-                && receivers.tracking.wants(self.key, spec)
+                && (spec.runs_script() || receivers.tracking.wants(self.key, spec))
             {
                 keys.extend(keys_of(spec, args));
             }
@@ -372,6 +414,7 @@ impl Exchange {
 
     /// Pipes that tell of changes and have been quiet are asked whether their nodes are there.
     pub(super) fn ask_quiet_tellers(&mut self) {
+        self.receivers.tracking.forget_some();
         if !self.receivers.tracking.is_on() {
             return;
         }

@@ -200,7 +200,8 @@ impl<'a> Turn<'a> {
     /// Takes note of what the client has chosen.
     pub(super) fn look_at_client(&mut self) {
         self.lane = self.client.state.lane(self.exchange.policies.usual());
-        self.hears_all = self.client.state.hears_all();
+        // Of the command under way nothing is heard that was not to be when it began.
+        self.hears_all = self.mode == Replies::On && self.client.state.hears_all();
         let state = &self.client.state;
         let is_apart =
             state.transaction.is_some() || state.is_only_subscriber() || state.tracks.is_some();

@@ -19,16 +19,21 @@ impl CrossSlot {
         text.extend_from_slice(keys[0]);
         text.extend_from_slice(b"' and '");
         text.extend_from_slice(keys[1]);
-        text.extend_from_slice(
-            b"'; give them one hash tag, or the topology a rule [[colocate]] with keys = [\"",
-        );
         let prefixes = keys.map(prefix_of);
-        text.extend_from_slice(prefixes[0]);
-        if prefixes[0] != prefixes[1] {
-            text.extend_from_slice(b"*\", \"");
-            text.extend_from_slice(prefixes[1]);
+        text.extend_from_slice(b"'; give them one hash tag");
+        // What all keys begin with would keep all of them together, and what is in no text cannot be said in one.
+        let may_be_said = |prefix: &&[u8]| {
+            !prefix.is_empty() && !prefix.iter().any(|byte| matches!(byte, b'"' | b'\\'))
+        };
+        if prefixes.iter().all(may_be_said) {
+            text.extend_from_slice(b", or the topology a rule [[colocate]] with keys = [\"");
+            text.extend_from_slice(prefixes[0]);
+            if prefixes[0] != prefixes[1] {
+                text.extend_from_slice(b"*\", \"");
+                text.extend_from_slice(prefixes[1]);
+            }
+            text.extend_from_slice(b"*\"]");
         }
-        text.extend_from_slice(b"*\"]");
         Self {
             text: text.into(),
             keys: keys.map(Into::into),

@@ -146,6 +146,13 @@ impl Placement {
         }
     }
 
+    /// Bytes that its rules take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let prefixes = self.by_prefix.iter().map(|(prefix, _)| prefix.len() + 32);
+        prefixes.sum::<usize>() + self.by_database.len() * 4
+    }
+
     /// The slot of a key of a database: that of the database, if it has one, else that of its name ([`Self::slot_of_name`]).
     #[inline]
     #[must_use]

@@ -1,7 +1,7 @@
 //! Which keys are a shard's own: what its nodes are told by proxies, and ask when a script names keys by itself.
 //! Pure. The words are `slots` and then, for each rule, `RULE name`, `KEYS pattern` …, `DATABASE number` …, as the topology has them.
 
-use super::colocation::{Colocation, KeyPrefix, MAX_COLOCATIONS, MAX_PATTERNS, Placement};
+use super::colocation::{Colocation, KeyPrefix, LONGEST, MAX_COLOCATIONS, MAX_PATTERNS, Placement};
 use super::{Shard, Topology};
 use crate::resp::{Args, ErrorReply};
 use crate::slot::SlotSet;
@@ -9,6 +9,9 @@ use std::str::FromStr;
 
 /// Most words: those of the longest topology.
 const MOST_WORDS: usize = 2 + 2 * MAX_COLOCATIONS * (1 + 2 * MAX_PATTERNS);
+
+/// Longest text of slots: every other one alone.
+const LONGEST_SLOTS: usize = 64 * 1024;
 
 /// The keys of one shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +42,7 @@ impl LocalKeys {
     /// # Errors
     /// A word that is not what it should be, or too many.
     pub fn read(words: Args<'_>) -> Result<Self, ErrorReply> {
-        if words.len() == 0 || words.len() > MOST_WORDS {
+        if words.len() == 0 || words.len() > MOST_WORDS || words.at(0).len() > LONGEST_SLOTS {
             return Err(ErrorReply::Syntax);
         }
         let slots = parsed(words.at(0))?;
@@ -47,14 +50,19 @@ impl LocalKeys {
         let mut rest = words.iter_from(1);
         while let Some(kind) = rest.next() {
             let word = rest.next().ok_or(ErrorReply::Syntax)?;
+            let has_room = rules.len() < MAX_COLOCATIONS;
             match (kind, rules.last_mut()) {
-                (b"RULE", _) => rules.push(Colocation {
+                (b"RULE", _) if has_room && word.len() <= LONGEST => rules.push(Colocation {
                     name: parsed(word)?,
                     keys: Vec::new(),
                     databases: Vec::new(),
                 }),
-                (b"KEYS", Some(rule)) => rule.keys.push(parsed::<KeyPrefix>(word)?),
-                (b"DATABASE", Some(rule)) => rule.databases.push(parsed(word)?),
+                (b"KEYS", Some(rule)) if rule.keys.len() < MAX_PATTERNS => {
+                    rule.keys.push(parsed::<KeyPrefix>(word)?)
+                }
+                (b"DATABASE", Some(rule)) if rule.databases.len() < MAX_PATTERNS => {
+                    rule.databases.push(parsed(word)?)
+                }
                 _ => return Err(ErrorReply::Syntax),
             }
         }
@@ -62,6 +70,12 @@ impl LocalKeys {
             placement: Placement::new(&rules),
             slots,
         })
+    }
+
+    /// Bytes that it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.placement.bytes()
     }
 
     /// Whether a key of a database is one of them.

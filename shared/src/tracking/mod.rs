@@ -2,7 +2,7 @@
 //! prefix. At a node and at a proxy alike. <https://redis.io/docs/latest/develop/reference/client-side-caching/>
 //! Pure. Never: sends anything; knows what a client is beyond the key under which its owner keeps it.
 //! Invariants: who is told of a key's change is told once for all that it has read of it; who has stopped is told nothing.
-//! Bounds: keys that are remembered, by number (the owner's) and by bytes ([`MOST_KEY_BYTES`]); prefixes of one client ([`MOST_PREFIXES`]). What is remembered no
+//! Bounds: keys that are remembered, by number (the owner's) and by bytes ([`MOST_KEY_BYTES`]); prefixes of one client ([`MOST_PREFIXES`], [`MOST_PREFIX_BYTES`]); a table that is of no use any more goes some keys at a time ([`Tracking::forget_some`]). What is remembered no
 //! longer is told as if it had changed.
 
 mod broadcast;
@@ -12,14 +12,14 @@ mod table;
 mod tests;
 
 pub use broadcast::Broadcast;
-pub use mode::{MOST_PREFIXES, Mode, TrackingWish, write_info};
+pub use mode::{MOST_PREFIX_BYTES, MOST_PREFIXES, Mode, TrackingWish, write_info};
 pub use table::MOST_KEY_BYTES;
 
 use crate::command::{CommandFlags, CommandSpec};
 use crate::resp::{ErrorReply, TrackingError};
 use broadcast::Broadcasts;
 use std::collections::BTreeMap;
-use table::Table;
+use table::{DroppedTable, Table};
 
 /// The channel on which a subscriber that speaks RESP2 is told.
 pub const CHANNEL: &[u8] = b"__redis__:invalidate";
@@ -30,6 +30,8 @@ pub struct Tracking<K> {
     modes: BTreeMap<K, Mode>,
     table: Table<K>,
     broadcasts: Broadcasts<K>,
+    /// Tables that are of no use any more.
+    dropped: Vec<DroppedTable<K>>,
 }
 
 impl<K> Default for Tracking<K> {
@@ -38,6 +40,7 @@ impl<K> Default for Tracking<K> {
             modes: BTreeMap::new(),
             table: Table::default(),
             broadcasts: Broadcasts::default(),
+            dropped: Vec::new(),
         }
     }
 }
@@ -77,7 +80,7 @@ impl<K: Copy + Ord> Tracking<K> {
         };
         self.broadcasts.remove(client, mode.prefixes());
         if self.modes.is_empty() {
-            self.table = Table::default();
+            self.drop_table();
         }
     }
 
@@ -149,10 +152,34 @@ impl<K: Copy + Ord> Tracking<K> {
 
     /// All keys have changed: everybody is shown to `tell`, in order.
     pub fn all_changed(&mut self, mut tell: impl FnMut(K, &Mode)) {
-        self.table = Table::default();
+        self.drop_table();
         for (client, mode) in &self.modes {
             tell(*client, mode);
         }
+    }
+
+    fn drop_table(&mut self) {
+        if self.table.keys() > 0 {
+            self.dropped
+                .push(std::mem::take(&mut self.table).into_dropped());
+        }
+    }
+
+    /// Whether there are tables of which some is to be dropped.
+    #[inline]
+    #[must_use]
+    pub fn has_some_to_forget(&self) -> bool {
+        !self.dropped.is_empty()
+    }
+
+    /// Drops some of what is of no use any more; whether there is more.
+    pub fn forget_some(&mut self) -> bool {
+        if let Some(table) = self.dropped.last_mut()
+            && table.drop_some()
+        {
+            self.dropped.pop();
+        }
+        self.has_some_to_forget()
     }
 
     /// Whether keys have changed of whose prefixes somebody hears.

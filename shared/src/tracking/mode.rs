@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 /// Prefixes of one client. Redis has no bound, and compares each with each.
 pub const MOST_PREFIXES: usize = 1_024;
 
+/// Bytes of all of them: they are compared with each other where two overlap.
+pub const MOST_PREFIX_BYTES: usize = 16 * 1024;
+
 /// Which reads are remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Choice {
@@ -267,21 +270,41 @@ fn all_prefixes(
         all.insert(Box::default());
         return Ok(all);
     }
-    if all.len() + wish.prefixes.len() > MOST_PREFIXES {
+    let bytes = |prefixes: &mut dyn Iterator<Item = &Box<[u8]>>| -> usize {
+        prefixes.map(|prefix| prefix.len()).sum()
+    };
+    let all_bytes = bytes(&mut all.iter()) + bytes(&mut wish.prefixes.iter());
+    if all.len() + wish.prefixes.len() > MOST_PREFIXES || all_bytes > MOST_PREFIX_BYTES {
         return Err(TrackingError::TooManyPrefixes.into());
     }
-    let overlap = |one: &[u8], other: &[u8]| one.starts_with(other) || other.starts_with(one);
-    for (index, prefix) in wish.prefixes.iter().enumerate() {
-        if let Some(existing) = all.iter().find(|existing| overlap(existing, prefix)) {
-            return Err(ErrorReply::overlapping_prefix(prefix, existing));
-        }
-        let others = &wish.prefixes[index + 1..];
-        if let Some(other) = others.iter().find(|other| overlap(other, prefix)) {
-            return Err(ErrorReply::overlapping_prefixes(prefix, other));
-        }
+    // Where none begins another one, those that do are neighbours.
+    let mut sorted: Vec<&[u8]> = all
+        .iter()
+        .chain(&wish.prefixes)
+        .map(|prefix| &**prefix)
+        .collect();
+    sorted.sort_unstable();
+    if sorted.windows(2).any(|pair| pair[1].starts_with(pair[0])) {
+        return Err(first_overlap(&all, &wish.prefixes));
     }
     all.extend(wish.prefixes.iter().cloned());
     Ok(all)
+}
+
+/// What Redis says of prefixes of which one begins another.
+#[cold]
+fn first_overlap(all: &BTreeSet<Box<[u8]>>, given: &[Box<[u8]>]) -> ErrorReply {
+    let overlap = |one: &[u8], other: &[u8]| one.starts_with(other) || other.starts_with(one);
+    for (index, prefix) in given.iter().enumerate() {
+        if let Some(existing) = all.iter().find(|existing| overlap(existing, prefix)) {
+            return ErrorReply::overlapping_prefix(prefix, existing);
+        }
+        let others = &given[index + 1..];
+        if let Some(other) = others.iter().find(|other| overlap(other, prefix)) {
+            return ErrorReply::overlapping_prefixes(prefix, other);
+        }
+    }
+    TrackingError::TooManyPrefixes.into()
 }
 
 /// CLIENT TRACKINGINFO of a client that is told so, or not at all.

@@ -3,6 +3,7 @@
 
 use crate::pubsub::Subscribers;
 use std::collections::BTreeMap;
+use std::collections::btree_map::IntoIter;
 use std::ops::Bound;
 
 /// What all keys that are remembered may take, bytes. Redis has no bound.
@@ -22,6 +23,21 @@ pub(super) struct Table<K> {
     name_bytes: usize,
     /// The key that had to go last; the one behind it is next.
     hand: Box<[u8]>,
+}
+
+/// Keys dropped at a time: some tenths of a millisecond.
+const DROPPED_AT_ONCE: usize = 2_048;
+
+/// A table that is of no use any more.
+#[derive(Debug)]
+pub(super) struct DroppedTable<K>(IntoIter<Box<[u8]>, Subscribers<K>>);
+
+impl<K> DroppedTable<K> {
+    /// Drops some; whether that was the rest.
+    pub(super) fn drop_some(&mut self) -> bool {
+        self.0.by_ref().take(DROPPED_AT_ONCE).for_each(drop);
+        self.0.len() == 0
+    }
 }
 
 impl<K> Default for Table<K> {
@@ -84,6 +100,11 @@ impl<K: Copy + Ord> Table<K> {
     fn forgot(&mut self, name: &[u8], readers: &Subscribers<K>) {
         self.items -= readers.len();
         self.name_bytes -= name.len();
+    }
+
+    /// What is left of it, to be dropped.
+    pub(super) fn into_dropped(self) -> DroppedTable<K> {
+        DroppedTable(self.keys.into_iter())
     }
 
     pub(super) fn keys(&self) -> usize {

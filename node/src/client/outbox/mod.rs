@@ -304,6 +304,15 @@ impl Outbox {
         }
     }
 
+    /// The same of a message that tells of a later moment than replies do that are still to come: it waits for them.
+    pub fn push_behind(&mut self, message: &[u8]) {
+        if self.is_lent {
+            self.late_messages.extend_from_slice(message);
+        } else {
+            self.bytes.extend_from_slice(message);
+        }
+    }
+
     /// The same of a message that others get as well: a long one is not copied where no reply that is there has to wait.
     pub fn push_shared(&mut self, message: &Rc<Vec<u8>>) {
         let end = self.bytes.len();

@@ -281,3 +281,16 @@ fn a_long_reply_behind_one_that_waits_is_kept() {
     outbox.reached(Offset(5));
     assert_eq!(write_all(&mut outbox), "a b c ");
 }
+
+#[test]
+fn what_tells_of_a_later_moment_waits_for_replies_that_are_still_to_come() {
+    let mut outbox = Outbox::default();
+    turn(&mut outbox, b"a ");
+    let reply = outbox.hold_for_errand();
+    outbox.push(b"message ");
+    outbox.push_behind(b"changed ");
+    outbox.push(b"another ");
+    assert_eq!(write_all(&mut outbox), "a message ");
+    outbox.answer(reply, b"older ".to_vec());
+    assert_eq!(write_all(&mut outbox), "older changed another ");
+}
