@@ -1,8 +1,9 @@
-//! Real applications do a small true job each, at the address of a proxy: over one shard, and over three with a rule that keeps their keys
-//! together. What they are made with is installed by `tests/applications/install.sh`; where it is not, the tests
+//! Real applications do a small true job each, at the address of a proxy: over one shard, over three with a rule that keeps their keys together, and while the
+//! primary dies under which their keys are ([`promotion`]). What they are made with is installed by `tests/applications/install.sh`; where it is not, the tests
 //! say so and pass.
 
 mod packages;
+mod promotion;
 
 use std::process::Output;
 

@@ -34,7 +34,9 @@ pub(super) fn scripts_for(script: &str) -> Option<Scripts> {
         return None;
     }
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/applications");
-    put(&scripts, &folder);
+    for below in ["", "promotion"] {
+        put(&scripts.join(below), &folder.join(below));
+    }
     Some(Scripts { folder })
 }
 
