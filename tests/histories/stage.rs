@@ -248,22 +248,37 @@ impl Shards for Stage {
     }
 
     fn is_whole(&self) -> bool {
-        // What counts at the next failure is the document; what counts for the next write is the primary.
+        // What counts at the next failure is the document; what counts for the next write is the primary. Both may tell of a life that is over: a node that
+        // was back at once is missed only later, and has nothing until then.
         let document = self.document();
-        let in_sync = document
+        let in_sync: Vec<&str> = document
             .lines()
-            .filter(|line| line.starts_with("in-sync = "));
-        let counts: Vec<usize> = in_sync.map(|line| line.matches('@').count()).collect();
-        if counts.len() != self.plan.shards || counts.iter().any(|it| *it < self.plan.copies) {
+            .filter_map(|line| line.strip_prefix("in-sync = "))
+            .collect();
+        in_sync.len() == self.plan.shards
+            && in_sync.into_iter().enumerate().all(|(shard, members)| {
+                let members: Vec<&str> = members.split('"').filter(|it| it.contains('@')).collect();
+                members.len() >= self.plan.copies && self.are_in_sync(shard, &members)
+            })
+    }
+}
+
+impl Stage {
+    /// Whether these, `n1@` and a life, live, and the primary waits for all others.
+    fn are_in_sync(&self, shard: usize, members: &[&str]) -> bool {
+        let Some(primary) = self.primary(shard) else {
             return false;
-        }
-        let waits_for_all = |shard: usize| {
-            let primary = self.primary(shard)?;
-            let status = status(self.nodes[primary].address)?;
-            let others = status.get("waits-for")?.split_whitespace().count();
-            Some(others + 1 >= self.plan.copies)
         };
-        (0..self.plan.shards).all(|shard| waits_for_all(shard).unwrap_or(false))
+        let leading = status(self.nodes[primary].address).unwrap_or_default();
+        let waits_for = leading.get("waits-for").map_or("", String::as_str);
+        members.iter().all(|member| {
+            let (name, life) = member.split_once('@').expect("looked for");
+            let number: usize = name[1..].parse().expect("a number behind n");
+            let status = status(self.nodes[number].address).unwrap_or_default();
+            let lives = status.get("life").is_some_and(|it| it == life);
+            let is_waited_for = waits_for.split_whitespace().any(|other| other == *member);
+            lives && (number == primary || is_waited_for)
+        })
     }
 }
 
