@@ -1,7 +1,8 @@
 """Celery: tasks are sent and worked off while the broker's primary is killed, and each is done.
 
 - `broker_channel_error_retry` has a worker go on that was told UNKNOWN, which is an error reply and no broken connection.
-- A message whose sending is UNKNOWN is sent again by Celery itself: that task may be done twice. There is one sender, so there is one such task at most.
+- A message whose sending is UNKNOWN is sent again by Celery itself, and what a worker had taken before it was told UNKNOWN is given out again: such tasks may be
+  done twice. There is one sender, and a worker takes `PREFETCHED` at most.
 - A worker that has popped a message writes it down among the unacknowledged, and forgets it when that fails: it comes back after `visibility_timeout`, or not at
   all, with any Redis that fails over. Such a task is sent again here by who waits for its result, as is one whose result could not be written.
 """
@@ -17,6 +18,7 @@ from celery import Celery
 from celery.exceptions import TimeoutError
 from redis import Redis
 
+PREFETCHED = 8
 address = os.environ.get("CELERY_ADDRESS") or sys.argv[1]
 app = Celery("celery_jobs", broker=f"redis://{address}/0", backend=f"redis://{address}/0")
 app.conf.update(
@@ -85,7 +87,7 @@ def main():
     times = collections.Counter(int(line) for line in open(done.name))
     assert set(times) == set(range(len(sent) + 1)), "each is done"
     twice = [number for number, count in times.items() if count > 1]
-    assert len(twice) <= again + len(unknown) + 1, twice
+    assert len(twice) <= again + len(unknown) + 1 + PREFETCHED, twice
     print(f"done: {len(sent)} tasks, {again} of them sent again, {len(twice)} done twice")
 
 

@@ -32,7 +32,7 @@ def work(kill):
     global inside, most, rounds
     mine = Redis(host, int(port))
     while not kill.is_over() or rounds < 200:
-        lock = mine.lock("{lock}shared", timeout=2, sleep=0.002, thread_local=False)
+        lock = mine.lock("{lock}shared", timeout=5, sleep=0.002, thread_local=False)
         if not known(lock.acquire):
             continue
         inside += 1

@@ -44,7 +44,7 @@ def main():
 
     connection = Redis(host, int(port))
     queue = Queue("default", connection=connection)
-    jobs = {}
+    jobs, again = {}, 0
     ended = threading.Event()
 
     def send():
@@ -73,14 +73,15 @@ def main():
         left = [job for job in jobs.values() if not known(lambda job=job: job.get_status(refresh=True) == "finished")]
         if not left:
             break
+        again += len(left)
         for job in left:
             known(lambda: queue.enqueue_job(job))
     sender.join()
     assert not failed, failed
     assert all(job.return_value() == number + 1 for number, job in jobs.items()), "each is done"
     twice = [number for number, count in times.items() if count > 1]
-    assert set(times) == set(jobs) and len(twice) <= len(unknown), (twice, unknown)
-    print(f"done: {len(jobs)} jobs, UNKNOWN came {len(unknown)} times, {len(twice)} done twice")
+    assert set(times) == set(jobs) and len(twice) <= len(unknown) + again, (twice, unknown, again)
+    print(f"done: {len(jobs)} jobs, UNKNOWN came {len(unknown)} times, {again} queued again, {len(twice)} done twice")
 
 
 if __name__ == "__main__":
