@@ -12,6 +12,7 @@
 //! - [`combined`]: sets and sorted sets of several shards are combined as one server would.
 //! - [`many_keys`]: one command over very many keys is one to others, who are served meanwhile.
 //! - [`applications`]: Celery, RQ, Django, BullMQ, ioredis, node-redis, socket.io, Sidekiq, phpredis and locks do a small true job each, also while a primary is killed.
+//! - [`chaos`]: clients of every kind at once are told the truth, whichever proxies and nodes are killed.
 //! - [`channels`]: who has subscribed gets every message once and in order, through proxies and over shards.
 //! - [`monitor`]: MONITOR through a proxy shows what a redis-server shows.
 //! - [`colocation`]: keys that a rule keeps together are used together.
@@ -55,6 +56,7 @@ mod append_only;
 mod applications;
 mod blocking;
 mod channels;
+mod chaos;
 mod colocation;
 mod combined;
 mod command_table;
