@@ -13,6 +13,7 @@
 //! - [`many_keys`]: one command over very many keys is one to others, who are served meanwhile.
 //! - [`applications`]: Celery, RQ, Django, BullMQ, ioredis, node-redis, socket.io, Sidekiq, phpredis and locks do a small true job each, also while a primary is killed.
 //! - [`chaos`]: clients of every kind at once are told the truth, whichever proxies and nodes are killed.
+//! - [`crowds`]: very many who wait and very many who listen are served by one proxy, through a promotion.
 //! - [`channels`]: who has subscribed gets every message once and in order, through proxies and over shards.
 //! - [`monitor`]: MONITOR through a proxy shows what a redis-server shows.
 //! - [`colocation`]: keys that a rule keeps together are used together.
@@ -63,6 +64,7 @@ mod command_table;
 mod commands;
 mod compatibility;
 mod configuration;
+mod crowds;
 mod deployment;
 mod expiry;
 mod failure;
