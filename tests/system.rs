@@ -11,7 +11,9 @@
 //! - [`fan_out`]: commands over several shards answer as one server would; walks miss no key.
 //! - [`combined`]: sets and sorted sets of several shards are combined as one server would.
 //! - [`many_keys`]: one command over very many keys is one to others, who are served meanwhile.
-//! - [`applications`]: Celery, RQ, Django, BullMQ, ioredis, node-redis, socket.io and locks do a small true job each.
+//! - [`applications`]: Celery, RQ, Django, BullMQ, ioredis, node-redis, socket.io, Sidekiq, phpredis and locks do a small true job each, also while a primary is killed.
+//! - [`chaos`]: clients of every kind at once are told the truth, whichever proxies and nodes are killed.
+//! - [`crowds`]: very many who wait and very many who listen are served by one proxy, through a promotion.
 //! - [`channels`]: who has subscribed gets every message once and in order, through proxies and over shards.
 //! - [`monitor`]: MONITOR through a proxy shows what a redis-server shows.
 //! - [`colocation`]: keys that a rule keeps together are used together.
@@ -55,12 +57,14 @@ mod append_only;
 mod applications;
 mod blocking;
 mod channels;
+mod chaos;
 mod colocation;
 mod combined;
 mod command_table;
 mod commands;
 mod compatibility;
 mod configuration;
+mod crowds;
 mod deployment;
 mod expiry;
 mod failure;

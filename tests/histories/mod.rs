@@ -24,7 +24,7 @@ mod plain;
 mod search;
 mod service;
 mod space;
-mod stage;
+pub(crate) mod stage;
 mod switches;
 mod unfenced;
 mod verdict;

@@ -29,7 +29,7 @@ const TOPOLOGY_KEY: &str = "/switchyard/topology";
 const STATUS_DEADLINE: Duration = Duration::from_millis(500);
 
 /// Whoever has shards with primaries, whichever product it is.
-pub(super) trait Shards {
+pub(crate) trait Shards {
     /// All nodes, those of a shard behind each other.
     fn nodes(&mut self) -> &mut [Server];
 
@@ -59,21 +59,21 @@ pub(super) trait Shards {
 
 /// What is to be built.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
-    pub(super) shards: usize,
-    pub(super) copies: usize,
-    pub(super) proxies: usize,
+pub(crate) struct Plan {
+    pub(crate) shards: usize,
+    pub(crate) copies: usize,
+    pub(crate) proxies: usize,
     /// `in-sync` or `async`.
-    pub(super) acks: &'static str,
+    pub(crate) acks: &'static str,
     /// Members of etcd; with none the topology lies in a file.
-    pub(super) etcd: usize,
-    pub(super) disk: Disk,
-    pub(super) net: Net,
+    pub(crate) etcd: usize,
+    pub(crate) disk: Disk,
+    pub(crate) net: Net,
 }
 
 /// What nodes keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Disk {
+pub(crate) enum Disk {
     /// Nothing.
     Unused,
     /// Every write, before it is acknowledged.
@@ -84,7 +84,7 @@ pub(super) enum Disk {
 
 /// How others reach the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Net {
+pub(crate) enum Net {
     Loopback,
     /// Over relays, which can be held and cut.
     Relays,
@@ -96,7 +96,7 @@ pub(super) enum Net {
 
 impl Plan {
     /// Two shards of two nodes that keep nothing on disk, and one proxy.
-    pub(super) const SMALL: Self = Self {
+    pub(crate) const SMALL: Self = Self {
         shards: 2,
         copies: 2,
         proxies: 1,
@@ -108,11 +108,11 @@ impl Plan {
 }
 
 /// All of it, running.
-pub(super) struct Stage {
-    pub(super) plan: Plan,
-    pub(super) nodes: Vec<Server>,
-    pub(super) relays: Vec<Relay>,
-    pub(super) proxies: Vec<Server>,
+pub(crate) struct Stage {
+    pub(crate) plan: Plan,
+    pub(crate) nodes: Vec<Server>,
+    pub(crate) relays: Vec<Relay>,
+    pub(crate) proxies: Vec<Server>,
     pub(super) etcd: Option<Members>,
     pub(super) space: Option<Space>,
     /// Holds the topology file.
@@ -121,7 +121,12 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts everything; returns when every shard has its copies.
-    pub(super) fn start(plan: Plan) -> Self {
+    pub(crate) fn start(plan: Plan) -> Self {
+        Self::start_by(plan, "", &[])
+    }
+
+    /// The same with further tables of the topology, and arguments of proxies.
+    pub(crate) fn start_by(plan: Plan, tables: &str, for_proxies: &[&str]) -> Self {
         let space = (plan.net == Net::Spaces).then(Space::build);
         let nodes: Vec<Server> = (0..plan.shards * plan.copies)
             .map(|number| start_member(plan, space.as_ref(), number))
@@ -134,7 +139,7 @@ impl Stage {
             true => nodes.iter().map(|node| node.address).collect(),
             false => relays.iter().map(|relay| relay.address).collect(),
         };
-        let topology = topology(plan, &addresses);
+        let topology = topology(plan, &addresses) + tables;
         let folder = TempDir::with_prefix("switchyard-test-").expect("a temporary folder");
         let etcd = (plan.etcd > 0).then(|| start_etcd(plan.etcd));
         let place = match &etcd {
@@ -146,7 +151,10 @@ impl Stage {
             }
         };
         let proxies = (0..plan.proxies)
-            .map(|number| start_controlling_proxy(&place, plan.acks, space.as_ref(), number))
+            .map(|number| {
+                let words = [&["--acks", plan.acks][..], for_proxies].concat();
+                start_controlling_proxy(&place, &words, space.as_ref(), number)
+            })
             .collect();
         let stage = Self {
             plan,
@@ -200,7 +208,7 @@ impl Stage {
     }
 
     /// A node of the shard that does not lead it.
-    pub(super) fn follower(&self, shard: usize) -> usize {
+    pub(crate) fn follower(&self, shard: usize) -> usize {
         let leader = self.leader(shard);
         let mut members = self.members(shard);
         members
@@ -240,22 +248,37 @@ impl Shards for Stage {
     }
 
     fn is_whole(&self) -> bool {
-        // What counts at the next failure is the document; what counts for the next write is the primary.
+        // What counts at the next failure is the document; what counts for the next write is the primary. Both may tell of a life that is over: a node that
+        // was back at once is missed only later, and has nothing until then.
         let document = self.document();
-        let in_sync = document
+        let in_sync: Vec<&str> = document
             .lines()
-            .filter(|line| line.starts_with("in-sync = "));
-        let counts: Vec<usize> = in_sync.map(|line| line.matches('@').count()).collect();
-        if counts.len() != self.plan.shards || counts.iter().any(|it| *it < self.plan.copies) {
+            .filter_map(|line| line.strip_prefix("in-sync = "))
+            .collect();
+        in_sync.len() == self.plan.shards
+            && in_sync.into_iter().enumerate().all(|(shard, members)| {
+                let members: Vec<&str> = members.split('"').filter(|it| it.contains('@')).collect();
+                members.len() >= self.plan.copies && self.are_in_sync(shard, &members)
+            })
+    }
+}
+
+impl Stage {
+    /// Whether these, `n1@` and a life, live, and the primary waits for all others.
+    fn are_in_sync(&self, shard: usize, members: &[&str]) -> bool {
+        let Some(primary) = self.primary(shard) else {
             return false;
-        }
-        let waits_for_all = |shard: usize| {
-            let primary = self.primary(shard)?;
-            let status = status(self.nodes[primary].address)?;
-            let others = status.get("waits-for")?.split_whitespace().count();
-            Some(others + 1 >= self.plan.copies)
         };
-        (0..self.plan.shards).all(|shard| waits_for_all(shard).unwrap_or(false))
+        let leading = status(self.nodes[primary].address).unwrap_or_default();
+        let waits_for = leading.get("waits-for").map_or("", String::as_str);
+        members.iter().all(|member| {
+            let (name, life) = member.split_once('@').expect("looked for");
+            let number: usize = name[1..].parse().expect("a number behind n");
+            let status = status(self.nodes[number].address).unwrap_or_default();
+            let lives = status.get("life").is_some_and(|it| it == life);
+            let is_waited_for = waits_for.split_whitespace().any(|other| other == *member);
+            lives && (number == primary || is_waited_for)
+        })
     }
 }
 
@@ -317,7 +340,7 @@ fn mount_small_disk(disk: &Path) {
 
 fn start_controlling_proxy(
     topology: &str,
-    acks: &str,
+    further: &[&str],
     space: Option<&Space>,
     number: usize,
 ) -> Server {
@@ -327,8 +350,8 @@ fn start_controlling_proxy(
         fs::write(admin_of(folder), &admin).expect("a file in a temporary folder");
         let gossip = SocketAddr::new(address.ip(), 0).to_string();
         let words = ["proxy", "--listen", &listen, "--topology", topology];
-        let further = ["--acks", acks, "--admin", &admin, "--gossip", &gossip];
-        let words = words.iter().chain(&further);
+        let own = ["--admin", &admin, "--gossip", &gossip];
+        let words = words.iter().chain(&own).chain(further);
         words.map(ToString::to_string).collect()
     };
     match space {

@@ -117,9 +117,10 @@ impl Cache {
                 let asked = self.asked.pop_front().expect("something was asked");
                 match (asked, reply) {
                     (Asked::Nothing, _) | (_, Reply::Error(_)) => {}
-                    (Asked::Keys(keys), Reply::Array(values)) => self.keep(keys, &values),
+                    (Asked::Keys(keys) | Asked::Queued(keys), Reply::Array(values)) => {
+                        self.keep(keys, &values);
+                    }
                     (Asked::Keys(keys), value) => self.keep(keys, &[value]),
-                    (Asked::Queued(keys), Reply::Array(values)) => self.keep(keys, &values),
                     (asked, reply) => panic!("{asked:?} was answered with {reply:?}"),
                 }
             }

@@ -293,3 +293,35 @@ fn what_is_under_way_when_slots_move_is_not_believed() {
     cluster.nodes[0].thaw();
     assert_eq!(believes(&mut client, 1), None);
 }
+
+#[test]
+fn who_asks_for_all_changes_while_a_node_is_lost_is_told_of_them_when_it_is_back() {
+    let mut cluster = Cluster::start_with(2, &[], &["--threads", "1"]);
+    let key = &cluster.keys_on(1, 1)[0];
+    let ask = ["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "k"];
+    let (mut first, mut second) = (cluster.connect(), cluster.connect());
+    for client in [&mut first, &mut second] {
+        client.call(&["HELLO", "3"]);
+    }
+    let answer = |client: &mut Client| loop {
+        match client.receive().expect("an answer") {
+            Reply::Push(_) => {}
+            told => return told,
+        }
+    };
+    // The way on which nodes tell of all changes is open.
+    first.send(&encode(&ask)).expect("sent");
+    assert_eq!(answer(&mut first), Reply::ok());
+    cluster.nodes[1].freeze();
+    second.send(&encode(&ask)).expect("sent");
+    cluster.connect().call(&["PING"]);
+    cluster.nodes[1].kill();
+    cluster.nodes[1].restart();
+    assert_eq!(answer(&mut second), Reply::ok());
+    cluster.connect().call(&["SET", key, "v"]);
+    let changed = Reply::Push(vec![
+        Reply::bulk("invalidate"),
+        Reply::Array(vec![Reply::bulk(key)]),
+    ]);
+    while second.receive().expect("it is told") != changed {}
+}

@@ -114,7 +114,7 @@ impl NodeState {
                 let mut letter = Letter::changed(Some(&keys));
                 tracking.changed_under_prefixes(key, by);
                 tracking.changed(key, by, |client, mode| {
-                    teller.tell(client, mode, &mut letter)
+                    teller.tell(client, mode, &mut letter);
                 });
             }
             if changed.all {

@@ -119,9 +119,10 @@ impl<K: Copy + Ord> Broadcasts<K> {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let of_prefix = |(name, prefix): (&Box<[u8]>, &Prefix<K>)| {
-            name.len() + size_of::<Prefix<K>>() + 32 * prefix.clients.len()
-        };
-        self.prefixes.iter().map(of_prefix).sum()
+        let each = self
+            .prefixes
+            .iter()
+            .map(|(name, prefix)| name.len() + size_of::<Prefix<K>>() + 32 * prefix.clients.len());
+        each.sum()
     }
 }

@@ -73,6 +73,8 @@ pub struct Outbox {
     holds: VecDeque<Hold>,
     /// The bytes are with a turn of the client's commands.
     is_lent: bool,
+    /// How many they were, some of them perhaps written.
+    lent_bytes: usize,
     /// Messages that came meanwhile.
     late_messages: Vec<u8>,
     errands: u64,
@@ -80,10 +82,11 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Bytes that have not been written, held or not.
+    /// Bytes that have not been written, held or not; what a turn of the client's commands has appended counts when it is over.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.piece_bytes + self.bytes.len() - self.written + self.late_messages.len()
+        let bytes = self.bytes.len() + self.lent_bytes;
+        self.piece_bytes + bytes - self.written + self.late_messages.len()
     }
 
     /// Whether all has been written. A reply that is still to come does not count.
@@ -150,12 +153,14 @@ impl Outbox {
         if self.bytes.is_empty() {
             self.bytes = std::mem::take(spare);
         }
+        self.lent_bytes = self.bytes.len();
         std::mem::take(&mut self.bytes)
     }
 
     /// The turn is over: its replies stand behind the others, and messages that came meanwhile behind them.
     pub fn take_back(&mut self, bytes: Vec<u8>) {
         self.is_lent = false;
+        self.lent_bytes = 0;
         self.bytes = bytes;
         if !self.late_messages.is_empty() {
             let messages = std::mem::take(&mut self.late_messages);

@@ -81,6 +81,23 @@ fn a_message_stands_between_whole_replies_and_before_those_to_come() {
 }
 
 #[test]
+fn what_is_with_a_turn_still_waits() {
+    let mut outbox = Outbox::default();
+    turn(&mut outbox, b"ready ");
+    outbox.hold_until(Offset(10));
+    turn(&mut outbox, b"held, and more than was written ");
+    assert_eq!(write_all(&mut outbox), "ready ");
+    let waiting = outbox.len();
+    let mut bytes = outbox.lend(&mut Vec::new());
+    assert_eq!(outbox.len(), waiting);
+    bytes.extend_from_slice(b"more ");
+    outbox.push(b"message ");
+    assert_eq!(outbox.len(), waiting + "message ".len());
+    outbox.take_back(bytes);
+    assert_eq!(outbox.len(), waiting + "more message ".len());
+}
+
+#[test]
 fn whoever_may_write_more_is_woken() {
     struct Count(AtomicUsize);
     impl Wake for Count {

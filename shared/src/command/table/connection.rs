@@ -19,7 +19,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::ClientReply, 3).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served(),
     row(Id::ClientSetinfo, 4).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served().tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     row(Id::ClientSetname, 3).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served(),
-    row(Id::ClientTracking, -3).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served().quiet(Before),
+    row(Id::ClientTracking, -3).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).repeatable().served().quiet(Before),
     row(Id::ClientTrackinginfo, 2).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served(),
     row(Id::ClientUnblock, -3).flags(ADMIN | NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served(),
     row(Id::ClientUnpause, 2).flags(ADMIN | NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served(),

@@ -169,7 +169,7 @@ impl CommandSpec {
         self
     }
 
-    /// It changes nothing, though it reads no keys.
+    /// It changes nothing, though it reads no keys, or nothing more the second time.
     pub(super) const fn repeatable(mut self) -> Self {
         self.retry = Retry::Safe;
         self
