@@ -40,6 +40,7 @@
 //! - [`deployment`]: docker-compose.yml and all that belongs to it, held to the code and run on loopback.
 //! - [`blocking`]: commands that wait for a key are served in their turn, and leave nothing when they go.
 //! - [`leases`]: the same through a proxy, and WATCH: over connections of their clients' own.
+//! - [`copies`]: WAIT and WAITAOF through a proxy: the shard with fewest copies decides.
 //! - [`queues`]: BLPOP over keys of several shards.
 //! - [`proxied_scripts`]: a script that has come through a proxy is known at every shard.
 //! - [`scripts`]: scripts and functions reply as those of a real server; effects are logged; others are served, or told, meanwhile.
@@ -61,6 +62,7 @@ mod command_table;
 mod commands;
 mod compatibility;
 mod configuration;
+mod copies;
 mod deployment;
 mod expiry;
 mod failure;
