@@ -44,6 +44,7 @@
 //! - [`queues`]: BLPOP over keys of several shards.
 //! - [`proxied_scripts`]: a script that has come through a proxy is known at every shard.
 //! - [`scripts`]: scripts and functions reply as those of a real server; effects are logged; others are served, or told, meanwhile.
+//! - [`client_lists`]: CLIENT LIST ALL: the clients of all proxies.
 //! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
 //!
@@ -56,6 +57,7 @@ mod append_only;
 mod applications;
 mod blocking;
 mod channels;
+mod client_lists;
 mod colocation;
 mod combined;
 mod command_table;

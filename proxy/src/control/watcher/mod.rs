@@ -126,7 +126,7 @@ impl Watcher {
     ) -> (Self, Ends) {
         let (hear, heard) = mpsc::channel(MOST_HEARD);
         let (done, ends) = mpsc::channel(MOST_HEARD);
-        let me = proxy_name(&shared.run_id);
+        let me = shared.name();
         let mut watcher = Self {
             newest: shared.topology.load().topology.clone(),
             nodes: Nodes::new(hear),
@@ -432,6 +432,7 @@ impl Watcher {
     /// What the other proxies say.
     fn hear_others(&mut self, heard: gossip::Heard) {
         let now_ms = self.now_ms();
+        self.shared.others.set(heard.admins);
         for (proxy, view) in heard.views {
             self.opinion.step(opinion::Event::View(proxy, view), now_ms);
         }
@@ -612,17 +613,6 @@ impl Watcher {
 
 /// How a node begins that reads its data.
 const LOADING: &str = "LOADING ";
-
-/// Names of proxies are those of one life.
-const NAME_DIGITS: usize = 12;
-
-fn proxy_name(run_id: &str) -> ProxyId {
-    let digits: String = run_id.chars().take(NAME_DIGITS).collect();
-    match format!("p-{digits}").parse() {
-        Ok(name) => name,
-        Err(error) => unreachable!("hexadecimal digits are a name: {error}"),
-    }
-}
 
 /// Whether a shard that is looked after has a member of which nobody knows the life.
 fn has_nameless(topology: &Topology) -> bool {
