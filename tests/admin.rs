@@ -16,7 +16,13 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
 }
 
 /// Status code and body of a request with further headers, each with its line end.
-fn ask(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+pub(crate) fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String) {
     let mut socket = TcpStream::connect(address).expect("the admin listener");
     socket.set_read_timeout(Some(PATIENCE)).expect("a deadline");
     let length = body.len();

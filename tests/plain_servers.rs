@@ -103,6 +103,23 @@ fn a_follower_leads_when_the_primary_is_killed_and_who_comes_back_follows() {
 }
 
 #[test]
+fn what_followers_of_a_plain_server_have_is_waited_for() {
+    let Some(pair) = Pair::start(&[]) else {
+        return;
+    };
+    let mut client = pair.proxy.connect();
+    assert!(is_written(&mut client, "k", "1"));
+    assert_eq!(client.call_words("WAIT 1 10000"), Reply::Integer(1));
+    pair.servers[1].freeze();
+    // It was this client's write, though it went over another connection.
+    assert!(is_written(&mut client, "k", "2"));
+    assert_eq!(client.call_words("WAIT 1 200"), Reply::Integer(0));
+    pair.servers[1].thaw();
+    assert_eq!(client.call_words("WAIT 1 10000"), Reply::Integer(1));
+    assert_eq!(pair.connect(1).call(&["GET", "k"]), Reply::bulk("2"));
+}
+
+#[test]
 fn a_primary_that_stands_still_is_replaced_and_follows_when_it_goes_on() {
     let Some(pair) = Pair::start(&["--read-from", "follower", "--acks", "in-sync"]) else {
         return;

@@ -1,7 +1,9 @@
-//! Scripts through a proxy: they go to the shard of their keys, and a shard that has not seen one is given its text.
+//! Scripts and functions through a proxy: they go to the shard of their keys, and a shard that has not got one is given its text.
+
+use std::time::Duration;
 
 use crate::support::Reply;
-use crate::support::eventually::eventually;
+use crate::support::eventually::{Stopwatch, eventually};
 use crate::support::servers::{self, Cluster};
 
 const SCRIPT: &str = "return {redis.call('INCR', KEYS[1]), ARGV[1]}";
@@ -74,12 +76,79 @@ fn keys_decide_where_a_script_runs_and_without_keys_it_is_always_the_same_shard(
         client.call(&["EVAL", &script, "0"]);
     }
     assert_eq!(client.call(&["GET", &first]), Reply::bulk("20"));
-    let library = "#!lua name=lib\nredis.register_function('f', function(keys) return redis.call('GET', keys[1]) end)";
-    assert_eq!(client.call(&["FUNCTION", "LOAD", library]).text(), "lib");
-    for number in 0..20 {
+    assert_eq!(client.call(&["FUNCTION", "LOAD", LIBRARY]).text(), "lib");
+    assert!(call_all(&mut client));
+}
+
+const LIBRARY: &str = "#!lua name=lib\nredis.register_function('f', function(keys) return redis.call('GET', keys[1]) end)";
+
+/// How often each of some keys, of all shards, finds the function.
+fn call_all(client: &mut crate::support::Client) -> bool {
+    (0..30).all(|number| {
         let key = format!("k{number}");
         client.call(&["SET", &key, &key]);
-        assert_eq!(client.call(&["FCALL", "f", "1", &key]).text(), key);
+        client.call(&["FCALL", "f", "1", &key]) == Reply::bulk(key)
+    })
+}
+
+/// The topology of the first so many nodes is in place, and in use.
+fn grow(cluster: &Cluster, version: u64, count: usize) {
+    let nodes: Vec<_> = cluster.nodes.iter().map(|node| node.address).collect();
+    let path = servers::topology_path(cluster.proxy.folder());
+    let slots = servers::even_slots(count);
+    servers::write_topology_that_loses_keys(&path, version, &nodes[..count], &slots);
+    let in_use = format!("topology_version:{version}");
+    eventually("it is in use", || {
+        let mut client = cluster.connect();
+        client.call_words("INFO proxy").text().contains(&in_use)
+    });
+}
+
+#[test]
+fn a_shard_that_is_added_later_has_the_functions() {
+    let mut cluster = Cluster::start(2);
+    let mut client = cluster.connect();
+    assert_eq!(client.call(&["FUNCTION", "LOAD", LIBRARY]).text(), "lib");
+    assert!(call_all(&mut client));
+    cluster.nodes.push(servers::start_node(&[]));
+    grow(&cluster, 2, 3);
+    // A moment is left to it.
+    let began = Stopwatch::start();
+    eventually("it has them", || call_all(&mut client));
+    assert!(began.elapsed() < Duration::from_secs(2));
+    let mut third = cluster.nodes[2].connect();
+    assert!(third.call_words("DBSIZE").integer() > 0);
+    // One that cannot be reached yet gets them when it can, and what is there stays.
+    let fourth = servers::start_node(&[]);
+    let other = LIBRARY
+        .replace("name=lib", "name=other")
+        .replace("'f'", "'g'");
+    assert_eq!(client.call(&["FUNCTION", "LOAD", &other]).text(), "other");
+    let newer = LIBRARY.replace("GET", "STRLEN");
+    let mut there = fourth.connect();
+    assert_eq!(there.call(&["FUNCTION", "LOAD", &newer]).text(), "lib");
+    fourth.freeze();
+    cluster.nodes.push(fourth);
+    grow(&cluster, 3, 4);
+    cluster.nodes[3].thaw();
+    eventually("it has the one that it had not", || {
+        let listed = there.call_words("FUNCTION LIST WITHCODE");
+        listed.elements().len() == 2
+    });
+    let listed = there.call_words("FUNCTION LIST LIBRARYNAME lib WITHCODE");
+    let library = listed.elements()[0].elements();
+    assert!(library.contains(&Reply::bulk(newer)), "{library:?}");
+}
+
+#[test]
+fn a_node_that_comes_back_empty_gets_its_functions_again() {
+    let mut cluster = Cluster::start(2);
+    let mut client = cluster.connect();
+    assert_eq!(client.call(&["FUNCTION", "LOAD", LIBRARY]).text(), "lib");
+    for node in 0..2 {
+        cluster.nodes[node].kill();
+        cluster.nodes[node].restart();
+        eventually("it has them", || call_all(&mut client));
     }
 }
 

@@ -42,9 +42,11 @@
 //! - [`deployment`]: docker-compose.yml and all that belongs to it, held to the code and run on loopback.
 //! - [`blocking`]: commands that wait for a key are served in their turn, and leave nothing when they go.
 //! - [`leases`]: the same through a proxy, and WATCH: over connections of their clients' own.
+//! - [`copies`]: WAIT and WAITAOF through a proxy: the shard with fewest copies decides.
 //! - [`queues`]: BLPOP over keys of several shards.
 //! - [`proxied_scripts`]: a script that has come through a proxy is known at every shard.
 //! - [`scripts`]: scripts and functions reply as those of a real server; effects are logged; others are served, or told, meanwhile.
+//! - [`client_lists`]: CLIENT LIST ALL: the clients of all proxies.
 //! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
 //!
@@ -58,12 +60,14 @@ mod applications;
 mod blocking;
 mod channels;
 mod chaos;
+mod client_lists;
 mod colocation;
 mod combined;
 mod command_table;
 mod commands;
 mod compatibility;
 mod configuration;
+mod copies;
 mod crowds;
 mod deployment;
 mod expiry;

@@ -2,7 +2,7 @@
 //! Decides nothing about keys. Invariant: an errand comes to its end whoever leaves meanwhile, and those of one client run one after the other.
 
 use crate::client::ErrandTicket;
-use crate::commands::{Awaited, Errand, FinalSave, users_loaded, write_status};
+use crate::commands::{Errand, FinalSave, users_loaded, write_status};
 use crate::node_state::{ClientKey, OrderNumber};
 use crate::replication::{self, Have, orders};
 use crate::saving::{self, SaveError};
@@ -12,6 +12,7 @@ use protocol::What;
 use shared::config::{FileError, read_file, replace_file};
 use shared::resp::{AccessError, ErrorReply, Protocol, ReplyWriter};
 use shared::users_file::{read_users, write_users};
+use shared::wait_time::Awaited;
 use std::error::Error as _;
 use std::future::pending;
 use std::rc::Rc;

@@ -50,6 +50,8 @@ pub(crate) struct Counters {
     pub(crate) rejected: Count,
     /// Times that a thread has subscribed to everything again at a shard; what was published there meanwhile did not reach its clients.
     pub(crate) resubscribed: Count,
+    /// Other proxies that have not answered for CLIENT LIST ALL.
+    pub(crate) proxies_left_out: Count,
     /// Commands finished, by all threads, as of their last tick.
     pub(crate) commands: Count,
     /// The id of the next client.
@@ -69,6 +71,7 @@ impl Counters {
             accepted: Count::default(),
             rejected: Count::default(),
             resubscribed: Count::default(),
+            proxies_left_out: Count::default(),
             commands: Count::default(),
             next_client: AtomicU64::new(1),
             kept_bytes: AtomicUsize::new(0),

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 
 use shared::clock::Clock;
 use shared::config::ProxyConfig;
+use shared::topology::ProxyId;
 
 use crate::access::LiveAccess;
 use crate::counters::Counters;
-use crate::gossip::Announcements;
+use crate::gossip::{Announcements, KnownProxies};
 use crate::orders::ThreadContact;
 use crate::pause::Pause;
 use crate::scripts::ScriptTexts;
@@ -43,13 +44,27 @@ pub(crate) struct ProxyShared {
     pub(crate) scripts: ScriptTexts,
     /// Nodes that have announced themselves here.
     pub(crate) announcements: Announcements,
+    /// The other proxies.
+    pub(crate) others: KnownProxies,
     /// A way to each thread.
     pub(crate) threads: Vec<ThreadContact>,
     /// Where threads tell what they see of the nodes.
     pub(crate) sightings: Sightings,
 }
 
+/// Names of proxies are those of one life.
+const NAME_DIGITS: usize = 12;
+
 impl ProxyShared {
+    /// By which the others know it.
+    pub(crate) fn name(&self) -> ProxyId {
+        let digits: String = self.run_id.chars().take(NAME_DIGITS).collect();
+        match format!("p-{digits}").parse() {
+            Ok(name) => name,
+            Err(error) => unreachable!("hexadecimal digits are a name: {error}"),
+        }
+    }
+
     /// Longest argument.
     pub(crate) fn bulk_bytes(&self) -> u32 {
         u32::try_from(self.config.proto_max_bulk_len.0).unwrap_or(u32::MAX)

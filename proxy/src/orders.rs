@@ -62,3 +62,23 @@ pub(crate) enum Order {
     /// Let clients have their replies and go. Orders are taken on meanwhile.
     Stop,
 }
+
+/// What all threads say about their clients; those that have ended have none.
+pub(crate) async fn ask_clients_of_all(
+    threads: &[ThreadContact],
+    order: &ClientOrder,
+) -> Vec<ClientVerdict> {
+    let mut asked = Vec::new();
+    for thread in threads {
+        let (answer, answered) = oneshot::channel();
+        let order = Order::Clients(order.clone(), answer);
+        if thread.orders.send(order).await.is_ok() {
+            asked.push(answered);
+        }
+    }
+    let mut verdicts = Vec::new();
+    for answered in asked {
+        verdicts.extend(answered.await.ok());
+    }
+    verdicts
+}

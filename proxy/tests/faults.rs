@@ -1,6 +1,7 @@
 //! The proxy between clients and nodes that are slow, silent, rude or gone.
 
 mod again;
+mod copies;
 mod ends;
 mod large;
 mod monitors;

@@ -53,6 +53,7 @@ use crate::node_state::{Feeding, NodeState, OrderNumber};
 use crate::store::{DbIndex, Key, KeyHash, Store};
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
+use shared::wait_time::Awaited;
 
 /// One command under way: all that a handler may see and change.
 #[derive(Debug)]
@@ -171,17 +172,6 @@ pub enum Errand {
         /// Microseconds, bounded by the handler.
         us: u64,
     },
-}
-
-/// Where all there is now is to be (WAIT, WAITAOF).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Awaited {
-    /// At how many followers.
-    pub followers: usize,
-    /// Of WAITAOF: on their disks, and whether on this node's, too.
-    pub on_disk: Option<bool>,
-    /// Milliseconds after which it is over in any case; 0 for never.
-    pub timeout_ms: u64,
 }
 
 /// Whether a node saves its keys before it stops.

@@ -469,6 +469,8 @@ pub(super) fn say_too_long(turn: &Turn<'_>, out: &mut Vec<u8>) {
 fn is_stranger(spec: &CommandSpec) -> bool {
     let of_the_connection = match spec.id {
         CommandId::Ping | CommandId::Echo | CommandId::Publish | CommandId::Spublish => false,
+        // They are answered at once.
+        CommandId::Wait | CommandId::Waitaof => false,
         CommandId::Monitor => true,
         _ => {
             spec.acl.contains(AclCategories::CONNECTION)

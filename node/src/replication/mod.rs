@@ -13,11 +13,11 @@ pub(crate) mod orders;
 
 pub(crate) use failover::abort as abort_failover;
 
-use crate::commands::Awaited;
 use crate::node_state::{ClientKey, Link, Place};
 use crate::shell::{Core, Shell};
 use shared::resp::{ErrorReply, WaitError, encode_request};
 use shared::topology::Incarnation;
+use shared::wait_time::Awaited;
 use std::rc::Rc;
 use std::time::Duration;
 use tracing::{info, warn};

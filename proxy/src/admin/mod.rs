@@ -2,6 +2,7 @@
 //! Never: on the data path; it asks threads for copies of their counters, not more often than [`WORDS_LAST_MS`] says.
 
 mod advice;
+mod clients;
 mod failover;
 mod listener;
 mod permission;
@@ -127,6 +128,7 @@ impl Service for AdminService {
             .route("/metrics", get(metrics))
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
+            .route("/clients", post(clients::list))
             .route("/topology", get(topology::show))
             .route("/topology/advice", get(topology::advise))
             .route("/topology/failover", post(topology::fail_over))

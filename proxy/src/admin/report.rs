@@ -72,6 +72,10 @@ const COUNTERS: &[(&str, &str)] = &[
         "Connections of clients that were turned away: beyond maxclients, or because no thread took them in.",
     ),
     (
+        "switchyard_proxy_proxies_left_out_total",
+        "Other proxies that were asked for their clients (CLIENT LIST ALL) and did not answer in time.",
+    ),
+    (
         "switchyard_proxy_commands_total",
         "Requests of clients for nodes, each once, by command, shard (or several shards) and outcome: ok, error (the reply is one, wanted or not), shard_down (not applied), unknown (sent, no reply), left (the client had gone). These and the local ones are all requests.",
     ),
@@ -235,6 +239,8 @@ fn whole_proxy(proxy: &ProxyShared, words: &[Word]) {
     counter!("switchyard_proxy_sent_bytes_total").absolute(sum(|report| report.stats.sent_bytes));
     counter!("switchyard_proxy_connections_total").absolute(proxy.counters.accepted.all());
     counter!("switchyard_proxy_rejected_connections_total").absolute(proxy.counters.rejected.all());
+    counter!("switchyard_proxy_proxies_left_out_total")
+        .absolute(proxy.counters.proxies_left_out.all());
     let ended = count_of(words, State::Ended);
     gauge!("switchyard_proxy_threads").set(as_gauge(words.len() - ended));
     gauge!("switchyard_proxy_threads_silent").set(as_gauge(count_of(words, State::Silent)));

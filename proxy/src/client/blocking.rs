@@ -6,7 +6,7 @@ use shared::command::{CommandSpec, Retry};
 use shared::resp::{Args, encode_request};
 use shared::wait_time;
 
-use super::Apart;
+use super::{Apart, Copies};
 use crate::pipe::lease::LeaseKey;
 use crate::route::{TimeUnit, timeout_at};
 
@@ -17,6 +17,8 @@ pub(crate) struct Blocking {
     pub(crate) lease: Option<LeaseKey>,
     /// Its keys are of several shards.
     pub(crate) apart: Option<Box<Apart>>,
+    /// It is a WAIT, and this is what shards have said.
+    pub(crate) copies: Option<Box<Copies>>,
     /// How often it was sent in vain.
     pub(crate) attempts: u8,
     /// It takes nothing, and means the same whenever it is asked.
@@ -40,6 +42,7 @@ impl Blocking {
         Self {
             lease: None,
             apart: None,
+            copies: None,
             attempts: 0,
             is_repeatable: spec.retry == Retry::Safe && !is_from_now_on,
             is_from_now_on,

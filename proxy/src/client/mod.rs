@@ -2,12 +2,13 @@
 //! Pure.
 //!
 //! - [`state`]: what it has told about itself and chosen: database, protocol, name. [`work`]: what it is doing, and what it waits for.
-//! - `transaction`: what it has queued behind MULTI. `subscribing`: how far a SUBSCRIBE has come. `watch`: what it watches. `blocking`: its command that waits at a node, or `apart`, at several.
+//! - `transaction`: what it has queued behind MULTI. `subscribing`: how far a SUBSCRIBE has come. `watch`: what it watches. `blocking`: its command that waits at a node, or `apart`, at several; `copies`: WAIT.
 //! - [`received`]: the bytes it sent, and who keeps them.
 //! - [`outlet`]: its replies, where those who deliver can reach them: [`reply_queue`] in order, [`output`] on their way out.
 
 mod apart;
 mod blocking;
+mod copies;
 pub(crate) mod outlet;
 pub(crate) mod output;
 pub(crate) mod received;
@@ -20,6 +21,7 @@ pub(crate) mod work;
 
 pub(crate) use apart::{Apart, Pop, as_blocking_says};
 pub(crate) use blocking::Blocking;
+pub(crate) use copies::{Copies, Have};
 pub(crate) use outlet::{Outlet, OutletLimits, Read};
 pub(crate) use output::ReplyBytes;
 pub(crate) use reply_queue::Source;

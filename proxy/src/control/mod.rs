@@ -17,11 +17,13 @@
 //! Shards of one plain node are left alone (`Shard::is_guarded`): where there are no others nothing is asked, written or elected.
 //!
 //! [`watcher`] is the state and what happens to it. [`nodes`], [`link`] the nodes; [`words`] ◇ what is said to them. [`adopt`] ◇ topologies that people have
-//! written. [`election`] who changes things. [`others`] what other proxies see. [`spares`] ◇ nodes that want to be used. [`told`] what people hear, [`matters`] what lasts; [`counts`] ◇, [`store_seen`] ◇ what machines read. [`requests`] what operators ask for.
+//! written. [`election`] who changes things. [`others`] what other proxies see. [`spares`] ◇ nodes that want to be used. [`told`] what people hear, [`matters`] what lasts; [`counts`] ◇, [`store_seen`] ◇ what machines read. [`requests`] what operators ask for. [`bringing`] functions for shards that lack them, [`libraries`] ◇ which ones.
 
 mod adopt;
+mod bringing;
 pub(crate) mod counts;
 mod election;
+mod libraries;
 mod link;
 pub(crate) mod matters;
 mod nodes;

@@ -2,7 +2,7 @@
 //! Reaches: gossip, the store's list of live proxies. A task of its own. Never: decides what is made of it.
 //! Invariant: as long as gossip does not begin it is tried again; meanwhile this proxy is alone.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,6 +123,9 @@ impl Speaker {
             }
         };
         let address = gossip.address();
+        if let Some(admin) = admin_address(self.config.admin.as_ref(), address.ip()).await {
+            gossip.admin(admin).await;
+        }
         tracing::info!(proxy = %self.me, gossip = %address, "this proxy hears the others");
         self.done.send(Done::HeardAt(Some(address))).await.ok();
         self.speak(&gossip, &mut views, &mut spares).await;
@@ -180,6 +183,18 @@ impl Speaker {
         }
         gossip.seeds(addresses);
     }
+}
+
+/// Where others reach the admin listener; nowhere if it is for this machine alone, and others may be on another one.
+async fn admin_address(listen: Option<&Address>, reached_at: IpAddr) -> Option<SocketAddr> {
+    let listen = listen.filter(|address| address.port() != 0)?;
+    let mut found = tokio::net::lookup_host(listen.pair()).await.ok()?;
+    let mut admin = found.next()?;
+    if admin.ip().is_unspecified() {
+        admin.set_ip(reached_at);
+    }
+    let is_reached = !admin.ip().is_loopback() || reached_at.is_loopback();
+    is_reached.then_some(admin)
 }
 
 /// Resolves when nobody tells anything any more.

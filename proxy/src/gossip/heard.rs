@@ -3,13 +3,14 @@
 //! Invariant: of one proxy one life is heard: the newest that beats.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use chitchat::NodeState;
 use protocol::View;
 use protocol::controller::Announced;
 use shared::topology::{NodeId, ProxyId};
 
-use super::text::{self, LEFT, Outcome, Read, SPARE, Spare};
+use super::text::{self, ADMIN, LEFT, Outcome, Read, SPARE, Spare};
 
 /// Most proxies that are heard; as many as opinions are kept of.
 const MOST_PROXIES: usize = 1_024;
@@ -24,6 +25,8 @@ pub(crate) struct Heard {
     pub(crate) views: BTreeMap<ProxyId, View<NodeId>>,
     /// Nodes that want to be used and have said so to other proxies.
     pub(crate) spares: BTreeMap<NodeId, Announced>,
+    /// Where the admin listeners of those are that are heard now.
+    pub(crate) admins: BTreeMap<ProxyId, SocketAddr>,
     /// Those that have said that they go.
     pub(crate) left: BTreeSet<ProxyId>,
 }
@@ -93,6 +96,10 @@ impl Reader {
             if life.has_left() {
                 heard.left.insert(proxy);
                 continue;
+            }
+            let admin = life.state.get(ADMIN).and_then(|text| text.parse().ok());
+            if let Some(admin) = admin.filter(|_| life.beats) {
+                heard.admins.insert(proxy.clone(), admin);
             }
             let before = self.last.get(&proxy);
             // Another life may have the same words for something else.

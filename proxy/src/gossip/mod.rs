@@ -10,6 +10,7 @@
 
 mod announcements;
 mod heard;
+mod known;
 mod sealed;
 mod text;
 
@@ -32,8 +33,9 @@ use tokio::net::{UdpSocket, lookup_host};
 pub(crate) use self::announcements::Announcements;
 pub(crate) use self::heard::Heard;
 use self::heard::{Life, MOST_SPARES, Reader};
+pub(crate) use self::known::KnownProxies;
 use self::sealed::{Ready, Sealed};
-use self::text::{HEAD, LEFT, SPARE, Spare, YES, part_key, read_spare, write_spare};
+use self::text::{ADMIN, HEAD, LEFT, SPARE, Spare, YES, part_key, read_spare, write_spare};
 use crate::dice::Dice;
 
 /// Time between two rounds.
@@ -258,6 +260,15 @@ impl Gossip {
                 tracing::warn!(%node, left_out, "more spare nodes come than are told of");
             }
         }
+    }
+
+    /// Lets the others know where this proxy's admin listener is reached.
+    pub(crate) async fn admin(&self, address: SocketAddr) {
+        let told = self.chitchat.with_chitchat(|chitchat| {
+            let state = chitchat.self_node_state();
+            state.set(ADMIN, address.to_string());
+        });
+        told.await;
     }
 
     /// What the others have told, as far as it is known here.

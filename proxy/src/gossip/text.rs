@@ -8,6 +8,7 @@
 //!  view        HEARTBEAT COUNT SUM
 //!  view/17     n1 n4|n4                          names that are doubted | that are suspected
 //!  spare/n7    10.0.0.7:6380 zone-a 1700000000000   where, in what zone ("-": not known), since when by the clock of whoever tells, ms
+//!  admin       10.0.0.3:9121                     where its admin listener is reached
 //!  left        yes                               this proxy goes
 //! ```
 
@@ -21,6 +22,9 @@ pub(super) const HEAD: &str = "view";
 /// The key that says goodbye, and its text.
 pub(super) const LEFT: &str = "left";
 pub(super) const YES: &str = "yes";
+
+/// The key that says where a proxy's admin listener is reached.
+pub(super) const ADMIN: &str = "admin";
 
 /// How the keys of spares begin.
 pub(super) const SPARE: &str = "spare/";

@@ -2,9 +2,10 @@
 //! Pure: other threads' clients are only named here, in a [`ClientOrder`] that each thread carries out.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use shared::command::{self, CommandId};
-use shared::resp::{Args, ErrorReply, ReplyWriter, on_or_off, yes_or_no};
+use shared::resp::{Args, ErrorReply, ReplyWriter, encode_request, on_or_off, yes_or_no};
 use shared::session::{
     ClientLine, ClientName, ClientType, KillFilter, LibraryFact, ListFilter, ListedClient, Pause,
     PauseKind, ReplyWish, Unblock,
@@ -19,6 +20,8 @@ use crate::client::{ClientState, Tracks, Transaction};
 pub(crate) enum ClientOrder {
     /// CLIENT LIST.
     List(ListFilter),
+    /// CLIENT LIST ALL, and the request without ALL, for other proxies.
+    ListAll(ListFilter, Arc<[u8]>),
     /// CLIENT KILL.
     Kill(KillFilter),
     /// CLIENT UNBLOCK.
@@ -69,7 +72,7 @@ impl ClientOrder {
     /// The reply, once every thread has had its say.
     pub(crate) fn reply(&self, verdicts: Vec<ClientVerdict>, reply: &mut ReplyWriter<'_>) {
         match self {
-            Self::List(_) => {
+            Self::List(_) | Self::ListAll(..) => {
                 let mut lines: Vec<(u64, String)> = verdicts
                     .into_iter()
                     .flat_map(|verdict| verdict.lines)
@@ -104,6 +107,19 @@ pub(super) fn answer(
         CommandId::ClientInfo => {
             let line = describe(state, desk.now_ms, desk.buffered, false);
             reply.verbatim("txt", line.as_bytes());
+        }
+        CommandId::ClientList if ListFilter::is_of_all(args) => {
+            let filter = ListFilter::read_of_all(args)?;
+            let mut words = Vec::new();
+            let before = args.iter_from(0).take(2);
+            encode_request(
+                &mut words,
+                before.chain(args.iter_from(3)).collect::<Vec<_>>(),
+            );
+            return Ok(After::AskClients(ClientOrder::ListAll(
+                filter,
+                words.into(),
+            )));
         }
         CommandId::ClientList => {
             let filter = ListFilter::read(args)?;

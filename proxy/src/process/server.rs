@@ -31,7 +31,7 @@ use crate::admin::AdminService;
 use crate::control::{ControlService, requests};
 use crate::counters::Counters;
 use crate::facts::ProxyShared;
-use crate::gossip::Announcements;
+use crate::gossip::{Announcements, KnownProxies};
 use crate::orders::{Order, ThreadContact};
 use crate::pause::Pause;
 use crate::reload::Reloading;
@@ -152,6 +152,7 @@ impl Proxy {
             run_id: random_id(),
             scripts: ScriptTexts::default(),
             announcements: Announcements::new(),
+            others: KnownProxies::default(),
             threads,
             sightings,
             config,

@@ -78,7 +78,7 @@ impl Turn<'_> {
     }
 
     /// The command that waits is over.
-    fn end_blocking(&mut self) {
+    pub(super) fn end_blocking(&mut self) {
         if let Some(blocking) = self.client.blocking.take()
             && let Some(lease) = blocking.lease
         {

@@ -5,7 +5,7 @@
 //! - [`forward`]: to one shard. [`fan_out`] and [`rounds`]: to several, and [`gather`] ◇ puts together what they say. [`here`], [`answer`]: without a node.
 //! - [`replies`]: what nodes send. [`receivers`]: those who get it.
 //! - [`script`]: with their texts, where a node may not have them. [`subscribe`]: to channels; [`messages`]: to those who have subscribed. [`tracking`]: to those who are told of changes; [`monitors`]: to those who are shown everything.
-//! - [`lease`]: connections of a client's own; [`blocking`], [`blocking_apart`] and [`watch`]: what goes over them.
+//! - [`lease`]: connections of a client's own; [`blocking`], [`blocking_apart`], [`copies`] and [`watch`]: what goes over them.
 //! - [`unasked`]: what nodes are told for nobody. [`waiting`]: who waits, for what, and is let go on. [`again`]: what is lost, late, or to be routed anew.
 
 pub(crate) mod again;
@@ -13,6 +13,7 @@ mod answer;
 pub(crate) mod batch;
 mod blocking;
 mod blocking_apart;
+mod copies;
 mod fan_out;
 mod forward;
 pub(crate) mod gather;

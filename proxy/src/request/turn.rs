@@ -463,8 +463,11 @@ impl<'a> Turn<'a> {
     fn by_its_route(&mut self, asked: Asked<'_>, run: &mut Run) -> Step {
         let spec = asked.spec;
         match spec.route {
-            Route::Leased if spec.id == CommandId::Watch => self.watch(asked),
-            Route::Leased => self.block(asked),
+            Route::Leased => match spec.id {
+                CommandId::Watch => self.watch(asked),
+                CommandId::Wait | CommandId::Waitaof => self.wait_for_copies(asked),
+                _ => self.block(asked),
+            },
             Route::LeasedIfBlock if route::blocks(asked.args) => self.block(asked),
             Route::ByKey | Route::LeasedIfBlock => {
                 match route::shard_of(spec, asked.args, self.snapshot()) {

@@ -75,6 +75,7 @@ pub(crate) fn timeout_at(spec: &CommandSpec, args: Args<'_>) -> Option<(usize, T
             block_at(args).map(|at| (at + 1, TimeUnit::Milliseconds))
         }
         CommandId::Blmpop | CommandId::Bzmpop => Some((1, TimeUnit::Seconds)),
+        CommandId::Wait | CommandId::Waitaof => Some((args.len() - 1, TimeUnit::Milliseconds)),
         _ => Some((args.len() - 1, TimeUnit::Seconds)),
     }
 }

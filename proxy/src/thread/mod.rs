@@ -11,6 +11,7 @@ pub(crate) mod departures;
 mod leases;
 mod orders;
 mod pipes;
+mod proxies;
 mod relays;
 mod rest;
 pub(crate) mod stream;

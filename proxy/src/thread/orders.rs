@@ -9,16 +9,16 @@ use std::sync::atomic::Ordering;
 use shared::resp::RequestScanner;
 use shared::session::Unblock;
 use shared::throttle::Throttle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::clients::Connection;
 use super::stream::ClientStream;
-use super::{ProxyThread, run_client};
+use super::{ProxyThread, proxies, run_client};
 use crate::client::{Client, ClientState, Outlet, WaitsFor, Work};
 use crate::here::{self, ClientOrder, ClientVerdict};
 use crate::metrics::readiness::Access;
 use crate::metrics::thread_report::ThreadReport;
-use crate::orders::{ANSWER_WITHIN, Arrival, Order, ThreadContact};
+use crate::orders::{ANSWER_WITHIN, Arrival, Order, ask_clients_of_all};
 use crate::request::here::{Question, WaitingErrand};
 use crate::slab::Key;
 
@@ -46,23 +46,6 @@ pub(super) async fn take_orders(
             Order::Stop => return,
         }
     }
-}
-
-/// What all threads say about their clients; those that have ended have none.
-async fn ask_clients_of_all(threads: &[ThreadContact], order: &ClientOrder) -> Vec<ClientVerdict> {
-    let mut asked = Vec::new();
-    for thread in threads {
-        let (answer, answered) = oneshot::channel();
-        let order = Order::Clients(order.clone(), answer);
-        if thread.orders.send(order).await.is_ok() {
-            asked.push(answered);
-        }
-    }
-    let mut verdicts = Vec::new();
-    for answered in asked {
-        verdicts.extend(answered.await.ok());
-    }
-    verdicts
 }
 
 fn serve_arrival(thread: &Rc<RefCell<ProxyThread>>, arrival: Arrival) {
@@ -165,7 +148,7 @@ impl ProxyThread {
     fn clients_order(&mut self, order: &ClientOrder) -> ClientVerdict {
         let mut verdict = ClientVerdict::default();
         match order {
-            ClientOrder::List(filter) => {
+            ClientOrder::List(filter) | ClientOrder::ListAll(filter, _) => {
                 for (key, outlet) in self.exchange.receivers.outlets.iter() {
                     let Some(client) = self.client(key) else {
                         continue;
@@ -285,7 +268,21 @@ impl ProxyThread {
         let proxy = Arc::clone(&self.exchange.proxy);
         tokio::task::spawn_local(async move {
             let all = ask_clients_of_all(&proxy.threads, &question.order);
-            let verdicts = tokio::time::timeout(ANSWER_WITHIN, all).await.ok();
+            let all = tokio::time::timeout(ANSWER_WITHIN, all);
+            let (verdicts, others) = match &question.order {
+                ClientOrder::ListAll(_, words) => {
+                    let (own, others) =
+                        tokio::join!(all, proxies::clients_of_others(&proxy, words));
+                    (
+                        own.map(|own| proxies::named(&proxy.name(), own)),
+                        Some(others),
+                    )
+                }
+                _ => (all.await, None),
+            };
+            let verdicts = verdicts
+                .ok()
+                .map(|own| own.into_iter().chain(others).collect());
             let mut thread = me.borrow_mut();
             thread.exchange.answer_question(&question, verdicts);
             thread.wake_flusher();

@@ -202,6 +202,10 @@ impl Inner {
 
     /// `false`: hang up.
     fn answer(&self, words: &[String], stream: &mut TcpStream) -> bool {
+        if words[0] == "FUNCTION" {
+            // Asked by the proxy itself, when the node was away.
+            return stream.write_all(b"*0\r\n").is_ok();
+        }
         let says_keys = words[0] == "NODE" && words.get(1).is_some_and(|word| word == "KEYS");
         if says_keys || matches!(&*words[0], "PING" | "SELECT" | "AUTH" | "HELLO" | "CLIENT") {
             return self.answer_first_word(words, stream);

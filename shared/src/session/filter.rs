@@ -168,12 +168,30 @@ impl ListFilter {
     /// # Errors
     /// What Redis says, and that there are too many ids, which Redis takes.
     pub fn read(args: Args<'_>) -> Result<Self, ErrorReply> {
-        match args.get(2) {
+        Self::read_from(args, 2)
+    }
+
+    /// Whether CLIENT LIST says ALL first, as proxies take it.
+    #[must_use]
+    pub fn is_of_all(args: Args<'_>) -> bool {
+        args.get(2).is_some_and(|word| is_word(word, "all"))
+    }
+
+    /// Reads what stands behind CLIENT LIST ALL.
+    ///
+    /// # Errors
+    /// As of CLIENT LIST.
+    pub fn read_of_all(args: Args<'_>) -> Result<Self, ErrorReply> {
+        Self::read_from(args, 3)
+    }
+
+    fn read_from(args: Args<'_>, at: usize) -> Result<Self, ErrorReply> {
+        match args.get(at) {
             None => Ok(Self::All),
-            Some(option) if is_word(option, "type") && args.len() == 4 => {
-                Ok(Self::Type(ClientType::read(args.at(3))?))
+            Some(option) if is_word(option, "type") && args.len() == at + 2 => {
+                Ok(Self::Type(ClientType::read(args.at(at + 1))?))
             }
-            Some(option) if is_word(option, "id") && args.len() > 3 => ids(args),
+            Some(option) if is_word(option, "id") && args.len() > at + 1 => ids(args, at + 1),
             Some(_) => Err(ErrorReply::Syntax),
         }
     }
@@ -188,12 +206,12 @@ impl ListFilter {
     }
 }
 
-fn ids(args: Args<'_>) -> Result<ListFilter, ErrorReply> {
-    if args.len() - 3 > MOST_IDS {
+fn ids(args: Args<'_>, from: usize) -> Result<ListFilter, ErrorReply> {
+    if args.len() - from > MOST_IDS {
         return Err(ErrorReply::TooManyNames);
     }
     let mut ids = Vec::new();
-    for id in args.iter_from(3) {
+    for id in args.iter_from(from) {
         let id = integer(id).map_err(|_| ErrorReply::InvalidClientId)?;
         // Nobody has a negative one.
         ids.extend(u64::try_from(id));

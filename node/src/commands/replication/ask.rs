@@ -1,10 +1,10 @@
 //! REPLCONF, PSYNC, WAIT and WAITAOF: what a follower says of itself, how it gets the log, and who waits until it has it.
 //! Pure: the shell feeds followers.
 
-use super::{Action, Awaited, Call, Errand, integer, is_word};
+use super::{Action, Call, Errand, integer, is_word};
 use crate::node_state::{Feeding, Link, SERVES_NOBODY};
 use shared::resp::{ErrorReply, FailoverRefusal, WaitError};
-use shared::wait_time;
+use shared::wait_time::Awaited;
 
 /// REPLCONF option value \[option value …\]
 ///
@@ -111,33 +111,18 @@ pub(super) fn wait(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if call.node.replication.leader().is_some() {
         return Err(ErrorReply::WaitAtFollower);
     }
-    let count = integer(call.args.at(1))?;
-    Ok(Action::Errand(Errand::WaitForFollowers(Awaited {
-        followers: usize::try_from(count.max(0)).unwrap_or(usize::MAX),
-        on_disk: None,
-        timeout_ms: wait_time::milliseconds(call.args.at(2))?,
-    })))
+    let awaited = Awaited::by_wait(call.args)?;
+    Ok(Action::Errand(Errand::WaitForFollowers(awaited)))
 }
 
 /// WAITAOF numlocal numreplicas timeout, as in Redis 7.2.
 pub(super) fn wait_for_disks(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    let own = match integer(call.args.at(1))? {
-        0 => false,
-        1 => true,
-        _ => return Err(WaitError::LocalCount.into()),
-    };
-    let count = integer(call.args.at(2)).map_err(|_| ErrorReply::NotPositive)?;
-    let count = usize::try_from(count).map_err(|_| ErrorReply::NotPositive)?;
-    let timeout_ms = wait_time::milliseconds(call.args.at(3))?;
+    let awaited = Awaited::by_waitaof(call.args)?;
     if call.node.replication.leader().is_some() {
         return Err(WaitError::AofAtFollower.into());
     }
-    if own && !call.node.settings.hot.append_only {
+    if awaited.on_disk == Some(true) && !call.node.settings.hot.append_only {
         return Err(ErrorReply::Wait(WaitError::WithoutLog));
     }
-    Ok(Action::Errand(Errand::WaitForFollowers(Awaited {
-        followers: count,
-        on_disk: Some(own),
-        timeout_ms,
-    })))
+    Ok(Action::Errand(Errand::WaitForFollowers(awaited)))
 }

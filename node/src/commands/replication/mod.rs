@@ -6,7 +6,7 @@ mod failover;
 mod leader;
 
 use super::arguments::{integer, is_word};
-use super::{Action, Awaited, Call, Errand, Handler};
+use super::{Action, Call, Errand, Handler};
 use shared::command::CommandId;
 
 /// The handler of a command of this group.

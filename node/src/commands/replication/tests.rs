@@ -1,7 +1,8 @@
 use super::super::testing::TestNode;
-use crate::commands::{Awaited, Errand};
+use crate::commands::Errand;
 use crate::execute::{Stop, Wait};
 use crate::node_state::{Feeding, Follower, FollowerState, Link, Place};
+use shared::wait_time::Awaited;
 
 fn errand(node: &TestNode) -> Option<Errand> {
     match node.stop {

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use self::standing_in::StandIn;
 use self::writing::Trouble;
+use super::bringing::Bringing;
 use super::counts::Counts;
 use super::election::Election;
 use super::link::{Answer, Heard};
@@ -75,6 +76,7 @@ pub(in crate::control) struct Watcher {
     controller: Controller<ShardId, NodeId>,
     plain: PlainShards,
     election: Election,
+    bringing: Bringing,
     stand_in: StandIn,
     announcement: Option<Announcement>,
     others: Option<Others>,
@@ -124,7 +126,7 @@ impl Watcher {
     ) -> (Self, Ends) {
         let (hear, heard) = mpsc::channel(MOST_HEARD);
         let (done, ends) = mpsc::channel(MOST_HEARD);
-        let me = proxy_name(&shared.run_id);
+        let me = shared.name();
         let mut watcher = Self {
             newest: shared.topology.load().topology.clone(),
             nodes: Nodes::new(hear),
@@ -133,6 +135,7 @@ impl Watcher {
             controller: Controller::new(controller::Settings::DEFAULT),
             plain: PlainShards::default(),
             election: Election::new(me.clone(), Arc::clone(&store)),
+            bringing: Bringing::default(),
             stand_in: StandIn::new(&shared.run_id),
             announcement: None,
             others: None,
@@ -221,7 +224,8 @@ impl Watcher {
         if topology.version > self.newest.version {
             self.adopting_since_ms = None;
         }
-        self.newest = topology;
+        let before = std::mem::replace(&mut self.newest, topology);
+        self.bringing.follow(&before, &self.newest, &self.shared);
         self.has_nameless = has_nameless(&self.newest);
         self.follow_plain(now_ms);
         if let Some(announcement) = &self.announcement {
@@ -365,6 +369,7 @@ impl Watcher {
         let now_ms = self.now_ms();
         match sighting {
             Sighting::Failed(node, failure) => {
+                self.bringing.lost(&node, &self.newest, &self.shared);
                 self.detect(detector::Event::DataFailed(node, failure), now_ms);
             }
             // Every pipe of every thread says so, again and again.
@@ -427,6 +432,7 @@ impl Watcher {
     /// What the other proxies say.
     fn hear_others(&mut self, heard: gossip::Heard) {
         let now_ms = self.now_ms();
+        self.shared.others.set(heard.admins);
         for (proxy, view) in heard.views {
             self.opinion.step(opinion::Event::View(proxy, view), now_ms);
         }
@@ -607,17 +613,6 @@ impl Watcher {
 
 /// How a node begins that reads its data.
 const LOADING: &str = "LOADING ";
-
-/// Names of proxies are those of one life.
-const NAME_DIGITS: usize = 12;
-
-fn proxy_name(run_id: &str) -> ProxyId {
-    let digits: String = run_id.chars().take(NAME_DIGITS).collect();
-    match format!("p-{digits}").parse() {
-        Ok(name) => name,
-        Err(error) => unreachable!("hexadecimal digits are a name: {error}"),
-    }
-}
 
 /// Whether a shard that is looked after has a member of which nobody knows the life.
 fn has_nameless(topology: &Topology) -> bool {

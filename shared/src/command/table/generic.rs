@@ -35,6 +35,6 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::Ttl, 2).flags(READ | FAST).acl(KEYSPACE).keys(&[key(1, RO | ACCESS)]).served().tips(&["nondeterministic_output"]),
     row(Id::Type, 2).flags(READ | FAST).acl(KEYSPACE).keys(&[key(1, RO)]).served(),
     row(Id::Unlink, -2).flags(WRITE | FAST).acl(KEYSPACE).keys(&[keys(1, -1, 1, RM | DELETE)]).route(Split).merge(Sum).served().tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
-    row(Id::Wait, 3).flags(NO_SCRIPT).acl(CONNECTION).route(Refused).served().tips(&["request_policy:all_shards", "response_policy:agg_min"]),
-    row(Id::Waitaof, 4).flags(NO_SCRIPT).acl(CONNECTION).route(Refused).served().tips(&["request_policy:all_shards", "response_policy:agg_min"]),
+    row(Id::Wait, 3).flags(NO_SCRIPT).acl(CONNECTION).route(Leased).served().tips(&["request_policy:all_shards", "response_policy:agg_min"]),
+    row(Id::Waitaof, 4).flags(NO_SCRIPT).acl(CONNECTION).route(Leased).served().tips(&["request_policy:all_shards", "response_policy:agg_min"]),
 ];
