@@ -7,8 +7,9 @@ use crate::support::servers::{SWITCHYARD, Server, free_address};
 use crate::support::{Client, Reply};
 
 /// `up` with a follower, so that proxies know of each other, and another proxy over the same topology.
-fn two_proxies(more: &str, for_other: &str) -> (Server, Server, SocketAddr) {
-    let admin = free_address();
+fn two_proxies(more: &str, for_other: &str) -> (Server, Server, [SocketAddr; 2]) {
+    let admins = [free_address(), free_address()];
+    let admin = admins[0];
     let up = Server::start(SWITCHYARD, |address, _| {
         let line = format!("up --threads 2 --listen {address} --admin {admin}{more}");
         line.split(' ').map(str::to_owned).collect()
@@ -18,14 +19,14 @@ fn two_proxies(more: &str, for_other: &str) -> (Server, Server, SocketAddr) {
     let mut lines = output.lines();
     let topology = lines.find_map(|line| line.strip_prefix("topology: "));
     let topology = topology.expect("its topology").to_owned();
-    let admin = free_address();
+    let admin = admins[1];
     let other = Server::start(SWITCHYARD, |address, _| {
         let line = format!(
             "proxy --threads 1 --listen {address} --admin {admin} --topology {topology}{for_other}"
         );
         line.split(' ').map(str::to_owned).collect()
     });
-    (up, other, admin)
+    (up, other, admins)
 }
 
 fn named(client: &mut Client, name: &str) {
@@ -45,7 +46,7 @@ fn field(line: &str, name: &str) -> String {
 
 #[test]
 fn the_clients_of_all_proxies_are_listed_and_who_does_not_answer_is_left_out() {
-    let (up, other, _) = two_proxies("", "");
+    let (up, other, [admin, _]) = two_proxies("", "");
     let (mut here, mut there) = (up.connect(), other.connect());
     named(&mut here, "here");
     named(&mut there, "there");
@@ -85,13 +86,17 @@ fn the_clients_of_all_proxies_are_listed_and_who_does_not_answer_is_left_out() {
     let left = lines(&mut here, "CLIENT LIST ALL");
     assert_eq!(left.len(), 1, "{left:?}");
     assert!(began.elapsed() < std::time::Duration::from_secs(5));
+    eventually("it is counted", || {
+        let (_, metrics) = crate::admin::get(admin, "/metrics");
+        metrics.contains("\nswitchyard_proxy_proxies_left_out_total 1\n")
+    });
     other.thaw();
 }
 
 #[test]
 fn other_proxies_are_asked_with_the_password() {
     let locked = " --requirepass sesame";
-    let (up, other, admin) = two_proxies(" --proxy requirepass=sesame", locked);
+    let (up, other, [_, admin]) = two_proxies(" --proxy requirepass=sesame", locked);
     let log_in = |server: &Server| {
         let mut client = server.connect();
         assert_eq!(client.call_words("AUTH sesame"), Reply::ok());

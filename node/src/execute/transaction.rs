@@ -468,9 +468,13 @@ pub(super) fn say_too_long(turn: &Turn<'_>, out: &mut Vec<u8>) {
 /// Whether a command cannot be part of what a proxy sends for its client over a connection that others share.
 fn is_stranger(spec: &CommandSpec) -> bool {
     let of_the_connection = match spec.id {
-        CommandId::Ping | CommandId::Echo | CommandId::Publish | CommandId::Spublish => false,
-        // They are answered at once.
-        CommandId::Wait | CommandId::Waitaof => false,
+        // In a transaction WAIT is answered at once.
+        CommandId::Ping
+        | CommandId::Echo
+        | CommandId::Publish
+        | CommandId::Spublish
+        | CommandId::Wait
+        | CommandId::Waitaof => false,
         CommandId::Monitor => true,
         _ => {
             spec.acl.contains(AclCategories::CONNECTION)

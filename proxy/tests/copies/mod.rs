@@ -1,7 +1,5 @@
 //! WAIT and WAITAOF over several shards: the least of all is told, in time, whatever the nodes do meanwhile.
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
-
 use std::time::Duration;
 
 use crate::support::client::Client;

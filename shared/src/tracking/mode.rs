@@ -270,10 +270,8 @@ fn all_prefixes(
         all.insert(Box::default());
         return Ok(all);
     }
-    let bytes = |prefixes: &mut dyn Iterator<Item = &Box<[u8]>>| -> usize {
-        prefixes.map(|prefix| prefix.len()).sum()
-    };
-    let all_bytes = bytes(&mut all.iter()) + bytes(&mut wish.prefixes.iter());
+    let both = all.iter().chain(&wish.prefixes);
+    let all_bytes: usize = both.map(|prefix| prefix.len()).sum();
     if all.len() + wish.prefixes.len() > MOST_PREFIXES || all_bytes > MOST_PREFIX_BYTES {
         return Err(TrackingError::TooManyPrefixes.into());
     }
