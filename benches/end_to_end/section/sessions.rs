@@ -23,8 +23,11 @@ const SUBSCRIBERS: usize = 10;
 /// A script that reads and writes.
 const SCRIPT: &str = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])";
 
+/// Does something again and again, and says how often it has been done.
+type Work = fn(SocketAddr, usize) -> usize;
+
 /// What is measured, and the ratio to reach.
-const WORK: &[(&str, f64, fn(SocketAddr, usize) -> usize)] = &[
+const WORK: &[(&str, f64, Work)] = &[
     ("EVALSHA of GET and SET, P16", 1.2, evaluate),
     ("MULTI of 4, EXEC, P4", 0.8, transact),
     ("PUBLISH to 10 subscribers, P16", 0.8, publish),
@@ -56,11 +59,7 @@ pub(super) fn measure(settings: &Settings, table: &mut Table) {
 }
 
 /// CPU microseconds for each unit of work, of all processes of each target, round after round.
-fn rounds(
-    targets: &[&Target],
-    settings: &Settings,
-    work: fn(SocketAddr, usize) -> usize,
-) -> Vec<Vec<f64>> {
+fn rounds(targets: &[&Target], settings: &Settings, work: Work) -> Vec<Vec<f64>> {
     let mut figures = vec![Vec::new(); targets.len()];
     for _ in 0..settings.runs {
         for (target, figures) in targets.iter().zip(&mut figures) {
@@ -70,7 +69,7 @@ fn rounds(
     figures
 }
 
-fn cost(target: &Target, settings: &Settings, work: fn(SocketAddr, usize) -> usize) -> f64 {
+fn cost(target: &Target, settings: &Settings, work: Work) -> f64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

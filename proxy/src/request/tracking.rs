@@ -406,7 +406,7 @@ impl Exchange {
         for number in self.pipes.numbers() {
             if self.tells_over(number) == Some(Tells::All) {
                 self.say_unasked(number, |out| {
-                    encode_request(out, ["CLIENT", "TRACKING", "OFF"])
+                    encode_request(out, ["CLIENT", "TRACKING", "OFF"]);
                 });
             }
         }

@@ -42,7 +42,7 @@ impl LocalKeys {
     /// # Errors
     /// A word that is not what it should be, or too many.
     pub fn read(words: Args<'_>) -> Result<Self, ErrorReply> {
-        if words.len() == 0 || words.len() > MOST_WORDS || words.at(0).len() > LONGEST_SLOTS {
+        if words.is_empty() || words.len() > MOST_WORDS || words.at(0).len() > LONGEST_SLOTS {
             return Err(ErrorReply::Syntax);
         }
         let slots = parsed(words.at(0))?;
@@ -58,10 +58,10 @@ impl LocalKeys {
                     databases: Vec::new(),
                 }),
                 (b"KEYS", Some(rule)) if rule.keys.len() < MAX_PATTERNS => {
-                    rule.keys.push(parsed::<KeyPrefix>(word)?)
+                    rule.keys.push(parsed::<KeyPrefix>(word)?);
                 }
                 (b"DATABASE", Some(rule)) if rule.databases.len() < MAX_PATTERNS => {
-                    rule.databases.push(parsed(word)?)
+                    rule.databases.push(parsed(word)?);
                 }
                 _ => return Err(ErrorReply::Syntax),
             }
