@@ -8,8 +8,9 @@ use std::thread;
 
 use crate::support::dice::Dice;
 use crate::support::eventually::{eventually, pause};
+use crate::support::fault::Relay;
 use crate::support::servers::{
-    Cluster, even_slots, start_node, topology_path, write_topology_that_loses_keys,
+    Cluster, even_slots, start_node, start_proxy, topology_path, write_topology_that_loses_keys,
 };
 use crate::support::{Client, Reply, encode, redis_server};
 use cache::{Cache, Style};
@@ -324,4 +325,43 @@ fn who_asks_for_all_changes_while_a_node_is_lost_is_told_of_them_when_it_is_back
         Reply::Array(vec![Reply::bulk(key)]),
     ]);
     while second.receive().expect("it is told") != changed {}
+}
+
+#[test]
+fn a_way_that_is_opened_anew_for_whoever_has_gone_tells_of_no_changes() {
+    let node = start_node(&[]);
+    let relay = Relay::start(node.address);
+    let proxy = start_proxy(&[relay.address], &["--threads", "1"]);
+    let ask = ["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "k"];
+    let told_over = || {
+        let clients = Client::connect(node.address).call(&["CLIENT", "LIST"]);
+        let tells = |client: &&str| {
+            let flags = client
+                .split(' ')
+                .find_map(|word| word.strip_prefix("flags="));
+            flags.is_some_and(|flags| flags.contains('B'))
+        };
+        clients.text().lines().filter(tells).count()
+    };
+    let mut gone = proxy.connect();
+    gone.call(&["HELLO", "3"]);
+    gone.send(&encode(&ask)).expect("sent");
+    while let Reply::Push(_) = gone.receive().expect("an answer") {}
+    assert_eq!(told_over(), 1);
+    // The way is lost, and opened again when a newer topology holds; the node does not answer yet.
+    relay.hold();
+    relay.cut();
+    eventually("the node has heard of it", || told_over() == 0);
+    let topology = topology_path(proxy.folder());
+    write_topology_that_loses_keys(&topology, 2, &[relay.address], &even_slots(1));
+    pause(Duration::from_millis(300));
+    drop(gone);
+    assert_eq!(proxy.connect().call(&["PING"]).text(), "PONG");
+    relay.release();
+    eventually("the shard serves again", || {
+        proxy.connect().call(&["SET", "k", "v"]) == Reply::ok()
+    });
+    // The first words over the way may take as long.
+    pause(Duration::from_millis(500));
+    eventually("the node tells nobody", || told_over() == 0);
 }

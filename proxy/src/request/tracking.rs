@@ -10,6 +10,7 @@
 //!
 //! A change between the reply of a shard and its way out (it waits for another shard's) is not looked for: if there was any of any key, the client is told to forget what it read.
 //! What is read over a connection of the client's own is forgotten behind the reply: nobody would tell of it.
+//! Of prefixes everybody is told by what nodes say of all keys; what changes, or is doubted, while something of the client's is under way is told again behind it.
 //! Bound: keys that are remembered ([`MOST_KEYS`] of all threads, and [`shared::tracking::MOST_KEY_BYTES`] of each); keys of requests under way count as bytes of their clients.
 
 use shared::command::{self, CommandId, CommandSpec, Merge, Route};
@@ -384,10 +385,14 @@ impl Exchange {
         }
     }
 
-    /// A pipe is open: if it tells of all changes, nobody knows what there was before it did.
+    /// A pipe is open: if it tells of all changes, nobody knows what there was before it did. It may have been opened anew for whoever has gone since.
     pub(crate) fn begins_to_tell(&mut self, number: PipeNumber) {
-        if self.tells_over(number) == Some(Tells::All) {
-            self.receivers.doubt_all();
+        if self.tells_over(number) != Some(Tells::All) {
+            return;
+        }
+        self.receivers.doubt_all();
+        if self.receivers.tracking.prefixes() == 0 {
+            self.tell_no_more(number);
         }
     }
 
@@ -405,11 +410,16 @@ impl Exchange {
     fn stop_telling_all(&mut self) {
         for number in self.pipes.numbers() {
             if self.tells_over(number) == Some(Tells::All) {
-                self.say_unasked(number, |out| {
-                    encode_request(out, ["CLIENT", "TRACKING", "OFF"]);
-                });
+                self.tell_no_more(number);
             }
         }
+    }
+
+    /// The node of this pipe need not tell of changes.
+    fn tell_no_more(&mut self, number: PipeNumber) {
+        self.say_unasked(number, |out| {
+            encode_request(out, ["CLIENT", "TRACKING", "OFF"]);
+        });
     }
 
     /// Pipes that tell of changes and have been quiet are asked whether their nodes are there.
