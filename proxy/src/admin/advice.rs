@@ -195,6 +195,9 @@ fn propose(
     for prefix in prefixes {
         let text = std::str::from_utf8(prefix);
         let text = text.map_err(|_| "for what they begin with is no text")?;
+        if text.is_empty() {
+            return Err("for one of them is empty, and what begins with that is every key");
+        }
         match rule_for(rules, text) {
             Some(rule) if touched.contains(&rule) => {}
             Some(rule) => touched.push(rule),
@@ -253,6 +256,10 @@ fn unused_name(beginning: &str, names: &mut BTreeSet<String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use shared::topology::text::parse;
+
     use super::*;
 
     fn advice_on(pairs: &[(&str, &str)], rules: &[(&str, &[&str])]) -> String {
@@ -331,10 +338,36 @@ mod tests {
     }
 
     #[test]
+    fn a_topology_that_follows_the_advice_is_understood() {
+        let longest = "x".repeat(300);
+        for one in [":", "\"a\"", "'", "a\nb", "\0", "#", "\u{7f}ß", &longest] {
+            let mut slots = CrossSlots::default();
+            slots.note([one.as_bytes(), b"other:1"]);
+            let advice = Advice::of(&slots, &[]);
+            let rule = advice.groups[0].rule.as_ref().unwrap();
+            let text = print_colocation(&rule.rule);
+            let node = "version = 1\n[[node]]\nid = \"n\"\naddress = \"127.0.0.1:1\"\n";
+            let shard = "[[shard]]\nid = \"s\"\nprimary = \"n\"\nslots = \"0-16383\"\n";
+            let topology = parse(Path::new("t"), &format!("{node}{shard}{text}\n"));
+            let written = topology.unwrap_or_else(|problems| panic!("{text}: {problems}"));
+            assert_eq!(written.colocations[0].keys, rule.rule.keys, "{text}");
+            let keys = &rule.rule.keys;
+            assert!(
+                keys.iter().any(|key| one.starts_with(key.prefix())),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn what_no_rule_can_mean_is_said() {
         assert_eq!(
             advice_on(&[("a*b", "c")], &[]),
             "1 for what they begin with has letters that patterns have a meaning for"
+        );
+        assert_eq!(
+            advice_on(&[("", "c")], &[]),
+            "1 for one of them is empty, and what begins with that is every key"
         );
         let many: Vec<(String, String)> = (0..MAX_PATTERNS)
             .map(|number| (format!("p{number}:1"), "hub:1".to_owned()))
