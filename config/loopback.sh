@@ -21,7 +21,7 @@
 set -euo pipefail
 
 # A container sees nothing of the environment in which it is started, and neither do the checks here.
-unset "${!SWITCHYARD_NODE_@}" "${!SWITCHYARD_PROXY_@}" "${!SWITCHYARD_CHECK_@}" SWITCHYARD_CONFIG SWITCHYARD_LOG SWITCHYARD_LOG_FORMAT
+unset "${!SWITCHYARD_NODE_@}" "${!SWITCHYARD_PROXY_@}" "${!SWITCHYARD_CHECK_@}" SWITCHYARD_CONFIG SWITCHYARD_LOG "${!SWITCHYARD_LOG_@}"
 
 # Whatever the working folder, and through whatever link it was called.
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
@@ -147,6 +147,7 @@ become() {
         node*)
             settings node
             export SWITCHYARD_NODE_REQUIREPASS=${NODES_PASSWORD:-} SWITCHYARD_NODE_LISTEN=$own:6379 SWITCHYARD_NODE_DATA_DIR=$folder/$name
+            export SWITCHYARD_NODE_ADMIN=$own:9121
             set -- "$switchyard" node
             ;;
         proxy*)
@@ -154,6 +155,8 @@ become() {
             export SWITCHYARD_PROXY_REQUIREPASS=${APPLICATIONS_PASSWORD:-} SWITCHYARD_PROXY_NODE_PASSWORD=${NODES_PASSWORD:-}
             export SWITCHYARD_PROXY_LISTEN=$own:6379 SWITCHYARD_PROXY_ADMIN=$own:9121
             export SWITCHYARD_PROXY_GOSSIP=$own:7946 SWITCHYARD_PROXY_GOSSIP_ADVERTISE=$name:7946
+            SWITCHYARD_PROXY_PROXY_PROTOCOL_FROM=$(address haproxy)
+            export SWITCHYARD_PROXY_PROXY_PROTOCOL_FROM
             set -- "$switchyard" proxy
             ;;
         haproxy)

@@ -1,6 +1,7 @@
-//! One request to a proxy's admin listener, and its answer.
+//! One request to a proxy's admin listener, and its answer. HTTP/1.0 asks for no host: whatever name an operator has for a proxy, it is no web page's.
 //! Opens one connection for each and closes it. Never: waits beyond [`LONGEST`], keeps more than [`MOST_ANSWER_BYTES`], or shows a password.
 
+use serde_json::Value;
 use shared::clock::Clock;
 use shared::config::Secret;
 use shared::topology::Address;
@@ -11,6 +12,9 @@ use switchyard::Failure;
 
 /// How long connecting and the answer may take together: a proxy takes half a minute at most to carry an order out, or to say that it cannot.
 const LONGEST: Duration = Duration::from_secs(40);
+
+/// Where a proxy's API is.
+const API: &str = "/api/v1/";
 
 /// Longest answer: the greatest topology with all that is known of its nodes.
 const MOST_ANSWER_BYTES: u64 = 32 << 20;
@@ -40,28 +44,42 @@ pub(crate) struct Admin {
 impl Admin {
     /// What stands at `path`.
     pub(crate) fn get(&self, path: &str) -> Result<String, Failure> {
-        let request = format!(
-            "GET {path} HTTP/1.0\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.address
-        );
+        let request = format!("GET {path} HTTP/1.0\r\nConnection: close\r\n\r\n");
         self.ask(&request)
     }
 
     /// What stands at `path` for those alone who may give orders.
     pub(crate) fn get_as_operator(&self, path: &str) -> Result<String, Failure> {
         let request = format!(
-            "GET {path} HTTP/1.0\r\nHost: {}\r\nConnection: close\r\n{}\r\n",
-            self.address,
+            "GET {path} HTTP/1.0\r\nConnection: close\r\n{}\r\n",
             self.of_an_operator()
         );
         self.ask(&request)
     }
 
+    /// What the API says at `path`.
+    pub(crate) fn api(&self, path: &str) -> Result<Value, Failure> {
+        let text = self.get_as_operator(&format!("{API}{path}"))?;
+        self.read(&text)
+    }
+
+    /// What the API says to an order at `path`.
+    pub(crate) fn api_order(&self, path: &str, body: &str) -> Result<Value, Failure> {
+        let text = self.order(&format!("{API}{path}"), body)?;
+        self.read(&text)
+    }
+
+    fn read(&self, text: &str) -> Result<Value, Failure> {
+        serde_json::from_str(text).map_err(|_| Failure::Unwell {
+            address: self.address.clone(),
+            source: Box::new(NoAnswer::Foreign),
+        })
+    }
+
     /// Gives the order at `path`.
     pub(crate) fn order(&self, path: &str, body: &str) -> Result<String, Failure> {
         let request = format!(
-            "POST {path} HTTP/1.0\r\nHost: {}\r\nConnection: close\r\n{}Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
-            self.address,
+            "POST {path} HTTP/1.0\r\nConnection: close\r\n{}Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
             self.of_an_operator(),
             body.len()
         );
@@ -151,7 +169,19 @@ fn body_of(answer: &[u8]) -> Result<String, NoAnswer> {
     match status {
         200 => Ok(body),
         _ if body.is_empty() => Err(NoAnswer::Refused(format!("HTTP status {status}"))),
-        _ => Err(NoAnswer::Refused(body)),
+        _ => Err(NoAnswer::Refused(in_words(body))),
+    }
+}
+
+/// What an API says that it does not do; whatever else says its words as they are.
+fn in_words(body: String) -> String {
+    let said = serde_json::from_str::<Value>(&body);
+    match said.as_ref().map(|said| &said["error"]) {
+        Ok(Value::String(words)) => words
+            .chars()
+            .filter(|letter| !letter.is_control())
+            .collect(),
+        _ => body,
     }
 }
 
@@ -177,6 +207,10 @@ mod tests {
             "! shard s1: no",
         );
         check("HTTP/1.0 404 Not Found\r\n\r\n", "! HTTP status 404");
+        check(
+            "HTTP/1.0 401 No\r\n\r\n{\"error\":\"say\\u001b it\",\"status\":401}\n",
+            "! say it",
+        );
         let foreign = "! it does not speak HTTP, or says more than 33554432 bytes";
         check("", foreign);
         check("-ERR unknown command 'GET'\r\n", foreign);

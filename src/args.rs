@@ -1,10 +1,15 @@
 //! The command line: what `--help` shows, and arguments as values. Flags of settings are made from the lists in [`shared::config`],
 //! so that each is written once. What `switchyard topology` takes is in [`topology_args`](crate::topology_args). Never: opens a file, a socket, or decides anything.
 
-use crate::topology_args::TopologyCommand;
+use crate::seen::{EventArguments, ExplainArguments, ListArguments, LookArguments};
+use crate::topology_args::{TopologyCommand, UsersCommand};
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
-use shared::config::{NodeConfig, ProxyConfig, Settings, describe, parse_duration, print_duration};
+use shared::config::{
+    ByteCount, NodeConfig, ProxyConfig, SettingValue, Settings, describe, parse_duration,
+    print_duration,
+};
 use shared::topology::{Address, MAX_COPIES};
+use std::ffi::OsString;
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -83,6 +88,61 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// What servers take besides: a file for their log.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Log")]
+pub(crate) struct LogFileArguments {
+    /// A file for the log in place of standard error. When it is full or old it becomes FILE.1, that one FILE.2, and so on.
+    #[arg(long, value_name = "FILE", env = "SWITCHYARD_LOG_FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+
+    /// Bytes at which the log's file is full, as in "100mb"; at least 4kb.
+    #[arg(long, value_name = "BYTES", env = "SWITCHYARD_LOG_MAX_SIZE", default_value = "100mb", value_parser = log_size)]
+    pub(crate) log_max_size: u64,
+
+    /// Age at which the log's file is old, as in "1d"; "0s" never.
+    #[arg(long, value_name = "DURATION", env = "SWITCHYARD_LOG_MAX_AGE", default_value = "1d", value_parser = parse_duration)]
+    pub(crate) log_max_age: Duration,
+
+    /// Files that are kept beside the one that is written.
+    #[arg(long, value_name = "NUMBER", env = "SWITCHYARD_LOG_KEEP", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub(crate) log_keep: u32,
+}
+
+impl LogFileArguments {
+    /// The same for a child of this name: /var/log/switchyard.n1.log in place of /var/log/switchyard.log.
+    pub(crate) fn for_child(&self, name: &str) -> Vec<OsString> {
+        let Some(file) = &self.log_file else {
+            return Vec::new();
+        };
+        let end = file.extension().map_or_else(
+            || name.to_owned(),
+            |end| format!("{name}.{}", end.to_string_lossy()),
+        );
+        let pairs: [(&str, OsString); 4] = [
+            ("--log-file", file.with_extension(end).into()),
+            ("--log-max-size", self.log_max_size.to_string().into()),
+            ("--log-max-age", print_duration(self.log_max_age).into()),
+            ("--log-keep", self.log_keep.to_string().into()),
+        ];
+        let words = pairs.into_iter();
+        words
+            .flat_map(|(flag, value)| [flag.into(), value])
+            .collect()
+    }
+}
+
+/// Below it a line alone would fill a file.
+const LEAST_LOG_BYTES: u64 = 4_096;
+
+fn log_size(text: &str) -> Result<u64, String> {
+    let ByteCount(bytes) = SettingValue::parse(text)?;
+    if bytes < LEAST_LOG_BYTES {
+        return Err(format!("{text} is too little; it is at least 4kb"));
+    }
+    Ok(bytes)
+}
+
 /// What to be.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -95,6 +155,21 @@ pub(crate) enum Command {
     /// Make, check, show and compare topologies, in files or etcd; show and change what running proxies follow.
     #[command(subcommand)]
     Topology(TopologyCommand),
+    /// Shows the users that all proxies of a topology share, and puts others in their place.
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// How a running proxy, its shards and its nodes are.
+    Status(LookArguments),
+    /// The same once a second, on the whole terminal; q ends it.
+    Top(LookArguments),
+    /// What has happened at a running proxy: failovers, topologies, reloads, refusals, nodes lost and back.
+    Events(EventArguments),
+    /// The clients of a running proxy.
+    Clients(ListArguments),
+    /// Slow commands of all shards behind a running proxy, newest first.
+    Slowlog(ListArguments),
+    /// Where a command would go through a running proxy, and why it would be refused. It is not carried out.
+    Explain(ExplainArguments),
     /// Whether a node or proxy answers a PING in time: exit code 0, or 69 and the reason. For health checks.
     Check(CheckArguments),
 }
@@ -152,6 +227,9 @@ pub(crate) struct UpArguments {
     /// A setting of the proxy, as in "request-deadline=5s". May be repeated.
     #[arg(long = "proxy", value_name = "NAME=VALUE", value_parser = assignment)]
     pub(crate) proxy_settings: Vec<(String, String)>,
+
+    #[command(flatten)]
+    pub(crate) log_file: LogFileArguments,
 }
 
 /// `switchyard node` and `switchyard proxy`.
@@ -173,6 +251,9 @@ pub(crate) struct ServerArguments<C: Settings + Send + Sync + 'static> {
     /// The file that CONFIG REWRITE changes where --config is a temporary one.
     #[arg(long, hide = true, value_name = "FILE", requires = "stop_with_parent")]
     pub(crate) rewrite_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) log_file: LogFileArguments,
 
     #[command(flatten)]
     pub(crate) settings: SettingFlags<C>,
@@ -509,6 +590,32 @@ mod tests {
     }
 
     #[test]
+    fn each_child_has_a_file_of_its_own_for_its_log() {
+        let check = |line: &str, expected: &str| {
+            let Command::Up(up) = parse(line).unwrap().command else {
+                panic!("not up");
+            };
+            let words: Vec<String> = up
+                .log_file
+                .for_child("n1")
+                .into_iter()
+                .map(|word| word.into_string().unwrap())
+                .collect();
+            assert_eq!(words.join(" "), expected, "{line}");
+        };
+        check("switchyard up", "");
+        check(
+            "switchyard up --log-file /var/log/a.log --log-max-size 1mb --log-max-age 90m --log-keep 3",
+            "--log-file /var/log/a.n1.log --log-max-size 1048576 --log-max-age 90m --log-keep 3",
+        );
+        check(
+            "switchyard up --log-file log",
+            "--log-file log.n1 --log-max-size 104857600 --log-max-age 1d --log-keep 10",
+        );
+        assert!(parse("switchyard up --log-max-size 1kb").is_err());
+    }
+
+    #[test]
     fn flags_of_settings_arrive_by_name() {
         let line =
             "switchyard proxy --topology t.toml --tls-listen 127.0.0.1:1 --admin off --log debug";
@@ -549,6 +656,11 @@ mod tests {
             "switchyard topology failover s1 --proof off",
             "switchyard topology failover s1 --yes",
             "switchyard topology failover s1 --accept-loss --to n2",
+            "switchyard explain",
+            "switchyard explain --database 256 GET a",
+            "switchyard events --after x",
+            "switchyard clients --limit -1",
+            "switchyard status s1",
             "switchyard check",
             "switchyard check 6379",
             "switchyard check 127.0.0.1:1 --deadline 3y",

@@ -2,6 +2,7 @@
 //! Settings go to the children as files, passwords by their environment; they stop when their standard input is closed. Invariant: no child outlives this process, however it ends.
 
 use crate::home::Home;
+use crate::up::{METRICS, METRICS_AT};
 use crate::{ClusterPlan, Event, Events, Failure, Leaders, node_id};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -72,6 +73,8 @@ struct NodeStart {
     grace: Duration,
     /// The folder of each, by place, where they keep data.
     data_folders: Vec<PathBuf>,
+    /// What says where the log of each goes, by place.
+    log_files: Vec<Vec<OsString>>,
 }
 
 /// How the proxy is started, and started again.
@@ -84,6 +87,8 @@ struct ProxyStart {
     password: Secret,
     node_password: Secret,
     grace: Duration,
+    /// What says where its log goes.
+    log_file: Vec<OsString>,
 }
 
 /// A child that serves, with the thread that waits for its end. Dropped, it is killed.
@@ -107,12 +112,17 @@ struct Process {
 }
 
 impl ChildCluster {
-    /// Starts the children with the program of this process, the first `arguments` being those that concern its log. Clients are served when
+    /// Starts the children with the program of this process, the first `arguments` being those that concern its log, and those of `log_file` what its file is: of
+    /// `n1`, `n2` … and `proxy`. Clients are served when
     /// this returns; where there are followers, as soon as [`Leaders`] says so.
     ///
     /// # Errors
     /// A child ended before it served: then with its exit code; or the data is of a cluster of another shape. Nothing is left running.
-    pub fn start(plan: ClusterPlan, arguments: &[&str]) -> Result<Self, Failure> {
+    pub fn start(
+        plan: ClusterPlan,
+        arguments: &[&str],
+        log_file: impl Fn(&str) -> Vec<OsString>,
+    ) -> Result<Self, Failure> {
         let plan = plan.harmonised();
         let home = Home::take(&plan)?;
         let events = Events::new();
@@ -125,13 +135,18 @@ impl ChildCluster {
             rewrite_file: plan.node_file.clone(),
             password: plan.node.requirepass.clone(),
             grace: plan.node.shutdown_grace,
+            log_files: (0..plan.nodes())
+                .map(|place| log_file(node_id(place).as_str()))
+                .collect(),
             data_folders: (0..plan.nodes())
                 .filter_map(|place| plan.data_folder(place))
                 .collect(),
         };
         let mut nodes = Vec::new();
         for place in 0..plan.nodes() {
-            nodes.push(node_start.start(place, &Address::loopback(0), events.sender())?);
+            let admin = plan.admin_address(place).map(|address| address.to_string());
+            let listen = Address::loopback(0);
+            nodes.push(node_start.start(place, &listen, admin.as_deref(), events.sender())?);
         }
         let addresses: Vec<Address> = nodes.iter().map(|node| node.address.clone()).collect();
         let start = home.settle(&plan, &addresses)?;
@@ -145,6 +160,7 @@ impl ChildCluster {
             password: settings.requirepass.clone(),
             node_password: settings.node_password.clone(),
             grace: settings.drain_delay + settings.shutdown_grace,
+            log_file: log_file("proxy"),
         };
         replace_file(&proxy_start.file, &render(&settings))?;
         let proxy = proxy_start.start(&[], events.sender())?;
@@ -213,7 +229,9 @@ impl ChildCluster {
     fn start_node(&mut self, place: usize, now_ms: u64) -> Result<Restart, Failure> {
         let address = self.nodes[place].address.clone();
         let events = self.events.sender();
-        let mut node = self.node_start.start(place, &address, events)?;
+        let admin = admin_of(&self.nodes[place].served_at);
+        let start = &self.node_start;
+        let mut node = start.start(place, &address, admin, events)?;
         node.restarted_ms = Some(now_ms);
         let id = node.id;
         self.nodes[place] = node;
@@ -231,16 +249,29 @@ impl ChildCluster {
     ///
     /// # Errors
     /// It does not start, or `failure` again when it crashed too soon after the last time.
-    pub fn start_proxy_again(&mut self, failure: Failure) -> Result<(u32, &Address), Failure> {
+    pub fn start_proxy_again(&mut self, failure: Failure) -> Result<(u32, Address), Failure> {
         let now_ms = self.clock.monotonic_ms();
         if !self.proxy.may_start_again(now_ms) {
             return Err(failure);
         }
+        self.start_proxy()?;
+        self.proxy.restarted_ms = Some(now_ms);
+        Ok((self.proxy.id, self.proxy.address.clone()))
+    }
+
+    /// Starts the proxy where it was, after an operator had its clients let go.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_drained_proxy_again(&mut self) -> Result<(u32, Address), Failure> {
+        self.start_proxy()?;
+        Ok((self.proxy.id, self.proxy.address.clone()))
+    }
+
+    fn start_proxy(&mut self) -> Result<(), Failure> {
         let addresses = served_addresses(&self.proxy.served_at);
-        let mut proxy = self.proxy_start.start(&addresses, self.events.sender())?;
-        proxy.restarted_ms = Some(now_ms);
-        self.proxy = proxy;
-        Ok((self.proxy.id, &self.proxy.address))
+        self.proxy = self.proxy_start.start(&addresses, self.events.sender())?;
+        Ok(())
     }
 
     /// Whether the nodes have their data on disk.
@@ -258,6 +289,14 @@ impl ChildCluster {
     #[must_use]
     pub fn served_at(&self) -> &str {
         &self.proxy.served_at
+    }
+
+    /// What is said behind a node's address of where its metrics are, if it serves them.
+    #[must_use]
+    pub fn node_metrics(&self, name: &str) -> Option<&str> {
+        let node = self.nodes.iter().find(|node| node.name == name)?;
+        let (address, _) = node.served_at.split_once(", ")?;
+        node.served_at.strip_prefix(address)
     }
 
     /// Name, process id and address of every child, the proxy last.
@@ -304,15 +343,20 @@ impl ChildCluster {
 }
 
 impl NodeStart {
-    /// Starts a node that listens at `address`, and returns when it serves.
+    /// Starts a node that listens at `address`, and at `admin` for who wants metrics; returns when it serves.
     fn start(
         &self,
         place: usize,
         address: &Address,
+        admin: Option<&str>,
         events: Sender<Event>,
     ) -> Result<Process, Failure> {
         let mut command = server::<NodeConfig>(&self.arguments, &self.file)?;
         command.arg("--listen").arg(address.to_string());
+        if let Some(admin) = admin {
+            command.arg("--admin").arg(admin);
+        }
+        command.args(self.log_files.get(place).into_iter().flatten());
         if let Some(folder) = self.data_folders.get(place) {
             command.arg("--data-dir").arg(folder);
         }
@@ -332,6 +376,7 @@ impl ProxyStart {
     /// Starts the proxy, where the settings say or at these addresses, each with the setting that names it; returns when it serves.
     fn start(&self, addresses: &[(&str, &str)], events: Sender<Event>) -> Result<Process, Failure> {
         let mut command = server::<ProxyConfig>(&self.arguments, &self.file)?;
+        command.args(&self.log_file);
         for (setting, address) in addresses {
             command.arg(format!("--{setting}")).arg(address);
         }
@@ -527,13 +572,19 @@ fn served_addresses(served_at: &str) -> Vec<(&'static str, &str)> {
             addresses.push(("tls-listen", address));
         } else if let Some(address) = part.strip_prefix("TLS at ") {
             addresses.push(("tls-listen", address));
-        } else if let Some(url) = part.strip_prefix("metrics at http://") {
-            addresses.push(("admin", url.trim_end_matches("/metrics")));
+        } else if let Some(url) = part.strip_prefix(METRICS_AT) {
+            addresses.push(("admin", url.trim_end_matches(METRICS)));
         } else if place == 0 {
             addresses.push(("listen", part));
         }
     }
     addresses
+}
+
+/// Where it serves metrics, if it does.
+fn admin_of(served_at: &str) -> Option<&str> {
+    let mut addresses = served_addresses(served_at).into_iter();
+    addresses.find_map(|(setting, address)| (setting == "admin").then_some(address))
 }
 
 /// Waits until the child has ended, then takes its status while nobody can signal it.

@@ -92,6 +92,12 @@ pub enum Failure {
     /// The file of users is wrong, or cannot be read.
     #[error("{0}; correct the file, or name another with --aclfile")]
     Users(String),
+    /// Users in a topology's store are wrong, or cannot be had.
+    #[error("{0}")]
+    SharedUsers(String),
+    /// There are no users where they are looked for.
+    #[error("{0}: there are no users yet; put some there: switchyard users put FILE --to {0}")]
+    NoUsers(String),
     /// The proxy cannot start, or ended in an error.
     #[error("the proxy failed")]
     Proxy(#[source] ProxyError),
@@ -148,6 +154,7 @@ impl From<ProxyError> for Failure {
             ProxyError::TopologyStore(TopologyError::Text(problems)) => Self::Data(problems),
             ProxyError::Users(problems) => Self::Users(problems),
             ProxyError::System { what, source } => Self::System { what, source },
+            error @ ProxyError::UsersOfStore(_) => Self::SharedUsers(error.to_string()),
             error => Self::Proxy(error),
         }
     }
@@ -215,9 +222,11 @@ impl Failure {
                 FileError::TooLong(_) | FileError::NotText(_) => code::DATA,
                 FileError::Unwritable { .. } | FileError::Exists(_) => code::CANNOT_CREATE,
             },
-            Self::NoTopology(_) | Self::Absent(_) => code::NO_INPUT,
+            Self::NoTopology(_) | Self::Absent(_) | Self::NoUsers(_) => code::NO_INPUT,
             Self::Taken(..) => code::CANNOT_CREATE,
-            Self::Settings(_) | Self::Tls(_) | Self::Users(_) => code::CONFIG,
+            Self::Settings(_) | Self::Tls(_) | Self::Users(_) | Self::SharedUsers(_) => {
+                code::CONFIG
+            }
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => code::NO_PERMISSION,
                 _ => code::UNAVAILABLE,

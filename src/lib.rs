@@ -24,7 +24,7 @@ pub use failure::{EXIT_CODES, Failure};
 pub use leaders::{LOOK_EVERY, Leaders, Standing, in_words};
 pub use listen::listen;
 pub use plan::{ClusterPlan, MOST_NODES};
-pub use up::{LocalCluster, served_at};
+pub use up::{LocalCluster, metrics_at, served_at};
 
 use shared::topology::{Address, ClusterId, InitialError, Node, NodeId, NodeKind, Topology};
 use std::io;

@@ -5,14 +5,18 @@ use shared::socket;
 use shared::topology::Address;
 use std::net::TcpListener;
 
-/// Listens at `address`, which the setting `listen` names. Does not block when accepting.
+/// Listens at `address`, which this setting names. Does not block when accepting.
 ///
 /// # Errors
 /// [`Failure::Listen`].
-pub fn listen(address: &Address, backlog: u32) -> Result<TcpListener, Failure> {
+pub fn listen(
+    setting: &'static str,
+    address: &Address,
+    backlog: u32,
+) -> Result<TcpListener, Failure> {
     socket::listen(address, backlog).map_err(|source| Failure::Listen {
         address: address.clone(),
-        setting: "listen",
+        setting,
         source,
     })
 }
@@ -23,9 +27,9 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_told_apart() {
-        let first = listen(&Address::loopback(0), 1).unwrap();
+        let first = listen("listen", &Address::loopback(0), 1).unwrap();
         let taken = Address::from(first.local_addr().unwrap());
-        let failure = listen(&taken, 1).unwrap_err();
+        let failure = listen("listen", &taken, 1).unwrap_err();
         assert_eq!(failure.exit_code(), 69);
     }
 }

@@ -5,20 +5,21 @@
 mod admin_call;
 mod args;
 mod check;
+mod log;
+mod log_file;
 mod operator;
 mod places;
+mod seen;
 mod serve;
 mod topology_args;
 mod topology_command;
+mod users_command;
 
-use args::{Arguments, Command, LogArguments, LogFormat};
+use args::{Arguments, Command};
 use clap::Parser;
 use std::io::{ErrorKind, Write, stderr, stdout};
 use std::process::ExitCode;
 use switchyard::Failure;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 /// Gives memory back where the system's allocator would keep it; `.cargo/config.toml` says how soon.
 #[global_allocator]
@@ -75,42 +76,28 @@ fn in_two_lines(said: &str) -> Option<String> {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    start_log(&arguments.log)?;
+    // Servers go on for long: theirs may have a file, and is changed while they run.
+    let file = match &arguments.command {
+        Command::Up(up) => Some(&up.log_file),
+        Command::Node(node) => Some(&node.log_file),
+        Command::Proxy(proxy) => Some(&proxy.log_file),
+        _ => None,
+    };
+    let log = log::start(&arguments.log, file)?;
     match &arguments.command {
-        Command::Up(up) => serve::up(up, &arguments.log),
-        Command::Node(node) => serve::node(node),
-        Command::Proxy(proxy) => serve::proxy(proxy),
+        Command::Up(up) => serve::up(up, &arguments.log, &log),
+        Command::Node(node) => serve::node(node, &log),
+        Command::Proxy(proxy) => serve::proxy(proxy, &log),
         Command::Topology(command) => topology_command::run(command),
+        Command::Users(command) => users_command::run(command),
+        Command::Status(look) => seen::status(look),
+        Command::Top(look) => seen::top(look),
+        Command::Events(events) => seen::events(events),
+        Command::Clients(list) => seen::clients(list),
+        Command::Slowlog(list) => seen::slow_log(list),
+        Command::Explain(explain) => seen::explain(explain),
         Command::Check(check) => check::run(check),
     }
-}
-
-/// Sends the log to standard error.
-fn start_log(arguments: &LogArguments) -> Result<(), Failure> {
-    let levels = levels(&arguments.log)?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
-    let registry = tracing_subscriber::registry().with(levels);
-    match arguments.log_format {
-        LogFormat::Text => registry.with(lines.with_ansi(false)).init(),
-        LogFormat::Json => registry.with(lines.json()).init(),
-    }
-    Ok(())
-}
-
-/// "info,proxy=debug". A word by itself is a level: the library would take a mistyped one for the name of a part.
-fn levels(text: &str) -> Result<Targets, Failure> {
-    let wrong = |part: &str| {
-        Failure::Usage(format!(
-            "--log: \"{part}\" is not a level; write off, error, warn, info, debug or trace, or by part as in \"info,proxy=debug\""
-        ))
-    };
-    for part in text.split(',') {
-        let level = part.rsplit('=').next().unwrap_or_default();
-        if level.parse::<LevelFilter>().is_err() {
-            return Err(wrong(part));
-        }
-    }
-    text.parse().map_err(|_| wrong(text))
 }
 
 /// Prints a line of what a server tells about itself.

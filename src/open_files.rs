@@ -24,6 +24,9 @@ const OF_A_PROXY: u64 = 20;
 /// Reactor, the pipes to a few shards, a client.
 const OF_A_PROXY_THREAD: u64 = 12;
 
+/// Of a node's admin listener: socket, reactor, and as many connections as it takes.
+const OF_AN_ADMIN: u64 = 72;
+
 /// Files beside those of clients when there are many of these.
 const BESIDE_CLIENTS: u64 = 32;
 
@@ -59,7 +62,12 @@ pub fn least_for_proxy(config: &ProxyConfig) -> u64 {
 /// Files with which a node can keep `maxclients`.
 #[must_use]
 pub fn wanted_for_node(config: &NodeConfig) -> u64 {
-    u64::from(config.maxclients) + BESIDE_CLIENTS
+    let admin = if config.admin.is_some() {
+        OF_AN_ADMIN
+    } else {
+        0
+    };
+    u64::from(config.maxclients) + BESIDE_CLIENTS + admin
 }
 
 /// Raises the process' limit towards `wanted`; says so in the log when it stays below.

@@ -19,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const LONGEST_LINE: u64 = LONGEST_PROOF as u64 + 100;
 
 impl AdminArguments {
-    fn admin(&self) -> Result<Admin, Failure> {
+    pub(crate) fn admin(&self) -> Result<Admin, Failure> {
         let password = self.password.as_deref().unwrap_or_default();
         if password.contains(char::is_control) {
             return Err(Failure::Usage(

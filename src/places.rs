@@ -71,6 +71,18 @@ impl Place {
         end.map_err(|error| self.not_changed(error))
     }
 
+    /// The users that lie beside the topology, if there are any.
+    pub(crate) fn users(&self) -> Result<Option<String>, Failure> {
+        let read = run(self.store.users())?;
+        read.map_err(|error| failed(&self.name, error))
+    }
+
+    /// Puts users in the place of those of this text.
+    pub(crate) fn put_users(&self, over: Option<&str>, text: &str) -> Result<(), Failure> {
+        let end = run(self.store.put_users(over, text))?;
+        end.map_err(|error| self.not_changed(error))
+    }
+
     fn not_changed(&self, error: CasError) -> Failure {
         match error {
             CasError::NotDone(error) => failed(&self.name, error),

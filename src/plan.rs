@@ -16,7 +16,8 @@ pub struct ClusterPlan {
     pub shards: u16,
     /// Copies of each shard besides its primary, each a node of its own.
     pub followers: u16,
-    /// Every node's settings, but for `listen`: each takes a free port on the loopback interface. Its data is in a folder of its own in `data_dir`.
+    /// Every node's settings, but for `listen`: each takes a free port on the loopback interface. Its data is in a folder of its own in `data_dir`, and `admin` is
+    /// that of the first: the others have the ports behind it.
     pub node: NodeConfig,
     /// The file that CONFIG REWRITE changes: what its section `[node]` says holds for every node.
     pub node_file: Option<PathBuf>,
@@ -56,6 +57,25 @@ impl ClusterPlan {
     pub fn data_folder(&self, place: usize) -> Option<PathBuf> {
         let folder = self.node.data_dir.as_ref()?;
         Some(folder.join(node_id(place).to_string()))
+    }
+
+    /// Where the node at this place serves metrics and health, if they do: each has a port of its own, at 0 any. `None` also beyond the last port there is, which
+    /// [`Self::has_ports`] tells.
+    #[must_use]
+    pub fn admin_address(&self, place: usize) -> Option<Address> {
+        let first = self.node.admin.as_ref()?;
+        if first.port() == 0 {
+            return Some(first.clone());
+        }
+        let port = first.port().checked_add(u16::try_from(place).ok()?)?;
+        Some(first.with_port(port))
+    }
+
+    /// Whether every node has a port for metrics and health, where they have any.
+    #[must_use]
+    pub fn has_ports(&self) -> bool {
+        let last = self.nodes().saturating_sub(1);
+        self.node.admin.is_none() || self.admin_address(last).is_some()
     }
 
     /// The topology of such a cluster whose nodes are at `addresses`, in the order of their numbers.
@@ -110,6 +130,25 @@ pub(crate) mod tests {
             let shard = topology.shard_of_node(&node.id).unwrap();
             assert_eq!(shard.id, plan.shard_at(place));
         }
+    }
+
+    #[test]
+    fn each_node_has_a_port_of_its_own_for_metrics() {
+        let mut plan = plan(2, 1);
+        let ports = |plan: &ClusterPlan| -> Vec<Option<u16>> {
+            let address = |place| plan.admin_address(place).map(|address| address.port());
+            (0..plan.nodes()).map(address).collect()
+        };
+        assert_eq!(ports(&plan), [None; 4]);
+        assert!(plan.has_ports());
+        plan.node.admin = Some(Address::loopback(65_532));
+        let expected = [65_532, 65_533, 65_534, 65_535].map(Some);
+        assert_eq!(ports(&plan), expected);
+        assert!(plan.has_ports());
+        plan.node.admin = Some(Address::loopback(65_533));
+        assert!(!plan.has_ports());
+        plan.node.admin = Some(Address::loopback(0));
+        assert_eq!(ports(&plan), [Some(0); 4]);
     }
 
     #[test]

@@ -1,27 +1,29 @@
 //! `switchyard up | node | proxy`: settings in, a server that runs until it is told to stop.
 
 use crate::args::{LogArguments, ServerArguments, UpArguments};
+use crate::log::Log;
 use crate::{answer, say};
-use node::Start;
+use node::{Sockets, Start};
 use proxy::Proxy;
 use shared::config::{
     ByteCount, LoadError, NodeConfig, Origin, ProxyConfig, Settings, Sources, load, render,
 };
 use shared::topology::Address;
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 use switchyard::{
     ChildCluster, ClusterPlan, Event, Events, Failure, LOOK_EVERY, Leaders, LocalCluster, READY,
-    Restart, Standing, in_words, listen, open_files, served_at, signals,
+    Restart, Standing, in_words, listen, metrics_at, open_files, served_at, signals,
 };
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 /// `switchyard node`.
-pub(crate) fn node(arguments: &ServerArguments<NodeConfig>) -> Result<(), Failure> {
+pub(crate) fn node(arguments: &ServerArguments<NodeConfig>, log: &Log) -> Result<(), Failure> {
     let Some(config) = settings(arguments)? else {
         return Ok(());
     };
@@ -29,15 +31,24 @@ pub(crate) fn node(arguments: &ServerArguments<NodeConfig>) -> Result<(), Failur
         open_files::least_for_node(),
         open_files::wanted_for_node(&config),
     )?;
-    let listener = listen(&config.listen, config.tcp_backlog)?;
-    let address = listener.local_addr().map_err(|source| Failure::System {
-        what: "read a socket's address",
-        source,
-    })?;
-    let mut stopped = stop_on_signal(arguments.stop_with_parent, || {
+    let listener = listen("listen", &config.listen, config.tcp_backlog)?;
+    let admin = config.admin.as_ref();
+    let admin = admin.map(|address| listen("admin", address, config.tcp_backlog));
+    let admin = admin.transpose()?;
+    let address_of = |listener: &TcpListener| {
+        listener.local_addr().map_err(|source| Failure::System {
+            what: "read a socket's address",
+            source,
+        })
+    };
+    let mut served_at = address_of(&listener)?.to_string();
+    if let Some(admin) = &admin {
+        served_at.push_str(&metrics_at(&address_of(admin)?));
+    }
+    let mut stopped = stop_on_signal(arguments.stop_with_parent, log, || {
         info!("SIGHUP: a node reads no file again; CONFIG SET changes its settings");
     })?;
-    let is_ready = || say(&format!("{READY}{address}"));
+    let is_ready = || say(&format!("{READY}{served_at}"));
     let told = async move {
         stopped.wait_for(|&stop| stop).await.ok();
     };
@@ -45,13 +56,17 @@ pub(crate) fn node(arguments: &ServerArguments<NodeConfig>) -> Result<(), Failur
         config,
         config_file: arguments.file_to_rewrite().map(whole_path).transpose()?,
     };
-    node::run(start, listener, is_ready, told)
+    let sockets = Sockets {
+        clients: listener,
+        admin,
+    };
+    node::run(start, sockets, is_ready, told)
         .map(drop)
         .map_err(|error| Failure::node("the node", error))
 }
 
 /// `switchyard proxy`.
-pub(crate) fn proxy(arguments: &ServerArguments<ProxyConfig>) -> Result<(), Failure> {
+pub(crate) fn proxy(arguments: &ServerArguments<ProxyConfig>, log: &Log) -> Result<(), Failure> {
     let Some(config) = settings(arguments)? else {
         return Ok(());
     };
@@ -60,7 +75,7 @@ pub(crate) fn proxy(arguments: &ServerArguments<ProxyConfig>) -> Result<(), Fail
     open_files::make_room(least, least)?;
     let proxy = Proxy::bind(config)?;
     let reloading = proxy.reloading();
-    let stopped = stop_on_signal(arguments.stop_with_parent, move || {
+    let stopped = stop_on_signal(arguments.stop_with_parent, log, move || {
         tell_reload();
         reloading.read_again();
     })?;
@@ -69,19 +84,25 @@ pub(crate) fn proxy(arguments: &ServerArguments<ProxyConfig>) -> Result<(), Fail
 }
 
 /// `switchyard up`.
-pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Failure> {
+pub(crate) fn up(
+    arguments: &UpArguments,
+    log_arguments: &LogArguments,
+    log: &Log,
+) -> Result<(), Failure> {
     arguments.contradictions().map_err(Failure::Usage)?;
     let plan = plan(arguments)?;
     let memory = memory_in_words(&plan);
     let places = Places::of(&plan);
     if arguments.processes {
-        let format = log.format_name();
-        let log = ["--log", log.log.as_str(), "--log-format", format.as_str()];
-        let mut cluster = ChildCluster::start(plan, &log)?;
+        let format = log_arguments.format_name();
+        let levels = log_arguments.log.as_str();
+        let first = ["--log", levels, "--log-format", format.as_str()];
+        let mut cluster =
+            ChildCluster::start(plan, &first, |name| arguments.log_file.for_child(name))?;
         let events = cluster.events();
-        signals::listen(stopper(events.sender()), events.reloader())?;
+        signals::listen(stopper(events.sender()), events.reloader(), log.levels())?;
         for (name, id, address) in cluster.processes() {
-            say_process(name, id, address, &places);
+            say_process(&cluster, name, id, address, &places);
         }
         let mut opening = Opening::new(cluster.leaders(), &places);
         opening.lines = ready(&cluster.topology_file(), &memory, cluster.served_at());
@@ -92,10 +113,13 @@ pub(crate) fn up(arguments: &UpArguments, log: &LogArguments) -> Result<(), Fail
         open_files::make_room(least, least)?;
         let cluster = LocalCluster::start(plan)?;
         let events = cluster.events();
-        signals::listen(stopper(events.sender()), events.reloader())?;
-        for (number, address) in (1..).zip(cluster.node_addresses()) {
+        signals::listen(stopper(events.sender()), events.reloader(), log.levels())?;
+        let admins = cluster.node_admin_addresses();
+        for ((number, address), admin) in (1..).zip(cluster.node_addresses()).zip(admins) {
             let name = format!("node n{number}");
-            say(&format!("{name}: at {address}{}", places.of_node(&name)));
+            let metrics = admin.map_or_else(String::new, |admin| metrics_at(&admin));
+            let whose = places.of_node(&name);
+            say(&format!("{name}: at {address}{whose}{metrics}"));
         }
         let mut opening = Opening::new(cluster.leaders(), &places);
         opening.lines = ready(&cluster.topology_file(), &memory, cluster.served_at());
@@ -123,13 +147,20 @@ fn plan(arguments: &UpArguments) -> Result<ClusterPlan, Failure> {
                 node.maxmemory = share(node.maxmemory, arguments.shards);
             }
             let node_file = arguments.config.as_deref().map(whole_path).transpose()?;
-            Ok(ClusterPlan {
+            let plan = ClusterPlan {
                 shards: arguments.shards,
                 followers: arguments.followers,
                 node,
                 node_file,
                 proxy,
-            })
+            };
+            if !plan.has_ports() {
+                return Err(Failure::Usage(format!(
+                    "--node admin: {} nodes have ports one behind the other from there on, and the last is 65535; begin lower",
+                    plan.nodes()
+                )));
+            }
+            Ok(plan)
         }
         (Err(LoadError::Problems(node)), Err(LoadError::Problems(proxy))) => {
             Err(LoadError::Problems(node.merged(proxy)).into())
@@ -207,9 +238,12 @@ impl Places {
     }
 }
 
-fn say_process(name: &str, id: u32, address: &Address, places: &Places) {
+fn say_process(cluster: &ChildCluster, name: &str, id: u32, address: &Address, places: &Places) {
     let whose = places.of_node(name);
-    say(&format!("{name}: process {id}, at {address}{whose}"));
+    let metrics = cluster.node_metrics(name).unwrap_or_default();
+    say(&format!(
+        "{name}: process {id}, at {address}{whose}{metrics}"
+    ));
 }
 
 /// Says that clients are served, once they are.
@@ -290,7 +324,12 @@ fn watch_over_children(
                 error!(reason, "the proxy ended");
                 let (id, address) = cluster.start_proxy_again(failure)?;
                 warn!("proxy started again; the nodes have kept their keys");
-                say_process("proxy", id, address, places);
+                say_process(cluster, "proxy", id, &address, places);
+            }
+            Event::ProxyEnded(Ok(())) => {
+                let (id, address) = cluster.start_drained_proxy_again()?;
+                info!("the proxy has let its clients go, and is started again");
+                say_process(cluster, "proxy", id, &address, places);
             }
             event => match looked_at(event, places) {
                 ControlFlow::Break(outcome) => return outcome,
@@ -312,7 +351,7 @@ fn tell_restart(cluster: &ChildCluster, name: &str, restart: &Restart, places: &
             } else {
                 warn!(node = name, "started again, empty");
             }
-            say_process(name, *id, address, places);
+            say_process(cluster, name, *id, address, places);
         }
         Restart::Later(pause) => {
             let seconds = pause.as_secs();
@@ -405,6 +444,7 @@ fn settings<C: Settings + Send + Sync>(
 /// Says `true` when the process is to stop: at the first signal, or when its parent says so.
 fn stop_on_signal(
     with_parent: bool,
+    log: &Log,
     on_hangup: impl Fn() + Send + 'static,
 ) -> Result<watch::Receiver<bool>, Failure> {
     let (stop, stopped) = watch::channel(false);
@@ -412,9 +452,9 @@ fn stop_on_signal(
         stop.send_replace(true);
     };
     if with_parent {
-        signals::listen_as_child(on_stop, on_hangup)?;
+        signals::listen_as_child(on_stop, on_hangup, log.levels())?;
     } else {
-        signals::listen(on_stop, on_hangup)?;
+        signals::listen(on_stop, on_hangup, log.levels())?;
     }
     Ok(stopped)
 }

@@ -1,4 +1,5 @@
 //! SIGTERM and SIGINT: the first asks for a graceful stop; one that comes a second later, or after that, ends the process at once. SIGHUP: files are read again.
+//! SIGUSR1 and SIGUSR2: the log says more, and as much as before.
 //! A child of `up --processes` is stopped by its parent alone, who closes its standard input: a signal that reaches every process of a service at once, as
 //! systemd sends it, leaves the order of the end to the parent.
 
@@ -17,15 +18,17 @@ const SIGNALLED: i32 = 128;
 /// Signals this soon after the first are the same wish: systemd sends one to every process, and a parent passes on what its children have got already.
 const SAME_WISH: Duration = Duration::from_secs(1);
 
-/// From now on signals are listened to, on a thread of their own: `on_stop` runs once, at the first of them that stops, `on_hangup` at every SIGHUP.
+/// From now on signals are listened to, on a thread of their own: `on_stop` runs once, at the first of them that stops, `on_hangup` at every SIGHUP,
+/// `on_levels` at SIGUSR1 and SIGUSR2, with whether the log is to say more.
 ///
 /// # Errors
 /// [`Failure::System`] when the operating system does not let signals be listened to, or a thread be started.
 pub fn listen(
     on_stop: impl FnOnce() + Send + 'static,
     on_hangup: impl Fn() + Send + 'static,
+    on_levels: impl Fn(bool) + Send + 'static,
 ) -> Result<(), Failure> {
-    watch(on_hangup, |mut signals| async move {
+    watch(on_hangup, on_levels, |mut signals| async move {
         let name = signals.next().await.name();
         info!(
             signal = name,
@@ -51,8 +54,9 @@ pub fn listen(
 pub fn listen_as_child(
     on_stop: impl FnOnce() + Send + 'static,
     on_hangup: impl Fn() + Send + 'static,
+    on_levels: impl Fn(bool) + Send + 'static,
 ) -> Result<(), Failure> {
-    watch(on_hangup, |mut signals| async move {
+    watch(on_hangup, on_levels, |mut signals| async move {
         loop {
             let name = signals.next().await.name();
             info!(signal = name, "left to the process that started this one");
@@ -68,9 +72,10 @@ pub fn listen_as_child(
     start_thread("parent", parent)
 }
 
-/// Starts the thread on which `on_hangup` and what `stops` makes of the other signals run.
+/// Starts the thread on which `on_hangup`, `on_levels` and what `stops` makes of the other signals run.
 fn watch<F: Future<Output = ()>>(
     on_hangup: impl Fn() + Send + 'static,
+    on_levels: impl Fn(bool) + Send + 'static,
     stops: impl FnOnce(Signals) -> F + Send + 'static,
 ) -> Result<(), Failure> {
     let runtime = Builder::new_current_thread()
@@ -78,11 +83,16 @@ fn watch<F: Future<Output = ()>>(
         .build()
         .map_err(cannot_listen)?;
     // Registered before this returns: a signal right after the line `ready` must not find the default action.
-    let (signals, mut hangups) = {
+    let listen = || -> io::Result<_> {
         let _context = runtime.enter();
-        let hangups = signal(SignalKind::hangup()).map_err(cannot_listen)?;
-        (Signals::listen().map_err(cannot_listen)?, hangups)
+        let of = |kind| signal(kind);
+        let levels = (
+            of(SignalKind::user_defined1())?,
+            of(SignalKind::user_defined2())?,
+        );
+        Ok((Signals::listen()?, of(SignalKind::hangup())?, levels))
     };
+    let (signals, mut hangups, (mut more, mut as_before)) = listen().map_err(cannot_listen)?;
     let run = move || {
         runtime.block_on(async {
             let reloads = async {
@@ -90,7 +100,15 @@ fn watch<F: Future<Output = ()>>(
                     on_hangup();
                 }
             };
-            tokio::join!(stops(signals), reloads);
+            let levels = async {
+                loop {
+                    tokio::select! {
+                        _ = more.recv() => on_levels(true),
+                        _ = as_before.recv() => on_levels(false),
+                    }
+                }
+            };
+            tokio::join!(stops(signals), reloads, levels);
         });
     };
     start_thread("signals", run)

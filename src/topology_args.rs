@@ -154,6 +154,34 @@ pub(crate) enum TopologyCommand {
     },
 }
 
+/// `switchyard users`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UsersCommand {
+    /// Prints them as they are kept, a line for each: what is to be edited, and put back.
+    Show {
+        /// Where the topology is, beside which they lie.
+        #[arg(value_name = PLACE, value_parser = TopologyPlace::parse)]
+        from: TopologyPlace,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// Puts the users of a file in the place of those that are there, for all proxies with users = "store" to take up. A file of which anything is wrong is refused;
+    /// passwords are kept as hashes.
+    Put {
+        /// `user NAME RULE …`, a line for each.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Where the topology is.
+        #[arg(long, value_name = PLACE, value_parser = TopologyPlace::parse)]
+        to: TopologyPlace,
+        /// Refuses if those that are there are others than in this file, as `users show` has printed them.
+        #[arg(long, value_name = "FILE")]
+        over: Option<PathBuf>,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+}
+
 /// `switchyard topology failover`.
 #[derive(Debug, Args)]
 pub(crate) struct FailoverArguments {
@@ -191,7 +219,7 @@ pub(crate) struct AdminArguments {
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) admin: Option<Address>,
 
-    /// The proxy's password, which orders need where it has one; the environment keeps it out of lists of processes.
+    /// The proxy's password, which orders need where it has one, and whatever names clients, keys or arguments; the environment keeps it out of lists of processes.
     #[arg(
         long,
         value_name = "PASSWORD",

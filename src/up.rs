@@ -6,7 +6,7 @@
 
 use crate::home::Home;
 use crate::{ClusterPlan, Event, Events, Failure, Leaders, listen};
-use node::{NodeExit, Start};
+use node::{NodeExit, Sockets, Start};
 use proxy::{Proxy, Reloading};
 use shared::clock::Clock;
 use shared::config::ProxyConfig;
@@ -17,6 +17,9 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use tokio::sync::watch;
+
+/// Why operators cannot have its proxy drained.
+const NO_DRAIN: &str = "this proxy is one process with its nodes, which would end with it and take their keys along; end `switchyard up` itself, or run `up --processes`";
 
 /// A cluster in this process.
 #[derive(Debug)]
@@ -34,6 +37,7 @@ pub struct LocalCluster {
 #[derive(Debug)]
 struct NodeThread {
     address: SocketAddr,
+    admin: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     thread: JoinHandle<()>,
 }
@@ -53,8 +57,14 @@ impl LocalCluster {
         let plan = plan.harmonised();
         let home = Home::take(&plan)?;
         let listeners: Vec<TcpListener> = (0..plan.nodes())
-            .map(|_| listen(&Address::loopback(0), plan.node.tcp_backlog))
+            .map(|_| listen("listen", &Address::loopback(0), plan.node.tcp_backlog))
             .collect::<Result<_, _>>()?;
+        let admins = (0..plan.nodes()).map(|place| {
+            let address = plan.admin_address(place);
+            let listen = |address| listen("admin", &address, plan.node.tcp_backlog);
+            address.map(listen).transpose()
+        });
+        let admins: Vec<Option<TcpListener>> = admins.collect::<Result<_, _>>()?;
         let addresses = listeners
             .iter()
             .map(|listener| listener.local_addr().map(Address::from))
@@ -67,19 +77,24 @@ impl LocalCluster {
         let proxy = Proxy::bind(ProxyConfig {
             topology: home.topology_file().into(),
             ..plan.proxy.clone()
-        })?;
+        })?
+        .undrained(NO_DRAIN);
         let served_at = served_at(&proxy);
         let reloading = proxy.reloading();
         let events = Events::new();
         let mut nodes = Vec::new();
-        for (place, listener) in listeners.into_iter().enumerate() {
+        for (place, (listener, admin)) in listeners.into_iter().zip(admins).enumerate() {
             let mut config = plan.node.clone();
             config.data_dir = plan.data_folder(place);
             let node = Start {
                 config,
                 config_file: plan.node_file.clone(),
             };
-            nodes.push(start_node(place, node, listener, events.sender())?);
+            let sockets = Sockets {
+                clients: listener,
+                admin,
+            };
+            nodes.push(start_node(place, node, sockets, events.sender())?);
         }
         let proxy = start_proxy(proxy, events.sender())?;
         Ok(Self {
@@ -103,6 +118,12 @@ impl LocalCluster {
     #[must_use]
     pub fn node_addresses(&self) -> Vec<SocketAddr> {
         self.nodes.iter().map(|node| node.address).collect()
+    }
+
+    /// Where each node serves metrics and health, if it does, in the same order.
+    #[must_use]
+    pub fn node_admin_addresses(&self) -> Vec<Option<SocketAddr>> {
+        self.nodes.iter().map(|node| node.admin).collect()
     }
 
     /// The topology file that the proxy follows.
@@ -161,15 +182,25 @@ pub fn served_at(proxy: &Proxy) -> String {
         (None, None) => String::new(),
     };
     if let Some(address) = proxy.admin_address() {
-        text.push_str(&format!(", metrics at http://{address}/metrics"));
+        text.push_str(&metrics_at(&address));
     }
     text
 }
 
+/// `, metrics at http://127.0.0.1:9121/metrics`, behind what else is served.
+#[must_use]
+pub fn metrics_at(address: &SocketAddr) -> String {
+    format!(", {METRICS_AT}{address}{METRICS}")
+}
+
+/// What stands before and behind the address at which metrics are.
+pub(crate) const METRICS_AT: &str = "metrics at http://";
+pub(crate) const METRICS: &str = "/metrics";
+
 fn start_node(
     place: usize,
     start: Start,
-    listener: TcpListener,
+    sockets: Sockets,
     events: Sender<Event>,
 ) -> Result<NodeThread, Failure> {
     let failed = |source| Failure::System {
@@ -177,11 +208,13 @@ fn start_node(
         source,
     };
     let name = format!("node {}", crate::node_id(place));
-    let address = listener.local_addr().map_err(failed)?;
+    let address = sockets.clients.local_addr().map_err(failed)?;
+    let admin = sockets.admin.as_ref().map(TcpListener::local_addr);
+    let admin = admin.transpose().map_err(failed)?;
     let (stop, stopped) = watch::channel(false);
     let thread = thread::Builder::new().name(name.clone());
     let run = move || {
-        let outcome = node::run(start, listener, || {}, told(stopped));
+        let outcome = node::run(start, sockets, || {}, told(stopped));
         let outcome = match outcome {
             Ok(NodeExit::Told | NodeExit::Shutdown) => Ok(()),
             Err(error) => Err(Failure::node(&name, error)),
@@ -192,6 +225,7 @@ fn start_node(
     let thread = thread.spawn(run).map_err(failed)?;
     Ok(NodeThread {
         address,
+        admin,
         stop,
         thread,
     })

@@ -28,6 +28,12 @@ fn text(bytes: &[u8]) -> &str {
 
 #[path = "cli/health.rs"]
 mod health;
+#[path = "cli/introduced.rs"]
+mod introduced;
+#[path = "cli/log.rs"]
+mod log;
+#[path = "cli/watched.rs"]
+mod watched;
 #[path = "cli/wrong.rs"]
 mod wrong;
 

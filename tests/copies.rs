@@ -1,12 +1,13 @@
 //! WAIT and WAITAOF through a proxy: how many followers of every shard have all that was written.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::replication::{caught_up, follow};
 use crate::snapshots::start_keeper;
 use crate::support::eventually::{Stopwatch, eventually};
 use crate::support::servers::{Cluster, SWITCHYARD, Server, start_node, start_proxy};
-use crate::support::{Client, Reply, redis_server};
+use crate::support::{Client, Reply, encode, redis_server};
 
 /// A follower of this server, which has all.
 fn follower_of(leader: &Server) -> Server {
@@ -142,4 +143,74 @@ fn one_shard_answers_as_a_redis_server_does() {
     followers.thaw();
     let line = "WAIT 1 10000";
     assert_eq!(ours.call_words(line), theirs.call_words(line));
+}
+
+/// What one client in WAIT hears when another one ends that, and what that one hears; each end is as it is at all others.
+fn unblocked(address: SocketAddr) -> Vec<String> {
+    let (mut waiting, mut other) = (Client::connect(address), Client::connect(address));
+    let id = waiting.call_words("CLIENT ID").integer();
+    let mut said = Vec::new();
+    for how in ["", " TIMEOUT", " ERROR", " ZORK"] {
+        let unblock = format!("CLIENT UNBLOCK {id}{how}");
+        said.push(format!("{:?}", other.call_words(&unblock)));
+        assert_eq!(waiting.call_words("SET {a}k v"), Reply::ok());
+        waiting.send(&encode(&["WAIT", "7", "0"])).expect("sent");
+        waiting.send(&encode(&["PING"])).expect("sent");
+        eventually("it waits, and is seen to", || {
+            let info = other.call_words("INFO clients").text();
+            let list = other.call_words(&format!("CLIENT LIST ID {id}")).text();
+            info.contains("blocked_clients:1\r\n") && list.contains(" flags=b ")
+        });
+        said.push(format!("{:?}", other.call_words(&unblock)));
+        if how == " ZORK" {
+            other.call_words(&format!("CLIENT UNBLOCK {id}"));
+        }
+        said.push(format!("{:?}", waiting.receive().expect("an answer")));
+        said.push(format!("{:?}", waiting.receive().expect("a pong")));
+        said.push(format!("{:?}", other.call_words(&unblock)));
+    }
+    let info = other.call_words("INFO clients").text();
+    assert!(info.contains("blocked_clients:0\r\n"), "{info}");
+    said
+}
+
+#[test]
+fn others_end_the_waiting_for_copies_as_at_a_redis_server() {
+    let Some(redis) = redis_server::start(&[]) else {
+        return;
+    };
+    let expected = unblocked(redis.address);
+    assert_eq!(unblocked(start_node(&[]).address), expected, "a node");
+    let cluster = Cluster::start_with(1, &[], &["--threads", "2"]);
+    assert_eq!(unblocked(cluster.proxy.address), expected, "one shard");
+    let cluster = Cluster::start_with(3, &[], &["--threads", "2"]);
+    assert_eq!(unblocked(cluster.proxy.address), expected, "three");
+}
+
+#[test]
+fn others_end_the_waiting_for_disks_at_a_node() {
+    let node = start_keeper(&["--save", "", "--appendonly", "true"]);
+    let (mut waiting, mut other) = (node.connect(), node.connect());
+    let id = waiting.call_words("CLIENT ID").integer();
+    assert_eq!(waiting.call_words("SET k v"), Reply::ok());
+    let pair = |own, followers| Reply::Array(vec![Reply::Integer(own), Reply::Integer(followers)]);
+    assert_eq!(waiting.call_words("WAITAOF 1 0 0"), pair(1, 0));
+    for (how, expected) in [
+        ("TIMEOUT", Ok(pair(1, 0))),
+        (
+            "ERROR",
+            Err("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+        ),
+    ] {
+        let wait = encode(&["WAITAOF", "1", "7", "0"]);
+        waiting.send(&wait).expect("sent");
+        eventually("its waiting is ended", || {
+            other.call_words(&format!("CLIENT UNBLOCK {id} {how}")) == Reply::Integer(1)
+        });
+        let reply = waiting.receive().expect("an answer");
+        match expected {
+            Ok(expected) => assert_eq!(reply, expected),
+            Err(expected) => assert_eq!(reply.error_text().as_deref(), Some(expected)),
+        }
+    }
 }

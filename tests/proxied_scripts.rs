@@ -153,6 +153,76 @@ fn a_node_that_comes_back_empty_gets_its_functions_again() {
 }
 
 #[test]
+fn what_changes_while_no_proxy_is_there_has_the_functions_when_one_is_again() {
+    let mut cluster = Cluster::start_with(2, &[], &["--threads", "2"]);
+    let mut client = cluster.connect();
+    assert_eq!(client.call(&["FUNCTION", "LOAD", LIBRARY]).text(), "lib");
+    // One node comes back empty, and a shard is added.
+    cluster.proxy.kill();
+    cluster.nodes[1].kill();
+    cluster.nodes[1].restart();
+    cluster.nodes.push(servers::start_node(&[]));
+    let nodes: Vec<_> = cluster.nodes.iter().map(|node| node.address).collect();
+    let path = servers::topology_path(cluster.proxy.folder());
+    servers::write_topology_that_loses_keys(&path, 2, &nodes, &servers::even_slots(3));
+    cluster.proxy.restart();
+    let mut client = cluster.connect();
+    eventually("all have them", || call_all(&mut client));
+    let mut added = cluster.nodes[2].connect();
+    assert!(added.call_words("DBSIZE").integer() > 0);
+}
+
+#[test]
+fn functions_that_differ_are_named_until_somebody_says_which_is_meant() {
+    let admin = servers::free_address();
+    let mut cluster = Cluster::start_with(2, &[], &["--admin", &admin.to_string()]);
+    cluster.proxy.kill();
+    let other = LIBRARY.replace("GET", "STRLEN");
+    for (node, text) in [(0, LIBRARY), (1, other.as_str())] {
+        let mut there = cluster.nodes[node].connect();
+        assert_eq!(there.call(&["FUNCTION", "LOAD", text]).text(), "lib");
+    }
+    let more = LIBRARY
+        .replace("name=lib", "name=more")
+        .replace("'f'", "'g'");
+    let mut there = cluster.nodes[1].connect();
+    assert_eq!(there.call(&["FUNCTION", "LOAD", &more]).text(), "more");
+    cluster.proxy.restart();
+    let is_told = || {
+        let (_, page) = crate::admin::get(admin, "/metrics");
+        page.contains("switchyard_proxy_condition{condition=\"functions_differ\"")
+    };
+    eventually("it is told", is_told);
+    let (_, shown) = crate::admin::get(admin, "/topology?as=table");
+    assert!(
+        shown.contains("the library lib of functions is not the same everywhere"),
+        "{shown}"
+    );
+    // What is only at one of them is brought, and what differs is left as it is.
+    let text_at = |node: usize, name: &str| {
+        let mut there = cluster.nodes[node].connect();
+        let listed = there.call(&["FUNCTION", "LIST", "LIBRARYNAME", name, "WITHCODE"]);
+        let first = listed
+            .elements()
+            .first()
+            .map(|library| library.elements().to_vec());
+        first.and_then(|facts| facts.last().map(Reply::text))
+    };
+    eventually("it is brought", || {
+        text_at(0, "more").as_ref() == Some(&more)
+    });
+    assert_eq!(text_at(0, "lib").as_deref(), Some(LIBRARY));
+    assert_eq!(text_at(1, "lib").as_ref(), Some(&other));
+    let mut client = cluster.connect();
+    assert_eq!(
+        client.call(&["FUNCTION", "LOAD", "REPLACE", &other]).text(),
+        "lib"
+    );
+    eventually("nothing is told any more", || !is_told());
+    assert_eq!(text_at(0, "lib").as_ref(), Some(&other));
+}
+
+#[test]
 fn a_script_that_names_a_key_of_another_shard_is_told_which_also_when_shards_change() {
     const SCRIPT: &str = "redis.call('SET', KEYS[1], 1) return redis.pcall('INCR', ARGV[1])";
     let rule = "\n[[colocate]]\nname = \"jobs\"\nkeys = [\"job:*\"]\n";

@@ -138,7 +138,7 @@ fn no_script_takes_the_node_down_or_holds_it_up() {
         "local t={} while true do t={t} end",
         "local t={} for i=1,1e9 do t[i]={} end",
         "local function f() return 1+f() end return f()",
-        "return string.find(('a'):rep(10000), ('a?'):rep(10000))",
+        "return string.find(('a'):rep(40000), ('a?'):rep(40000))",
         "error({a=1})",
         "return cjson.decode(('['):rep(1000000))",
     ] {
@@ -320,4 +320,28 @@ fn others_are_served_while_many_scripts_run() {
     }
     assert_eq!(pings, 50);
     assert!(watch.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn a_shards_keys_are_known_however_many_rules_tell_them() {
+    let node = start_node(&[]);
+    for rules in [1, 200, 5_000] {
+        let mut client = node.connect();
+        let mut words: Vec<String> = ["NODE", "KEYS", "0-8191"].map(str::to_owned).to_vec();
+        for rule in 0..rules {
+            if rule % 64 == 0 {
+                words.extend(["RULE".to_owned(), "b".to_owned()]);
+            }
+            words.extend(["KEYS".to_owned(), format!("p{rule}:*")]);
+        }
+        assert_eq!(client.call(&words), Reply::ok(), "{rules}");
+        let mut set = |key: &str| {
+            let script = "return redis.call('SET', ARGV[1], 'x')";
+            client.call(&["EVAL", script, "0", key])
+        };
+        // `a` has slot 15495.
+        let refused = set("a").text();
+        assert!(refused.starts_with("CROSSSLOT "), "{rules}: {refused}");
+        assert_eq!(set(&format!("p{}:a", rules - 1)), Reply::ok(), "{rules}");
+    }
 }

@@ -23,6 +23,7 @@
 //! - [`failure`]: a node that is down or silent fails its own keys alone, in time, and heals.
 //! - [`fence`]: members of a shard: what all in sync have acknowledged is there whoever dies, and who leads no more acknowledges nothing.
 //! - [`histories`]: what clients were told while nodes, proxies and the net failed under them is what one copy would have told; nothing acknowledged is lost.
+//! - [`heat`]: which keys a proxy says are hot, and large, and to whom.
 //! - [`hostile`]: whatever a client or a node sends, no crash, bounded memory, everybody else is served.
 //! - [`idle`]: ten thousand silent clients, limits on clients.
 //! - [`expiry`]: expired keys are never seen and soon gone.
@@ -32,7 +33,11 @@
 //! - [`maxmemory`]: the limit of memory holds under every policy.
 //! - [`tls`]: the client listener with TLS.
 //! - [`access`]: users, what they may, what is noted, who is cut.
-//! - [`admin`]: health, readiness, metrics, the topology and orders for it. [`operator`]: the commands that ask for these.
+//! - [`agents`]: redis-cli's tools, redis_exporter and RedisInsight, unchanged.
+//! - [`admin`]: health, readiness, metrics, the topology and orders for it. [`operator`], [`seen`]: the commands that ask for these.
+//! - [`api`]: the JSON API, its events, orders and streams, and rubbish that it is sent.
+//! - [`notices`]: clients that want to know are told before their proxy stops, and while a shard fails over.
+//! - [`dashboard`]: the page of the admin listener in a real Chromium.
 //! - [`configuration`]: CONFIG REWRITE and the file behind it.
 //! - [`places`]: `switchyard topology` where the topology is in a real etcd: made, shown, got, put; with a user, and over TLS.
 //! - [`local_cluster`]: `switchyard up`: what it says, and what it does when a child crashes.
@@ -46,6 +51,7 @@
 //! - [`queues`]: BLPOP over keys of several shards.
 //! - [`proxied_scripts`]: a script that has come through a proxy is known at every shard.
 //! - [`scripts`]: scripts and functions reply as those of a real server; effects are logged; others are served, or told, meanwhile.
+//! - [`heavy_scripts`]: whatever a script asks of one call, others are served, and it can be ended.
 //! - [`client_lists`]: CLIENT LIST ALL: the clients of all proxies.
 //! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
@@ -55,6 +61,8 @@
 
 mod access;
 mod admin;
+mod agents;
+mod api;
 mod append_only;
 mod applications;
 mod blocking;
@@ -69,6 +77,7 @@ mod compatibility;
 mod configuration;
 mod copies;
 mod crowds;
+mod dashboard;
 mod deployment;
 mod expiry;
 mod failure;
@@ -76,6 +85,8 @@ mod fan_out;
 mod fence;
 mod followers;
 mod handover;
+mod heat;
+mod heavy_scripts;
 mod histories;
 mod hostile;
 mod idle;
@@ -85,6 +96,7 @@ mod local_cluster;
 mod many_keys;
 mod maxmemory;
 mod monitor;
+mod notices;
 mod operator;
 mod payloads;
 mod pipelining;
@@ -97,8 +109,10 @@ mod random_clients;
 mod replication;
 mod routing;
 mod scripts;
+mod seen;
 mod sentinel;
 mod served;
+mod shared_users;
 mod shutdown;
 mod snapshots;
 mod support;

@@ -478,7 +478,7 @@ fn slots_leave_their_keys_behind_only_where_the_file_says_so() {
     let log = cluster.proxy.output();
     assert!(
         log.contains(
-            "slots change hands, and their keys stay behind, out of reach version=5 slots=8192"
+            "topology published as it asks: 8192 slots, 0 key patterns and 0 databases change hands, and their keys stay behind, out of reach event=\"topology_taken\" version=5"
         ),
         "{log}"
     );

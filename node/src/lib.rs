@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!  server            accepts, admits, stops                                   process
+//!  admin             metrics and health over HTTP                             a thread of its own, which asks for a report
 //!  connection  tick  sockets: read, write, wait; periodic jobs in slices      tasks of one thread
 //!  errand            what only the shell can do for a command
 //!  recording         the log while the node serves: who waits for it, when it is rewritten
@@ -12,6 +13,7 @@
 //!  loading  saving   the data on disk: read at the start, saved while others are served
 //!  shell             one value behind a `RefCell`, borrowed for one turn      [deliveries, departures, disk, processor beside it]
 //!  ─────────────────────────────────────────────────────────────────────────  nothing below opens a socket or a file, or reads a clock
+//!  report ◇          what the node says of itself in metrics
 //!  execute ◇         perform(origin): gates → handler; batches, strides, scripts
 //!  commands ◇        handlers: a reply or an error, and what is to come later
 //!  node_state ◇      settings, stats, clients in their registry, subscriptions, slow log, pause, held keys
@@ -69,6 +71,7 @@
 //!   commands runs; above the hard one it is cut; so is one in whose traffic nothing moves), names by `client::MOST_NAME_BYTES`, arguments and bytes of a request
 //!   by `RequestLimits`, which follow the client's state from request to request.
 
+mod admin;
 pub mod client;
 pub mod commands;
 mod connection;
@@ -85,6 +88,7 @@ mod processor;
 pub mod rdb;
 mod recording;
 mod replication;
+pub mod report;
 mod saving;
 mod server;
 pub mod settings;
@@ -96,5 +100,5 @@ mod tick;
 
 pub use disk::{FolderError, SHARD_MARK};
 pub use loading::LoadError;
-pub use server::{NodeError, NodeExit, run, serve};
+pub use server::{NodeError, NodeExit, Sockets, run, serve};
 pub use settings::Start;

@@ -1,19 +1,11 @@
-//! What the system knows of this process: resident memory, processor time, the machine's memory and name.
+//! What the system knows of this process: processor time, the machine's memory and name.
 //! Reads `/proc`; where there is none, everything is 0. Never: called more often than once a second.
 
 use crate::stats::ProcessorTime;
 use std::fs;
 
-/// Bytes of a page and ticks of the system's clock per second, as Linux has them on the machines we run on.
-const PAGE_BYTES: u64 = 4_096;
+/// Of a tick of the system's clock, as Linux has them on the machines we run on.
 const MS_PER_TICK: u64 = 10;
-
-/// Resident bytes of the process.
-pub(crate) fn resident_bytes() -> u64 {
-    let text = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text.split(' ').nth(1).and_then(|word| word.parse().ok());
-    pages.unwrap_or(0_u64) * PAGE_BYTES
-}
 
 /// Processor time of the process and of this thread.
 pub(crate) fn time() -> ProcessorTime {
@@ -58,7 +50,8 @@ pub(crate) fn system_name() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{resident_bytes, system_memory_bytes, time};
+    use super::{system_memory_bytes, time};
+    use pages::resident_bytes;
 
     #[test]
     fn a_running_process_has_memory_on_a_larger_machine() {

@@ -1,6 +1,7 @@
 //! The node's frame: takes connections in, keeps their number bounded, stops gracefully.
 //! Never: reads a request. Invariant: when [`serve`] returns, every connection has been closed.
 
+use crate::admin::Admin;
 use crate::client::{Identity as ClientIdentity, Session};
 use crate::connection::Connection;
 use crate::disk::{DataFolder, FolderError};
@@ -73,13 +74,31 @@ pub enum NodeError {
     NotSaved,
 }
 
+/// Where a node listens. A socket alone is for its clients.
+#[derive(Debug)]
+pub struct Sockets {
+    /// Clients and proxies.
+    pub clients: std::net::TcpListener,
+    /// Who wants its metrics and its health, over HTTP: what `admin` names.
+    pub admin: Option<std::net::TcpListener>,
+}
+
+impl From<std::net::TcpListener> for Sockets {
+    fn from(clients: std::net::TcpListener) -> Self {
+        Self {
+            clients,
+            admin: None,
+        }
+    }
+}
+
 /// Runs a node on this thread until `shutdown` resolves or a client calls SHUTDOWN; `is_ready` is called when it has what it needs to serve.
 ///
 /// # Errors
 /// [`NodeError`]
 pub fn run(
     start: impl Into<Start>,
-    listener: std::net::TcpListener,
+    sockets: impl Into<Sockets>,
     is_ready: impl FnOnce(),
     shutdown: impl Future<Output = ()>,
 ) -> Result<NodeExit, NodeError> {
@@ -87,25 +106,28 @@ pub fn run(
         .enable_io()
         .enable_time()
         .build_local(LocalOptions::default())?;
-    let exit = runtime.block_on(serve(start, listener, is_ready, shutdown));
+    let exit = runtime.block_on(serve(start, sockets, is_ready, shutdown));
     runtime.shutdown_timeout(LAST_FILES);
     exit
 }
 
-/// Serves clients of `listener` until `shutdown` resolves or a client calls SHUTDOWN. Must run on a tokio `LocalRuntime` (see [`run`]) or inside a `LocalSet`.
+/// Serves clients until `shutdown` resolves or a client calls SHUTDOWN. Must run on a tokio `LocalRuntime` (see [`run`]) or inside a `LocalSet`.
 ///
 /// # Errors
 /// [`NodeError`]
 pub async fn serve(
     start: impl Into<Start>,
-    listener: std::net::TcpListener,
+    sockets: impl Into<Sockets>,
     is_ready: impl FnOnce(),
     shutdown: impl Future<Output = ()>,
 ) -> Result<NodeExit, NodeError> {
-    listener.set_nonblocking(true)?;
-    let listener = TcpListener::from_std(listener)?;
+    let sockets = sockets.into();
+    sockets.clients.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(sockets.clients)?;
     let start = start.into();
     let shell = Rc::new(new_shell(start, listener.local_addr()?, Clock::system())?);
+    let admin = sockets.admin.map(|socket| Admin::start(&shell, socket));
+    let _admin = admin.transpose()?;
     is_ready();
     let ticking = tokio::task::spawn_local(tick::run(Rc::clone(&shell)));
     let closing = tokio::task::spawn_local(departures::close_all(Rc::clone(&shell.departures)));

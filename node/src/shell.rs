@@ -249,6 +249,9 @@ impl Shell {
         }
         self.record(core);
         let clients = &mut core.node.clients;
+        if clients.take_ended_waiting() {
+            self.followed.notify_waiters();
+        }
         if clients.has_own_messages() {
             let own = clients.take_own_messages();
             clients.send(identity.id, &own);

@@ -163,7 +163,7 @@ impl Tick {
             let used = core.store.used_memory() + stats.client_bytes;
             stats.peak_memory = stats.peak_memory.max(used);
             // As often as Redis does: some microseconds.
-            stats.resident_bytes = processor::resident_bytes();
+            stats.resident_bytes = pages::resident_bytes();
             if monotonic_ms < self.clients_seen_ms + CLIENTS_EVERY_MS {
                 Vec::new()
             } else {

@@ -54,6 +54,8 @@ pub(crate) struct Counters {
     pub(crate) proxies_left_out: Count,
     /// Commands finished, by all threads, as of their last tick.
     pub(crate) commands: Count,
+    /// Notices to clients, each with a number of its own.
+    pub(crate) notices: AtomicU64,
     /// The id of the next client.
     pub(crate) next_client: AtomicU64,
     /// Bytes that wait for clients or came from them, in all threads as of their last tick.
@@ -73,6 +75,7 @@ impl Counters {
             resubscribed: Count::default(),
             proxies_left_out: Count::default(),
             commands: Count::default(),
+            notices: AtomicU64::new(0),
             next_client: AtomicU64::new(1),
             kept_bytes: AtomicUsize::new(0),
         }

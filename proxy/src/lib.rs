@@ -4,10 +4,10 @@
 //! # Floors
 //!
 //! ```text
-//!  process    server, acceptor, tls · admin, metrics · control: store, nodes, failover · facts, counters, pause, orders, sightings
+//!  process    server, acceptor, tls · admin, metrics · control: store, nodes, failover · facts, counters, events, pause, orders, sightings
 //!  thread     ProxyThread: the runtime, tasks of clients and pipes, flush, ticks, orders; the only place that holds sockets
 //!  request    Exchange: outlets, pipes and what they are routed by; Turn: one client's requests on their way; replies on their way back; opens no socket
-//!  pure ◇     client (work, outlet, reply queue) · pipe (lane, parcel, line, set, reach, retry, verdict) · channels (relay, push) · route · topology::live · slab, buffers
+//!  pure ◇     client (work, outlet, reply queue) · pipe (lane, parcel, line, set, reach, retry, verdict) · channels (relay, push) · route · topology::live · slab, buffers, heat
 //! ```
 //!
 //! A floor knows those below it and none above.
@@ -17,7 +17,7 @@
 //! ```text
 //!  [process] pingora's Server ─ its acceptor: one service: accepts, deals round-robin ─┐
 //!     │                         [control] follows store and nodes ─► [topology::live] arc-swap
-//!     └ drain, end              [admin] /metrics /healthz /readyz    │               │
+//!     └ drain, end              [admin] /metrics /api/v1 the page    │               │
 //!                                                                    ▼ read          ▼ sockets
 //!   proxy thread 0 ─────────── proxy thread 1 ─────────── … each: runtime, clients, pipes, counters [thread]
 //! ```
@@ -94,8 +94,10 @@ mod client;
 mod control;
 mod counters;
 mod dice;
+mod events;
 mod facts;
 mod gossip;
+mod heat;
 mod here;
 mod metrics;
 mod monitors;
@@ -103,6 +105,7 @@ mod orders;
 mod pause;
 mod pipe;
 mod process;
+mod redirects;
 mod reload;
 mod request;
 mod route;

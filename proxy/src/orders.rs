@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::heat::Seen;
 use crate::here::{ClientOrder, ClientVerdict};
 use crate::metrics::thread_report::ThreadReport;
 use crate::monitors::{MonitorsThere, ShownLines};
+use crate::redirects::Words;
 
 /// How long all threads together may take to answer: who hangs longer is taken for silent.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -22,6 +25,8 @@ pub(crate) struct ThreadContact {
     pub(crate) last_words: OnceLock<Arc<ThreadReport>>,
     /// Whether clients of it are shown every command.
     pub(crate) monitors: MonitorsThere,
+    /// What has passed most there, as of a second ago at most.
+    pub(crate) seen: ArcSwap<Seen>,
 }
 
 impl ThreadContact {
@@ -32,6 +37,7 @@ impl ThreadContact {
             orders,
             last_words: OnceLock::new(),
             monitors: MonitorsThere::default(),
+            seen: ArcSwap::default(),
         };
         (contact, taken)
     }
@@ -48,6 +54,15 @@ pub(crate) struct Arrival {
     pub(crate) is_tls: bool,
 }
 
+/// That this proxy stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moving {
+    /// The same for all who are told at a time: clients tell by it whether they have heard of it.
+    pub(crate) number: u64,
+    /// In so many seconds.
+    pub(crate) seconds: u64,
+}
+
 /// An order.
 #[derive(Debug)]
 pub(crate) enum Order {
@@ -59,6 +74,10 @@ pub(crate) enum Order {
     Clients(ClientOrder, oneshot::Sender<ClientVerdict>),
     /// Show your monitors these lines.
     Show(ShownLines),
+    /// Tell your clients, in the place of others.
+    Tell(Words),
+    /// Tell clients that this proxy is about to stop.
+    Moving(Moving),
     /// Let clients have their replies and go. Orders are taken on meanwhile.
     Stop,
 }

@@ -4,13 +4,14 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use pingora_core::tls::{RusTlsError, ServerConfig, TlsAcceptor, load_certs_and_key_files};
 use shared::config::{FileError, ProxyConfig, read_file};
 use tokio::net::TcpStream;
+use x509_parser::parse_x509_certificate;
 
 /// A client's connection after the handshake.
 pub(crate) type TlsStream = pingora_core::tls::ServerTlsStream<TcpStream>;
@@ -78,6 +79,8 @@ struct Front {
     settings: ArcSwap<ServerConfig>,
     /// Of the texts from which `settings` were made.
     fingerprint: AtomicU64,
+    /// When the first certificate of the chain ends, Unix seconds.
+    ends: AtomicI64,
 }
 
 impl std::fmt::Debug for TlsFront {
@@ -96,9 +99,11 @@ impl TlsFront {
             return Err(TlsError::Incomplete);
         };
         let pair = Pair::read(certificate, key)?;
+        let (settings, ends) = pair.settings()?;
         Ok(Some(Self(Arc::new(Front {
-            settings: ArcSwap::from_pointee(pair.settings()?),
+            settings: ArcSwap::from_pointee(settings),
             fingerprint: AtomicU64::new(pair.fingerprint),
+            ends: AtomicI64::new(ends),
             certificate: certificate.clone(),
             key: key.clone(),
         }))))
@@ -114,9 +119,17 @@ impl TlsFront {
         if pair.fingerprint == front.fingerprint.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        front.settings.store(Arc::new(pair.settings()?));
+        let (settings, ends) = pair.settings()?;
+        front.settings.store(Arc::new(settings));
+        front.ends.store(ends, Ordering::Relaxed);
         front.fingerprint.store(pair.fingerprint, Ordering::Relaxed);
         Ok(true)
+    }
+
+    /// The file of the certificate that is shown, and when the first of its chain ends, Unix seconds.
+    pub(crate) fn ends(&self) -> (&Path, i64) {
+        let front = &*self.0;
+        (&front.certificate, front.ends.load(Ordering::Relaxed))
     }
 
     /// Agrees with a client. `None`: it did not work out, and the connection is closed.
@@ -163,15 +176,22 @@ impl Pair {
         })
     }
 
-    fn settings(&self) -> Result<ServerConfig, TlsError> {
+    /// What is to be shown, and when the first certificate of the chain ends, Unix seconds.
+    fn settings(&self) -> Result<(ServerConfig, i64), TlsError> {
         let (certificate, key) = (&self.certificate, &self.key);
         let (chain, private_key) =
             load_certs_and_key_files(&certificate.to_string_lossy(), &key.to_string_lossy())
                 .ok()
                 .flatten()
                 .ok_or_else(|| TlsError::NoKey(key.clone()))?;
+        let ends = chain.iter().filter_map(|certificate| {
+            let (_, certificate) = parse_x509_certificate(certificate).ok()?;
+            Some(certificate.validity().not_after.timestamp())
+        });
+        // What cannot be read rustls does not take either.
+        let ends = ends.min().unwrap_or_default();
         pingora_core::tls::install_default_crypto_provider();
-        ServerConfig::builder()
+        let settings = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(chain, private_key)
             .map_err(|error| match error {
@@ -184,6 +204,7 @@ impl Pair {
                     key: key.clone(),
                     reason: other.to_string(),
                 },
-            })
+            })?;
+        Ok((settings, ends))
     }
 }

@@ -40,12 +40,27 @@ pub fn read_text(path: &Path) -> Result<String, String> {
 /// # Errors
 /// Why it cannot be written; the old content is still there then.
 pub fn write_users(path: &Path, users: &Users) -> Result<(), String> {
-    let text = String::from_utf8(users.describe())
-        .map_err(|_| "a name or a pattern is no UTF-8 text, which the file is".to_owned())?;
-    replace_file(path, &text).map_err(|error| match error.source() {
+    write_text(path, &written(users)?)
+}
+
+/// The same with users that are a text already.
+///
+/// # Errors
+/// Why it cannot be written; the old content is still there then.
+pub fn write_text(path: &Path, text: &str) -> Result<(), String> {
+    replace_file(path, text).map_err(|error| match error.source() {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     })
+}
+
+/// These users as a text.
+///
+/// # Errors
+/// It would be none.
+pub fn written(users: &Users) -> Result<String, String> {
+    String::from_utf8(users.describe())
+        .map_err(|_| "a name or a pattern is no UTF-8 text, which users are written as".to_owned())
 }
 
 /// As the system has it, where it has it.

@@ -4,6 +4,7 @@
 
 mod packages;
 mod promotion;
+mod rolling;
 
 use std::process::Output;
 

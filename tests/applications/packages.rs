@@ -34,7 +34,7 @@ pub(super) fn scripts_for(script: &str) -> Option<Scripts> {
         return None;
     }
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/applications");
-    for below in ["", "promotion"] {
+    for below in ["", "promotion", "rolling"] {
         put(&scripts.join(below), &folder.join(below));
     }
     Some(Scripts { folder })

@@ -60,6 +60,12 @@ const HOUSES: &[House] = &[
         most_exceptions: 0,
     },
     House {
+        folder: "shared/pages/src",
+        floors: &[&["listener", "process", "text"]],
+        exceptions: &[],
+        most_exceptions: 0,
+    },
+    House {
         folder: "shared/protocol/src",
         floors: &[
             &["controller"],
@@ -77,6 +83,7 @@ const HOUSES: &[House] = &[
         folder: "node/src",
         floors: &[
             &["server"],
+            &["admin"],
             &["connection", "tick"],
             &["errand"],
             &["recording", "replication", "joining"],
@@ -85,7 +92,7 @@ const HOUSES: &[House] = &[
             &["deliveries"],
             &["shell"],
             &["departures", "disk", "processor"],
-            &["execute"],
+            &["execute", "report"],
             &["commands"],
             &["node_state"],
             &["client"],
@@ -110,11 +117,12 @@ const HOUSES: &[House] = &[
             &["client", "channels", "sightings", "monitors"],
             &["pipe"],
             &["route", "gossip"],
-            &["access"],
+            &["access", "redirects"],
             &[
                 "counters", "pause", "topology", "tls", "scripts", "slab", "buffers", "dice",
+                "heat",
             ],
-            &["reload"],
+            &["reload", "events"],
         ],
         exceptions: &[],
         most_exceptions: 0,

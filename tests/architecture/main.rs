@@ -41,10 +41,12 @@ const PURE_FOLDERS: &[&str] = &[
     "node/src/execute",
     "node/src/rdb",
     "node/src/snapshot",
+    "node/src/report",
     "proxy/src/route",
     "proxy/src/pipe",
     "proxy/src/client",
     "proxy/src/here",
+    "proxy/src/heat",
     "proxy/src/request/gather.rs",
     "proxy/src/metrics/readiness.rs",
 ];
@@ -136,6 +138,20 @@ fn dependencies_point_one_way() {
             ],
         ),
         (
+            "shared/pages/Cargo.toml",
+            &[
+                "node",
+                "proxy",
+                "protocol",
+                "store",
+                "switchyard-node",
+                "switchyard-proxy",
+                "switchyard-protocol",
+                "switchyard-store",
+                "switchyard",
+            ],
+        ),
+        (
             "shared/protocol/Cargo.toml",
             &[
                 "node",
@@ -179,6 +195,7 @@ fn only_the_proxy_waits_for_pingora() {
         "shared/Cargo.toml",
         "shared/protocol/Cargo.toml",
         "shared/store/Cargo.toml",
+        "shared/pages/Cargo.toml",
         "node/Cargo.toml",
     ] {
         let found = dependencies(manifest);

@@ -89,6 +89,7 @@ pub(crate) fn product() -> Vec<Source> {
         "shared/src",
         "shared/protocol/src",
         "shared/store/src",
+        "shared/pages/src",
         "node/src",
         "node/lua/src",
         "proxy/src",

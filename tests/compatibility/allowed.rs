@@ -21,7 +21,8 @@ pub(super) struct Allowed {
 }
 
 /// Commands of later versions, of Valkey, and of our own, that are served.
-const LATER: [&str; 18] = [
+const LATER: [&str; 19] = [
+    "client|maint_notifications",
     "client|setinfo",
     "client|no-touch",
     "delifeq",

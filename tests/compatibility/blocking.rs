@@ -7,6 +7,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use super::commands;
 use crate::leases::blocked;
 use crate::support::dice::Dice;
 use crate::support::eventually::{PATIENCE, eventually};
@@ -15,7 +16,8 @@ use crate::support::{Client, Reply, encode, redis_server, servers};
 
 /// Clients that may wait at once.
 const WAITERS: usize = 4;
-const ROUNDS: usize = 250;
+/// A round has about so many commands.
+const COMMANDS_OF_ROUND: usize = 40;
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
 /// One server, or several behind a proxy, with its clients.
@@ -211,7 +213,7 @@ fn compare(front: &Server, nodes: Vec<&Server>, protocol: u8, written: fn(&str) 
     let mut ours = Side::new(front, nodes, protocol);
     let mut theirs = Side::new(&redis, vec![&redis], protocol);
     let mut number = 0;
-    for round in 0..ROUNDS {
+    for round in 0..commands() / COMMANDS_OF_ROUND {
         let mut story = Vec::new();
         for waiter in 0..WAITERS {
             let line = written(&waiting_command(&mut dice));
@@ -272,6 +274,16 @@ fn the_same_through_a_proxy_with_one_shard() {
 }
 
 #[test]
+fn the_same_through_a_proxy_with_one_shard_in_resp3() {
+    compare_proxy(1, 3);
+}
+
+#[test]
 fn the_same_through_a_proxy_with_three_shards() {
     compare_proxy(3, 3);
+}
+
+#[test]
+fn the_same_through_a_proxy_with_three_shards_in_resp2() {
+    compare_proxy(3, 2);
 }

@@ -1,4 +1,4 @@
-//! The rules by which Prometheus alerts: every metric in them is one that proxies have, every alert says what to do, and comes when it should.
+//! The rules by which Prometheus alerts: every metric in them is one that proxies or nodes have, every alert says what to do, and comes when it should.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,18 @@ use super::{is_there, text};
 const RULES: &str = "config/prometheus/rules/switchyard.yml";
 const TESTS: &str = "config/prometheus/tests/switchyard.yml";
 
-/// Where the tables of the proxies' metrics stand, and where the names of conditions.
-pub(super) const TABLES: &[&str] = &["proxy/src/admin/report.rs", "proxy/src/admin/failover.rs"];
+/// Where the names of metrics stand, and where those of conditions.
+pub(super) const TABLES: &[&str] = &[
+    "proxy/src/admin/report.rs",
+    "proxy/src/admin/failover.rs",
+    "proxy/src/admin/limits.rs",
+    "node/src/admin/mod.rs",
+    "node/src/report/counted.rs",
+    "node/src/report/disk.rs",
+    "node/src/report/keyspace.rs",
+    "node/src/report/page.rs",
+    "node/src/report/replication.rs",
+];
 const CONDITIONS: &str = "proxy/src/control/matters.rs";
 
 /// What else is asked for: metrics of Prometheus itself.
@@ -46,7 +56,7 @@ fn names(expression: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn every_metric_of_a_rule_is_one_that_proxies_have() {
+fn every_metric_of_a_rule_is_one_that_there_is() {
     let tables: String = TABLES.iter().map(|table| text(table)).collect();
     let conditions = text(CONDITIONS);
     for rule in rules() {
@@ -57,7 +67,7 @@ fn every_metric_of_a_rule_is_one_that_proxies_have() {
             let family = name.strip_suffix("_bucket").unwrap_or(name);
             assert!(
                 OTHERS.contains(&name) || tables.contains(&format!("\"{family}\"")),
-                "{alert}: no proxy has {name}"
+                "{alert}: nobody has {name}"
             );
         }
         for part in expression.split("condition=\"").skip(1) {

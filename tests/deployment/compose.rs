@@ -409,14 +409,19 @@ fn nothing_is_published_beyond_loopback_and_nodes_are_the_proxies_own() {
         let networks = strings(&service.value["networks"]);
         let expected: &[&str] = match service.kind() {
             "etcd" | ONE_SHOT => &["topology"],
-            "node" => &["nodes"],
+            "node" => &["nodes", "metrics"],
             "proxy" => &["topology", "nodes", "front"],
-            "prometheus" => &["topology", "front"],
+            "prometheus" => &["topology", "metrics", "front"],
             _ => &["front"],
         };
         assert_eq!(networks, expected, "{name}");
     }
-    for network in ["topology", "nodes"] {
+    let front = &load("docker-compose.yml")["networks"]["front"]["ipam"]["config"][0]["subnet"];
+    for proxy in with_role("proxy") {
+        // In it HAProxy alone connects to proxies, and says whose each connection is.
+        assert_eq!(*front, proxy.setting("PROXY_PROTOCOL_FROM"));
+    }
+    for network in ["topology", "nodes", "metrics"] {
         let network = &load("docker-compose.yml")["networks"][network];
         assert_eq!(network["internal"], true);
     }

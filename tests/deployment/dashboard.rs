@@ -112,6 +112,16 @@ fn it_shows_all_that_was_promised() {
         "sum by (command, shard)",
         "sum by (shard, outcome)",
         "ALERTS{",
+        "switchyard_node_memory_counted_bytes",
+        "switchyard_node_memory_max_bytes",
+        "switchyard_node_evicted_keys_total",
+        "switchyard_node_expired_keys_total",
+        "switchyard_node_keyspace_misses_total",
+        "switchyard_node_follower_lag_bytes",
+        "switchyard_node_log_fsync_duration_seconds_bucket",
+        "switchyard_node_log_last_write_ok",
+        "switchyard_node_snapshot_last_ok",
+        "switchyard_node_thread_cpu_seconds_total",
     ] {
         assert!(all.contains(word), "{word}");
     }
@@ -122,6 +132,10 @@ fn unit_of(expression: &str) -> &'static str {
     let has = |word: &str| expression.contains(word);
     if has("histogram_quantile(") {
         "s"
+    } else if has("_misses_total") || (has("rate(") && has("_seconds_total")) {
+        "percentunit"
+    } else if has("rate(") && has("_keys_total") {
+        "ops"
     } else if has("rate(") && has("_bytes_total") {
         "Bps"
     } else if has("rate(") && (has("connections_total") || has("pipes_lost_total")) {

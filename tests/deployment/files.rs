@@ -135,22 +135,29 @@ fn every_mounted_file_is_there() {
 }
 
 #[test]
-fn prometheus_asks_every_proxy_and_grafana_asks_prometheus() {
+fn prometheus_asks_everybody_and_grafana_asks_prometheus() {
     let file = load("config/prometheus/prometheus.yml");
     let targets = |job: usize| &file["scrape_configs"][job]["static_configs"][0]["targets"];
     let proxies = addresses("proxy", |proxy| proxy.port_of("SWITCHYARD_PROXY_ADMIN"));
     assert_eq!(*targets(0), serde_json::json!(proxies));
-    assert_eq!(*targets(1), serde_json::json!(["haproxy:8404"]));
+    let nodes = addresses("node", |node| node.port_of("SWITCHYARD_NODE_ADMIN"));
+    assert_eq!(*targets(1), serde_json::json!(nodes));
+    assert_eq!(*targets(2), serde_json::json!(["haproxy:8404"]));
     let members = services();
     let members = members.iter().filter(|service| service.kind() == "etcd");
     let members: Vec<String> = members.map(|etcd| format!("{}:2379", etcd.name)).collect();
-    assert_eq!(*targets(2), serde_json::json!(members));
-    // The label by which the dashboard chooses: the name, without the port.
-    assert_eq!(
-        file["scrape_configs"][0]["relabel_configs"],
-        serde_json::json!([{ "source_labels": ["__address__"], "regex": r"(.+):\d+", "target_label": "proxy" }])
-    );
-    assert_eq!(file["scrape_configs"][0]["job_name"], "switchyard-proxy");
+    assert_eq!(*targets(3), serde_json::json!(members));
+    // The label by which the dashboards choose: the name, without the port.
+    for (job, label) in ["proxy", "node"].iter().enumerate() {
+        assert_eq!(
+            file["scrape_configs"][job]["relabel_configs"],
+            serde_json::json!([{ "source_labels": ["__address__"], "regex": r"(.+):\d+", "target_label": label }])
+        );
+        assert_eq!(
+            file["scrape_configs"][job]["job_name"],
+            format!("switchyard-{label}")
+        );
+    }
     let global = |key: &str| seconds(file["global"][key].as_str().expect(key));
     assert!(
         global("scrape_timeout") < global("scrape_interval"),

@@ -105,7 +105,10 @@ fn a_proxy_that_hangs_is_cut_off_and_one_that_drains_is_not() {
     let clients = proxy.client_port();
     assert_eq!(
         all(backend, "tcp-check connect "),
-        [format!("port {admin}"), format!("port {clients}")]
+        [
+            format!("port {admin}"),
+            format!("port {clients} send-proxy")
+        ]
     );
     let [readiness, with_password, without] = &all(backend, "tcp-check send")[..] else {
         panic!("readiness, and PING with a password or without");
@@ -122,6 +125,8 @@ fn a_proxy_that_hangs_is_cut_off_and_one_that_drains_is_not() {
             r#"rstring "(\+PONG|-NOAUTH |-WRONGPASS )" error-status L7OKC"#
         ]
     );
+    let of_all = &all(backend, "default-server")[0];
+    assert!(of_all.ends_with(" send-proxy-v2"), "{of_all}");
     assert_eq!(of_every_server("on-marked-down"), "shutdown-sessions");
     assert_eq!(of_every_server("rise"), "1");
     let fall: u64 = of_every_server("fall").parse().expect("a number");

@@ -33,10 +33,16 @@ const MAY_BE_ZERO: &[&str] = &[
     "Alerts that fire",
     "Bytes kept for clients",
     "Bytes on their way to nodes",
+    "Changes since the last snapshot",
     "Conditions that hold",
     "Connections refused",
     "Connections that wait or watch",
+    "Errors of commands",
+    "Evicted keys",
+    "Expired keys",
     "Failovers",
+    "Keys",
+    "Lag by follower",
     "Lag of each follower",
     "Lag of followers",
     "Lost",
@@ -50,13 +56,17 @@ const MAY_BE_ZERO: &[&str] = &[
     "Shards out of reach",
     "Spare nodes",
     "Subscribed again",
+    "Waiting for the disk",
 ];
 
 /// No answer is the best one there.
 const MAY_BE_EMPTY: &str = "Each condition";
 
-/// Shown only while one holds.
-const SELDOM_THERE: &str = "switchyard_proxy_condition";
+/// Shown only while a condition holds, or where there is TLS.
+const SELDOM_THERE: &[&str] = &[
+    "switchyard_proxy_condition",
+    "switchyard_proxy_certificate_expiry_timestamp_seconds",
+];
 
 /// Range of rates in queries: longer than two scrapes, so that a rate has two samples from the start.
 const RATE_INTERVAL: &str = "30s";
@@ -186,8 +196,8 @@ fn ask_every_query(deployment: &Deployment) {
     }
 }
 
-fn check_metrics(deployment: &Deployment) {
-    let page = fetch(deployment.address(11, 9121), "/metrics").expect("a page");
+/// Prometheus' own check of a page.
+fn promtool_takes(page: &str) {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
@@ -201,6 +211,24 @@ fn check_metrics(deployment: &Deployment) {
     let output = promtool.wait_with_output().expect("it ends");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && told.is_empty(), "{told}");
+}
+
+/// Series that a node has at most, whatever it is asked: some for each command that has come, and few besides.
+const MOST_SERIES_OF_A_NODE: usize = 6_000;
+
+fn check_metrics(deployment: &Deployment) {
+    let page = |last| fetch(deployment.address(last, 9121), "/metrics").expect("a page");
+    let proxy = page(11);
+    promtool_takes(&proxy);
+    // Those that lead, and those that follow.
+    let mut nodes = String::new();
+    for node in 1..=6 {
+        let page = page(node);
+        promtool_takes(&page);
+        let series = page.lines().filter(|line| !line.starts_with('#')).count();
+        assert!(series < MOST_SERIES_OF_A_NODE, "{series}");
+        nodes += &page;
+    }
     for table in TABLES {
         let source = text(table);
         let words = source.split('"').skip(1).step_by(2);
@@ -208,15 +236,43 @@ fn check_metrics(deployment: &Deployment) {
             word.bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         };
-        let names = words.filter(|word| word.starts_with("switchyard_proxy_") && is_name(word));
+        let names = words.filter(|word| word.starts_with("switchyard_") && is_name(word));
         // The tests in those files say what names begin with, too.
         for name in names.filter(|name| !name.ends_with('_')) {
+            let pages = match name.starts_with("switchyard_node_") {
+                true => &nodes,
+                false => &proxy,
+            };
             assert!(
-                page.contains(&format!("# TYPE {name} ")) || name == SELDOM_THERE,
+                pages.contains(&format!("# TYPE {name} ")) || SELDOM_THERE.contains(&name),
                 "{name} is described and never shown"
             );
         }
     }
+    for node in 1..=6 {
+        let ready = fetch(deployment.address(node, 9121), "/readyz");
+        assert_eq!(ready.expect("it is ready"), "ready\n", "node{node}");
+    }
+}
+
+/// Who connects through HAProxy is who a proxy shows, and not HAProxy; and who says so for himself is not believed.
+fn show_who_is_there(deployment: &Deployment) {
+    let mut client = Client::connect(deployment.haproxy());
+    let own = client
+        .socket()
+        .local_addr()
+        .expect("an address")
+        .to_string();
+    let Reply::Bulk(line) = client.call_words("CLIENT INFO") else {
+        panic!("no line");
+    };
+    let line = String::from_utf8(line).expect("text");
+    assert!(line.contains(&format!(" addr={own} ")), "{own}: {line}");
+    let mut stranger = Client::connect(deployment.address(11, 6379));
+    let header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\x0a\0\0\x01\x1f\x90\x18\xeb";
+    stranger.send(header).expect("sent");
+    assert!(matches!(stranger.receive(), Ok(Reply::Error(_))));
+    stranger.receive().expect_err("closed");
 }
 
 #[test]
@@ -238,6 +294,7 @@ fn the_deployment_serves_while_proxies_and_a_primary_come_and_go_and_its_dashboa
                 fetch(deployment.address(21, 8404), "/healthz").is_ok()
             });
             seen.wait_for_load();
+            show_who_is_there(&deployment);
             drain_each_proxy(&deployment, &seen);
             stop_a_primary(&deployment, &seen);
             ask_every_query(&deployment);

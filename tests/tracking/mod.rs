@@ -1,6 +1,8 @@
 //! CLIENT TRACKING: clients that keep what they read hear when it has changed, at a node as of redis-server, and through a proxy whatever becomes of nodes and topology.
 
 mod cache;
+mod own;
+mod redirect;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -120,10 +122,10 @@ fn a_node_tells_what_redis_tells() {
 fn a_proxy_tells_what_a_node_tells() {
     let node = start_node(&[]);
     let cluster = Cluster::start(1);
-    // It refuses NOLOOP, so what comes behind that is other.
+    // A way that tells of all changes has been opened, so what comes behind that is other.
     let of_reads = |address: SocketAddr| {
         let mut lines = heard(address, "3");
-        let end = lines.iter().position(|line| line.contains("NOLOOP"));
+        let end = lines.iter().position(|line| line.contains("BCAST PREFIX"));
         lines.truncate(end.expect("it is said"));
         // Each of its ways to the node tells of FLUSHALL.
         lines.dedup();

@@ -109,6 +109,11 @@ fn key(client: usize, number: usize) -> String {
     format!("{{{client}}}:{number}")
 }
 
+/// What stands at the keys of the other work is no list.
+fn list(client: usize) -> String {
+    format!("{{{client}}}:list")
+}
+
 fn evaluate(address: SocketAddr, loops: usize) -> usize {
     let mut clients = connect(address);
     let name = clients[0].call(&["SCRIPT", "LOAD", SCRIPT]).text();
@@ -169,11 +174,11 @@ fn hand_over(address: SocketAddr, loops: usize) -> usize {
     let (mut waiting, mut pushing) = (connect(address), connect(address));
     for _ in 0..loops {
         for (number, client) in waiting.iter_mut().enumerate() {
-            let pop = encode(&["BLPOP", &key(number, 0), "10"]);
+            let pop = encode(&["BLPOP", &list(number), "10"]);
             client.send(&pop).expect("sent");
         }
         ask(&mut pushing, |client| {
-            vec![encode(&["RPUSH", &key(client, 0), "job"])]
+            vec![encode(&["RPUSH", &list(client), "job"])]
         });
         for client in &mut waiting {
             let popped = client.receive().expect("an element");

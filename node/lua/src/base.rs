@@ -1,15 +1,19 @@
 //! Functions of Lua's own libraries that are others here: they know shields, and load no compiled code; collecting garbage gives way.
-//! Never: a key, a socket, the clock. A pattern's length is bounded here, the time that it takes is not.
+//! Before functions of Lua's that look at all of a text or a table stands one that tells how much that is ([`crate::desk::weigh_ahead`]); those that may take longer than that are others, in [`crate::strings`]
+//! and [`crate::tables`].
+//! Never: a key, a socket, the clock.
 
-use crate::desk::{Step, breathe, desk_random, stop};
-use crate::sandbox::{READ_ONLY, push_shielded};
+use crate::desk::{Step, breathe, desk_random, stop, weigh, weigh_ahead};
+use crate::sandbox::{push_shielded, refuse_shield};
 use crate::stack::{State, bytes_at, check_bytes, desk, push_bytes, raise, set_function};
+use crate::strings::int;
+use crate::{strings, tables};
 use mlua_sys as ffi;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null;
 
-/// Patterns recurse once for each of these, on a stack that ends somewhere.
-const MOST_REPETITIONS: usize = 200;
+/// What compiling a byte weighs.
+const COMPILING: usize = 8;
 /// Steps of collecting garbage between two looks at whether others wait.
 const COLLECTED_AT_ONCE: c_int = 20;
 
@@ -27,18 +31,29 @@ pub(crate) unsafe fn open(state: State) {
     set_function(state, c"load", load);
     set_function(state, c"collectgarbage", collectgarbage);
     guard(state, c"setmetatable", guard_table);
-    let table = [c"insert", c"remove", c"sort", c"foreach", c"foreachi"];
-    open_in(state, c"table", &table, guard_table);
-    let string = [c"find", c"match", c"gmatch", c"gfind", c"gsub"];
-    open_in(state, c"string", &string, guard_pattern);
+    guard(state, c"tonumber", weigh_texts);
+    guard(state, c"unpack", weigh_results);
+    let table = [c"foreach", c"foreachi", c"maxn"];
+    open_in(state, c"table", &table, guard_elements, tables::open);
+    let string = [
+        c"format", c"sub", c"lower", c"upper", c"reverse", c"byte", c"char",
+    ];
+    open_in(state, c"string", &string, weigh_texts, strings::open);
     ffi::lua_getfield_(state, -1, c"math".as_ptr());
     set_function(state, c"random", random);
     set_function(state, c"randomseed", randomseed);
     ffi::lua_settop(state, -2);
 }
 
-unsafe fn open_in(state: State, library: &CStr, names: &[&CStr], guard_with: ffi::lua_CFunction) {
+unsafe fn open_in(
+    state: State,
+    library: &CStr,
+    names: &[&CStr],
+    guard_with: ffi::lua_CFunction,
+    open: unsafe fn(State),
+) {
     ffi::lua_getfield_(state, -1, library.as_ptr());
+    open(state);
     for name in names {
         guard(state, name, guard_with);
     }
@@ -71,25 +86,32 @@ unsafe extern "C-unwind" fn guard_table(state: State) -> c_int {
     call_guarded(state)
 }
 
-unsafe fn refuse_shield(state: State) {
-    if push_shielded(state, 1) {
-        push_bytes(state, READ_ONLY);
-        ffi::lua_error(state);
-    }
-}
-
-unsafe extern "C-unwind" fn guard_pattern(state: State) -> c_int {
-    if ffi::lua_type(state, 2) == ffi::LUA_TSTRING {
-        let repeats = |byte: &&u8| matches!(**byte, b'*' | b'+' | b'-' | b'?');
-        let pattern = bytes_at(state, 2);
-        // Of `string.find` alone the fourth one says so; of others it is a number.
-        let is_plain =
-            ffi::lua_type(state, 4) == ffi::LUA_TBOOLEAN && ffi::lua_toboolean(state, 4) != 0;
-        if !is_plain && pattern.iter().filter(repeats).count() > MOST_REPETITIONS {
-            raise(state, b"pattern too complex");
-        }
+/// The same for what looks at all elements; how many there are is told.
+unsafe extern "C-unwind" fn guard_elements(state: State) -> c_int {
+    refuse_shield(state);
+    if ffi::lua_type(state, 1) == ffi::LUA_TTABLE {
+        weigh_ahead(state, 8 * ffi::lua_objlen(state, 1));
     }
     call_guarded(state)
+}
+
+/// Tells how long the texts are that are looked at.
+unsafe extern "C-unwind" fn weigh_texts(state: State) -> c_int {
+    let mut bytes = 0_usize;
+    for index in 1..=ffi::lua_gettop(state) {
+        if ffi::lua_type(state, index) == ffi::LUA_TSTRING {
+            bytes = bytes.saturating_add(ffi::lua_objlen(state, index));
+        }
+    }
+    weigh_ahead(state, bytes / 4 + 1);
+    weigh_results(state)
+}
+
+/// Tells how many values are given back.
+unsafe extern "C-unwind" fn weigh_results(state: State) -> c_int {
+    let count = call_guarded(state);
+    weigh(state, usize::try_from(count).unwrap_or(0));
+    count
 }
 
 /// As Lua's own, but that an error which is a table with `err` becomes that text.
@@ -200,10 +222,12 @@ unsafe extern "C-unwind" fn loadstring(state: State) -> c_int {
         check_bytes(state, 2);
         name = ffi::lua_tolstring(state, 2, std::ptr::null_mut());
     }
-    if text.first() == Some(&COMPILED) {
-        push_bytes(state, b"[string]:1: unexpected symbol near 'char(27)'");
-        return loaded(state, ffi::LUA_ERRSYNTAX);
-    }
+    // As text it is refused where it begins; Lua says so, with the name that the script gives it.
+    let text = match text.first() {
+        Some(&COMPILED) => b" \x1b",
+        _ => text,
+    };
+    weigh_ahead(state, COMPILING * text.len());
     let status = ffi::luaL_loadbuffer(state, text.as_ptr().cast(), text.len(), name);
     loaded(state, status)
 }
@@ -246,6 +270,7 @@ unsafe extern "C-unwind" fn read_piece(
         raise(state, b"compiled code is not loaded");
     }
     *first = *first && *len == 0;
+    weigh_ahead(state, COMPILING * *len);
     text
 }
 
@@ -308,15 +333,15 @@ unsafe extern "C-unwind" fn random(state: State) -> c_int {
     match ffi::lua_gettop(state) {
         0 => ffi::lua_pushnumber(state, drawn),
         1 => {
-            let most = int(ffi::luaL_checkinteger(state, 1));
+            let most = f64::from(int(ffi::luaL_checkinteger(state, 1)));
             if most < 1.0 {
                 ffi::luaL_argerror(state, 1, c"interval is empty".as_ptr());
             }
             ffi::lua_pushnumber(state, (drawn * most).floor() + 1.0);
         }
         2 => {
-            let least = int(ffi::luaL_checkinteger(state, 1));
-            let most = int(ffi::luaL_checkinteger(state, 2));
+            let least = f64::from(int(ffi::luaL_checkinteger(state, 1)));
+            let most = f64::from(int(ffi::luaL_checkinteger(state, 2)));
             if least > most {
                 ffi::luaL_argerror(state, 2, c"interval is empty".as_ptr());
             }
@@ -325,12 +350,6 @@ unsafe extern "C-unwind" fn random(state: State) -> c_int {
         _ => raise(state, b"wrong number of arguments"),
     }
     1
-}
-
-/// As C takes an `int` from a longer number.
-#[expect(clippy::cast_possible_truncation, reason = "that is the purpose")]
-fn int(number: i64) -> f64 {
-    f64::from(number as i32)
 }
 
 unsafe extern "C-unwind" fn randomseed(state: State) -> c_int {

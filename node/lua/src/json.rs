@@ -1,7 +1,7 @@
 //! `cjson`: tables → JSON, as Lua CJSON 2.1 writes it, and the module's settings. Reading is in [`crate::json_decode`].
 //! Pure but for Lua's stack; what it writes has the bound of a script's memory.
 
-use crate::desk::{Desk, InvalidNumbers, JsonSettings, breathe};
+use crate::desk::{Desk, InvalidNumbers, JsonSettings, breathe, weigh, weigh_ahead};
 use crate::json_decode;
 use crate::number::{self, MOST_BYTES};
 use crate::sandbox::set_null;
@@ -59,7 +59,10 @@ unsafe fn append(state: State, desk: *mut Desk, depth: i32) {
         raise(state, b"not enough memory");
     }
     match ffi::lua_type(state, -1) {
-        ffi::LUA_TSTRING => append_string(out, bytes_at(state, -1)),
+        ffi::LUA_TSTRING => {
+            weigh_ahead(state, ffi::lua_objlen(state, -1));
+            append_string(&mut (*desk).scratch, bytes_at(state, -1));
+        }
         ffi::LUA_TNUMBER => append_number(state, desk),
         ffi::LUA_TBOOLEAN if ffi::lua_toboolean(state, -1) != 0 => out.extend_from_slice(b"true"),
         ffi::LUA_TBOOLEAN => out.extend_from_slice(b"false"),
@@ -193,7 +196,10 @@ unsafe fn append_object(state: State, desk: *mut Desk, depth: i32) {
                 print_number(out, ffi::lua_tonumber(state, -2), (*desk).json.digits);
                 out.push(b'"');
             }
-            ffi::LUA_TSTRING => append_string(out, bytes_at(state, -2)),
+            ffi::LUA_TSTRING => {
+                append_string(out, bytes_at(state, -2));
+                weigh(state, ffi::lua_objlen(state, -2));
+            }
             _ => {
                 ffi::lua_settop(state, -2);
                 refuse(state, b"table key must be a number or string");

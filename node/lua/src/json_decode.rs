@@ -1,6 +1,6 @@
 //! `cjson.decode`: JSON → tables, with the words of Lua CJSON 2.1 for what is no JSON.
 
-use crate::desk::{Desk, breathe};
+use crate::desk::{Desk, breathe, weigh_ahead};
 use crate::stack::{State, bytes_at, check_bytes, desk, push_bytes};
 use mlua_sys as ffi;
 use std::ffi::c_int;
@@ -56,6 +56,7 @@ pub(crate) unsafe extern "C-unwind" fn decode(state: State) -> c_int {
         ffi::luaL_argerror(state, 1, c"expected 1 argument".as_ptr());
     }
     let text = check_bytes(state, 1);
+    weigh_ahead(state, text.len() / 4);
     let mut reader = Reader {
         state,
         desk: desk(state),

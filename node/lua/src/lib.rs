@@ -1,15 +1,23 @@
 //! Lua 5.1 as scripts and functions see it in Redis 7.0: a [`Machine`] with its libraries, in a sandbox, on a stack of its own.
 //! Pure: bytes in, bytes out. It knows no key and no client: what a script asks for it says, and is told the answer. Never: a clock, a socket, a file.
+//! One exception: what is large goes on beside the thread ([`beside`]).
 //!
 //! ```text
 //!  driver ── start(function, words) ──► Machine
 //!         ◄─ Step::Call   the request is in `request()`; the answer goes into `answer()`
-//!         ◄─ Step::Pause  so many instructions have gone by; others may have their turn, or it is told to end
+//!         ◄─ Step::Pause  so much has been done; others may have their turn, or it is told to end
+//!         ◄─ Step::Beside it is at work on another thread; others may have their turn
 //!         ◄─ Step::Over   the reply is in `reply()`
 //!         ── resume(Signal) ──►
 //! ```
 //!
 //! Lua 5.1 cannot yield in a hook, nor within a function of C. So the whole of it runs on a stack of its own (`corosensei`), which is left and entered again, wherever it is.
+//!
+//! # Nothing holds the node's thread
+//!
+//! Instructions are counted by Lua, everything else by [`desk::weigh`]: a pattern's tries, elements that are moved or compared, bytes that are copied, compiled, or asked for as memory. Functions of Lua's that
+//! could not tell are others here ([`strings`], [`tables`]). What Lua does as a whole (a table that grows, two strings that become one, a round of its collector) takes as long as its memory is large:
+//! with a block of a megabyte, or four more than it began with, a script goes on beside the thread, and so does one of which a step took long, until it asks for a command.
 //!
 //! # What must hold
 //!
@@ -24,20 +32,25 @@
 )]
 
 mod base;
+mod beside;
 mod bits;
 mod desk;
+mod gathered;
 mod json;
 mod json_decode;
 mod machine;
 mod message_pack;
 mod message_unpack;
 mod number;
+mod pattern;
 mod redis;
 mod register;
 mod reply;
 mod sandbox;
 mod stack;
+mod strings;
 mod structs;
+mod tables;
 mod value;
 
 pub use desk::{Fault, Step};

@@ -1,7 +1,11 @@
 //! [`Machine`]: one state of Lua, its stack, and what is done on it.
-//! Invariant: what a machine does it does on its own stack; the driver's stands still meanwhile, and so does the script's while the driver is at work.
+//! Invariant: what a machine does it does on its own stack; the driver's stands still meanwhile, and so does the script's while the driver is at work on the same machine. While the stack is with the thread
+//! [`beside`](crate::beside), nothing but that is asked.
 
-use crate::desk::{Desk, Fault, INSTRUCTIONS, Job, Signal, Step, allocate, look_up};
+use crate::beside::{Beside, Come};
+use crate::desk::{
+    Desk, Fault, INSTRUCTIONS, Job, LARGE_GROWTH, Left, Signal, Step, allocate, look_up,
+};
 use crate::register::Registered;
 use crate::stack::{State, bytes_at, push_bytes, raw_set};
 use crate::{reply, sandbox};
@@ -11,9 +15,9 @@ use mlua_sys as ffi;
 use shared::resp::{Args, Protocol};
 use std::ffi::c_int;
 
-/// The stack of a script. Lua calls itself through C 200 times at most, and what it puts on the stack for one of these calls is below 10 KiB (a buffer of `string.gsub`). Pages are taken when
+/// The stack of a script. Lua calls itself through C 200 times at most, and what it puts on the stack for one of these calls is below 10 KiB (a buffer of its own); a reply is written some thousand levels deep, of a KiB each. Pages are taken when
 /// they are touched.
-const STACK_BYTES: usize = 4 * 1024 * 1024;
+const STACK_BYTES: usize = 16 * 1024 * 1024;
 /// With more memory than this a machine is given up beside the thread.
 const LARGE_BYTES: usize = 1024 * 1024;
 /// Text that Lua calls the functions of a script or a library after.
@@ -60,10 +64,14 @@ pub struct Machine {
     desk: *mut Desk,
     kind: Kind,
     is_at_work: bool,
+    /// Where a large script goes on.
+    beside: Option<Beside>,
+    /// The stack is there.
+    is_beside: bool,
 }
 
 /// The script's stack.
-struct Life(Coroutine<Signal, Step, (), DefaultStack>);
+pub(crate) struct Life(pub(crate) Coroutine<Signal, Left, (), DefaultStack>);
 
 impl std::fmt::Debug for Life {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -85,6 +93,8 @@ impl Machine {
             desk,
             kind,
             is_at_work: false,
+            beside: None,
+            is_beside: false,
         };
         if lua.is_null() {
             return None;
@@ -96,8 +106,9 @@ impl Machine {
                 return None;
             }
             ffi::lua_sethook(lua, Some(look_up), ffi::LUA_MASKCOUNT, INSTRUCTIONS);
+            (*desk).lua = lua;
         }
-        let life = Coroutine::with_stack(stack, move |way: &Yielder<Signal, Step>, first| {
+        let life = Coroutine::with_stack(stack, move |way: &Yielder<Signal, Left>, first| {
             live(way, first, lua, desk);
         });
         machine.life = Some(Life(life));
@@ -115,18 +126,85 @@ impl Machine {
     }
 
     fn step(&mut self, signal: Signal) -> Step {
-        let Some(Life(life)) = &mut self.life else {
+        if self.is_beside {
+            if let (Some(beside), Signal::Kill) = (&self.beside, signal) {
+                beside.end();
+            }
+            return self.wait_beside();
+        }
+        let Some(mut life) = self.life.take() else {
             return Step::Over;
         };
-        let step = match life.resume(signal) {
-            CoroutineResult::Yield(step) => step,
-            CoroutineResult::Return(()) => {
-                self.life = None;
+        let mut signal = signal;
+        loop {
+            if self.beside.is_some() {
+                match self.go_beside(life, signal) {
+                    Ok(step) => return step,
+                    Err(unsent) => life = unsent,
+                }
+            }
+            match life.0.resume(signal) {
+                CoroutineResult::Yield(Left::For(step)) => return self.came(life, Some(step)),
+                CoroutineResult::Return(()) => return self.came(life, None),
+                // Without a thread it goes on here.
+                CoroutineResult::Yield(Left::Large) => {
+                    self.beside = Beside::begin();
+                    signal = Signal::Go;
+                }
+            }
+        }
+    }
+
+    /// Lets the script go on beside the thread; gives the stack back when that cannot be.
+    fn go_beside(&mut self, life: Life, signal: Signal) -> Result<Step, Life> {
+        let Some(beside) = &self.beside else {
+            return Err(life);
+        };
+        match beside.send(life, signal) {
+            Ok(()) => {
+                self.is_beside = true;
+                self.is_at_work = true;
+                Ok(self.wait_beside())
+            }
+            Err(life) => {
+                self.beside = None;
+                Err(life)
+            }
+        }
+    }
+
+    fn wait_beside(&mut self) -> Step {
+        match self.beside.as_ref().map_or(Come::Never, Beside::wait) {
+            Come::Back(life, step) => {
+                self.is_beside = false;
+                self.came(life, step)
+            }
+            Come::NotYet => Step::Beside,
+            Come::Never => {
+                self.is_beside = false;
+                self.is_at_work = false;
                 Step::Over
             }
-        };
+        }
+    }
+
+    /// The stack has been left.
+    fn came(&mut self, life: Life, step: Option<Step>) -> Step {
+        self.life = step.map(|_| life);
+        let step = step.unwrap_or(Step::Over);
         self.is_at_work = step != Step::Over;
+        if !self.is_at_work || !self.desk().is_large {
+            // What was slow once need not be slow again.
+            self.beside = None;
+        }
         step
+    }
+
+    /// A step has taken long: the next one is done beside the thread.
+    pub fn move_beside(&mut self) {
+        if self.is_at_work && self.beside.is_none() {
+            self.beside = Beside::begin();
+        }
     }
 
     fn begin(&mut self, job: Job) -> Step {
@@ -137,6 +215,8 @@ impl Machine {
         desk.made = 0;
         desk.out.clear();
         desk.was_counted = false;
+        desk.is_large = false;
+        desk.bytes_before = desk.memory.used.get();
         if desk.is_killed || desk.memory.was_refused.get() {
             desk.is_killed = false;
             desk.memory.was_refused.set(false);
@@ -275,6 +355,16 @@ impl Machine {
         &self.desk().out
     }
 
+    /// Moves the reply there, behind what is there.
+    pub fn move_reply(&mut self, out: &mut Vec<u8>) {
+        let reply = &mut self.desk_mut().out;
+        if out.is_empty() {
+            std::mem::swap(reply, out);
+        } else {
+            out.extend_from_slice(reply);
+        }
+    }
+
     /// Whether the reply is an error that was counted when a command said it.
     #[must_use]
     pub fn was_counted(&self) -> bool {
@@ -301,6 +391,12 @@ impl Machine {
     #[must_use]
     pub fn was_refused_memory(&self) -> bool {
         self.desk().memory.was_refused.get()
+    }
+
+    /// Another one had better take its place: it was refused memory, or has too much of it.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.desk().memory.is_spent()
     }
 
     /// It is not needed any more. What takes long is done beside the thread.
@@ -359,7 +455,7 @@ impl Drop for Machine {
 }
 
 /// All that happens on the script's stack: one job after the other.
-fn live(way: &Yielder<Signal, Step>, first: Signal, lua: State, desk: *mut Desk) {
+fn live(way: &Yielder<Signal, Left>, first: Signal, lua: State, desk: *mut Desk) {
     // SAFETY: the driver stands still while this runs, and the other way round.
     unsafe {
         (*desk).way_out = &raw const *way;
@@ -368,7 +464,7 @@ fn live(way: &Yielder<Signal, Step>, first: Signal, lua: State, desk: *mut Desk)
             if signal == Signal::Go {
                 work(lua, desk);
             }
-            signal = way.suspend(Step::Over);
+            signal = way.suspend(Left::For(Step::Over));
         }
         (*desk).way_out = std::ptr::null();
     }
@@ -381,8 +477,14 @@ unsafe fn work(lua: State, desk: *mut Desk) {
     if status != ffi::LUA_OK {
         (*desk).fault = Some(fault(lua, status));
     }
+    (*desk).may_leave = false;
     (*desk).is_loading = false;
     ffi::lua_settop(lua, 0);
+    // What it has left behind would make others slow.
+    let is_large = (*desk).memory.used.get() > (*desk).bytes_before + LARGE_GROWTH;
+    if is_large && !(*desk).memory.is_spent() {
+        ffi::lua_gc(lua, ffi::LUA_GCCOLLECT, 0);
+    }
     if matches!((*desk).job, Job::Run { .. })
         && let Some(fault) = (*desk).fault.take()
     {
@@ -432,6 +534,7 @@ pub(crate) unsafe extern "C-unwind" fn carry_out(state: State) -> c_int {
                 raw_set(state, 3, b"ARGV");
                 ffi::lua_settop(state, 2);
             }
+            (*desk).may_leave = true;
             let arguments = if passes { 2 } else { 0 };
             match ffi::lua_pcall(state, arguments, 1, 1) {
                 ffi::LUA_OK => reply::write(state, desk),
@@ -482,6 +585,7 @@ unsafe fn load(state: State, desk: *mut Desk, text: &[u8]) {
     ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, (*desk).kept.handler);
     ffi::lua_insert(state, 1);
     (*desk).is_loading = true;
+    (*desk).may_leave = true;
     let status = ffi::lua_pcall(state, 0, 0, 1);
     (*desk).is_loading = false;
     if status != ffi::LUA_OK {

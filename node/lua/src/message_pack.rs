@@ -1,6 +1,6 @@
 //! `cmsgpack.pack`: values → MessagePack, as lua-cmsgpack 0.4 writes it: integers as short as they go, tables as arrays where they are some, nothing beyond 16 levels.
 
-use crate::desk::{Desk, breathe};
+use crate::desk::{Desk, breathe, weigh};
 use crate::stack::{
     State, bytes_at, desk, push_bytes, raise, raise_argument, set_field, set_function,
 };
@@ -52,7 +52,10 @@ unsafe fn append(state: State, desk: *mut Desk, level: u32) {
     }
     let kind = ffi::lua_type(state, -1);
     match kind {
-        ffi::LUA_TSTRING => append_string(out, bytes_at(state, -1)),
+        ffi::LUA_TSTRING => {
+            append_string(out, bytes_at(state, -1));
+            weigh(state, ffi::lua_objlen(state, -1) / 16);
+        }
         ffi::LUA_TBOOLEAN => out.push(0xc2 + u8::from(ffi::lua_toboolean(state, -1) != 0)),
         ffi::LUA_TNUMBER => append_number(out, ffi::lua_tonumber(state, -1)),
         ffi::LUA_TTABLE if level < MOST_LEVELS => append_table(state, desk, level),

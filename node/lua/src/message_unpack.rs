@@ -1,6 +1,6 @@
 //! `cmsgpack.unpack` and its sisters: MessagePack → values.
 
-use crate::desk::breathe;
+use crate::desk::{breathe, weigh_ahead};
 use crate::stack::{State, bytes_at, check_bytes, push_bytes, raise, set_function};
 use mlua_sys as ffi;
 use std::ffi::c_int;
@@ -73,9 +73,9 @@ unsafe fn push_next(state: State, rest: &mut Rest<'_>) -> Result<(), Wrong> {
         0xd1 => push_signed(state, i16::from_be_bytes(rest.array()?).into()),
         0xd2 => push_signed(state, i32::from_be_bytes(rest.array()?).into()),
         0xd3 => push_signed(state, i64::from_be_bytes(rest.array()?)),
-        0xd9 | 0xc4 => push_text(state, rest, 1)?,
-        0xda | 0xc5 => push_text(state, rest, 2)?,
-        0xdb | 0xc6 => push_text(state, rest, 4)?,
+        0xd9 => push_text(state, rest, 1)?,
+        0xda => push_text(state, rest, 2)?,
+        0xdb => push_text(state, rest, 4)?,
         0xdc | 0xdd => {
             let count = rest.count(if head == 0xdc { 2 } else { 4 })?;
             push_array(state, rest, count)?;
@@ -149,6 +149,7 @@ unsafe fn unpack_some(state: State, wanted: Wanted) -> c_int {
         bytes: &bytes_at(state, 1)[from..],
     };
     ffi::lua_settop(state, 1);
+    weigh_ahead(state, rest.bytes.len() / 16);
     let mut count = 0;
     while !rest.bytes.is_empty() && i64::from(count) < limit {
         if ffi::lua_checkstack(state, 4) == 0 {

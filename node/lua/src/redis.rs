@@ -1,7 +1,7 @@
 //! `redis.*`: what Redis 7.0 gives to scripts.
 //! Runs no command: it lays the request on the desk, and stops until the driver has put the answer there.
 
-use crate::desk::{Step, stop};
+use crate::desk::{Step, stop, weigh_ahead};
 use crate::number::{self, MOST_BYTES};
 use crate::stack::{
     State, bytes_at, desk, push_bytes, push_error, raise_table, set_field, set_function,
@@ -186,7 +186,9 @@ unsafe extern "C-unwind" fn sha1hex(state: State) -> c_int {
     if ffi::lua_gettop(state) != 1 {
         raise_table(state, b"ERR wrong number of arguments");
     }
-    let digest = sha1_hex(bytes_at(state, 1));
+    let bytes = bytes_at(state, 1);
+    weigh_ahead(state, 2 * bytes.len());
+    let digest = sha1_hex(bytes);
     push_bytes(state, &digest);
     1
 }

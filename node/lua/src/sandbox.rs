@@ -26,7 +26,7 @@ const WITHHELD: [&CStr; 9] = [
 ];
 
 /// What scripts are told when they set what they share.
-pub(crate) const READ_ONLY: &[u8] = b"Attempt to modify a readonly table";
+const READ_ONLY: &[u8] = b"Attempt to modify a readonly table";
 
 unsafe fn shield_key(state: State) {
     let address: *const u8 = &raw const SHIELDED;
@@ -64,6 +64,14 @@ pub(crate) unsafe fn push_shielded(state: State, index: c_int) -> bool {
         ffi::lua_settop(state, -2);
     }
     is_shield
+}
+
+/// Raises when the first argument is shared by all scripts.
+pub(crate) unsafe fn refuse_shield(state: State) {
+    if push_shielded(state, 1) {
+        push_bytes(state, READ_ONLY);
+        ffi::lua_error(state);
+    }
 }
 
 unsafe extern "C-unwind" fn refuse(state: State) -> c_int {

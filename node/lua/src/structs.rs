@@ -1,6 +1,6 @@
 //! `struct`: numbers and strings ⇄ bytes, by a format, as Lua's struct 0.2 has them.
 
-use crate::desk::desk_scratch;
+use crate::desk::{desk_scratch, weigh, weigh_ahead};
 use crate::stack::{
     State, bytes_at, check_bytes, desk, push_bytes, raise, raise_argument, set_function,
 };
@@ -68,7 +68,8 @@ impl Item {
 
 impl Format<'_> {
     unsafe fn new(state: State) -> Self {
-        check_bytes(state, 1);
+        let text = check_bytes(state, 1);
+        weigh_ahead(state, 8 * text.len());
         Self {
             state,
             text: bytes_at(state, 1),
@@ -206,11 +207,13 @@ unsafe extern "C-unwind" fn pack(state: State) -> c_int {
                     raise_argument(state, index + 1, c"string too short");
                 }
                 desk_scratch(desk).extend_from_slice(&text[..size]);
+                weigh(state, size / 16);
             }
             Item::Text => {
                 let text = check_bytes(state, index);
                 desk_scratch(desk).extend_from_slice(text);
                 desk_scratch(desk).push(0);
+                weigh(state, text.len() / 16);
             }
             Item::Padding => {
                 out.push(0);
@@ -302,6 +305,7 @@ unsafe extern "C-unwind" fn unpack(state: State) -> c_int {
                     raise(state, b"unfinished string in data");
                 };
                 push_bytes(state, &data[at..at + len]);
+                weigh(state, len / 4);
                 at += len + 1;
             }
             Item::Padding => {
@@ -326,14 +330,17 @@ unsafe fn push_counted(state: State, data: &[u8], count: c_int) -> usize {
     if count == 0 || ffi::lua_type(state, -1) != ffi::LUA_TNUMBER {
         raise(state, b"format 'c0' needs a previous size");
     }
+    let size = ffi::lua_tonumber(state, -1);
+    // Below nought it is very large, as C takes it.
+    let is_one = size > -1.0;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "what does not fit is too long"
     )]
-    let size = ffi::lua_tonumber(state, -1) as usize;
+    let size = size as usize;
     ffi::lua_settop(state, -2);
-    if size > data.len() {
+    if !is_one || size > data.len() {
         raise_argument(state, 2, c"data string too short");
     }
     push_bytes(state, &data[..size]);

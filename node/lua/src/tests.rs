@@ -1,5 +1,7 @@
 //! A machine without a node: commands are answered by the tests.
 
+mod long;
+
 use crate::{Fault, Kind, Machine, Start, Step};
 use shared::resp::{ArgRange, Args, Protocol};
 
@@ -164,6 +166,10 @@ fn nothing_that_scripts_share_can_be_changed() {
     );
     check("return rawget(_G,'redis')==redis", ":1");
     check("return ({loadstring('\\27Lua')})[1]", "$-1");
+    check(
+        "return select(2, loadstring('\\27Lua', 'name'))",
+        "$52\r\n[string \"name\"]:1: unexpected symbol near 'char(27)'",
+    );
 }
 
 #[test]

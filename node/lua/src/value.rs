@@ -94,7 +94,8 @@ unsafe fn push_array(state: State, at: &mut At, count: i64) {
 unsafe fn push_map(state: State, at: &mut At, count: i64) {
     let pairs = c_int::try_from(count).unwrap_or(0);
     ffi::lua_createtable(state, 0, 1);
-    ffi::lua_createtable(state, 0, pairs);
+    // It grows as in Redis: in which order a script finds the keys depends on that.
+    ffi::lua_createtable(state, 0, 0);
     for _ in 0..pairs {
         push_next(state, at);
         push_next(state, at);
@@ -107,7 +108,7 @@ unsafe fn push_map(state: State, at: &mut At, count: i64) {
 unsafe fn push_set(state: State, at: &mut At, count: i64) {
     let count = c_int::try_from(count).unwrap_or(0);
     ffi::lua_createtable(state, 0, 1);
-    ffi::lua_createtable(state, 0, count);
+    ffi::lua_createtable(state, 0, 0);
     for _ in 0..count {
         push_next(state, at);
         ffi::lua_pushboolean(state, 1);

@@ -14,7 +14,7 @@ pub use outbox::{ErrandTicket, Offset, Outbox, Until};
 pub use session::Session;
 pub use traffic::{Traffic, WaitsFor};
 pub use transaction::{Transaction, Watched};
-pub use waiting::{Block, Narrowed, WaitKind, Waiting};
+pub use waiting::{Block, CopiesWait, Narrowed, WaitKind, Waiting};
 
 use shared::session::{ClientType, ListedClient, client_bytes};
 use std::rc::Rc;
@@ -30,6 +30,8 @@ pub struct Client {
     pub outbox: Outbox,
     /// Its command that waits until a key has something for it.
     pub waiting: Option<Box<Waiting>>,
+    /// Its command that waits until followers have all that there was.
+    pub copies_wait: Option<CopiesWait>,
     /// Its connection ends when its replies are written.
     pub is_parting: bool,
     /// What it has chosen; `None` while a turn of its commands has it.
@@ -49,6 +51,7 @@ impl Client {
             identity: Rc::new(identity),
             outbox: Outbox::default(),
             waiting: None,
+            copies_wait: None,
             is_parting: false,
             session: Some(Box::new(session)),
             is_to_wake: false,

@@ -11,6 +11,7 @@ use shared::pubsub::SubscriptionCounts;
 use shared::resp::Protocol;
 use shared::session::Replies;
 use shared::topology::LocalKeys;
+use shared::tracking::Author;
 use std::rc::Rc;
 
 /// One client's choices.
@@ -20,6 +21,10 @@ pub struct Session {
     pub protocol: Protocol,
     /// How the client is spoken to, while its script is spoken to in another way.
     pub beside_script: Option<Protocol>,
+    /// Messages to it are pushes, whatever its protocol, and say on whose behalf keys were changed (NODE PUSHES).
+    pub hears_pushes: bool,
+    /// On whose behalf its present command is (NODE FOR).
+    pub acts_for: Option<Author>,
     /// Chosen with SELECT.
     pub db: DbIndex,
     /// Chosen with CLIENT SETNAME, HELLO or by nobody; empty when there is none. At most [`MOST_NAME_BYTES`], as the next two.
@@ -71,6 +76,8 @@ impl Default for Session {
         Self {
             protocol: Protocol::Resp2,
             beside_script: None,
+            hears_pushes: false,
+            acts_for: None,
             db: DbIndex::default(),
             name: Vec::new(),
             library_name: Vec::new(),
@@ -101,7 +108,10 @@ impl Session {
     /// How messages to it are written, whatever its script is answered in.
     #[must_use]
     pub fn spoken_to(&self) -> Protocol {
-        self.beside_script.unwrap_or(self.protocol)
+        match self.hears_pushes {
+            true => Protocol::Resp3,
+            false => self.beside_script.unwrap_or(self.protocol),
+        }
     }
 
     /// Bytes of its names, of its queue and of the keys that it watches.
@@ -158,6 +168,7 @@ impl Session {
     /// Back to how it was when the client connected (RESET). What CLIENT SETINFO told stays.
     pub fn reset(&mut self, users: &Users) {
         self.protocol = Protocol::Resp2;
+        self.hears_pushes = false;
         self.db = DbIndex::default();
         self.name.clear();
         self.login = Login::new(users);

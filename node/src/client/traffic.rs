@@ -25,6 +25,8 @@ pub enum WaitsFor {
     Pause,
     /// A key that has something for it.
     Elements,
+    /// Followers, or disks, that are to have all that there is: WAIT and WAITAOF.
+    Copies,
     /// Somebody else's command over some of its keys.
     Keys,
     /// What it asked for itself and is carried out beside it: a command over very much, an errand.
@@ -52,12 +54,18 @@ impl Traffic {
     /// Whether the client goes by itself when the node ends: what it asked for is being done, or it follows and gets the rest of the log.
     #[must_use]
     pub fn goes_by_itself(&self) -> bool {
-        matches!(self.waits, Some(WaitsFor::Work | WaitsFor::Log))
+        matches!(
+            self.waits,
+            Some(WaitsFor::Work | WaitsFor::Copies | WaitsFor::Log)
+        )
     }
 
     /// Whether Redis would call the client blocked.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        matches!(self.waits, Some(WaitsFor::Pause | WaitsFor::Elements))
+        matches!(
+            self.waits,
+            Some(WaitsFor::Pause | WaitsFor::Elements | WaitsFor::Copies)
+        )
     }
 }

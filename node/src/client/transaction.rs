@@ -42,6 +42,14 @@ impl Transaction {
         }
     }
 
+    /// As if nothing had been queued; its room stays.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ranges.clear();
+        self.commands.clear();
+        self.is_spoiled = false;
+    }
+
     /// Command `index` and its arguments, if there are so many.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<(&'static CommandSpec, Args<'_>)> {

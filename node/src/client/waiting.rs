@@ -33,6 +33,17 @@ impl WaitKind {
     }
 }
 
+/// WAIT or WAITAOF of a client whose followers are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopiesWait {
+    /// Until there are enough, or its time is over.
+    Lasts,
+    /// Another client says that its time is over.
+    IsOver,
+    /// Another client wants it to hear an error.
+    Forced,
+}
+
 /// What a handler says of a command that has to wait.
 #[derive(Debug)]
 pub struct Block {

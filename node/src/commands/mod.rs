@@ -53,6 +53,7 @@ use crate::node_state::{Feeding, NodeState, OrderNumber};
 use crate::store::{DbIndex, Key, KeyHash, Store};
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
+use shared::tracking::Author;
 use shared::wait_time::Awaited;
 
 /// One command under way: all that a handler may see and change.
@@ -126,6 +127,8 @@ pub(crate) enum Action {
     Script,
     /// These commands run in one go, and their replies are one array.
     Transact(Box<Transaction>),
+    /// The command in its arguments is to be carried out on this client's behalf.
+    ActFor(Author),
     /// Some of its arguments have been treated, and answered for good (`Session::treated_args`); with the others the command goes on when others have had their turn.
     GoOn,
     /// The reply is long, and comes piece by piece: asked for in one turn, nothing has been done ([`Call::is_piecewise`]).

@@ -27,6 +27,8 @@ pub(crate) struct TestNode {
     pub(crate) now_ms: u64,
     /// How the latest command ended.
     pub(crate) stop: Stop,
+    /// Commands so far of which others had their turns in between.
+    pub(crate) divided: usize,
 }
 
 impl TestNode {
@@ -46,6 +48,7 @@ impl TestNode {
             executor: Executor::new(Stopwatch::new()),
             now_ms,
             stop: Stop::Done,
+            divided: 0,
         }
     }
 
@@ -189,6 +192,7 @@ impl TestNode {
             match self.executor.run(&mut turn, &mut work, &mut output) {
                 Stop::Long | Stop::NewLimits | Stop::NotYet(Wait::Turn) => {}
                 Stop::NotYet(Wait::OthersTurns) => {
+                    self.divided += 1;
                     let args = batch.args(requests, &batch.requests()[work.next]);
                     let mut long = self.executor.begin(&mut turn, args);
                     let reply = loop {

@@ -25,7 +25,9 @@ fn multi(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if call.session.transaction.is_some() {
         return Err(ErrorReply::Transaction(TransactionError::MultiNested));
     }
-    call.session.transaction = Some(Box::default());
+    let queue = call.node.spare_queues.take();
+    call.node.queued_bytes += queue.memory_bytes();
+    call.session.transaction = Some(queue);
     call.reply.ok();
     Ok(Action::Continue)
 }
@@ -79,8 +81,10 @@ fn unwatch(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 
 /// A client has queued nothing any more, and is in no transaction.
 pub(crate) fn forget_transaction(node: &mut NodeState, session: &mut Session) {
-    node.queued_bytes -= session.queued_bytes();
-    session.transaction = None;
+    if let Some(queue) = session.transaction.take() {
+        node.queued_bytes -= queue.memory_bytes();
+        node.spare_queues.give(queue);
+    }
 }
 
 /// A client, `id`, watches nothing any more.

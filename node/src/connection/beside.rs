@@ -3,9 +3,10 @@
 //! Never: touches the socket. Invariant: `Executor::begin` and the start of its task lie in one turn, so what was begun is always ended.
 
 use super::{Connection, Ending, Left};
-use crate::client::{ErrandTicket, Identity, Session, WaitsFor};
+use crate::client::{CopiesWait, ErrandTicket, Identity, Session, WaitsFor};
 use crate::commands::Errand;
 use crate::errand;
+use crate::execute::behalf;
 use crate::execute::{LongCommand, LongEnd};
 use crate::node_state::ClientKey;
 use crate::shell::Shell;
@@ -50,6 +51,7 @@ impl Connection {
             let client = clients.at(self.client);
             let session = client.session.as_mut().expect("between two turns");
             let asking = Session::clone(session);
+            session.acts_for = None;
             (Rc::clone(&client.identity), asking, session.hears_reply())
         };
         let asker = Asker {
@@ -67,6 +69,11 @@ impl Connection {
     /// Starts an errand of the shell.
     pub(super) fn start_errand(&mut self, errand: Errand, is_heard: bool) -> Beside {
         let reply = is_heard.then(|| self.keep_place());
+        if let Errand::WaitForFollowers(_) = errand {
+            // From now on others can end it.
+            let clients = &mut self.shell.core.borrow_mut().node.clients;
+            clients.at(self.client).copies_wait = Some(CopiesWait::Lasts);
+        }
         let work = errand::carry_out(Rc::clone(&self.shell), errand, self.client, reply);
         spawn_local(async move {
             work.await;
@@ -104,13 +111,14 @@ impl Connection {
     }
 }
 
-/// What a transaction has chosen, some of which ran beside the connection.
-fn keep_database(shell: &Shell, asker: &Asker) {
+/// What a command has chosen for its client that ran beside the connection: the database (of a transaction), and which keys are the shard's (`NODE KEYS`).
+fn keep_choices(shell: &Shell, asker: &Asker) {
     let clients = &mut shell.core.borrow_mut().node.clients;
     if let Some(client) = clients.get_mut(asker.client)
         && let Some(session) = &mut client.session
     {
         session.db = asker.session.db;
+        session.local_keys.clone_from(&asker.session.local_keys);
     }
 }
 
@@ -122,7 +130,7 @@ async fn carry_out(
 ) -> Requests {
     let reply = loop {
         let request = &requests.batch.requests()[requests.at];
-        let args = requests.batch.args(&requests.input, request);
+        let args = behalf::inner(requests.batch.args(&requests.input, request));
         let go_on = shell.with_turn(&asker.identity, &mut asker.session, |executor, turn| {
             let spec = long.spec();
             let end = executor.go_on(turn, long, args);
@@ -145,7 +153,7 @@ async fn carry_out(
         };
         tokio::task::yield_now().await;
     };
-    keep_database(&shell, &asker);
+    keep_choices(&shell, &asker);
     shell.recorded(true).await;
     let request = &requests.batch.requests()[requests.at];
     let args = requests.batch.args(&requests.input, request);

@@ -219,6 +219,10 @@ impl Connection {
                         errand: Errand::Shutdown { .. },
                         ..
                     } => WaitsFor::End,
+                    Stop::Errand {
+                        errand: Errand::WaitForFollowers(_),
+                        ..
+                    } => WaitsFor::Copies,
                     _ => WaitsFor::Work,
                 };
                 if let Some(beside) = beside {

@@ -2,6 +2,7 @@
 //! Never: touches the socket. Invariants: a turn is bounded in commands, time and replies; requests run in order, each once, also when a turn ends in the middle of a batch.
 
 use super::{Connection, INPUT_STEP_BYTES, Left, limits};
+use crate::execute::behalf;
 use crate::execute::{BATCH_REQUESTS, Executor, Output, Stop, Turn, Wait, Work};
 use crate::shell::Scratch;
 use shared::resp::{ErrorReply, ReplyWriter, RequestBatch};
@@ -281,7 +282,7 @@ impl Connection {
             }
             Stop::NotYet(Wait::OthersTurns) => {
                 let request = &left.batch.requests()[left.next];
-                let args = left.batch.args(bytes.bytes(), request);
+                let args = behalf::inner(left.batch.args(bytes.bytes(), request));
                 self.long = Some(Box::new(executor.begin(turn, args)));
                 Some(stop)
             }

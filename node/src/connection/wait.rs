@@ -65,10 +65,10 @@ impl Connection {
             }
             match self.exchange_meanwhile(context) {
                 // Nobody would get what it takes.
-                Ok(()) if waits == WaitsFor::Elements && self.has_hung_up => {
+                Ok(()) if is_for_it_alone(waits) && self.has_hung_up => {
                     Poll::Ready(Err(Ending::Gone))
                 }
-                Ok(()) if waits != WaitsFor::Work && self.is_done_with() => {
+                Ok(()) if !is_done_beside(waits) && self.is_done_with() => {
                     Poll::Ready(Err(Ending::Orderly))
                 }
                 Ok(()) => Poll::Pending,
@@ -102,6 +102,16 @@ impl Connection {
         })
         .await
     }
+}
+
+/// Whether what is waited for is of use to the client alone, so that nobody waits when it has gone: that may be for ever.
+fn is_for_it_alone(waits: WaitsFor) -> bool {
+    matches!(waits, WaitsFor::Elements | WaitsFor::Copies)
+}
+
+/// Whether the client's command is carried out beside its connection, and comes to its end by itself.
+fn is_done_beside(waits: WaitsFor) -> bool {
+    matches!(waits, WaitsFor::Work | WaitsFor::Copies)
 }
 
 /// Resolves when nothing is paused, or what is paused may have become less.

@@ -9,6 +9,7 @@
 
 use super::folder::unfinished;
 use super::{Disk, DiskFile};
+use crate::stats::Histogram;
 use shared::clock::Clock;
 use std::collections::VecDeque;
 use std::io;
@@ -104,6 +105,7 @@ struct State {
     queue: VecDeque<Item>,
     sync: Syncing,
     standing: Standing,
+    syncs: Histogram,
     is_stopping: bool,
 }
 
@@ -228,6 +230,11 @@ impl LogWriter {
     /// How it stands.
     pub(crate) fn standing(&self) -> Standing {
         self.shared.state().standing.clone()
+    }
+
+    /// How long each fsync took.
+    pub(crate) fn syncs(&self) -> Histogram {
+        self.shared.state().syncs.clone()
     }
 
     /// Up to where the log is on disk, and whether all is well.
@@ -382,7 +389,11 @@ impl Work {
         let Some(file) = &mut self.file else {
             return;
         };
-        match file.sync() {
+        let begun_ns = self.clock.monotonic_ns();
+        let synced = file.sync();
+        let took_ns = self.clock.monotonic_ns().saturating_sub(begun_ns);
+        self.shared.state().syncs.record(took_ns);
+        match synced {
             Ok(()) => self.dirty_since_ms = None,
             Err(failed) => self.break_off("the log cannot be brought to disk", &failed),
         }

@@ -5,6 +5,7 @@ use super::log_writer::{Commit, Listing, LogWriter, Switch, Syncing};
 use crate::client::Offset;
 use crate::log::Manifest;
 use crate::node_state::ClientKey;
+use crate::stats::Histogram;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
@@ -249,6 +250,11 @@ impl Recording {
     /// Why bytes are not written.
     pub(crate) fn failure(&self) -> Option<String> {
         self.writer.standing().failure
+    }
+
+    /// How long each fsync of the log took.
+    pub(crate) fn syncs(&self) -> Histogram {
+        self.writer.syncs()
     }
 
     /// Bytes that wait to be written.

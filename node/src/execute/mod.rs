@@ -5,6 +5,7 @@
 //! Never: a socket, a sleep. Invariant: each request appends exactly one reply (or none, if the client wants none, or if it comes later), in order.
 
 mod batch;
+pub(crate) mod behalf;
 mod gates;
 mod lookahead;
 mod perform;

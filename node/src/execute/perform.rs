@@ -148,8 +148,9 @@ impl Executor {
         });
         let action = match action {
             Action::Transact(transaction) => {
-                return self.transact(turn, *transaction, asked, out);
+                return self.transact(turn, transaction, asked, out);
             }
+            Action::ActFor(author) => return self.perform_for(turn, author, asked, out),
             Action::Script => return self.run_script(turn, spec, asked, out),
             Action::Block(block) => {
                 self.block = Some(block);
@@ -242,9 +243,11 @@ fn stop_after(
             }
         }
         Action::GoOn => Stop::NotYet(Wait::Turn),
-        Action::Piecewise(_) | Action::Transact(_) | Action::Block(_) | Action::Script => {
-            Stop::NotYet(Wait::OthersTurns)
-        }
+        Action::Piecewise(_)
+        | Action::Transact(_)
+        | Action::ActFor(_)
+        | Action::Block(_)
+        | Action::Script => Stop::NotYet(Wait::OthersTurns),
     }
 }
 

@@ -85,7 +85,7 @@ impl Ends {
 /// A queue of which a script lets others have their turns.
 #[derive(Debug)]
 pub(super) struct QueueRun {
-    pub(super) transaction: Transaction,
+    pub(super) transaction: Box<Transaction>,
     /// The command behind the script.
     pub(super) next: usize,
     is_unit: bool,
@@ -104,13 +104,13 @@ impl Executor {
         asked: Asked<'_>,
         out: &mut Vec<u8>,
     ) -> Stop {
-        let place = row.as_ref().map(|spec| Place::of(spec));
+        let place = row.as_ref().ok().map(|spec| Place::of(spec));
         let origin = match place {
-            Ok(Place::Queued) => Origin::Queue,
+            Some(Place::Queued) => Origin::Queue,
             _ => Origin::Client,
         };
         let admitted = match place {
-            Ok(Place::Nowhere) => Err(Refusal::Reply(
+            Some(Place::Nowhere) => Err(Refusal::Reply(
                 ErrorReply::Transaction(TransactionError::NotInTransaction),
                 row.ok(),
             )),
@@ -124,10 +124,10 @@ impl Executor {
                 return refuse(turn, &error, spec, asked.args, out);
             }
         };
-        match Place::of(spec) {
-            Place::Runs => self.execute(turn, spec, asked, out),
-            Place::Queued => queue(turn, spec, asked, out),
-            Place::Beside | Place::Nowhere => self.run_admitted(turn, spec, handler, asked, out),
+        match place {
+            Some(Place::Runs) => self.execute(turn, spec, asked, out),
+            Some(Place::Queued) => queue(turn, spec, asked, out),
+            _ => self.run_admitted(turn, spec, handler, asked, out),
         }
     }
 
@@ -204,7 +204,7 @@ impl Executor {
             }
         }
         end(turn);
-        let ends = match self.run_queue(turn, *transaction, out) {
+        let ends = match self.run_queue(turn, transaction, out) {
             Ok(ends) => ends,
             Err(stop) => return stop,
         };
@@ -219,7 +219,7 @@ impl Executor {
     pub(super) fn transact(
         &mut self,
         turn: &mut Turn<'_>,
-        transaction: Transaction,
+        transaction: Box<Transaction>,
         asked: Asked<'_>,
         out: &mut Vec<u8>,
     ) -> Stop {
@@ -285,7 +285,7 @@ impl Executor {
     fn run_queue(
         &mut self,
         turn: &mut Turn<'_>,
-        transaction: Transaction,
+        transaction: Box<Transaction>,
         out: &mut Vec<u8>,
     ) -> Result<Ends, Stop> {
         let writes = transaction.iter().filter(|(spec, _)| spec.may_write());
@@ -346,6 +346,7 @@ impl Executor {
         if queue.is_unit {
             turn.store.end_unit();
         }
+        turn.node.spare_queues.give(queue.transaction);
         Ok(ends)
     }
 

@@ -3,7 +3,7 @@
 //! Invariant: everybody who is connected is in; of a client whose commands run right now only its session is out.
 
 use super::letter::Letter;
-use crate::client::{Client, ErrandTicket, Identity, Offset, Session};
+use crate::client::{Client, CopiesWait, ErrandTicket, Identity, Offset, Session};
 use shared::resp::Protocol;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -50,6 +50,8 @@ pub struct Clients {
     own_messages: Vec<u8>,
     /// The same, where their place is behind it.
     own_lines: Vec<u8>,
+    /// A client has ended the waiting of another one for its followers, and the shell does not know yet.
+    has_ended_waiting: bool,
     /// Whose replies wait for the log, and until when: offsets grow.
     held: VecDeque<(Offset, ClientKey)>,
 }
@@ -191,6 +193,24 @@ impl Clients {
         self.iter().filter(is_blocked).count()
     }
 
+    /// Ends the waiting of a client for its followers; whether it waited.
+    pub fn end_copies_wait(&mut self, key: ClientKey, how: CopiesWait) -> bool {
+        let client = self.get_mut(key);
+        let Some(wait @ CopiesWait::Lasts) = client.and_then(|client| client.copies_wait.as_mut())
+        else {
+            return false;
+        };
+        *wait = how;
+        self.has_ended_waiting = true;
+        true
+    }
+
+    /// Whether that has happened since it was asked last.
+    #[inline]
+    pub fn take_ended_waiting(&mut self) -> bool {
+        std::mem::take(&mut self.has_ended_waiting)
+    }
+
     /// A message for a client, put between whole replies, unless more than `most_bytes` would wait for it then. `caller`: how the client whose turn it is is spoken to.
     pub fn deliver(
         &mut self,
@@ -214,7 +234,8 @@ impl Clients {
             self.condemn_at(key);
             return Delivery::Cut;
         }
-        let protocol = client.session.as_ref().map(|session| session.protocol);
+        let session = client.session.as_deref();
+        let protocol = session.map(Session::spoken_to);
         let (is_behind, waits) = (letter.stands_behind(), letter.waits_for_replies());
         let message = letter.for_protocol(protocol.unwrap_or(caller));
         let bytes = message.len();

@@ -2,7 +2,7 @@
 //! Pure.
 
 use shared::resp::{Protocol, ReplyWriter};
-use shared::tracking;
+use shared::tracking::{self, Author};
 use std::rc::Rc;
 
 /// A message for many.
@@ -21,6 +21,8 @@ enum Content<'a> {
     Line(&'a [u8]),
     /// Keys that have changed; `None`: all have. A push message for RESP3, a message of a channel for RESP2.
     Changed(Option<&'a [&'a [u8]]>),
+    /// The same, changed on somebody's behalf: a push message.
+    ChangedFor(&'a [&'a [u8]], Author),
     /// Who was to be told in a client's place has gone: its number.
     NobodyThere(u64),
 }
@@ -41,6 +43,16 @@ impl<'a> Letter<'a> {
     pub fn changed(keys: Option<&'a [&'a [u8]]>) -> Self {
         Self {
             content: Content::Changed(keys),
+            stands_behind: false,
+            written: [None, None],
+        }
+    }
+
+    /// These keys have changed on this client's behalf; for who [hears pushes](crate::client::Session::hears_pushes).
+    #[must_use]
+    pub fn changed_for(keys: &'a [&'a [u8]], author: Author) -> Self {
+        Self {
+            content: Content::ChangedFor(keys, author),
             stands_behind: false,
             written: [None, None],
         }
@@ -75,7 +87,7 @@ impl<'a> Letter<'a> {
     /// Whether replies that are still to come may tell of an older moment than it does, so that it waits for them.
     #[must_use]
     pub fn waits_for_replies(&self) -> bool {
-        matches!(self.content, Content::Changed(_))
+        matches!(self.content, Content::Changed(_) | Content::ChangedFor(..))
     }
 
     /// It does, or does not.
@@ -90,6 +102,7 @@ impl<'a> Letter<'a> {
             Content::Words(words) => words.iter().map(|word| word.len()).sum(),
             Content::Line(line) => line.len(),
             Content::Changed(keys) => keys.into_iter().flatten().map(|key| key.len()).sum(),
+            Content::ChangedFor(keys, _) => keys.iter().map(|key| key.len()).sum(),
             Content::NobodyThere(_) => 0,
         }
     }
@@ -117,6 +130,16 @@ impl Content<'_> {
             }
             Self::Line(line) => line.to_vec(),
             Self::Changed(keys) => write_changed(keys, protocol),
+            Self::ChangedFor(keys, author) => {
+                let mut bytes = Vec::new();
+                let mut writer = ReplyWriter::new(&mut bytes, protocol);
+                writer.push(3);
+                writer.bulk(b"invalidate");
+                writer.array(keys.len());
+                keys.iter().for_each(|key| writer.bulk(key));
+                writer.bulk(author.to_string().as_bytes());
+                bytes
+            }
             Self::NobodyThere(id) => {
                 let mut bytes = Vec::new();
                 let mut writer = ReplyWriter::new(&mut bytes, protocol);

@@ -18,6 +18,7 @@ mod replication;
 mod scripts;
 mod slot_writes;
 mod slowlog;
+mod spare_queues;
 mod trackers;
 
 pub use access::NodeAccess;
@@ -34,9 +35,10 @@ pub use pause::Pause;
 pub use persistence::{LoadProgress, MOST_QUEUED_BYTES, Persistence, SaveProgress};
 pub use publishing::Publication;
 pub use replication::{Feeding, Follower, FollowerState, Leader, Link, NO_ID, Place, Replication};
-pub use scripts::{Digest, Libraries, Library, Planned, Scripts, UnderWay};
+pub use scripts::{Digest, Libraries, Library, Planned, Scripts, UnderWay, check_len};
 pub use slot_writes::{Seen, SeenInTurn, SlotWrites};
 pub use slowlog::{Slowlog, SlowlogEntry};
+pub use spare_queues::SpareQueues;
 pub use trackers::Caller;
 
 use crate::settings::Settings;
@@ -82,6 +84,8 @@ pub struct NodeState {
     pub blocked: Blocked,
     /// Bytes that all clients have queued behind MULTI.
     pub queued_bytes: usize,
+    /// Room for those who queue next.
+    pub spare_queues: SpareQueues,
     /// A command over many keys that is under way.
     pub hold: Option<Hold>,
     /// The keys of this shard, as a proxy has said last; connections that have said the same share it.
@@ -162,6 +166,7 @@ impl NodeState {
             pause: Pause::default(),
             broken_watches: HashSet::new(),
             queued_bytes: 0,
+            spare_queues: SpareQueues::default(),
             blocked: Blocked::default(),
             hold: None,
             local_keys: None,

@@ -9,10 +9,26 @@ use crate::client::Session;
 use crate::stats::Stats;
 use crate::store::TakenKeys;
 use shared::resp::Protocol;
-use shared::tracking::{Mode, Tracking};
+use shared::tracking::{Author, By, Mode, Tracking};
 
 /// Whose turn it is: its number, and what it has chosen.
 pub type Caller<'a> = (u64, &'a Session);
+
+/// Keys that have changed, for those who are told on whose behalf and for all others.
+struct Letters<'a> {
+    plain: Letter<'a>,
+    authored: Option<Letter<'a>>,
+}
+
+impl<'a> Letters<'a> {
+    fn new(keys: Option<&'a [&'a [u8]]>, author: Option<Author>) -> Self {
+        let authored = keys.zip(author);
+        Self {
+            plain: Letter::changed(keys),
+            authored: authored.map(|(keys, author)| Letter::changed_for(keys, author)),
+        }
+    }
+}
 
 /// Who tells the clients.
 struct Teller<'a> {
@@ -26,7 +42,7 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     /// A letter for a client, or for whom it redirects to.
-    fn tell(&mut self, client: u64, mode: &Mode, letter: &mut Letter<'_>) {
+    fn tell(&mut self, client: u64, mode: &Mode, letters: &mut Letters<'_>) {
         let redirect = mode.redirect();
         let receiver = if redirect == 0 { client } else { redirect };
         let Some((protocol, is_subscriber)) = self.is_spoken_to(receiver) else {
@@ -40,17 +56,31 @@ impl Teller<'_> {
             return;
         }
         let is_own = self.caller.is_some_and(|(caller, _)| caller == client);
+        let letter = match &mut letters.authored {
+            Some(authored) if self.hears_authors(receiver) => authored,
+            _ => &mut letters.plain,
+        };
         letter.set_behind(is_own);
         self.deliver(receiver, letter);
     }
 
     /// How a client is spoken to, and whether it has subscribed to anything.
     fn is_spoken_to(&mut self, client: u64) -> Option<(Protocol, bool)> {
+        let session = self.session_of(client)?;
+        Some((session.spoken_to(), session.subscribed.are_any()))
+    }
+
+    /// Whether it is told on whose behalf keys were changed.
+    fn hears_authors(&mut self, client: u64) -> bool {
+        let session = self.session_of(client);
+        session.is_some_and(|session| session.hears_pushes)
+    }
+
+    fn session_of(&mut self, client: u64) -> Option<&Session> {
         let key = self.clients.key_of(client)?;
         let session = self.clients.get_mut(key)?.session.as_deref();
         // Of whose turn it is, it is out.
-        let session = session.or(self.caller.map(|(_, session)| session))?;
-        Some((session.spoken_to(), session.subscribed.are_any()))
+        session.or(self.caller.map(|(_, session)| session))
     }
 
     /// Who was to be told in the client's place has gone.
@@ -107,19 +137,22 @@ impl NodeState {
     /// Keys have changed: whoever has read them is told now, whoever hears of their prefixes at the end of the turn.
     #[cold]
     pub fn tell_trackers(&mut self, changed: &TakenKeys, caller: Option<Caller<'_>>) {
-        let by = caller.map(|(client, _)| client);
+        let by = By {
+            client: caller.map(|(client, _)| client),
+            author: caller.and_then(|(_, session)| session.acts_for),
+        };
         self.with_teller(caller, |tracking, teller| {
             for key in changed.iter() {
                 let keys = [key];
-                let mut letter = Letter::changed(Some(&keys));
+                let mut letters = Letters::new(Some(&keys), by.author);
                 tracking.changed_under_prefixes(key, by);
-                tracking.changed(key, by, |client, mode| {
-                    teller.tell(client, mode, &mut letter);
+                tracking.changed(key, by.client, |client, mode| {
+                    teller.tell(client, mode, &mut letters);
                 });
             }
             if changed.all {
-                let mut letter = Letter::changed(None);
-                tracking.all_changed(|client, mode| teller.tell(client, mode, &mut letter));
+                let mut letters = Letters::new(None, None);
+                tracking.all_changed(|client, mode| teller.tell(client, mode, &mut letters));
             }
         });
     }
@@ -130,18 +163,27 @@ impl NodeState {
         self.with_teller(caller, |tracking, teller| {
             for broadcast in tracking.take_broadcasts() {
                 let keys: Vec<&[u8]> = broadcast.keys.iter().map(|(key, _)| &**key).collect();
-                let mut letter = Letter::changed(Some(&keys));
+                let by_author = broadcast.keys_by_author();
+                let mut letters = Letters::new(Some(&keys), None);
                 for client in &broadcast.clients {
                     let Some(mode) = tracking.mode(*client) else {
                         continue;
                     };
-                    if !mode.is_without_own() {
-                        teller.tell(*client, mode, &mut letter);
-                        continue;
-                    }
-                    let others: Vec<&[u8]> = broadcast.keys_without(*client).collect();
-                    if !others.is_empty() {
-                        teller.tell(*client, mode, &mut Letter::changed(Some(&others)));
+                    if mode.is_without_own() {
+                        let others: Vec<&[u8]> = broadcast.keys_without(*client).collect();
+                        if !others.is_empty() {
+                            let mut letters = Letters::new(Some(&others), None);
+                            teller.tell(*client, mode, &mut letters);
+                        }
+                    } else if let Some(by_author) = &by_author
+                        && teller.hears_authors(*client)
+                    {
+                        for (author, keys) in by_author {
+                            let mut letters = Letters::new(Some(keys), *author);
+                            teller.tell(*client, mode, &mut letters);
+                        }
+                    } else {
+                        teller.tell(*client, mode, &mut letters);
                     }
                 }
             }
@@ -160,10 +202,10 @@ impl NodeState {
                 tracking.remember(client, key);
                 while let Some((key, readers)) = tracking.take_one_beyond(most_keys) {
                     let keys = [&*key];
-                    let mut letter = Letter::changed(Some(&keys));
+                    let mut letters = Letters::new(Some(&keys), None);
                     for reader in readers {
                         if let Some(mode) = tracking.mode(reader) {
-                            teller.tell(reader, mode, &mut letter);
+                            teller.tell(reader, mode, &mut letters);
                         }
                     }
                 }

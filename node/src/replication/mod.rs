@@ -13,6 +13,7 @@ pub(crate) mod orders;
 
 pub(crate) use failover::abort as abort_failover;
 
+use crate::client::CopiesWait;
 use crate::node_state::{ClientKey, Link, Place};
 use crate::shell::{Core, Shell};
 use shared::resp::{ErrorReply, WaitError, encode_request};
@@ -189,11 +190,24 @@ impl Have {
     }
 }
 
-/// WAIT, WAITAOF: where all is that there is now, when that is enough, or the time is over, or nobody waits any more.
+/// WAIT, WAITAOF: where all is that there is now, when that is enough, or the time is over, or another client ends the waiting, or nobody waits any more.
 ///
 /// # Errors
-/// The node follows somebody meanwhile, or keeps no log any more.
+/// The node follows somebody meanwhile, or keeps no log any more; another client wants it to hear one.
 pub(crate) async fn wait_for_followers(
+    shell: &Shell,
+    client: ClientKey,
+    awaited: Awaited,
+) -> Result<Have, ErrorReply> {
+    let have = until_followers_have(shell, client, awaited).await;
+    let core = &mut *shell.core.borrow_mut();
+    if let Some(client) = core.node.clients.get_mut(client) {
+        client.copies_wait = None;
+    }
+    have
+}
+
+async fn until_followers_have(
     shell: &Shell,
     client: ClientKey,
     awaited: Awaited,
@@ -213,9 +227,13 @@ pub(crate) async fn wait_for_followers(
     loop {
         let followed = shell.followed.notified();
         let written = shell.log_reached.notified();
-        let (have, is_there) = {
+        let (have, is_awaited) = {
             let core = &mut *shell.core.borrow_mut();
-            let is_there = core.node.clients.get_mut(client).is_some();
+            let client = core.node.clients.get_mut(client);
+            let wait = client.and_then(|client| client.copies_wait);
+            if wait == Some(CopiesWait::Forced) {
+                return Err(WaitError::ByClient.into());
+            }
             let replication = &core.node.replication;
             if replication.leader().is_some() || replication.id() != id {
                 // Its offsets are those of another log.
@@ -224,11 +242,12 @@ pub(crate) async fn wait_for_followers(
             if awaited.on_disk == Some(true) && !core.node.settings.hot.append_only {
                 return Err(WaitError::WithoutLog.into());
             }
-            (Have::of(shell, core, awaited, offset), is_there)
+            let have = Have::of(shell, core, awaited, offset);
+            (have, wait == Some(CopiesWait::Lasts))
         };
         let waited_ms = shell.clock.monotonic_ms() - began_ms;
         let is_late = timeout_ms > 0 && waited_ms >= timeout_ms;
-        if have.is_enough(awaited) || is_late || !is_there || shell.is_stopping() {
+        if have.is_enough(awaited) || is_late || !is_awaited || shell.is_stopping() {
             return Ok(have);
         }
         let left = match timeout_ms {

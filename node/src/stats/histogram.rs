@@ -13,6 +13,7 @@ const BUCKETS: usize = 2 * STEPS + 22 * STEPS;
 pub struct Histogram {
     counts: Box<[u32; BUCKETS]>,
     total: u64,
+    sum_ns: u64,
 }
 
 impl Default for Histogram {
@@ -20,6 +21,7 @@ impl Default for Histogram {
         Self {
             counts: Box::new([0; BUCKETS]),
             total: 0,
+            sum_ns: 0,
         }
     }
 }
@@ -31,12 +33,33 @@ impl Histogram {
         let count = &mut self.counts[bucket_of(duration_ns.clamp(1, LONGEST_NS))];
         *count = count.saturating_add(1);
         self.total += 1;
+        self.sum_ns = self.sum_ns.saturating_add(duration_ns);
     }
 
     /// How many durations were counted.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total
+    }
+
+    /// All durations together (ns).
+    #[must_use]
+    pub fn sum_ns(&self) -> u64 {
+        self.sum_ns
+    }
+
+    /// For each of these bounds (µs), which rise and lie below [`LONGEST_NS`], how many durations did not exceed it, within the width of a bucket.
+    pub fn up_to(&self, bounds_us: impl Iterator<Item = u64>) -> Vec<u64> {
+        let mut buckets = self.counts.iter();
+        let (mut walked, mut seen) = (0, 0);
+        let count_up_to = |bound_us: u64| {
+            let end = bucket_of((bound_us * 1_000).clamp(1, LONGEST_NS)) + 1;
+            let more = buckets.by_ref().take(end.saturating_sub(walked));
+            seen += more.copied().map(u64::from).sum::<u64>();
+            walked = walked.max(end);
+            seen
+        };
+        bounds_us.map(count_up_to).collect()
     }
 
     /// The duration (ns) that `percent` of all do not exceed, rounded up within its bucket; 0 when there is none.
@@ -137,6 +160,17 @@ mod tests {
         near(100.0, 1_000_000);
         assert_eq!(histogram.total(), 1000);
         assert_eq!(Histogram::default().percentile_ns(50.0), 0);
+    }
+
+    #[test]
+    fn bounds_count_all_durations_up_to_them() {
+        let mut histogram = Histogram::default();
+        for duration_ns in [500, 1_000, 1_500, 3_000, 100_000, 5_000_000_000] {
+            histogram.record(duration_ns);
+        }
+        let bounds = [1, 2, 3, 99, 101, 900_000];
+        assert_eq!(histogram.up_to(bounds.into_iter()), [2, 3, 4, 4, 5, 5]);
+        assert_eq!(histogram.sum_ns(), 5_000_106_000);
     }
 
     #[test]

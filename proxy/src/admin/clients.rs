@@ -8,11 +8,10 @@ use axum::response::{IntoResponse, Response};
 use shared::resp::{RequestBatch, RequestLimits, RequestScanner};
 use shared::session::ListFilter;
 
-use super::Desk;
-use super::listener::Peer;
-use super::permission::may_order;
+use super::desk::Desk;
 use crate::here::ClientOrder;
 use crate::orders::{ANSWER_WITHIN, ask_clients_of_all};
+use pages::Peer;
 
 /// Longest body: as many ids as CLIENT LIST takes, of the greatest length.
 const LONGEST_BODY: usize = 1 << 20;
@@ -24,7 +23,7 @@ pub(super) async fn list(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    if let Err(denied) = may_order(&headers, peer.ip(), &desk.shared.config) {
+    if let Err(denied) = desk.allow(&headers, peer) {
         return (denied.status(), format!("{denied}\n")).into_response();
     }
     let body = to_bytes(body, LONGEST_BODY).await;

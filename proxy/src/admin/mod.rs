@@ -1,38 +1,47 @@
 //! The admin listener: HTTP for people and machines that watch, and for operators' orders, on a runtime of its own.
-//! Never: on the data path; it asks threads for copies of their counters, not more often than [`WORDS_LAST_MS`] says.
+//! Never: on the data path.
+//! [`api`] JSON. [`page`] ◇ the dashboard. [`desk`] what handlers share. [`permission`] ◇ and [`guesses`] ◇ who may ask for what. [`recorder`] fills the [`history`] ◇ of what [`totals`] ◇ and [`vitals`] say.
+//! [`described`] ◇ and [`shown`] ◇ what is known, for machines and people.
 
 mod advice;
+mod api;
 mod clients;
+mod described;
+mod desk;
 mod failover;
-mod listener;
+mod guesses;
+mod history;
+mod limits;
+mod page;
 mod permission;
+mod recorder;
 mod report;
 mod shown;
 mod threads;
 mod topology;
+mod totals;
+mod vitals;
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use pages::{AdminListener, METRICS_TYPE, Peer};
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
-use self::listener::{AdminListener, Peer};
-use self::threads::{Threads, WORDS_LAST_MS, Word};
-use crate::control::requests::{Requests, Shown};
+use self::desk::Desk;
+pub(crate) use self::desk::Levers;
+use crate::control::requests::Requests;
 use crate::facts::ProxyShared;
 use crate::metrics::readiness::Readiness;
-
-/// How long the part that looks after shards may take to say what it knows: it waits for nobody.
-const SHOWN_WITHIN: Duration = Duration::from_secs(1);
 
 /// The service.
 pub(crate) struct AdminService {
@@ -40,62 +49,25 @@ pub(crate) struct AdminService {
     listener: Option<TcpListener>,
     leaving: watch::Receiver<bool>,
     requests: Requests,
+    levers: Levers,
 }
 
 impl AdminService {
-    /// Serves on this socket to the proxy's end; not ready from when `leaving` turns true. Orders are handed in as `requests`.
+    /// Serves on this socket to the proxy's end; not ready from when `leaving` turns true. Orders are handed in as `requests`, or by the `levers`.
     pub(crate) fn new(
         shared: Arc<ProxyShared>,
         listener: TcpListener,
         leaving: watch::Receiver<bool>,
         requests: Requests,
+        levers: Levers,
     ) -> Self {
         Self {
             shared,
             listener: Some(listener),
             leaving,
             requests,
+            levers,
         }
-    }
-}
-
-/// What handlers share.
-#[derive(Clone)]
-struct Desk {
-    shared: Arc<ProxyShared>,
-    leaving: watch::Receiver<bool>,
-    requests: Requests,
-    /// One request at a time asks the threads.
-    threads: Arc<Mutex<Threads>>,
-    /// The last page, and when it was made.
-    metrics: Arc<Mutex<Option<(u64, String)>>>,
-}
-
-impl Desk {
-    async fn words(&self) -> Vec<Word> {
-        self.threads.lock().await.words(&self.shared).await
-    }
-
-    /// What is known of the topology, its nodes and its store. Where nobody looks after them, or is not heard at once, the topology alone is.
-    async fn shown(&self) -> Shown {
-        let shown = tokio::time::timeout(SHOWN_WITHIN, self.requests.show()).await;
-        let known = shown.ok().and_then(Result::ok);
-        known.unwrap_or_else(|| Shown::of(self.shared.topology.load().topology.clone()))
-    }
-
-    /// The page, made anew when it is too old.
-    async fn metrics(&self) -> String {
-        let mut last = self.metrics.lock().await;
-        let now_ms = self.shared.clock.monotonic_ms();
-        if let Some((made_ms, page)) = &*last
-            && now_ms < made_ms + WORDS_LAST_MS
-        {
-            return page.clone();
-        }
-        let (words, shown) = tokio::join!(self.words(), self.shown());
-        let page = report::render(&self.shared, &words, &shown);
-        *last = Some((self.shared.clock.monotonic_ms(), page.clone()));
-        page
     }
 }
 
@@ -117,13 +89,13 @@ impl Service for AdminService {
                 return;
             }
         };
-        let desk = Desk {
-            shared: Arc::clone(&self.shared),
-            leaving: self.leaving.clone(),
-            requests: self.requests.clone(),
-            threads: Arc::default(),
-            metrics: Arc::default(),
-        };
+        let desk = Desk::new(
+            Arc::clone(&self.shared),
+            self.leaving.clone(),
+            self.requests.clone(),
+            self.levers.clone(),
+        );
+        let recording = tokio::spawn(recorder::record(desk.clone()));
         let router = Router::new()
             .route("/metrics", get(metrics))
             .route("/healthz", get(healthz))
@@ -133,7 +105,10 @@ impl Service for AdminService {
             .route("/topology/advice", get(topology::advise))
             .route("/topology/failover", post(topology::fail_over))
             .route("/topology/accept-loss", post(topology::accept_loss))
+            .nest("/api/v1", api::routes())
+            .merge(page::routes())
             .fallback(elsewhere)
+            .layer(map_response(guarded))
             .with_state(desk)
             .into_make_service_with_connect_info::<Peer>();
         let clock = self.shared.clock.clone();
@@ -146,6 +121,7 @@ impl Service for AdminService {
         {
             tracing::error!(%error, "the admin listener ended");
         }
+        recording.abort();
     }
 
     fn name(&self) -> &str {
@@ -157,15 +133,35 @@ impl Service for AdminService {
     }
 }
 
+/// What browsers are told of every answer: nothing is a page of somebody else's, runs what it brought, or is kept.
+const FOR_BROWSERS: &[(HeaderName, &str)] = &[
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+async fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in FOR_BROWSERS {
+        headers.insert(name.clone(), HeaderValue::from_static(value));
+    }
+    response
+}
+
 /// Every other path.
 async fn elsewhere() -> (StatusCode, &'static str) {
-    let text = "not found: there are /metrics, /healthz, /readyz, /topology and /topology/advice\n";
+    let text = "not found: there are / (the dashboard), /metrics, /healthz, /readyz, /topology, /topology/advice and /api/v1/openapi.json\n";
     (StatusCode::NOT_FOUND, text)
 }
 
 async fn metrics(State(desk): State<Desk>) -> Response {
     let text = desk.metrics().await;
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response()
 }
 
 /// The process lives.

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fmt::Write as _;
 
 use metrics::{Label, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
+use pages::Page;
 use shared::command::CommandId;
 
-use super::failover;
 use super::threads::{State, Word};
+use super::{failover, limits};
 use crate::control::requests::Shown;
 use crate::facts::ProxyShared;
 use crate::metrics::Cell;
@@ -130,12 +130,12 @@ pub(super) fn readiness(words: &[Word], store_away_ms: Option<u64>) -> Readiness
     readiness::judge(&shards(words), silent, words.len(), store_away_ms)
 }
 
-fn count_of(words: &[Word], state: State) -> usize {
+pub(super) fn count_of(words: &[Word], state: State) -> usize {
     words.iter().filter(|word| word.state == state).count()
 }
 
 /// What is known of the way to each shard: by those who answer; if nobody does, by what was said last.
-fn shards(words: &[Word]) -> BTreeMap<&str, Access> {
+pub(super) fn shards(words: &[Word]) -> BTreeMap<&str, Access> {
     let does_anybody_answer = count_of(words, State::Answers) > 0;
     let counts = |word: &&Word| word.state == State::Answers || !does_anybody_answer;
     let reports = words.iter().filter(counts).filter_map(report_of);
@@ -207,16 +207,10 @@ pub(super) fn render(proxy: &ProxyShared, words: &[Word], shown: &Shown) -> Stri
             outcomes("switchyard_proxy_parts_total", &labels, cell);
         }
     });
-    let mut page = recorder.handle().render();
-    let of_commands = cells.commands.iter().map(|((shard, command), cell)| {
-        let labels = format!("command=\"{}\",shard=\"{shard}\"", command.name());
-        (labels, &cell.latency)
-    });
-    latencies(&COMMANDS, of_commands, &mut page);
-    let of_parts = cells.parts.iter();
-    let of_parts = of_parts.map(|(shard, cell)| (format!("shard=\"{shard}\""), &cell.latency));
-    latencies(&PARTS, of_parts, &mut page);
-    page
+    let mut page = Page::behind(recorder.handle().render());
+    page.put(&limits::samples(proxy, words));
+    latencies(&cells, &mut page);
+    page.into_text()
 }
 
 fn whole_proxy(proxy: &ProxyShared, words: &[Word]) {
@@ -282,51 +276,39 @@ fn outcomes(name: &'static str, labels: &[Label], cell: &Cell) {
     }
 }
 
-/// A histogram as the page shows it.
-struct Family {
-    name: &'static str,
-    help: &'static str,
-}
+const COMMANDS: (&str, &str) = (
+    "switchyard_proxy_command_duration_seconds",
+    "Time from reading a request to having its reply from its node or nodes, or to telling its client that there is none.",
+);
 
-const COMMANDS: Family = Family {
-    name: "switchyard_proxy_command_duration_seconds",
-    help: "Time from reading a request to having its reply from its node or nodes, or to telling its client that there is none.",
-};
+const PARTS: (&str, &str) = (
+    "switchyard_proxy_part_duration_seconds",
+    "As switchyard_proxy_command_duration_seconds, of each shard's part of requests that several shards answer.",
+);
 
-const PARTS: Family = Family {
-    name: "switchyard_proxy_part_duration_seconds",
-    help: "As switchyard_proxy_command_duration_seconds, of each shard's part of requests that several shards answer.",
-};
-
-/// Histograms are counted in buckets already; the exporter only takes single values, so these lines are written here. Every series has all buckets: sums over
-/// series, bucket by bucket, are wrong where some have fewer.
-#[expect(
-    clippy::let_underscore_must_use,
-    reason = "writing to memory cannot fail"
-)]
-fn latencies<'a>(
-    family: &Family,
-    cells: impl Iterator<Item = (String, &'a Histogram)>,
-    page: &mut String,
-) {
-    let Family { name, help } = family;
-    let _ = writeln!(page, "# HELP {name} {help}");
-    let _ = writeln!(page, "# TYPE {name} histogram");
-    for (labels, latency) in cells {
-        let all = latency.count();
-        for (bound_us, count) in latency.cumulative() {
-            let bound = seconds(bound_us);
-            let _ = writeln!(page, "{name}_bucket{{{labels},le=\"{bound}\"}} {count}");
-        }
-        let _ = writeln!(page, "{name}_bucket{{{labels},le=\"+Inf\"}} {all}");
-        let sum = seconds(latency.sum_us());
-        let _ = writeln!(page, "{name}_sum{{{labels}}} {sum}");
-        let _ = writeln!(page, "{name}_count{{{labels}}} {all}");
+/// Histograms are counted in buckets already, and the exporter only takes single values.
+fn latencies(cells: &Cells<'_>, page: &mut Page) {
+    let (name, help) = COMMANDS;
+    page.histograms(name, help);
+    for ((shard, command), cell) in &cells.commands {
+        let labels = [("command", command.name()), ("shard", *shard)];
+        latency(name, &labels, &cell.latency, page);
+    }
+    let (name, help) = PARTS;
+    page.histograms(name, help);
+    for (shard, cell) in &cells.parts {
+        latency(name, &[("shard", *shard)], &cell.latency, page);
     }
 }
 
-fn seconds(us: u64) -> String {
-    format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
+fn latency(
+    name: &'static str,
+    labels: &[(&'static str, &str)],
+    latency: &Histogram,
+    page: &mut Page,
+) {
+    let sum_ns = latency.sum_us().saturating_mul(1_000);
+    page.histogram(name, labels, latency.cumulative(), latency.count(), sum_ns);
 }
 
 #[expect(
@@ -344,18 +326,16 @@ mod tests {
 
     #[test]
     fn every_series_of_a_histogram_has_the_same_buckets() {
-        let mut cells = BTreeMap::new();
+        let mut cells = Cells::default();
         for (command, us) in [(CommandId::Get, 5), (CommandId::Keys, 3_000_000)] {
             let mut stats = ThreadStats::default();
             stats.record(command, 0, 1, 0, us * 1_000);
             let (_, _, cell) = stats.cells().next().unwrap();
-            cells.insert(format!("command=\"{}\"", command.name()), cell.clone());
+            cells.commands.insert(("s1", command), cell.clone());
         }
-        let mut page = String::new();
-        let series = cells.into_iter().collect::<Vec<_>>();
-        let series = series.iter();
-        let series = series.map(|(labels, cell)| (labels.clone(), &cell.latency));
-        latencies(&COMMANDS, series, &mut page);
+        let mut page = Page::default();
+        latencies(&cells, &mut page);
+        let page = page.into_text();
         let bounds_of = |command: &str| -> Vec<&str> {
             page.lines()
                 .filter(|line| line.contains("_bucket{") && line.contains(command))

@@ -2,13 +2,12 @@
 //! Pure.
 
 use protocol::{RoleKind, Status};
-use serde_json::{Value, json};
 use shared::config::ByteCount;
-use shared::topology::table::{Place, places, table};
-use shared::topology::{Member, Node, NodeId, NodeKind, Shard, ShardId, Zone};
+use shared::topology::table::{Place, table};
+use shared::topology::{Member, NodeId, NodeKind, Shard};
 
-use crate::control::requests::{Lasting, Shown, Spare};
-use crate::control::store_seen::StoreSeen;
+use super::described::TopologyDescribed;
+use crate::control::requests::Shown;
 
 /// What a lag is rounded up to in the table, and then to powers of two: whoever looks on sees what matters, and not every byte.
 const LEAST_LAG: u64 = 1_024;
@@ -42,110 +41,20 @@ fn roughly(ms: u64) -> String {
 
 /// For machines.
 pub(super) fn as_json(shown: &Shown) -> String {
-    let topology = &shown.topology;
-    let losses = topology.losses.iter().map(|loss| {
-        json!({
-            "version": loss.version.0,
-            "shard": loss.shard.as_str(),
-            "proof": loss.proof.as_str(),
-        })
-    });
-    let all = json!({
-        "version": topology.version.0,
-        "is_controller": shown.is_controller,
-        "shards": topology.shards.iter().map(|shard| shard_json(shown, shard)).collect::<Value>(),
-        "nodes": topology.nodes.iter().map(|node| node_json(shown, node)).collect::<Value>(),
-        "losses": losses.collect::<Value>(),
-        "spares": shown.spares.iter().map(spare_json).collect::<Value>(),
-        "conditions": shown.matters.iter().map(condition_json).collect::<Value>(),
-        "store": shown.store.map(|store| store_json(shown, store)),
-    });
-    format!("{all}\n")
+    let text = serde_json::to_string(&TopologyDescribed::of(shown));
+    match text {
+        Ok(text) => text + "\n",
+        Err(error) => unreachable!("names, numbers and lists of them are JSON: {error}"),
+    }
 }
 
-fn spare_json(spare: &Spare) -> Value {
-    json!({
-        "id": spare.node.as_str(),
-        "address": spare.address.to_string(),
-        "is_down": spare.is_down,
-    })
-}
-
-fn condition_json(lasting: &Lasting) -> Value {
-    json!({
-        "condition": lasting.matter.kind(),
-        "shard": lasting.matter.shard().map(ShardId::as_str),
-        "text": lasting.matter.words(),
-        "for_ms": lasting.for_ms,
-    })
-}
-
-fn store_json(shown: &Shown, store: StoreSeen) -> Value {
-    json!({
-        "is_away": store.away_since_ms.is_some(),
-        "away_ms": shown.store_away_ms(),
-        "answered_ms_ago": shown.now_ms.saturating_sub(store.answered_ms),
-    })
-}
-
-fn shard_json(shown: &Shown, shard: &Shard) -> Value {
-    let members = places(shard).map(|(place, member)| {
-        json!({
-            "node": member.node.as_str(),
-            "place": place.word(),
-            "incarnation": member.incarnation.map(|life| life.to_string()),
-            "is_alive": status_of(shown, &member.node).map(|status| is_its_life(&member, status)),
-            "lag_bytes": lag_bytes(shown, shard, &member),
-        })
-    });
-    json!({
-        "id": shard.id.as_str(),
-        "epoch": shard.epoch.0,
-        "weight": shard.weight.get(),
-        "copies": shard.copies,
-        "min_in_sync": shard.min_in_sync,
-        "slots": shard.slots.to_string(),
-        "members": members.collect::<Value>(),
-    })
-}
-
-fn node_json(shown: &Shown, node: &Node) -> Value {
-    let shard = shown.topology.shard_of_node(&node.id);
-    let seen = shown.nodes.get(&node.id);
-    let status = status_of(shown, &node.id);
-    json!({
-        "id": node.id.as_str(),
-        "address": node.address.to_string(),
-        "kind": node.kind.to_string(),
-        "zone": node.zone.as_ref().map(Zone::as_str),
-        "shard": shard.map(|shard| shard.id.as_str()),
-        "is_down": seen.map(|seen| seen.is_down),
-        "said": status.map(status_json),
-    })
-}
-
-fn status_json(status: &Status<NodeId>) -> Value {
-    let role = status.role.map(|role| {
-        let word = match role.kind {
-            RoleKind::Primary => "primary",
-            RoleKind::Follower(_) => "follower",
-        };
-        json!({ "kind": word, "epoch": role.epoch.0 })
-    });
-    json!({
-        "incarnation": status.incarnation.to_string(),
-        "role": role,
-        "offset": status.position.offset.0,
-        "is_syncing": status.is_syncing,
-        "needs_sync": status.needs_sync,
-    })
-}
-
-fn status_of<'a>(shown: &'a Shown, node: &NodeId) -> Option<&'a Status<NodeId>> {
+/// What a node said last of itself.
+pub(super) fn status_of<'a>(shown: &'a Shown, node: &NodeId) -> Option<&'a Status<NodeId>> {
     shown.nodes.get(node)?.status.as_ref()
 }
 
-fn is_its_life(member: &Member, status: &Status<NodeId>) -> bool {
+/// Whether it lives the life that is listed.
+pub(super) fn is_its_life(member: &Member, status: &Status<NodeId>) -> bool {
     member.incarnation == Some(status.incarnation)
 }
 
@@ -220,7 +129,7 @@ pub(super) mod testing {
     use super::*;
     use crate::control::requests::Seen;
     use protocol::{Offset, Position, Role};
-    use shared::topology::{Address, Epoch, Incarnation, Topology, Version};
+    use shared::topology::{Address, Epoch, Incarnation, Node, Topology, Version};
 
     pub(in crate::admin) fn status(life: u64, kind: RoleKind, offset: u64) -> Status<NodeId> {
         Status {
@@ -279,8 +188,9 @@ mod tests {
     use super::testing::shown;
     use super::*;
     use crate::control::matters::Matter;
-    use crate::control::requests::Seen;
+    use crate::control::requests::{Lasting, Seen, Spare};
     use protocol::Offset;
+    use serde_json::{Value, json};
     use shared::topology::{Address, Incarnation};
 
     fn check(change: impl FnOnce(&mut Shown), expected: [&str; 3]) {

@@ -3,6 +3,7 @@
 //! Bounds: [`LONGEST_BODY`] of an order; how many wait, and how long, is said by [`requests`](crate::control::requests).
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
@@ -10,21 +11,22 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use shared::topology::{Epoch, LONGEST_PROOF, NodeId, NodeKind, Proof, Shard, ShardId, Topology};
 
-use super::Desk;
 use super::advice::Advice;
-use super::listener::Peer;
-use super::permission::{Denied, may_order};
+use super::desk::Desk;
+use super::permission::Denied;
 use super::report::report_of;
 use super::shown::{as_json, as_table};
 use crate::control::requests::Refusal;
+use crate::events::{Kind, News};
 use crate::metrics::cross_slot::CrossSlots;
+use pages::Peer;
 
 /// Longest body of an order: a proof, and blanks around it.
 const LONGEST_BODY: usize = LONGEST_PROOF + 100;
 
 /// Why a request is not carried out.
 #[derive(Debug, thiserror::Error)]
-enum Problem {
+pub(super) enum Problem {
     #[error(transparent)]
     Denied(#[from] Denied),
     #[error("{0}")]
@@ -51,9 +53,9 @@ enum Problem {
     Refused(ShardId, Refusal),
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = match &self {
+impl Problem {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
             Self::Denied(denied) => denied.status(),
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
@@ -64,8 +66,13 @@ impl IntoResponse for Problem {
             | Self::NotInSync(..)
             | Self::LedAnew(..) => StatusCode::CONFLICT,
             Self::Refused(_, refusal) => status_of(refusal),
-        };
-        (status, format!("{self}\n")).into_response()
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.status(), format!("{self}\n")).into_response()
     }
 }
 
@@ -95,7 +102,7 @@ pub(super) async fn advise(
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    let allowed = may_order(&headers, peer.ip(), &desk.shared.config);
+    let allowed = desk.allow(&headers, peer);
     let wanted = allowed.map_err(Problem::from);
     let is_text = match wanted.and_then(|()| is_wanted_as(&uri, "text")) {
         Ok(is_text) => is_text,
@@ -138,20 +145,37 @@ pub(super) async fn fail_over(
     uri: Uri,
 ) -> Result<String, Response> {
     let ask = async {
-        may_order(&headers, peer.ip(), &desk.shared.config)?;
+        desk.allow(&headers, peer)?;
         let given = query(&uri, &["shard", "to", "epoch"])?;
         let shard = wanted_shard(&given)?;
         let to = given.get("to").map(|name| parsed::<NodeId>(name));
         let to = to.transpose()?;
-        let snapshot = desk.shared.topology.load();
-        let led = guarded(&snapshot.topology, &shard)?;
-        let at = asked_at(led, given.get("epoch").copied())?;
-        may_lead(led, to.as_ref())?;
-        tracing::info!(%peer, %shard, "an operator wants another node to lead");
-        let asked = desk.requests.fail_over(shard.clone(), to, at).await;
-        asked.map_err(|refusal| Problem::Refused(shard, refusal))
+        let at = given.get("epoch").map(|text| text.parse().map(Epoch));
+        let at = at
+            .transpose()
+            .map_err(|_| Problem::Malformed("the epoch is a number".to_owned()))?;
+        order_failover(&desk, peer, shard, to, at).await
     };
     ask.await.map(in_a_line).map_err(Problem::into_response)
+}
+
+/// Lets another node lead, for an operator at `peer` who may give orders; `at` is the epoch at which the shard was led when somebody looked.
+pub(super) async fn order_failover(
+    desk: &Desk,
+    peer: SocketAddr,
+    shard: ShardId,
+    to: Option<NodeId>,
+    at: Option<Epoch>,
+) -> Result<String, Problem> {
+    let snapshot = desk.shared.topology.load();
+    let led = guarded(&snapshot.topology, &shard)?;
+    let at = asked_at(led, at)?;
+    may_lead(led, to.as_ref())?;
+    let words = "an operator wants another node to lead";
+    let news = News::info(Kind::Order, words).of_shard(&shard);
+    desk.shared.events.tell(news.of_peer(peer));
+    let asked = desk.requests.fail_over(shard.clone(), to, at).await;
+    asked.map_err(|refusal| Problem::Refused(shard, refusal))
 }
 
 /// `POST /topology/accept-loss?shard=s1`, the proof in the body.
@@ -163,7 +187,7 @@ pub(super) async fn accept_loss(
     body: Body,
 ) -> Result<String, Response> {
     let ask = async {
-        may_order(&headers, peer.ip(), &desk.shared.config)?;
+        desk.allow(&headers, peer)?;
         let shard = wanted_shard(&query(&uri, &["shard"])?)?;
         let body = to_bytes(body, LONGEST_BODY).await;
         let body = body.map_err(|_| Problem::Body)?;
@@ -171,7 +195,9 @@ pub(super) async fn accept_loss(
         let text = text.map_err(|error| Problem::Malformed(format!("the proof: {error}")))?;
         let proof: Proof = parsed(text)?;
         guarded(&desk.shared.topology.load().topology, &shard)?;
-        tracing::warn!(%peer, %shard, %proof, "an operator accepts that acknowledged writes are lost");
+        let words = format!("an operator accepts that acknowledged writes are lost: {proof}");
+        let news = News::warning(Kind::Order, words).of_shard(&shard);
+        desk.shared.events.tell(news.of_peer(peer));
         let asked = desk.requests.accept_loss(shard.clone(), proof).await;
         asked.map_err(|refusal| Problem::Refused(shard, refusal))
     };
@@ -184,7 +210,10 @@ fn in_a_line(mut done: String) -> String {
 }
 
 /// The names behind the question mark with their values. Values are names of the topology, so nothing in them is escaped.
-fn query<'a>(uri: &'a Uri, known: &[&str]) -> Result<BTreeMap<&'a str, &'a str>, Problem> {
+pub(super) fn query<'a>(
+    uri: &'a Uri,
+    known: &[&str],
+) -> Result<BTreeMap<&'a str, &'a str>, Problem> {
     let mut given = BTreeMap::new();
     let parts = uri.query().unwrap_or_default().split('&');
     for part in parts.filter(|part| !part.is_empty()) {
@@ -209,7 +238,9 @@ fn wanted_shard(given: &BTreeMap<&str, &str>) -> Result<ShardId, Problem> {
     }
 }
 
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
+pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+    text: &str,
+) -> Result<T, Problem> {
     text.parse()
         .map_err(|error: T::Err| Problem::Malformed(error.to_string()))
 }
@@ -225,12 +256,8 @@ fn guarded<'a>(topology: &'a Topology, id: &ShardId) -> Result<&'a Shard, Proble
 }
 
 /// The epoch at which a change was asked for: the one that is named, or that of the topology in use.
-fn asked_at(shard: &Shard, named: Option<&str>) -> Result<Epoch, Problem> {
-    let Some(named) = named else {
-        return Ok(shard.epoch);
-    };
-    let named = named.parse().map(Epoch);
-    let at = named.map_err(|_| Problem::Malformed("the epoch is a number".to_owned()))?;
+fn asked_at(shard: &Shard, named: Option<Epoch>) -> Result<Epoch, Problem> {
+    let at = named.unwrap_or(shard.epoch);
     if at < shard.epoch {
         return Err(Problem::LedAnew(
             shard.id.clone(),
@@ -270,16 +297,15 @@ mod tests {
         let mut topology = Topology::initial(vec![node(1), node(2)], 1).unwrap();
         let shard = &mut topology.shards[0];
         shard.epoch = Epoch(7);
-        let check = |named: Option<&str>, expected: Option<u64>| {
-            let at = asked_at(shard, named).ok();
+        let check = |named: Option<u64>, expected: Option<u64>| {
+            let at = asked_at(shard, named.map(Epoch)).ok();
             assert_eq!(at, expected.map(Epoch), "{named:?}");
         };
         check(None, Some(7));
-        check(Some("7"), Some(7));
-        check(Some("8"), Some(8));
-        for wrong in ["6", "0", "", "-1", "x", "18446744073709551616"] {
-            check(Some(wrong), None);
-        }
+        check(Some(7), Some(7));
+        check(Some(8), Some(8));
+        check(Some(6), None);
+        check(Some(0), None);
     }
 
     #[test]

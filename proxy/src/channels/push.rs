@@ -3,6 +3,7 @@
 
 use shared::pubsub::Topic;
 use shared::resp::ReplyError;
+use shared::tracking::Author;
 
 use crate::route::reply::{Elements, bulk};
 
@@ -69,14 +70,16 @@ impl<'a> Iterator for ChangedKeys<'a> {
     }
 }
 
-/// Reads a push, which is whole; `None` when it says something else.
-pub(crate) fn changed(frame: &[u8]) -> Option<Changed<'_>> {
+/// Reads a push, which is whole, and on whose behalf that was, where the node says it; `None` when it says something else.
+pub(crate) fn changed(frame: &[u8]) -> Option<(Changed<'_>, Option<Author>)> {
     let mut elements = Elements::of(frame)?;
     if elements.next().and_then(bulk) != Some(b"invalidate") {
         return None;
     }
     let keys = Elements::of(elements.next()?);
-    Some(keys.map_or(Changed::All, |keys| Changed::Keys(ChangedKeys(keys))))
+    let author = elements.next().and_then(bulk).and_then(Author::read);
+    let changed = keys.map_or(Changed::All, |keys| Changed::Keys(ChangedKeys(keys)));
+    Some((changed, author))
 }
 
 #[cfg(test)]
@@ -86,13 +89,17 @@ mod tests {
     #[test]
     fn changes_are_of_some_keys_or_of_all() {
         let keys = |frame: &'static [u8]| match changed(frame) {
-            Some(Changed::Keys(keys)) => keys.map(String::from_utf8_lossy).collect(),
-            Some(Changed::All) => vec!["all".into()],
+            Some((Changed::Keys(keys), _)) => keys.map(String::from_utf8_lossy).collect(),
+            Some((Changed::All, _)) => vec!["all".into()],
             None => vec!["something else".into()],
         };
         let some = b">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$0\r\n\r\n";
         assert_eq!(keys(some), ["a", ""]);
         assert_eq!(keys(b">2\r\n$10\r\ninvalidate\r\n_\r\n"), ["all"]);
+        let author = Author::new(1, 2);
+        let own = format!(">3\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n$32\r\n{author}\r\n");
+        let read = changed(own.as_bytes()).map(|(_, author)| author);
+        assert_eq!(read, Some(Some(author)));
         assert_eq!(keys(b">2\r\n$10\r\ninvalidate\r\n*0\r\n").len(), 0);
         assert_eq!(keys(b">1\r\n$10\r\ninvalidate\r\n"), ["something else"]);
         assert_eq!(keys(b">2\r\n$7\r\nmessage\r\n_\r\n"), ["something else"]);

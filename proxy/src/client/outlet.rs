@@ -6,11 +6,14 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use shared::command::Retry;
 use shared::resp::Protocol;
+use shared::session::Notices;
+use shared::tracking::Author;
 
 use super::reply_queue::ReplyQueue;
 use super::work::WaitsFor;
 use crate::pipe::lease::LeaseKey;
 use crate::pipe::set::PipeNumber;
+use crate::redirects::ClientPlace;
 use crate::route::rounds::Rounds;
 use crate::slab::Key;
 
@@ -65,6 +68,16 @@ pub(crate) struct Outlet {
     pub(crate) is_due: bool,
     /// How its client is spoken to.
     pub(crate) protocol: Protocol,
+    /// Its client has been told that it has subscribed to something.
+    pub(crate) is_subscriber: bool,
+    /// As whom nodes know its client, where that does not want to hear of what it changes itself.
+    pub(crate) author: Option<Author>,
+    /// Who is told in its place what has changed of what it has read.
+    pub(crate) redirect: Option<ClientPlace>,
+    /// What it wants to be told of what is about to happen to it.
+    pub(crate) notices: Notices,
+    /// It has been told that this proxy stops.
+    pub(crate) is_told_to_move: bool,
     /// Connections of its own.
     pub(crate) leases: Vec<LeaseKey>,
     /// Something about one of them is to be looked at.

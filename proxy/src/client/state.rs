@@ -9,6 +9,8 @@ use shared::resp::{Protocol, RequestLimits};
 use shared::session::Replies;
 
 use super::{Subscribing, Transaction, Watch};
+use shared::tracking::Author;
+
 use crate::access::LiveAccess;
 use crate::pipe::{Class, Lane, Role, Tells};
 
@@ -25,11 +27,13 @@ pub(crate) enum Tracks {
 }
 
 impl Tracks {
-    /// Letters of CLIENT LIST.
-    pub(crate) fn letters(self) -> &'static str {
-        match self {
-            Self::Reads => "t",
-            Self::Prefixes => "tB",
+    /// Letters of CLIENT LIST; `R`: who was to be told in the client's place was found to have gone.
+    pub(crate) fn letters(self, is_broken: bool) -> &'static str {
+        match (self, is_broken) {
+            (Self::Reads, false) => "t",
+            (Self::Reads, true) => "tR",
+            (Self::Prefixes, false) => "tB",
+            (Self::Prefixes, true) => "tRB",
         }
     }
 }
@@ -81,6 +85,10 @@ pub(crate) struct ClientState {
     pub(crate) watch: Option<Box<Watch>>,
     /// Of which changes it is told (CLIENT TRACKING), as far as it can be.
     pub(crate) tracks: Option<Tracks>,
+    /// As whom nodes know it where they tell what it changes, which it does not want to hear.
+    pub(crate) author: Option<Author>,
+    /// The client that is told in its place; 0 is itself.
+    pub(crate) redirect: u64,
     /// By which pipes its commands go.
     pub(crate) class: Class,
     /// Until then it counts as one with large requests or replies, monotonic milliseconds.
@@ -122,6 +130,8 @@ impl ClientState {
             subscribing: None,
             watch: None,
             tracks: None,
+            author: None,
+            redirect: 0,
             class: Class::Common,
             bulky_until_ms: 0,
         }
@@ -138,6 +148,8 @@ impl ClientState {
         self.replies = Replies::On;
         self.transaction = None;
         self.tracks = None;
+        self.redirect = 0;
+        self.author = None;
     }
 
     /// Whether its user is still what it was when this was asked last.
@@ -190,10 +202,11 @@ impl ClientState {
         }
     }
 
-    /// Whether nodes are to say when what it has read has changed. In RESP2 it could not be told.
+    /// Whether nodes are to say when what it has read has changed. In RESP2 it could not be told itself.
     #[inline]
     pub(crate) fn tells_reads(&self) -> bool {
-        self.tracks == Some(Tracks::Reads) && self.protocol == Protocol::Resp3
+        self.tracks == Some(Tracks::Reads)
+            && (self.protocol == Protocol::Resp3 || self.redirect != 0)
     }
 
     /// How large its requests may be.

@@ -4,7 +4,8 @@
 
 use shared::command::Retry;
 use shared::resp::{
-    Args, RequestBatch, RequestLimits, RequestScanner, encode_request, parse_integer,
+    Args, RequestBatch, RequestLimits, RequestScanner, encode_bulk, encode_request,
+    encode_request_head, parse_integer,
 };
 use shared::slot::SlotId;
 
@@ -44,10 +45,11 @@ pub(crate) struct Transaction {
     pub(crate) is_of_several_pledges: bool,
 }
 
-impl Default for Transaction {
-    fn default() -> Self {
+impl Transaction {
+    /// Nothing is queued yet; what will be is kept in this buffer, which is empty.
+    pub(crate) fn new(body: Vec<u8>, login_version: u64) -> Self {
         Self {
-            body: Vec::new(),
+            body,
             commands: 0,
             slot: None,
             stray: None,
@@ -55,13 +57,16 @@ impl Default for Transaction {
             retry: Retry::Safe,
             may_write: false,
             pledge: None,
-            login_version: 0,
+            login_version,
             is_of_several_pledges: false,
         }
     }
-}
 
-impl Transaction {
+    /// It is over: its buffer, for somebody else.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.body
+    }
+
     /// The slot of all its keys, and the first of them; `None` as long as there is no key.
     pub(crate) fn slot(&self) -> Option<(SlotId, &[u8])> {
         let (slot, key) = self.slot.as_ref()?;
@@ -87,10 +92,7 @@ impl Transaction {
             encode_request(&mut encoded, args.iter_from(0));
             &encoded
         });
-        self.body
-            .extend_from_slice(format!("${}\r\n", frame.len()).as_bytes());
-        self.body.extend_from_slice(frame);
-        self.body.extend_from_slice(b"\r\n");
+        encode_bulk(&mut self.body, frame);
     }
 
     /// The policies of a command's keys say this.
@@ -136,7 +138,8 @@ impl Transaction {
 
     /// Bytes of the request that a node is sent.
     pub(crate) fn request_bytes(&self) -> usize {
-        format!("*{}\r\n", self.commands + HEAD_ARGS).len() + HEAD.len() + self.body.len()
+        let digits = (self.commands + HEAD_ARGS).ilog10() as usize + 1;
+        b"*\r\n".len() + digits + HEAD.len() + self.body.len()
     }
 
     /// Appends MULTI, the commands as they were said, and EXEC.
@@ -157,7 +160,7 @@ impl Transaction {
 
     /// Appends that request.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("*{}\r\n", self.commands + HEAD_ARGS).as_bytes());
+        encode_request_head(out, self.commands + HEAD_ARGS);
         out.extend_from_slice(HEAD);
         out.extend_from_slice(&self.body);
     }
@@ -186,7 +189,7 @@ mod tests {
     #[test]
     fn the_strictest_policy_of_its_keys_holds_for_all() {
         use crate::pipe::Role;
-        let mut queue = Transaction::default();
+        let mut queue = Transaction::new(Vec::new(), 0);
         let mut follow = |role, is_mixed| {
             queue.follow(Choice { role, is_mixed });
             (queue.pledge, queue.is_of_several_pledges)
@@ -195,7 +198,7 @@ mod tests {
         assert_eq!(follow(Role::Follower(loose), false), (Some(loose), false));
         assert_eq!(follow(Role::Primary(strict), false), (Some(strict), true));
         assert_eq!(follow(Role::Primary(loose), false), (Some(strict), true));
-        let mut queue = Transaction::default();
+        let mut queue = Transaction::new(Vec::new(), 0);
         queue.follow(Choice {
             role: Role::Primary(strict),
             is_mixed: true,
@@ -208,7 +211,7 @@ mod tests {
         let bytes = b"GETk";
         let ranges = [ArgRange::new(0, 3), ArgRange::new(3, 1)];
         let args = Args::new(bytes, &ranges);
-        let mut queue = Transaction::default();
+        let mut queue = Transaction::new(Vec::new(), 0);
         queue.push(args, None, concerns(Retry::Safe));
         assert_eq!((queue.retry, queue.may_write), (Retry::Safe, false));
         queue.push(

@@ -4,22 +4,20 @@
 //!
 //! Every proxy does so, and whoever comes second finds nothing missing: a library that is there is never replaced by one that was read before it came. What clients load,
 //! replace or delete while it is brought is looked for a moment later, for until then other threads may have sent it to the shards of the version before.
-//! Bounds: a task for each shard; a shard that cannot be given its functions within [`LONGEST_MS`] is given up, and the log says so; [`MOST_ANSWER_BYTES`].
+//! Bounds: a task for each shard; a shard that cannot be given its functions within [`LONGEST_MS`] is given up, and the log says so.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::backoff::Backoff;
-use shared::config::{ProxyConfig, Secret};
-use shared::resp::{Frame, ReplyScanner, decode_scanned, encode_request};
+use shared::config::ProxyConfig;
 use shared::topology::{Address, NodeId, ShardId, Topology};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::libraries::{self, LIST, Library, Refusal};
+use super::libraries::{self, LIST, Library};
+use super::talk::{Problem, Talk, Way, hand_over};
 use crate::dice::Dice;
 use crate::facts::ProxyShared;
 
@@ -29,28 +27,6 @@ const LONGEST_MS: u64 = 600_000;
 /// Pauses between two attempts.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// By then all threads of all proxies route by a version that is in use here.
-const SETTLED_AFTER: Duration = Duration::from_millis(500);
-
-/// How long a node may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-
-/// Longest answer, bytes: a library's text is one argument of a request.
-const MOST_ANSWER_BYTES: usize = 64 << 20;
-
-/// Why functions could not be brought.
-#[derive(Debug, thiserror::Error)]
-enum Problem {
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    #[error("it does not answer in time")]
-    Late,
-    #[error("it closes the connection")]
-    Closed,
-    #[error("it says {0}")]
-    Said(String),
-}
 
 /// What is brought where, for how long.
 #[derive(Debug)]
@@ -125,8 +101,7 @@ struct Job {
     shard: ShardId,
     to: Address,
     from: Vec<Address>,
-    password: Secret,
-    connect_timeout: Duration,
+    way: Way,
 }
 
 async fn run(job: Job, shared: Arc<ProxyShared>, began_ms: u64) {
@@ -162,14 +137,13 @@ impl Job {
             shard: shard.clone(),
             to: address(&meant.primary)?,
             from: others.filter_map(|known| address(&known.primary)).collect(),
-            password: config.node_password.clone(),
-            connect_timeout: config.connect_timeout,
+            way: Way::of(config),
         })
     }
 
     /// Brings what is missing; how many libraries that were.
     async fn bring(&self) -> Result<usize, Problem> {
-        let mut to = self.connect(&self.to).await?;
+        let mut to = Talk::open(&self.to, &self.way).await?;
         let Some(there) = to.list(&LIST.map(str::as_bytes)).await? else {
             return Ok(0);
         };
@@ -177,30 +151,8 @@ impl Job {
             return Ok(0);
         };
         let is_missing = |library: &Library| there.iter().all(|known| known.name != library.name);
-        let mut brought = Vec::new();
-        for library in all.into_iter().filter(is_missing) {
-            let Some(text) = from.text(&library.name).await? else {
-                continue;
-            };
-            if to.load(&text, false).await? {
-                brought.push((library.name, text));
-            }
-        }
-        if !brought.is_empty() {
-            sleep(SETTLED_AFTER).await;
-        }
-        for (name, text) in &brought {
-            match from.text(name).await? {
-                Some(newer) if newer != *text => {
-                    to.load(&newer, true).await?;
-                }
-                Some(_) => {}
-                None => {
-                    to.ask(&[b"FUNCTION", b"DELETE", name.as_bytes()]).await?;
-                }
-            }
-        }
-        Ok(brought.len())
+        let missing = all.into_iter().filter(is_missing);
+        hand_over(&mut from, &mut to, missing.map(|library| library.name)).await
     }
 
     /// The first of the others that has any: one that was added, or lost, at the same time has none yet. An error: nobody has, and not all have been asked.
@@ -208,7 +160,7 @@ impl Job {
         let mut failed = None;
         for address in &self.from {
             let asked = async {
-                let mut talk = self.connect(address).await?;
+                let mut talk = Talk::open(address, &self.way).await?;
                 let listed = talk.list(&LIST.map(str::as_bytes)).await?;
                 Ok((talk, listed.unwrap_or_default()))
             };
@@ -220,97 +172,4 @@ impl Job {
         }
         failed.map_or(Ok(None), Err)
     }
-
-    async fn connect(&self, address: &Address) -> Result<Talk, Problem> {
-        let connecting = TcpStream::connect(address.pair());
-        let connected = timeout(self.connect_timeout, connecting).await;
-        let stream = connected.map_err(|_| Problem::Late)??;
-        stream.set_nodelay(true)?;
-        let mut talk = Talk {
-            stream,
-            begun: Vec::new(),
-        };
-        if !self.password.is_empty() {
-            let words = [&b"AUTH"[..], self.password.reveal().as_bytes()];
-            let reply = talk.ask(&words).await?;
-            if reply.is_error() {
-                return Err(said(&reply));
-            }
-        }
-        Ok(talk)
-    }
-}
-
-/// A connection over which one thing at a time is asked.
-struct Talk {
-    stream: TcpStream,
-    begun: Vec<u8>,
-}
-
-impl Talk {
-    /// Libraries; `None` where nothing is known of functions.
-    async fn list(&mut self, words: &[&[u8]]) -> Result<Option<Vec<Library>>, Problem> {
-        let reply = self.ask(words).await?;
-        if libraries::knows_none(&reply) {
-            return Ok(None);
-        }
-        match reply.is_error() {
-            true => Err(said(&reply)),
-            false => libraries::read(reply).map(Some).ok_or(Problem::Closed),
-        }
-    }
-
-    /// The text of a library, if it is there.
-    async fn text(&mut self, name: &str) -> Result<Option<Vec<u8>>, Problem> {
-        let listed = self.list(&libraries::ask_text(name)).await?;
-        let mut listed = listed.unwrap_or_default().into_iter();
-        Ok(listed.find_map(|library| library.text))
-    }
-
-    /// Whether it was loaded; else somebody else has done so.
-    async fn load(&mut self, text: &[u8], replaces: bool) -> Result<bool, Problem> {
-        let reply = match replaces {
-            true => self.ask(&[b"FUNCTION", b"LOAD", b"REPLACE", text]).await?,
-            false => self.ask(&[b"FUNCTION", b"LOAD", text]).await?,
-        };
-        if !reply.is_error() {
-            return Ok(true);
-        }
-        match libraries::refusal(reply.as_bytes().unwrap_or_default()) {
-            Refusal::There => Ok(false),
-            Refusal::NotYet => Err(said(&reply)),
-        }
-    }
-
-    async fn ask(&mut self, words: &[&[u8]]) -> Result<Frame, Problem> {
-        let mut request = Vec::new();
-        encode_request(&mut request, words);
-        let answer = async {
-            self.stream.write_all(&request).await?;
-            let mut scanner = ReplyScanner::default();
-            loop {
-                let scanned = scanner.scan(&self.begun);
-                if let Some(end) = scanned.map_err(|_| Problem::Closed)? {
-                    let frame = decode_scanned(&self.begun[..end]);
-                    self.begun.drain(..end);
-                    return frame.map_err(|_| Problem::Closed);
-                }
-                let is_too_long = self.begun.len() > MOST_ANSWER_BYTES;
-                if is_too_long || self.stream.read_buf(&mut self.begun).await? == 0 {
-                    return Err(Problem::Closed);
-                }
-            }
-        };
-        timeout(ANSWER_WITHIN, answer)
-            .await
-            .unwrap_or(Err(Problem::Late))
-    }
-}
-
-/// Most of a refusal that is told on, in characters.
-const MOST_SHOWN: usize = 200;
-
-fn said(reply: &Frame) -> Problem {
-    let text = String::from_utf8_lossy(reply.as_bytes().unwrap_or_default());
-    Problem::Said(text.chars().take(MOST_SHOWN).collect())
 }

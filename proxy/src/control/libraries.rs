@@ -1,7 +1,7 @@
 //! Libraries of functions that a shard may lack: which shards those are, what a node says of its libraries, and what is said to it.
-//! Pure. Never: decides which of two versions of a library is the newer one: what a shard has is left as it is.
+//! Pure. Never: decides which of two versions of a library is the newer one: what a shard has is left as it is, and that two differ is said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::resp::Frame;
 use shared::topology::{NodeId, Shard, ShardId, Topology};
@@ -80,6 +80,48 @@ pub(super) fn ask_text(name: &str) -> [&[u8]; 5] {
     ]
 }
 
+/// Asks for the texts of all.
+pub(super) const LIST_TEXTS: [&str; 3] = ["FUNCTION", "LIST", "WITHCODE"];
+
+/// What shards lack of each other, and where they differ.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Compared {
+    /// For a shard, which libraries to bring, each from one of those that have it.
+    pub(super) missing: BTreeMap<ShardId, BTreeMap<ShardId, Vec<String>>>,
+    /// Libraries of which there are several texts, with the shards that have the same one. Nobody brings them anywhere: which is the right one, people know.
+    pub(super) differing: Differing,
+}
+
+/// Libraries, and groups of shards.
+pub(super) type Differing = BTreeMap<String, Vec<Vec<ShardId>>>;
+
+/// Compares what shards have, with its texts.
+pub(super) fn compare(shards: &BTreeMap<ShardId, Vec<Library>>) -> Compared {
+    let mut having: BTreeMap<&str, BTreeMap<&[u8], Vec<ShardId>>> = BTreeMap::new();
+    for (shard, libraries) in shards {
+        for library in libraries {
+            let text = library.text.as_deref().unwrap_or_default();
+            let texts = having.entry(&library.name).or_default();
+            texts.entry(text).or_default().push(shard.clone());
+        }
+    }
+    let mut compared = Compared::default();
+    for (name, texts) in having {
+        let groups: Vec<Vec<ShardId>> = texts.into_values().collect();
+        let [only] = &groups[..] else {
+            compared.differing.insert(name.to_owned(), groups);
+            continue;
+        };
+        let Some(from) = only.first() else { continue };
+        for shard in shards.keys().filter(|shard| !only.contains(shard)) {
+            let sources = compared.missing.entry(shard.clone()).or_default();
+            let names = sources.entry(from.clone()).or_default();
+            names.push(name.to_owned());
+        }
+    }
+    compared
+}
+
 /// What a refusal of FUNCTION LOAD means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -141,6 +183,47 @@ mod tests {
         let follower: NodeId = "n-f".parse().unwrap();
         two.shards[1].learners.insert(follower, None);
         assert_eq!(of(&two, "n-b"), None);
+    }
+
+    #[test]
+    fn what_some_lack_is_brought_and_what_differs_is_named() {
+        let has = |texts: &[(&str, &str)]| -> Vec<Library> {
+            let one = |(name, text): &(&str, &str)| Library {
+                name: (*name).to_owned(),
+                text: Some(text.as_bytes().to_vec()),
+            };
+            texts.iter().map(one).collect()
+        };
+        let id = |name: &str| -> ShardId { name.parse().unwrap() };
+        let shards = BTreeMap::from([
+            (id("a"), has(&[("all", "1"), ("one", "1"), ("other", "x")])),
+            (id("b"), has(&[("all", "1"), ("two", "2"), ("other", "y")])),
+            (id("c"), has(&[("all", "1"), ("other", "x")])),
+            (id("d"), has(&[])),
+        ]);
+        let names = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| (*name).to_owned()).collect()
+        };
+        let from = |sources: &[(&str, &[&str])]| {
+            let sources = sources.iter();
+            sources
+                .map(|(shard, libraries)| (id(shard), names(libraries)))
+                .collect()
+        };
+        let compared = compare(&shards);
+        let missing = BTreeMap::from([
+            (id("a"), from(&[("b", &["two"])])),
+            (id("b"), from(&[("a", &["one"])])),
+            (id("c"), from(&[("a", &["one"]), ("b", &["two"])])),
+            (id("d"), from(&[("a", &["all", "one"]), ("b", &["two"])])),
+        ]);
+        assert_eq!(compared.missing, missing);
+        let groups = vec![vec![id("a"), id("c")], vec![id("b")]];
+        assert_eq!(
+            compared.differing,
+            BTreeMap::from([("other".to_owned(), groups)])
+        );
+        assert_eq!(compare(&BTreeMap::new()), Compared::default());
     }
 
     #[test]

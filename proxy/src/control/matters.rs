@@ -1,5 +1,5 @@
 //! What lasts and people should know of: told when it has held for a while, and again when it is over. What comes and goes within moments is not told.
-//! Pure but for the log. Invariants: what is told to begin is told to end, once each; nobody hears of what has held for less than [`AFTER_MS`].
+//! Pure but for the events that are told. Invariants: what is told to begin is told to end, once each; nobody hears of what has held for less than [`AFTER_MS`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,9 @@ use protocol::Status;
 use protocol::controller::Condition;
 use shared::topology::{Epoch, NodeId, Shard, ShardId, Topology};
 
+use super::libraries::Differing;
 use super::told;
+use crate::events::{Events, Kind, News};
 
 /// It is told when it has held for so long.
 const AFTER_MS: u64 = 1_000;
@@ -23,6 +25,8 @@ pub(crate) enum Matter {
     BeganEmpty(ShardId, NodeId, Epoch),
     /// The primary of a shard of plain servers is gone, and nobody may lead it.
     PlainLeaderless(ShardId),
+    /// Shards have different texts of a library of functions: which has which, in words.
+    FunctionsDiffer(String, String),
     /// The topology's store does not answer.
     StoreAway,
     /// The topology cannot be written, for this reason.
@@ -40,6 +44,7 @@ impl Matter {
             Self::Waits(Condition::Restless(..)) => "restless_node",
             Self::NotAdopted(..) => "not_looked_after",
             Self::BeganEmpty(..) => "all_copies_empty",
+            Self::FunctionsDiffer(..) => "functions_differ",
             Self::StoreAway => "store_away",
             Self::NotWritten(_) => "topology_not_written",
         }
@@ -57,7 +62,10 @@ impl Matter {
             | Self::NotAdopted(shard, _)
             | Self::BeganEmpty(shard, ..)
             | Self::PlainLeaderless(shard) => Some(shard),
-            Self::Waits(Condition::Standing(_)) | Self::StoreAway | Self::NotWritten(_) => None,
+            Self::Waits(Condition::Standing(_))
+            | Self::FunctionsDiffer(..)
+            | Self::StoreAway
+            | Self::NotWritten(_) => None,
         }
     }
 
@@ -71,6 +79,9 @@ impl Matter {
             ),
             Self::PlainLeaderless(shard) => format!(
                 "shard {shard} has no primary, and none of its plain servers may lead: none that answers has had a copy of it (a follower needs its password as masterauth), or the last failover was less than five seconds ago; start the primary again"
+            ),
+            Self::FunctionsDiffer(library, which) => format!(
+                "the library {library} of functions is not the same everywhere: one text at {which}; what FCALL does depends on the shard of its keys. Load the right one anew: FUNCTION LOAD REPLACE"
             ),
             Self::StoreAway => "the topology's store does not answer: traffic goes on by the topology in use, and nobody can change it, not even when a primary is lost".to_owned(),
             Self::NotWritten(why) => format!("the topology cannot be written: {why}"),
@@ -92,6 +103,18 @@ pub(super) fn began_empty(shard: &Shard, leads: Option<&Status<NodeId>>) -> Opti
     let role = status.role.filter(|role| role.epoch == shard.epoch);
     (is_empty && role.is_some())
         .then(|| Matter::BeganEmpty(shard.id.clone(), shard.primary.clone(), shard.epoch))
+}
+
+/// Libraries that shards have in different texts.
+pub(super) fn functions_differ(differing: &Differing) -> impl Iterator<Item = Matter> {
+    differing.iter().map(|(library, groups)| {
+        let names = |group: &Vec<ShardId>| -> String {
+            let names: Vec<&str> = group.iter().map(ShardId::as_str).collect();
+            names.join(", ")
+        };
+        let groups: Vec<String> = groups.iter().map(names).collect();
+        Matter::FunctionsDiffer(library.clone(), groups.join("; another one at "))
+    })
 }
 
 /// All that is so in a topology, by what its nodes say.
@@ -166,16 +189,23 @@ impl Matters {
     }
 }
 
-/// Writes it to the log.
-pub(super) fn tell(telling: &Telling) {
-    match telling {
-        Telling::Begins(matter) | Telling::Ends(matter) if matter.is_said_elsewhere() => {}
+/// Tells it.
+pub(super) fn tell(telling: &Telling, events: &Events) {
+    let (matter, news) = match telling {
+        Telling::Begins(matter) | Telling::Ends(matter) if matter.is_said_elsewhere() => return,
         Telling::Begins(matter @ Matter::NotAdopted(..)) => {
-            tracing::error!("{}", matter.words());
+            (matter, News::error(Kind::ConditionBegan, matter.words()))
         }
-        Telling::Begins(matter) => tracing::warn!("{}", matter.words()),
-        Telling::Ends(matter) => tracing::info!("over: {}", matter.words()),
-    }
+        Telling::Begins(matter) => (matter, News::warning(Kind::ConditionBegan, matter.words())),
+        Telling::Ends(matter) => {
+            let words = format!("over: {}", matter.words());
+            (matter, News::info(Kind::ConditionOver, words))
+        }
+    };
+    events.tell(match matter.shard() {
+        Some(shard) => news.of_shard(shard),
+        None => news,
+    });
 }
 
 #[cfg(test)]

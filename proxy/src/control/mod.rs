@@ -17,10 +17,12 @@
 //! Shards of one plain node are left alone (`Shard::is_guarded`): where there are no others nothing is asked, written or elected.
 //!
 //! [`watcher`] is the state and what happens to it. [`nodes`], [`link`] the nodes; [`words`] ◇ what is said to them. [`adopt`] ◇ topologies that people have
-//! written. [`election`] who changes things. [`others`] what other proxies see. [`spares`] ◇ nodes that want to be used. [`told`] what people hear, [`matters`] what lasts; [`counts`] ◇, [`store_seen`] ◇ what machines read. [`requests`] what operators ask for. [`bringing`] functions for shards that lack them, [`libraries`] ◇ which ones.
+//! written. [`election`] who changes things. [`others`] what other proxies see. [`spares`] ◇ nodes that want to be used. [`told`] what people hear, [`matters`] what lasts; [`counts`] ◇, [`store_seen`] ◇ what machines read. [`requests`] what operators ask for. [`bringing`] functions for shards that lack them, [`comparing`] whether all have the same, [`libraries`] ◇ which ones, [`talk`] how they are asked, [`asking`] over a connection of one's own to a node.
 
 mod adopt;
+pub(crate) mod asking;
 mod bringing;
+mod comparing;
 pub(crate) mod counts;
 mod election;
 mod libraries;
@@ -32,6 +34,7 @@ mod plain;
 pub(crate) mod requests;
 mod spares;
 pub(crate) mod store_seen;
+mod talk;
 mod told;
 mod watcher;
 mod words;
@@ -47,6 +50,7 @@ use shared::topology::{Topology, Version};
 use store::{CasError, Leadership, StoreError, TopologyStore};
 use tokio::sync::mpsc;
 
+use self::libraries::Differing;
 use self::requests::Request;
 use self::watcher::Watcher;
 use crate::facts::ProxyShared;
@@ -66,6 +70,8 @@ enum Done {
     HeardAt(Option<SocketAddr>),
     /// What they say.
     Heard(gossip::Heard),
+    /// Libraries of functions of which shards have different texts.
+    Compared(Differing),
     /// A compare-and-set from this version, made for this.
     Set(Version, Box<Topology>, Purpose, Result<(), CasError>),
 }
@@ -134,7 +140,8 @@ impl Service for ControlService {
             return;
         };
         let place = &self.shared.config.topology;
-        let publisher = Publisher::new(place, self.shared.topology.clone());
+        let (topology, events) = (self.shared.topology.clone(), self.shared.events.clone());
+        let publisher = Publisher::new(place, topology, events);
         let mut watch = store.watch();
         let looks = watch.looks();
         let (mut watcher, mut ends) =

@@ -1,26 +1,30 @@
-//! What the controller does and waits for, in words for the log.
-//! Pure but for the log.
+//! What the controller does and waits for, in words.
+//! Pure but for the events that are told.
 
 use protocol::controller::{Change, Condition, Notice, Reason, Why};
 use protocol::opinion::Standing;
 use shared::topology::{NodeId, ShardId};
 
-/// Writes it to the log.
-pub(super) fn tell(notice: &Notice<ShardId, NodeId>) {
+use crate::events::{Events, Kind, News};
+
+/// Tells it.
+pub(super) fn tell(notice: &Notice<ShardId, NodeId>, events: &Events) {
     match notice {
         Notice::Changed(version, change) => {
             let (shard, what) = changed(change);
-            match change {
+            let news = match change {
                 Change::Promoted(..) | Change::Recovered(..) | Change::LossAccepted(..) => {
-                    tracing::warn!(%shard, %version, "{what}");
+                    News::warning(Kind::Failover, what)
                 }
-                _ => tracing::info!(%shard, %version, "{what}"),
-            }
+                _ => News::info(Kind::Membership, what),
+            };
+            events.tell(news.of_shard(shard).at_version(version.0));
         }
         // It is told when it has lasted for a while: see `matters`.
         Notice::Begins(_) | Notice::Ends(_) => {}
         Notice::Refused(shard, reason) => {
-            tracing::warn!(%shard, "request refused: {}", refused(*reason));
+            let words = format!("request refused: {}", refused(*reason));
+            events.tell(News::warning(Kind::Failover, words).of_shard(shard));
         }
     }
 }

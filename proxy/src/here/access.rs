@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use shared::access::{self, AccessDesk, AfterAccess, Context, Reason, Refusal};
 use shared::command::CommandSpec;
+use shared::config::UsersIn;
 use shared::resp::{Args, ErrorReply, ReplyWriter};
 use shared::session::LoginRefused;
 
-use super::{After, Desk, describe};
+use super::{After, Desk, Standing, describe};
 use crate::access::{FileErrand, Ledger, LiveAccess, channels};
 use crate::client::ClientState;
 
@@ -22,13 +23,13 @@ pub(super) fn answer(
 ) -> Result<After, ErrorReply> {
     let mut ledger = desk.access.ledger();
     let mut users = Arc::clone(&desk.access.users());
-    let Ledger { log, dice } = &mut *ledger;
+    let Ledger { log, dice, .. } = &mut *ledger;
     let mut asked = AccessDesk {
         users: &mut users,
         log,
         dice,
         login: &state.login,
-        has_file: desk.config.aclfile.is_some(),
+        has_file: desk.config.aclfile.is_some() || desk.config.users == UsersIn::Store,
         channels: channels(desk.config),
         now_ms: desk.now_us / 1_000,
     };
@@ -79,7 +80,7 @@ pub(crate) fn note(
     state: &ClientState,
     (wall_ms, now_ms): (u64, u64),
 ) {
-    let line = describe(state, now_ms, (0, 0), false);
+    let line = describe(state, now_ms, &Standing::default());
     let refusal = Refusal {
         reason,
         context: match state.transaction {

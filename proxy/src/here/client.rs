@@ -7,10 +7,10 @@ use std::sync::Arc;
 use shared::command::{self, CommandId};
 use shared::resp::{Args, ErrorReply, ReplyWriter, encode_request, on_or_off, yes_or_no};
 use shared::session::{
-    ClientLine, ClientName, ClientType, KillFilter, LibraryFact, ListFilter, ListedClient, Pause,
-    PauseKind, ReplyWish, Unblock,
+    ClientLine, ClientName, ClientType, KillFilter, LibraryFact, ListFilter, ListedClient, Notices,
+    Pause, PauseKind, ReplyWish, Unblock,
 };
-use shared::tracking::{TrackingWish, write_info};
+use shared::tracking::{Mode, TrackingWish, write_info};
 
 use super::{After, Desk};
 use crate::client::{ClientState, Tracks, Transaction};
@@ -105,7 +105,12 @@ pub(super) fn answer(
     match id {
         CommandId::ClientId => reply.integer(i64::try_from(state.id).unwrap_or(i64::MAX)),
         CommandId::ClientInfo => {
-            let line = describe(state, desk.now_ms, desk.buffered, false);
+            let standing = Standing {
+                buffered: desk.buffered,
+                is_blocked: false,
+                is_broken: desk.tracking.is_some_and(Mode::is_broken),
+            };
+            let line = describe(state, desk.now_ms, &standing);
             reply.verbatim("txt", line.as_bytes());
         }
         CommandId::ClientList if ListFilter::is_of_all(args) => {
@@ -155,6 +160,11 @@ pub(super) fn answer(
             }
             return Ok(After::Moved);
         }
+        CommandId::ClientMaintNotifications => {
+            let notices = Notices::read(args, state.protocol)?;
+            reply.ok();
+            return Ok(After::Notices(notices));
+        }
         CommandId::ClientNoEvict => {
             state.is_no_evict = on_or_off(args.at(2))?;
             reply.ok();
@@ -181,11 +191,14 @@ pub(super) fn answer(
             return Ok(After::AskClients(ClientOrder::Unblock(unblock)));
         }
         CommandId::ClientTracking => {
-            let wish = TrackingWish::read(args, |_| true)?;
+            let wish = TrackingWish::read(args, desk.is_client)?;
             return Ok(After::Track(Box::new(wish)));
         }
         CommandId::ClientTrackinginfo => write_info(desk.tracking, reply),
-        CommandId::ClientGetredir => reply.integer(if desk.tracking.is_some() { 0 } else { -1 }),
+        CommandId::ClientGetredir => {
+            let id = desk.tracking.map(Mode::redirect).map(i64::try_from);
+            reply.integer(id.map_or(-1, |id| id.unwrap_or(i64::MAX)));
+        }
         CommandId::ClientCaching => {
             // That nobody is told comes before what is wrong with the word.
             let wants = match desk.tracking {
@@ -199,28 +212,32 @@ pub(super) fn answer(
     Ok(After::Done)
 }
 
-/// A client as a line of CLIENT LIST, line end included; `buffered` bytes of its requests and replies are kept, and it waits for the end of a pause, or not.
-pub(crate) fn describe(
-    state: &ClientState,
-    now_ms: u64,
-    buffered: (usize, usize),
-    is_blocked: bool,
-) -> String {
+/// How a client stands, beside what it has chosen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Standing {
+    /// Bytes of its requests and of its replies that are kept.
+    pub(crate) buffered: (usize, usize),
+    /// It waits for the end of a pause, or at a node.
+    pub(crate) is_blocked: bool,
+    /// Who was to be told in its place was found to have gone.
+    pub(crate) is_broken: bool,
+}
+
+/// A client as a line of CLIENT LIST, line end included.
+pub(crate) fn describe(state: &ClientState, now_ms: u64, standing: &Standing) -> String {
+    let letters = |tracks: Tracks| tracks.letters(standing.is_broken);
     let flags = [
         (state.is_monitor, "O"),
         (state.transaction.is_some(), "x"),
         (state.subscribed.are_any(), "P"),
-        (is_blocked, "b"),
-        (
-            state.tracks.is_some(),
-            state.tracks.map_or("", Tracks::letters),
-        ),
+        (standing.is_blocked, "b"),
+        (state.tracks.is_some(), state.tracks.map_or("", letters)),
         (state.is_readonly, "r"),
         (state.is_no_evict, "e"),
     ];
     let set = flags.into_iter().filter(|(is_set, _)| *is_set);
     let flags: String = set.map(|(_, letter)| letter).collect();
-    let (input_bytes, output_bytes) = buffered;
+    let (input_bytes, output_bytes) = standing.buffered;
     let mut line = String::new();
     ClientLine {
         id: state.id,
@@ -248,7 +265,7 @@ pub(crate) fn describe(
         output_bytes,
         last_command: state.last_command.map(CommandId::name),
         user: state.login.user().name(),
-        redirect: state.tracks.map(|_| 0),
+        redirect: state.tracks.map(|_| state.redirect),
         protocol: state.protocol,
     }
     .write(&mut line);

@@ -13,12 +13,13 @@ pub(crate) mod presentation;
 mod sentinel;
 pub(crate) mod settings;
 
-pub(crate) use client::{ClientOrder, ClientVerdict, describe};
+pub(crate) use client::{ClientOrder, ClientVerdict, Standing, describe};
 
 use protocol::controller::Announced;
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::config::ProxyConfig;
 use shared::resp::{Args, ErrorReply, ReplyWriter, integer};
+use shared::session::Notices;
 use shared::slot::SlotId;
 use shared::topology::NodeId;
 use shared::tracking::{Mode, TrackingWish};
@@ -47,6 +48,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) lost_slots: &'a dyn Fn() -> usize,
     /// The slot of a key.
     pub(crate) slot_of: &'a dyn Fn(&[u8]) -> SlotId,
+    /// Whether the proxy has a client of this number.
+    pub(crate) is_client: &'a dyn Fn(u64) -> bool,
     /// How the client is told of changes, if it is.
     pub(crate) tracking: Option<&'a Mode>,
 }
@@ -79,6 +82,8 @@ pub(crate) enum After {
     Track(Box<TrackingWish>),
     /// CLIENT CACHING; the same.
     ChooseReads(bool),
+    /// The client chooses what it is told of what is about to happen to it.
+    Notices(Notices),
     /// The client is to be shown every command; the reply is not written yet.
     Monitor,
     /// The file of users is to be read or written; the reply comes then.
@@ -151,6 +156,8 @@ pub(crate) fn answer(
             reply.ok();
         }
         Id::Asking => reply.ok(),
+        // Nodes have none.
+        Id::ModuleList => reply.array(0),
         Id::Node => return node::answer(spec, args, desk),
         Id::Sentinel => sentinel::answer(args, desk, state, reply)?,
         id => {

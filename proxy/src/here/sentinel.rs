@@ -2,6 +2,7 @@
 //! never published.
 //! Pure. Only what is real is told: no other sentinels, no replicas that clients could use.
 
+use shared::command;
 use shared::resp::{Args, ErrorReply, ReplyWriter, is_word};
 
 use super::Desk;
@@ -19,6 +20,9 @@ pub(super) fn answer(
     let name = desk.config.sentinel_name.as_str();
     let is_ours = || args.at(2) == name.as_bytes();
     match args.len() {
+        2 if is("MASTERS") && takes_us_for_a_sentinel(&state.name) => {
+            return Err(command::unknown_command(args));
+        }
         2 if is("MASTERS") => {
             reply.array(1);
             tell_primary(name, desk, state, reply);
@@ -49,6 +53,11 @@ pub(super) fn answer(
         _ => return Err(ErrorReply::unknown_subcommand_or_arity("SENTINEL", word)),
     }
     Ok(())
+}
+
+/// RedisInsight takes whoever answers this for a sentinel, and nothing else: it would look for another server behind it, and show no keys. It names its connections.
+fn takes_us_for_a_sentinel(name: &[u8]) -> bool {
+    name.to_ascii_lowercase().starts_with(b"redisinsight")
 }
 
 /// Who else there is: nobody.

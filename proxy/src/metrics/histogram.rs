@@ -57,6 +57,32 @@ impl Histogram {
         self.sum_us
     }
 
+    /// What was counted since `older` was copied.
+    pub(crate) fn since(&self, older: &Self) -> Self {
+        let mut newer = self.clone();
+        for (count, before) in newer.counts.iter_mut().zip(&older.counts) {
+            *count = count.saturating_sub(*before);
+        }
+        newer.sum_us = newer.sum_us.saturating_sub(older.sum_us);
+        newer
+    }
+
+    /// Microseconds that this many of a thousand durations stay below, as evenly as they lie between the bounds of a bucket; nothing where none was counted.
+    pub(crate) fn below_us(&self, of_thousand: u64) -> Option<u64> {
+        let all = self.count();
+        let rank = (all * of_thousand.min(1_000)).div_ceil(1_000).max(1);
+        let mut so_far = 0;
+        for (at, count) in (0_u32..).zip(&self.counts) {
+            if so_far + count >= rank {
+                let lower = at.checked_sub(1).map_or(0, bound);
+                let width = bound(at) - lower;
+                return Some(lower + (width * (rank - so_far)).div_ceil(*count));
+            }
+            so_far += count;
+        }
+        None
+    }
+
     /// For each bound that is shown, in microseconds, how many durations were below it.
     pub(crate) fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
         let mut so_far = 0;
@@ -115,6 +141,24 @@ mod tests {
         assert_eq!(Histogram::new().cumulative().count(), 85);
         let last = Histogram::new().cumulative().last();
         assert_eq!(last, Some((*SHOWN_US.end(), 0)));
+    }
+
+    #[test]
+    fn what_most_stay_below_is_told_within_a_quarter() {
+        let mut before = Histogram::new();
+        assert_eq!(before.below_us(500), None);
+        before.record(1_000_000, 50);
+        let mut histogram = before.clone();
+        for us in 1..=1_000 {
+            histogram.record(us, 1);
+        }
+        let since = histogram.since(&before);
+        assert_eq!((since.count(), since.sum_us()), (1_000, 500_500));
+        for (of_thousand, exact) in [(1, 1), (500, 500), (990, 990), (999, 999), (1_000, 1_000)] {
+            let told = since.below_us(of_thousand).unwrap();
+            assert!(told.abs_diff(exact) <= exact / 4 + 1, "{told} for {exact}");
+        }
+        assert_eq!(before.since(&histogram).count(), 0, "never below nothing");
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(crate) struct ThreadReport {
     pub(crate) stats: ThreadStats,
     /// The names of the shards that the counters number.
     pub(crate) shards: Vec<Box<str>>,
+    /// Processor time that it has taken.
+    pub(crate) worked_ns: u64,
     /// Its clients.
     pub(crate) clients: usize,
     /// Pipes that are open.
@@ -32,6 +34,7 @@ impl ThreadReport {
         Self {
             stats: self.stats,
             shards: self.shards,
+            worked_ns: self.worked_ns,
             ..Self::default()
         }
     }

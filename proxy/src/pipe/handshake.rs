@@ -51,13 +51,19 @@ impl ConnectionName {
 }
 
 /// Commands that a node may refuse without harm: an older server does not know them, and the connection they mean may be gone.
-const OPTIONAL: &[&str] = &["CLIENT KILL", "CLIENT INFO", KEYS];
+const OPTIONAL: &[&str] = &["CLIENT KILL", "CLIENT INFO", KEYS, AUTHORS];
 
 /// The command that binds a connection to an epoch.
 pub(super) const FENCE: &str = "NODE FENCE";
 
 /// What says which keys are its shard's; one that does not know it runs scripts without asking.
 const KEYS: &str = "NODE KEYS";
+
+/// What makes a node tell of changes over a connection that speaks RESP2, in a form that cannot be taken for a reply.
+const PUSHES: &str = "NODE PUSHES";
+
+/// The same words over one that speaks RESP3 anyway: the node also says on whose behalf it was. One that cannot tells all the same.
+const AUTHORS: &str = "NODE PUSHES in RESP3";
 
 /// What makes a node tell of changes.
 const TRACKING: &str = "CLIENT TRACKING";
@@ -123,6 +129,8 @@ pub(crate) struct FirstWords {
     pub(crate) fence: Option<FenceWords>,
     /// For members that follow.
     pub(crate) follower: Option<Following>,
+    /// It is a server of kind "redis", and knows no words of ours.
+    pub(crate) is_plain: bool,
     /// Which keys are its shard's, as a request (NODE KEYS); nothing where they all are.
     pub(crate) local_keys: Option<Arc<[u8]>>,
 }
@@ -133,6 +141,13 @@ impl FirstWords {
         if let Some(request) = &self.local_keys {
             out.extend_from_slice(request);
             asked.push(KEYS);
+        }
+        if self.lane.tells != Tells::Nothing && !self.is_plain {
+            encode_request(out, ["NODE", "PUSHES"]);
+            asked.push(match self.lane.protocol {
+                Protocol::Resp2 => PUSHES,
+                Protocol::Resp3 => AUTHORS,
+            });
         }
         match self.lane.tells {
             Tells::Nothing => {}
@@ -347,6 +362,7 @@ mod tests {
             last,
             fence: None,
             follower: None,
+            is_plain: false,
             local_keys: None,
         })
     }
@@ -379,6 +395,7 @@ mod tests {
                 version: Version(9),
             }),
             follower: None,
+            is_plain: false,
             local_keys: None,
         };
         let (mut handshake, said) = say(&words);
@@ -429,6 +446,7 @@ mod tests {
             last: None,
             fence: None,
             follower: Some(Following::InSync(life)),
+            is_plain: false,
             local_keys: None,
         };
         let status = |facts: &[(&str, &str)]| {

@@ -53,6 +53,8 @@ pub(crate) struct Pipe {
     pub(crate) scanner: ReplyScanner,
     /// Bytes of replies over this connection that nobody waited for any more.
     pub(crate) unwanted_bytes: usize,
+    /// Bytes of the reply that comes now which have gone on their way.
+    pub(crate) flown_bytes: usize,
     /// How long the node has owed replies.
     pub(crate) silence: Silence,
     /// There is something for its task to do, or to be written.
@@ -122,6 +124,7 @@ impl Pipe {
             is_open: false,
             scanner: ReplyScanner::default(),
             unwanted_bytes: 0,
+            flown_bytes: 0,
             silence: Silence::default(),
             is_dirty: false,
             crowd: Vec::new(),

@@ -96,6 +96,17 @@ impl Parcel {
         }
     }
 
+    /// Bytes of all its requests, also of those that are answered.
+    #[inline]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Requests of it that are answered.
+    pub(crate) fn answered(&self) -> u32 {
+        self.answered
+    }
+
     /// Whether it may be sent (again) as it is: nothing was answered of what is one.
     pub(crate) fn is_whole(&self) -> bool {
         !self.is_indivisible || self.answered == 0

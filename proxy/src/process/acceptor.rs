@@ -1,5 +1,6 @@
 //! The service that deals accepted clients to the proxy threads, one after the other.
-//! Never: reads from or writes to a client; who is not taken in hears it from [`Refusals`]. Never: waits for a thread.
+//! Never: reads from or writes to a client, but for the header of a load balancer, on a task of its own ([`introduced`]); who is not taken in hears it from
+//! [`Refusals`]. Never: waits for a thread. Bound: [`MOST_HEADERS`].
 
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
@@ -9,25 +10,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
-use shared::resp::ErrorReply;
+use shared::resp::{AccessError, ErrorReply};
 use shared::socket::{PAUSE_AFTER_FAILED_ACCEPT, prepare_accepted};
 use shared::throttle::Throttle;
 use socket2::SockRef;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use super::introduction::{HEADER_WITHIN, NoIntroduction, introduced};
 use super::listeners::{Listener, Listeners};
 use super::refusal::Refusals;
 use super::server::ProxyError;
+use crate::events::{Kind, News};
 use crate::facts::ProxyShared;
 use crate::orders::{Arrival, Order, ThreadContact};
 use crate::tls::TlsFront;
 
+/// Connections of load balancers whose header has not come yet; one more is turned away: theirs come with the first packet.
+const MOST_HEADERS: usize = 1_024;
+
 /// The service.
 pub(super) struct Acceptor {
-    shared: Arc<ProxyShared>,
-    next_thread: AtomicUsize,
-    refusals: Refusals,
+    door: Arc<Door>,
     plain: Option<TcpListener>,
     tls: Option<TcpListener>,
     drain: watch::Receiver<bool>,
@@ -45,9 +49,12 @@ impl Acceptor {
             listener.map(Listener::copy).transpose()
         };
         Ok(Self {
-            shared,
-            next_thread: AtomicUsize::new(0),
-            refusals: Refusals::new(),
+            door: Arc::new(Door {
+                shared,
+                next_thread: AtomicUsize::new(0),
+                refusals: Refusals::new(),
+                headers: Arc::new(Semaphore::new(MOST_HEADERS)),
+            }),
             plain: copy(&listeners.plain)?,
             tls: copy(&listeners.tls)?,
             drain,
@@ -64,16 +71,11 @@ impl Acceptor {
             return std::future::pending().await;
         };
         loop {
-            // The socket leaves this thread's reactor at once: its own thread will watch it.
-            match listener
-                .accept()
-                .await
-                .and_then(|(stream, peer)| Ok((stream.into_std()?, peer)))
-            {
-                Ok((stream, peer)) => self.deal(stream, peer, front),
+            match listener.accept().await {
+                Ok((stream, peer)) => self.door.welcome(stream, peer, front),
                 Err(error) => {
                     static NONE_ACCEPTED: Throttle = Throttle::new();
-                    if let Some(left_out) = NONE_ACCEPTED.admit(self.shared.clock.wall_ms()) {
+                    if let Some(left_out) = NONE_ACCEPTED.admit(self.door.shared.clock.wall_ms()) {
                         tracing::warn!(%error, left_out, "clients wait, for none can be accepted");
                     }
                     tokio::time::sleep(PAUSE_AFTER_FAILED_ACCEPT).await;
@@ -81,9 +83,84 @@ impl Acceptor {
             }
         }
     }
+}
 
-    fn deal(&self, stream: TcpStream, peer: SocketAddr, front: Option<&TlsFront>) {
+/// What every connection passes.
+struct Door {
+    shared: Arc<ProxyShared>,
+    next_thread: AtomicUsize,
+    refusals: Refusals,
+    headers: Arc<Semaphore>,
+}
+
+impl Door {
+    /// Deals a connection, or has a load balancer say first whose it is.
+    fn welcome(
+        self: &Arc<Self>,
+        stream: tokio::net::TcpStream,
+        peer: SocketAddr,
+        front: Option<&TlsFront>,
+    ) {
+        if !self.shared.config.proxy_protocol_from.hold(peer.ip()) {
+            return self.deal(stream, peer, front);
+        }
+        // Whoever is named and sends nothing takes the places of those who are named, and keeps nobody else waiting.
+        let Ok(permit) = Arc::clone(&self.headers).try_acquire_owned() else {
+            return self.turn_away(stream, peer, front, &NoIntroduction::Crowd);
+        };
+        let (door, front) = (Arc::clone(self), front.cloned());
+        tokio::spawn(async move {
+            door.hear(stream, peer, front.as_ref()).await;
+            drop(permit);
+        });
+    }
+
+    /// Waits for the header, and deals the connection as that of whom it names.
+    async fn hear(
+        &self,
+        mut stream: tokio::net::TcpStream,
+        balancer: SocketAddr,
+        front: Option<&TlsFront>,
+    ) {
+        match introduced(&mut stream).await {
+            Ok(client) => self.deal(stream, client.unwrap_or(balancer), front),
+            Err(reason) => self.turn_away(stream, balancer, front, &reason),
+        }
+    }
+
+    /// Whose connection this is nobody knows.
+    fn turn_away(
+        &self,
+        stream: tokio::net::TcpStream,
+        balancer: SocketAddr,
+        front: Option<&TlsFront>,
+        reason: &NoIntroduction,
+    ) {
         self.shared.counters.accepted.add(1);
+        self.shared.counters.rejected.add(1);
+        static NOBODY: Throttle = Throttle::new();
+        if let Some(left_out) = NOBODY.admit(self.shared.clock.wall_ms()) {
+            tracing::warn!(%balancer, %reason, left_out, "turned away: named in proxy-protocol-from, and does not say whose connection it is");
+        }
+        // Who came for TLS has not begun to speak it, and would not understand.
+        if front.is_none()
+            && let Ok(stream) = stream.into_std()
+        {
+            let error = AccessError::NoProxyHeader(HEADER_WITHIN.as_secs()).into();
+            self.refusals.refuse_plain(stream, &error);
+        }
+    }
+
+    fn deal(&self, stream: tokio::net::TcpStream, peer: SocketAddr, front: Option<&TlsFront>) {
+        self.shared.counters.accepted.add(1);
+        // The socket leaves this thread's reactor at once: its own thread will watch it.
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "a client was lost while it was accepted");
+                return;
+            }
+        };
         let config = &self.shared.config;
         if let Err(error) = prepare_accepted(&stream, config.tcp_keepalive) {
             tracing::debug!(%peer, %error, "a client left while it was accepted");
@@ -99,7 +176,11 @@ impl Acceptor {
             static TOO_MANY: Throttle = Throttle::new();
             if let Some(left_out) = TOO_MANY.admit(self.shared.clock.wall_ms()) {
                 let maxclients = config.maxclients;
-                tracing::warn!(%peer, maxclients, left_out, "turned away: there are as many clients as maxclients allows");
+                let words = format!(
+                    "turned away: there are as many clients as maxclients allows, {maxclients}"
+                );
+                let news = News::warning(Kind::ClientsCut, words).of_peer(peer);
+                self.shared.events.tell(news.after(left_out));
             }
             return self.refuse(stream, front, &ErrorReply::TooManyClients);
         }
@@ -114,7 +195,9 @@ impl Acceptor {
             self.shared.counters.rejected.add(1);
             static NO_THREAD: Throttle = Throttle::new();
             if let Some(left_out) = NO_THREAD.admit(self.shared.clock.wall_ms()) {
-                tracing::error!(%peer, left_out, "turned away: no thread takes clients in");
+                let words = "turned away: no thread takes clients in";
+                let news = News::error(Kind::ClientsCut, words).of_peer(peer);
+                self.shared.events.tell(news.after(left_out));
             }
             self.refuse(arrival.stream, front, &ErrorReply::ThreadsBusy);
         }
@@ -154,7 +237,7 @@ impl Service for Acceptor {
     ) {
         if let (Some(fds), Some(plain)) = (fds, &self.plain) {
             fds.lock()
-                .add(self.shared.address.to_string(), plain.as_raw_fd());
+                .add(self.door.shared.address.to_string(), plain.as_raw_fd());
         }
         let watched = |listener: &Option<TcpListener>| {
             let copy = listener.as_ref().map(TcpListener::try_clone).transpose()?;
@@ -167,7 +250,7 @@ impl Service for Acceptor {
         let mut drain = self.drain.clone();
         tokio::select! {
             () = self.accept_all(plain, None) => {}
-            () = self.accept_all(tls, self.shared.tls.as_ref()) => {}
+            () = self.accept_all(tls, self.door.shared.tls.as_ref()) => {}
             _ = drain.wait_for(|is_draining| *is_draining) => {}
         }
         // Whoever comes from now on is refused instead of waiting in a socket that nobody accepts from; so are those who wait there already.

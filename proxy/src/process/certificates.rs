@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
 
+use crate::events::{Events, Kind, News};
 use crate::reload::ReloadWatch;
 use crate::tls::{TlsError, TlsFront};
 
@@ -18,6 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub(super) struct CertificateService {
     front: TlsFront,
     reload: ReloadWatch,
+    events: Events,
     /// What was wrong at the last look.
     problem: Option<Problem>,
 }
@@ -28,10 +30,11 @@ struct Problem {
 }
 
 impl CertificateService {
-    pub(super) fn new(front: TlsFront, reload: ReloadWatch) -> Self {
+    pub(super) fn new(front: TlsFront, reload: ReloadWatch, events: Events) -> Self {
         Self {
             front,
             reload,
+            events,
             problem: None,
         }
     }
@@ -42,7 +45,8 @@ impl CertificateService {
             Ok(is_new) => {
                 self.problem = None;
                 if is_new {
-                    tracing::info!("certificate read again; new clients are shown it");
+                    let words = "certificate read again; new clients are shown it";
+                    self.events.tell(News::info(Kind::Reloaded, words));
                 }
             }
             Err(error) => {
@@ -51,7 +55,10 @@ impl CertificateService {
                     Some(problem) if problem.text == text => {
                         if !problem.is_said {
                             problem.is_said = true;
-                            tracing::warn!(problem = %text, "certificate not used; the one in use stays");
+                            let words =
+                                format!("certificate not used; the one in use stays: {text}");
+                            let news = News::warning(Kind::ConfigurationRefused, words);
+                            self.events.tell(news);
                         }
                     }
                     other => {

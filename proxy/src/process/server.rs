@@ -15,7 +15,7 @@ use pingora_core::server::{RunArgs, Server};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use shared::access::Users;
 use shared::clock::Clock;
-use shared::config::ProxyConfig;
+use shared::config::{ProxyConfig, UsersIn};
 use shared::open_files;
 use shared::topology::{Address, Topology};
 use shared::users_file;
@@ -26,20 +26,22 @@ use super::certificates::CertificateService;
 use super::ending::Ending;
 use super::listeners::Listeners;
 use super::users::UsersService;
-use crate::access::{LiveAccess, channels};
-use crate::admin::AdminService;
+use crate::access::{LiveAccess, channels, place, users_of_store};
+use crate::admin::{AdminService, Levers};
 use crate::control::{ControlService, requests};
 use crate::counters::Counters;
+use crate::events::Events;
 use crate::facts::ProxyShared;
 use crate::gossip::{Announcements, KnownProxies};
 use crate::orders::{Order, ThreadContact};
 use crate::pause::Pause;
+use crate::redirects::Whereabouts;
 use crate::reload::Reloading;
 use crate::scripts::ScriptTexts;
 use crate::sightings::{Sighting, sightings};
 use crate::thread::run_thread;
 use crate::tls::{TlsError, TlsFront};
-use crate::topology::{LiveTopology, StaleTopology, TopologyError, load_topology};
+use crate::topology::{LiveTopology, StaleTopology, TopologyError, ask_apart, load_topology};
 
 /// Orders that may wait for one thread; beyond them clients go to the other threads.
 const WAITING_ORDERS: usize = 1024;
@@ -76,6 +78,9 @@ pub enum ProxyError {
     /// The file of users is wrong.
     #[error("users cannot be read: {0}")]
     Users(String),
+    /// The users in the store are wrong, or cannot be had.
+    #[error("nobody can be let in: {0}")]
+    UsersOfStore(String),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -103,6 +108,8 @@ pub struct Proxy {
     /// What threads see of nodes, for whoever looks after them; nobody does where the topology is given by hand.
     watched: Option<mpsc::Receiver<Sighting>>,
     reloading: Reloading,
+    /// Why operators cannot have it drained by itself, where they cannot.
+    no_drain: Option<&'static str>,
     orders: Vec<mpsc::Receiver<Order>>,
 }
 
@@ -139,7 +146,7 @@ impl Proxy {
         let (threads, orders) = (0..thread_count(&config))
             .map(|_| ThreadContact::new(WAITING_ORDERS))
             .unzip();
-        let access = LiveAccess::new(read_users(&config)?, random_seed()?);
+        let access = begin_access(&config)?;
         let shared = ProxyShared {
             access,
             topology,
@@ -147,9 +154,11 @@ impl Proxy {
             counters: Counters::new(),
             pause: Pause::new(),
             started_ms: clock.wall_ms(),
+            events: Events::new(clock.clone()),
             clock,
             address,
             run_id: random_id(),
+            whereabouts: Whereabouts::default(),
             scripts: ScriptTexts::default(),
             announcements: Announcements::new(),
             others: KnownProxies::default(),
@@ -162,8 +171,16 @@ impl Proxy {
             listeners,
             watched: follows_store.then_some(seen),
             reloading: Reloading::new(),
+            no_drain: None,
             orders,
         })
+    }
+
+    /// The same, which operators cannot have drained by itself, for this reason: others end with it.
+    #[must_use]
+    pub fn undrained(mut self, because: &'static str) -> Self {
+        self.no_drain = Some(because);
+        self
     }
 
     /// Where clients connect: without TLS, or where nobody can, with it.
@@ -223,9 +240,16 @@ impl Proxy {
         )?);
         // Where nobody looks after shards nobody takes them, and who asks is told so.
         let (requests, asked) = requests::channel();
+        let (drain_asked, drained) = watch::channel(false);
         if let Some(listener) = self.listeners.admin {
             let shared = Arc::clone(&self.shared);
-            server.add_service(AdminService::new(shared, listener.socket, left, requests));
+            let levers = Levers {
+                reloading: self.reloading.clone(),
+                drain: drain_asked,
+                no_drain: self.no_drain,
+            };
+            let admin = AdminService::new(shared, listener.socket, left, requests, levers);
+            server.add_service(admin);
         }
         if let Some(watched) = self.watched {
             let (shared, reload) = (Arc::clone(&self.shared), self.reloading.watch());
@@ -233,15 +257,18 @@ impl Proxy {
         }
         if let Some(front) = &self.shared.tls {
             let reload = self.reloading.watch();
-            server.add_service(CertificateService::new(front.clone(), reload));
+            let events = self.shared.events.clone();
+            server.add_service(CertificateService::new(front.clone(), reload, events));
         }
-        if self.shared.config.aclfile.is_some() {
+        let config = &self.shared.config;
+        if config.aclfile.is_some() || config.users == UsersIn::Store {
             let reload = self.reloading.watch();
             server.add_service(UsersService::new(Arc::clone(&self.shared), reload));
         }
         let still_alive = lives.clone();
         let ending = Ending {
             stopped,
+            drained,
             leaving,
             draining,
             lives,
@@ -380,12 +407,26 @@ fn random_id() -> String {
 }
 
 /// The users that the settings say.
-fn read_users(config: &ProxyConfig) -> Result<Users, ProxyError> {
-    let Some(path) = &config.aclfile else {
-        return Ok(Users::new(&config.requirepass));
+fn begin_access(config: &ProxyConfig) -> Result<LiveAccess, ProxyError> {
+    let seed = random_seed()?;
+    if config.users == UsersIn::Store {
+        let access = LiveAccess::new(Users::new(&config.requirepass), seed);
+        let text = ask_apart(users_of_store(config)).ok_or(ProxyError::System {
+            what: "ask the store for users",
+            source: std::io::Error::other("there is no runtime for it"),
+        })?;
+        let taken = text.and_then(|text| access.take(&place(config), &text, config));
+        taken.map_err(ProxyError::UsersOfStore)?;
+        return Ok(access);
+    }
+    let users = match &config.aclfile {
+        Some(path) => {
+            let read = users_file::read_users(path, &config.requirepass, channels(config));
+            read.map_err(ProxyError::Users)?
+        }
+        None => Users::new(&config.requirepass),
     };
-    let read = users_file::read_users(path, &config.requirepass, channels(config));
-    read.map_err(ProxyError::Users)
+    Ok(LiveAccess::new(users, seed))
 }
 
 /// What passwords are thrown by: this, nobody may guess.

@@ -12,6 +12,7 @@ use super::Exchange;
 use super::turn::Progress;
 use crate::client::received::Received;
 use crate::client::{Client, Held, WaitsFor, Work};
+use crate::events::{Events, Kind, News};
 use crate::route::split::Search;
 use crate::slab::Key;
 
@@ -27,11 +28,13 @@ pub(crate) struct TooLarge;
 
 impl TooLarge {
     /// Says so.
-    pub(crate) fn log(self, client: &Client, clock: &Clock) {
+    pub(crate) fn tell(self, client: &Client, clock: &Clock, events: &Events) {
         static TOO_LARGE: Throttle = Throttle::new();
         if let Some(left_out) = TOO_LARGE.admit(clock.wall_ms()) {
             let (peer, bytes) = (client.state.peer, client.input.len());
-            tracing::warn!(%peer, bytes, left_out, "client closed: its request is too large");
+            let words = format!("client closed: its request is too large, {bytes} bytes are here");
+            let news = News::warning(Kind::ClientsCut, words).of_peer(peer);
+            events.tell(news.after(left_out));
         }
     }
 }

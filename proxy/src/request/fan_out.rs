@@ -7,6 +7,7 @@ use shared::command::{self, CommandId, CommandSpec, Merge};
 use shared::resp::{Args, ErrorReply, Protocol, ReplyWriter, encode_request, parse_cursor};
 use shared::topology::ShardIndex;
 
+use super::behalf::write_for;
 use super::forward::{Entry, Run, Vain};
 use super::gather::{Asker, Gather};
 use super::receivers::Failure;
@@ -307,12 +308,18 @@ impl Turn<'_> {
     ) {
         let target = Target::Part { gather, part };
         let parcel = Parcel::new(target, place, spec.id, 1, self.read);
+        let author = way
+            .pipe
+            .as_ref()
+            .ok()
+            .and_then(|pipe| self.author(*pipe, spec));
         let Exchange {
             pipes, receivers, ..
         } = &mut *self.exchange;
         let failure = match &way.pipe {
             Ok(pipe) => {
                 let buffers = &mut receivers.buffers;
+                let write = |out: &mut Vec<u8>| write_for(author, out, write);
                 return pipes.line(*pipe).append_with(parcel, buffers, write);
             }
             Err(Vain::Down) => Failure::to_send(&pipes.primary(way.shard).reach),

@@ -3,11 +3,12 @@
 
 use std::rc::Rc;
 
-use shared::command::{CommandId, Retry};
+use shared::command::{self, CommandId, Retry};
 use shared::resp::encode_request;
 use shared::topology::ShardIndex;
 
 use super::Asked;
+use super::behalf::write_for;
 use super::turn::{Step, Turn};
 use crate::client::received::is_handed_over;
 use crate::client::{Source, WaitsFor};
@@ -194,15 +195,16 @@ impl Turn<'_> {
         let range = run.start as usize..run.end as usize;
         let first = self.expect(Source::Pipe(run.pipe), run.count);
         let parcel = self.parcel(first, run.place, run.command, run.count);
+        let author = self.author(run.pipe, command::spec(run.command));
         let line = self.exchange.pipes.line(run.pipe);
         match self.own_buffer {
-            Some(own) if is_handed_over(own, &range) => {
+            Some(own) if author.is_none() && is_handed_over(own, &range) => {
                 line.append_shared(parcel, Rc::clone(own), range);
             }
             _ => {
                 let buffers = &mut self.exchange.receivers.buffers;
                 line.append_with(parcel, buffers, |out| {
-                    out.extend_from_slice(&buffer[range]);
+                    write_for(author, out, |out| out.extend_from_slice(&buffer[range]));
                 });
             }
         }
@@ -213,10 +215,13 @@ impl Turn<'_> {
     fn send_encoded(&mut self, pipe: PipeNumber, place: Place, asked: Asked<'_>) {
         let first = self.expect(Source::Pipe(pipe), 1);
         let parcel = self.parcel(first, place, asked.spec.id, 1);
+        let author = self.author(pipe, asked.spec);
         let buffers = &mut self.exchange.receivers.buffers;
         let line = self.exchange.pipes.line(pipe);
         line.append_with(parcel, buffers, |out| {
-            encode_request(out, asked.args.iter_from(0));
+            write_for(author, out, |out| {
+                encode_request(out, asked.args.iter_from(0));
+            });
         });
     }
 

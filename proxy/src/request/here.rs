@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 
 use protocol::controller::Announced;
 use shared::command::{CommandId, CommandSpec, MissingShard};
-use shared::resp::{AccessError, ErrorReply, Protocol, ReplyWriter};
+use shared::resp::{AccessError, ErrorReply, Protocol, ReplyWriter, is_word};
+use shared::session::Notices;
 use shared::throttle::Throttle;
 use shared::topology::{NodeId, Shard, ShardIndex};
 
@@ -51,6 +52,9 @@ impl Turn<'_> {
         if asked.spec.id == CommandId::Reset && self.client.state.tracks.is_some() {
             self.exchange.stop_tracking(self.key);
         }
+        if asked.spec.id == CommandId::Reset {
+            self.exchange.receivers.outlet(self.key).notices = Notices::Off;
+        }
         let exchange = &mut *self.exchange;
         let proxy = &exchange.proxy;
         let outlet = exchange.receivers.outlets.at_mut(self.key);
@@ -71,6 +75,7 @@ impl Turn<'_> {
             buffered: (self.client.input_bytes(), outlet.queue.bytes()),
             lost_slots: &lost_slots,
             slot_of: &|key| snapshot.within(database).slot_of(key),
+            is_client: &|id| proxy.whereabouts.find(id).is_some(),
             tracking: exchange.receivers.tracking.mode(self.key),
         };
         let mut text = exchange.receivers.buffers.take();
@@ -160,6 +165,10 @@ impl Turn<'_> {
                 Step::Next
             }
             After::Track(wish) => self.track(asked, &wish),
+            After::Notices(notices) => {
+                self.exchange.choose_notices(self.key, notices);
+                Step::Next
+            }
             After::ChooseReads(wants) => self.choose_reads(wants),
             After::Announced { node, announced } => self.take_note(node, announced),
         }
@@ -286,12 +295,11 @@ impl Exchange {
 
     /// What INFO tells of the proxy itself.
     fn facts(&self, asked: Asked<'_>) -> ProxyFacts {
-        let is_word = |arg: &[u8]| {
-            ["default", "all", "everything", "proxy"]
-                .iter()
-                .any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
-        };
         let args = asked.args;
+        let names_any = |words: &[&str]| {
+            let mut given = args.iter_from(1);
+            given.any(|arg| words.iter().any(|word| is_word(arg, word)))
+        };
         let uptime = self.clock.wall_ms().saturating_sub(self.proxy.started_ms) / 1_000;
         let nodes = self.pipes.primaries();
         let reachable = nodes.filter(|node| !node.reach.is_lost()).count();
@@ -309,9 +317,14 @@ impl Exchange {
             ("shards_reachable", reachable.to_string()),
         ];
         ProxyFacts {
-            is_asked_for: args.len() == 1 || args.iter_from(1).any(is_word),
+            is_asked_for: args.len() == 1 || names_any(&["default", "all", "everything", "proxy"]),
             own: own_lines(&self.proxy, uptime),
             section,
+            // It names keys, so nobody is told by the way.
+            hot_keys: match names_any(&["hotkeys", "everything"]) {
+                true => self.proxy.all_seen().info(),
+                false => Vec::new(),
+            },
         }
     }
 }

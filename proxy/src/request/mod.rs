@@ -4,13 +4,14 @@
 //! - [`batch`]: requests are found in what a client sent. [`turn`]: one client's turn, request by request.
 //! - [`forward`]: to one shard. [`fan_out`] and [`rounds`]: to several, and [`gather`] ◇ puts together what they say. [`here`], [`answer`]: without a node.
 //! - [`replies`]: what nodes send. [`receivers`]: those who get it.
-//! - [`script`]: with their texts, where a node may not have them. [`subscribe`]: to channels; [`messages`]: to those who have subscribed. [`tracking`]: to those who are told of changes; [`monitors`]: to those who are shown everything.
+//! - [`script`]: with their texts, where a node may not have them. [`subscribe`]: to channels; [`messages`]: to those who have subscribed. [`tracking`]: to those who are told of changes, or ([`redirect`]) to others in their place, and ([`behalf`]) not of what they change themselves; [`notices`]: to those who want to know what is about to happen; [`monitors`]: to those who are shown everything.
 //! - [`lease`]: connections of a client's own; [`blocking`], [`blocking_apart`], [`copies`] and [`watch`]: what goes over them.
 //! - [`unasked`]: what nodes are told for nobody. [`waiting`]: who waits, for what, and is let go on. [`again`]: what is lost, late, or to be routed anew.
 
 pub(crate) mod again;
 mod answer;
 pub(crate) mod batch;
+mod behalf;
 mod blocking;
 mod blocking_apart;
 mod copies;
@@ -21,7 +22,9 @@ pub(crate) mod here;
 mod lease;
 pub(crate) mod messages;
 mod monitors;
+pub(crate) mod notices;
 pub(crate) mod receivers;
+mod redirect;
 mod replies;
 mod rounds;
 mod script;
@@ -42,16 +45,19 @@ use shared::resp::{Args, Protocol, Request, RequestBatch};
 pub(crate) use self::turn::{TURN_NS, has_deadline};
 
 use self::here::{Question, WaitingErrand};
+use self::notices::FailingOver;
 use self::receivers::Receivers;
 use crate::channels::Channels;
 use crate::channels::relay::Target;
 use crate::client::OutletLimits;
 use crate::facts::ProxyShared;
+use crate::heat::Heat;
 use crate::monitors::Monitors;
 use crate::pipe::lease::Leases;
 use crate::pipe::policies::PolicySet;
 use crate::pipe::set::{Fence, NodeEntry, PipeLimits, PipeSet};
 use crate::pipe::{Class, Lane, Tells};
+use crate::redirects::Redirects;
 use crate::route::{self, Split};
 use crate::scripts::HandedIn;
 use crate::slab::Key;
@@ -89,6 +95,8 @@ pub(crate) struct Exchange {
     pub(crate) leases: Leases,
     /// As what nodes are asked.
     pub(crate) policies: PolicySet,
+    /// Whether a shard fails over, as clients are told.
+    failing_over: FailingOver,
     /// What requests are routed by.
     pub(crate) snapshot: Arc<Snapshot>,
     view: LiveView,
@@ -138,8 +146,10 @@ impl Exchange {
         pipes.follow(&snapshot, Fence::of);
         let mut channels = Channels::new(proxy.threads.len());
         channels.follow(targets(&pipes));
-        let mut receivers = Receivers::new(limits.clone());
+        let redirects = Redirects::new(number, proxy.threads.len());
+        let mut receivers = Receivers::new(limits.clone(), redirects);
         receivers.share_tracked(proxy.threads.len());
+        receivers.heat = Heat::new(config.hot_keys_sample, proxy.clock.monotonic_ms());
         Self {
             channels,
             monitors: Monitors::new(proxy.threads.len()),
@@ -154,6 +164,7 @@ impl Exchange {
             tick_ms: proxy.clock.monotonic_ms(),
             limits,
             input_bytes: config.client_query_buffer_limit.as_usize(),
+            failing_over: FailingOver::default(),
             handed_in: HandedIn::default(),
             questions: Vec::new(),
             errands: Vec::new(),
@@ -227,6 +238,7 @@ impl Exchange {
             || self.leases.has_dirty()
             || self.channels.has_news()
             || self.monitors.has_news()
+            || self.receivers.redirects.has_news()
             || !self.questions.is_empty()
             || !self.errands.is_empty()
     }

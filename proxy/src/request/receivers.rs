@@ -2,20 +2,24 @@
 //! Does no I/O. Invariants: whoever is gone gets nothing, and nobody else gets it instead; a client's request is counted once, when it ends, and a part of one
 //! as a part.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use shared::clock::{Reading, Stopwatch};
 use shared::command::Retry;
 use shared::resp::{ErrorReply, Protocol, ReplyWriter};
-use shared::tracking::Tracking;
+use shared::tracking::{Author, Tracking};
 
 use super::gather::{Asker, Gather};
 use crate::buffers::Buffers;
 use crate::client::{Outlet, OutletLimits, ReplyBytes};
 use crate::dice::Dice;
+use crate::heat::Heat;
 use crate::metrics::ThreadStats;
 use crate::pipe::late::LateWrites;
 use crate::pipe::reach::Reach;
 use crate::pipe::{Parcel, Target};
+use crate::redirects::Redirects;
 use crate::route::Outcome;
 use crate::route::merge::{Part, Pieces};
 use crate::slab::{Key, Slab};
@@ -38,6 +42,10 @@ pub(crate) struct Receivers {
     pub(crate) some_left: bool,
     /// Who is told of which changes.
     pub(crate) tracking: Tracking<Key>,
+    /// Who is not told of what it changes itself, as nodes know it.
+    pub(super) authors: BTreeMap<Author, Key>,
+    /// What clients of other threads are told in the place of these.
+    pub(crate) redirects: Redirects,
     /// How many changes nodes have told.
     pub(super) changes: u64,
     /// Most keys that are remembered.
@@ -50,6 +58,8 @@ pub(crate) struct Receivers {
     pub(crate) stopwatch: Stopwatch,
     /// For free choices.
     pub(crate) dice: Dice,
+    /// What passes most.
+    pub(crate) heat: Heat,
 }
 
 /// Why commands get no reply from their node.
@@ -92,8 +102,10 @@ impl Failure<'_> {
 
 impl Receivers {
     /// Without clients.
-    pub(crate) fn new(limits: OutletLimits) -> Self {
+    pub(crate) fn new(limits: OutletLimits, redirects: Redirects) -> Self {
         Self {
+            redirects,
+            authors: BTreeMap::new(),
             outlets: Slab::new(),
             limits,
             gathers: Slab::new(),
@@ -108,6 +120,7 @@ impl Receivers {
             stats: ThreadStats::default(),
             stopwatch: Stopwatch::new(),
             dice: Dice::new(),
+            heat: Heat::new(0, 0),
         }
     }
 
@@ -518,6 +531,15 @@ mod tests {
     use crate::route::Place;
     use shared::command::CommandId;
 
+    fn receivers() -> Receivers {
+        let limits = OutletLimits {
+            requests: 10,
+            soft_bytes: 1_000,
+            hard_bytes: 10_000,
+        };
+        Receivers::new(limits, Redirects::new(0, 1))
+    }
+
     fn parcel(receivers: &Receivers, target: Target, count: u32) -> Parcel {
         let now = receivers.stopwatch.read();
         Parcel::new(target, Place::Anywhere, CommandId::Incr, count, now)
@@ -530,11 +552,7 @@ mod tests {
 
     #[test]
     fn a_reply_that_comes_after_its_client_was_told_is_not_counted_again() {
-        let mut receivers = Receivers::new(OutletLimits {
-            requests: 10,
-            soft_bytes: 1_000,
-            hard_bytes: 10_000,
-        });
+        let mut receivers = receivers();
         let client = receivers.outlets.insert(Outlet::default());
         let queue = &mut receivers.outlet(client).queue;
         let first = queue.expect(Source::Pipe(0), 3, false);
@@ -555,11 +573,7 @@ mod tests {
 
     #[test]
     fn errors_that_nobody_hears_are_no_errors_that_clients_saw() {
-        let mut receivers = Receivers::new(OutletLimits {
-            requests: 10,
-            soft_bytes: 1_000,
-            hard_bytes: 10_000,
-        });
+        let mut receivers = receivers();
         let client = receivers.outlets.insert(Outlet::default());
         let now = receivers.stopwatch.read();
         for (silent, seen) in [(true, 0), (false, 2)] {
@@ -575,11 +589,7 @@ mod tests {
 
     #[test]
     fn nothing_stays_of_the_commands_of_a_client_that_has_gone() {
-        let mut receivers = Receivers::new(OutletLimits {
-            requests: 10,
-            soft_bytes: 1_000,
-            hard_bytes: 10_000,
-        });
+        let mut receivers = receivers();
         let client = receivers.outlets.insert(Outlet::default());
         let asker = Asker {
             client,

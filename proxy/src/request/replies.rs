@@ -7,6 +7,7 @@ use shared::clock::Reading;
 use super::Exchange;
 use super::receivers::Receivers;
 use crate::client::ReplyBytes;
+use crate::heat::{Passing, Replies};
 use crate::pipe::set::{NodeEntry, PipeNumber};
 use crate::pipe::verdict::{Verdict, verdict};
 use crate::pipe::{Parcel, Pipe, PipeError, Target};
@@ -84,6 +85,12 @@ impl Exchange {
             Some(b'-') if is_refusal(pipe, &reply) => take_back(pipe),
             first => {
                 let errors = u32::from(first == Some(&b'-'));
+                let flown = pipe.flown_bytes.saturating_add(reply.len());
+                let seen = match is_rest {
+                    true => (Replies::Flown(flown), flown),
+                    false => (Replies::Here(&reply), reply.len()),
+                };
+                have_a_look(pipe, &mut self.receivers, 1, seen);
                 let parcel = answered(pipe, 1);
                 let reply = ReplyBytes::Own(reply);
                 self.receivers
@@ -149,6 +156,10 @@ impl Exchange {
         if passed == 0 {
             return;
         }
+        if !parcel.is_begun {
+            pipe.flown_bytes = 0;
+        }
+        pipe.flown_bytes = pipe.flown_bytes.saturating_add(passed);
         pipe.line.begin_reply();
         if self.receivers.client_of(parcel.target).is_none() {
             pipe.unwanted_bytes = pipe.unwanted_bytes.saturating_add(passed);
@@ -189,6 +200,8 @@ fn hand_out_next(
     let (next, length, fault) = find_next(pipe, bytes);
     match next {
         Next::Replies(count, errors) => {
+            let seen = (Replies::Here(&bytes[..length]), length);
+            have_a_look(pipe, receivers, count, seen);
             let parcel = answered(pipe, count);
             let replies = ReplyBytes::Lent(&bytes[..length]);
             receivers.deliver(parcel, replies, errors, node.shard_index, now);
@@ -250,6 +263,38 @@ fn is_refusal(pipe: &Pipe, error: &[u8]) -> bool {
     let may_come_back = |parcel: &Parcel| !parcel.is_indivisible || parcel.count == 1;
     verdict(error, pipe.lane.role) != Verdict::Deliver
         && pipe.line.first().is_some_and(may_come_back)
+}
+
+/// The first `count` requests are to be answered by these replies, of so many bytes: what is asked for most is seen here.
+#[inline]
+fn have_a_look(
+    pipe: &Pipe,
+    receivers: &mut Receivers,
+    count: u32,
+    (replies, bytes): (Replies<'_>, usize),
+) {
+    let first = pipe.line.first();
+    let bytes = first.map_or(bytes, |parcel| bytes.max(parcel.bytes()));
+    if receivers.heat.wants_to_look(count, bytes) {
+        look(pipe, receivers, count, replies);
+    }
+}
+
+#[cold]
+fn look(pipe: &Pipe, receivers: &mut Receivers, count: u32, replies: Replies<'_>) {
+    let Some(parcel) = pipe.line.first() else {
+        return;
+    };
+    let passing = Passing {
+        requests: pipe.line.first_requests(),
+        total: parcel.answered() + parcel.count,
+        before: parcel.answered(),
+        count,
+        replies,
+        database: u32::from(pipe.lane.database),
+    };
+    let dice = &mut receivers.dice;
+    receivers.heat.look(&passing, || dice.throw());
 }
 
 /// The first `count` requests are answered.

@@ -5,6 +5,7 @@ use shared::command::CommandId;
 use shared::resp::encode_request;
 
 use super::Asked;
+use super::behalf::write_for;
 use super::forward::{Entry, Run};
 use super::turn::{Step, Turn};
 use crate::client::Source;
@@ -41,9 +42,12 @@ impl Turn<'_> {
             first,
         };
         let parcel = Parcel::new(target, place, evaluates.command, 1, self.read);
+        let author = self.author(pipe, asked.spec);
         let buffers = &mut self.exchange.receivers.buffers;
         let line = self.exchange.pipes.line(pipe);
-        line.append_with(parcel, buffers, |out| evaluates.encode(asked, out));
+        line.append_with(parcel, buffers, |out| {
+            write_for(author, out, |out| evaluates.encode(asked, out));
+        });
         if let Some(pipe) = self.exchange.pipes.get_mut(pipe) {
             pipe.scripts.note(evaluates.name);
         }

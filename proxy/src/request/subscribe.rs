@@ -55,6 +55,7 @@ impl Turn<'_> {
             };
             if *is_changed {
                 count(&mut self.client.state.subscribed, topic, name, is_more);
+                self.show_subscriber();
             }
             self.answer_name(asked, Some(name));
         }
@@ -136,6 +137,13 @@ impl Turn<'_> {
     fn unsubscribe_silently(&mut self, topic: Topic, name: &Rc<[u8]>) {
         self.exchange.channels.unsubscribe(self.key, topic, name);
         count(&mut self.client.state.subscribed, topic, name, false);
+        self.show_subscriber();
+    }
+
+    /// Who tells it something in another client's place sees whether it listens.
+    fn show_subscriber(&mut self) {
+        let is_subscriber = self.client.state.subscribed.are_any();
+        self.exchange.receivers.outlet(self.key).is_subscriber = is_subscriber;
     }
 
     /// PUBLISH and SPUBLISH: to the shard of the channel's slot. Whoever has subscribed has done so there too.

@@ -14,21 +14,20 @@
 //! Bound: keys that are remembered ([`MOST_KEYS`] of all threads, and [`shared::tracking::MOST_KEY_BYTES`] of each); keys of requests under way count as bytes of their clients.
 
 use shared::command::{self, CommandId, CommandSpec, Merge, Route};
-use shared::resp::{Args, Protocol, ReplyWriter, TrackingError, encode_request};
-use shared::tracking::{Mode, TrackingWish};
+use shared::resp::{Args, Protocol, TrackingError, encode_request};
+use shared::tracking::{Author, By, Mode, TrackingWish};
 
 use super::receivers::Receivers;
 use super::turn::{Step, Turn};
 use super::{Asked, Exchange};
-use crate::buffers::Buffers;
 use crate::channels::push::{self, Changed};
-use crate::client::{Outlet, Read, ReplyBytes, Tracks, Transaction};
+use crate::client::{Read, Tracks, Transaction};
 use crate::pipe::handshake::TELL_ALL;
 use crate::pipe::set::PipeNumber;
 use crate::pipe::{Class, Lane, Pledge, Role, Tells};
 use crate::route::merge::{Change, Plan};
 use crate::route::{self, Place};
-use crate::slab::{Key, Slab};
+use crate::slab::Key;
 
 /// Keys that all threads remember together: as many as a node does unless it is told otherwise.
 const MOST_KEYS: usize = 1_000_000;
@@ -39,87 +38,66 @@ const MOST_DOUBTED_BYTES: usize = 64 * 1024;
 /// How long a pipe that tells of changes may be quiet before its node is asked whether it is there, milliseconds.
 const QUIET_MS: u64 = 1_000;
 
-/// Clients that are told are spoken to in RESP3: what one gets.
-fn push_of<'a>(keys: Option<impl ExactSizeIterator<Item = &'a [u8]>>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut writer = ReplyWriter::new(&mut bytes, Protocol::Resp3);
-    writer.push(2);
-    writer.bulk(b"invalidate");
-    match keys {
-        Some(keys) => {
-            writer.array(keys.len());
-            keys.for_each(|key| writer.bulk(key));
-        }
-        None => writer.null(),
-    }
-    bytes
-}
-
-/// Puts a message for a client between its replies.
-fn tell(
-    (outlets, buffers, told): (&mut Slab<Outlet>, &mut Buffers, &mut Vec<Key>),
-    client: Key,
-    message: &[u8],
-) {
-    if let Some(outlet) = outlets.get_mut(client)
-        && outlet.protocol == Protocol::Resp3
-    {
-        outlet.queue.message(ReplyBytes::Lent(message), buffers);
-        told.push(client);
-    }
-}
-
 impl Receivers {
-    /// Clients that are to be told, whatever they are told, get this.
-    fn tell_all(&mut self, clients: &[Key], message: &[u8]) {
-        let mut told = Vec::new();
-        for client in clients {
-            let to = (&mut self.outlets, &mut self.buffers, &mut told);
-            tell(to, *client, message);
-        }
-        self.stats.messages += told.len() as u64;
-        told.into_iter().for_each(|client| self.mark_dirty(client));
-    }
-
     /// A node tells of changes over a pipe that does so.
     pub(super) fn hear_of_changes(&mut self, tells: Tells, frame: &[u8]) {
-        let Some(changed) = push::changed(frame) else {
+        let Some((changed, author)) = push::changed(frame) else {
             return;
         };
+        let by = author.and_then(|author| self.authors.get(&author).copied());
         self.changes += 1;
         match (changed, tells) {
             (_, Tells::Nothing) => {}
             (Changed::All, _) => self.doubt_all(),
             (Changed::Keys(keys), Tells::Reads) => {
-                keys.for_each(|key| self.changed(key));
+                keys.for_each(|key| self.changed(key, by));
             }
             (Changed::Keys(keys), Tells::All) => {
-                keys.for_each(|key| self.tracking.changed_under_prefixes(key, None));
+                let by = By::client(by);
+                keys.for_each(|key| self.tracking.changed_under_prefixes(key, by));
                 self.tell_by_prefix();
             }
         }
     }
 
     /// Whoever has read this key is told.
-    fn changed(&mut self, key: &[u8]) {
+    fn changed(&mut self, key: &[u8], by: Option<Key>) {
         let mut readers = Vec::new();
         self.tracking
-            .changed(key, None, |client, _| readers.push(client));
+            .changed(key, by, |client, _| readers.push(client));
         if !readers.is_empty() {
-            self.tell_all(&readers, &push_of(Some([key].into_iter())));
+            self.tell_all(&readers, Some(&[key]));
         }
     }
 
     /// Whoever hears of prefixes is told what has changed.
     fn tell_by_prefix(&mut self) {
-        for broadcast in self.tracking.take_broadcasts() {
-            let keys = broadcast.keys.iter().map(|(key, _)| &**key);
-            self.tell_all(&broadcast.clients, &push_of(Some(keys)));
-            // It came by another way than values that are still to come, which may be older.
-            for client in broadcast.clients {
-                let keys = broadcast.keys.iter().map(|(key, _)| key.clone());
-                self.doubt_behind(client, Some(keys.collect()));
+        for mut broadcast in self.tracking.take_broadcasts() {
+            let clients = std::mem::take(&mut broadcast.clients);
+            let is_own = |client: &Key| {
+                let mode = self.tracking.mode(*client);
+                let may_be = mode.is_some_and(Mode::is_without_own);
+                may_be && { broadcast.keys.iter() }.any(|(_, by)| by.client == Some(*client))
+            };
+            let (own, others): (Vec<Key>, Vec<Key>) = clients.into_iter().partition(is_own);
+            let all: Vec<&[u8]> = broadcast.keys.iter().map(|(key, _)| &**key).collect();
+            self.tell_prefixes(&others, &all);
+            for client in own {
+                let keys: Vec<&[u8]> = broadcast.keys_without(client).collect();
+                self.tell_prefixes(&[client], &keys);
             }
+        }
+    }
+
+    fn tell_prefixes(&mut self, clients: &[Key], keys: &[&[u8]]) {
+        if keys.is_empty() {
+            return;
+        }
+        self.tell_all(clients, Some(keys));
+        // It came by another way than values that are still to come, which may be older.
+        for client in clients {
+            let keys = keys.iter().map(|key| (*key).into());
+            self.doubt_behind(*client, Some(keys.collect()));
         }
     }
 
@@ -131,7 +109,7 @@ impl Receivers {
         self.changes += 1;
         let mut clients = Vec::new();
         self.tracking.all_changed(|client, _| clients.push(client));
-        self.tell_all(&clients, &push_of(None::<std::iter::Empty<&[u8]>>));
+        self.tell_all(&clients, None);
         // What is under way may be of the time before, and nobody tells of it any more.
         for client in clients {
             self.doubt_behind(client, None);
@@ -201,10 +179,10 @@ impl Receivers {
             }
         }
         if all {
-            self.tell_all(&[client], &push_of(None::<std::iter::Empty<&[u8]>>));
+            self.tell_all(&[client], None);
         } else if !doubted.is_empty() {
-            let keys = doubted.iter().map(|key| &**key);
-            self.tell_all(&[client], &push_of(Some(keys)));
+            let keys: Vec<&[u8]> = doubted.iter().map(|key| &**key).collect();
+            self.tell_all(&[client], Some(&keys));
         }
         self.forget_some_reads();
     }
@@ -212,7 +190,7 @@ impl Receivers {
     /// There may be more keys than are remembered.
     fn forget_some_reads(&mut self) {
         while let Some((key, readers)) = self.tracking.take_one_beyond(self.most_tracked) {
-            self.tell_all(&readers, &push_of(Some([&*key].into_iter())));
+            self.tell_all(&readers, Some(&[&key]));
         }
     }
 
@@ -225,13 +203,10 @@ impl Receivers {
 impl Turn<'_> {
     /// CLIENT TRACKING
     pub(super) fn track(&mut self, asked: Asked<'_>, wish: &TrackingWish) -> Step {
-        let refusal = match wish {
-            wish if wish.redirects() => Some("REDIRECT"),
-            wish if wish.is_without_own() => Some("NOLOOP"),
-            _ => None,
-        };
-        if let Some(option) = refusal {
-            return self.answer_error(&TrackingError::NotThroughProxy(option).into());
+        let whereabouts = &self.exchange.proxy.whereabouts;
+        let redirect = wish.redirect().map(|id| whereabouts.find(id));
+        if redirect == Some(None) {
+            return self.answer_error(&TrackingError::NoSuchClient.into());
         }
         let tracking = &mut self.exchange.receivers.tracking;
         let had_prefixes = tracking.prefixes() > 0;
@@ -239,6 +214,7 @@ impl Turn<'_> {
             return self.answer_error(&error);
         }
         let mode = tracking.mode(self.key);
+        self.client.state.redirect = mode.map_or(0, Mode::redirect);
         self.client.state.tracks =
             mode.map(Mode::is_broadcast)
                 .map(|is_broadcast| match is_broadcast {
@@ -246,6 +222,8 @@ impl Turn<'_> {
                     false => Tracks::Reads,
                 });
         let has_prefixes = tracking.prefixes() > 0;
+        self.exchange.receivers.outlet(self.key).redirect = redirect.flatten();
+        self.note_author(wish.is_without_own());
         self.exchange.count_trackers();
         self.look_at_client();
         if had_prefixes && !has_prefixes {
@@ -255,6 +233,21 @@ impl Turn<'_> {
             true => self.ask_for_all_changes(asked),
             false => self.ok(),
         }
+    }
+
+    /// The client is told of what it changes itself, or is not.
+    fn note_author(&mut self, is_without_own: bool) {
+        let state = &mut self.client.state;
+        let authors = &mut self.exchange.receivers.authors;
+        if let Some(before) = state.author.take() {
+            authors.remove(&before);
+        }
+        if is_without_own {
+            let author = Author::new(self.exchange.proxy.drawn(), state.id);
+            state.author = Some(author);
+            authors.insert(author, self.key);
+        }
+        self.exchange.receivers.outlet(self.key).author = self.client.state.author;
     }
 
     /// Every shard is asked to tell of all changes; it may do so already. The client hears that it is told when all of them do.
@@ -296,6 +289,7 @@ impl Turn<'_> {
             return;
         }
         let spec = asked.spec;
+        let is_untold = self.is_untold();
         let receivers = &mut self.exchange.receivers;
         // What a script reads is what it declares, as far as is known here.
         let read = match spec.runs_script() {
@@ -306,10 +300,17 @@ impl Turn<'_> {
             let keys = keys_of(spec, asked.args);
             if !keys.is_empty() {
                 let is_parted = matches!(spec.route, Route::Split | Route::Combined);
-                receivers.note_read(self.key, keys, is_parted, is_over_lease(asked));
+                let is_doubtful = is_untold || is_over_lease(asked);
+                receivers.note_read(self.key, keys, is_parted, is_doubtful);
             }
         }
         self.note_tracked_command(spec);
+    }
+
+    /// Whether a node may not tell of what is read over pipes of the client's version of the protocol: servers of kind "redis" tell nothing in RESP2.
+    fn is_untold(&self) -> bool {
+        self.client.state.protocol == Protocol::Resp2
+            && self.exchange.pipes.primaries().any(|node| node.is_plain)
     }
 
     /// A client's command is over, or queued.
@@ -322,6 +323,7 @@ impl Turn<'_> {
     /// What is queued has been sent, over a connection of the client's own or not.
     #[cold]
     pub(super) fn note_reads_of(&mut self, queue: &Transaction, is_over_lease: bool) {
+        let is_untold = self.is_untold();
         let receivers = &mut self.exchange.receivers;
         let mut keys = Vec::new();
         let shown = queue.each(|args| {
@@ -334,7 +336,7 @@ impl Turn<'_> {
         });
         debug_assert!(shown.is_ok(), "nothing refuses");
         if !keys.is_empty() {
-            receivers.note_read(self.key, keys, false, is_over_lease);
+            receivers.note_read(self.key, keys, false, is_untold || is_over_lease);
         }
     }
 }
@@ -369,6 +371,13 @@ impl Exchange {
         let tracking = &mut self.receivers.tracking;
         let had_prefixes = tracking.prefixes() > 0;
         tracking.stop(client);
+        if let Some(outlet) = self.receivers.outlets.get_mut(client) {
+            outlet.redirect = None;
+            if let Some(author) = outlet.author.take() {
+                self.receivers.authors.remove(&author);
+            }
+        }
+        let tracking = &mut self.receivers.tracking;
         if had_prefixes && tracking.prefixes() == 0 {
             self.stop_telling_all();
         }

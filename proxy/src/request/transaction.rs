@@ -5,13 +5,16 @@
 
 use shared::command::{self, CommandId, Retry};
 use shared::resp::{ErrorReply, TransactionError};
+use shared::throttle::Throttle;
 use shared::topology::ShardIndex;
 
 use super::Asked;
+use super::behalf::write_for;
 use super::forward::Entry;
 use super::script::Evaluates;
 use super::turn::{Step, Turn};
 use crate::client::{Source, Transaction, WaitsFor, Watch};
+use crate::events::{Kind, News};
 use crate::pause::Hold;
 use crate::pipe::{Lane, Parcel, Role, Target};
 use crate::route::{self, Place, transaction};
@@ -30,9 +33,9 @@ impl Turn<'_> {
     pub(super) fn transact(&mut self, asked: Asked<'_>) -> Step {
         match asked.spec.id {
             CommandId::Multi => {
-                let mut queue = Box::<Transaction>::default();
-                queue.login_version = self.client.state.login_version();
-                self.client.state.transaction = Some(queue);
+                let body = self.exchange.receivers.buffers.take();
+                let queue = Transaction::new(body, self.client.state.login_version());
+                self.client.state.transaction = Some(Box::new(queue));
                 self.look_at_client();
                 self.ok()
             }
@@ -108,7 +111,12 @@ impl Turn<'_> {
         let text_bytes = evaluates.as_ref().map_or(0, Evaluates::text_bytes);
         if queue.request_bytes() + frame.len() + text_bytes > most_bytes {
             let peer = self.client.state.peer;
-            tracing::warn!(%peer, "client closed: its transaction is larger than client-query-buffer-limit, or 512 MiB");
+            static TOO_LARGE: Throttle = Throttle::new();
+            if let Some(left_out) = TOO_LARGE.admit(self.exchange.clock.wall_ms()) {
+                let words = "client closed: its transaction is larger than client-query-buffer-limit, or 512 MiB";
+                let news = News::warning(Kind::ClientsCut, words).of_peer(peer);
+                self.exchange.proxy.events.tell(news.after(left_out));
+            }
             return Step::End;
         }
         let mut own = Vec::new();
@@ -158,6 +166,8 @@ impl Turn<'_> {
                     self.note_reads_of(&queue, is_over_lease);
                 }
                 self.show_queue(&queue);
+                let buffers = &mut self.exchange.receivers.buffers;
+                buffers.give_back(queue.into_buffer());
                 self.look_at_client();
                 step
             }
@@ -215,9 +225,12 @@ impl Turn<'_> {
             false => Retry::Never,
         };
         parcel.is_indivisible = true;
+        let author = self.client.state.author.filter(|_| queue.may_write);
         let buffers = &mut self.exchange.receivers.buffers;
         let line = self.exchange.pipes.line(pipe);
-        line.append_with(parcel, buffers, |out| queue.encode(out));
+        line.append_with(parcel, buffers, |out| {
+            write_for(author, out, |out| queue.encode(out));
+        });
         match queue.is_of_several_pledges {
             true => Step::Alone,
             false => Step::Next,
@@ -279,7 +292,10 @@ impl Turn<'_> {
     }
 
     fn end_transaction(&mut self) {
-        self.client.state.transaction = None;
+        if let Some(queue) = self.client.state.transaction.take() {
+            let buffers = &mut self.exchange.receivers.buffers;
+            buffers.give_back(queue.into_buffer());
+        }
         self.look_at_client();
     }
 

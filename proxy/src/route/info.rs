@@ -16,6 +16,8 @@ pub(crate) struct ProxyFacts {
     pub(crate) own: Vec<(&'static str, String)>,
     /// The fields of the section `Proxy`.
     pub(crate) section: Vec<(&'static str, String)>,
+    /// Those of the section `Hotkeys`; none where it was not asked for.
+    pub(crate) hot_keys: Vec<(String, String)>,
 }
 
 /// Fields that are added.
@@ -67,8 +69,9 @@ const ADDED_PARTS: &[&str] = &[
     "subexpiry",
 ];
 
-/// The name of our section.
+/// The names of our sections.
 const OWN_SECTION: &str = "Proxy";
+const HOT_KEYS: &str = "Hotkeys";
 
 /// A field's name, and what each shard says.
 type Field = (String, Vec<String>);
@@ -149,6 +152,12 @@ pub(crate) fn merge(facts: &ProxyFacts, replies: &[&[u8]]) -> String {
     if facts.is_asked_for {
         head(&mut text, OWN_SECTION);
         for (field, value) in &facts.section {
+            line(&mut text, field, value);
+        }
+    }
+    if !facts.hot_keys.is_empty() {
+        head(&mut text, HOT_KEYS);
+        for (field, value) in &facts.hot_keys {
             line(&mut text, field, value);
         }
     }
@@ -305,9 +314,10 @@ mod tests {
             is_asked_for: true,
             own: vec![("tcp_port", "6379".to_owned())],
             section: vec![("shards", "2".to_owned())],
+            hot_keys: vec![("hot_key_1".to_owned(), "per_sec=1,name=a".to_owned())],
         };
         let text = merge(&facts, &[one, two]);
-        let expected = "# Server\r\nredis_version:7.2.4\r\ntcp_port:6379\r\n\r\n# Memory\r\nused_memory:2097152\r\nused_memory_human:2.00M\r\n\r\n# Keyspace\r\ndb0:keys=6,expires=4,avg_ttl=400\r\ndb3:keys=2,expires=0,avg_ttl=0\r\n\r\n# Proxy\r\nshards:2\r\n";
+        let expected = "# Server\r\nredis_version:7.2.4\r\ntcp_port:6379\r\n\r\n# Memory\r\nused_memory:2097152\r\nused_memory_human:2.00M\r\n\r\n# Keyspace\r\ndb0:keys=6,expires=4,avg_ttl=400\r\ndb3:keys=2,expires=0,avg_ttl=0\r\n\r\n# Proxy\r\nshards:2\r\n\r\n# Hotkeys\r\nhot_key_1:per_sec=1,name=a\r\n";
         assert_eq!(text, expected);
     }
 

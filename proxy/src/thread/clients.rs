@@ -20,6 +20,7 @@ use super::{ProxyThread, TurnEnd};
 use crate::buffers::Buffers;
 use crate::client::output::{Output, SLICES_PER_WRITE};
 use crate::client::{Client, Outlet, WaitsFor, Work};
+use crate::events::{Kind, News};
 use crate::slab::Key;
 
 /// Reads from one client before others get their turn.
@@ -274,7 +275,8 @@ impl ProxyThread {
         match self.exchange.resume(key, &mut connection.client, held) {
             Ok(()) => self.after_requests(connection),
             Err(too_large) => {
-                too_large.log(&connection.client, &self.exchange.clock);
+                let exchange = &self.exchange;
+                too_large.tell(&connection.client, &exchange.clock, &exchange.proxy.events);
                 StepEnd::Gone
             }
         }
@@ -312,7 +314,8 @@ impl ProxyThread {
         match self.exchange.take_input(connection.key, client) {
             Ok(()) => self.after_requests(connection),
             Err(too_large) => {
-                too_large.log(client, &self.exchange.clock);
+                let exchange = &self.exchange;
+                too_large.tell(client, &exchange.clock, &exchange.proxy.events);
                 StepEnd::Gone
             }
         }
@@ -418,7 +421,10 @@ impl ProxyThread {
                 static TAKES_TOO_LITTLE: Throttle = Throttle::new();
                 if let Some(left_out) = TAKES_TOO_LITTLE.admit(exchange.clock.wall_ms()) {
                     let peer = connection.client.state.peer;
-                    tracing::warn!(%peer, bytes, left_out, "client closed: it does not take its replies");
+                    let words =
+                        format!("client closed: it does not take its replies, {bytes} bytes");
+                    let news = News::warning(Kind::ClientsCut, words).of_peer(peer);
+                    exchange.proxy.events.tell(news.after(left_out));
                 }
                 return Err(io::ErrorKind::OutOfMemory.into());
             }
@@ -537,7 +543,11 @@ impl ProxyThread {
             if let Some(left_out) = TOO_MUCH_FOR_ALL.admit(self.exchange.clock.wall_ms())
                 && let Some(peer) = peer
             {
-                tracing::warn!(%peer, bytes, left_out, "client closed: all together keep more than clients-buffer-limit, and it the most");
+                let words = format!(
+                    "client closed: all together keep more than clients-buffer-limit, and it the most, {bytes} bytes"
+                );
+                let news = News::warning(Kind::ClientsCut, words).of_peer(peer);
+                self.exchange.proxy.events.tell(news.after(left_out));
             }
             self.remove_client(key);
         }
@@ -546,6 +556,8 @@ impl ProxyThread {
     fn part_with(&mut self, connection: Box<Connection>) {
         connection.wake();
         self.kept_bytes -= connection.kept_bytes;
+        let whereabouts = &self.exchange.proxy.whereabouts;
+        whereabouts.leave(connection.client.state.id);
         self.exchange.forget(connection.key);
         if connection.is_over {
             self.departures.part(connection.stream, self.is_stopping);

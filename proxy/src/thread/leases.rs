@@ -172,6 +172,7 @@ impl ProxyThread {
                 last: None,
                 fence: None,
                 follower: None,
+                is_plain: false,
                 local_keys: None,
             },
             timeout: config.connect_timeout,

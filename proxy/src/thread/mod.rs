@@ -33,6 +33,7 @@ use self::clients::Connection;
 use self::departures::Departures;
 use self::pipes::{PipeSocket, run_pipe};
 use self::relays::RelaySocket;
+use crate::events::{Kind, News};
 use crate::facts::ProxyShared;
 use crate::orders::Order;
 use crate::pipe::lease::LeaseKey;
@@ -129,6 +130,7 @@ impl ProxyThread {
         self.flush_relays();
         self.look_after_leases();
         self.send_shown();
+        self.send_words();
         while let Some(number) = self.exchange.pipes.next_dirty() {
             self.flush_pipe(number);
         }
@@ -238,10 +240,10 @@ pub(crate) fn run_thread(
             }
         };
         if tokio::time::timeout(grace, all_gone).await.is_err() {
-            tracing::warn!(
-                clients = count(),
-                "clients cut off: they did not take their last replies in time"
-            );
+            let clients = count();
+            let words =
+                format!("clients cut off: {clients} did not take their last replies in time");
+            proxy.events.tell(News::warning(Kind::ClientsCut, words));
         }
         let last_words = Arc::new(thread.borrow().report().of_the_end());
         // Nobody else says them.

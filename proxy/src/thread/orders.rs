@@ -6,19 +6,25 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use shared::config::UsersIn;
 use shared::resp::RequestScanner;
 use shared::session::Unblock;
 use shared::throttle::Throttle;
+use shared::tracking::Mode;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::clients::Connection;
+use super::rest::worked_ns;
 use super::stream::ClientStream;
 use super::{ProxyThread, proxies, run_client};
 use crate::client::{Client, ClientState, Outlet, WaitsFor, Work};
-use crate::here::{self, ClientOrder, ClientVerdict};
+use crate::events::{Kind, News};
+use crate::here::{self, ClientOrder, ClientVerdict, Standing};
 use crate::metrics::readiness::Access;
 use crate::metrics::thread_report::ThreadReport;
 use crate::orders::{ANSWER_WITHIN, Arrival, Order, ask_clients_of_all};
+use crate::redirects::ClientPlace;
 use crate::request::here::{Question, WaitingErrand};
 use crate::slab::Key;
 
@@ -41,6 +47,16 @@ pub(super) async fn take_orders(
             Order::Show(lines) => {
                 let mut thread = thread.borrow_mut();
                 thread.exchange.show_here(&lines.text);
+                thread.wake_flusher();
+            }
+            Order::Tell(words) => {
+                let mut thread = thread.borrow_mut();
+                thread.exchange.hear_words(&words);
+                thread.wake_flusher();
+            }
+            Order::Moving(moving) => {
+                let mut thread = thread.borrow_mut();
+                thread.exchange.tell_moving(moving);
                 thread.wake_flusher();
             }
             Order::Stop => return,
@@ -104,6 +120,11 @@ impl ProxyThread {
             blocking: None,
         };
         let key = exchange.receivers.outlets.insert(Outlet::default());
+        let place = ClientPlace {
+            thread: exchange.number,
+            key,
+        };
+        exchange.proxy.whereabouts.enter(id, place);
         self.look_for_stall();
         let is_doubtful = self.has_just_stalled();
         self.begin_client(Box::new(Connection::new(key, stream, client, is_doubtful)));
@@ -123,6 +144,7 @@ impl ProxyThread {
         let mut report = ThreadReport {
             stats: exchange.receivers.stats.clone(),
             shards: exchange.pipes.shard_names().to_vec(),
+            worked_ns: worked_ns(),
             clients: exchange.receivers.outlets.len(),
             pipes_open: 0,
             requests_waiting: 0,
@@ -155,7 +177,7 @@ impl ProxyThread {
                     };
                     let id = client.state.id;
                     if filter.accepts(&client.state) {
-                        verdict.lines.push((id, self.line_of(client, outlet)));
+                        verdict.lines.push((id, self.line_of(key, client, outlet)));
                     }
                 }
             }
@@ -204,22 +226,36 @@ impl ProxyThread {
     }
 
     /// A line of CLIENT LIST.
-    fn line_of(&self, client: &Client, outlet: &Outlet) -> String {
+    fn line_of(&self, key: Key, client: &Client, outlet: &Outlet) -> String {
         let buffered = (client.input_bytes(), outlet.queue.bytes());
-        let is_blocked = outlet.is_blocked || outlet.waits_for() == Some(WaitsFor::Pause);
-        here::describe(&client.state, self.exchange.now_ms(), buffered, is_blocked)
+        let mode = self.exchange.receivers.tracking.mode(key);
+        let standing = Standing {
+            buffered,
+            is_blocked: outlet.is_blocked || outlet.waits_for() == Some(WaitsFor::Pause),
+            is_broken: mode.is_some_and(Mode::is_broken),
+        };
+        here::describe(&client.state, self.exchange.now_ms(), &standing)
     }
 
-    /// Has the file of users read or written, beside the thread, and fills in the answer then.
+    /// Has the file of users read or written, beside the thread, or the store asked, and fills in the answer then.
     pub(super) fn carry_out(&mut self, errand: WaitingErrand) {
         let Some(me) = self.me.upgrade() else {
             return;
         };
         let proxy = Arc::clone(&self.exchange.proxy);
         tokio::task::spawn_local(async move {
-            let work = move || proxy.access.carry_out(errand.what, &proxy.config);
-            let done = tokio::task::spawn_blocking(work).await;
-            let done = done.unwrap_or_else(|error| Err(error.to_string()));
+            let what = errand.what;
+            let done = match proxy.config.users {
+                UsersIn::Store => {
+                    let (access, config) = (&proxy.access, &proxy.config);
+                    access.carry_out_in_store(what, config).await
+                }
+                UsersIn::Own => {
+                    let work = move || proxy.access.carry_out(what, &proxy.config);
+                    let done = tokio::task::spawn_blocking(work).await;
+                    done.unwrap_or_else(|error| Err(error.to_string()))
+                }
+            };
             let mut thread = me.borrow_mut();
             thread.exchange.answer_errand(&errand, done);
             thread.wake_flusher();
@@ -245,15 +281,37 @@ impl ProxyThread {
         }
     }
 
+    /// Sends what clients of other threads are told in the place of ours, as far as those threads take it.
+    pub(super) fn send_words(&mut self) {
+        let proxy = Arc::clone(&self.exchange.proxy);
+        for thread in self.exchange.receivers.redirects.take_ready() {
+            let Some(contact) = proxy.threads.get(thread) else {
+                continue;
+            };
+            match contact.orders.try_reserve() {
+                Ok(permit) => {
+                    let words = self.exchange.receivers.redirects.take(thread);
+                    permit.send(Order::Tell(words));
+                }
+                Err(TrySendError::Full(())) => {}
+                // Its last client has gone.
+                Err(TrySendError::Closed(())) => {
+                    let words = self.exchange.receivers.redirects.take(thread);
+                    self.exchange.receivers.nobody_heard(&words, thread);
+                }
+            }
+        }
+    }
+
     /// Cuts those who are shown every command, where they did not get all, and sends what had to wait.
     pub(super) fn tick_monitors(&mut self) {
         for client in self.exchange.monitors_behind() {
             static BEHIND: Throttle = Throttle::new();
             if let Some(left_out) = BEHIND.admit(self.exchange.clock.wall_ms()) {
-                tracing::warn!(
-                    left_out,
-                    "client closed: it is shown every command, and more came at once than is kept"
-                );
+                let words =
+                    "client closed: it is shown every command, and more came at once than is kept";
+                let news = News::warning(Kind::ClientsCut, words).after(left_out);
+                self.exchange.proxy.events.tell(news);
             }
             self.remove_client(client);
         }

@@ -55,7 +55,7 @@ fn sleep(wait: Duration) {
 }
 
 /// Processor time of this thread; 0 where the system does not tell, and then nobody waits.
-fn worked_ns() -> u64 {
+pub(super) fn worked_ns() -> u64 {
     let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
     time.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
 }

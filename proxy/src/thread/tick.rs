@@ -10,6 +10,7 @@ use shared::throttle::Throttle;
 
 use super::ProxyThread;
 use crate::client::Work;
+use crate::events::{Kind, News};
 use crate::request::has_deadline;
 use crate::route;
 use crate::slab::Key;
@@ -61,10 +62,13 @@ impl ProxyThread {
         self.exchange.tick_pipes();
         self.tick_relays();
         self.exchange.tick_leases();
+        self.exchange.tick_notices();
         self.tick_paused();
         self.tick_memory();
         self.tick_users();
         self.tick_monitors();
+        self.exchange.receivers.redirects.look_again();
+        self.tick_heat();
         // Every tick would be too often for thousands of clients of which nearly all are idle.
         self.ticks = self.ticks.wrapping_add(1);
         if self.ticks.is_multiple_of(TICKS_PER_CLIENT_ROUND) {
@@ -137,12 +141,11 @@ impl ProxyThread {
                 static TAKES_NOTHING: Throttle = Throttle::new();
                 if let Some(left_out) = TAKES_NOTHING.admit(self.exchange.clock.wall_ms()) {
                     let peer = client.state.peer;
-                    tracing::warn!(
-                        %peer,
-                        bytes,
-                        left_out,
-                        "client closed: it has not taken its replies for too long"
+                    let words = format!(
+                        "client closed: it has not taken its replies for too long, {bytes} bytes"
                     );
+                    let news = News::warning(Kind::ClientsCut, words).of_peer(peer);
+                    self.exchange.proxy.events.tell(news.after(left_out));
                 }
             }
             // Nobody reads from it, so nobody else would notice.
@@ -150,6 +153,16 @@ impl ProxyThread {
             if is_stalled || is_idle || is_broken {
                 self.remove_client(key);
             }
+        }
+    }
+
+    /// Shows others what passes most.
+    fn tick_heat(&mut self) {
+        let exchange = &mut self.exchange;
+        if let Some(seen) = exchange.receivers.heat.tick(exchange.tick_ms)
+            && let Some(contact) = exchange.proxy.threads.get(exchange.number)
+        {
+            contact.seen.store(Arc::new(seen));
         }
     }
 

@@ -6,7 +6,7 @@ mod publisher;
 pub use live::{LiveTopology, StaleTopology};
 pub(crate) use live::{Snapshot, Within};
 pub use publisher::TopologyError;
-pub(crate) use publisher::{Publisher, load_topology};
+pub(crate) use publisher::{Publisher, ask_apart, load_topology};
 
 #[cfg(test)]
 pub(crate) mod testing;

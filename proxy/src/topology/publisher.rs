@@ -9,6 +9,7 @@ use shared::topology::{EpochStands, KeyLoss, Topology, epoch_stands, key_loss};
 use store::{StoreError, TopologyStore, in_one_line};
 
 use super::live::{LiveTopology, StaleTopology};
+use crate::events::{Events, Kind, News};
 
 /// Why a topology is not used.
 #[derive(Debug, thiserror::Error)]
@@ -50,18 +51,22 @@ impl From<StoreError> for TopologyError {
 /// It cannot be read, or is something else; all problems are reported together.
 pub(crate) fn load_topology(config: &ProxyConfig) -> Result<Topology, TopologyError> {
     let store = TopologyStore::at(&config.topology, &config.topology_access())?;
-    // On a thread of its own: the caller may be on a runtime.
-    let look = move || {
+    match ask_apart(async { store.load().await }) {
+        Some(Ok(document)) => Ok(document.topology),
+        Some(Err(error)) => Err(error.into()),
+        None => Err(TopologyError::Store(StoreError::Ending)),
+    }
+}
+
+/// What a question to the store comes to, asked on a thread and a runtime of its own, for the caller may be on one; `None`: there is none to be had.
+pub(crate) fn ask_apart<T: Send>(question: impl Future<Output = T> + Send) -> Option<T> {
+    let ask = move || {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_all().build().ok()?;
-        Some(runtime.block_on(store.load()))
+        Some(runtime.block_on(question))
     };
-    let looked = std::thread::scope(|scope| scope.spawn(look).join());
-    match looked {
-        Ok(Some(Ok(document))) => Ok(document.topology),
-        Ok(Some(Err(error))) => Err(error.into()),
-        Ok(None) | Err(_) => Err(TopologyError::Store(StoreError::Ending)),
-    }
+    let asked = std::thread::scope(|scope| scope.spawn(ask).join());
+    asked.ok().flatten()
 }
 
 /// Publishes what the store says.
@@ -70,17 +75,22 @@ pub(crate) struct Publisher {
     /// Where that is, for people.
     place: String,
     topology: LiveTopology,
-    /// What the log says is wrong.
+    events: Events,
+    /// What was told to be wrong.
     said: Option<String>,
+    /// It was that the store is away.
+    was_away: bool,
 }
 
 impl Publisher {
     /// Publishes to `topology` what is at `place`.
-    pub(crate) fn new(place: &TopologyPlace, topology: LiveTopology) -> Self {
+    pub(crate) fn new(place: &TopologyPlace, topology: LiveTopology, events: Events) -> Self {
         Self {
             place: place.print(),
             topology,
+            events,
             said: None,
+            was_away: false,
         }
     }
 
@@ -100,19 +110,33 @@ impl Publisher {
             Err(error) => (Some(in_one_line(&error)), None),
         };
         if problem != self.said {
-            let place = &self.place;
-            match &problem {
-                Some(problem) if is_away => {
-                    tracing::warn!(%place, %problem, "the topology's store is away: traffic goes on by the topology in use, and nobody can change it, not even when a primary is lost");
-                }
-                Some(problem) => {
-                    tracing::warn!(%place, %problem, "topology not used; the one in use stays");
-                }
-                None => tracing::info!(%place, "the topology is in order again"),
-            }
+            self.tell(problem.as_deref(), is_away);
             self.said = problem;
         }
         used
+    }
+
+    /// What is wrong now, if anything is.
+    fn tell(&mut self, problem: Option<&str>, is_away: bool) {
+        let place = &self.place;
+        let was_away = std::mem::replace(&mut self.was_away, is_away);
+        self.events.tell(match problem {
+            Some(problem) if is_away => News::warning(
+                Kind::StoreAway,
+                format!("the topology's store is away: traffic goes on by the topology in use, and nobody can change it, not even when a primary is lost: {place}: {problem}"),
+            ),
+            Some(problem) => News::warning(
+                Kind::TopologyRefused,
+                format!("topology not used; the one in use stays: {place}: {problem}"),
+            ),
+            None if was_away => {
+                News::info(Kind::StoreBack, format!("the topology's store is there again: {place}"))
+            }
+            None => News::info(
+                Kind::TopologyTaken,
+                format!("the topology is in order again: {place}"),
+            ),
+        });
     }
 
     fn publish(&self, document: Document) -> Result<Topology, TopologyError> {
@@ -133,14 +157,20 @@ impl Publisher {
         let is_new = self.topology.publish(document.topology.clone())?;
         match loss {
             _ if !is_new => {}
-            None => tracing::info!(%version, "topology published"),
-            Some(loss) => tracing::warn!(
-                %version,
-                slots = loss.slots.len(),
-                keys = loss.keys.len(),
-                databases = loss.databases.len(),
-                "topology published as it asks: slots change hands, and their keys stay behind, out of reach"
-            ),
+            None => {
+                let news = News::info(Kind::TopologyTaken, "topology published");
+                self.events.tell(news.at_version(version.0));
+            }
+            Some(loss) => {
+                let words = format!(
+                    "topology published as it asks: {} slots, {} key patterns and {} databases change hands, and their keys stay behind, out of reach",
+                    loss.slots.len(),
+                    loss.keys.len(),
+                    loss.databases.len()
+                );
+                let news = News::warning(Kind::TopologyTaken, words);
+                self.events.tell(news.at_version(version.0));
+            }
         }
         Ok(document.topology)
     }
@@ -149,6 +179,7 @@ impl Publisher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::clock::Clock;
     use shared::topology::text;
     use std::path::PathBuf;
 
@@ -159,7 +190,8 @@ mod tests {
             .topology
             .clone();
         let live = LiveTopology::new(topology.clone()).unwrap();
-        let mut publisher = Publisher::new(&path.clone().into(), live);
+        let mut publisher =
+            Publisher::new(&path.clone().into(), live, Events::new(Clock::system()));
         let mut look = |text: Option<&str>| {
             let seen = match text {
                 Some(text) => text::read(&path, text).map_err(StoreError::from),

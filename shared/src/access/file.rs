@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use super::password::PasswordHash;
 use super::rule::{MOST_RULES, RuleError, has_blanks, joined, until_nul};
 use super::selector::ChannelsByDefault;
 use super::user::{DEFAULT_USER, User};
@@ -40,6 +41,24 @@ impl Users {
             false => Err(reader.errors + NO_CHANGE),
         }
     }
+}
+
+/// The same text with hashes in the place of passwords, for whom it is no secret then what they are not.
+#[must_use]
+pub fn without_passwords(text: &str) -> String {
+    let hashed = |line: &str| -> String {
+        let words = line.split(' ').map(|word| {
+            // As rules are applied.
+            let (sign, password) = match word.trim_ascii().as_bytes() {
+                [b'>', password @ ..] => ('#', password),
+                [b'<', password @ ..] => ('!', password),
+                _ => return word.to_owned(),
+            };
+            format!("{sign}{}", PasswordHash::of(password).hex())
+        });
+        words.collect::<Vec<_>>().join(" ") + "\n"
+    };
+    text.lines().map(|line| hashed(line.trim_end())).collect()
 }
 
 /// A file being read.
@@ -159,6 +178,28 @@ mod tests {
         let secret = Secret::new("pw");
         let users = Users::of_file("u", "", &secret, ChannelsByDefault::None).expect("users");
         assert!(users.needs_password(), "the password that was set holds");
+    }
+
+    #[test]
+    fn passwords_become_hashes_and_nothing_else_changes() {
+        let text = "user a on >pw ~x* +get\r\nuser b on nopass (~y +set)\n\n";
+        let hashed = without_passwords(text);
+        assert!(
+            !hashed.contains('>') && !hashed.contains("pw ~"),
+            "{hashed}"
+        );
+        assert_eq!(read(&hashed), read(text));
+        assert_eq!(without_passwords(&hashed), hashed);
+        // Those that are taken away are secrets elsewhere, perhaps; a tab hides none.
+        let text = "user c on >one >two <two \t>three\t ~x +get\n";
+        let hashed = without_passwords(text);
+        for secret in ["one", "two", "three", "<", ">"] {
+            assert!(!hashed.contains(secret), "{hashed}");
+        }
+        assert!(hashed.contains(" !"), "{hashed}");
+        assert_eq!(read(&hashed), read(text));
+        assert!(read(text).is_ok());
+        assert_eq!(without_passwords(&hashed), hashed);
     }
 
     #[test]

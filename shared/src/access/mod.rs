@@ -5,7 +5,6 @@
 //! - [`Users`], [`User`]: everybody, one of them. [`Login`]: as whom a client has come in, with the one flag that is looked at per command.
 //! - [`Denied`], [`Refused`]: what a user may not, and what is said then. [`AccessLog`]: what was refused.
 //! - [`answer`]: the answers to ACL; [`Changed`] says whose clients are to hear of it.
-//! - [`Access`]: the one password of a proxy's admin listener.
 
 mod answer;
 mod command_set;
@@ -14,7 +13,6 @@ mod describe;
 mod file;
 mod log;
 mod login;
-mod one_password;
 mod password;
 mod rule;
 mod selector;
@@ -25,9 +23,9 @@ mod users;
 
 pub use answer::{AccessDesk, AfterAccess, answer, secret_args};
 pub use decide::Denied;
+pub use file::without_passwords;
 pub use log::{AccessLog, Context, Reason, Refusal};
 pub use login::{Login, Refused};
-pub use one_password::Access;
 pub use password::PasswordDice;
 pub use selector::ChannelsByDefault;
 pub use user::{DEFAULT_USER, User};

@@ -112,6 +112,7 @@ command_ids! {
     ClientInfo "client|info",
     ClientKill "client|kill",
     ClientList "client|list",
+    ClientMaintNotifications "client|maint_notifications",
     ClientNoEvict "client|no-evict",
     ClientNoTouch "client|no-touch",
     ClientPause "client|pause",

@@ -111,6 +111,17 @@ pub fn replace_file(path: &Path, text: &str) -> Result<(), FileError> {
     })
 }
 
+/// As [`replace_file`]; where nothing was, for its owner's eyes alone.
+///
+/// # Errors
+/// As there.
+pub fn replace_private_file(path: &Path, text: &str) -> Result<(), FileError> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    in_one_step(&target, text, FOR_OWNER, |temporary| {
+        fs::rename(temporary, &target)
+    })
+}
+
 /// Writes `text` to `path`, where nothing may be yet.
 ///
 /// # Errors
@@ -302,6 +313,13 @@ mod tests {
         create_private_file(&secret, "x").unwrap();
         let mode = fs::metadata(&secret).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        let other = folder.path().join("other");
+        replace_private_file(&other, "x").unwrap();
+        let mode = fs::metadata(&other).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        replace_private_file(&other, "y").unwrap();
+        assert_eq!(read_file(&other).unwrap(), "y");
+        fs::remove_file(&other).unwrap();
         let again = create_private_file(&secret, "y");
         assert!(matches!(again, Err(FileError::Exists(_))));
     }

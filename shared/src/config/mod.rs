@@ -5,6 +5,7 @@
 pub(crate) mod document;
 mod file;
 mod load;
+mod networks;
 mod node;
 mod policy;
 mod problem;
@@ -20,13 +21,15 @@ mod value;
 
 pub use document::quoted;
 pub use file::{
-    Draft, FileError, LONGEST_FILE_BYTES, create_file, create_private_file, read_file, replace_file,
+    Draft, FileError, LONGEST_FILE_BYTES, create_file, create_private_file, read_file,
+    replace_file, replace_private_file,
 };
 pub use load::{LoadError, Readers, Sources, load, resolve};
+pub use networks::Networks;
 pub use node::{AclPubsubDefault, AppendFsync, DebugCommand, MaxmemoryPolicy, NodeConfig};
 pub use policy::{Acks, LONGEST_PATTERN, MOST_POLICIES, Policies, Policy, ReadFrom, Rule};
 pub use problem::{Origin, Problem, Problems, did_you_mean};
-pub use proxy::{PresentAs, ProxyConfig};
+pub use proxy::{PresentAs, ProxyConfig, UsersIn};
 pub use render::{describe, render};
 pub use secret::Secret;
 pub use sentinel_name::SentinelName;

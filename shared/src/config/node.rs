@@ -85,6 +85,8 @@ settings! {
             tcp_keepalive: Duration = Duration::from_secs(300), within "0s" to "1d";
             /// Whether clients of other machines are refused while no password is set.
             protected_mode: bool = true;
+            /// Where /metrics, /healthz and /readyz are served over HTTP; "off" nowhere.
+            admin: Option<Address> = None;
         }
         group "Proxies" {
             /// A proxy, or what stands before several, that the node tells where it is, so that it is used as a spare one, or found again at another address; "off"
@@ -190,8 +192,19 @@ impl NodeConfig {
             ("proto-max-bulk-len", &self.proto_max_bulk_len),
             ("client-query-buffer-limit", &self.client_query_buffer_limit),
         );
-        let found = [outputs, inputs, self.log_conflict(), self.join_conflict()];
+        let found = [
+            outputs,
+            inputs,
+            self.admin_conflict(),
+            self.log_conflict(),
+            self.join_conflict(),
+        ];
         found.into_iter().flatten().collect()
+    }
+
+    /// Two listeners at one address.
+    fn admin_conflict(&self) -> Option<Conflict> {
+        Conflict::same_address(["listen", "admin"], Some(&self.listen), self.admin.as_ref())
     }
 
     /// A log that would be kept nowhere.

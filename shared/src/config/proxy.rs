@@ -1,5 +1,6 @@
 //! What a proxy is told at its start. Plain data. Pure.
 
+use super::networks::Networks;
 use super::node::AclPubsubDefault;
 use super::policy::{Acks, Policies, ReadFrom, Rule};
 use super::secret::Secret;
@@ -23,6 +24,17 @@ choices! {
     }
 }
 
+choices! {
+    /// Where the users of a proxy are kept.
+    pub enum UsersIn {
+        /// In a file of its own, or nowhere.
+        #[default]
+        Own = "own",
+        /// Beside the topology, for all proxies of its store.
+        Store = "store",
+    }
+}
+
 settings! {
     /// What a proxy is told at its start.
     pub struct ProxyConfig in "proxy" {
@@ -35,6 +47,9 @@ settings! {
             tls_cert_file: Option<PathBuf> = None;
             /// Private key of that certificate, PEM, not encrypted.
             tls_key_file: Option<PathBuf> = None;
+            /// Networks in which all that connects at listen and tls-listen is a load balancer, which says by the PROXY protocol, version 2, who its clients are, as in
+            /// "10.0.0.21, fd00::/64"; of others nobody is believed. Empty: there are none.
+            proxy_protocol_from: Networks = Networks::default();
             /// Where /metrics, /healthz, /readyz and /topology are served over HTTP, and orders for it taken; "off" nowhere.
             admin: Option<Address> = Some(Address::loopback(9121));
             /// As what clients see the proxy: "standalone" is one server; "cluster" is one node that owns all slots, for clients that insist on a cluster.
@@ -109,6 +124,9 @@ settings! {
             requirepass: Secret = Secret::default();
             /// The name by which clients made for Redis Sentinel ask for the primary, which is the proxy itself, at the address at which they ask.
             sentinel_name: SentinelName = SentinelName::default();
+            /// Where users are kept: "own" is aclfile, or nowhere; "store" is beside the topology, the same for all its proxies, which take them up whenever they change:
+            /// `switchyard users put` puts them there, and so does ACL SAVE. Without any there a proxy does not start. The default user, where they do not name it, has requirepass.
+            users: UsersIn = UsersIn::default();
             /// A file of users of this proxy, read again when it changes and by ACL LOAD, and written by ACL SAVE; "off" is none. The default user, where the file does
             /// not name it, has requirepass.
             aclfile: Option<PathBuf> = None;
@@ -134,11 +152,16 @@ settings! {
             clients_buffer_limit: ByteCount = ByteCount(4 << 30), within "16mb" to "16tb";
             /// How long a client may leave more than the soft limit waiting before it is closed; "0s" for ever.
             client_output_stall: Duration = Duration::from_secs(60), within "0s" to "1d";
+            /// One request of so many is looked at, to tell which keys are used most (INFO hotkeys, /api/v1/hot-keys); 0 looks at none.
+            hot_keys_sample: u32 = 256, within "0" to "1000000";
         }
         group "Stopping" {
             /// How long clients are still accepted and served when the proxy is told to stop, while /readyz already says 503: long enough for load balancers to send
             /// new clients elsewhere.
             drain_delay: Duration = Duration::ZERO, within "0s" to "10m";
+            /// Where clients are told to connect that ask for it (CLIENT MAINT_NOTIFICATIONS) when the proxy is about to stop and there is a drain-delay: such as the load
+            /// balancer's address. "off" names none, and tells only those who want to know no address.
+            moving_endpoint: Option<Address> = None;
             /// How long clients may take to read their last replies when the proxy is told to stop.
             shutdown_grace: Duration = Duration::from_secs(10), within "0s" to "1h";
         }
@@ -209,13 +232,6 @@ impl ProxyConfig {
                 text: format!("{name} without tls-listen: nobody would be shown it; set tls-listen to HOST:PORT"),
             })
         };
-        let same = |names: [&'static str; 2], left: Option<&Address>, right: Option<&Address>| {
-            let port = left.map_or(0, Address::port);
-            (port != 0 && left == right).then(|| Conflict {
-                between: names,
-                text: format!("{} and {} are the same address", names[0], names[1]),
-            })
-        };
         let found = [
             nowhere,
             self.gossip_conflict(),
@@ -223,9 +239,13 @@ impl ProxyConfig {
             needs("tls-key-file", &self.tls_key_file),
             unused("tls-cert-file", &self.tls_cert_file),
             unused("tls-key-file", &self.tls_key_file),
-            same(["listen", "tls-listen"], plain, tls),
-            same(["listen", "admin"], plain, admin),
-            same(["tls-listen", "admin"], tls, admin),
+            Conflict::same_address(["listen", "tls-listen"], plain, tls),
+            Conflict::same_address(["listen", "admin"], plain, admin),
+            Conflict::same_address(["tls-listen", "admin"], tls, admin),
+            (self.users == UsersIn::Store && self.aclfile.is_some()).then(|| Conflict {
+                between: ["users", "aclfile"],
+                text: "users in the store, and aclfile as well: leave one out".to_owned(),
+            }),
             Conflict::more_than(
                 ("reconnect-pause-min", &self.reconnect_pause_min),
                 ("reconnect-pause-max", &self.reconnect_pause_max),

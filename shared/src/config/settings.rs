@@ -2,6 +2,7 @@
 //! commented file and for errors, and the way to set it by name. Pure.
 
 use super::value::SettingValue;
+use crate::topology::Address;
 
 /// All that is known of one setting.
 #[derive(Debug)]
@@ -49,6 +50,19 @@ pub struct Conflict {
 }
 
 impl Conflict {
+    /// The conflict there is when both listen at one address; at port 0 each gets one of its own.
+    pub(super) fn same_address(
+        between: [&'static str; 2],
+        left: Option<&Address>,
+        right: Option<&Address>,
+    ) -> Option<Self> {
+        let port = left.map_or(0, Address::port);
+        (port != 0 && left == right).then(|| Self {
+            between,
+            text: format!("{} and {} are the same address", between[0], between[1]),
+        })
+    }
+
     /// The conflict there is when the first value is more than the second.
     pub(super) fn more_than<T: SettingValue + PartialOrd>(
         less: (&'static str, &T),

@@ -10,6 +10,11 @@ const LONGEST_CATEGORY: usize = 128;
 /// An error of ACL, or of whom it concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
+    /// Who comes from a network in `proxy-protocol-from` without the header that such connections begin with; how many seconds it may take. Ours.
+    #[error(
+        "ERR connections from here begin with a header of the PROXY protocol, version 2, within {0} s, for this address is named in proxy-protocol-from"
+    )]
+    NoProxyHeader(u64),
     /// A command that the user may not run; its name.
     #[error("NOPERM this user has no permissions to run the '{0}' command")]
     Command(&'static str),

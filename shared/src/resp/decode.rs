@@ -187,9 +187,11 @@ struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// The next element, `depth` levels down. The scanner has already refused what is deeper than [`MAX_DEPTH`].
+    /// The next element, `depth` levels down.
     fn frame(&mut self, depth: usize) -> Result<Frame, ReplyError> {
-        assert!(depth <= MAX_DEPTH, "the scanner lets nothing deeper pass");
+        if depth > MAX_DEPTH {
+            return Err(ReplyError::TooDeep);
+        }
         let (marker, line) = self.line()?;
         let invalid = ReplyError::InvalidValue(marker);
         match marker {

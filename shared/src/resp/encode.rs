@@ -143,7 +143,7 @@ impl<'a> ReplyWriter<'a> {
 
     /// `$len bytes`.
     pub fn bulk(&mut self, bytes: &[u8]) {
-        write_bulk(self.out, bytes);
+        encode_bulk(self.out, bytes);
     }
 
     /// An integer as a bulk string.
@@ -364,10 +364,15 @@ where
     I: IntoIterator<IntoIter: ExactSizeIterator, Item: AsRef<[u8]>>,
 {
     let args = args.into_iter();
-    write_head(out, b'*', args.len());
+    encode_request_head(out, args.len());
     for arg in args {
-        write_bulk(out, arg.as_ref());
+        encode_bulk(out, arg.as_ref());
     }
+}
+
+/// Appends what stands before the arguments of a request that has so many.
+pub fn encode_request_head(out: &mut Vec<u8>, args: usize) {
+    write_head(out, b'*', args);
 }
 
 /// Line ends in a line would end it: they become blanks, as in Redis.
@@ -379,8 +384,8 @@ pub(super) fn blank_line_ends(line: &mut [u8]) {
     }
 }
 
-/// `$len bytes`.
-fn write_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Appends `$len bytes`: one argument of a request, or a value.
+pub fn encode_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
     /// `$`, 20 digits, two line ends.
     const FRAMING: usize = 25;
     out.reserve(bytes.len() + FRAMING);

@@ -22,6 +22,14 @@ pub enum ScriptError {
     /// There is no memory for Lua. Ours.
     #[error("ERR there is not enough memory for Lua: see lua-memory-limit")]
     NoMemory,
+    /// A text that is too long to be read in one go. Ours.
+    #[error("ERR the text of a script or a library has {most} bytes at most; this one has {len}")]
+    LongText {
+        /// How long it is.
+        len: usize,
+        /// How long it may be.
+        most: usize,
+    },
     /// Texts of scripts take too much. Ours.
     #[error(
         "ERR the scripts that are kept take as much as lua-memory-limit allows: see SCRIPT FLUSH"

@@ -42,11 +42,6 @@ pub enum TrackingError {
     /// CLIENT CACHING NO.
     #[error("ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.")]
     NotOptOut,
-    /// Ours, at a proxy: an option that it does not know how to keep.
-    #[error(
-        "ERR CLIENT TRACKING {0} is not possible through a proxy: it tells a client over its own connection (HELLO 3), and of its own changes, too"
-    )]
-    NotThroughProxy(&'static str),
     /// Ours: Redis takes any number, and compares each with each.
     #[error("ERR too many prefixes of one client; a shorter one stands for all that begin with it")]
     TooManyPrefixes,

@@ -67,6 +67,21 @@ pub struct KillFilter {
 }
 
 impl KillFilter {
+    /// Means the client of this number, said by nobody who is a client.
+    #[must_use]
+    pub fn of_id(id: u64) -> Self {
+        Self {
+            id: Some(id),
+            client_type: None,
+            address: None,
+            local_address: None,
+            user: None,
+            caller: 0,
+            spares_caller: false,
+            is_by_address: false,
+        }
+    }
+
     /// Reads CLIENT KILL address | \[ID id\] \[TYPE type\] \[ADDR address\] \[LADDR address\] \[USER name\] \[SKIPME yes | no\], said by client `caller`
     /// where there are these `users`.
     ///

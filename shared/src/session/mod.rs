@@ -5,13 +5,14 @@
 //!
 //! - [`Hello`], [`read_auth`], [`read_database`]: who speaks, how, about which database.
 //! - [`ClientName`], [`LibraryFact`]: what it calls itself, within [`LONGEST_NAME_BYTES`].
-//! - [`Replies`]: which replies it wants to hear. [`Pause`], [`Unblock`]: what it does to others.
+//! - [`Replies`]: which replies it wants to hear. [`Notices`]: what it is told of what is to come. [`Pause`], [`Unblock`]: what it does to others.
 //! - [`KillFilter`], [`ListFilter`], [`ClientLine`]: whom it means, and how one client is shown.
 
 mod filter;
 mod hello;
 mod line;
 mod name;
+mod notices;
 mod pause;
 mod replies;
 
@@ -19,6 +20,7 @@ pub use filter::{ClientType, KillFilter, ListFilter, ListedClient};
 pub use hello::{Hello, LoginRefused, read_auth, read_database, secret_args};
 pub use line::{ClientLine, client_bytes};
 pub use name::{ClientName, LONGEST_NAME_BYTES, LibraryFact};
+pub use notices::Notices;
 pub use pause::{Pause, PauseKind, Unblock};
 pub use replies::{Replies, ReplyWish};
 

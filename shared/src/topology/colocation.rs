@@ -116,34 +116,42 @@ impl Placement {
     /// By these rules.
     #[must_use]
     pub fn new(colocations: &[Colocation]) -> Self {
-        let (mut by_prefix, mut by_database) = (Vec::new(), Vec::new());
-        let mut first_bytes = FirstBytes::default();
-        for Colocation {
-            name,
-            keys,
-            databases,
-        } in colocations
-        {
-            let slot = SlotId::of_key(name.as_bytes());
-            for database in databases.iter().copied().map(usize::from) {
-                by_database.resize(by_database.len().max(database + 1), None);
-                by_database[database] = Some(slot);
+        let mut placement = Self::default();
+        for rule in colocations {
+            let slot = SlotId::of_key(rule.name.as_bytes());
+            for database in &rule.databases {
+                placement.add_database(*database, slot);
             }
-            for key in keys {
-                let prefix = key.0.as_bytes();
-                match prefix.first() {
-                    Some(byte) => first_bytes.0[usize::from(*byte)] = true,
-                    None => first_bytes.0 = [true; 256],
-                }
-                by_prefix.push((prefix.into(), slot));
+            for key in &rule.keys {
+                placement.add_prefix(key, slot);
             }
         }
-        by_prefix.sort_by_key(|(prefix, _): &(Box<[u8]>, _)| std::cmp::Reverse(prefix.len()));
-        Self {
-            by_database,
-            by_prefix,
-            first_bytes,
+        placement.order();
+        placement
+    }
+
+    /// All keys of a database have this slot.
+    pub(super) fn add_database(&mut self, database: u8, slot: SlotId) {
+        let database = usize::from(database);
+        let len = self.by_database.len().max(database + 1);
+        self.by_database.resize(len, None);
+        self.by_database[database] = Some(slot);
+    }
+
+    /// Keys that begin so have this slot; not before all are in order.
+    pub(super) fn add_prefix(&mut self, key: &KeyPrefix, slot: SlotId) {
+        let prefix = key.0.as_bytes();
+        match prefix.first() {
+            Some(byte) => self.first_bytes.0[usize::from(*byte)] = true,
+            None => self.first_bytes.0 = [true; 256],
         }
+        self.by_prefix.push((prefix.into(), slot));
+    }
+
+    /// All have been added.
+    pub(super) fn order(&mut self) {
+        let longest_first = |(prefix, _): &(Box<[u8]>, _)| std::cmp::Reverse(prefix.len());
+        self.by_prefix.sort_by_key(longest_first);
     }
 
     /// Bytes that its rules take.

@@ -1,10 +1,10 @@
 //! Which keys are a shard's own: what its nodes are told by proxies, and ask when a script names keys by itself.
 //! Pure. The words are `slots` and then, for each rule, `RULE name`, `KEYS pattern` …, `DATABASE number` …, as the topology has them.
 
-use super::colocation::{Colocation, KeyPrefix, LONGEST, MAX_COLOCATIONS, MAX_PATTERNS, Placement};
+use super::colocation::{KeyPrefix, LONGEST, MAX_COLOCATIONS, MAX_PATTERNS, Placement};
 use super::{Shard, Topology};
 use crate::resp::{Args, ErrorReply};
-use crate::slot::SlotSet;
+use crate::slot::{SlotId, SlotSet};
 use std::str::FromStr;
 
 /// Most words: those of the longest topology.
@@ -37,39 +37,14 @@ impl LocalKeys {
         words
     }
 
-    /// Reads these words.
+    /// Reads these words, in one go.
     ///
     /// # Errors
     /// A word that is not what it should be, or too many.
     pub fn read(words: Args<'_>) -> Result<Self, ErrorReply> {
-        if words.is_empty() || words.len() > MOST_WORDS || words.at(0).len() > LONGEST_SLOTS {
-            return Err(ErrorReply::Syntax);
-        }
-        let slots = parsed(words.at(0))?;
-        let mut rules: Vec<Colocation> = Vec::new();
-        let mut rest = words.iter_from(1);
-        while let Some(kind) = rest.next() {
-            let word = rest.next().ok_or(ErrorReply::Syntax)?;
-            let has_room = rules.len() < MAX_COLOCATIONS;
-            match (kind, rules.last_mut()) {
-                (b"RULE", _) if has_room && word.len() <= LONGEST => rules.push(Colocation {
-                    name: parsed(word)?,
-                    keys: Vec::new(),
-                    databases: Vec::new(),
-                }),
-                (b"KEYS", Some(rule)) if rule.keys.len() < MAX_PATTERNS => {
-                    rule.keys.push(parsed::<KeyPrefix>(word)?);
-                }
-                (b"DATABASE", Some(rule)) if rule.databases.len() < MAX_PATTERNS => {
-                    rule.databases.push(parsed(word)?);
-                }
-                _ => return Err(ErrorReply::Syntax),
-            }
-        }
-        Ok(Self {
-            placement: Placement::new(&rules),
-            slots,
-        })
+        let mut reading = LocalKeysInPart::begin(words)?;
+        while !reading.go_on(words, usize::MAX)? {}
+        Ok(reading.end())
     }
 
     /// Bytes that it takes.
@@ -85,6 +60,85 @@ impl LocalKeys {
     }
 }
 
+/// The words of a shard, of which some have been read.
+#[derive(Debug)]
+pub struct LocalKeysInPart {
+    slots: SlotSet,
+    placement: Placement,
+    /// The slot of the last rule, and how many patterns and databases it has so far.
+    rule: Option<(SlotId, usize, usize)>,
+    rules: usize,
+    /// The word that is read next.
+    next: usize,
+}
+
+impl LocalKeysInPart {
+    /// Reads the first word.
+    ///
+    /// # Errors
+    /// It is not what it should be, or there are too many.
+    pub fn begin(words: Args<'_>) -> Result<Self, ErrorReply> {
+        if words.is_empty() || words.len() > MOST_WORDS || words.at(0).len() > LONGEST_SLOTS {
+            return Err(ErrorReply::Syntax);
+        }
+        Ok(Self {
+            slots: parsed(words.at(0))?,
+            placement: Placement::default(),
+            rule: None,
+            rules: 0,
+            next: 1,
+        })
+    }
+
+    /// Reads so many more of the same words, in pairs; whether it has read all.
+    ///
+    /// # Errors
+    /// A word that is not what it should be.
+    pub fn go_on(&mut self, words: Args<'_>, pairs: usize) -> Result<bool, ErrorReply> {
+        let mut rest = words.iter_from(self.next);
+        for _ in 0..pairs {
+            let Some(kind) = rest.next() else {
+                return Ok(true);
+            };
+            let word = rest.next().ok_or(ErrorReply::Syntax)?;
+            self.take(kind, word)?;
+            self.next += 2;
+        }
+        Ok(rest.next().is_none())
+    }
+
+    fn take(&mut self, kind: &[u8], word: &[u8]) -> Result<(), ErrorReply> {
+        match (kind, &mut self.rule) {
+            (b"RULE", rule) if self.rules < MAX_COLOCATIONS && word.len() <= LONGEST => {
+                let name: String = parsed(word)?;
+                *rule = Some((SlotId::of_key(name.as_bytes()), 0, 0));
+                self.rules += 1;
+            }
+            (b"KEYS", Some((slot, keys, _))) if *keys < MAX_PATTERNS => {
+                self.placement
+                    .add_prefix(&parsed::<KeyPrefix>(word)?, *slot);
+                *keys += 1;
+            }
+            (b"DATABASE", Some((slot, _, databases))) if *databases < MAX_PATTERNS => {
+                self.placement.add_database(parsed(word)?, *slot);
+                *databases += 1;
+            }
+            _ => return Err(ErrorReply::Syntax),
+        }
+        Ok(())
+    }
+
+    /// What all words have said.
+    #[must_use]
+    pub fn end(mut self) -> LocalKeys {
+        self.placement.order();
+        LocalKeys {
+            placement: self.placement,
+            slots: self.slots,
+        }
+    }
+}
+
 fn parsed<T: FromStr>(word: &[u8]) -> Result<T, ErrorReply> {
     let text = std::str::from_utf8(word).ok();
     let value = text.and_then(|text| text.parse().ok());
@@ -93,16 +147,22 @@ fn parsed<T: FromStr>(word: &[u8]) -> Result<T, ErrorReply> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::colocation::Colocation;
     use super::super::sample;
-    use super::{Colocation, LocalKeys};
+    use super::{LocalKeys, LocalKeysInPart};
     use crate::resp::{ArgRange, Args, ErrorReply};
 
-    fn read(words: &[String]) -> Result<LocalKeys, ErrorReply> {
+    fn laid_out(words: &[String]) -> (Vec<u8>, Vec<ArgRange>) {
         let (mut buffer, mut ranges) = (Vec::new(), Vec::new());
         for word in words {
             ranges.push(ArgRange::new(buffer.len(), word.len()));
             buffer.extend_from_slice(word.as_bytes());
         }
+        (buffer, ranges)
+    }
+
+    fn read(words: &[String]) -> Result<LocalKeys, ErrorReply> {
+        let (buffer, ranges) = laid_out(words);
         LocalKeys::read(Args::new(&buffer, &ranges))
     }
 
@@ -137,6 +197,28 @@ mod tests {
             of_others += usize::from(alone != together);
         }
         assert!(of_others > 10, "{of_others} of other shards");
+    }
+
+    #[test]
+    fn in_parts_they_say_the_same() {
+        let mut topology = sample::two_shards();
+        topology.colocations = (0..40)
+            .map(|number| Colocation {
+                name: format!("rule {number}"),
+                keys: vec![format!("{number}:*").parse().expect("a pattern")],
+                databases: vec![number],
+            })
+            .collect();
+        let words = LocalKeys::words(&topology, &topology.shards[0]);
+        let (buffer, ranges) = laid_out(&words);
+        let args = Args::new(&buffer, &ranges);
+        let mut reading = LocalKeysInPart::begin(args).expect("slots");
+        let mut parts = 1;
+        while !reading.go_on(args, 7).expect("its own words") {
+            parts += 1;
+        }
+        assert_eq!(parts, (40_usize * 3).div_ceil(7));
+        assert_eq!(Ok(reading.end()), read(&words));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use colocation::{
 pub use difference::{Difference, differences};
 pub use epoch_stands::{EpochStands, epoch_stands};
 pub use key_loss::{ACCEPTANCE, KeyLoss, key_loss};
-pub use local_keys::LocalKeys;
+pub use local_keys::{LocalKeys, LocalKeysInPart};
 pub use loss::{LONGEST_PROOF, Loss, MAX_LOSSES, Proof, ProofError};
 pub use member::{Lives, Member, MemberError};
 pub use name::{

@@ -1,14 +1,15 @@
 //! Who hears of which prefixes, and which keys that begin so have changed since they were told last.
 //! Pure. Bound: what has changed is taken after each turn, so there is no more of it than one turn changes.
 
+use super::author::{Author, By};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who hears of one prefix, and of what.
 #[derive(Debug)]
 struct Prefix<K> {
     clients: BTreeSet<K>,
-    /// Keys that have changed, with the client whose command did it last.
-    changed: BTreeMap<Box<[u8]>, Option<K>>,
+    /// Keys that have changed, with whose command did it last.
+    changed: BTreeMap<Box<[u8]>, By<K>>,
 }
 
 /// Keys of one prefix that have changed, and who hears of them.
@@ -16,15 +17,29 @@ struct Prefix<K> {
 pub struct Broadcast<K> {
     /// In order.
     pub clients: Vec<K>,
-    /// In order, with the client whose command changed each last.
-    pub keys: Vec<(Box<[u8]>, Option<K>)>,
+    /// In order, with whose command changed each last.
+    pub keys: Vec<(Box<[u8]>, By<K>)>,
 }
 
 impl<K: Copy + Ord> Broadcast<K> {
     /// The keys, without those that this client has changed itself.
     pub fn keys_without(&self, client: K) -> impl Iterator<Item = &[u8]> {
-        let others = self.keys.iter().filter(move |(_, by)| *by != Some(client));
+        let is_others = move |by: &By<K>| by.client != Some(client);
+        let others = self.keys.iter().filter(move |(_, by)| is_others(by));
         others.map(|(key, _)| &**key)
+    }
+
+    /// The keys, apart by the author of their last change; `None`: none has one.
+    #[must_use]
+    pub fn keys_by_author(&self) -> Option<BTreeMap<Option<Author>, Vec<&[u8]>>> {
+        if self.keys.iter().all(|(_, by)| by.author.is_none()) {
+            return None;
+        }
+        let mut all: BTreeMap<Option<Author>, Vec<&[u8]>> = BTreeMap::new();
+        for (key, by) in &self.keys {
+            all.entry(by.author).or_default().push(key);
+        }
+        Some(all)
     }
 }
 
@@ -86,7 +101,7 @@ impl<K: Copy + Ord> Broadcasts<K> {
     }
 
     /// A key has changed.
-    pub(super) fn changed(&mut self, key: &[u8], by: Option<K>) {
+    pub(super) fn changed(&mut self, key: &[u8], by: By<K>) {
         for length in self.lengths.range(..=key.len()).map(|(length, _)| *length) {
             if let Some(prefix) = self.prefixes.get_mut(&key[..length]) {
                 prefix.changed.insert(key.into(), by);

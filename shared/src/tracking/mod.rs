@@ -5,12 +5,14 @@
 //! Bounds: keys that are remembered, by number (the owner's) and by bytes ([`MOST_KEY_BYTES`]); prefixes of one client ([`MOST_PREFIXES`], [`MOST_PREFIX_BYTES`]); a table that is of no use any more goes some keys at a time ([`Tracking::forget_some`]). What is remembered no
 //! longer is told as if it had changed.
 
+mod author;
 mod broadcast;
 mod mode;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use author::{Author, By};
 pub use broadcast::Broadcast;
 pub use mode::{MOST_PREFIX_BYTES, MOST_PREFIXES, Mode, TrackingWish, write_info};
 pub use table::MOST_KEY_BYTES;
@@ -129,7 +131,7 @@ impl<K: Copy + Ord> Tracking<K> {
     }
 
     /// A key has changed, by the command of `by` if it was a client's: whoever hears of its prefix will be told ([`Self::take_broadcasts`]).
-    pub fn changed_under_prefixes(&mut self, key: &[u8], by: Option<K>) {
+    pub fn changed_under_prefixes(&mut self, key: &[u8], by: By<K>) {
         self.broadcasts.changed(key, by);
     }
 

@@ -90,10 +90,10 @@ impl TrackingWish {
         Ok(())
     }
 
-    /// Whether another client is to be told in its place.
+    /// The client that is to be told in its place, if another one is.
     #[must_use]
-    pub fn redirects(&self) -> bool {
-        self.is_on && self.redirect != 0
+    pub fn redirect(&self) -> Option<u64> {
+        (self.is_on && self.redirect != 0).then_some(self.redirect)
     }
 
     /// Whether changes by prefix are asked for.
@@ -188,6 +188,12 @@ impl Mode {
     #[must_use]
     pub fn redirect(&self) -> u64 {
         self.redirect
+    }
+
+    /// Whether that one was found to have gone.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     /// Its prefixes, in order.

@@ -1,6 +1,6 @@
 //! Who is told of what, without anybody to tell.
 
-use super::{MOST_KEY_BYTES, MOST_PREFIXES, Mode, Tracking, TrackingWish};
+use super::{By, MOST_KEY_BYTES, MOST_PREFIXES, Mode, Tracking, TrackingWish};
 use crate::command::{CommandId, spec};
 use crate::resp::{ArgRange, Args, ErrorReply};
 
@@ -39,7 +39,7 @@ fn read(tracking: &mut Tracking<u64>, client: u64, line: &str) {
 
 fn told(tracking: &mut Tracking<u64>, key: &str, by: Option<u64>) -> Vec<u64> {
     let mut told = Vec::new();
-    tracking.changed_under_prefixes(key.as_bytes(), by);
+    tracking.changed_under_prefixes(key.as_bytes(), By::client(by));
     tracking.changed(key.as_bytes(), by, |client, _| told.push(client));
     told
 }

@@ -167,7 +167,7 @@ pub enum EtcdError {
     #[error("the lease has ended before etcd heard from this proxy again")]
     LeaseEnded,
     /// There is no document under the key.
-    #[error("etcd has no topology under {key}")]
+    #[error("etcd has nothing under {key}")]
     Missing {
         /// The key.
         key: String,
@@ -206,16 +206,16 @@ impl EtcdError {
 #[derive(Debug, thiserror::Error)]
 pub enum CasError {
     /// Something else is there now. Nothing was changed: load it, and look again.
-    #[error("another change of the topology was faster; nothing was changed")]
+    #[error("another change was faster; nothing was changed")]
     Lost,
     /// The next document breaks rules, so nobody could read it. Nothing was changed.
     #[error("the next topology breaks rules: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Rules(Vec<Violation>),
     /// Surely nothing was changed.
-    #[error("the topology was not changed")]
+    #[error("nothing was changed")]
     NotDone(#[source] StoreError),
     /// It may have been changed, or may yet be: load it, and look.
-    #[error("it is not known whether the topology was changed")]
+    #[error("it is not known whether it was changed")]
     Unknown(#[source] StoreError),
 }
 
@@ -277,7 +277,7 @@ mod tests {
         let nobody = EtcdError::Nobody(vec![unreachable(1), unreachable(2)]);
         assert_eq!(
             in_one_line(&CasError::not_done(nobody)),
-            "the topology was not changed: no etcd answers: etcd at 127.0.0.1:1 cannot be reached: connection refused; etcd at 127.0.0.1:2 cannot be reached: connection refused"
+            "nothing was changed: no etcd answers: etcd at 127.0.0.1:1 cannot be reached: connection refused; etcd at 127.0.0.1:2 cannot be reached: connection refused"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Where the one topology document is kept, and how it is changed: by compare-and-set, version by version, whoever does it.
 //!
 //! - [`TopologyStore`]: a file ([`FileStore`], one host) or etcd ([`EtcdStore`], many hosts). Load, compare-and-set, watch; who is alive; who leads.
+//! - Beside it lie the users that proxies share, a text of which nothing is known here.
 //! - [`Watch`]: what is there, whenever it changes. [`Announcement`]: this proxy is alive, has applied so much, and is told what others see there.
 //!   [`Leadership`]: one at a time changes things. [`GossipKey`]: what proxies of this store know, and nobody else.
 //!

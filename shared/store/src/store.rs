@@ -1,4 +1,4 @@
-//! The store of the topology, whichever it is.
+//! The store of the topology, and of the users that proxies share, whichever it is.
 //! Decides nothing: each kind has its own file.
 
 use std::time::Duration;
@@ -129,6 +129,37 @@ impl TopologyStore {
         match self {
             Self::File(file) => file.watch(),
             Self::Etcd(etcd) => etcd.watch(),
+        }
+    }
+
+    /// The text of the users that all proxies of this store share, if somebody has put one there. What it means is not known here.
+    ///
+    /// # Errors
+    /// The store cannot be reached, or holds no text there.
+    pub async fn users(&self) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::File(file) => file.users().await,
+            Self::Etcd(etcd) => etcd.users().await,
+        }
+    }
+
+    /// Puts these users in the place of `over`, in one step; `None`: where nothing is.
+    ///
+    /// # Errors
+    /// [`CasError`]; [`CasError::Lost`] where something else is there.
+    pub async fn put_users(&self, over: Option<&str>, text: &str) -> Result<(), CasError> {
+        match self {
+            Self::File(file) => file.put_users(over, text).await,
+            Self::Etcd(etcd) => etcd.put_users(over, text).await,
+        }
+    }
+
+    /// The users, whenever they change. Where there are none that is told as an error.
+    #[must_use]
+    pub fn watch_users(&self) -> Watch<String> {
+        match self {
+            Self::File(file) => file.watch_users(),
+            Self::Etcd(etcd) => etcd.watch_users(),
         }
     }
 

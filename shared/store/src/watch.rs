@@ -2,21 +2,20 @@
 //! Reaches: a task that looks, and a place for one thing that it has seen. Never: looks itself; says in a log what it hands on.
 //! Invariants: nothing is told twice in a row; what is told last is what was there last, however slow who listens is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use shared::topology::text::Document;
 use tokio::sync::{Notify, mpsc};
 
-use crate::document;
 use crate::error::{StoreError, in_one_line};
 use crate::task::Task;
 
-/// Hears of every change of the document, or of the newest when there were several; goes on by itself after whatever is wrong. Ends when it is dropped.
+/// Hears of every change of the document, or of another text of the store, or of the newest when there were several; goes on by itself after whatever is wrong. Ends when it is dropped.
 #[derive(Debug)]
-pub struct Watch {
-    seen: mpsc::Receiver<Result<Document, StoreError>>,
+pub struct Watch<T = Document> {
+    seen: mpsc::Receiver<Result<T, StoreError>>,
     again: Arc<Notify>,
     looks: Looks,
     _task: Task,
@@ -34,9 +33,21 @@ impl Looks {
     }
 }
 
-impl Watch {
+/// What a text means; the place is named in problems.
+pub(crate) type Reading<T> = fn(&Path, &str) -> Result<T, StoreError>;
+
+/// A text of which the store knows nothing else.
+pub(crate) fn as_it_is(_place: &Path, text: &str) -> Result<String, StoreError> {
+    Ok(text.to_owned())
+}
+
+impl<T> Watch<T> {
     /// Lets `look` run, on the runtime of the caller.
-    pub(crate) fn start<F>(place: PathBuf, look: impl FnOnce(Feed) -> F) -> Self
+    pub(crate) fn start<F>(
+        place: PathBuf,
+        read: Reading<T>,
+        look: impl FnOnce(Feed<T>) -> F,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -48,7 +59,7 @@ impl Watch {
             hand_on,
             looks: looks.clone(),
             again: Arc::clone(&again),
-            judge: Judge::new(place),
+            judge: Judge::new(place, read),
         };
         Self {
             seen,
@@ -61,7 +72,7 @@ impl Watch {
     /// The first time what is there, then what is there instead: a document, or why there is none, each once. After a problem the document comes again even
     /// if it is the old one. A version comes once, and versions rise, as long as all who write go through the store; of what people write by hand the
     /// caller is the judge. `None` when the runtime ends. Nothing is lost when the caller stops waiting.
-    pub async fn next(&mut self) -> Option<Result<Document, StoreError>> {
+    pub async fn next(&mut self) -> Option<Result<T, StoreError>> {
         self.seen.recv().await
     }
 
@@ -78,17 +89,17 @@ impl Watch {
 }
 
 /// The other end of a [`Watch`], for who looks.
-pub(crate) struct Feed {
-    hand_on: mpsc::Sender<Result<Document, StoreError>>,
+pub(crate) struct Feed<T> {
+    hand_on: mpsc::Sender<Result<T, StoreError>>,
     looks: Looks,
     again: Arc<Notify>,
-    judge: Judge,
+    judge: Judge<T>,
 }
 
 /// Nobody listens any more.
 pub(crate) struct NobodyListens;
 
-impl Feed {
+impl<T> Feed<T> {
     /// Hands on what was seen, if it is another thing than before, and says whether it was. Waits for who listens.
     pub(crate) async fn see(
         &mut self,
@@ -112,8 +123,9 @@ impl Feed {
 }
 
 /// Whether what is seen is news. Pure.
-struct Judge {
+struct Judge<T> {
     place: PathBuf,
+    read: Reading<T>,
     told: Option<Told>,
 }
 
@@ -126,12 +138,16 @@ enum Told {
     Problem(String),
 }
 
-impl Judge {
-    fn new(place: PathBuf) -> Self {
-        Self { place, told: None }
+impl<T> Judge<T> {
+    fn new(place: PathBuf, read: Reading<T>) -> Self {
+        Self {
+            place,
+            read,
+            told: None,
+        }
     }
 
-    fn news(&mut self, look: Result<String, StoreError>) -> Option<Result<Document, StoreError>> {
+    fn news(&mut self, look: Result<String, StoreError>) -> Option<Result<T, StoreError>> {
         let seen = match &look {
             Ok(text) => Told::Text(text.clone()),
             Err(error) => Told::Problem(in_one_line(error)),
@@ -140,13 +156,14 @@ impl Judge {
             return None;
         }
         self.told = Some(seen);
-        Some(look.and_then(|text| document::read(&self.place, &text)))
+        Some(look.and_then(|text| (self.read)(&self.place, &text)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document;
     use shared::config::FileError;
 
     const GOOD: &str = "version = 7\n[[node]]\nid = \"n1\"\naddress = \"127.0.0.1:7001\"\n[[shard]]\nid = \"s1\"\nprimary = \"n1\"\nslots = \"0-16383\"\n";
@@ -154,7 +171,7 @@ mod tests {
     #[test]
     fn what_is_seen_is_told_once_and_again_after_something_else() {
         let path = PathBuf::from("t.toml");
-        let mut judge = Judge::new(path.clone());
+        let mut judge = Judge::new(path.clone(), document::read);
         let missing = || Err(FileError::Missing(path.clone()).into());
         let mut look = |text: Option<&str>| {
             let news = judge.news(text.map_or_else(missing, |text| Ok(text.to_owned())));

@@ -68,7 +68,7 @@ async fn a_document_is_created_once_and_what_is_foreign_is_told_and_left() {
     let missing = store.load().await.unwrap_err();
     assert_eq!(
         missing.to_string(),
-        "etcd has no topology under /switchyard/topology"
+        "etcd has nothing under /switchyard/topology"
     );
     let nothing = store.compare_and_set(Version(1), &topology(2)).await;
     assert!(matches!(nothing, Err(CasError::NotDone(_))), "{nothing:?}");

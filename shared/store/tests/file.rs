@@ -308,3 +308,26 @@ async fn all_who_read_the_store_share_a_key_that_nobody_else_reads() {
     let error = store.gossip_key().await.unwrap_err();
     assert!(matches!(error, StoreError::NoKey { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn of_those_who_put_users_in_the_same_place_one_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = store_in(folder.path());
+    let mut watch = store.watch_users();
+    assert!(watch.next().await.unwrap().is_err(), "there are none");
+    assert_eq!(store.users().await.unwrap(), None);
+    let put = |text: &'static str, over: Option<&'static str>| {
+        let store = store.clone();
+        async move { store.put_users(over, text).await }
+    };
+    let both = tokio::join!(put("a", None), put("b", None));
+    let is_lost = |end: &Result<(), CasError>| matches!(end, Err(CasError::Lost));
+    assert!(is_lost(&both.0) != is_lost(&both.1), "{both:?}");
+    let first = if both.0.is_ok() { "a" } else { "b" };
+    assert_eq!(store.users().await.unwrap().as_deref(), Some(first));
+    assert_eq!(watch.next().await.unwrap().unwrap(), first);
+    assert!(is_lost(&put("c", None).await));
+    assert!(is_lost(&put("c", Some("other")).await));
+    put("c", Some(first)).await.unwrap();
+    assert_eq!(watch.next().await.unwrap().unwrap(), "c");
+}

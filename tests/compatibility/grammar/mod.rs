@@ -128,6 +128,11 @@ pub(super) fn draw_change(draw: &mut Draw) -> Request {
     request
 }
 
+/// A command about keys of the slot of `{a}` whose reply is always the same.
+pub(super) fn draw_exact(draw: &mut Draw) -> Request {
+    scripts::inner(draw)
+}
+
 /// A command whose only meaning is in its keys and values, as an argument of another.
 fn draw_inner(draw: &mut Draw) -> Request {
     let group: &[Command] = match draw.dice.below(3) {

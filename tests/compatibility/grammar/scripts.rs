@@ -46,8 +46,8 @@ pub(super) fn draw(draw: &mut Draw) -> Step {
     Step::plain(request)
 }
 
-/// A command whose reply is always the same.
-fn inner(draw: &mut Draw) -> Request {
+/// A command about keys of one slot whose reply is always the same.
+pub(super) fn inner(draw: &mut Draw) -> Request {
     loop {
         let request = transactions::inner(draw);
         if compare::is_exact(&request) {

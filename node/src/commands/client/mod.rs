@@ -6,7 +6,7 @@ mod kill;
 mod tracking;
 
 use super::{Action, Call, Handler, Release, release};
-use crate::client::{Client, Listed, Session};
+use crate::client::{Client, CopiesWait, Listed, Session};
 pub(super) use describe::describe;
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, on_or_off};
@@ -158,13 +158,16 @@ fn unpause(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
 /// CLIENT UNBLOCK id \[TIMEOUT | ERROR\]
 fn unblock(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let unblock = Unblock::read(call.args)?;
-    let why = match unblock.with_error {
-        true => Release::Forced,
-        false => Release::TimeIsOver,
+    let (why, how) = match unblock.with_error {
+        true => (Release::Forced, CopiesWait::Forced),
+        false => (Release::TimeIsOver, CopiesWait::IsOver),
     };
     let id = u64::try_from(unblock.id).ok();
     let client = id.and_then(|id| call.node.clients.key_of(id));
-    let has_waited = client.is_some_and(|client| release(call.store, call.node, client, why));
+    let has_waited = client.is_some_and(|client| {
+        release(call.store, call.node, client, why)
+            || call.node.clients.end_copies_wait(client, how)
+    });
     call.reply.integer(has_waited.into());
     Ok(Action::Continue)
 }

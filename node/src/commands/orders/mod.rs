@@ -13,6 +13,8 @@
 //! NODE EXEC    request request …      a transaction as a proxy has queued it: as MULTI, these, EXEC, with the reply of EXEC alone
 //! NODE LISTENERS topic name count   the client has subscribed to this on behalf of so many; topic: CHANNEL, PATTERN, SHARDCHANNEL
 //! NODE KEYS    slots [RULE name [KEYS pattern …] [DATABASE number …] …]   which keys are the shard's: a script that names others is told
+//! NODE PUSHES  the client, which speaks RESP2, is told what it is told as pushes of RESP3, so that it can tell them from replies
+//! NODE FOR     author command …      the command, on behalf of this client of a proxy: 32 digits. Whoever hears pushes is told so where it changes keys
 //! NODE AWAIT   LIST|ZSET key … milliseconds         waits until one of the keys has something, says which, and takes nothing
 //! ```
 //!
@@ -35,6 +37,7 @@ use shared::command::{self, CommandId, CommandSpec};
 use shared::resp::{
     Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner, TransactionError,
 };
+use shared::tracking::Author;
 
 pub(crate) use parse::hear;
 
@@ -54,14 +57,21 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return Ok(Action::Continue);
     }
     if is_word(name, "exec") {
-        let queued = read_queue(call.args.skip(2))?;
-        return Ok(Action::Transact(Box::new(queued)));
+        let room = call.node.spare_queues.take();
+        let queued = read_queue(call.args.skip(2), room)?;
+        return Ok(Action::Transact(queued));
     }
     if is_word(name, "listeners") {
         return listeners::listeners(call);
     }
     if is_word(name, "keys") {
         return keys::keys(call);
+    }
+    if is_word(name, "for") {
+        return act_for(call);
+    }
+    if is_word(name, "pushes") {
+        return hear_pushes(call);
     }
     if is_word(name, "await") {
         return awaiting::await_keys(call);
@@ -77,13 +87,40 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     Ok(Action::Errand(Errand::Obey(number)))
 }
 
-/// The commands of a transaction, each an argument that is a request of its own.
-fn read_queue(requests: Args<'_>) -> Result<Transaction, ErrorReply> {
-    let mut queued = Transaction::default();
+/// NODE FOR author command …
+fn act_for(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    let author = call.args.get(2).and_then(Author::read);
+    // One command, whose own that is.
+    let is_nested = call.args.get(3).is_none_or(|word| is_word(word, "node"))
+        && !call.args.get(4).is_some_and(|word| is_word(word, "exec"));
+    match author.filter(|_| !is_nested) {
+        Some(author) => Ok(Action::ActFor(author)),
+        None => Err(ErrorReply::Syntax),
+    }
+}
+
+/// NODE PUSHES
+fn hear_pushes(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if call.args.len() != 2 {
+        let word = call.args.at(1);
+        return Err(ErrorReply::unknown_subcommand_or_arity("NODE", word));
+    }
+    call.session.hears_pushes = true;
+    call.reply.ok();
+    Ok(Action::Continue)
+}
+
+/// The commands of a transaction, each an argument that is a request of its own, put into an empty queue.
+fn read_queue(
+    requests: Args<'_>,
+    mut queued: Box<Transaction>,
+) -> Result<Box<Transaction>, ErrorReply> {
+    let mut bytes = Vec::new();
     let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);
     let mut batch = RequestBatch::default();
     for request in requests.iter_from(0) {
-        let mut bytes = request.to_vec();
+        bytes.clear();
+        bytes.extend_from_slice(request);
         batch.clear();
         let scanned = scanner.scan(&mut bytes, &mut batch, 1);
         scanned.map_err(ErrorReply::Protocol)?;

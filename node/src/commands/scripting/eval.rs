@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::{Action, Call, bound};
-use crate::node_state::{Digest, Planned};
+use crate::node_state::{Digest, Planned, check_len};
 use lua::{Function, Kind, sha1_hex};
 use shared::command::CommandFlags;
 use shared::resp::{ErrorReply, ScriptError, parse_integer};
@@ -28,6 +28,7 @@ pub(super) fn eval(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let keys = count_keys(call, ErrorReply::NotInteger)?;
     bound(call);
     let text = call.args.at(1);
+    check_len(text)?;
     let digest = sha1_hex(text);
     call.node.scripts.keep(&digest, text)?;
     run(call, &digest, keys)

@@ -3,6 +3,7 @@
 
 use super::{Action, Call, bound};
 use crate::commands::server::is_flush_option;
+use crate::node_state::check_len;
 use crate::rdb::{read_libraries, write_libraries};
 use lua::FLAGS;
 use shared::glob::Glob;
@@ -29,10 +30,23 @@ pub(super) fn load(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     bound(call);
     let text = call.args.at(last);
-    let name = call.node.scripts.libraries.load(text, replaces)?;
+    let is_new = is_new(call);
+    if is_new {
+        check_len(text)?;
+    }
+    let libraries = &mut call.node.scripts.libraries;
+    let name = match is_new {
+        true => libraries.load(text, replaces)?,
+        false => libraries.load_again(text, replaces)?,
+    };
     record(call);
     call.reply.bulk(&name);
     Ok(Action::Continue)
+}
+
+/// Whether libraries come from a client: what is in a log, or at whoever is followed, is not this node's to refuse.
+fn is_new(call: &Call<'_>) -> bool {
+    !call.node.is_passive() && call.node.persistence.loading.is_none()
 }
 
 /// FUNCTION DELETE library-name
@@ -134,13 +148,19 @@ pub(super) fn restore(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     let texts = read_libraries(call.args.at(2))?;
     bound(call);
+    let is_new = is_new(call);
     let libraries = &mut call.node.scripts.libraries;
     let before = libraries.texts();
     if policy == b"flush" {
         libraries.flush();
     }
     for text in &texts {
-        if let Err(error) = libraries.load(text, policy == b"replace") {
+        let replaces = policy == b"replace";
+        let loaded = match is_new {
+            true => libraries.load(text, replaces),
+            false => libraries.load_again(text, replaces),
+        };
+        if let Err(error) = loaded {
             libraries.restore_texts(&before);
             return Err(match error {
                 ScriptError::LibraryExists(name) => ScriptError::RestoredLibraryExists(name),

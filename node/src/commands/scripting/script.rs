@@ -4,6 +4,7 @@
 use super::eval::read_digest;
 use super::{Action, Call, bound};
 use crate::commands::server::is_flush_option;
+use crate::node_state::check_len;
 use lua::sha1_hex;
 use shared::resp::{ErrorReply, ScriptError};
 
@@ -11,6 +12,7 @@ use shared::resp::{ErrorReply, ScriptError};
 pub(super) fn load(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     bound(call);
     let text = call.args.at(2);
+    check_len(text)?;
     let digest = sha1_hex(text);
     call.node.scripts.keep(&digest, text)?;
     call.reply.bulk(&digest);

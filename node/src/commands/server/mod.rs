@@ -56,7 +56,9 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
         CommandId::ConfigHelp
         | CommandId::SlowlogHelp
         | CommandId::LatencyHelp
-        | CommandId::MemoryHelp => super::help,
+        | CommandId::MemoryHelp
+        | CommandId::ModuleHelp => super::help,
+        CommandId::ModuleList => modules,
         CommandId::Debug => debug::debug,
         CommandId::Monitor => monitor,
         CommandId::Shutdown => stop::shutdown,
@@ -86,6 +88,12 @@ fn time(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let now_us = i64::try_from(call.node.now_us).unwrap_or(i64::MAX);
     call.reply.bulk_integer(now_us / 1_000_000);
     call.reply.bulk_integer(now_us % 1_000_000);
+    Ok(Action::Continue)
+}
+
+/// MODULE LIST: there are none.
+fn modules(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    call.reply.array(0);
     Ok(Action::Continue)
 }
 

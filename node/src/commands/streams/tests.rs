@@ -21,6 +21,22 @@ fn node_with_entries() -> TestNode {
 }
 
 #[test]
+fn entries_that_came_after_the_last_identifier_went_back_are_trimmed() {
+    check(&[
+        ("XADD s 50-0 a 1", "$4 50-0"),
+        ("XADD s 60-0 a 1", "$4 60-0"),
+        ("XDEL s 60-0", ":1"),
+        ("XTRIM s MINID = 55", ":1"),
+        ("XSETID s 46-0", "+OK"),
+        ("XADD s 47-0 a 1", "$4 47-0"),
+        ("XADD s 48-0 a 1", "$4 48-0"),
+        ("XDEL s 48-0", ":1"),
+        ("XTRIM s MINID = 56-1", ":1"),
+        ("XLEN s", ":0"),
+    ]);
+}
+
+#[test]
 fn identifiers_grow() {
     check(&[
         ("XADD s 1-1 a 1", "$3 1-1"),

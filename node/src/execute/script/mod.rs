@@ -18,6 +18,11 @@ use shared::resp::{Args, ErrorReply, LongReply, Protocol, ScriptError};
 
 /// How long a script goes on before others have their turn, ns.
 const SLICE_NS: u64 = 500_000;
+/// With a step that took so long a script goes on beside the thread, ns.
+const LONG_STEP_NS: u64 = 2_000_000;
+/// Words of the request of a script that are kept to be shown, and bytes of each.
+const MOST_SHOWN_WORDS: usize = 1_024;
+const MOST_SHOWN_BYTES: usize = 4_096;
 /// Commands of a script between two looks at the time.
 const CALLS_PER_READING: u32 = 16;
 
@@ -161,20 +166,24 @@ impl Executor {
     /// Goes on with a script until it is over, or its slice is.
     fn drive(&mut self, turn: &mut Turn<'_>, run: &mut ScriptRun) -> Driven {
         let began = self.watch().read();
+        let calls = run.calls;
         let callers = Callers::step_aside(turn, run);
         let driven = loop {
             let is_to_end = run.is_aside && is_to_end(turn);
             match run.step {
                 Step::Over => break Driven::Over,
+                Step::Pause | Step::Beside if self.watch().since_ns(began) > SLICE_NS => {
+                    let is_its_own = run.calls == calls;
+                    if is_its_own && self.watch().since_ns(began) > LONG_STEP_NS {
+                        run.machine.move_beside();
+                    }
+                    break Driven::NotYet;
+                }
                 _ if is_to_end => {
                     run.step = run.machine.kill();
                     continue;
                 }
-                Step::Pause => {
-                    if self.watch().since_ns(began) > SLICE_NS {
-                        break Driven::NotYet;
-                    }
-                }
+                Step::Pause | Step::Beside => {}
                 Step::Check => answer_check(turn, run),
                 Step::Call => {
                     if !self.carry_out_call(turn, run) {
@@ -199,7 +208,7 @@ impl Executor {
     fn end_script(
         &mut self,
         turn: &mut Turn<'_>,
-        run: ScriptRun,
+        mut run: ScriptRun,
         args: Args<'_>,
         out: &mut Vec<u8>,
     ) -> bool {
@@ -209,8 +218,9 @@ impl Executor {
             turn.node.scripts.under_way = None;
         }
         let spec = run.spec;
-        let reply = run.machine.reply();
-        out.extend_from_slice(reply);
+        let start = out.len();
+        run.machine.move_reply(out);
+        let reply = &out[start..];
         if reply.first() == Some(&b'-') {
             turn.node.stats.command_failed(spec.id);
             if !run.machine.was_counted() {
@@ -327,12 +337,20 @@ fn put_aside(turn: &mut Turn<'_>, run: &mut ScriptRun, planned: Planned, args: A
     turn.node.scripts.under_way = Some(UnderWay {
         kind: planned.kind,
         name: planned.name,
-        words: args.iter_from(0).map(<[u8]>::to_vec).collect(),
+        words: shown_words(args),
         took_ms: 0,
         has_written: run.has_written,
         is_to_end: false,
         is_busy: false,
     });
+}
+
+/// What FUNCTION STATS shows of a request: not more than some words, and of each not more than its beginning.
+fn shown_words(args: Args<'_>) -> Vec<Vec<u8>> {
+    let shown = args.iter_from(0).take(MOST_SHOWN_WORDS);
+    shown
+        .map(|word| word[..word.len().min(MOST_SHOWN_BYTES)].to_vec())
+        .collect()
 }
 
 fn is_to_end(turn: &Turn<'_>) -> bool {

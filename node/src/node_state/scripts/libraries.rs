@@ -6,8 +6,12 @@ use lua::{Fault, Function, Kind, Machine, Registered, Step, is_name};
 use shared::resp::{Protocol, ScriptError};
 use std::collections::{BTreeMap, HashMap};
 
-/// So often a library that is being read is let go on, some tens of microseconds at a time.
-const MOST_STEPS: usize = 1_000;
+/// So often a library that is new is let go on while it is read, some ten microseconds at a time.
+const MOST_STEPS: usize = 400;
+/// The same of one that was read before, here or where it comes from, maybe on a faster machine: it may not be lost for that, nor hold up a start for ever.
+const MOST_STEPS_AGAIN: usize = 1_000_000;
+/// For so many steps counts a wait for one that is read beside the thread, some hundred microseconds.
+const STEPS_BESIDE: usize = 16;
 /// What a library costs beside its text, bytes.
 const LIBRARY_BYTES: usize = 512;
 
@@ -18,6 +22,8 @@ pub struct Library {
     pub text: Box<[u8]>,
     /// What it has registered.
     pub functions: Vec<Registered>,
+    /// Whether the machine that is there has these functions; one that was given up had them.
+    is_made: bool,
 }
 
 /// All libraries.
@@ -75,19 +81,36 @@ impl Libraries {
         if !self.owners.contains_key(name) {
             return Err(ScriptError::NoFunction);
         }
-        self.make_again()?;
-        let owner = &self.owners[name];
-        let functions = &self.by_name[owner].functions;
+        let owner = self.owners[name].clone();
+        self.make_again(&owner)?;
+        let functions = &self.by_name[&owner].functions;
         let found = functions.iter().find(|one| *one.name == *name);
         let found = found.ok_or(ScriptError::NoFunction)?;
         Ok((found.function, found.flags))
     }
 
-    /// Reads a text, and keeps the library under the name that it says.
+    /// Reads a text that is new, and keeps the library under the name that it says.
     ///
     /// # Errors
     /// What is wrong with it; nothing has changed then.
     pub fn load(&mut self, text: &[u8], replaces: bool) -> Result<Box<[u8]>, ScriptError> {
+        self.load_within(text, replaces, MOST_STEPS)
+    }
+
+    /// The same of one that was read before: by this node, or by the one that it follows.
+    ///
+    /// # Errors
+    /// What is wrong with it; nothing has changed then.
+    pub fn load_again(&mut self, text: &[u8], replaces: bool) -> Result<Box<[u8]>, ScriptError> {
+        self.load_within(text, replaces, MOST_STEPS_AGAIN)
+    }
+
+    fn load_within(
+        &mut self,
+        text: &[u8],
+        replaces: bool,
+        most_steps: usize,
+    ) -> Result<Box<[u8]>, ScriptError> {
         let (name, body) = read_metadata(text)?;
         if !replaces && self.by_name.contains_key(&name) {
             return Err(ScriptError::LibraryExists(shown(&name)));
@@ -95,8 +118,8 @@ impl Libraries {
         if self.text_bytes + text.len() + LIBRARY_BYTES > self.most_bytes {
             return Err(ScriptError::NoMemory);
         }
-        self.make_again()?;
-        let functions = self.read(body)?;
+        self.look_at_machine()?;
+        let functions = self.read(body, most_steps)?;
         if functions.is_empty() {
             return Err(ScriptError::NothingRegistered);
         }
@@ -117,6 +140,7 @@ impl Libraries {
         let library = Library {
             text: text.into(),
             functions,
+            is_made: true,
         };
         self.by_name.insert(name.clone(), library);
         Ok(name)
@@ -131,7 +155,9 @@ impl Libraries {
         for one in &library.functions {
             self.owners.remove(&*one.name);
         }
-        self.forget(&library.functions);
+        if library.is_made {
+            self.forget(&library.functions);
+        }
         true
     }
 
@@ -153,7 +179,9 @@ impl Libraries {
     /// These are the libraries from now on, but for those that are none; how many are.
     pub fn restore_texts(&mut self, texts: &[impl AsRef<[u8]>]) -> usize {
         self.flush();
-        let loaded = texts.iter().map(|text| self.load(text.as_ref(), true));
+        let loaded = texts
+            .iter()
+            .map(|text| self.load_again(text.as_ref(), true));
         loaded.filter(Result::is_ok).count()
     }
 
@@ -168,43 +196,63 @@ impl Libraries {
     }
 
     /// Runs a library's text.
-    fn read(&mut self, body: &[u8]) -> Result<Vec<Registered>, ScriptError> {
+    fn read(&mut self, body: &[u8], most_steps: usize) -> Result<Vec<Registered>, ScriptError> {
         let machine = self.waiting.get(Kind::Libraries, self.most_bytes)?;
-        let read = read_with(machine, body);
+        let read = read_with(machine, body, most_steps);
         if read.is_err() && machine.was_refused_memory() {
             self.waiting.flush();
         }
         read
     }
 
-    /// When there is another machine, the functions of all libraries are made in it.
-    fn make_again(&mut self) -> Result<(), ScriptError> {
+    /// When there is another machine, no library has functions in it.
+    fn look_at_machine(&mut self) -> Result<(), ScriptError> {
         self.waiting.get(Kind::Libraries, self.most_bytes)?;
-        if self.of == self.waiting.number {
-            return Ok(());
-        }
-        self.of = self.waiting.number;
-        let names: Vec<_> = self.by_name.keys().cloned().collect();
-        for name in names {
-            let text = self.by_name[&name].text.clone();
-            let (_, body) = read_metadata(&text)?;
-            let functions = self.read(body)?;
-            if let Some(library) = self.by_name.get_mut(&name) {
-                library.functions = functions;
+        if self.of != self.waiting.number {
+            self.of = self.waiting.number;
+            for library in self.by_name.values_mut() {
+                library.is_made = false;
             }
+        }
+        Ok(())
+    }
+
+    /// The functions of a library are made in the machine that is there, if it has not got them.
+    fn make_again(&mut self, name: &[u8]) -> Result<(), ScriptError> {
+        self.look_at_machine()?;
+        let library = self.by_name.get(name);
+        let Some(text) = library
+            .filter(|one| !one.is_made)
+            .map(|one| one.text.clone())
+        else {
+            return Ok(());
+        };
+        let (_, body) = read_metadata(&text)?;
+        let functions = self.read(body, MOST_STEPS_AGAIN)?;
+        if let Some(library) = self.by_name.get_mut(name) {
+            library.functions = functions;
+            library.is_made = true;
         }
         Ok(())
     }
 }
 
-fn read_with(machine: &mut Machine, body: &[u8]) -> Result<Vec<Registered>, ScriptError> {
+fn read_with(
+    machine: &mut Machine,
+    body: &[u8],
+    most_steps: usize,
+) -> Result<Vec<Registered>, ScriptError> {
     let mut step = machine.load(body, Protocol::Resp2);
     let mut steps = 0;
     while step != Step::Over {
-        steps += 1;
-        step = match steps {
-            0..MOST_STEPS => machine.go_on(),
-            _ => machine.kill(),
+        steps += if step == Step::Beside {
+            STEPS_BESIDE
+        } else {
+            1
+        };
+        step = match steps < most_steps {
+            true => machine.go_on(),
+            false => machine.kill(),
         };
     }
     machine.loaded().map_err(|fault| match fault {

@@ -12,6 +12,23 @@ use std::collections::HashMap;
 /// A script's SHA-1, in 40 lower-case digits.
 pub type Digest = [u8; 40];
 
+/// Longest text of a script or a library: Lua reads it in one go, which takes about five milliseconds then.
+const MOST_TEXT_BYTES: usize = 256 * 1024;
+
+/// Whether a text that a client sends is short enough.
+///
+/// # Errors
+/// It is not.
+pub fn check_len(text: &[u8]) -> Result<(), ScriptError> {
+    match text.len() {
+        0..=MOST_TEXT_BYTES => Ok(()),
+        len => Err(ScriptError::LongText {
+            len,
+            most: MOST_TEXT_BYTES,
+        }),
+    }
+}
+
 /// What a script costs beside its text, bytes.
 const SCRIPT_BYTES: usize = 160;
 
@@ -93,9 +110,8 @@ impl Waiting {
     }
 
     /// A machine that has done its work comes back, or goes: what is wrong with it nobody has to know.
-    fn put_back(&mut self, mut machine: Machine, most_bytes: usize) {
-        let is_bloated = machine.used_bytes() > most_bytes / 4;
-        if machine.was_refused_memory() || is_bloated {
+    fn put_back(&mut self, mut machine: Machine) {
+        if machine.is_spent() {
             machine.retire();
             self.number += 1;
         } else {
@@ -202,11 +218,8 @@ impl Scripts {
     /// A machine has done its work.
     pub fn put_back(&mut self, kind: Kind, machine: Machine) {
         match kind {
-            Kind::Scripts => self.evaluator.put_back(machine, self.most_bytes),
-            Kind::Libraries => {
-                let most_bytes = self.most_bytes;
-                self.libraries.waiting().put_back(machine, most_bytes);
-            }
+            Kind::Scripts => self.evaluator.put_back(machine),
+            Kind::Libraries => self.libraries.waiting().put_back(machine),
         }
     }
 

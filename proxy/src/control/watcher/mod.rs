@@ -25,8 +25,10 @@ use tokio::time::Instant;
 use self::standing_in::StandIn;
 use self::writing::Trouble;
 use super::bringing::Bringing;
+use super::comparing::Comparing;
 use super::counts::Counts;
 use super::election::Election;
+use super::libraries::Differing;
 use super::link::{Answer, Heard};
 use super::matters::{self, Matter, Matters};
 use super::nodes::Nodes;
@@ -36,6 +38,7 @@ use super::requests::{self, Refusal};
 use super::spares::{Sorted, Spares};
 use super::store_seen::StoreSeen;
 use super::{Done, told};
+use crate::events::{Kind, News};
 use crate::facts::ProxyShared;
 use crate::gossip;
 use crate::sightings::Sighting;
@@ -77,6 +80,10 @@ pub(in crate::control) struct Watcher {
     plain: PlainShards,
     election: Election,
     bringing: Bringing,
+    /// Whether all shards have the same functions, looked at by who leads, or by all where nobody need lead.
+    comparing: Option<Comparing>,
+    /// Where they have not.
+    differing: Differing,
     stand_in: StandIn,
     announcement: Option<Announcement>,
     others: Option<Others>,
@@ -136,6 +143,8 @@ impl Watcher {
             plain: PlainShards::default(),
             election: Election::new(me.clone(), Arc::clone(&store)),
             bringing: Bringing::default(),
+            comparing: None,
+            differing: Differing::new(),
             stand_in: StandIn::new(&shared.run_id),
             announcement: None,
             others: None,
@@ -167,11 +176,18 @@ impl Watcher {
             me,
         };
         watcher.follow(watcher.newest.clone());
+        if !watcher.guards() {
+            watcher.compare_functions();
+        }
         (watcher, Ends { heard, done: ends })
     }
 
     fn now_ms(&self) -> u64 {
         self.shared.clock.monotonic_ms()
+    }
+
+    fn tell(&self, news: News) {
+        self.shared.events.tell(news);
     }
 
     /// Whether there is a shard to be looked after.
@@ -226,6 +242,10 @@ impl Watcher {
         }
         let before = std::mem::replace(&mut self.newest, topology);
         self.bringing.follow(&before, &self.newest, &self.shared);
+        let compares = self.comparing.as_ref();
+        if compares.is_some_and(|comparing| comparing.is_outdated(&self.newest)) {
+            self.compare_functions();
+        }
         self.has_nameless = has_nameless(&self.newest);
         self.follow_plain(now_ms);
         if let Some(announcement) = &self.announcement {
@@ -237,6 +257,12 @@ impl Watcher {
             self.step(Event::Loaded(Known::of(&self.newest)));
             self.next_tick = Instant::now();
         }
+    }
+
+    /// Looks whether all shards have the same functions, and brings what some lack.
+    fn compare_functions(&mut self) {
+        self.differing.clear();
+        self.comparing = Comparing::start(&self.newest, &self.shared, self.done.clone());
     }
 
     fn watch_nodes(&mut self, now_ms: u64) {
@@ -285,7 +311,8 @@ impl Watcher {
         for (node, announced) in &self.sorted.spare {
             if !before.spare.contains_key(node) {
                 let address = &announced.address;
-                tracing::info!(%node, %address, "a spare node is there");
+                let words = format!("a spare node is there, at {address}");
+                self.tell(News::info(Kind::Membership, words).of_node(node));
             }
         }
         for node in before.spare.into_keys() {
@@ -468,10 +495,14 @@ impl Watcher {
                     if self.sorted.spare.contains_key(&node) {
                         tracing::debug!(%node, silent_ms, cause, "spare node is taken for gone");
                     } else {
-                        tracing::warn!(%node, silent_ms, cause, "node is taken for gone");
+                        let words =
+                            format!("node is taken for gone: {cause}, heard {silent_ms} ms ago");
+                        self.tell(News::warning(Kind::NodeLost, words).of_node(&node));
                     }
                 }
-                detector::Action::Trust(node) => tracing::info!(%node, "node is heard again"),
+                detector::Action::Trust(node) => {
+                    self.tell(News::info(Kind::NodeBack, "node is heard again").of_node(&node));
+                }
             }
         }
     }
@@ -500,8 +531,11 @@ impl Watcher {
         }
         self.stand_in.ends();
         self.waits.clear();
+        self.comparing = None;
+        self.differing.clear();
         self.matters.forget_waits();
-        tracing::info!(proxy = %self.me, "another proxy may change the topology now");
+        let words = "another proxy may change the topology now";
+        self.tell(News::info(Kind::Leadership, words));
         self.step(Event::Deposed);
     }
 
@@ -518,7 +552,7 @@ impl Watcher {
                 }
                 Action::CompareAndSet(proposal) => self.propose(&proposal),
                 Action::Tell(notice) => {
-                    told::tell(&notice);
+                    told::tell(&notice, &self.shared.events);
                     self.note(&notice);
                     self.answer(&notice);
                 }
@@ -551,13 +585,14 @@ impl Watcher {
         now.extend(self.misplaced.values().cloned());
         let leaderless = self.plain.leaderless().cloned();
         now.extend(leaderless.map(Matter::PlainLeaderless));
+        now.extend(matters::functions_differ(&self.differing));
         if self.store_seen.away_since_ms.is_some() {
             now.insert(Matter::StoreAway);
         }
         let not_written = self.trouble.said().map(str::to_owned);
         now.extend(not_written.map(Matter::NotWritten));
         for telling in self.matters.look(&now, now_ms) {
-            matters::tell(&telling);
+            matters::tell(&telling, &self.shared.events);
         }
     }
 
@@ -591,10 +626,13 @@ impl Watcher {
             Done::Led(led) => {
                 if self.election.tried(led) {
                     self.stand_in.ends();
-                    tracing::info!(proxy = %self.me, "this proxy changes the topology from now on");
+                    let words = "this proxy changes the topology from now on";
+                    self.tell(News::info(Kind::Leadership, words));
                     self.step(Event::Elected);
+                    self.compare_functions();
                 }
             }
+            Done::Compared(differing) => self.differing = differing,
             Done::Set(from, next, purpose, end) => self.was_set(from, *next, purpose, &end),
         }
     }

@@ -9,6 +9,7 @@ use shared::topology::{NodeId, Shard};
 use super::super::Purpose;
 use super::super::plain::{Wanted, promoted};
 use super::Watcher;
+use crate::events::{Kind, News};
 
 impl Watcher {
     /// Another topology holds.
@@ -45,7 +46,9 @@ impl Watcher {
                 Wanted::Promote(shard, node) => {
                     if let Some(next) = promoted(&self.newest, &shard, &node) {
                         let version = next.version;
-                        tracing::warn!(%shard, %node, %version, "this plain server is to lead, for its primary is down; what only that one had is lost");
+                        let words = "this plain server is to lead, for its primary is down; what only that one had is lost";
+                        let news = News::warning(Kind::Failover, words).of_shard(&shard);
+                        self.tell(news.of_node(&node).at_version(version.0));
                         self.is_promoting = true;
                         self.set(next, Purpose::Plain);
                     }

@@ -5,6 +5,7 @@ use protocol::controller::Event;
 use shared::topology::{ShardId, Topology, Version};
 
 use super::Watcher;
+use crate::events::{Kind, News};
 
 /// A shard that has had no primary for so long, though nothing was written meanwhile, is taken care of by those who do not lead.
 const IDLE_MS: u64 = 3_000;
@@ -77,7 +78,8 @@ impl Watcher {
         if self.stand_in.is_over(now_ms) {
             self.depose();
         } else if is_time && self.stand_in.begins(now_ms) {
-            tracing::warn!(proxy = %self.me, "a shard has no primary, and the proxy that changes the topology does nothing: this one does, for a while");
+            let words = "a shard has no primary, and the proxy that changes the topology does nothing: this one does, for a while";
+            self.tell(News::warning(Kind::Leadership, words));
             self.step(Event::Elected);
         }
     }
@@ -86,7 +88,8 @@ impl Watcher {
     pub(super) fn stand_in_for(&mut self, shard: &ShardId) {
         let now_ms = self.now_ms();
         if !self.election.leads() && self.stand_in.begins(now_ms) {
-            tracing::info!(proxy = %self.me, %shard, "this proxy changes the topology for an operator, for a while");
+            let words = "this proxy changes the topology for an operator, for a while";
+            self.tell(News::info(Kind::Leadership, words).of_shard(shard));
             self.step(Event::Elected);
         }
     }

@@ -12,6 +12,7 @@ use super::super::adopt::{NotAdopted, adopt, moved, raised};
 use super::super::matters::Matter;
 use super::super::{Done, Purpose};
 use super::Watcher;
+use crate::events::{Kind, News};
 
 /// When a change could not be written, the next is tried after so long.
 const WRITE_AGAIN_MS: u64 = 1_000;
@@ -128,10 +129,9 @@ impl Watcher {
     fn cannot_write(&mut self, problem: &str) {
         let now_ms = self.now_ms();
         if self.trouble.begins(problem, now_ms) {
-            tracing::warn!(
-                problem,
-                "the topology is not changed; it is tried again every second"
-            );
+            let words =
+                format!("the topology is not changed; it is tried again every second: {problem}");
+            self.tell(News::warning(Kind::TopologyRefused, words));
         }
         self.step(Event::StoreLost);
     }
@@ -157,7 +157,8 @@ impl Watcher {
         };
         self.outdated_rounds = 0;
         self.is_adopting = true;
-        tracing::error!(version = %next.version, "nodes obey later epochs than the topology names, as when an old one is put in its place: those with most of each such shard lead it now, above these epochs");
+        let words = "nodes obey later epochs than the topology names, as when an old one is put in its place: those with most of each such shard lead it now, above these epochs";
+        self.tell(News::error(Kind::Failover, words).at_version(next.version.0));
         self.set(next, Purpose::Adoption);
     }
 
@@ -183,7 +184,8 @@ impl Watcher {
         let next = next.or_else(|| moved(&self.newest, &self.sorted.moved, is_gone));
         if let Some(next) = next {
             self.is_adopting = true;
-            tracing::info!(version = %next.version, "lives and addresses of nodes are written into the topology");
+            let words = "lives and addresses of nodes are written into the topology";
+            self.tell(News::info(Kind::Membership, words).at_version(next.version.0));
             self.set(next, Purpose::Adoption);
         }
     }

@@ -217,6 +217,15 @@ impl Line {
         self.parcels.front()
     }
 
+    /// The requests of the first parcel, also those of them that are answered.
+    pub(crate) fn first_requests(&self) -> &[u8] {
+        let first = self.parcels.front().map_or(0, |parcel| parcel.bytes);
+        let chunk = self.chunks.iter().find(|chunk| chunk.parcels > 0);
+        chunk.map_or(&[][..], |chunk| {
+            &chunk.bytes.as_slice()[chunk.passed..][..first]
+        })
+    }
+
     /// The reply to the first request goes on its way before it is whole.
     pub(crate) fn begin_reply(&mut self) {
         if let Some(first) = self.parcels.front_mut() {
@@ -275,10 +284,7 @@ impl Line {
     #[cold]
     pub(crate) fn take_back(&mut self) -> Recovered {
         let first = *self.first().expect("somebody waits for this reply");
-        let chunk = self.chunks.iter().find(|chunk| chunk.parcels > 0);
-        let bytes = chunk.map_or(&[][..], |chunk| {
-            &chunk.bytes.as_slice()[chunk.passed..][..first.bytes]
-        });
+        let bytes = self.first_requests();
         let frame = match (first.count, first.answered) {
             (1, 0) => 0..bytes.len(),
             (_, answered) => frames(bytes).swap_remove(answered as usize),

@@ -336,6 +336,7 @@ impl PipeSet {
         self.nodes.iter().position(|node| {
             node.id == wanted.node.id
                 && node.address == wanted.node.address
+                && node.is_plain == (wanted.node.kind == NodeKind::Redis)
                 && node.fence == wanted.fence
         })
     }

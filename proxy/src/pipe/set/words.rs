@@ -36,6 +36,7 @@ impl NodeEntry {
             last,
             fence,
             follower,
+            is_plain: self.is_plain,
             local_keys: self.local_keys.clone().filter(|_| !self.is_plain),
         }
     }

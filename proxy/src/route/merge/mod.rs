@@ -305,11 +305,15 @@ fn failed_at(error: &[u8], shard: &str, is_half: bool) -> ErrorReply {
     ErrorReply::Quoting([text, place.as_bytes()].concat().into())
 }
 
-/// The first reply that is no error, or the first error.
+/// The first reply that is no error, or the first error; where a shard has not been heard, nobody knows what it would have said.
 fn any_ok<'a>(parts: &Parts<'a>, out: &mut Pieces) -> Result<(), Broken<'a>> {
     if let Some(good) = parts.whole_replies().next() {
         out.share(good, good);
         return Ok(());
+    }
+    let mut all = parts.parts.iter();
+    if let Some(at) = all.position(|part| !matches!(part, Part::Reply(_))) {
+        return Err(parts.failure(at, parts.parts[at], Change::None));
     }
     for part in &parts.parts {
         if let Part::Reply(error) = part {

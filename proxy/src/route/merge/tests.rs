@@ -51,6 +51,22 @@ fn each_rule_makes_one_reply() {
 }
 
 #[test]
+fn where_one_is_enough_a_shard_that_says_nothing_is_told_before_those_that_have_nothing() {
+    let plan = Plan::Table {
+        rule: Merge::AnyOk,
+        change: Change::None,
+    };
+    let parts = [said("-NOTBUSY none\r\n"), Part::Down("s2".into())];
+    let told = merged(&plan, &parts);
+    assert!(
+        told.starts_with("-CLUSTERDOWN ") && told.contains("s2"),
+        "{told}"
+    );
+    let parts = [Part::Down("s1".into()), said("+OK\r\n")];
+    assert_eq!(merged(&plan, &parts), "+OK\r\n");
+}
+
+#[test]
 fn elements_go_back_to_the_places_of_their_keys() {
     let plan = Plan::KeyOrder(vec![1, 0, 1]);
     let parts = [said("*1\r\n$1\r\nb\r\n"), said("*2\r\n$1\r\na\r\n$-1\r\n")];

@@ -13,6 +13,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::ClientInfo, 2).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served().tips(&["nondeterministic_output"]),
     row(Id::ClientKill, -3).flags(ADMIN | NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served(),
     row(Id::ClientList, -2).flags(ADMIN | NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served().tips(&["nondeterministic_output"]),
+    row(Id::ClientMaintNotifications, -3).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served_by_proxy(),
     row(Id::ClientNoEvict, 3).flags(ADMIN | NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served(),
     row(Id::ClientNoTouch, 3).flags(NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served(),
     row(Id::ClientPause, -3).flags(ADMIN | NO_SCRIPT | LOADING | STALE).acl(CONNECTION).route(Local).served(),

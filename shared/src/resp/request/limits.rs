@@ -1,5 +1,5 @@
 //! How large a request may be, and what a client is told when it is larger.
-//! Pure. The texts are those of Redis 7.0, word for word.
+//! Pure. The texts are those of Redis 7.0, word for word, but for what is ours.
 
 use super::ArgRange;
 
@@ -91,6 +91,11 @@ pub enum ProtocolError {
     /// 64 KB after `$` without a line end.
     #[error("Protocol error: too big bulk count string")]
     TooBigBulkCount,
+    /// What a load balancer sends where it should not. Ours.
+    #[error(
+        "Protocol error: this is a header of the PROXY protocol, and proxies take it from addresses in proxy-protocol-from alone"
+    )]
+    ProxyHeader,
     /// A quote that is never closed, or closed in the middle of a word.
     #[error("Protocol error: unbalanced quotes in request")]
     UnbalancedQuotes,

@@ -431,6 +431,8 @@ impl RequestScanner {
     ) -> Result<Step, ProtocolError> {
         let end = match self.find_line_end(buffer, b'\n') {
             Line::End(end) => end,
+            // Redis waits for more of it, for ever.
+            Line::Open if self.is_proxy_header(buffer) => return Err(ProtocolError::ProxyHeader),
             Line::Open => return Ok(Step::Incomplete),
             Line::TooLong => return Err(ProtocolError::TooBigInline),
         };
@@ -450,6 +452,12 @@ impl RequestScanner {
         self.canonical = false;
         self.complete(batch, first_arg);
         Ok(Step::Complete)
+    }
+
+    /// Whether what begins at `position` is what the PROXY protocol, version 2, has behind two empty lines.
+    fn is_proxy_header(&self, buffer: &[u8]) -> bool {
+        let rest = buffer.get(self.position..).unwrap_or_default();
+        rest.starts_with(b"\0\r\nQUIT\n")
     }
 
     /// Looks for `end` in the line that begins at `position`, from where the last search stopped.

@@ -310,6 +310,16 @@ fn inline_requests_are_unquoted_as_redis_does() {
 }
 
 #[test]
+fn a_header_of_the_proxy_protocol_is_told_and_nothing_else_behind_a_nul_byte() {
+    let header = b"\r\n\r\n\0\r\nQUIT\n";
+    check_fault(header, ProtocolError::ProxyHeader);
+    check(&header[..11], &[], b"\0\r\nQUIT", None);
+    for waits in [b"\0\r\nQUIT\r\n".as_slice(), b"PING\0\r\nQUIT\n"] {
+        check(waits, &[], waits, None);
+    }
+}
+
+#[test]
 fn no_more_requests_than_asked_for_are_handed_out() {
     let mut buffer = b"PING\r\n*1\r\n$4\r\nPING\r\n*0\r\nPING\r\nbad\"\r\n".to_vec();
     let mut scanner = RequestScanner::new(RequestLimits::AUTHENTICATED);

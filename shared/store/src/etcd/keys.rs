@@ -9,6 +9,7 @@ pub(super) struct Keys {
     leader: String,
     proxies: String,
     gossip_key: String,
+    users: String,
 }
 
 impl Keys {
@@ -22,6 +23,7 @@ impl Keys {
             leader: below("leader"),
             proxies: below("proxies/"),
             gossip_key: below("gossip-key"),
+            users: below("users"),
         }
     }
 
@@ -38,6 +40,11 @@ impl Keys {
     /// Where the key is that proxies share.
     pub(super) fn gossip_key(&self) -> &str {
         &self.gossip_key
+    }
+
+    /// Where the users are that proxies share.
+    pub(super) fn users(&self) -> &str {
+        &self.users
     }
 
     /// How the keys of proxies begin.
@@ -66,6 +73,7 @@ mod tests {
             let keys = Keys::new(prefix.to_owned());
             assert_eq!(keys.topology(), "/a/topology");
             assert_eq!(keys.gossip_key(), "/a/gossip-key");
+            assert_eq!(keys.users(), "/a/users");
             let proxy: ProxyId = "p1".parse().unwrap();
             assert_eq!(keys.proxy(&proxy), "/a/proxies/p1");
             assert_eq!(keys.proxy_of("/a/proxies/p1"), Some(proxy));

@@ -31,7 +31,7 @@ use crate::announcement::{Announcement, LiveProxy};
 use crate::document::{self, Acceptance};
 use crate::error::{CasError, EtcdError, StoreError};
 use crate::gossip_key::GossipKey;
-use crate::watch::Watch;
+use crate::watch::{Watch, as_it_is};
 use gateway::Gateway;
 use keys::Keys;
 use messages::{Condition, Put};
@@ -121,13 +121,14 @@ impl EtcdStore {
     }
 
     pub(crate) async fn load(&self) -> Result<Document, StoreError> {
-        let entry = self.entry().await?;
+        let entry = self.entry(self.keys.topology()).await?;
         document::read(&self.place(), &entry.text)
     }
 
     pub(crate) async fn create(&self, first: &Topology) -> Result<(), CasError> {
         let text = document::first(first)?;
-        self.put_if(Condition::IsMissing, text).await
+        self.put_if(self.keys.topology(), Condition::IsMissing, text)
+            .await
     }
 
     pub(crate) async fn compare_and_set(
@@ -136,15 +137,48 @@ impl EtcdStore {
         next: &Topology,
         acceptance: Acceptance,
     ) -> Result<(), CasError> {
-        let there = self.entry().await.map_err(CasError::not_done)?;
+        let key = self.keys.topology();
+        let there = self.entry(key).await.map_err(CasError::not_done)?;
         let text = document::next(&self.place(), &there.text, expected, (next, acceptance))?;
-        self.put_if(Condition::ChangedAt(there.changed_at), text)
+        self.put_if(key, Condition::ChangedAt(there.changed_at), text)
             .await
     }
 
+    pub(crate) async fn users(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.users_there().await?.map(|entry| entry.text))
+    }
+
+    pub(crate) async fn put_users(&self, over: Option<&str>, text: &str) -> Result<(), CasError> {
+        let there = self.users_there().await.map_err(CasError::not_done)?;
+        if there.as_ref().map(|entry| &*entry.text) != over {
+            return Err(CasError::Lost);
+        }
+        let condition = there.map_or(Condition::IsMissing, |entry| {
+            Condition::ChangedAt(entry.changed_at)
+        });
+        self.put_if(self.keys.users(), condition, text.to_owned())
+            .await
+    }
+
+    async fn users_there(&self) -> Result<Option<Entry>, EtcdError> {
+        match self.entry(self.keys.users()).await {
+            Ok(entry) => Ok(Some(entry)),
+            Err(EtcdError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn watch_users(&self) -> Watch<String> {
+        let (etcd, key) = (self.clone(), self.keys.users().to_owned());
+        let place = PathBuf::from(format!("etcd:{key}"));
+        Watch::start(place, as_it_is, |feed| watcher::run(etcd, key, feed))
+    }
+
     pub(crate) fn watch(&self) -> Watch {
-        let etcd = self.clone();
-        Watch::start(self.place(), |feed| watcher::run(etcd, feed))
+        let (etcd, key) = (self.clone(), self.keys.topology().to_owned());
+        Watch::start(self.place(), document::read, |feed| {
+            watcher::run(etcd, key, feed)
+        })
     }
 
     pub(crate) fn announce(
@@ -201,8 +235,7 @@ impl EtcdStore {
         PathBuf::from(format!("etcd:{}", self.keys.topology()))
     }
 
-    async fn entry(&self) -> Result<Entry, EtcdError> {
-        let key = self.keys.topology();
+    async fn entry(&self, key: &str) -> Result<Entry, EtcdError> {
         let found = self.gateway.read(messages::range(key)).await?;
         let revision = found.revision;
         let Some(it) = found.entries.into_iter().next() else {
@@ -221,13 +254,13 @@ impl EtcdStore {
         })
     }
 
-    async fn put_if(&self, condition: Condition, text: String) -> Result<(), CasError> {
+    async fn put_if(&self, key: &str, condition: Condition, text: String) -> Result<(), CasError> {
         let (bytes, most) = (text.len(), MOST_DOCUMENT_BYTES);
         if bytes > most {
             return Err(CasError::not_done(EtcdError::TooLong { bytes, most }));
         }
         let put = Put {
-            key: self.keys.topology(),
+            key,
             value: &text,
             lease: None,
         };

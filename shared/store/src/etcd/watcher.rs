@@ -1,4 +1,4 @@
-//! Looks at the document whenever etcd says that it changes.
+//! Looks at the document, or another text, whenever etcd says that it changes.
 //! Reaches: etcd. A watch only says that there is something new; the document itself is always read by a majority, so that it never goes back.
 //! Invariants: a watch begins behind what was read before, so nothing falls between the two; where it breaks, is refused or its revision is compacted away, the
 //! document is read anew; a silent watch is found out by reading now and then.
@@ -23,9 +23,10 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Looks until nobody listens.
-pub(super) async fn run(etcd: EtcdStore, feed: Feed) {
+pub(super) async fn run<T: Send>(etcd: EtcdStore, key: String, feed: Feed<T>) {
     let mut watcher = Watcher {
         etcd,
+        key,
         feed,
         stream: None,
         was_told: false,
@@ -35,9 +36,11 @@ pub(super) async fn run(etcd: EtcdStore, feed: Feed) {
     while watcher.turn().await.is_ok() {}
 }
 
-struct Watcher {
+struct Watcher<T> {
     etcd: EtcdStore,
-    feed: Feed,
+    /// Under which it lies.
+    key: String,
+    feed: Feed<T>,
     /// The watch, and the place of the member that it is from.
     stream: Option<(Stream, usize)>,
     /// Whether the watch has said that there is something new.
@@ -56,10 +59,10 @@ enum Reason {
     Cut,
 }
 
-impl Watcher {
+impl<T> Watcher<T> {
     /// Looks, tells, and waits for a reason to look again.
     async fn turn(&mut self) -> Result<(), NobodyListens> {
-        let (is_news, next) = match self.etcd.entry().await {
+        let (is_news, next) = match self.etcd.entry(&self.key).await {
             Ok(Entry { text, revision, .. }) => {
                 (self.feed.see(Ok(text)).await?, Some(revision + 1))
             }
@@ -98,11 +101,11 @@ impl Watcher {
         {
             return;
         }
-        let question = messages::watch(self.etcd.keys.topology(), next);
+        let question = messages::watch(&self.key, next);
         let begun = self.etcd.gateway.listen(&question).await;
         self.stream = begun.map_err(|error| self.note(&error)).ok();
         if self.stream.is_some() && self.said.over() {
-            tracing::info!("the topology in etcd is watched again");
+            tracing::info!(key = self.key, "what etcd holds is watched again");
         }
     }
 
@@ -110,7 +113,8 @@ impl Watcher {
         if let Some(problem) = self.said.news(error) {
             tracing::warn!(
                 problem,
-                "the topology in etcd cannot be watched; it is read every few seconds"
+                key = self.key,
+                "what etcd holds cannot be watched; it is read every few seconds"
             );
         }
     }

@@ -1,5 +1,5 @@
 //! The topology in a file, for proxies of one host.
-//! Reaches: the file, and beside it a lock file, a folder of live proxies, a lock file of who leads, the key of gossip. Threads of the runtime that may wait for the disk.
+//! Reaches: the file, and beside it a lock file, a folder of live proxies, a lock file of who leads, the key of gossip, the users. Threads of the runtime that may wait for the disk.
 //! Invariants: what takes the file's place is whole and on disk before it does; between reading and replacing nobody else who goes through the store
 //! writes; a file that is no topology is never overwritten. An editor knows nothing of the lock: what it saves within that moment may be lost.
 
@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shared::clock::Clock;
-use shared::config::{Draft, FileError, create_file, create_private_file, read_file};
+use shared::config::{
+    Draft, FileError, create_file, create_private_file, read_file, replace_private_file,
+};
 use shared::topology::text::Document;
 use shared::topology::{Address, ProxyId, Topology, Version};
 use tokio::task::spawn_blocking;
@@ -23,7 +25,7 @@ use crate::announcement::{Announcement, LiveProxy};
 use crate::document::{self, Acceptance};
 use crate::error::{CasError, StoreError};
 use crate::gossip_key::GossipKey;
-use crate::watch::Watch;
+use crate::watch::{Watch, as_it_is};
 
 /// How long a lock, and then the disk, is waited for: others hold the lock for as long as the disk takes.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
@@ -33,6 +35,7 @@ const LOCK: &str = "lock";
 const LEADER: &str = "leader";
 const PROXIES: &str = "proxies";
 const GOSSIP_KEY: &str = "gossip-key";
+const USERS: &str = "users";
 
 /// A topology in a file. Cloning gives the same one.
 #[derive(Clone, Debug)]
@@ -94,7 +97,37 @@ impl FileStore {
 
     pub(crate) fn watch(&self) -> Watch {
         let path = self.path.clone();
-        Watch::start(self.path.clone(), |feed| watcher::run(path, feed))
+        let place = self.path.clone();
+        Watch::start(place, document::read, |feed| watcher::run(path, feed))
+    }
+
+    pub(crate) async fn users(&self) -> Result<Option<String>, StoreError> {
+        let path = self.beside(USERS);
+        in_time(&self.path, move || there(&path)).await?
+    }
+
+    pub(crate) async fn put_users(&self, over: Option<&str>, text: &str) -> Result<(), CasError> {
+        let (path, over, text) = (
+            self.beside(USERS),
+            over.map(ToOwned::to_owned),
+            text.to_owned(),
+        );
+        let lock = self.lock().await?;
+        let put = move || {
+            let _lock = lock;
+            if there(&path).map_err(CasError::NotDone)? != over {
+                return Err(CasError::Lost);
+            }
+            let done = replace_private_file(&path, &text);
+            done.map_err(|error| after_failure(&path, &text, error))
+        };
+        // From here on it goes on even when nobody waits for it.
+        in_time(&self.path, put).await.map_err(CasError::Unknown)?
+    }
+
+    pub(crate) fn watch_users(&self) -> Watch<String> {
+        let path = self.beside(USERS);
+        Watch::start(path.clone(), as_it_is, |feed| watcher::run(path, feed))
     }
 
     pub(crate) fn announce(
@@ -138,6 +171,15 @@ impl FileStore {
         name.push(".");
         name.push(what);
         self.path.with_file_name(name)
+    }
+}
+
+/// The text of a file; `None` where there is none.
+fn there(path: &Path) -> Result<Option<String>, StoreError> {
+    match read_file(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(FileError::Missing(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -19,11 +19,11 @@ const POLL_EVERY: Duration = Duration::from_secs(2);
 const SETTLE: Duration = Duration::from_millis(5);
 
 /// Looks until nobody listens.
-pub(super) async fn run(path: PathBuf, mut feed: Feed) {
+pub(super) async fn run<T: Send>(path: PathBuf, mut feed: Feed<T>) {
     let (changed, mut changes) = mpsc::channel(1);
     let watcher = watch_folder(&path, changed);
     if let Err(error) = &watcher {
-        tracing::warn!(path = %path.display(), %error, "the topology file cannot be watched; it is read every two seconds");
+        tracing::warn!(path = %path.display(), %error, "the file cannot be watched; it is read every two seconds");
     }
     loop {
         let own = path.clone();

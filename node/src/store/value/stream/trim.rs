@@ -28,8 +28,8 @@ pub struct Trim {
 }
 
 impl Trim {
-    /// What goes of the first node of a stream of so many entries, when so many have gone.
-    fn cut(self, leaf: LeafRef<'_>, len: u64, gone: u64) -> Cut {
+    /// What goes of the first node of a stream of so many entries, when so many have gone; `first` was the first entry.
+    fn cut(self, leaf: LeafRef<'_>, len: u64, gone: u64, first: StreamId) -> Cut {
         let entries = leaf.count() as u64;
         if matches!(self.to, TrimTo::Length(most) if len <= most) {
             return Cut::Nothing;
@@ -39,7 +39,8 @@ impl Trim {
         }
         let goes_wholly = match self.to {
             TrimTo::Length(most) => len - entries >= most,
-            TrimTo::Id(least) => leaf.last_put() < least,
+            // Without entries, after XSETID went back, it stands before lesser ones, which Redis has before it.
+            TrimTo::Id(least) => leaf.last_put() < least || (entries == 0 && first < least),
         };
         match self.to {
             _ if goes_wholly => Cut::All,
@@ -64,9 +65,9 @@ impl Stream {
         if self.goes_wholly(leaves, trim) {
             released.entries = std::mem::take(&mut self.entries);
         } else {
-            let entries = &mut released.entries;
+            let (entries, first) = (&mut released.entries, self.entries.first());
             self.entries.trim(leaves, entries, |leaf, len| {
-                trim.cut(leaf, len, before - len)
+                trim.cut(leaf, len, before - len, first)
             });
         }
         let trimmed = before - self.entries.len();

@@ -46,6 +46,17 @@ pub(super) const PAGES: &[CommandDocs] = &[
             ]).token("TYPE").since("5.0.0").optional(),
             block("id", &[integer("client-id").multiple()]).token("ID").since("6.2.0").optional(),
         ]),
+    page(Id::ClientMaintNotifications, "8.0.0", "Chooses whether the client is told before its connection goes, and while a shard fails over.").cost("O(1)")
+        .arguments(&[
+            one_of("enabled", &[word("on", "ON"), word("off", "OFF")]),
+            one_of("endpoint-type", &[
+                word("internal-ip", "INTERNAL-IP"),
+                word("internal-fqdn", "INTERNAL-FQDN"),
+                word("external-ip", "EXTERNAL-IP"),
+                word("external-fqdn", "EXTERNAL-FQDN"),
+                word("none", "NONE"),
+            ]).token("MOVING-ENDPOINT-TYPE").optional(),
+        ]),
     page(Id::ClientNoEvict, "7.0.0", "Keeps this connection from being closed to save memory.").cost("O(1)")
         .arguments(&[one_of("enabled", &[word("on", "ON"), word("off", "OFF")])]),
     page(Id::ClientNoTouch, "7.2.0", "Chooses whether the connection's reads count as uses of their keys.").cost("O(1)")

@@ -25,7 +25,8 @@ const MOST_CONNECTIONS: usize = 64;
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Accepts, and cuts the oldest.
-pub(super) struct AdminListener {
+#[derive(Debug)]
+pub struct AdminListener {
     listener: TcpListener,
     clock: Clock,
     /// Of every connection that may still be open, oldest first; dropping one cuts it.
@@ -33,7 +34,9 @@ pub(super) struct AdminListener {
 }
 
 impl AdminListener {
-    pub(super) fn new(listener: TcpListener, clock: Clock) -> Self {
+    /// Accepts on this socket.
+    #[must_use]
+    pub fn new(listener: TcpListener, clock: Clock) -> Self {
         Self {
             listener,
             clock,
@@ -85,7 +88,10 @@ impl axum::serve::Listener for AdminListener {
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) SocketAddr);
+pub struct Peer(
+    /// The other side's address.
+    pub SocketAddr,
+);
 
 impl Connected<IncomingStream<'_, AdminListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, AdminListener>) -> Self {
@@ -94,7 +100,8 @@ impl Connected<IncomingStream<'_, AdminListener>> for Peer {
 }
 
 /// A connection that ends when it is cut, or when its time is over.
-pub(super) struct AdminStream {
+#[derive(Debug)]
+pub struct AdminStream {
     stream: TcpStream,
     cut: oneshot::Receiver<()>,
     deadline: Pin<Box<Sleep>>,
@@ -140,5 +147,38 @@ impl AsyncWrite for AdminStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::serve::Listener as _;
+    use tokio::io::AsyncReadExt as _;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_oldest_is_cut_for_a_new_one() {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let mut listener = AdminListener::new(socket, Clock::system());
+        let mut clients = Vec::new();
+        let mut streams = VecDeque::new();
+        for _ in 0..=MOST_CONNECTIONS {
+            clients.push(TcpStream::connect(address).await.unwrap());
+            streams.push_back(listener.accept().await.0);
+        }
+        let mut oldest = streams.pop_front().unwrap();
+        let error = oldest.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+        // One that has ended makes room by itself.
+        drop(streams.pop_front());
+        clients.push(TcpStream::connect(address).await.unwrap());
+        streams.push_back(listener.accept().await.0);
+        assert!(
+            streams
+                .iter_mut()
+                .all(|stream| stream.cut.try_recv().is_err())
+        );
+        assert_eq!(listener.open.len(), MOST_CONNECTIONS);
     }
 }
