@@ -1,12 +1,14 @@
 //! A blocking client that speaks raw RESP: what it sends and reads is under the test's control to the byte.
 //! Every read has a deadline, so that a lost reply fails the test instead of hanging it.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::Reply;
 use super::eventually::PATIENCE;
+
+const OK: &[u8] = b"+OK\r\n";
 
 /// A connection; `S` is a socket or a TLS stream.
 #[derive(Debug)]
@@ -96,6 +98,28 @@ impl<S: Read + Write> Client<S> {
     /// The stream's own; `UnexpectedEof` when the server closed it; `InvalidData` for what is not RESP.
     pub(crate) fn receive(&mut self) -> io::Result<Reply> {
         Reply::read(&mut self.stream)
+    }
+
+    /// Reads so many replies; those that are not `+OK`. For hundreds of thousands: it looks at each no longer than it must.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub(crate) fn receive_all_but_ok(&mut self, count: usize) -> io::Result<Vec<Reply>> {
+        let (mut left, mut others) = (count, Vec::new());
+        while left > 0 {
+            let there = self.stream.fill_buf()?.chunks_exact(OK.len()).take(left);
+            let granted = there.take_while(|reply| *reply == OK).count();
+            self.stream.consume(granted * OK.len());
+            left -= granted;
+            if granted == 0 {
+                left -= 1;
+                let reply = self.receive()?;
+                if reply != Reply::ok() {
+                    others.push(reply);
+                }
+            }
+        }
+        Ok(others)
     }
 
     /// Sends all commands in one write and reads a reply for each; panics when it cannot.

@@ -32,6 +32,9 @@ pub(crate) fn start(further: &[&str]) -> Option<Server> {
             "no",
             "--enable-debug-command",
             "yes",
+            // By itself it waits for five seconds until it has copies made, for more followers may come.
+            "--repl-diskless-sync-delay",
+            "0",
             "--dir",
             &folder.display().to_string(),
         ]

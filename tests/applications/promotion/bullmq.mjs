@@ -1,8 +1,9 @@
 // BullMQ: jobs are added and worked off while the primary of their queue is killed, and each is completed.
 //
 // - `maxRetriesPerRequest: null`, as BullMQ asks for its workers, has commands wait for a lost connection; here none is lost, for the proxy stays.
-// - A worker that is told UNKNOWN when it takes or ends a job goes on; the job is found to be stalled, and done again, as BullMQ documents it: hence the
+// - A worker that is told UNKNOWN when it takes a job goes on; the job is found to be stalled, and done again, as BullMQ documents it: hence the
 //   short `lockDuration` and `stalledInterval`.
+// - One that is told UNKNOWN when it ends a job takes that for the job's own failure, and does it again as often as `attempts` allows, which is once unless said.
 // - One whose adding is UNKNOWN is added again under its own name, which BullMQ takes once.
 import assert from 'node:assert/strict';
 import { Queue, Worker } from 'bullmq';
@@ -27,7 +28,7 @@ queue.on('error', (error) => troubles.push(error));
 const add = async (number) => {
   for (;;) {
     try {
-      return await queue.add('plain', { number }, { jobId: `job-${number}`, delay: number % 4 === 0 ? 50 : 0 });
+      return await queue.add('plain', { number }, { attempts: 5, jobId: `job-${number}`, delay: number % 4 === 0 ? 50 : 0 });
     } catch (error) {
       assert.ok(isUnknown(error), error);
       troubles.push(error);
