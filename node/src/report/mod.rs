@@ -16,6 +16,7 @@ use crate::stats::Histogram;
 use crate::store::Store;
 use pages::Samples;
 use shared::command::CommandId;
+use shared::durations::bounds_ns;
 
 pub use readiness::Readiness;
 
@@ -25,19 +26,15 @@ pub const COMMANDS_AT_ONCE: usize = 32;
 /// Followers that have series of their own.
 pub const MOST_FOLLOWERS: usize = 64;
 
-/// Last doubling of bounds: above it lies what is counted as a second or more.
-const DOUBLINGS: u32 = 17;
-
-/// Bounds that durations are shown by: 1, 2, 3 µs, then four in every doubling up to 0.9 s, so that each is at most a quarter above the one before.
-fn bounds_us() -> impl Iterator<Item = u64> {
-    let doublings = (0..=DOUBLINGS).flat_map(|doubling| (4..8).map(move |step| step << doubling));
-    [1, 2, 3].into_iter().chain(doublings)
+/// Bounds that durations are shown by, nanoseconds: from 1 µs on to what is counted as a second or more.
+fn bounds() -> impl Iterator<Item = u64> {
+    bounds_ns(1 << 10..=1_000_000_000)
 }
 
 /// How long something took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Durations {
-    /// Up to each of [`bounds_us`].
+    /// Up to each of [`bounds`].
     up_to: Vec<u64>,
     count: u64,
     sum_ns: u64,
@@ -46,7 +43,7 @@ pub struct Durations {
 impl From<&Histogram> for Durations {
     fn from(histogram: &Histogram) -> Self {
         Self {
-            up_to: histogram.up_to(bounds_us()),
+            up_to: histogram.up_to(bounds()),
             count: histogram.total(),
             sum_ns: histogram.sum_ns(),
         }
@@ -108,19 +105,17 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::{COMMANDS_AT_ONCE, Report, bounds_us};
+    use super::{COMMANDS_AT_ONCE, Report, bounds};
     use crate::node_state::NodeState;
     use crate::store::Store;
     use shared::command::CommandId;
+    use shared::durations::bounds_ns;
 
     #[test]
-    fn bounds_rise_by_a_quarter_at_most() {
-        let bounds: Vec<u64> = bounds_us().collect();
-        assert_eq!(bounds.len(), 75);
-        assert_eq!((bounds[3], bounds[74]), (4, 917_504));
-        for pair in bounds[3..].windows(2) {
-            assert!(pair[0] < pair[1] && pair[1] * 4 <= pair[0] * 5, "{pair:?}");
-        }
+    fn bounds_reach_from_a_microsecond_to_a_second() {
+        let bounds: Vec<u64> = bounds().collect();
+        assert_eq!(bounds.len(), 159);
+        assert_eq!((bounds[0], bounds[158]), (1_024, 931_135_488));
     }
 
     #[test]
@@ -142,9 +137,9 @@ mod tests {
         for line in [
             "switchyard_node_commands_total{command=\"get\"} 2",
             "switchyard_node_commands_rejected_total{command=\"set\"} 1",
-            "switchyard_node_command_duration_seconds_bucket{command=\"zadd\",le=\"0.000004\"} 0",
-            "switchyard_node_command_duration_seconds_bucket{command=\"zadd\",le=\"0.000005\"} 1",
-            "switchyard_node_command_duration_seconds_bucket{command=\"zadd\",le=\"0.917504\"} 1",
+            "switchyard_node_command_duration_seconds_bucket{command=\"zadd\",le=\"0.000004928\"} 0",
+            "switchyard_node_command_duration_seconds_bucket{command=\"zadd\",le=\"0.000005376\"} 1",
+            "switchyard_node_command_duration_seconds_bucket{command=\"zadd\",le=\"0.931135488\"} 1",
             "switchyard_node_command_duration_seconds_bucket{command=\"zadd\",le=\"+Inf\"} 2",
             "switchyard_node_command_duration_seconds_sum{command=\"zadd\"} 1.500005000",
         ] {

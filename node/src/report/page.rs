@@ -1,7 +1,7 @@
 //! A report as the page that Prometheus reads.
 //! Pure.
 
-use super::{Durations, Report, bounds_us};
+use super::{Durations, Report, bounds};
 use pages::{Page, Samples};
 
 const COMMANDS: (&str, &str) = (
@@ -48,6 +48,6 @@ fn histogram(
     durations: &Durations,
     page: &mut Page,
 ) {
-    let buckets = bounds_us().zip(durations.up_to.iter().copied());
+    let buckets = bounds().zip(durations.up_to.iter().copied());
     page.histogram(name, labels, buckets, durations.count, durations.sum_ns);
 }

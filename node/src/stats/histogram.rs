@@ -48,18 +48,18 @@ impl Histogram {
         self.sum_ns
     }
 
-    /// For each of these bounds (µs), which rise and lie below [`LONGEST_NS`], how many durations did not exceed it, within the width of a bucket.
-    pub fn up_to(&self, bounds_us: impl Iterator<Item = u64>) -> Vec<u64> {
+    /// For each of these bounds (ns), which rise and lie below [`LONGEST_NS`], how many durations did not exceed it, within the width of a bucket.
+    pub fn up_to(&self, bounds_ns: impl Iterator<Item = u64>) -> Vec<u64> {
         let mut buckets = self.counts.iter();
         let (mut walked, mut seen) = (0, 0);
-        let count_up_to = |bound_us: u64| {
-            let end = bucket_of((bound_us * 1_000).clamp(1, LONGEST_NS)) + 1;
+        let count_up_to = |bound_ns: u64| {
+            let end = bucket_of(bound_ns.clamp(1, LONGEST_NS)) + 1;
             let more = buckets.by_ref().take(end.saturating_sub(walked));
             seen += more.copied().map(u64::from).sum::<u64>();
             walked = walked.max(end);
             seen
         };
-        bounds_us.map(count_up_to).collect()
+        bounds_ns.map(count_up_to).collect()
     }
 
     /// The duration (ns) that `percent` of all do not exceed, rounded up within its bucket; 0 when there is none.
@@ -168,7 +168,7 @@ mod tests {
         for duration_ns in [500, 1_000, 1_500, 3_000, 100_000, 5_000_000_000] {
             histogram.record(duration_ns);
         }
-        let bounds = [1, 2, 3, 99, 101, 900_000];
+        let bounds = [1, 2, 3, 99, 101, 900_000].map(|us| us * 1_000);
         assert_eq!(histogram.up_to(bounds.into_iter()), [2, 3, 4, 4, 5, 5]);
         assert_eq!(histogram.sum_ns(), 5_000_106_000);
     }

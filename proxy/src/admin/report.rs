@@ -307,8 +307,8 @@ fn latency(
     latency: &Histogram,
     page: &mut Page,
 ) {
-    let sum_ns = latency.sum_us().saturating_mul(1_000);
-    page.histogram(name, labels, latency.cumulative(), latency.count(), sum_ns);
+    let (count, sum_ns) = (latency.count(), latency.sum_ns());
+    page.histogram(name, labels, latency.cumulative(), count, sum_ns);
 }
 
 #[expect(

@@ -53,7 +53,7 @@ impl Cell {
             Outcome::Left => &mut self.left,
         };
         *place += u64::from(count);
-        self.latency.record(elapsed_ns / 1_000, u64::from(count));
+        self.latency.record(elapsed_ns, u64::from(count));
     }
 
     /// Adds all that another one has.
@@ -114,7 +114,7 @@ impl ThreadStats {
         let cell = self.cell(command, Some(shard));
         cell.replies += u64::from(count - errors);
         cell.errors += u64::from(errors);
-        cell.latency.record(elapsed_ns / 1_000, u64::from(count));
+        cell.latency.record(elapsed_ns, u64::from(count));
     }
 
     /// `count` requests ended without a reply of one node; of several shards when none is named.

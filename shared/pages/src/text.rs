@@ -6,8 +6,6 @@ use std::fmt::{self, Write as _};
 
 /// Nanoseconds of a second.
 const SECOND_NS: u64 = 1_000_000_000;
-/// Microseconds of a second.
-const SECOND_US: u64 = 1_000_000;
 
 /// What a family's numbers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +161,7 @@ impl Page {
         self.head(&Family { name, kind, help });
     }
 
-    /// A series of the family that was begun last: for each bound, in microseconds, how many durations did not exceed it; how many there were; all of them
+    /// A series of the family that was begun last: for each bound, in nanoseconds, how many durations did not exceed it; how many there were; all of them
     /// together. Every series of a family has the same bounds: sums over series, bucket by bucket, are wrong where some have fewer.
     pub fn histogram(
         &mut self,
@@ -175,10 +173,10 @@ impl Page {
     ) {
         let labels = written(labels);
         let comma = if labels.is_empty() { "" } else { "," };
-        for (bound_us, up_to) in buckets {
-            let (seconds, us) = (bound_us / SECOND_US, bound_us % SECOND_US);
+        for (bound_ns, up_to) in buckets {
+            let bound = Value::Nanoseconds(bound_ns);
             self.line(format_args!(
-                "{name}_bucket{{{labels}{comma}le=\"{seconds}.{us:06}\"}} {up_to}"
+                "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {up_to}"
             ));
         }
         self.line(format_args!(
@@ -252,13 +250,13 @@ mod tests {
     fn a_histogram_has_its_bounds_in_seconds_and_all_in_the_last() {
         let mut page = Page::default();
         page.histograms("x_seconds", "Time.");
-        let buckets = || [(1, 0), (1_500_000, 3)].into_iter();
+        let buckets = || [(1_024, 0), (1_500_000_000, 3)].into_iter();
         page.histogram("x_seconds", &[("of", "a")], buckets(), 4, 5_000_000_001);
         page.histogram("x_seconds", &[], buckets(), 4, 1);
         let expected = "# HELP x_seconds Time.\n# TYPE x_seconds histogram\n\
-            x_seconds_bucket{of=\"a\",le=\"0.000001\"} 0\nx_seconds_bucket{of=\"a\",le=\"1.500000\"} 3\nx_seconds_bucket{of=\"a\",le=\"+Inf\"} 4\n\
+            x_seconds_bucket{of=\"a\",le=\"0.000001024\"} 0\nx_seconds_bucket{of=\"a\",le=\"1.500000000\"} 3\nx_seconds_bucket{of=\"a\",le=\"+Inf\"} 4\n\
             x_seconds_sum{of=\"a\"} 5.000000001\nx_seconds_count{of=\"a\"} 4\n\
-            x_seconds_bucket{le=\"0.000001\"} 0\nx_seconds_bucket{le=\"1.500000\"} 3\nx_seconds_bucket{le=\"+Inf\"} 4\n\
+            x_seconds_bucket{le=\"0.000001024\"} 0\nx_seconds_bucket{le=\"1.500000000\"} 3\nx_seconds_bucket{le=\"+Inf\"} 4\n\
             x_seconds_sum 0.000000001\nx_seconds_count 4\n";
         assert_eq!(page.into_text(), expected);
     }
