@@ -1,5 +1,5 @@
 //! One request to a proxy's admin listener, and its answer. HTTP/1.0 asks for no host: whatever name an operator has for a proxy, it is no web page's.
-//! Opens one connection for each and closes it. Never: waits beyond [`LONGEST`], keeps more than [`MOST_ANSWER_BYTES`], or shows a password.
+//! Opens one connection for each and closes it. Never: waits beyond [`LONGEST`] and [`LONGEST_LOOK`], keeps more than [`MOST_ANSWER_BYTES`], or shows a password.
 
 use serde_json::Value;
 use shared::clock::Clock;
@@ -10,8 +10,11 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 use switchyard::Failure;
 
-/// How long connecting and the answer may take together: a proxy takes half a minute at most to carry an order out, or to say that it cannot.
+/// How long connecting and the answer to an order may take together: a proxy takes half a minute at most to carry one out, or to say that it cannot.
 const LONGEST: Duration = Duration::from_secs(40);
+
+/// The same where something is only looked at, which takes a proxy a second or two at most.
+const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
 /// Where a proxy's API is.
 const API: &str = "/api/v1/";
@@ -26,8 +29,8 @@ enum NoAnswer {
     Connect(#[source] io::Error),
     #[error("the connection broke")]
     Broken(#[source] io::Error),
-    #[error("no answer within {} seconds", LONGEST.as_secs())]
-    Late,
+    #[error("no answer within {} seconds; is it the admin address of a running proxy?", .0.as_secs())]
+    Late(Duration),
     #[error("it does not speak HTTP, or says more than {MOST_ANSWER_BYTES} bytes")]
     Foreign,
     #[error("{0}")]
@@ -96,7 +99,12 @@ impl Admin {
     }
 
     fn ask(&self, request: &str) -> Result<String, Failure> {
-        let answered = exchange(&self.address, request).and_then(|answer| body_of(&answer));
+        let longest = match request.starts_with("GET ") {
+            true => LONGEST_LOOK,
+            false => LONGEST,
+        };
+        let answered = exchange(&self.address, request, longest);
+        let answered = answered.and_then(|answer| body_of(&answer));
         answered.map_err(|source| Failure::Unwell {
             address: self.address.clone(),
             source: Box::new(source),
@@ -104,13 +112,18 @@ impl Admin {
     }
 }
 
-fn exchange(address: &Address, request: &str) -> Result<Vec<u8>, NoAnswer> {
+fn exchange(address: &Address, request: &str, longest: Duration) -> Result<Vec<u8>, NoAnswer> {
     let clock = Clock::system();
     let began_ms = clock.monotonic_ms();
     let left = || {
         let spent = Duration::from_millis(clock.monotonic_ms() - began_ms);
-        let left = LONGEST.saturating_sub(spent);
-        (!left.is_zero()).then_some(left).ok_or(NoAnswer::Late)
+        let left = longest.saturating_sub(spent);
+        let left = (!left.is_zero()).then_some(left);
+        left.ok_or(NoAnswer::Late(longest))
+    };
+    let broken = |error: io::Error| match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => NoAnswer::Late(longest),
+        _ => NoAnswer::Broken(error),
     };
     let mut socket = connect(address, left()?).map_err(NoAnswer::Connect)?;
     socket
@@ -142,13 +155,6 @@ fn connect(address: &Address, longest: Duration) -> io::Result<TcpStream> {
         }
     }
     Err(last)
-}
-
-fn broken(error: io::Error) -> NoAnswer {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => NoAnswer::Late,
-        _ => NoAnswer::Broken(error),
-    }
 }
 
 /// The body of an answer that grants what was asked for.

@@ -29,6 +29,8 @@ pub(crate) fn run(command: &UsersCommand) -> Result<(), Failure> {
 }
 
 fn put(file: &Path, place: &Place, over: Option<&Path>) -> Result<(), Failure> {
+    // Users beside nothing would be taken up by nobody.
+    place.read()?;
     let text = without_passwords(&read_file(file)?);
     let name = file.display().to_string();
     // Which password the default user has whom nobody names, and which channels a user of whom no rule says it, is for each proxy to say.
@@ -44,7 +46,7 @@ fn put(file: &Path, place: &Place, over: Option<&Path>) -> Result<(), Failure> {
     }
     let there = place.users()?;
     if let Some(over) = over {
-        let expected = read_file(over)?;
+        let expected = without_passwords(&read_file(over)?);
         if there.as_deref().map(str::trim_end) != Some(expected.trim_end()) {
             let words = format!(
                 "the users at {} are others than these; look at them with: switchyard users show {}",

@@ -182,6 +182,9 @@ fn all_proxies_have_the_same_users(stage: &Stage) {
     let kept = kept.display().to_string();
     let over = ["users", "put", &file, "--to", &stage.place, "--over", &kept];
     stage.done(&over);
+    // What was put may be named as it was written, passwords and all.
+    let over_itself = ["users", "put", &file, "--to", &stage.place, "--over", &file];
+    stage.done(&over_itself);
     let again = stage.run(&over);
     assert_eq!(again.status.code(), Some(65), "others are there by now");
     proxies[0].thaw();
@@ -207,12 +210,12 @@ fn proxies_of_a_file_share_its_users() {
         Some(""),
         None,
     ] {
+        let said_so = |proxy: &Server| proxy.output().matches("users not used").count();
+        let before = said_so(&proxy);
         match wrong {
             Some(text) => std::fs::write(&users, text).expect("written"),
             None => std::fs::remove_file(&users).expect("removed"),
         }
-        let said_so = |proxy: &Server| proxy.output().matches("users not used").count();
-        let before = said_so(&proxy);
         eventually("it is said", || said_so(&proxy) > before);
         assert!(lets_in(&proxy, "AUTH admin") && !lets_in(&proxy, "PING"));
     }
@@ -290,6 +293,11 @@ fn nobody_is_let_in_by_a_proxy_that_knows_no_users() {
     );
     let missing = stage.run(&["users", "show", "nowhere.toml"]);
     assert_eq!(missing.status.code(), Some(66));
+    // Nobody would take them up there.
+    let file = stage.file("user default on >admin ~* &* +@all\n");
+    let file = file.display().to_string();
+    let nowhere = stage.run(&["users", "put", &file, "--to", "nowhere.toml"]);
+    assert_eq!(nowhere.status.code(), Some(66));
     let mut client = stage.node.connect();
     assert_eq!(client.call_words("PING"), Reply::Simple(b"PONG".to_vec()));
 }

@@ -272,11 +272,11 @@ impl<'a> Turn<'a> {
     }
 
     #[cold]
-    fn tell_of_http(&self) {
-        static SPEAKS_HTTP: Throttle = Throttle::new();
-        if let Some(left_out) = SPEAKS_HTTP.admit(self.exchange.clock.wall_ms()) {
+    fn tell_of_foreigner(&self, why: &str) {
+        static FOREIGN: Throttle = Throttle::new();
+        if let Some(left_out) = FOREIGN.admit(self.exchange.clock.wall_ms()) {
             let peer = self.client.state.peer;
-            tracing::warn!(%peer, left_out, "client closed: it speaks HTTP");
+            tracing::warn!(%peer, left_out, "client closed: {why}");
         }
     }
 
@@ -295,8 +295,8 @@ impl<'a> Turn<'a> {
             Ok(spec) => spec,
             Err(error) => {
                 self.finish_run(buffer, run);
-                if route::is_http(args) {
-                    self.tell_of_http();
+                if let Some(why) = route::foreign(args) {
+                    self.tell_of_foreigner(why);
                     return Step::End;
                 }
                 return self.refuse_unresolved(args, &error);
