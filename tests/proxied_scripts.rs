@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::Reply;
-use crate::support::eventually::{Stopwatch, eventually};
+use crate::histories::stage::{Plan, Stage};
+use crate::support::eventually::{Stopwatch, eventually, pause};
 use crate::support::servers::{self, Cluster};
+use crate::support::{Reply, encode};
 
 const SCRIPT: &str = "return {redis.call('INCR', KEYS[1]), ARGV[1]}";
 
@@ -271,4 +272,41 @@ fn a_script_that_names_a_key_of_another_shard_is_told_which_also_when_shards_cha
     });
     let refused = client.call(&["EVAL", SCRIPT, "1", &here, &further]).text();
     assert!(refused.starts_with("CROSSSLOT "), "{refused}");
+}
+
+#[test]
+fn a_shard_whose_script_does_not_end_keeps_its_primary_and_its_copies() {
+    let stage = Stage::start_by(Plan::SMALL, "", &[]);
+    let proxy = &stage.proxies[0];
+    for node in &stage.nodes {
+        let reply = node
+            .connect()
+            .call_words("CONFIG SET busy-reply-threshold 100");
+        assert_eq!(reply, Reply::ok());
+    }
+    let mut client = proxy.connect();
+    assert_eq!(client.call_words("SET k before"), Reply::ok());
+    let changes = || {
+        let told = proxy.output();
+        told.matches("topology published").count()
+    };
+    let before = changes();
+    let mut looping = proxy.connect();
+    let looped = looping.send(&encode(&["EVAL", "while true do end", "1", "k"]));
+    looped.expect("it takes it");
+    let is_busy = |reply: &Reply| {
+        let text = reply.error_text();
+        text.is_some_and(|text| text.starts_with("BUSY "))
+    };
+    eventually("it is busy", || is_busy(&client.call_words("GET k")));
+    // Longer than it takes until a node is given up, or a copy is.
+    pause(Duration::from_secs(4));
+    let reply = client.call_words("GET k");
+    assert!(is_busy(&reply), "{reply:?}");
+    assert_eq!(changes(), before, "{}", proxy.output());
+    assert_eq!(client.call_words("SCRIPT KILL"), Reply::ok());
+    let ended = looping.receive().expect("an end");
+    assert!(ended.error_text().is_some(), "{ended:?}");
+    assert_eq!(client.call_words("SET k after"), Reply::ok());
+    assert_eq!(client.call_words("GET k").text(), "after");
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use crate::snapshots::{data, everything, fill, sorted, start_keeper};
 use crate::support::dice::Dice;
-use crate::support::eventually::{Stopwatch, eventually, eventually_within, pause};
+use crate::support::eventually::{
+    Stopwatch, eventually, eventually_within, now_nanoseconds, pause,
+};
 use crate::support::fault::Relay;
 use crate::support::servers::{Server, start_node};
 use crate::support::{Client, Reply, redis_server};
@@ -653,4 +655,33 @@ fn the_database_that_is_selected_is_carried_along() {
         told(&mut clients[2], "keyspace", "db3").starts_with("keys=2,")
     });
     assert_eq!(told(&mut clients[2], "keyspace", "db0"), "");
+}
+
+#[test]
+fn a_follower_dates_what_was_slow_there() {
+    let (leader, follower) = (
+        start_node(&[]),
+        start_node(&["--slowlog-log-slower-than", "0s"]),
+    );
+    let (mut writer, mut reader) = (leader.connect(), follower.connect());
+    follow(&mut reader, leader.address);
+    caught_up(&mut writer, &mut reader);
+    writer.call_words("SET told here");
+    caught_up(&mut writer, &mut reader);
+    let began_seconds = now_nanoseconds() / 1_000_000_000;
+    let Reply::Array(entries) = reader.call_words("SLOWLOG GET 1000") else {
+        panic!("SLOWLOG");
+    };
+    let of_the_leader = entries.iter().find_map(|entry| {
+        let Reply::Array(parts) = entry else {
+            return None;
+        };
+        let is_it = format!("{:?}", parts[3]).contains("told");
+        is_it.then(|| parts[1].clone())
+    });
+    let Some(Reply::Integer(at_seconds)) = of_the_leader else {
+        panic!("not in {entries:?}");
+    };
+    let at_seconds = u64::try_from(at_seconds).expect("a time");
+    assert!(began_seconds.abs_diff(at_seconds) < 120, "{at_seconds}");
 }

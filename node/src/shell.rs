@@ -366,6 +366,7 @@ impl Shell {
     /// The log goes on with these bytes; `is_in_unit`: what they end with is a part of something that is one.
     pub(crate) fn append(&self, core: &mut Core, bytes: Vec<u8>, is_in_unit: bool) {
         let is_new = !bytes.is_empty();
+        core.node.replication.note_unit(is_in_unit);
         if is_new {
             core.node.replication.append(&bytes);
             let end = core.node.replication.offset();

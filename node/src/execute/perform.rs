@@ -315,6 +315,10 @@ pub(super) fn watch_slowness(
     took_ns: u64,
 ) {
     let (took_us, took_ms) = (took_ns / 1_000, took_ns / 1_000_000);
+    let at_seconds = match turn.now_ms {
+        0 => turn.node.applied_at_ms,
+        now_ms => now_ms,
+    } / 1_000;
     let hot = &turn.node.settings.hot;
     let latency_ms = hot.latency_threshold_ms;
     if latency_ms > 0 && took_ms >= latency_ms {
@@ -323,14 +327,14 @@ pub(super) fn watch_slowness(
         } else {
             "command"
         };
-        turn.node.latency.add(event, turn.now_ms / 1_000, took_ms);
+        turn.node.latency.add(event, at_seconds, took_ms);
     }
     let threshold = u64::try_from(hot.slowlog_threshold_us);
     if threshold.is_ok_and(|threshold_us| took_us >= threshold_us)
         && !spec.flags.contains(CommandFlags::SKIP_SLOWLOG)
     {
         let entry = SlowlogEntry::new(
-            (turn.now_ms / 1_000, took_us),
+            (at_seconds, took_us),
             (args.iter_from(0), turn.session.secret_args),
             (&turn.identity.address, &turn.session.name),
         );

@@ -228,6 +228,7 @@ impl Again {
         let core = &mut *shell.core.borrow_mut();
         core.store.stand_still();
         core.node.now_us = 0;
+        core.node.applied_at_ms = shell.clock.wall_ms();
         let mut reply = Vec::new();
         for request in self.batch.requests() {
             let args = self.batch.args(self.reader.bytes(), request);

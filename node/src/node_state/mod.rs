@@ -102,8 +102,10 @@ pub struct NodeState {
     pub memory_ceiling: MemoryCeiling,
     /// Who this node is.
     pub identity: Identity,
-    /// Unix microseconds, the same for a whole turn.
+    /// Unix microseconds, the same for a whole turn; 0 while what was decided before, by a leader or in the log, is applied: no key ends by itself then.
     pub now_us: u64,
+    /// Unix milliseconds when something of that kind was last applied: by it people read when it was.
+    pub applied_at_ms: u64,
     /// Whether the sweep removes expired keys (DEBUG SET-ACTIVE-EXPIRE); they are never found in any case.
     pub active_expire: bool,
 }
@@ -177,6 +179,7 @@ impl NodeState {
             memory_ceiling: MemoryCeiling::default(),
             identity,
             now_us: 0,
+            applied_at_ms: 0,
             active_expire: true,
         }
     }

@@ -116,6 +116,8 @@ pub struct Replication {
     pub on_disk_from: Option<u64>,
     /// Where the log ends.
     offset: u64,
+    /// Where in it something begins that is one and not over: followers acknowledge it when they have its end.
+    open_unit: Option<u64>,
     backlog: Option<Backlog>,
     leader: Option<Leader>,
     followers: Vec<Follower>,
@@ -137,6 +139,7 @@ impl Replication {
             former: None,
             on_disk_from: None,
             offset: 0,
+            open_unit: None,
             backlog: None,
             leader: None,
             followers: Vec::new(),
@@ -163,6 +166,12 @@ impl Replication {
         self.offset
     }
 
+    /// Up to where the log has whole things alone.
+    #[must_use]
+    pub fn whole(&self) -> u64 {
+        self.open_unit.unwrap_or(self.offset)
+    }
+
     /// The end of the log, if it is kept in memory.
     #[must_use]
     pub fn backlog(&self) -> Option<&Backlog> {
@@ -187,6 +196,11 @@ impl Replication {
         all.find(|follower| follower.client == client)
     }
 
+    /// What comes next is, or is no more, a part of something that is one.
+    pub fn note_unit(&mut self, is_in_unit: bool) {
+        self.open_unit = is_in_unit.then(|| self.open_unit.unwrap_or(self.offset));
+    }
+
     /// The log goes on.
     pub fn append(&mut self, bytes: &[u8]) {
         self.offset += bytes.len() as u64;
@@ -204,6 +218,7 @@ impl Replication {
     /// The log is read from disk: it ends there.
     pub fn start_at(&mut self, offset: u64) {
         self.offset = offset;
+        self.open_unit = None;
         self.backlog = None;
     }
 

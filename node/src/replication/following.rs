@@ -392,6 +392,7 @@ impl Applier {
         let core = &mut *shell.core.borrow_mut();
         core.store.stand_still();
         core.node.now_us = 0;
+        core.node.applied_at_ms = shell.clock.wall_ms();
         let applied = self.apply_pending(core, || false);
         if matches!(applied, Ok(Applied::All)) {
             self.keep(shell, core);
@@ -414,6 +415,7 @@ impl Applier {
         // Keys end when the leader says so.
         core.store.stand_still();
         core.node.now_us = 0;
+        core.node.applied_at_ms = shell.clock.wall_ms();
         let watch = core.executor.watch().clone();
         let began = watch.read();
         loop {

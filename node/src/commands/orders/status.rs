@@ -3,7 +3,7 @@
 
 use super::Call;
 use crate::node_state::NodeState;
-use protocol::{Duty, LeadingStatus, Member, RoleKind, Status};
+use protocol::{Duty, LeadingStatus, Member, Offset, RoleKind, Status};
 use shared::resp::ReplyWriter;
 use shared::topology::NodeId;
 use std::collections::BTreeSet;
@@ -17,7 +17,9 @@ pub(super) fn status(call: &mut Call<'_>) {
 pub(crate) fn write(node: &NodeState, reply: &mut ReplyWriter<'_>) {
     let member = &node.member;
     let position = member.position(node.replication.offset());
-    let status = member.replica().map(|replica| replica.status(position));
+    let whole = Offset(node.replication.whole());
+    let replica = member.replica();
+    let status = replica.map(|replica| replica.status_in_unit(position, whole));
     let mut facts = vec![
         ("life", member.incarnation().to_string()),
         (

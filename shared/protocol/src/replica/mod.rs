@@ -433,6 +433,13 @@ impl<N: Clone + Ord> Replica<N> {
     /// What it says of itself; `position` is that of its log.
     #[must_use]
     pub fn status(&self, position: Position) -> Status<N> {
+        self.status_in_unit(position, position.offset)
+    }
+
+    /// The same while something is in the log that is one and not over, and began at `whole`: followers acknowledge it when they have its end, so that nobody is
+    /// late who has what was before.
+    #[must_use]
+    pub fn status_in_unit(&self, position: Position, whole: Offset) -> Status<N> {
         let leading = match &self.duty {
             Duty::Leading(leading) if self.serving_epoch().is_some() => Some(leading),
             _ => None,
@@ -449,7 +456,7 @@ impl<N: Clone + Ord> Replica<N> {
                 _ => false,
             },
             cannot_write: false,
-            leading: leading.map(|leading| leading.status(position.offset)),
+            leading: leading.map(|leading| leading.status(whole)),
         }
     }
 }

@@ -155,4 +155,11 @@ fn a_follower_that_is_faster_than_another_holds_nobody_up() {
     assert_eq!(blocked_on(&replica), [member(2, 12)].into());
     assert!(replica.acknowledged(&heard(12, 9), Offset(9)));
     assert_eq!(blocked_on(&replica), [member(1, 11)].into());
+    // The ninth byte is the first of what is one and not over.
+    let position = Position {
+        last_epoch: Epoch(1),
+        offset: Offset(9),
+    };
+    let status = replica.status_in_unit(position, Offset(8));
+    assert_eq!(status.leading.expect("it leads").blocked_on, [].into());
 }

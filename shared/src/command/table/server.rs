@@ -63,7 +63,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row(Id::ModuleLoadex, -3).flags(ADMIN | NO_SCRIPT | NO_ASYNC_LOADING).route(Refused),
     row(Id::ModuleUnload, 3).flags(ADMIN | NO_SCRIPT | NO_ASYNC_LOADING).route(Refused),
     row(Id::Monitor, 1).flags(ADMIN | NO_SCRIPT | LOADING | STALE).route(Local).served().quiet(Before),
-    row(Id::Node, -2).flags(ADMIN | NO_SCRIPT | LOADING | STALE | NO_MULTI).route(Local).served(),
+    row(Id::Node, -2).flags(ADMIN | NO_SCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY).route(Local).served(),
     row(Id::Psync, -3).flags(ADMIN | NO_SCRIPT | NO_ASYNC_LOADING | NO_MULTI).route(Refused).served(),
     row(Id::Replconf, -1).flags(ADMIN | NO_SCRIPT | LOADING | STALE | ALLOW_BUSY).route(Refused).served(),
     row(Id::Replicaof, 3).flags(ADMIN | NO_SCRIPT | STALE | NO_ASYNC_LOADING).route(Refused).served(),
