@@ -33,7 +33,7 @@ export function table(caption, columns, rows, attributes_of = () => ({})) {
   const kind = (column) => (column.is_number ? "num" : column.is_long ? "long" : null);
   const head = el("tr", {}, columns.map((column) => el("th", { scope: "col", class: kind(column) }, column.name)));
   const lines = rows.map((row) =>
-    el("tr", attributes_of(row), columns.map((column) => el("td", { class: kind(column) }, column.of(row)))));
+    el("tr", attributes_of(row), columns.map((column) => el("td", { class: kind(column), "data-name": column.name }, column.of(row)))));
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
     el("table", {}, el("caption", { class: "hidden" }, caption), el("thead", {}, head), el("tbody", {}, lines)));
 }

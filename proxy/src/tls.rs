@@ -146,6 +146,21 @@ impl TlsFront {
     }
 }
 
+/// When the first certificate ends of the chain in a file beside its key, Unix seconds: of a pair that somebody else uses. Reads both files.
+pub(crate) fn ends_of(certificate: &Path, key: &Path) -> Option<i64> {
+    let (certificate, key) = (certificate.to_string_lossy(), key.to_string_lossy());
+    let (chain, _) = load_certs_and_key_files(&certificate, &key).ok()??;
+    first_end(&chain)
+}
+
+fn first_end(chain: &[impl AsRef<[u8]>]) -> Option<i64> {
+    let ends = chain.iter().filter_map(|certificate| {
+        let (_, certificate) = parse_x509_certificate(certificate.as_ref()).ok()?;
+        Some(certificate.validity().not_after.timestamp())
+    });
+    ends.min()
+}
+
 /// A certificate and a key that look like what they should be.
 struct Pair {
     certificate: PathBuf,
@@ -184,12 +199,8 @@ impl Pair {
                 .ok()
                 .flatten()
                 .ok_or_else(|| TlsError::NoKey(key.clone()))?;
-        let ends = chain.iter().filter_map(|certificate| {
-            let (_, certificate) = parse_x509_certificate(certificate).ok()?;
-            Some(certificate.validity().not_after.timestamp())
-        });
         // What cannot be read rustls does not take either.
-        let ends = ends.min().unwrap_or_default();
+        let ends = first_end(&chain).unwrap_or_default();
         pingora_core::tls::install_default_crypto_provider();
         let settings = ServerConfig::builder()
             .with_no_client_auth()

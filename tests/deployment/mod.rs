@@ -5,7 +5,7 @@
 //! - [`files`]: the files beside it: topology, Prometheus, Grafana. [`haproxy`]: HAProxy's. [`image`]: the image's. [`dashboard`]: the dashboards' queries.
 //! - [`alerts`]: the rules by which Prometheus alerts. [`minimal`]: the cache alone. [`systemd`], [`kubernetes`]: the same for those.
 //! - [`running`]: the same processes, started by config/loopback.sh. [`script`]: that they are the same, and how the script starts and ends them.
-//! - [`loopback`]: they are stopped one by one under the load of [`applications`]. [`shown`]: what the dashboard makes of a load that is known.
+//! - [`loopback`]: they are stopped one by one under the load of [`applications`]. [`drill`]: what whoever is on call hears of that. [`shown`]: what the dashboard makes of a load that is known.
 
 mod access;
 mod alerts;
@@ -13,6 +13,7 @@ mod applications;
 mod bounds;
 mod compose;
 mod dashboard;
+mod drill;
 mod files;
 mod haproxy;
 mod image;

@@ -41,7 +41,13 @@ impl Readiness {
 /// What stands in the way, by what the node knows of itself.
 pub(super) fn of(node: &NodeState) -> Readiness {
     let known = &node.persistence;
-    let reasons = [loading(known), writes(node), following(node), order(node)];
+    let reasons = [
+        loading(known),
+        script(node),
+        writes(node),
+        following(node),
+        order(node),
+    ];
     Readiness {
         reasons: reasons.into_iter().flatten().collect(),
     }
@@ -54,6 +60,14 @@ fn loading(known: &Persistence) -> Option<String> {
     Some(match progress.is_copy {
         true => format!("copies its leader's keys: {percent} %"),
         false => format!("loading: {percent} % of its data are read"),
+    })
+}
+
+fn script(node: &NodeState) -> Option<String> {
+    let is_busy = node.scripts.is_busy();
+    is_busy.then(|| {
+        "clients are told BUSY: a script has been running for longer than busy-reply-threshold; SCRIPT KILL or FUNCTION KILL ends it"
+            .to_owned()
     })
 }
 

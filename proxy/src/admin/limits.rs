@@ -1,5 +1,5 @@
 //! What the proxy may take and what it takes as a process: bounds, memory, files, processor time, its age, and when its certificate ends.
-//! Reads `/proc`. Never: asks a thread.
+//! Reads `/proc`, and the certificate with which etcd is asked. Never: asks a thread.
 
 use pages::{Samples, Value};
 use shared::resp::REDIS_VERSION;
@@ -7,6 +7,7 @@ use shared::resp::REDIS_VERSION;
 use super::report::report_of;
 use super::threads::Word;
 use crate::facts::ProxyShared;
+use crate::tls::{TlsFront, ends_of};
 
 /// All of it.
 pub(super) fn samples(proxy: &ProxyShared, words: &[Word]) -> Samples {
@@ -22,18 +23,31 @@ pub(super) fn samples(proxy: &ProxyShared, words: &[Word]) -> Samples {
             Value::Nanoseconds(worked_ns),
         );
     }
-    if let Some((file, ends)) = proxy.tls.as_ref().map(crate::tls::TlsFront::ends) {
+    certificates(proxy, &mut samples);
+    samples
+}
+
+/// By the setting for which each is shown.
+fn certificates(proxy: &ProxyShared, samples: &mut Samples) {
+    let own = proxy.tls.as_ref().map(TlsFront::ends);
+    let own = own.map(|(file, ends)| ("tls-listen", file, ends));
+    let config = &proxy.config;
+    let files = (&config.topology_cert_file, &config.topology_key_file);
+    let for_etcd = match files {
+        (Some(file), Some(key)) => ends_of(file, key).map(|ends| ("topology", &**file, ends)),
+        _ => None,
+    };
+    for (listener, file, ends) in own.into_iter().chain(for_etcd) {
         samples.gauge_of(
             "switchyard_proxy_certificate_expiry_timestamp_seconds",
-            "When the first certificate ends of the chain that TLS clients are shown, Unix seconds.",
+            "When the first certificate ends of a chain that others are shown: clients at tls-listen, etcd as whom the topology is read; Unix seconds.",
             vec![
-                ("listener", "tls-listen".to_owned()),
+                ("listener", listener.to_owned()),
                 ("file", file.display().to_string()),
             ],
             u64::try_from(ends).unwrap_or_default(),
         );
     }
-    samples
 }
 
 fn process(proxy: &ProxyShared, samples: &mut Samples) {

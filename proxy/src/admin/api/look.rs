@@ -79,12 +79,15 @@ pub(in crate::admin) struct ShardStatus {
     conditions: Vec<ConditionDescribed>,
 }
 
+/// What a node said so long ago is not told as what it is now, milliseconds.
+const OLD_MS: u64 = 10_000;
+
 /// A node, and how it is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::admin) struct NodeStatus {
     #[serde(flatten)]
     node: NodeDescribed,
-    /// What it holds, as it said last; nothing where it has said nothing yet.
+    /// What it holds, as it said last; nothing where it is down, or has said nothing in the last seconds.
     holds: Option<Vitals>,
 }
 
@@ -183,14 +186,16 @@ impl Look {
         let now_ms = desk.shared.clock.monotonic_ms();
         let kept = desk.kept();
         let all = self.shown.topology.nodes.iter().map(|node| {
-            let holds = kept.vitals.get(&node.id).map(|(said_ms, vitals)| Vitals {
+            let said = kept.vitals.get(&node.id);
+            let holds = said.map(|(said_ms, vitals)| Vitals {
                 said_ms_ago: now_ms.saturating_sub(*said_ms),
                 ..vitals.clone()
             });
-            NodeStatus {
-                node: NodeDescribed::of(&self.shown, node),
-                holds,
-            }
+            let node = NodeDescribed::of(&self.shown, node);
+            // What a node held that is gone is nothing that anybody has now.
+            let is_gone = node.is_down == Some(true);
+            let holds = holds.filter(|vitals| !is_gone && vitals.said_ms_ago < OLD_MS);
+            NodeStatus { node, holds }
         });
         all.collect()
     }
