@@ -310,3 +310,19 @@ fn a_shard_whose_script_does_not_end_keeps_its_primary_and_its_copies() {
     assert_eq!(client.call_words("SET k after"), Reply::ok());
     assert_eq!(client.call_words("GET k").text(), "after");
 }
+
+#[test]
+fn a_shard_of_which_all_copies_came_back_empty_has_the_functions_again() {
+    let mut stage = Stage::start_by(Plan::SMALL, "", &[]);
+    let mut client = stage.proxies[0].connect();
+    assert_eq!(client.call(&["FUNCTION", "LOAD", LIBRARY]).text(), "lib");
+    assert!(call_all(&mut client));
+    let nodes = stage.members(1);
+    for node in nodes.clone() {
+        stage.nodes[node].kill();
+    }
+    for node in nodes {
+        stage.nodes[node].restart();
+    }
+    eventually("all have them", || call_all(&mut client));
+}

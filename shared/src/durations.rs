@@ -24,7 +24,9 @@ pub fn bound_ns(bits: u32, step: usize) -> u64 {
 #[inline]
 #[must_use]
 pub fn step(ns: u64, bits: u32) -> usize {
-    usize::from(STEP_OF[(ns >> (bits - 6)) as usize & 63])
+    // The lowest byte has all six bits.
+    let fraction = (ns >> (bits - 6)).to_le_bytes()[0] & 63;
+    usize::from(STEP_OF[usize::from(fraction)])
 }
 
 /// All bounds in a range, nanoseconds, rising.

@@ -203,7 +203,7 @@ impl Stage {
     }
 
     /// The nodes of a shard.
-    pub(super) fn members(&self, shard: usize) -> Range<usize> {
+    pub(crate) fn members(&self, shard: usize) -> Range<usize> {
         shard * self.plan.copies..(shard + 1) * self.plan.copies
     }
 

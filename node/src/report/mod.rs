@@ -109,7 +109,6 @@ mod tests {
     use crate::node_state::NodeState;
     use crate::store::Store;
     use shared::command::CommandId;
-    use shared::durations::bounds_ns;
 
     #[test]
     fn bounds_reach_from_a_microsecond_to_a_second() {

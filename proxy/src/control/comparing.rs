@@ -1,4 +1,4 @@
-//! Whether all shards have the same functions, looked at when a proxy begins to look after shards: what was added, or came back empty, while no proxy was there is found by nobody else.
+//! Whether all shards have the same functions, looked at when a proxy begins to look after shards, and when one is led by a node that has begun anew: what was added, or came back empty, while no proxy was there is found by nobody else.
 //! Reaches: sockets of its own to the primaries, in a task. Never: decides what is missing ([`super::libraries`] does); replaces a library that is there.
 //!
 //! What some shards have and others lack is brought to those. Where two have other texts under one name, both stay, and that is told for as long as it is so: people know which
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::backoff::Backoff;
-use shared::topology::{Address, ShardId, Topology};
+use shared::topology::{Address, NodeId, Shard, ShardId, Topology};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -61,6 +61,16 @@ impl Comparing {
     pub(super) fn is_outdated(&self, topology: &Topology) -> bool {
         !self.handle.is_finished() && self.shards != primaries(topology)
     }
+}
+
+/// Whether a shard is led by a node in another life than it was in sync in: all its copies had begun anew, perhaps without functions.
+pub(super) fn began_anew(before: &Topology, now: &Topology) -> bool {
+    now.shards.iter().any(|shard| {
+        let life = |shard: &Shard, node: &NodeId| shard.in_sync.get(node).copied().flatten();
+        let led = before.shard(&shard.id);
+        let was = led.and_then(|before| life(before, &shard.primary));
+        was.is_some() && was != life(shard, &shard.primary)
+    })
 }
 
 fn primaries(topology: &Topology) -> BTreeMap<ShardId, Address> {

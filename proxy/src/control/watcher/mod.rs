@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use self::standing_in::StandIn;
 use self::writing::Trouble;
 use super::bringing::Bringing;
-use super::comparing::Comparing;
+use super::comparing::{self, Comparing};
 use super::counts::Counts;
 use super::election::Election;
 use super::libraries::Differing;
@@ -243,7 +243,8 @@ impl Watcher {
         let before = std::mem::replace(&mut self.newest, topology);
         self.bringing.follow(&before, &self.newest, &self.shared);
         let compares = self.comparing.as_ref();
-        if compares.is_some_and(|comparing| comparing.is_outdated(&self.newest)) {
+        let is_outdated = compares.is_some_and(|comparing| comparing.is_outdated(&self.newest));
+        if is_outdated || self.acts() && comparing::began_anew(&before, &self.newest) {
             self.compare_functions();
         }
         self.has_nameless = has_nameless(&self.newest);
