@@ -326,3 +326,34 @@ fn a_shard_of_which_all_copies_came_back_empty_has_the_functions_again() {
     }
     eventually("all have them", || call_all(&mut client));
 }
+
+#[test]
+fn a_proxy_that_comes_while_a_script_runs_tells_of_it_and_can_end_it() {
+    let cluster = Cluster::start(2);
+    let nodes: Vec<_> = cluster.nodes.iter().map(|node| node.address).collect();
+    for node in &cluster.nodes {
+        let reply = node
+            .connect()
+            .call_words("CONFIG SET busy-reply-threshold 100");
+        assert_eq!(reply, Reply::ok());
+    }
+    let mut looping = cluster.connect();
+    let looped = looping.send(&encode(&["EVAL", "while true do end", "1", "k"]));
+    looped.expect("it takes it");
+    let is_busy = |reply: &Reply| {
+        let text = reply.error_text();
+        text.is_some_and(|text| text.starts_with("BUSY "))
+    };
+    let mut client = cluster.connect();
+    eventually("it is busy", || is_busy(&client.call_words("GET k")));
+    let late = servers::start_proxy(&nodes, &[]);
+    let mut there = late.connect();
+    assert!(is_busy(&there.call_words("GET k")));
+    assert_eq!(there.call_words("SELECT 3"), Reply::ok());
+    assert!(is_busy(&there.call_words("SET k 3")));
+    assert_eq!(there.call_words("SCRIPT KILL"), Reply::ok());
+    let ended = looping.receive().expect("an end");
+    assert!(ended.error_text().is_some(), "{ended:?}");
+    assert_eq!(there.call_words("SET k 3"), Reply::ok());
+    assert_eq!(client.call_words("EXISTS k").integer(), 0);
+}

@@ -387,6 +387,13 @@ fn memory_of_queues(look: &mut Look<'_, '_>) -> Gate {
     }
 }
 
+/// What a proxy says over a new connection, besides what Redis allows while a script runs: SCRIPT KILL can come over none that is not open.
+const OPENING: [CommandId; 3] = [
+    CommandId::ClientInfo,
+    CommandId::ClientKill,
+    CommandId::Select,
+];
+
 /// A script that has been running for long.
 #[inline]
 fn busy(look: &mut Look<'_, '_>) -> Gate {
@@ -395,6 +402,7 @@ fn busy(look: &mut Look<'_, '_>) -> Gate {
         && let Some(under_way) = &node.scripts.under_way
         && under_way.is_busy
         && !look.spec.flags.contains(CommandFlags::ALLOW_BUSY)
+        && !OPENING.contains(&look.spec.id)
     {
         return Gate::Refused(under_way.busy().into());
     }

@@ -281,7 +281,9 @@ impl Handshake {
             let is_refusal = self.bytes.first() == Some(&b'-') && !OPTIONAL.contains(&command);
             // One whose disk is full refuses writes, and says so to PING; it reads on.
             let only_writes = command == "PING" && self.bytes.starts_with(b"-MISCONF ");
-            if is_refusal && !only_writes {
+            // One whose script does not end says so to each command, and takes SCRIPT KILL.
+            let is_busy = command == "PING" && self.bytes.starts_with(b"-BUSY ");
+            if is_refusal && !only_writes && !is_busy {
                 let reply = String::from_utf8_lossy(&self.bytes[1..end])
                     .trim_end()
                     .chars()
