@@ -219,3 +219,24 @@ fn rubbish_behind_a_command_that_waits_is_refused_when_its_turn_comes() {
     assert!(refused.is_some_and(|text| text.starts_with("ERR Protocol error")));
     assert!(waiting.is_closed_by_server());
 }
+
+#[test]
+fn who_waits_is_served_when_a_long_script_ends_and_not_told_that_it_is_busy() {
+    let node = start_node(&[]);
+    let mut client = node.connect();
+    client.call_words("CONFIG SET busy-reply-threshold 50");
+    let mut waiting = block(&node, "BLPOP list 0");
+    let mut runner = node.connect();
+    let script = "redis.call('RPUSH', KEYS[1], 'x') for i = 1, 300000 do redis.call('EXISTS', KEYS[1]) end return redis.call('LLEN', KEYS[1])";
+    let sent = runner.send(&encode(&["EVAL", script, "1", "list"]));
+    sent.expect("it takes it");
+    eventually("it is busy", || {
+        let reply = client.call_words("GET other");
+        reply
+            .error_text()
+            .is_some_and(|text| text.starts_with("BUSY "))
+    });
+    assert_eq!(runner.receive().expect("a reply"), Reply::Integer(1));
+    assert_eq!(waiting.receive().expect("a reply"), popped("list", "x"));
+    assert_eq!(client.call_words("EXISTS list").integer(), 0);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::histories::stage::{Plan, Stage};
+use crate::histories::stage::{Plan, Shards as _, Stage};
 use crate::support::eventually::{Stopwatch, eventually, pause};
 use crate::support::servers::{self, Cluster};
 use crate::support::{Reply, encode};
@@ -356,4 +356,75 @@ fn a_proxy_that_comes_while_a_script_runs_tells_of_it_and_can_end_it() {
     assert!(ended.error_text().is_some(), "{ended:?}");
     assert_eq!(there.call_words("SET k 3"), Reply::ok());
     assert_eq!(client.call_words("EXISTS k").integer(), 0);
+}
+
+/// A script that changes two keys, with much to do between.
+const TWO_PARTS: &str = "redis.call('INCR', KEYS[1]) for i = 1, ARGV[1] do redis.call('EXISTS', KEYS[1]) end redis.call('INCR', KEYS[2]) return 'done'";
+
+#[test]
+fn a_script_in_whose_midst_another_node_is_to_lead_is_whole_and_ran_once() {
+    let stage = Stage::start_by(Plan::SMALL, "", &[]);
+    let proxy = &stage.proxies[0];
+    let mut client = proxy.connect();
+    client.call_words("SET {k}base 1");
+    let has_it = |shard: &usize| {
+        let mut there = stage.nodes[stage.leader(*shard)].connect();
+        there.call_words("EXISTS {k}base").integer() == 1
+    };
+    let shard = (0..2).find(has_it).expect("one of them");
+    for round in 0..3 {
+        stage.becomes_whole();
+        let keys = [format!("{{k}}one:{round}"), format!("{{k}}two:{round}")];
+        let mut runner = proxy.connect();
+        let script = ["EVAL", TWO_PARTS, "2", &keys[0], &keys[1], "300000"];
+        let sent = runner.send(&encode(&script));
+        sent.expect("it takes it");
+        pause(Duration::from_millis(100));
+        let failover = std::process::Command::new(servers::SWITCHYARD)
+            .args(["topology", "failover", &format!("s{shard}"), "--admin"])
+            .arg(stage.admin(0))
+            .output()
+            .expect("it runs");
+        let reply = runner.receive().expect("a reply");
+        let counts = keys.map(|key| client.call(&["GET", &key]).text());
+        let told = format!("{reply:?}: {counts:?}, {failover:?}");
+        // Whoever was told nothing may find all of it, or nothing.
+        match reply.error_text() {
+            None => assert_eq!(counts, ["1", "1"], "{told}"),
+            Some(text) => {
+                assert!(text.starts_with("UNKNOWN "), "{told}");
+                assert_eq!(counts[0], counts[1], "{told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_error_that_a_script_makes_up_is_nobodys_order_to_run_it_again() {
+    let cluster = Cluster::start(2);
+    let mut client = cluster.connect();
+    let script = "redis.call('INCR', KEYS[1]) return redis.error_reply(ARGV[1])";
+    let name = name_of(script, &mut client);
+    for (number, words) in [
+        "STALEEPOCH 9 9 x",
+        "NOSCRIPT none",
+        "LOADING",
+        "MINE is mine",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = format!("count:{number}");
+        for (times, command) in (1..).zip(["EVAL", "EVALSHA"]) {
+            let text = match command {
+                "EVAL" => script,
+                _ => &name,
+            };
+            let reply = client.call(&[command, text, "1", &key, words]);
+            let told = reply.error_text().expect("an error");
+            assert!(told.ends_with(words), "{told}");
+            let count = client.call(&["GET", &key]).text();
+            assert_eq!(count, times.to_string(), "{words}, {told}");
+        }
+    }
 }

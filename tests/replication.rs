@@ -685,3 +685,34 @@ fn a_follower_dates_what_was_slow_there() {
     let at_seconds = u64::try_from(at_seconds).expect("a time");
     assert!(began_seconds.abs_diff(at_seconds) < 120, "{at_seconds}");
 }
+
+#[test]
+fn what_a_leader_tells_waits_for_a_script_of_its_follower() {
+    let (leader, follower) = (start_node(&[]), start_node(&[]));
+    let (mut writer, mut reader) = (leader.connect(), follower.connect());
+    follow(&mut reader, leader.address);
+    writer.call_words("SET before 1");
+    caught_up(&mut writer, &mut reader);
+    reader.call_words("CONFIG SET busy-reply-threshold 50");
+    let mut looping = follower.connect();
+    let looped = looping.send(&crate::support::encode(&[
+        "EVAL_RO",
+        "while true do end",
+        "0",
+    ]));
+    looped.expect("it takes it");
+    eventually("it is busy", || {
+        let reply = reader.call_words("GET before");
+        reply
+            .error_text()
+            .is_some_and(|text| text.starts_with("BUSY "))
+    });
+    for number in 0..5 {
+        writer.call(&["SET", &format!("during:{number}"), "1"]);
+    }
+    pause(Duration::from_millis(200));
+    assert_eq!(reader.call_words("SCRIPT KILL"), Reply::ok());
+    caught_up(&mut writer, &mut reader);
+    assert_eq!(reader.call_words("DBSIZE").integer(), 6);
+    assert_eq!(number(&mut writer, "stats", "sync_full"), 1);
+}

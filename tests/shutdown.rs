@@ -172,3 +172,41 @@ fn a_topology_file_that_has_become_a_pipe_keeps_no_proxy_from_serving_and_ending
     cluster.proxy.ask_to_stop();
     ends_well(&mut cluster.proxy);
 }
+
+#[test]
+fn a_script_that_has_written_and_does_not_end_keeps_no_node() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path().display().to_string();
+    let settings = [
+        "--data-dir",
+        &folder,
+        "--appendonly",
+        "true",
+        "--save",
+        "",
+        "--shutdown-grace",
+        "200ms",
+    ];
+    let mut node = start_node(&settings);
+    let mut client = node.connect();
+    client.call_words("SET before 1");
+    client.call_words("CONFIG SET busy-reply-threshold 50");
+    let mut looping = node.connect();
+    let script = "redis.call('SET', KEYS[1], 1) while true do end";
+    let sent = looping.send(&encode(&["EVAL", script, "1", "half"]));
+    sent.expect("it takes it");
+    eventually("it cannot be killed", || {
+        let reply = client.call_words("SCRIPT KILL");
+        reply
+            .error_text()
+            .is_some_and(|text| text.starts_with("UNKILLABLE "))
+    });
+    node.ask_to_stop();
+    ends_well(&mut node);
+    node.restart();
+    let mut client = node.connect();
+    eventually("it has read its log", || {
+        client.call_words("EXISTS before") == Reply::Integer(1)
+    });
+    assert_eq!(client.call_words("EXISTS half"), Reply::Integer(0));
+}

@@ -266,7 +266,7 @@ fn reserve(shell: &Shell, is_rewrite: bool) -> bool {
 }
 
 /// Waits until no command is at work that is to be seen as a whole.
-async fn wait_for_a_whole(shell: &Shell) {
+pub(crate) async fn wait_for_a_whole(shell: &Shell) {
     loop {
         let unheld = shell.unheld.notified();
         let is_within = {

@@ -148,14 +148,24 @@ pub async fn serve(
     replication::stop_following(&shell);
     close_all(&shell, grace(&shell)).await;
     closing.abort();
+    let whole = tokio::time::timeout(grace(&shell), saving::wait_for_a_whole(&shell)).await;
     recording::finish(&shell).await;
     sending.abort();
     delivering.abort();
     let exit = exit?;
-    if saving::save_before_end(&shell, shell.final_save.get())
-        .await
-        .is_err()
-    {
+    let saving = saving::save_before_end(&shell, shell.final_save.get());
+    let saved = match whole {
+        Ok(()) => saving.await.is_ok(),
+        // Where nothing is to be saved that is known at once.
+        Err(_) => {
+            warn!(
+                "a script or transaction that has written does not end: what it has written is not kept"
+            );
+            let saved = tokio::time::timeout(Duration::ZERO, saving).await;
+            saved.is_ok_and(|saved| saved.is_ok())
+        }
+    };
+    if !saved {
         return Err(NodeError::NotSaved);
     }
     match exit {

@@ -197,7 +197,7 @@ impl Stage {
     }
 
     /// Where a proxy's admin page is.
-    pub(super) fn admin(&self, proxy: usize) -> String {
+    pub(crate) fn admin(&self, proxy: usize) -> String {
         let file = admin_of(self.proxies[proxy].folder());
         fs::read_to_string(file).expect("written before it started")
     }

@@ -75,9 +75,9 @@ const OF_TRANSACTIONS: [Check; 6] = [fence, data_on_disk, following, pause, memo
 /// What a command of a script has to pass: the script itself has passed the others, and nobody else is at work.
 const OF_SCRIPTS: [Check; 3] = [fence, data_on_disk, following];
 /// What a leader tells has been admitted there; it waits for whoever reads here what it would change.
-const OF_LEADERS: [Check; 2] = [shown_keys, keys_at_work];
+const OF_LEADERS: [Check; 2] = [shown_keys, keys_in_use];
 /// What a command has to pass that has waited: it was admitted before, by a node that may be something else by now, and comes between two commands of others.
-const OF_WAITERS: [Check; 4] = [fence, following, shown_keys, keys_at_work];
+const OF_WAITERS: [Check; 4] = [fence, following, shown_keys, keys_in_use];
 /// What the log tells has been admitted once.
 const OF_THE_LOG: [Check; 0] = [];
 
@@ -417,6 +417,12 @@ fn keys_at_work(look: &mut Look<'_, '_>) -> Gate {
     {
         return closed;
     }
+    keys_in_use(look)
+}
+
+/// The same for what was admitted before, and waits however long that takes: what a leader tells would be lost, and who has waited is served when a script ends.
+#[inline]
+fn keys_in_use(look: &mut Look<'_, '_>) -> Gate {
     // One at a time.
     if look.turn.node.hold.is_some() && strides::are_for(look.turn, look.spec, look.args) {
         return Gate::Wait(Wait::Keys);
@@ -457,13 +463,4 @@ fn others_turns(look: &mut Look<'_, '_>) -> Gate {
         return Gate::Wait(Wait::OthersTurns);
     }
     Gate::Open
-}
-
-/// Whether these are lines of an HTTP request, which a browser may be tricked into sending here; as Redis, the node hangs up before the body comes.
-#[cold]
-pub(super) fn is_http(args: Args<'_>) -> bool {
-    let name = args.get(0).unwrap_or_default();
-    [&b"post"[..], b"host:"]
-        .iter()
-        .any(|line| name.eq_ignore_ascii_case(line))
 }

@@ -10,6 +10,7 @@ use crate::store::KeyHash;
 use shared::command::{self, CommandFlags, CommandSpec};
 use shared::monitor;
 use shared::resp::{Args, ErrorReply, ReplyWriter};
+use shared::session::foreign;
 use shared::throttle::Throttle;
 use tracing::warn;
 
@@ -262,17 +263,15 @@ pub(super) fn refuse(
 ) -> Stop {
     match spec {
         Some(spec) => turn.node.stats.command_rejected(spec.id),
-        None if gates::is_http(args) => {
-            static SPEAKS_HTTP: Throttle = Throttle::new();
-            if let Some(left_out) = SPEAKS_HTTP.admit(turn.now_ms) {
-                warn!(
-                    peer = turn.identity.address,
-                    left_out, "closed: speaks HTTP"
-                );
+        None => {
+            if let Some(why) = foreign(args) {
+                static FOREIGN: Throttle = Throttle::new();
+                if let Some(left_out) = FOREIGN.admit(turn.now_ms) {
+                    warn!(peer = turn.identity.address, left_out, "closed: {why}");
+                }
+                return Stop::Close;
             }
-            return Stop::Close;
         }
-        None => {}
     }
     // What is refused in the middle is over.
     turn.session.treated_args = 0;

@@ -1,13 +1,13 @@
 //! What proxies order, carried out: the node leads, follows, waits for others, or stops doing so.
 //! Never: decides whether an order may pass (`protocol::Replica`). Invariants: what was to be acknowledged is not any more once the node leads no more; what says to
-//! which shard the data belong, and how the document calls the node, is on disk before the first order of that shard is carried out.
+//! which shard the data belong, and how the document calls the node, is on disk before the first order of that shard is carried out; what is one is not torn by an order.
 
 use super::{finish_unit, following, next_order, no_numbers, random_id, stop_following};
 use crate::log::epoch_mark;
 use crate::node_state::{ClientKey, NodeState, Order, OrderNumber, Place};
 use crate::shell::{Core, Shell};
 use crate::store::DbIndex;
-use protocol::{Action, Offset, Refusal, What};
+use protocol::{Action, Offset, Refusal, Replica, What};
 use shared::resp::ErrorReply;
 use shared::topology::{Epoch, NodeId};
 use std::rc::Rc;
@@ -16,6 +16,10 @@ use tracing::{info, warn};
 
 /// Longest time that a primary is held, whatever is asked.
 const MOST_HELD: Duration = Duration::from_secs(5);
+/// How long what has begun may take before a primary is held.
+const LONGEST_TO_HOLD: Duration = Duration::from_millis(100);
+const AT_WORK: &str = "BUSY a script, a transaction or a command over very many keys is at work; the node goes on as it is";
+
 /// Carries an order out.
 ///
 /// # Errors
@@ -28,6 +32,17 @@ pub(crate) async fn obey(
     let order = shell.core.borrow_mut().node.member.order(number);
     let order = order.ok_or(ErrorReply::Syntax)?;
     mark_folder(shell, &order).await?;
+    if changes_who_serves(&shell.core.borrow().node, &order) {
+        let begun = wait_for_what_has_begun(shell);
+        match &order.instruction.what {
+            // Whoever asks hears nothing else of this node meanwhile, and would take it for gone.
+            What::Hold { .. } => {
+                let waited = tokio::time::timeout(LONGEST_TO_HOLD, begun).await;
+                waited.map_err(|_| ErrorReply::Text(AT_WORK.into()))?;
+            }
+            _ => begun.await,
+        }
+    }
     if shell.core.borrow().node.replication.failover.is_some() {
         // From now on others decide who leads.
         super::failover::abort(shell)?;
@@ -67,6 +82,36 @@ pub(crate) async fn obey(
     // Followers hear of the newer version.
     shell.log_grown.notify_waiters();
     Ok(order.instruction.what)
+}
+
+/// Whether the node may serve others afterwards than before, or nobody.
+fn changes_who_serves(node: &NodeState, order: &Order) -> bool {
+    let seen = node.member.replica().map(Replica::seen_epoch);
+    match &order.instruction.what {
+        What::Hold { .. } | What::Promote(_) | What::Follow { .. } => true,
+        What::Fence | What::InSync(_) | What::Join(_) => {
+            seen.is_some_and(|seen| order.instruction.epoch > seen)
+        }
+    }
+}
+
+/// What is one, and a part of which has been done, is done as a whole by a node that serves: its rest would be refused, and who asked for it would be told that nothing of
+/// it was done. A script that has only read is refused its first change then, and nothing has come of it.
+async fn wait_for_what_has_begun(shell: &Shell) {
+    loop {
+        let unheld = shell.unheld.notified();
+        let has_begun = {
+            let core = &*shell.core.borrow();
+            let units = core.store.effects().units();
+            let script = core.node.scripts.under_way.as_ref();
+            let has_only_read = script.is_some_and(|script| !script.has_written);
+            units > 1 || units == 1 && !has_only_read
+        };
+        if !has_begun {
+            return;
+        }
+        unheld.await;
+    }
 }
 
 /// A node has the keys of one shard for good.

@@ -104,7 +104,7 @@ pub(super) struct Rates {
     pub(super) received_bytes_per_second: f64,
     /// Bytes of replies.
     pub(super) sent_bytes_per_second: f64,
-    /// Microseconds that half of the requests for nodes stayed below, within a quarter; nothing where there were none.
+    /// Microseconds that half of the requests for nodes stayed below, within a tenth; nothing where there were none.
     pub(super) p50_us: Option<u64>,
     /// … that 99 % stayed below.
     pub(super) p99_us: Option<u64>,

@@ -11,6 +11,7 @@ use shared::monitor;
 use shared::pubsub::is_for_subscribers;
 use shared::resp::{Args, ErrorReply, Request, RequestBatch};
 use shared::session::Replies;
+use shared::session::foreign;
 use shared::throttle::Throttle;
 
 use super::forward::Run;
@@ -295,7 +296,7 @@ impl<'a> Turn<'a> {
             Ok(spec) => spec,
             Err(error) => {
                 self.finish_run(buffer, run);
-                if let Some(why) = route::foreign(args) {
+                if let Some(why) = foreign(args) {
                     self.tell_of_foreigner(why);
                     return Step::End;
                 }

@@ -50,25 +50,6 @@ pub(crate) fn is_of_clusters(id: CommandId) -> bool {
         )
 }
 
-/// What is spoken instead of what clients speak, if these words tell: lines of an HTTP request, which a browser may be tricked into sending, so that as
-/// Redis the proxy hangs up before the body comes; or the words of whoever stands before the proxy and is not believed, behind which a client would take
-/// each reply for that of the command before.
-#[cold]
-pub(crate) fn foreign(args: Args<'_>) -> Option<&'static str> {
-    let name = args.get(0).unwrap_or_default();
-    let is_http = [&b"post"[..], b"host:"]
-        .iter()
-        .any(|line| name.eq_ignore_ascii_case(line));
-    if is_http {
-        return Some("it speaks HTTP");
-    }
-    let family = args.get(1).unwrap_or_default();
-    let is_introduction = name == b"PROXY" && [&b"TCP4"[..], b"TCP6", b"UNKNOWN"].contains(&family);
-    is_introduction.then_some(
-        "it begins with the PROXY protocol, version 1; version 2 is believed, of addresses in proxy-protocol-from",
-    )
-}
-
 /// In what a time to wait is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimeUnit {

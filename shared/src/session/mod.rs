@@ -6,9 +6,10 @@
 //! - [`Hello`], [`read_auth`], [`read_database`]: who speaks, how, about which database.
 //! - [`ClientName`], [`LibraryFact`]: what it calls itself, within [`LONGEST_NAME_BYTES`].
 //! - [`Replies`]: which replies it wants to hear. [`Notices`]: what it is told of what is to come. [`Pause`], [`Unblock`]: what it does to others.
-//! - [`KillFilter`], [`ListFilter`], [`ClientLine`]: whom it means, and how one client is shown.
+//! - [`KillFilter`], [`ListFilter`], [`ClientLine`]: whom it means, and how one client is shown. [`foreign`]: what is spoken by those who are no clients.
 
 mod filter;
+mod foreign;
 mod hello;
 mod line;
 mod name;
@@ -17,6 +18,7 @@ mod pause;
 mod replies;
 
 pub use filter::{ClientType, KillFilter, ListFilter, ListedClient};
+pub use foreign::foreign;
 pub use hello::{Hello, LoginRefused, read_auth, read_database, secret_args};
 pub use line::{ClientLine, client_bytes};
 pub use name::{ClientName, LONGEST_NAME_BYTES, LibraryFact};

@@ -4,7 +4,7 @@
 use super::{Executor, ScriptRun, Turn};
 use crate::execute::Origin;
 use crate::execute::gates::{self, Gate};
-use crate::node_state::Shown;
+use crate::node_state::{REFUSED, Shown};
 use crate::store::DbIndex;
 use shared::access::{self, Context};
 use shared::command::{self, CommandFlags, CommandId, CommandSpec};
@@ -31,12 +31,15 @@ impl Executor {
         let is_done = !matches!(admitted, Err(Refused::Later));
         match admitted {
             Ok(spec) => {
-                run.has_written |= spec.flags.contains(CommandFlags::WRITE);
+                let writes = spec.flags.contains(CommandFlags::WRITE);
                 if turn.node.monitors.is_empty() {
                     self.run_queued(turn, Origin::Script, spec, args, answer);
                 } else {
                     self.run_shown(turn, spec, args, answer);
                 }
+                // The node leads no more, and has not carried it out.
+                let is_fenced = turn.session.fence_epoch == REFUSED;
+                run.has_written |= writes && !is_fenced;
             }
             Err(Refused::Later) => {}
             Err(Refused::Words(words)) => {

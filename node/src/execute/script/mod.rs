@@ -8,7 +8,7 @@ use super::perform::{watch_slowness, write_error};
 use super::room::{Room, make_room};
 use super::transaction::{QueueRun, say_too_long};
 use super::{Asked, Executor, Stop, Turn, Wait};
-use crate::node_state::{Hold, Planned, Shown, UnderWay};
+use crate::node_state::{Hold, Planned, REFUSED, Shown, UnderWay};
 use crate::store::DbIndex;
 use call::answer_check;
 use lua::{Flag, Kind, Machine, Start, Step};
@@ -220,6 +220,10 @@ impl Executor {
         let spec = run.spec;
         let start = out.len();
         run.machine.move_reply(out);
+        let is_fenced = turn.session.fence_epoch == REFUSED && !run.has_written;
+        if !is_fenced {
+            disown(out, start);
+        }
         let reply = &out[start..];
         if reply.first() == Some(&b'-') {
             turn.node.stats.command_failed(spec.id);
@@ -366,4 +370,20 @@ fn show(turn: &mut Turn<'_>, args: Args<'_>) {
         session: turn.session,
         is_of_script: false,
     });
+}
+
+/// First words of errors by which a proxy knows that nothing was done, and asks again.
+const ASKED_AGAIN: [&[u8]; 4] = [
+    b"-STALEEPOCH ",
+    b"-NOSCRIPT ",
+    b"-LOADING ",
+    b"-MASTERDOWN ",
+];
+
+/// An error that a script has made up says nothing of the node: something may have been done.
+fn disown(out: &mut Vec<u8>, start: usize) {
+    let is_like_ours = |word: &&[u8]| out[start..].starts_with(word);
+    if ASKED_AGAIN.iter().any(is_like_ours) {
+        out.splice(start + 1..start + 1, *b"ERR ");
+    }
 }

@@ -107,6 +107,12 @@ impl Effects {
         self.depth > 0
     }
 
+    /// How many of them, one within the other.
+    #[must_use]
+    pub fn units(&self) -> usize {
+        self.depth
+    }
+
     /// One more change that somebody asked for, recorded or not.
     #[inline]
     pub(super) fn count(&mut self, changes: u64) {
