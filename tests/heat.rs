@@ -89,6 +89,15 @@ fn a_proxy_tells_which_keys_are_used_most() {
     assert!(ratio > Some(0.7) && ratio < Some(1.0), "{prefixes}");
     let stock = row(&prefixes["prefixes"], "stock:").expect("it");
     assert_eq!(stock["hit_ratio"], 0.0);
+    // Machines are told how hot, and not which.
+    let (_, page) = ask(admin, "GET", "/metrics", "", "");
+    let told = page.lines().find_map(|line| {
+        let value = line.strip_prefix("switchyard_proxy_hot_key_share_ratio ")?;
+        value.parse::<f64>().ok()
+    });
+    assert!((told.expect("told") - expected).abs() < 0.1, "{told:?}");
+    let biggest = page.contains("\nswitchyard_proxy_big_key_bytes ");
+    assert!(biggest && !page.contains("user:"), "{page}");
 }
 
 #[test]

@@ -27,6 +27,7 @@
 //! - [`hostile`]: whatever a client or a node sends, no crash, bounded memory, everybody else is served.
 //! - [`idle`]: ten thousand silent clients, limits on clients.
 //! - [`expiry`]: expired keys are never seen and soon gone.
+//! - [`applied`]: what a leader tells, beside clients of the follower.
 //! - [`append_only`]: a log loses nothing that was answered; logs go to a redis-server and come from one.
 //! - [`snapshots`]: a node has its data after a restart; snapshots go to a redis-server and come from one.
 //! - [`replication`]: nodes and redis-servers follow each other, and have the same in the end, whatever breaks meanwhile.
@@ -65,6 +66,7 @@ mod agents;
 mod api;
 mod append_only;
 mod applications;
+mod applied;
 mod blocking;
 mod channels;
 mod chaos;

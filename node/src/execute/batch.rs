@@ -6,9 +6,8 @@ use super::{Asked, Executor, Origin, Stop, Turn};
 use crate::client::Session;
 use crate::node_state::Seen;
 use crate::store::KeyHash;
-use shared::command::{self, CommandSpec};
+use shared::command::{self, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, RequestBatch};
-use std::ops::Range;
 
 /// Most commands that are planned together: enough for prefetching to hide memory's latency, few enough to stay in the first cache.
 pub const BATCH_REQUESTS: usize = 128;
@@ -196,7 +195,7 @@ impl Executor {
             output.bytes.extend_from_slice(&lines);
         }
         if turn.session.waits_for_followers {
-            note_seen(turn, spec, asked.args, start..output.bytes.len());
+            note_seen(turn, spec, asked.args, start, &output.bytes[start..]);
         }
         if matches!(stop, Stop::Done | Stop::Long) && output.bytes.len() > output.bound {
             return Stop::OutputFull;
@@ -211,12 +210,40 @@ fn note_seen(
     turn: &mut Turn<'_>,
     spec: Option<&'static CommandSpec>,
     args: Args<'_>,
-    reply: Range<usize>,
+    start: usize,
+    reply: &[u8],
 ) {
     let is_served = turn.session.fence_epoch == turn.node.member.serving_epoch;
-    if let Some(spec) = spec.filter(|_| is_served && !reply.is_empty()) {
+    // Where reads are linearizable, whoever is answered knows that the node still leads.
+    let is_strict = turn.session.reads_linearizable;
+    if let Some(spec) = spec.filter(|_| is_served && !reply.is_empty())
+        && (is_strict || !tells_of_no_key(spec, args, reply))
+    {
         let member = &mut turn.node.member;
-        Seen::of(spec, args, |seen| member.seen.note(reply.start, seen));
+        Seen::of(spec, args, |seen| member.seen.note(start, seen));
+    }
+}
+
+/// Whether a reply has nothing that a follower would have to know: those by which a proxy finds its way to a node whose script does not end, and that it does not.
+/// What that script has begun no follower has before its end.
+fn tells_of_no_key(spec: &CommandSpec, args: Args<'_>, reply: &[u8]) -> bool {
+    let is_word = |word: &[u8]| {
+        let second = args.get(1).unwrap_or_default();
+        second.eq_ignore_ascii_case(word)
+    };
+    // A script may say so itself, and have written.
+    let is_told_busy = reply.starts_with(b"-BUSY ") && !spec.runs_script();
+    match spec.id {
+        CommandId::Ping
+        | CommandId::ClientInfo
+        | CommandId::ClientKill
+        | CommandId::Select
+        | CommandId::ScriptKill
+        | CommandId::FunctionKill => true,
+        CommandId::Node => {
+            is_word(b"keys") || is_word(b"pushes") || is_told_busy && is_word(b"exec")
+        }
+        _ => is_told_busy,
     }
 }
 

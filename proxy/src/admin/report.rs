@@ -119,6 +119,14 @@ const GAUGES: &[(&str, &str)] = &[
         "Version of the topology in use.",
     ),
     (
+        "switchyard_proxy_hot_key_share_ratio",
+        "Which part of all accesses of keys through this proxy the most used key has, as in the last minutes; /api/v1/hot-keys names it.",
+    ),
+    (
+        "switchyard_proxy_big_key_bytes",
+        "Bytes of the largest request or reply of one key that was seen in the last hour; /api/v1/big-keys names it.",
+    ),
+    (
         "switchyard_proxy_shard_reachable",
         "Whether the primary of a shard can be reached: 1 or 0.",
     ),
@@ -196,6 +204,7 @@ pub(super) fn render(proxy: &ProxyShared, words: &[Word], shown: &Shown) -> Stri
             describe_gauge!(*name, *text);
         }
         whole_proxy(proxy, words);
+        hot_and_big(proxy);
         failover::record(shown);
         for ((shard, command), cell) in &cells.commands {
             let command = Label::new("command", command.name());
@@ -259,6 +268,16 @@ fn whole_proxy(proxy: &ProxyShared, words: &[Word]) {
         gauge!("switchyard_proxy_shard_reachable", "shard" => shard.to_owned())
             .set(f64::from(u8::from(access == Access::Open)));
     }
+}
+
+/// How hot and how big: which keys these are is told to those who may give orders.
+fn hot_and_big(proxy: &ProxyShared) {
+    let seen = proxy.all_seen();
+    let (hot, big) = (seen.hot_keys().keys, seen.big_keys().largest);
+    let share = hot.first().map_or(0.0, |key| key.used.share);
+    let bytes = big.first().map_or(0, |key| key.bytes);
+    gauge!("switchyard_proxy_hot_key_share_ratio").set(share);
+    gauge!("switchyard_proxy_big_key_bytes").set(as_gauge(bytes));
 }
 
 /// All of them, also those that have not come to pass: the rate of a series that is born with its first hundred errors begins after these.

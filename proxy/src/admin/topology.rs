@@ -49,6 +49,10 @@ pub(super) enum Problem {
         "node {1} leads shard {0} since epoch {2}, and the change was asked for before; nothing is changed"
     )]
     LedAnew(ShardId, NodeId, Epoch),
+    #[error(
+        "shard {0} is led at epoch {2} as far as this proxy knows, and the change was asked for at epoch {1}; nothing is changed"
+    )]
+    NotYet(ShardId, Epoch, Epoch),
     #[error("shard {0}: {1}")]
     Refused(ShardId, Refusal),
 }
@@ -64,7 +68,8 @@ impl Problem {
             | Self::Plain(_)
             | Self::LeadsAlready(..)
             | Self::NotInSync(..)
-            | Self::LedAnew(..) => StatusCode::CONFLICT,
+            | Self::LedAnew(..)
+            | Self::NotYet(..) => StatusCode::CONFLICT,
             Self::Refused(_, refusal) => status_of(refusal),
         }
     }
@@ -265,6 +270,9 @@ fn asked_at(shard: &Shard, named: Option<Epoch>) -> Result<Epoch, Problem> {
             shard.epoch,
         ));
     }
+    if at > shard.epoch {
+        return Err(Problem::NotYet(shard.id.clone(), at, shard.epoch));
+    }
     Ok(at)
 }
 
@@ -303,7 +311,7 @@ mod tests {
         };
         check(None, Some(7));
         check(Some(7), Some(7));
-        check(Some(8), Some(8));
+        check(Some(8), None);
         check(Some(6), None);
         check(Some(0), None);
     }
