@@ -214,8 +214,8 @@ fn note_seen(
     reply: &[u8],
 ) {
     let is_served = turn.session.fence_epoch == turn.node.member.serving_epoch;
-    // Where reads are linearizable, whoever is answered knows that the node still leads.
-    let is_strict = turn.session.reads_linearizable;
+    // Whoever is answered knows that the node has still led, unless a script does not end: waiting for that has no end either.
+    let is_strict = turn.session.reads_linearizable || !turn.node.scripts.is_busy();
     if let Some(spec) = spec.filter(|_| is_served && !reply.is_empty())
         && (is_strict || !tells_of_no_key(spec, args, reply))
     {
