@@ -116,6 +116,62 @@ fn a_node_that_is_killed_comes_back_as_a_follower_and_its_keys_are_there_meanwhi
     assert!(has_all(&mut client, "w"));
 }
 
+/// Where a node of `up --processes` was started last.
+fn address_of(up: &Server, name: &str) -> SocketAddr {
+    let output = up.output();
+    let start = format!("node {name}: process ");
+    let mut started = output.lines().filter_map(|line| line.strip_prefix(&start));
+    let line = started.next_back().expect("it was started");
+    let (_, place) = line.split_once(" at ").expect("its address");
+    let address = place.split(',').next().and_then(|text| text.parse().ok());
+    address.expect("an address")
+}
+
+fn setting(client: &mut Client, name: &str) -> String {
+    match client.call(&["CONFIG", "GET", name]) {
+        Reply::Array(pair) => format!("{:?}", pair.last()),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_was_set_while_it_ran_is_set_at_every_copy_and_stays_when_another_leads() {
+    let (up, admin) = up("--shards 2 --processes");
+    eventually("all are in sync", || count(admin, "in sync") == 2);
+    let mut client = up.connect();
+    let settings = [
+        ("maxmemory", "200mb"),
+        ("maxmemory-policy", "allkeys-lfu"),
+        ("notify-keyspace-events", "KEAn"),
+        ("hash-max-ziplist-entries", "9"),
+    ];
+    for (name, value) in settings {
+        assert_eq!(client.call(&["CONFIG", "SET", name, value]), Reply::ok());
+    }
+    let names = settings.map(|(name, _)| name);
+    let at = |name: &str| {
+        let mut node = Client::connect(address_of(&up, name));
+        names.map(|name| setting(&mut node, name))
+    };
+    let meant = at("n1");
+    assert!(meant[0].contains("104857600"), "{meant:?}");
+    assert!(meant[1].contains("allkeys-lfu"), "{meant:?}");
+    for follower in ["n2", "n4"] {
+        eventually("its follower has them", || at(follower) == meant);
+    }
+    let before = names.map(|name| setting(&mut client, name));
+
+    kill_node(&up, "n1");
+    eventually("its follower leads", || primary_of(admin, "s1") == "n2");
+    eventually("it is served", || {
+        names.map(|name| setting(&mut client, name)) == before
+    });
+    let starts = || up.output().matches("\nnode n1: process ").count();
+    eventually("it is started again", || starts() == 2);
+    eventually("it is in sync again", || count(admin, "in sync") == 2);
+    eventually("who came back has them", || at("n1") == meant);
+}
+
 fn lag_is_zero(admin: SocketAddr) -> bool {
     !said(&topology(admin, "show")).contains("lag up to")
 }
@@ -230,6 +286,8 @@ fn who_waits_goes_on_where_another_node_leads_and_hears_what_is_not_known() {
     kill_node(&up, "n2");
     let unknown = told(pop, "the second pop").error_text().expect("an error");
     assert!(unknown.starts_with("UNKNOWN "), "{unknown}");
+    // Until then what is sent may get lost as well.
+    eventually("its follower leads", || primary_of(admin, "s1") == "n1");
     push(&first, "2");
     assert_eq!(
         told(apart, "the second apart").elements()[1],

@@ -1,6 +1,7 @@
 //! What CONFIG GET and CONFIG SET know: every parameter of Redis 7.0, and what those mean that mean something here.
 //! Pure. Invariant: [`Hot`] always says what the values say; all pairs of one CONFIG SET take effect, or none.
 
+mod carried;
 mod kind;
 mod rewrite;
 mod special;
@@ -17,6 +18,7 @@ use crate::store::{EventClasses, EvictionSettings, Kind as StoreKind, Limits, No
 use shared::access::ChannelsByDefault;
 use shared::config::{DebugCommand, Secret, parse_size};
 use shared::resp::{ErrorReply, parse_integer};
+use std::collections::BTreeSet;
 
 /// Most keys that eviction looks at for one that goes; more would not choose better.
 const MOST_SAMPLES: u32 = 64;
@@ -31,6 +33,8 @@ const LEAST_BACKLOG_BYTES: u64 = 16 << 10;
 pub struct Settings {
     /// As CONFIG GET shows them; in the order of [`PARAMETERS`].
     values: Vec<Vec<u8>>,
+    /// Which of them were set while the node runs.
+    changed: BTreeSet<usize>,
     /// Whether the node keeps data on disk.
     has_data: bool,
     /// Whether `notify-keyspace-events` was set with an `n`, which its value does not always show.
@@ -250,6 +254,7 @@ impl Default for Settings {
         let hot = Hot::of(&Values(&values));
         Self {
             values,
+            changed: BTreeSet::new(),
             has_data: false,
             tells_new_keys: false,
             hot,
@@ -332,7 +337,7 @@ impl Settings {
         }
         let mut values = self.values.clone();
         let mut tells_new_keys = self.tells_new_keys;
-        for ((index, _), (name, value)) in rows.into_iter().zip(pairs) {
+        for ((index, _), (name, value)) in rows.iter().copied().zip(pairs) {
             values[index] = PARAMETERS[index]
                 .parse(&values[index], value, self.has_data)
                 .map_err(|complaint| SetError::Failed {
@@ -346,6 +351,8 @@ impl Settings {
         }
         self.values = values;
         self.tells_new_keys = tells_new_keys;
+        self.changed
+            .extend(rows.into_iter().map(|(index, _)| index));
         self.refresh();
         self.clamp();
         Ok(())

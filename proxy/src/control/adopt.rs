@@ -278,6 +278,7 @@ mod tests {
                 leading: None,
             },
             shard: shard.map(ShardId::numbered),
+            settings: None,
         }
     }
 

@@ -17,7 +17,7 @@
 //! Shards of one plain node are left alone (`Shard::is_guarded`): where there are no others nothing is asked, written or elected.
 //!
 //! [`watcher`] is the state and what happens to it. [`nodes`], [`link`] the nodes; [`words`] ◇ what is said to them. [`adopt`] ◇ topologies that people have
-//! written. [`election`] who changes things. [`others`] what other proxies see. [`spares`] ◇ nodes that want to be used. [`told`] what people hear, [`matters`] what lasts; [`counts`] ◇, [`store_seen`] ◇ what machines read. [`requests`] what operators ask for. [`bringing`] functions for shards that lack them, [`comparing`] whether all have the same, [`libraries`] ◇ which ones, [`talk`] how they are asked, [`asking`] over a connection of one's own to a node.
+//! written. [`election`] who changes things. [`others`] what other proxies see. [`spares`] ◇ nodes that want to be used. [`told`] what people hear, [`matters`] what lasts; [`counts`] ◇, [`store_seen`] ◇ what machines read. [`requests`] what operators ask for. [`bringing`] functions for shards that lack them, [`comparing`] whether all have the same, [`libraries`] ◇ which ones, [`talk`] how they are asked, [`asking`] over a connection of one's own to a node. [`settings`] what clients have set at a primary, brought to its followers.
 
 mod adopt;
 pub(crate) mod asking;
@@ -32,6 +32,7 @@ mod nodes;
 mod others;
 mod plain;
 pub(crate) mod requests;
+mod settings;
 mod spares;
 pub(crate) mod store_seen;
 mod talk;

@@ -181,9 +181,14 @@ impl Nodes {
         said.collect()
     }
 
-    /// What a node said last of itself.
-    pub(super) fn last_status(&self, node: &NodeId) -> Option<&Status<NodeId>> {
+    /// All that a node said last of itself.
+    pub(super) fn last_said(&self, node: &NodeId) -> Option<&Said> {
         let (_, said) = self.watched.get(node)?.said.as_ref()?;
-        Some(&said.status)
+        Some(said)
+    }
+
+    /// What a node said last of itself as a member.
+    pub(super) fn last_status(&self, node: &NodeId) -> Option<&Status<NodeId>> {
+        self.last_said(node).map(|said| &said.status)
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Said {
     pub(super) status: Status<NodeId>,
     /// The shard whose keys it has.
     pub(super) shard: Option<ShardId>,
+    /// A number that stands for what clients have set there while it runs; `None`: nothing.
+    pub(super) settings: Option<u64>,
 }
 
 /// The words of an order. `leader` is where it is, of an order to follow; without it there are none.
@@ -105,7 +107,14 @@ pub(super) fn said(reply: &Frame) -> Option<Said> {
         None | Some("") => None,
         Some(name) => Some(name.parse().ok()?),
     };
-    Some(Said { status, shard })
+    let settings = facts
+        .text("settings")
+        .map(|text| u64::from_str_radix(text, 16));
+    Some(Said {
+        status,
+        shard,
+        settings: settings.transpose().ok()?,
+    })
 }
 
 /// Names and values.
@@ -263,12 +272,14 @@ mod tests {
         ("blocked-on", ""),
         ("joined", "n2@0000000000000002 n3@0000000000000003"),
         ("others", "0000000000000007:12"),
+        ("settings", "00000000000000ff"),
     ];
 
     #[test]
     fn a_primary_says_whom_it_waits_for() {
         let said = said(&reply(PRIMARY)).unwrap();
         assert_eq!(said.shard, Some(ShardId::numbered(1)));
+        assert_eq!(said.settings, Some(255));
         let leading = said.status.leading.unwrap();
         assert_eq!(leading.commit, None);
         assert_eq!(leading.waits_for, [node(2, 2)].into());
@@ -288,6 +299,7 @@ mod tests {
         assert_eq!(said.status.role, None);
         assert_eq!(said.status.leading, None);
         assert_eq!(said.shard, None);
+        assert_eq!(said.settings, None);
     }
 
     #[test]
@@ -301,6 +313,7 @@ mod tests {
             ("waits-for", "n2"),
             ("others", "x:1"),
             ("commit", "x"),
+            ("settings", "x"),
             ("shard", "a b"),
             ("seen-epoch", "9223372036854775806"),
             ("last-epoch", "18446744073709551615"),

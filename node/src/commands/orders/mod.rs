@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! NODE STATUS
+//! NODE SETTINGS                       what clients have set by CONFIG SET and all copies of a shard are to have
 //! NODE FENCE   shard epoch rev node@life [[ACKS] IN-SYNC [[READS] LINEARIZABLE]]
 //! NODE PROMOTE shard epoch rev node@life member@life …      who is in sync, the node itself among them
 //! NODE INSYNC  shard epoch rev node@life member@life …
@@ -49,11 +50,14 @@ pub(super) fn handler(id: CommandId) -> Option<Handler> {
 /// NODE subcommand …
 fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let name = call.args.at(1);
-    if is_word(name, "status") {
+    if is_word(name, "status") || is_word(name, "settings") {
         if call.args.len() != 2 {
             return Err(ErrorReply::unknown_subcommand_or_arity("NODE", name));
         }
-        status::status(call);
+        match is_word(name, "status") {
+            true => status::status(call),
+            false => status::settings(call),
+        }
         return Ok(Action::Continue);
     }
     if is_word(name, "exec") {

@@ -13,7 +13,19 @@ pub(super) fn status(call: &mut Call<'_>) {
     write(call.node, &mut call.reply);
 }
 
-/// The same as the reply to an order.
+/// NODE SETTINGS
+pub(super) fn settings(call: &mut Call<'_>) {
+    let head = call.reply.map_later();
+    let mut pairs = 0;
+    for (name, value) in call.node.settings.carried() {
+        call.reply.bulk(name.as_bytes());
+        call.reply.bulk(&value);
+        pairs += 1;
+    }
+    call.reply.finish(head, pairs);
+}
+
+/// The same as NODE STATUS, as the reply to an order.
 pub(crate) fn write(node: &NodeState, reply: &mut ReplyWriter<'_>) {
     let member = &node.member;
     let position = member.position(node.replication.offset());
@@ -39,6 +51,9 @@ pub(crate) fn write(node: &NodeState, reply: &mut ReplyWriter<'_>) {
     }
     let cannot_write = node.saves_fail() || node.persistence.log_failure.is_some();
     facts.push(("cannot-write", yes(cannot_write)));
+    if let Some(digest) = node.settings.carried_digest() {
+        facts.push(("settings", format!("{digest:016x}")));
+    }
     reply.map(facts.len());
     for (name, text) in facts {
         reply.bulk(name.as_bytes());

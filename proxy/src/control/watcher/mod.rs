@@ -35,6 +35,7 @@ use super::nodes::Nodes;
 use super::others::Others;
 use super::plain::PlainShards;
 use super::requests::{self, Refusal};
+use super::settings::Settling;
 use super::spares::{Sorted, Spares};
 use super::store_seen::StoreSeen;
 use super::{Done, told};
@@ -84,6 +85,8 @@ pub(in crate::control) struct Watcher {
     comparing: Option<Comparing>,
     /// Where they have not.
     differing: Differing,
+    /// Settings of primaries that their followers are to have, brought by who leads.
+    settling: Settling,
     stand_in: StandIn,
     announcement: Option<Announcement>,
     others: Option<Others>,
@@ -145,6 +148,7 @@ impl Watcher {
             bringing: Bringing::default(),
             comparing: None,
             differing: Differing::new(),
+            settling: Settling::default(),
             stand_in: StandIn::new(&shared.run_id),
             announcement: None,
             others: None,
@@ -247,6 +251,7 @@ impl Watcher {
         if is_outdated || self.acts() && comparing::began_anew(&before, &self.newest) {
             self.compare_functions();
         }
+        self.settling.follow(&self.newest);
         self.has_nameless = has_nameless(&self.newest);
         self.follow_plain(now_ms);
         if let Some(announcement) = &self.announcement {
@@ -342,6 +347,7 @@ impl Watcher {
             }
             Answer::Said(said, version) => {
                 self.detect(detector::Event::ProbeAnswered(node.clone()), now_ms);
+                self.settle(&node);
                 let status = said.status;
                 self.step(Event::Answered {
                     node,
@@ -534,10 +540,20 @@ impl Watcher {
         self.waits.clear();
         self.comparing = None;
         self.differing.clear();
+        self.settling.end();
         self.matters.forget_waits();
         let words = "another proxy may change the topology now";
         self.tell(News::info(Kind::Leadership, words));
         self.step(Event::Deposed);
+    }
+
+    /// Looks whether a node's shard has the same settings everywhere.
+    fn settle(&mut self, node: &NodeId) {
+        if self.acts() {
+            let last_said = |node: &NodeId| self.nodes.last_said(node);
+            self.settling
+                .look(node, &self.newest, last_said, &self.shared);
+        }
     }
 
     /// Lets the controller know, and does what it wants.
