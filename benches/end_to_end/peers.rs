@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::machine::SERVER_CPU;
+use crate::support::eventually::eventually;
 use crate::support::servers::{
     SWITCHYARD, Server, even_slots, free_address, topology_path, write_topology,
 };
@@ -93,27 +94,32 @@ pub(crate) fn description() -> String {
 }
 
 /// A redis-server, or a server with the same command line such as valkey-server.
-fn redis_like(program: &str) -> Option<Server> {
+fn redis_like(program: &str, further: &[&str]) -> Option<Server> {
     let program = find(program)?;
     Some(start_pinned(&program, |address, folder| {
-        words(&[
+        let mut all = words(&[
             "--port",
             &address.port().to_string(),
             "--bind",
             "127.0.0.1",
             "--save",
             "",
-            "--appendonly",
-            "no",
             "--dir",
             &folder.display().to_string(),
-        ])
+        ]);
+        all.extend(words(further));
+        all
     }))
 }
 
 /// The peer that all ratios are to; without it there is nothing to compare with.
 pub(crate) fn redis() -> Target {
-    let server = redis_like("redis-server");
+    redis_with(&[])
+}
+
+/// The same with further arguments.
+pub(crate) fn redis_with(further: &[&str]) -> Target {
+    let server = redis_like("redis-server", further);
     Target::alone(
         "redis",
         server.expect("redis-server is installed (Debian: apt-get install redis-server)"),
@@ -122,7 +128,7 @@ pub(crate) fn redis() -> Target {
 
 /// A valkey-server, if it is installed.
 pub(crate) fn valkey() -> Option<Target> {
-    redis_like("valkey-server").map(|server| Target::alone("valkey", server))
+    redis_like("valkey-server", &[]).map(|server| Target::alone("valkey", server))
 }
 
 fn pinned_node() -> Server {
@@ -136,13 +142,64 @@ pub(crate) fn node() -> Target {
     Target::alone("switchyard node", pinned_node())
 }
 
+/// Our node with a folder for data, and further arguments.
+pub(crate) fn node_with_data(further: &[&str]) -> Target {
+    let server = start_pinned(Path::new(SWITCHYARD), |address, folder| {
+        let data = folder.join("data").display().to_string();
+        let listen = address.to_string();
+        let mut all = words(&["node", "--listen", &listen, "--data-dir", &data]);
+        all.extend(words(&["--save", ""]));
+        all.extend(words(further));
+        all
+    });
+    Target::alone("switchyard node", server)
+}
+
+/// The same server twice, the second of which follows the first and is part of what stands behind it.
+pub(crate) fn followed(mut leader: Target, follower: Target) -> Target {
+    let address = leader.address;
+    let order = format!("REPLICAOF {} {}", address.ip(), address.port());
+    follower.front.connect().call_words(&order);
+    eventually("it has all", || {
+        let said = follower.front.connect().call_words("INFO replication");
+        said.text().contains("master_link_status:up")
+    });
+    leader.behind.push(follower.front);
+    leader
+}
+
 /// Our proxy, with one thread, over `nodes` nodes of ours, with further arguments.
 pub(crate) fn proxy(nodes: usize, further: &[&str]) -> Target {
+    proxy_over(nodes, further, &|path, addresses| {
+        write_topology(path, 1, addresses, &even_slots(addresses.len()));
+    })
+}
+
+/// The same over one shard of two nodes, each of which has all.
+pub(crate) fn proxy_of_two_copies(further: &[&str]) -> Target {
+    let further = [further, &["--admin", "off"]].concat();
+    let target = proxy_over(2, &further, &|path, addresses| {
+        let mut text = "version = 1\n".to_owned();
+        for (number, address) in addresses.iter().enumerate() {
+            text += &format!("[[node]]\nid = \"n{number}\"\naddress = \"{address}\"\n");
+        }
+        text += "[[shard]]\nid = \"s0\"\nepoch = 1\nprimary = \"n0\"\nin-sync = [\"n0\"]\nlearners = [\"n1\"]\nslots = \"0-16383\"\n";
+        fs::write(path, text).expect("a file in a temporary folder");
+    });
+    let topology = topology_path(target.front.folder());
+    eventually("both are in sync", || {
+        let text = fs::read_to_string(&topology).unwrap_or_default();
+        text.contains("learners = []") || !text.contains("learners")
+    });
+    target
+}
+
+fn proxy_over(nodes: usize, further: &[&str], write: &dyn Fn(&Path, &[SocketAddr])) -> Target {
     let behind: Vec<Server> = (0..nodes).map(|_| pinned_node()).collect();
     let addresses: Vec<SocketAddr> = behind.iter().map(|node| node.address).collect();
     let front = start_pinned(Path::new(SWITCHYARD), |address, folder| {
         let topology = topology_path(folder);
-        write_topology(&topology, 1, &addresses, &even_slots(addresses.len()));
+        write(&topology, &addresses);
         let mut all = words(&[
             "proxy",
             "--listen",
@@ -215,7 +272,7 @@ type Configure = fn(SocketAddr, &[SocketAddr]) -> (String, &'static [&'static st
 fn other_proxy(program: &str, configure: Configure) -> Option<Target> {
     let path = find(program)?;
     let behind: Vec<Server> = (0..2)
-        .map(|_| redis_like("redis-server"))
+        .map(|_| redis_like("redis-server", &[]))
         .collect::<Option<_>>()?;
     let servers: Vec<SocketAddr> = behind.iter().map(|server| server.address).collect();
     let front = start_pinned(&path, |address, folder| {

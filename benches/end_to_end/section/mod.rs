@@ -3,6 +3,7 @@
 mod expiry;
 mod hostile;
 mod idle;
+mod kept;
 mod memory;
 mod node;
 mod pauses;
@@ -33,4 +34,5 @@ pub(crate) const ALL: &[Section] = &[
     ("types", types::measure),
     ("turns", turns::measure),
     ("whole", whole::measure),
+    ("kept", kept::measure),
 ];

@@ -158,7 +158,10 @@ async fn carry_out(
     let request = &requests.batch.requests()[requests.at];
     let args = requests.batch.args(&requests.input, request);
     let is_safe = shell.on_followers(&asker.session, args).await;
-    // Who is not answered has been cut.
+    if !is_safe {
+        // Nobody can say now whether others have what it tells of.
+        shell.cut(&[asker.client.id()]);
+    }
     if let Some(ticket) = asker.reply.filter(|_| is_safe) {
         let node = &mut shell.core.borrow_mut().node;
         node.stats.output_bytes += reply.len() as u64;

@@ -323,10 +323,12 @@ impl Member {
         (confirmed, free.collect())
     }
 
-    /// It leads no more: those whose replies wait will not get them.
-    pub fn forget_waiting(&mut self) {
-        self.waiting.clear();
-        self.reading.clear();
+    /// It leads no more: those whose replies wait will not get them. Who they are.
+    pub fn forget_waiting(&mut self) -> BTreeSet<ClientKey> {
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let reading = std::mem::take(&mut self.reading).into_iter();
+        let reading = reading.map(|(_, client)| client);
+        waiting.map(|(_, client)| client).chain(reading).collect()
     }
 }
 

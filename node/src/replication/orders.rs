@@ -179,17 +179,12 @@ fn act(shell: &Rc<Shell>, order: &Order, action: &Action) -> Result<(), ErrorRep
             let waiting: Vec<u64> = {
                 let core = &mut *shell.core.borrow_mut();
                 core.store.note_written_slots(false);
-                let node = &mut core.node;
-                node.member.forget_waiting();
-                node.member.end_slot_writes();
-                let clients = node.clients.iter();
-                let waits = clients.filter(|client| {
-                    let session = client.session.as_ref();
-                    session.is_some_and(|session| session.waits_for_followers)
-                });
-                waits.map(|client| client.identity.id).collect()
+                let member = &mut core.node.member;
+                member.end_slot_writes();
+                let waiting = member.forget_waiting().into_iter();
+                waiting.map(|client| client.id()).collect()
             };
-            // Whether what they wrote is on others nobody can say now.
+            // Whether what they wrote is on others nobody can say now. Of everybody else all has been answered: they are refused from now on, and nothing of theirs is lost.
             shell.cut(&waiting);
             shell.followed.notify_waiters();
             Ok(())
