@@ -61,7 +61,7 @@ fn equal(one: &[(String, Reply, Reply)], other: &[(String, Reply, Reply)]) {
 }
 
 /// Some hundred commands of all kinds, of which every one that changes something must arrive.
-fn change_much(client: &mut Client, dice: &mut Dice, count: usize) {
+pub(crate) fn change_much(client: &mut Client, dice: &mut Dice, count: usize) {
     for _ in 0..count {
         let key = format!("k{}", dice.below(40));
         let (small, other) = (dice.below(20).to_string(), format!("k{}", dice.below(40)));

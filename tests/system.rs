@@ -54,6 +54,7 @@
 //! - [`scripts`]: scripts and functions reply as those of a real server; effects are logged; others are served, or told, meanwhile.
 //! - [`heavy_scripts`]: whatever a script asks of one call, others are served, and it can be ended.
 //! - [`client_lists`]: CLIENT LIST ALL: the clients of all proxies.
+//! - [`valkey`]: Valkey servers and nodes follow each other.
 //! - [`waiting`]: a client may write all before it reads; whoever waits is seen, and goes on when it may.
 //! - [`shutdown`]: SIGTERM drains and ends with 0.
 //!
@@ -122,4 +123,5 @@ mod tls;
 mod topology_swap;
 mod tracking;
 mod transactions;
+mod valkey;
 mod waiting;

@@ -35,7 +35,7 @@ pub(crate) struct Settings {
     pub(crate) growth_keys: usize,
     /// Elements of a collection, at most.
     pub(crate) elements: usize,
-    /// Of collections, those whose name begins so alone.
+    /// Of collections, attacks and parts of `kept`, those whose name begins so alone.
     pub(crate) shape: String,
     /// Names of the sections that run; empty for all.
     sections: Vec<String>,

@@ -21,6 +21,14 @@ pub(crate) async fn deliver(shell: Rc<Shell>) {
     }
 }
 
+/// Gives the thread that writes the log what clients' turns have recorded: woken by the first of them, it has its own turn behind all that were ready with it, so that one wake-up and one write do for all.
+pub(crate) async fn hand_over(shell: Rc<Shell>) {
+    loop {
+        shell.log_pending.notified().await;
+        shell.hand_over_log();
+    }
+}
+
 /// Looks after the log, as often as the tick comes.
 pub(crate) fn look_after(shell: &Rc<Shell>) {
     let now_ms = shell.clock.wall_ms();

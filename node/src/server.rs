@@ -132,6 +132,7 @@ pub async fn serve(
     let ticking = tokio::task::spawn_local(tick::run(Rc::clone(&shell)));
     let closing = tokio::task::spawn_local(departures::close_all(Rc::clone(&shell.departures)));
     let sending = tokio::task::spawn_local(deliveries::run(Rc::clone(&shell)));
+    let handing_over = tokio::task::spawn_local(recording::hand_over(Rc::clone(&shell)));
     let delivering = tokio::task::spawn_local(recording::deliver(Rc::clone(&shell)));
     let joining = tokio::task::spawn_local(joining::run(Rc::clone(&shell)));
     info!(address = %listener.local_addr()?, "node serves clients");
@@ -152,6 +153,7 @@ pub async fn serve(
     recording::finish(&shell).await;
     sending.abort();
     delivering.abort();
+    handing_over.abort();
     let exit = exit?;
     let saving = saving::save_before_end(&shell, shell.final_save.get());
     let saved = match whole {

@@ -114,7 +114,9 @@ pub(crate) struct Shell {
     pub(crate) folder: Option<DataFolder>,
     /// The log, if there is one.
     pub(crate) log: RefCell<Option<Recording>>,
-    /// The thread that writes it has come further.
+    /// Something is recorded that the thread that writes it has not got.
+    pub(crate) log_pending: Notify,
+    /// That thread has come further.
     pub(crate) log_progress: Arc<Notify>,
     /// Who waited for it has been let go.
     pub(crate) log_reached: Notify,
@@ -158,6 +160,7 @@ impl Shell {
             disk: Arc::new(SystemDisk),
             folder: None,
             log: RefCell::new(None),
+            log_pending: Notify::new(),
             log_progress: Arc::new(Notify::new()),
             log_reached: Notify::new(),
             messages: Notify::new(),
@@ -373,13 +376,19 @@ impl Shell {
             core.node.member.appended(end);
             self.log_grown.notify_waiters();
         }
+        if let Some(log) = &mut *self.log.borrow_mut()
+            && log.append(bytes, is_in_unit)
+        {
+            self.log_pending.notify_one();
+        }
+    }
+
+    /// The thread that writes the log gets what all turns since the last time have recorded.
+    pub(crate) fn hand_over_log(&self) {
         if let Some(log) = &mut *self.log.borrow_mut() {
-            log.append(bytes, is_in_unit);
-            if is_new {
-                let persistence = &mut core.node.persistence;
-                persistence.log_queued_bytes = log.queued_bytes();
-                persistence.settle();
-            }
+            let persistence = &mut self.core.borrow_mut().node.persistence;
+            persistence.log_queued_bytes = log.hand_over();
+            persistence.settle();
         }
     }
 

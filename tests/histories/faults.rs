@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use super::clients::{Load, Run, record};
 use super::space::{Place, is_inside};
-use super::stage::{Disk, Net, Plan, Shards, Stage, data_of, disk_of};
+use super::stage::{
+    Clocks, Disk, FALSE_CLOCK, Net, Plan, Shards, Stage, clock_of, data_of, disk_of,
+};
 use super::verdict::examine;
 use super::{print, rounds};
 use crate::support::dice::Dice;
-use crate::support::eventually::{eventually, pause};
+use crate::support::eventually::{eventually, now_nanoseconds, pause};
+use crate::support::servers::Server;
 use crate::support::standing::stands;
 
 /// Which nodes of a shard.
@@ -60,6 +63,8 @@ enum Fault {
     StopEtcd(Duration),
     /// All of etcd.
     StopAllEtcd(Duration),
+    /// Somebody's clock is set forward or back by so many seconds, and stays so.
+    SetClock(i64),
 }
 
 /// Times below and above those after which a node counts as gone.
@@ -125,6 +130,7 @@ impl Fault {
                 pause(time);
                 stage.proxies[proxy].thaw();
             }
+            Self::SetClock(seconds) => set_clock(stage, dice, seconds),
             Self::KillEtcd(_) | Self::StopEtcd(_) | Self::StopAllEtcd(_) => {
                 self.happen_to_etcd(stage, dice);
             }
@@ -155,6 +161,24 @@ impl Fault {
             }
             _ => {}
         }
+    }
+}
+
+fn set_clock(stage: &Stage, dice: &mut Dice, seconds: i64) {
+    let all: Vec<&Server> = stage.nodes.iter().chain(&stage.proxies).collect();
+    let chosen = dice.below(all.len());
+    let clock = clock_of(all[chosen].folder());
+    fs::write(clock, format!("{seconds:+}")).expect("written before");
+    if let Some(node) = stage.nodes.get(chosen) {
+        eventually("it is another time of day there", || {
+            let now_s = i64::try_from(now_nanoseconds() / 1_000_000_000).expect("seconds");
+            let told = node.connect().call_words("TIME");
+            let told_s: i64 = told.elements()[0].text().parse().expect("seconds");
+            (told_s - now_s - seconds).abs() <= 1
+        });
+    } else {
+        // It is read once a second.
+        pause(Duration::from_millis(1_500));
     }
 }
 
@@ -364,6 +388,24 @@ fn has_etcd() -> bool {
         );
     }
     found
+}
+
+/// Who is taken for gone, who may lead and for how long is measured by clocks that nobody sets.
+#[test]
+fn clocks_that_are_set_forward_and_back() {
+    if !Path::new(FALSE_CLOCK).exists() {
+        eprintln!("SKIPPED: no faketime here; `apt-get install faketime` on Debian 12 brings it");
+        return;
+    }
+    let plan = Plan {
+        proxies: 2,
+        clocks: Clocks::Set,
+        ..Plan::SMALL
+    };
+    survive(plan, |dice| match dice.below(5) {
+        0 => Fault::Kill(Who::Primary, Back::Empty, some_time(dice)),
+        _ => Fault::SetClock(*dice.pick(&[-86_400, -3_600, -30, -2, 0, 2, 30, 3_600, 86_400])),
+    });
 }
 
 #[test]

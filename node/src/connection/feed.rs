@@ -3,6 +3,7 @@
 //! at a named bound (`client-output-buffer-limit replica`), or when nothing was heard for `repl-timeout` ([`crate::replication::look_after`]).
 
 use super::frames::Frames;
+use super::transfer::go_on_later;
 use super::{Connection, Ending};
 use crate::client::WaitsFor;
 use crate::commands::hear;
@@ -434,7 +435,7 @@ impl Connection {
                 }
             }
             if at_once > SENT_AT_ONCE {
-                context.waker().wake_by_ref();
+                go_on_later(context);
                 break Ok(Poll::Pending);
             }
             match Pin::new(&mut self.stream).poll_write(context, frames.rest()) {
@@ -479,7 +480,7 @@ impl Connection {
                 break Poll::Ready(());
             }
             if at_once > SENT_AT_ONCE {
-                context.waker().wake_by_ref();
+                go_on_later(context);
                 break Poll::Pending;
             }
             match Pin::new(&mut self.stream).poll_write(context, bytes)? {

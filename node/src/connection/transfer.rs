@@ -35,6 +35,13 @@ enum Rest {
     Quiet,
 }
 
+/// The task goes on when everybody who is ready has had a turn and the sockets have been looked at. One that wakes itself is polled some sixty times before, and whoever
+/// sends something meanwhile is not seen.
+pub(super) fn go_on_later(context: &mut Context<'_>) {
+    // The first poll puts the waker where the runtime keeps those who have yielded.
+    let _ = pin!(tokio::task::yield_now()).poll(context);
+}
+
 impl Connection {
     /// Writes waiting replies as far as they go and reads what has come, whichever is possible first; resolves when something was read.
     pub(super) fn poll_exchange(
@@ -103,7 +110,7 @@ impl Connection {
                 self.unfinished = true;
                 self.note_input_meanwhile(received);
                 // Others have their turn, then there may be more.
-                context.waker().wake_by_ref();
+                go_on_later(context);
             }
         }
         Ok(())
@@ -168,7 +175,7 @@ impl Connection {
             self.write_with(|stream, bytes| Pin::new(stream).poll_write(context, bytes))?;
         if would_take_more {
             // Others have their turn first.
-            context.waker().wake_by_ref();
+            go_on_later(context);
         }
         let clients = &mut self.shell.core.borrow_mut().node.clients;
         let outbox = &mut clients.at(self.client).outbox;

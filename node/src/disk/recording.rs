@@ -9,6 +9,9 @@ use crate::stats::Histogram;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+/// More does not wait for the end of a round of turns.
+const MOST_PENDING_BYTES: usize = 256 * 1024;
+
 /// The log of a node.
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -20,7 +23,9 @@ pub(crate) struct Recording {
     folder: PathBuf,
     prefix: String,
     sync: Syncing,
-    /// Where the log ends, all that was given to the writer included.
+    /// What was recorded and is not with the writer yet.
+    pending: Vec<u8>,
+    /// Where the log ends, all that is pending or with the writer included.
     end: u64,
     /// Where a unit began that has not ended.
     unit: Option<u64>,
@@ -70,6 +75,7 @@ impl Recording {
             folder: files.folder,
             prefix: files.prefix,
             sync,
+            pending: Vec::new(),
             end: files.end,
             unit: None,
             waiting: VecDeque::new(),
@@ -79,16 +85,30 @@ impl Recording {
         }
     }
 
-    /// More of the log; `is_in_unit`: what it ends with is a part of something that is one.
-    pub(crate) fn append(&mut self, bytes: Vec<u8>, is_in_unit: bool) {
+    /// More of the log; `is_in_unit`: what it ends with is a part of something that is one. Whether it waits for [`Recording::hand_over`].
+    pub(crate) fn append(&mut self, bytes: Vec<u8>, is_in_unit: bool) -> bool {
         if is_in_unit {
             self.unit.get_or_insert(self.end);
         } else {
             self.unit = None;
         }
-        if !bytes.is_empty() {
-            self.end += bytes.len() as u64;
-            self.writer.append(bytes);
+        self.end += bytes.len() as u64;
+        if self.pending.is_empty() {
+            self.pending = bytes;
+        } else {
+            self.pending.extend_from_slice(&bytes);
+        }
+        if self.pending.len() >= MOST_PENDING_BYTES {
+            self.hand_over();
+        }
+        !self.pending.is_empty()
+    }
+
+    /// Gives the writer what is pending, of all clients that had a turn since the last time, at once; how much waits there.
+    pub(crate) fn hand_over(&mut self) -> usize {
+        match self.pending.is_empty() {
+            true => self.queued_bytes(),
+            false => self.writer.append(std::mem::take(&mut self.pending)),
         }
     }
 
@@ -168,6 +188,7 @@ impl Recording {
     ///
     /// `preamble` is what a reader has to know that begins there: it stands in the file before what comes, and is no part of the log.
     pub(crate) fn begin_rewrite(&mut self, preamble: Vec<u8>) -> Rewrite {
+        self.hand_over();
         let standing = self.writer.standing();
         let before = preamble.len() as u64;
         let increment = self.manifest.next_increment(&self.prefix, self.end, before);
@@ -202,6 +223,7 @@ impl Recording {
 
     /// The log is another one from here on, and has come to `offset`: a rewrite makes it count. Until then the files hold what they held.
     pub(crate) fn jump(&mut self, offset: u64) {
+        self.hand_over();
         self.end = offset;
         self.unit = None;
         self.is_listed = false;
@@ -212,6 +234,7 @@ impl Recording {
 
     /// The base is on disk: from now on the log begins with it. [`Recording::has_committed`] tells when.
     pub(crate) fn end_rewrite(&mut self, rewrite: Rewrite, base_bytes: u64) {
+        self.hand_over();
         self.manifest = rewrite.next;
         let listing = self.listing(&self.manifest);
         self.commits += 1;
@@ -259,7 +282,7 @@ impl Recording {
 
     /// Bytes that wait to be written.
     pub(crate) fn queued_bytes(&self) -> usize {
-        self.writer.standing().queued_bytes
+        self.writer.standing().queued_bytes + self.pending.len()
     }
 
     /// Bytes of all files, and of those there were after the last rewrite.
@@ -277,7 +300,8 @@ impl Recording {
     }
 
     /// The writer, to be finished.
-    pub(crate) fn into_writer(self) -> LogWriter {
+    pub(crate) fn into_writer(mut self) -> LogWriter {
+        self.hand_over();
         self.writer
     }
 }

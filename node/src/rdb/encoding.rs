@@ -44,6 +44,8 @@ pub enum Encoding {
     StreamListpacks2,
     /// The same with the moments at which consumers last got anything: streams of Redis 7.2.
     StreamListpacks3,
+    /// A count, then fields, each before its value and the moment at which it ends: hashes of Valkey 9 of which some fields end.
+    HashEnds,
     /// When the first field ends, a count, then fields, each behind when it ends and before its value: hashes of Redis 7.4 of which some fields end.
     HashTimed,
     /// When the first field ends, then a listpack of fields, values and ends: small ones of them.
@@ -74,6 +76,7 @@ impl Encoding {
             19 => Self::StreamListpacks2,
             20 => Self::SetListpack,
             21 => Self::StreamListpacks3,
+            22 => Self::HashEnds,
             24 => Self::HashTimed,
             25 => Self::HashTimedListpack,
             _ => return None,
@@ -103,6 +106,7 @@ impl Encoding {
             Self::StreamListpacks => 15,
             Self::StreamListpacks2 => 19,
             Self::StreamListpacks3 => 21,
+            Self::HashEnds => 22,
             Self::HashTimed => 24,
             Self::HashTimedListpack => 25,
         }
@@ -119,6 +123,7 @@ impl Encoding {
             | Self::HashZipmap
             | Self::HashZiplist
             | Self::HashListpack
+            | Self::HashEnds
             | Self::HashTimed
             | Self::HashTimedListpack => Kind::Hash,
             Self::SortedSet
@@ -154,7 +159,7 @@ mod tests {
     #[test]
     fn numbers_and_encodings_are_two_names_for_the_same() {
         let known = (0..=u8::MAX).filter_map(Encoding::of);
-        assert_eq!(known.clone().count(), 21);
+        assert_eq!(known.clone().count(), 22);
         for encoding in known {
             assert_eq!(Encoding::of(encoding.number()), Some(encoding));
         }

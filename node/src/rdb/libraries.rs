@@ -4,7 +4,7 @@
 use super::crc64::crc64;
 use super::file::FUNCTION;
 use super::length::Written;
-use super::seal::{NEWEST_VERSION, VERSION};
+use super::seal::{VERSION, is_read};
 use super::source::Source;
 use super::text::TextReader;
 use shared::resp::{ErrorReply, ScriptError};
@@ -37,7 +37,7 @@ pub fn read_libraries(payload: &[u8]) -> Result<Vec<Vec<u8>>, ErrorReply> {
     let (body, version) = sealed
         .split_last_chunk::<2>()
         .ok_or(ErrorReply::PayloadSeal)?;
-    let is_known = u16::from_le_bytes(*version) <= NEWEST_VERSION;
+    let is_known = is_read(u16::from_le_bytes(*version));
     if !is_known || crc64(0, sealed) != u64::from_le_bytes(*sum) {
         return Err(ErrorReply::PayloadSeal);
     }

@@ -10,6 +10,14 @@ pub const VERSION: u16 = 10;
 /// The one that is written where fields of a hash end, for which those before have no words: that of Redis 7.4. It is also the newest that is read. (Redis 7.0 refuses it.)
 pub const NEWEST_VERSION: u16 = 12;
 
+/// The one of Valkey 9, which counts apart.
+pub(super) const VALKEY_VERSION: u16 = 80;
+
+/// Whether what is of this version is read.
+pub(super) fn is_read(version: u16) -> bool {
+    version <= NEWEST_VERSION || version == VALKEY_VERSION
+}
+
 const VERSION_BYTES: usize = 2;
 const CHECKSUM_BYTES: usize = 8;
 
@@ -49,7 +57,7 @@ impl Checksum {
         let Some((value, version)) = sealed.split_last_chunk::<VERSION_BYTES>() else {
             return Err(Fault::Seal);
         };
-        if u16::from_le_bytes(*version) > NEWEST_VERSION {
+        if !is_read(u16::from_le_bytes(*version)) {
             return Err(Fault::Seal);
         }
         match self.go_on(payload, sealed.len()) {

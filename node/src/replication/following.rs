@@ -580,6 +580,7 @@ async fn apply_whole(applier: &RefCell<Applier>, shell: &Shell) -> Result<(), Li
     // A disk that is slower than the leader is waited for.
     loop {
         let reached = shell.log_reached.notified();
+        shell.hand_over_log();
         let queued = shell.core.borrow().node.persistence.log_queued_bytes;
         if queued <= MOST_QUEUED_BYTES {
             return Ok(());

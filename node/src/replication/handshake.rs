@@ -124,6 +124,33 @@ pub(super) async fn ask(
         heard: Vec::new(),
         patience,
     };
+    introduce(&mut talk, me, settings).await?;
+    let said = match question {
+        Some(words) => {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            talk.say("NODE SYNC", &words).await?
+        }
+        None => {
+            let next = (me.offset + 1).to_string();
+            let words = [FOR_THE_LOG, &me.id, &next, "FAILOVER"];
+            let count = words.len() - usize::from(!me.hands_over);
+            talk.say(FOR_THE_LOG, &words[..count]).await?
+        }
+    };
+    let begin = understand(&said)?;
+    Ok(Asked {
+        stream: talk.stream,
+        begin,
+        rest: talk.heard,
+    })
+}
+
+/// Says who it is, and what it understands.
+async fn introduce(
+    talk: &mut Talk,
+    me: &Me,
+    settings: &ReplicationSettings,
+) -> Result<(), LinkError> {
     let said = talk.say("PING", &["PING"]).await?;
     // A leader whose disk is full refuses writes, and can be followed all the same.
     let may_be_said = [
@@ -159,25 +186,14 @@ pub(super) async fn ask(
     // What a leader does not know it ignores.
     talk.say("REPLCONF", &["REPLCONF", "capa", "eof", "capa", "psync2"])
         .await?;
-    let said = match question {
-        Some(words) => {
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            talk.say("NODE SYNC", &words).await?
-        }
-        None => {
-            let next = (me.offset + 1).to_string();
-            let words = [FOR_THE_LOG, &me.id, &next, "FAILOVER"];
-            let count = words.len() - usize::from(!me.hands_over);
-            talk.say(FOR_THE_LOG, &words[..count]).await?
-        }
-    };
-    let begin = understand(&said)?;
-    Ok(Asked {
-        stream: talk.stream,
-        begin,
-        rest: talk.heard,
-    })
+    // A Valkey server sends what is only known there, such as fields that expire, to those alone who say that they read it; others do not know the word.
+    talk.say("REPLCONF", &["REPLCONF", "version", READS_AS])
+        .await?;
+    Ok(())
 }
+
+/// The Valkey whose snapshots and log are understood.
+const READS_AS: &str = "9.0.0";
 
 /// What the answer to PSYNC means.
 fn understand(said: &str) -> Result<Begin, LinkError> {

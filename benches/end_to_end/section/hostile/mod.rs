@@ -28,7 +28,8 @@ pub(super) fn measure(settings: &Settings, table: &mut Table) {
         (true, || peers::proxy(2, &[])),
         (false, peers::redis),
     ];
-    for attack in attack::ALL.iter().chain(lengths::ALL) {
+    let wanted = |attack: &&attack::Attack| attack.name.starts_with(&settings.shape);
+    for attack in (attack::ALL.iter().chain(lengths::ALL)).filter(wanted) {
         for (is_ours, make) in makers {
             let target = make();
             let seen = watched(&target, settings.length, attack.run);

@@ -8,7 +8,7 @@ use crate::rdb::encoding::Encoding;
 use crate::rdb::fault::Fault;
 use crate::rdb::length::read_count;
 use crate::rdb::load::Loader;
-use crate::rdb::seal::NEWEST_VERSION;
+use crate::rdb::seal::{NEWEST_VERSION, VALKEY_VERSION};
 use crate::rdb::source::Source;
 use crate::rdb::text::TextReader;
 use crate::store::{
@@ -28,8 +28,6 @@ const KEYS_AT_ONCE: usize = 128;
 const PUT_AT_ONCE: usize = 32;
 /// Longest part of a fact that is kept.
 const MOST_FACT_BYTES: usize = 8 * 1024;
-/// The version in which Valkey's own numbering begins.
-const VALKEY_VERSION: u16 = 80;
 /// The first version with a checksum at the end.
 const FIRST_SUMMED: u16 = 5;
 /// Encodings that modules wrote their values in.

@@ -18,6 +18,8 @@ const ELEMENT_BYTES: usize = 512;
 /// The latest moment at which a field may end: Redis has 48 bits for it.
 const LATEST_END_MS: u64 = (1 << 48) - 1;
 
+/// In the place of the moment at which a field ends.
+const NO_END: i64 = -1;
 /// A node of a list that is one element.
 const ONE_ELEMENT: u64 = 1;
 /// A node of a list that is a listpack.
@@ -42,6 +44,7 @@ impl Encoding {
             | Self::Set
             | Self::SortedSetText
             | Self::Hash
+            | Self::HashEnds
             | Self::HashTimed
             | Self::SortedSet
             | Self::StreamListpacks
@@ -208,13 +211,24 @@ impl Loader {
         if self.encoding == Encoding::String {
             return self.take_string(bytes);
         }
-        if matches!(self.encoding, Encoding::Hash | Encoding::HashTimed) && !is_second {
+        let has_values = matches!(
+            self.encoding,
+            Encoding::Hash | Encoding::HashEnds | Encoding::HashTimed
+        );
+        if has_values && !is_second {
             self.stage = Stage::Second;
             return Ok(());
         }
         let first = self.first.get(bytes);
         let element = match self.encoding {
             Encoding::Hash => Element::Field(first, self.second.get(bytes)),
+            Encoding::HashEnds => {
+                let end = match i64::from_le_bytes(source.array()?) {
+                    NO_END => None,
+                    at_ms => Some(u64::try_from(at_ms).map_err(|_| Fault::Broken)?),
+                };
+                field(first, self.second.get(bytes), end)?
+            }
             Encoding::HashTimed => {
                 let end = self.end.checked_sub(1).map(|from_earliest| {
                     let at_ms = self.earliest_end_ms.checked_add(from_earliest);
