@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use shared::backoff::Backoff;
+use shared::resp::READ_AT_ONCE_BYTES;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -37,6 +38,10 @@ const LONGEST_FENCED: Duration = Duration::from_millis(200);
 
 /// Least room made for the rest of a large reply.
 const LEAST_READ_BYTES: usize = 64 * 1024;
+/// From here on a reply is long: moving it takes a millisecond.
+const LONG_BYTES: usize = 4 * 1024 * 1024;
+/// Most addresses that are taken at once for the rest of one.
+const MOST_ADDRESSED: usize = 1 << 30;
 
 /// The socket of a pipe.
 #[derive(Debug, Default)]
@@ -336,13 +341,15 @@ impl ProxyThread {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), PipeError>> {
         let expected = self.exchange.expected_of_reply(number);
+        let most = self.exchange.limits.hard_bytes;
         let socket = &mut self.sockets[number as usize];
         let Some(stream) = &mut socket.stream else {
             return Poll::Pending;
         };
         if !socket.begun.is_empty() {
-            make_room(&mut socket.begun, expected);
-            let read = pin!(stream.read_buf(&mut socket.begun));
+            make_room(&mut socket.begun, expected, most);
+            let mut room = (&mut socket.begun).limit(READ_AT_ONCE_BYTES);
+            let read = pin!(stream.read_buf(&mut room));
             return match Future::poll(read, cx) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Ok(0)) => Poll::Ready(Err(PipeError::Closed)),
@@ -379,7 +386,7 @@ impl ProxyThread {
             return Ok(());
         };
         let mut rest = std::mem::take(begun);
-        let reply = if end < rest.capacity() / 2 {
+        let reply = if end < LONG_BYTES && end < rest.capacity() / 2 {
             // It would keep a buffer that is far too large for it.
             let reply = Bytes::copy_from_slice(&rest[..end]);
             rest.advance(end);
@@ -397,12 +404,19 @@ impl ProxyThread {
 }
 
 /// Makes room behind the beginning of a reply: up to its end, if `expected` says where that is, but no more than as much as is there. Only when there is none: to
-/// ask for as much again before each read would leave most of it unused.
-fn make_room(begun: &mut BytesMut, expected: Option<usize>) {
+/// ask for as much again before each read would leave most of it unused. Behind a long one there is room at once for as much as anybody may have waiting (`most`): it
+/// is made of addresses alone until something comes, and what has come is not moved again, which would hold everybody up.
+fn make_room(begun: &mut BytesMut, expected: Option<usize>, most: usize) {
     let length = begun.len();
     let missing = expected.map_or(0, |end| end.saturating_sub(length));
     let spare = begun.capacity() - length;
-    if spare < LEAST_READ_BYTES && (missing == 0 || spare < missing) {
-        begun.reserve(missing.min(length).max(LEAST_READ_BYTES));
+    if spare >= LEAST_READ_BYTES || (missing > 0 && spare >= missing) {
+        return;
     }
+    let step = missing.min(length).max(LEAST_READ_BYTES);
+    let more = match length {
+        LONG_BYTES.. => most.min(MOST_ADDRESSED).saturating_sub(length),
+        _ => 0,
+    };
+    begun.reserve(step.max(more));
 }
