@@ -1,11 +1,11 @@
 //! Requests of one client, executed in windows: the index lines and entries that a window's keys need are asked for ahead.
 //! Pure. Invariant: a request that did not run is the next one to run, whatever ended the batch.
 
-use super::lookahead::PREFETCHED_KEYS;
+use super::lookahead::{Lookahead, PREFETCHED_KEYS};
 use super::{Asked, Executor, Origin, Stop, Turn};
 use crate::client::Session;
 use crate::node_state::Seen;
-use crate::store::KeyHash;
+use crate::store::{DbIndex, KeyHash, Store};
 use shared::command::{self, CommandId, CommandSpec};
 use shared::resp::{Args, ErrorReply, RequestBatch};
 
@@ -20,6 +20,22 @@ pub(super) struct Planned {
     row: Result<&'static CommandSpec, ErrorReply>,
     first_key: u32,
     keys: u32,
+}
+
+/// Commands in a row for which memory has been asked ahead.
+#[derive(Debug)]
+pub struct Window {
+    planned: Vec<Planned>,
+    lookahead: Lookahead,
+}
+
+impl Window {
+    /// What the table says of a command, and the hashes of its keys.
+    pub fn of(&self, nth: usize) -> (Result<&'static CommandSpec, ErrorReply>, &[(u32, KeyHash)]) {
+        let plan = &self.planned[nth];
+        let known = (plan.first_key as usize, plan.keys as usize);
+        (plan.row.clone(), self.lookahead.keys(known.0, known.1))
+    }
 }
 
 /// Requests of one client and how far they have been executed.
@@ -83,36 +99,44 @@ impl Executor {
         count: usize,
         output: &mut Output<'_>,
     ) -> Stop {
-        self.plan(turn, work, count);
-        let mut planned = std::mem::take(&mut self.planned);
-        let lookahead = std::mem::take(&mut self.lookahead);
+        let requests = &work.batch.requests()[work.next..work.next + count];
+        let args_of = |nth: usize| work.batch.args(work.buffer, &requests[nth]);
+        let mut window = self.ask_ahead(turn.store, turn.session.db, count, args_of);
         let mut end = Stop::Done;
-        for plan in planned.drain(..) {
+        for plan in window.planned.drain(..) {
             let (first, keys) = (plan.first_key as usize, plan.keys as usize);
-            let known = lookahead.keys(first, keys);
+            let known = window.lookahead.keys(first, keys);
             end = self.run_next(turn, work, plan.row, known, output);
             if end != Stop::Done {
                 break;
             }
         }
-        self.planned = planned;
-        self.lookahead = lookahead;
+        self.give_back(window);
         end
     }
 
-    /// Finds the rows, hashes the keys, asks for what they need.
+    /// Finds the rows of commands that are performed next, hashes their keys, and asks for what they need. `args_of` gives the arguments of each of `count`; they are asked for as
+    /// if all meant this database. What it returns is to be given back.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "requests and arguments are counted in 32 bits where they are scanned"
     )]
-    fn plan(&mut self, turn: &mut Turn<'_>, work: &Work<'_>, count: usize) {
-        self.planned.clear();
-        self.lookahead.clear();
-        let lookahead = &mut self.lookahead;
-        let db = turn.session.db;
-        let window = &work.batch.requests()[work.next..work.next + count];
-        for (number, request) in window.iter().enumerate() {
-            let args = work.batch.args(work.buffer, request);
+    pub fn ask_ahead<'a>(
+        &mut self,
+        store: &Store,
+        db: DbIndex,
+        count: usize,
+        args_of: impl Fn(usize) -> Args<'a>,
+    ) -> Window {
+        let mut window = Window {
+            planned: std::mem::take(&mut self.planned),
+            lookahead: std::mem::take(&mut self.lookahead),
+        };
+        let Window { planned, lookahead } = &mut window;
+        planned.clear();
+        lookahead.clear();
+        for number in 0..count {
+            let args = args_of(number);
             let row = command::resolve_served(args, CommandSpec::is_served_by_node);
             let first_key = lookahead.len();
             // With more, they are asked for stride by stride.
@@ -121,24 +145,29 @@ impl Executor {
             {
                 spec.for_each_key(args, |index| {
                     if lookahead.len() < PREFETCHED_KEYS {
-                        let hash = turn.store.hash(args.at(index));
-                        lookahead.push(turn.store, db, index as u32, hash);
+                        let hash = store.hash(args.at(index));
+                        lookahead.push(store, db, index as u32, hash);
                     }
                 });
                 if lookahead.len() > first_key {
                     lookahead.push_elements(spec, first_key, number, args.len());
                 }
             }
-            self.planned.push(Planned {
+            planned.push(Planned {
                 row,
                 first_key: first_key as u32,
                 keys: (lookahead.len() - first_key) as u32,
             });
         }
-        lookahead.ask(turn.store, db);
-        lookahead.ask_for_elements(turn.store, db, |number| {
-            work.batch.args(work.buffer, &window[number])
-        });
+        lookahead.ask(store, db);
+        lookahead.ask_for_elements(store, db, args_of);
+        window
+    }
+
+    /// Its room is used again.
+    pub fn give_back(&mut self, window: Window) {
+        self.planned = window.planned;
+        self.lookahead = window.lookahead;
     }
 
     /// Runs the request at `work.next`.

@@ -18,7 +18,7 @@ mod tests;
 mod timing;
 mod transaction;
 
-pub use batch::{BATCH_REQUESTS, Output, Work};
+pub use batch::{BATCH_REQUESTS, Output, Window, Work};
 pub use perform::{Asked, Origin};
 pub(crate) use room::{Room, make_room};
 pub(crate) use strides::{LongCommand, LongEnd};

@@ -4,13 +4,13 @@
 use super::{Chunks, LoadError, begin, known_db, note_read, open, read_snapshot, set_epochs};
 use crate::client::{Identity, Session};
 use crate::disk::{Begin, Files, Syncing, log_folder};
-use crate::execute::{Asked, Executor, Origin, Turn};
+use crate::execute::{Asked, BATCH_REQUESTS, Executor, Origin, Turn};
 use crate::log::{Found, LogFault, LogReader, MOST_MANIFEST_BYTES, Manifest, epoch_of_mark};
 use crate::rdb::Loaded;
 use crate::shell::{Core, LOG_FOLDER, LOG_PREFIX, Shell};
 use crate::store::DbIndex;
-use shared::command::{self, CommandSpec};
-use shared::resp::{Args, RequestBatch};
+use shared::command::CommandSpec;
+use shared::resp::{Args, ErrorReply, RequestBatch};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -229,9 +229,27 @@ impl Again {
         core.store.stand_still();
         core.node.now_us = 0;
         core.node.applied_at_ms = shell.clock.wall_ms();
+        for first in (0..self.batch.requests().len()).step_by(BATCH_REQUESTS) {
+            self.window(core, path, first)?;
+        }
+        let watch = core.executor.watch();
+        let is_over = watch.since_ns(self.began) > SLICE_NS;
+        if is_over {
+            self.began = watch.read();
+        }
+        Ok(is_over)
+    }
+
+    /// Commands from this one on happen, of which memory is asked for what they need: a log comes in no order that a cache would know.
+    fn window(&mut self, core: &mut Core, path: &Path, first: usize) -> Result<(), LoadError> {
+        let requests = &self.batch.requests()[first..];
+        let requests = &requests[..requests.len().min(BATCH_REQUESTS)];
+        let args_of = |nth: usize| self.batch.args(self.reader.bytes(), &requests[nth]);
+        let db = self.session.db;
+        let window = (core.executor).ask_ahead(&core.store, db, requests.len(), args_of);
         let mut reply = Vec::new();
-        for request in self.batch.requests() {
-            let args = self.batch.args(self.reader.bytes(), request);
+        for (nth, request) in requests.iter().enumerate() {
+            let args = args_of(nth);
             if is_passed_by(args) {
                 if let Some(epoch) = epoch_of_mark(args) {
                     let at = self.start + self.reader.offset_of(request.start);
@@ -240,13 +258,15 @@ impl Again {
                 continue;
             }
             self.commands += 1;
+            let (row, hashes) = window.of(nth);
             let asked = Asked {
                 args,
-                hashes: &[],
+                hashes,
                 request_bytes: (request.end - request.start) as usize,
             };
             reply.clear();
-            perform(core, &self.identity, &mut self.session, asked, &mut reply);
+            let session = &mut self.session;
+            perform(core, (&self.identity, session), row, asked, &mut reply);
             if reply.starts_with(b"-") {
                 let said = String::from_utf8_lossy(&reply);
                 return Err(LoadError::Log {
@@ -256,12 +276,8 @@ impl Again {
                 });
             }
         }
-        let watch = core.executor.watch();
-        let is_over = watch.since_ns(self.began) > SLICE_NS;
-        if is_over {
-            self.began = watch.read();
-        }
-        Ok(is_over)
+        core.executor.give_back(window);
+        Ok(())
     }
 }
 
@@ -286,12 +302,11 @@ pub(crate) fn is_message(args: Args<'_>) -> bool {
 
 fn perform(
     core: &mut Core,
-    identity: &Identity,
-    session: &mut Session,
+    (identity, session): (&Identity, &mut Session),
+    row: Result<&'static CommandSpec, ErrorReply>,
     asked: Asked<'_>,
     reply: &mut Vec<u8>,
 ) {
-    let row = command::resolve_served(asked.args, CommandSpec::is_served_by_node);
     let mut turn = Turn {
         store: &mut core.store,
         node: &mut core.node,

@@ -7,7 +7,7 @@ use super::frames::Frames;
 use super::handshake::{self, Asked, Begin, LinkError, Me};
 use super::{failover, random_id, random_life};
 use crate::client::{Identity, Session};
-use crate::execute::{Asked as AskedCommand, Origin, Stop, Turn};
+use crate::execute::{Asked as AskedCommand, BATCH_REQUESTS, Origin, Stop, Turn, Window};
 use crate::loading::{is_message, is_passed_by};
 use crate::log::{Next, Stream, epoch_of_mark};
 use crate::node_state::{Link, MOST_QUEUED_BYTES, NodeState, Place};
@@ -15,7 +15,6 @@ use crate::shell::{Core, Following, Shell};
 use crate::store::DbIndex;
 use protocol::{Batch, Duty, Offset, Sync};
 use shared::backoff::Backoff;
-use shared::command::{self, CommandSpec};
 use shared::resp::{Args, encode_request, make_room};
 use shared::throttle::Throttle;
 use shared::topology::{Epoch, NodeId};
@@ -478,15 +477,43 @@ impl Applier {
         core: &mut Core,
         is_late: impl Fn() -> bool,
     ) -> Result<Applied, LinkError> {
+        loop {
+            let next = match &self.pending {
+                Some(pending) if pending.next < pending.unkept.end => {
+                    let last = pending.next.saturating_add(BATCH_REQUESTS);
+                    pending.next..last.min(pending.unkept.end)
+                }
+                _ => return Ok(Applied::All),
+            };
+            let args_of = |nth: usize| self.stream.args(next.start + nth);
+            let db = self.session.db;
+            let window = (core.executor).ask_ahead(&core.store, db, next.len(), args_of);
+            let applied = self.apply_window(core, &window, next, &is_late);
+            core.executor.give_back(window);
+            match applied? {
+                Applied::All => {}
+                applied => return Ok(applied),
+            }
+        }
+    }
+
+    /// Applies commands of which memory has been asked for what they need.
+    fn apply_window(
+        &mut self,
+        core: &mut Core,
+        window: &Window,
+        commands: Range<usize>,
+        is_late: impl Fn() -> bool,
+    ) -> Result<Applied, LinkError> {
         let Some(pending) = &mut self.pending else {
             return Ok(Applied::All);
         };
-        while pending.next < pending.unkept.end {
-            let args = self.stream.args(pending.next);
+        for (nth, number) in commands.enumerate() {
+            let args = self.stream.args(number);
             if let Some(epoch) = epoch_of_mark(args) {
-                pending.epochs.push((pending.next, epoch));
+                pending.epochs.push((number, epoch));
             } else if is_message(args) || !is_passed_by(args) {
-                let row = command::resolve_served(args, CommandSpec::is_served_by_node);
+                let (row, hashes) = window.of(nth);
                 let mut turn = Turn {
                     store: &mut core.store,
                     node: &mut core.node,
@@ -496,8 +523,8 @@ impl Applier {
                 };
                 let asked = AskedCommand {
                     args,
-                    hashes: &[],
-                    request_bytes: self.stream.request_bytes(pending.next),
+                    hashes,
+                    request_bytes: self.stream.request_bytes(number),
                 };
                 self.reply.clear();
                 let executor = &mut core.executor;
@@ -513,7 +540,7 @@ impl Applier {
                     refused(core, args, reply)?;
                 }
             }
-            pending.next += 1;
+            pending.next = number + 1;
             if is_late() {
                 let is_over = pending.next == pending.unkept.end;
                 return Ok(if is_over { Applied::All } else { Applied::Some });
