@@ -152,6 +152,10 @@ impl From<ProxyError> for Failure {
             | ProxyError::Tls(TlsError::File(error)) => Self::File(error),
             ProxyError::Tls(error) => Self::Tls(error),
             ProxyError::TopologyStore(TopologyError::Text(problems)) => Self::Data(problems),
+            ProxyError::TopologyStore(TopologyError::Store(error)) => {
+                let what = "there is no topology to be had where --topology names one; see that etcd serves there";
+                Self::Store(what.to_owned(), Box::new(error))
+            }
             ProxyError::Users(problems) => Self::Users(problems),
             ProxyError::System { what, source } => Self::System { what, source },
             error @ ProxyError::UsersOfStore(_) => Self::SharedUsers(error.to_string()),

@@ -209,3 +209,31 @@ fn what_changes_a_session_is_never_refused_for_its_deadline() {
     let info = client.call_words("CLIENT INFO").text();
     assert!(info.contains(" db=3 "), "{info}");
 }
+
+#[test]
+fn nothing_goes_by_itself_while_clients_are_paused() {
+    let cluster = Cluster::start(2);
+    let mut client = cluster.connect();
+    let keys = [0, 1].map(|shard| cluster.keys_on(shard, 1).remove(0));
+    let mut nodes = [0, 1].map(|shard| cluster.nodes[shard].connect());
+    for node in &mut nodes {
+        node.call_words("FLUSHALL");
+    }
+    for key in &keys {
+        assert_eq!(client.call(&["SET", key, "v", "PX", "150"]), Reply::ok());
+    }
+    let pause = client.call_words("CLIENT PAUSE 60000 WRITE");
+    assert_eq!(pause, Reply::ok());
+    for key in &keys {
+        eventually("its time is over", || client.call(&["GET", key]).is_null());
+    }
+    // A sweep comes ten times a second.
+    crate::support::eventually::pause(Duration::from_millis(500));
+    for node in &mut nodes {
+        assert_eq!(node.call_words("DBSIZE"), Reply::Integer(1));
+    }
+    assert_eq!(client.call_words("CLIENT UNPAUSE"), Reply::ok());
+    for node in &mut nodes {
+        eventually("it goes", || node.call_words("DBSIZE") == Reply::Integer(0));
+    }
+}

@@ -161,6 +161,11 @@ const LINES: &[(&str, i32, &str)] = &[
         "cannot listen on 10.255.255.1:7000: no interface of this machine has that address; choose another with --listen: Cannot assign requested address (os error 99)",
     ),
     (
+        "proxy --listen 127.0.0.1:0 --admin off --topology etcd://127.0.0.1:1/switchyard",
+        69,
+        "there is no topology to be had where --topology names one; see that etcd serves there: etcd at 127.0.0.1:1 cannot be reached: Connection refused (os error 111)",
+    ),
+    (
         "topology diff /nowhere/a.toml /nowhere/b.toml",
         66,
         "/nowhere/a.toml: there is no such file",

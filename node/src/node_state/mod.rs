@@ -78,6 +78,8 @@ pub struct NodeState {
     pub latency: Latency,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// Until then (Unix ms) no key goes by itself, for a proxy holds up its clients (NODE KEEP).
+    pub kept_until_ms: u64,
     /// Clients of whose watched keys one has changed, by number.
     pub broken_watches: HashSet<u64>,
     /// Clients that wait for keys to have something for them.
@@ -166,6 +168,7 @@ impl NodeState {
             slowlog: Slowlog::default(),
             latency: Latency::default(),
             pause: Pause::default(),
+            kept_until_ms: 0,
             broken_watches: HashSet::new(),
             queued_bytes: 0,
             spare_queues: SpareQueues::default(),
@@ -189,7 +192,7 @@ impl NodeState {
     pub fn keeps_all_until_ms(&self) -> u64 {
         match self.is_passive() {
             true => u64::MAX,
-            false => self.pause.until_ms(),
+            false => self.pause.until_ms().max(self.kept_until_ms),
         }
     }
 

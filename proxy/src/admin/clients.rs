@@ -19,7 +19,7 @@ const LONGEST_BODY: usize = 1 << 20;
 /// `POST /clients`, of which the body is CLIENT LIST with its filters as a client would send it. It names clients.
 pub(super) async fn list(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {

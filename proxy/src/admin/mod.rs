@@ -24,18 +24,20 @@ mod vitals;
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use pages::{AdminListener, METRICS_TYPE, Peer};
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use self::desk::Desk;
 pub(crate) use self::desk::Levers;
@@ -109,6 +111,7 @@ impl Service for AdminService {
             .merge(page::routes())
             .fallback(elsewhere)
             .layer(map_response(guarded))
+            .layer(from_fn(parting))
             .with_state(desk)
             .into_make_service_with_connect_info::<Peer>();
         let clock = self.shared.clock.clone();
@@ -149,6 +152,18 @@ async fn guarded(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in FOR_BROWSERS {
         headers.insert(name.clone(), HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A connection that is cut soon ends with this answer: the next question would be in its midst.
+const PARTS_BEFORE: Duration = Duration::from_secs(10);
+
+async fn parting(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if Instant::now() + PARTS_BEFORE > peer.cut_at {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
     response
 }

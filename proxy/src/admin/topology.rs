@@ -103,7 +103,7 @@ pub(super) async fn show(State(desk): State<Desk>, uri: Uri) -> Response {
 /// `GET /topology/advice`, as JSON, or `?as=text`. It names keys of clients: who asks is asked what those are who give orders.
 pub(super) async fn advise(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
@@ -145,7 +145,7 @@ fn json(text: String) -> Response {
 /// `POST /topology/failover?shard=s1&to=n2&epoch=7`; `to` may be missing, and `epoch`, by which the shard was led when somebody looked.
 pub(super) async fn fail_over(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<String, Response> {
@@ -186,7 +186,7 @@ pub(super) async fn order_failover(
 /// `POST /topology/accept-loss?shard=s1`, the proof in the body.
 pub(super) async fn accept_loss(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     uri: Uri,
     body: Body,

@@ -154,12 +154,16 @@ impl Turn<'_> {
             After::Pause { for_ms, all } => {
                 let now_ms = self.exchange.now_ms();
                 self.exchange.proxy.pause.begin(now_ms, for_ms, all);
+                let left_ms = self.exchange.proxy.pause.left_ms(now_ms);
+                self.exchange
+                    .tell_to_keep(self.lane, left_ms.unwrap_or_default());
                 self.look_at_pause();
                 self.look_at_client();
                 Step::Next
             }
             After::Unpause => {
                 self.exchange.proxy.pause.end();
+                self.exchange.tell_to_keep(self.lane, 0);
                 self.look_at_pause();
                 self.look_at_client();
                 Step::Next

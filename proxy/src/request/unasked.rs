@@ -3,11 +3,13 @@
 
 use shared::command::CommandId;
 use shared::resp::encode_request;
+use shared::topology::ShardIndex;
 
 use super::Exchange;
+use crate::pipe::lane::Lane;
 use crate::pipe::set::PipeNumber;
 use crate::pipe::{Parcel, Target};
-use crate::route::Place;
+use crate::route::{self, Place};
 
 /// What a shard has that is alone.
 const ALL_SLOTS: &str = "0-16383";
@@ -27,6 +29,25 @@ impl Exchange {
             Some(request) => out.extend_from_slice(&request),
             None => encode_request(out, ["NODE", "KEYS", ALL_SLOTS]),
         });
+    }
+
+    /// The primaries keep their keys for so long as they are, as one server does that holds up its clients.
+    pub(super) fn tell_to_keep(&mut self, lane: Lane, for_ms: u64) {
+        let for_ms = for_ms.to_string();
+        let words = ["NODE", "KEEP", &for_ms];
+        let shards: Vec<ShardIndex> = route::all_shards(&self.snapshot).collect();
+        for shard in shards {
+            if self.pipes.primary(shard).is_plain {
+                continue;
+            }
+            let number = self.pipes.pipe_to(shard, lane, 0);
+            let place = Place::Shard(self.pipes.primary(shard).shard_index);
+            let began = self.receivers.stopwatch.read();
+            let parcel = Parcel::new(Target::Nobody, place, CommandId::Ping, 1, began);
+            let write = |out: &mut Vec<u8>| encode_request(out, words);
+            let buffers = &mut self.receivers.buffers;
+            self.pipes.line(number).append_with(parcel, buffers, write);
+        }
     }
 
     /// Says something over a pipe that is open, of which nobody hears the answer.

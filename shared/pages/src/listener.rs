@@ -16,7 +16,7 @@ use shared::throttle::Throttle;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 /// Connections at a time: some people, some machines that watch, and what an attacker may take of memory (HTTP keeps up to half a megabyte of headers each).
 const MOST_CONNECTIONS: usize = 64;
@@ -86,16 +86,21 @@ impl axum::serve::Listener for AdminListener {
     }
 }
 
-/// Where a connection comes from.
+/// A connection, to who is asked over it.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(
+pub struct Peer {
     /// The other side's address.
-    pub SocketAddr,
-);
+    pub address: SocketAddr,
+    /// When it is cut, whatever is under way.
+    pub cut_at: Instant,
+}
 
 impl Connected<IncomingStream<'_, AdminListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, AdminListener>) -> Self {
-        Self(*stream.remote_addr())
+        Self {
+            address: *stream.remote_addr(),
+            cut_at: stream.io().deadline.deadline(),
+        }
     }
 }
 

@@ -14,6 +14,7 @@
 //! NODE EXEC    request request …      a transaction as a proxy has queued it: as MULTI, these, EXEC, with the reply of EXEC alone
 //! NODE LISTENERS topic name count   the client has subscribed to this on behalf of so many; topic: CHANNEL, PATTERN, SHARDCHANNEL
 //! NODE KEYS    slots [RULE name [KEYS pattern …] [DATABASE number …] …]   which keys are the shard's: a script that names others is told
+//! NODE KEEP    milliseconds   no key goes by itself for so long: a proxy's clients are paused; 0: they are not any more
 //! NODE PUSHES  the client, which speaks RESP2, is told what it is told as pushes of RESP3, so that it can tell them from replies
 //! NODE FOR     author command …      the command, on behalf of this client of a proxy: 32 digits. Whoever hears pushes is told so where it changes keys
 //! NODE AWAIT   LIST|ZSET key … milliseconds         waits until one of the keys has something, says which, and takes nothing
@@ -29,7 +30,7 @@ mod listeners;
 mod parse;
 mod status;
 
-use super::arguments::is_word;
+use super::arguments::{integer, is_word};
 use super::{Action, Call, Errand, Handler};
 use crate::client::Transaction;
 use crate::node_state::Feeding;
@@ -74,6 +75,9 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if is_word(name, "for") {
         return act_for(call);
     }
+    if is_word(name, "keep") {
+        return keep(call);
+    }
     if is_word(name, "pushes") {
         return hear_pushes(call);
     }
@@ -89,6 +93,19 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let order = words.order()?;
     let number = call.node.member.take_order(order);
     Ok(Action::Errand(Errand::Obey(number)))
+}
+
+/// NODE KEEP milliseconds
+fn keep(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
+    if call.args.len() != 3 {
+        let word = call.args.at(1);
+        return Err(ErrorReply::unknown_subcommand_or_arity("NODE", word));
+    }
+    let for_ms = u64::try_from(integer(call.args.at(2))?).map_err(|_| ErrorReply::NotInteger)?;
+    call.node.kept_until_ms = call.now_ms.saturating_add(for_ms);
+    call.store.keep_all_until(call.node.keeps_all_until_ms());
+    call.reply.ok();
+    Ok(Action::Continue)
 }
 
 /// NODE FOR author command …

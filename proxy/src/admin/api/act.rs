@@ -64,7 +64,7 @@ pub(super) struct Nothing {}
 )]
 pub(super) async fn fail_over(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Outcome<Done> {
@@ -85,7 +85,7 @@ pub(super) async fn fail_over(
 )]
 pub(super) async fn drain(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Outcome<Done> {
@@ -110,7 +110,7 @@ pub(super) async fn drain(
 )]
 pub(super) async fn kill_client(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Outcome<Done> {
@@ -138,7 +138,7 @@ pub(super) async fn kill_client(
 )]
 pub(super) async fn reload(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Outcome<Done> {

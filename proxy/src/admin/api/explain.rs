@@ -92,7 +92,7 @@ pub(super) struct ShardExplained {
 )]
 pub(super) async fn explain(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Outcome<Explanation> {

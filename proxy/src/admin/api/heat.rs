@@ -50,7 +50,7 @@ pub(super) async fn prefixes(
 
 fn shown<T>(
     desk: &Desk,
-    Peer(peer): Peer,
+    Peer { address: peer, .. }: Peer,
     headers: &HeaderMap,
     what: impl FnOnce(&AllSeen) -> T,
 ) -> Outcome<T> {

@@ -1,18 +1,19 @@
 //! How things go, once a second, to those who look on (server-sent events). Where nobody does it costs nothing.
 //! Never: tells what only those are told who may give orders. Bounds: as many streams as [`MOST_STREAMS`](super::super::desk::MOST_STREAMS);
-//! each of [`BEATS`], for the listener cuts every connection after a minute, and whoever looks on comes again; [`MOST_NODES`] in what is told.
+//! each ends before the listener cuts its connection, which it does after a minute, and whoever looks on comes again; [`MOST_NODES`] in what is told.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Sse;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{StatusCode, header};
 use axum::response::sse::Event;
-use futures_util::stream::{self, Stream};
+use axum::response::{IntoResponse, Sse};
+use futures_util::stream;
+use pages::Peer;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use utoipa::ToSchema;
 
 use super::super::described::{SpareDescribed, StoreDescribed, TopologyDescribed};
@@ -23,8 +24,8 @@ use super::look::{Look, NodeStatus, ShardStatus, Status};
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// So often, and a stream is over: within the life of a connection.
-const BEATS: u32 = 55;
+/// Before its connection is cut a stream ends by itself: a beat may take a while on a busy machine.
+const ENDS_BEFORE: Duration = Duration::from_secs(5);
 
 /// After that whoever looks on comes again.
 const COME_AGAIN_AFTER: Duration = Duration::from_millis(250);
@@ -63,7 +64,9 @@ impl Beat {
 struct Onlooker {
     desk: Desk,
     ticks: Interval,
-    beats_left: u32,
+    /// Behind the beat after that it is over.
+    until: Instant,
+    is_over: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -74,7 +77,8 @@ struct Onlooker {
 )]
 pub(super) async fn stream(
     State(desk): State<Desk>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    ConnectInfo(peer): ConnectInfo<Peer>,
+) -> Result<impl IntoResponse, Problem> {
     let place = std::sync::Arc::clone(&desk.streams).try_acquire_owned();
     let place = place.map_err(|_| {
         let text = format!("{MOST_STREAMS} look on already; ask /api/v1/status now and then");
@@ -85,18 +89,24 @@ pub(super) async fn stream(
     let onlooker = Onlooker {
         desk,
         ticks,
-        beats_left: BEATS,
+        until: peer.cut_at.checked_sub(ENDS_BEFORE).unwrap_or(peer.cut_at),
+        is_over: false,
         _place: place,
     };
-    Ok(Sse::new(stream::unfold(onlooker, next)))
+    // Who comes again has a connection with a minute of its own.
+    let parting = [(header::CONNECTION, "close")];
+    Ok((parting, Sse::new(stream::unfold(onlooker, next))))
 }
 
 async fn next(mut onlooker: Onlooker) -> Option<(Result<Event, Infallible>, Onlooker)> {
-    onlooker.beats_left = onlooker.beats_left.checked_sub(1)?;
+    if onlooker.is_over {
+        return None;
+    }
     onlooker.ticks.tick().await;
     let beat = Beat::of(&onlooker.desk).await;
     // Names, numbers and lists of them are JSON, and JSON is one line.
     let text = serde_json::to_string(&beat).ok()?;
     let event = Event::default().event("beat").data(text);
+    onlooker.is_over = Instant::now() >= onlooker.until;
     Some((Ok(event.retry(COME_AGAIN_AFTER)), onlooker))
 }

@@ -129,7 +129,7 @@ pub(super) struct Clients {
 )]
 pub(super) async fn clients(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Outcome<Clients> {
@@ -203,7 +203,7 @@ pub(super) struct MissingShard {
 )]
 pub(super) async fn slow_log(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Outcome<SlowLog> {
@@ -374,7 +374,7 @@ pub(super) struct EventList {
 )]
 pub(super) async fn events(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Outcome<EventList> {
@@ -420,7 +420,7 @@ pub(super) struct Configuration {
 )]
 pub(super) async fn configuration(
     State(desk): State<Desk>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(Peer { address: peer, .. }): ConnectInfo<Peer>,
     headers: HeaderMap,
 ) -> Outcome<Configuration> {
     desk.allow(&headers, peer)?;
