@@ -259,3 +259,24 @@ fn a_torn_end_is_cut_and_what_is_no_log_is_refused() {
     );
     assert_eq!(fs::read(&path).expect("a log"), bytes, "it stays as it was");
 }
+
+#[test]
+fn who_waits_for_the_disk_is_answered_when_replies_need_not_wait_any_more() {
+    let node = start("always");
+    let mut writer = loaded(&node);
+    let address = node.address;
+    let changing = std::thread::spawn(move || {
+        let mut operator = Client::connect(address);
+        for round in 0..600 {
+            let policy = ["no", "everysec", "always"][round % 3];
+            let set = operator.call(&["CONFIG", "SET", "appendfsync", policy]);
+            assert_eq!(set, Reply::ok());
+        }
+    });
+    let mut count = 0;
+    while !changing.is_finished() {
+        count += 1;
+        assert_eq!(writer.call(&["INCR", "n"]), Reply::Integer(count));
+    }
+    changing.join().expect("all were set");
+}

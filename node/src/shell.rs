@@ -376,10 +376,12 @@ impl Shell {
             core.node.member.appended(end);
             self.log_grown.notify_waiters();
         }
-        if let Some(log) = &mut *self.log.borrow_mut()
-            && log.append(bytes, is_in_unit)
-        {
-            self.log_pending.notify_one();
+        if let Some(log) = &mut *self.log.borrow_mut() {
+            log.append(bytes, is_in_unit);
+            if is_new {
+                // Also where it has been handed over: how much waits is looked at then.
+                self.log_pending.notify_one();
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use super::space::{self, Place, Space};
 use super::unfenced::without_fence;
 use crate::fence::read_status;
 use crate::support::etcd::Members;
-use crate::support::eventually::eventually;
+use crate::support::eventually::{eventually, eventually_within};
 use crate::support::fault::Relay;
 use crate::support::servers::{SWITCHYARD, Server, even_slots, free_address};
 use crate::support::{Client, Reply};
@@ -41,9 +41,13 @@ pub(crate) trait Shards {
 
     /// Waits until it is.
     fn becomes_whole(&self) {
-        eventually("every shard has its primary and its copies", || {
-            self.is_whole()
-        });
+        // A node that has died again and again is taken up at ever longer intervals, up to a minute.
+        let patience = Duration::from_secs(150);
+        eventually_within(
+            patience,
+            "every shard has its primary and its copies",
+            || self.is_whole(),
+        );
     }
 
     /// The same, of a shard that has one.

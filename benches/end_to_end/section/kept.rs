@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Section;
 use crate::Settings;
 use crate::bystander::watched;
 use crate::collections::{self, Shape, fill as fill_collection};
@@ -19,7 +20,7 @@ const PAUSE_MS: f64 = 1.0;
 const SAVED_WITHIN: Duration = Duration::from_secs(300);
 
 pub(super) fn measure(settings: &Settings, table: &mut Table) {
-    let parts: [(&str, fn(&Settings, &mut Table)); 5] = [
+    let parts: [Section; 5] = [
         ("log", log),
         ("follower", follower),
         ("copies", copies),

@@ -10,7 +10,9 @@ use crate::execute::behalf;
 use crate::execute::{LongCommand, LongEnd};
 use crate::node_state::ClientKey;
 use crate::shell::Shell;
-use shared::resp::RequestBatch;
+use protocol::Replica;
+use shared::command::{self, CommandFlags};
+use shared::resp::{Args, ErrorReply, LongReply, ReplyWriter, RequestBatch};
 use std::rc::Rc;
 use tokio::task::{JoinHandle, spawn_local};
 
@@ -158,16 +160,46 @@ async fn carry_out(
     let request = &requests.batch.requests()[requests.at];
     let args = requests.batch.args(&requests.input, request);
     let is_safe = shell.on_followers(&asker.session, args).await;
-    if !is_safe {
+    let reply = match is_safe {
+        true => Some(reply.into_pieces()),
+        // Nothing of it was done, or nothing changed: it is asked elsewhere.
+        false if was_refused(&reply) || !may_change(args) => Some(vec![stale(&shell, &asker)]),
         // Nobody can say now whether others have what it tells of.
-        shell.cut(&[asker.client.id()]);
-    }
-    if let Some(ticket) = asker.reply.filter(|_| is_safe) {
-        let node = &mut shell.core.borrow_mut().node;
-        node.stats.output_bytes += reply.len() as u64;
-        let pieces = reply.into_pieces();
-        node.clients.answer_in_pieces(asker.client, ticket, pieces);
+        false => None,
+    };
+    match (reply, asker.reply) {
+        (None, _) => shell.cut(&[asker.client.id()]),
+        (Some(pieces), Some(ticket)) => {
+            let node = &mut shell.core.borrow_mut().node;
+            node.stats.output_bytes += pieces.iter().map(Vec::len).sum::<usize>() as u64;
+            node.clients.answer_in_pieces(asker.client, ticket, pieces);
+        }
+        (Some(_), None) => {}
     }
     shell.unheld.notify_waiters();
     requests
+}
+
+/// Whether it is the node's own word that it leads no more at the epoch of the client's pipe, before which nothing was done.
+fn was_refused(reply: &LongReply) -> bool {
+    reply.begins_with(b"-STALEEPOCH ")
+}
+
+/// Whether a command may change keys, or others that it carries out.
+fn may_change(args: Args<'_>) -> bool {
+    let spec = command::resolve(args);
+    spec.map_or(true, |spec| {
+        !spec.flags.contains(CommandFlags::READ) || spec.may_write()
+    })
+}
+
+/// Which epoch the node obeys now.
+fn stale(shell: &Shell, asker: &Asker) -> Vec<u8> {
+    let member = &shell.core.borrow().node.member;
+    let seen = |replica: &Replica<_>| (replica.seen_epoch().0, replica.seen_rev().0);
+    let (epoch, rev) = member.replica().map_or((0, 0), seen);
+    let mut reply = Vec::new();
+    let error = ErrorReply::StaleEpoch(epoch, rev);
+    ReplyWriter::new(&mut reply, asker.session.protocol).error(&error);
+    reply
 }

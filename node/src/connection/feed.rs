@@ -14,11 +14,13 @@ use crate::node_state::{
 use crate::replication::{lead, no_numbers};
 use crate::saving;
 use crate::shell::Shell;
+use crate::store::DbIndex;
 use protocol::{Acknowledgement, Offset, Position, Sync};
 use shared::resp::{
     Args, ErrorReply, FailoverRefusal, RequestBatch, RequestLimits, RequestScanner, is_word,
     parse_integer,
 };
+use shared::throttle::Throttle;
 use shared::topology::{Epoch, Incarnation};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -193,6 +195,16 @@ impl Connection {
         };
         let is_member = life.is_some();
         info!(follower = %host, port, ?feeding, is_member, "somebody follows");
+        let mut databases = (0..core.store.databases()).map(DbIndex);
+        let has_timed = databases.any(|db| core.store.len_timed(db) > 0);
+        static TIMED: Throttle = Throttle::new();
+        if matches!(feeding, Feeding::Full)
+            && !is_member
+            && has_timed
+            && let Some(left_out) = TIMED.admit(self.shell.clock.wall_ms())
+        {
+            warn!(follower = %host, port, left_out, "the copy has hashes of which fields end, in Redis 7.4's form: Redis before that and Valkey cannot read it, and ask for it again and again; take the ends away first (HPERSIST), or copy to a newer Redis or a node");
+        }
         core.node.replication.joined(Follower {
             client: self.client,
             place: Place { host, port },

@@ -39,7 +39,9 @@ enum Rest {
 /// sends something meanwhile is not seen.
 pub(super) fn go_on_later(context: &mut Context<'_>) {
     // The first poll puts the waker where the runtime keeps those who have yielded.
-    let _ = pin!(tokio::task::yield_now()).poll(context);
+    if pin!(tokio::task::yield_now()).poll(context).is_ready() {
+        context.waker().wake_by_ref();
+    }
 }
 
 impl Connection {

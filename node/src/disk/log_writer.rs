@@ -232,6 +232,8 @@ impl LogWriter {
             state.sync = sync;
             drop(state);
             self.shared.wake.notify_one();
+            // Who waits for the disk may have waited long enough.
+            self.shared.progress.notify_one();
         }
     }
 

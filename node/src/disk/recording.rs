@@ -85,8 +85,8 @@ impl Recording {
         }
     }
 
-    /// More of the log; `is_in_unit`: what it ends with is a part of something that is one. Whether it waits for [`Recording::hand_over`].
-    pub(crate) fn append(&mut self, bytes: Vec<u8>, is_in_unit: bool) -> bool {
+    /// More of the log; `is_in_unit`: what it ends with is a part of something that is one. It waits for [`Recording::hand_over`], or there is much of it.
+    pub(crate) fn append(&mut self, bytes: Vec<u8>, is_in_unit: bool) {
         if is_in_unit {
             self.unit.get_or_insert(self.end);
         } else {
@@ -101,7 +101,6 @@ impl Recording {
         if self.pending.len() >= MOST_PENDING_BYTES {
             self.hand_over();
         }
-        !self.pending.is_empty()
     }
 
     /// Gives the writer what is pending, of all clients that had a turn since the last time, at once; how much waits there.

@@ -80,6 +80,8 @@ pub struct NodeState {
     pub pause: Pause,
     /// Until then (Unix ms) no key goes by itself, for a proxy holds up its clients (NODE KEEP).
     pub kept_until_ms: u64,
+    /// When that was said, by the clock of the proxy: what was said before comes to nothing.
+    pub kept_said_ms: u64,
     /// Clients of whose watched keys one has changed, by number.
     pub broken_watches: HashSet<u64>,
     /// Clients that wait for keys to have something for them.
@@ -169,6 +171,7 @@ impl NodeState {
             latency: Latency::default(),
             pause: Pause::default(),
             kept_until_ms: 0,
+            kept_said_ms: 0,
             broken_watches: HashSet::new(),
             queued_bytes: 0,
             spare_queues: SpareQueues::default(),

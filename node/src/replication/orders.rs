@@ -182,7 +182,7 @@ fn act(shell: &Rc<Shell>, order: &Order, action: &Action) -> Result<(), ErrorRep
                 let member = &mut core.node.member;
                 member.end_slot_writes();
                 let waiting = member.forget_waiting().into_iter();
-                waiting.map(|client| client.id()).collect()
+                waiting.map(ClientKey::id).collect()
             };
             // Whether what they wrote is on others nobody can say now. Of everybody else all has been answered: they are refused from now on, and nothing of theirs is lost.
             shell.cut(&waiting);

@@ -2,8 +2,8 @@
 //! Reaches: sockets of its own to the members, in tasks. Never: touches what nodes were started with, or what belongs to one process (the node says which settings are the shard's).
 //!
 //! Nodes say in NODE STATUS a number that stands for what was set there. Where a follower's is another than its primary's, the primary is asked what was set, and that is said to the
-//! follower. What it refuses (a log where it has no folder for data, say) is told once.
-//! Bounds: a task for each follower, no longer than [`LONGEST_MS`]; the same difference between the same lives is worked on once.
+//! follower, which takes it if it follows that very life then. What it refuses (a log where it has no folder for data, say) is told once.
+//! Bounds: an attempt for each follower at a time, of [`ATTEMPT`] at most; as long as the two differ it is made again, less and less often ([`LONGEST_PAUSE`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ use shared::backoff::Backoff;
 use shared::resp::Frame;
 use shared::topology::{Address, Incarnation, NodeId, Shard, Topology};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use super::asking::{Manner, Unanswered, said};
 use super::words::Said;
 use crate::dice::Dice;
 use crate::facts::ProxyShared;
 
-/// After that a follower is left as it is until something changes, milliseconds.
-const LONGEST_MS: u64 = 600_000;
+/// How long an attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(20);
 
 /// Pauses between two attempts.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Longest answer, bytes: a value is one argument of a request, and few of them are longer than a line.
-const MOST_ANSWER_BYTES: usize = 1 << 20;
+/// Longest answer, bytes: few values are longer than a line.
+const MOST_ANSWER_BYTES: usize = 8 << 20;
 
 /// A node in one life, and the number of what was set there.
 type Having = (NodeId, Incarnation, Option<u64>);
@@ -41,11 +41,15 @@ struct Difference {
     follower: Having,
 }
 
-/// What was begun for a follower.
+/// What is done for a follower.
 #[derive(Debug)]
 struct Task {
     difference: Difference,
     handle: JoinHandle<()>,
+    backoff: Backoff,
+    /// When the next attempt may begin, monotonic milliseconds.
+    again_ms: u64,
+    attempts: u32,
 }
 
 impl Drop for Task {
@@ -54,7 +58,7 @@ impl Drop for Task {
     }
 }
 
-/// All that is being brought, or was.
+/// All that is being brought.
 #[derive(Debug, Default)]
 pub(super) struct Settling {
     tasks: BTreeMap<NodeId, Task>,
@@ -75,22 +79,45 @@ impl Settling {
         }) else {
             return;
         };
-        for difference in differences(shard, last_said) {
-            let follower = &difference.follower.0;
-            let known = self.tasks.get(follower);
-            if known.is_some_and(|known| known.difference == difference) {
-                continue;
-            }
-            let address = |node| topology.node(node).map(|node| node.address.clone());
-            let (from, to) = (address(&difference.primary.0), address(follower));
-            let (Some(from), Some(to)) = (from, to) else {
-                continue;
-            };
-            let run = run(difference.clone(), from, to, Arc::clone(shared));
-            let follower = follower.clone();
-            let handle = tokio::spawn(run);
-            self.tasks.insert(follower, Task { difference, handle });
+        let differences = differences(shard, last_said);
+        // Whoever has the same now, or leads, is left alone, whatever was under way.
+        self.tasks.retain(|known, task| {
+            let is_member = shard.members().any(|member| member == known);
+            !is_member || differences.contains(&task.difference)
+        });
+        for difference in differences {
+            self.work_on(difference, topology, shared);
         }
+    }
+
+    fn work_on(&mut self, difference: Difference, topology: &Topology, shared: &Arc<ProxyShared>) {
+        let now_ms = shared.clock.monotonic_ms();
+        let follower = difference.follower.0.clone();
+        let known = self.tasks.get(&follower);
+        if known.is_some_and(|known| !known.handle.is_finished() || now_ms < known.again_ms) {
+            return;
+        }
+        let (mut backoff, attempts) = match known {
+            Some(known) => (known.backoff, known.attempts),
+            None => (Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE), 0),
+        };
+        let address = |node| topology.node(node).map(|node| node.address.clone());
+        let ends = (address(&difference.primary.0), address(&follower));
+        let (Some(from), Some(to)) = ends else {
+            return;
+        };
+        let manner = Manner::of(&shared.config);
+        let run = run(difference.clone(), (from, to), manner, attempts == 0);
+        let pause = backoff.after_failure(Dice::new().throw());
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let task = Task {
+            difference,
+            handle: tokio::spawn(run),
+            backoff,
+            again_ms: now_ms.saturating_add(pause_ms),
+            attempts: attempts.saturating_add(1),
+        };
+        self.tasks.insert(follower, task);
     }
 
     /// Those who are not members of any shard any more are forgotten.
@@ -133,59 +160,51 @@ fn differences<'a>(
         .collect()
 }
 
-async fn run(difference: Difference, from: Address, to: Address, shared: Arc<ProxyShared>) {
-    let manner = Manner::of(&shared.config);
-    let began_ms = shared.clock.monotonic_ms();
-    let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
-    let mut dice = Dice::new();
+/// One attempt. `is_first`: what is refused has not been told.
+async fn run(
+    difference: Difference,
+    (from, to): (Address, Address),
+    manner: Manner,
+    is_first: bool,
+) {
     let (primary, follower) = (&difference.primary.0, &difference.follower.0);
-    loop {
-        let problem = match bring(&from, &to, &manner).await {
-            Ok(Brought { count, refused }) => {
-                tracing::info!(%follower, %primary, count, "what clients have set at the primary is set at its follower");
-                for refusal in refused {
-                    tracing::warn!(%follower, %primary, refusal, "a setting of the primary is refused by its follower: it goes on with its own when it leads");
-                }
-                return;
+    let bringing = bring(&difference, &from, &to, &manner);
+    let problem = match timeout(ATTEMPT, bringing).await {
+        Err(_) => Unanswered::Late,
+        Ok(Err(problem)) => problem,
+        Ok(Ok(refused)) => {
+            tracing::info!(%follower, %primary, refused = refused.len(), "what clients have set at the primary is set at its follower");
+            for refusal in refused.iter().filter(|_| is_first) {
+                tracing::warn!(%follower, %primary, refusal, "a setting of the primary is refused by its follower: it goes on with its own when it leads");
             }
-            Err(problem) => problem,
-        };
-        tracing::debug!(%follower, %problem, "settings cannot be brought yet");
-        if shared.clock.monotonic_ms().saturating_sub(began_ms) >= LONGEST_MS {
-            tracing::warn!(%follower, %primary, %problem, "what clients have set at the primary was not set at its follower, and it is not tried again until something changes: say CONFIG SET there");
             return;
         }
-        sleep(backoff.after_failure(dice.throw())).await;
-    }
+    };
+    tracing::debug!(%follower, %problem, "settings cannot be brought yet");
 }
 
-/// What was set, and what was refused.
-struct Brought {
-    count: usize,
-    refused: Vec<String>,
-}
-
-async fn bring(from: &Address, to: &Address, manner: &Manner) -> Result<Brought, Unanswered> {
+/// What the follower has refused.
+async fn bring(
+    difference: &Difference,
+    from: &Address,
+    to: &Address,
+    manner: &Manner,
+) -> Result<Vec<String>, Unanswered> {
     let mut from = manner.connect(from).await?;
     let reply = from.ask(&[b"NODE", b"SETTINGS"], MOST_ANSWER_BYTES).await?;
     let pairs = pairs(&reply).ok_or_else(|| said(&reply))?;
+    let (primary, life, _) = &difference.primary;
+    let leader = format!("{primary}@{life}");
+    let mut words = vec![&b"NODE"[..], b"TAKE", leader.as_bytes()];
+    words.extend(pairs.into_iter().flat_map(|(name, value)| [name, value]));
     let mut to = manner.connect(to).await?;
-    let (mut count, mut refused) = (0, Vec::new());
-    for (name, value) in pairs {
-        let words = [&b"CONFIG"[..], b"SET", name, value];
-        let reply = to.ask(&words, MOST_ANSWER_BYTES).await?;
-        if !reply.is_error() {
-            count += 1;
-            continue;
-        }
-        let text = reply.as_bytes().unwrap_or_default();
-        // Else it reads its data, say, and takes it later.
-        if !text.starts_with(b"ERR ") {
-            return Err(said(&reply));
-        }
-        refused.push(format!("{}: {}", name.escape_ascii(), text.escape_ascii()));
-    }
-    Ok(Brought { count, refused })
+    let reply = to.ask(&words, MOST_ANSWER_BYTES).await?;
+    let refused = reply.as_elements().ok_or_else(|| said(&reply))?;
+    let text = |frame: &Frame| {
+        let text = frame.as_bytes().unwrap_or_default();
+        text.escape_ascii().to_string()
+    };
+    Ok(refused.iter().map(text).collect())
 }
 
 /// Names and values.

@@ -33,8 +33,9 @@ impl Exchange {
 
     /// The primaries keep their keys for so long as they are, as one server does that holds up its clients.
     pub(super) fn tell_to_keep(&mut self, lane: Lane, for_ms: u64) {
+        let said_ms = self.clock.wall_ms().to_string();
         let for_ms = for_ms.to_string();
-        let words = ["NODE", "KEEP", &for_ms];
+        let words = ["NODE", "KEEP", &for_ms, &said_ms];
         let shards: Vec<ShardIndex> = route::all_shards(&self.snapshot).collect();
         for shard in shards {
             if self.pipes.primary(shard).is_plain {

@@ -41,7 +41,7 @@ const LEAST_READ_BYTES: usize = 64 * 1024;
 /// From here on a reply is long: moving it takes a millisecond.
 const LONG_BYTES: usize = 4 * 1024 * 1024;
 /// Most addresses that are taken at once for the rest of one.
-const MOST_ADDRESSED: usize = 1 << 30;
+const MOST_ADDRESSED: usize = 256 * 1024 * 1024;
 
 /// The socket of a pipe.
 #[derive(Debug, Default)]
@@ -413,10 +413,14 @@ fn make_room(begun: &mut BytesMut, expected: Option<usize>, most: usize) {
     if spare >= LEAST_READ_BYTES || (missing > 0 && spare >= missing) {
         return;
     }
-    let step = missing.min(length).max(LEAST_READ_BYTES);
-    let more = match length {
-        LONG_BYTES.. => most.min(MOST_ADDRESSED).saturating_sub(length),
-        _ => 0,
-    };
-    begun.reserve(step.max(more));
+    if length >= LONG_BYTES && begun.capacity() < most.min(MOST_ADDRESSED) {
+        let mut room = Vec::new();
+        // Where addresses are few it grows step by step.
+        if room.try_reserve_exact(most.min(MOST_ADDRESSED)).is_ok() {
+            room.extend_from_slice(begun);
+            *begun = BytesMut::from(Bytes::from(room));
+            return;
+        }
+    }
+    begun.reserve(missing.min(length).max(LEAST_READ_BYTES));
 }

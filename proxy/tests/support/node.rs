@@ -140,6 +140,13 @@ impl FakeNode {
         self.inner.log.lock().unwrap().clone()
     }
 
+    /// Without what the proxy says by itself when its clients are paused.
+    pub(crate) fn log_of_clients(&self) -> Vec<String> {
+        let mut log = self.log();
+        log.retain(|line| !line.starts_with("NODE KEEP "));
+        log
+    }
+
     pub(crate) fn received(&self, command: &str) -> usize {
         self.log().iter().filter(|line| *line == command).count()
     }

@@ -53,7 +53,7 @@ fn a_command_does_not_wait_for_the_end_of_a_pause_beyond_its_deadline() {
     }
     assert_eq!(client.ask("CLIENT UNPAUSE"), "+OK\r\n");
     assert_eq!(client.ask("SET a 1"), "+OK\r\n");
-    assert_eq!(node.log(), ["GET b", "SET a 1"]);
+    assert_eq!(node.log_of_clients(), ["GET b", "SET a 1"]);
     proxy.stop().unwrap();
 }
 
@@ -292,7 +292,7 @@ fn a_skip_is_not_used_up_by_waiting() {
     eventually("it waits", || boss.ask("CLIENT LIST").contains("flags=b"));
     assert_eq!(boss.ask("CLIENT UNPAUSE"), "+OK\r\n");
     assert_eq!(client.reply().unwrap(), "$1\r\nb\r\n");
-    assert_eq!(node.log(), ["SET a 1", "GET b"]);
+    assert_eq!(node.log_of_clients(), ["SET a 1", "GET b"]);
     proxy.stop().unwrap();
 }
 
@@ -312,6 +312,6 @@ fn a_pause_of_no_length_ends_none() {
     assert!(waits(&mut boss), "still");
     assert_eq!(boss.ask("CLIENT UNPAUSE"), "+OK\r\n");
     assert_eq!(client.reply().unwrap(), "+OK\r\n");
-    assert_eq!(node.log(), ["GET b", "SET a 1"]);
+    assert_eq!(node.log_of_clients(), ["GET b", "SET a 1"]);
     proxy.stop().unwrap();
 }

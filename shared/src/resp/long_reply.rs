@@ -94,6 +94,13 @@ impl LongReply {
         self.len() == 0
     }
 
+    /// Whether these are its first bytes.
+    #[must_use]
+    pub fn begins_with(&self, bytes: &[u8]) -> bool {
+        let first = self.before.pieces.first().unwrap_or(&self.last);
+        first.starts_with(bytes)
+    }
+
     /// All pieces in order.
     #[must_use]
     pub fn into_pieces(self) -> Vec<Vec<u8>> {

@@ -4,6 +4,7 @@
 //! ```text
 //! NODE STATUS
 //! NODE SETTINGS                       what clients have set by CONFIG SET and all copies of a shard are to have
+//! NODE TAKE    leader@life name value …   a follower of this leader takes these; which it refuses is the reply
 //! NODE FENCE   shard epoch rev node@life [[ACKS] IN-SYNC [[READS] LINEARIZABLE]]
 //! NODE PROMOTE shard epoch rev node@life member@life …      who is in sync, the node itself among them
 //! NODE INSYNC  shard epoch rev node@life member@life …
@@ -14,7 +15,7 @@
 //! NODE EXEC    request request …      a transaction as a proxy has queued it: as MULTI, these, EXEC, with the reply of EXEC alone
 //! NODE LISTENERS topic name count   the client has subscribed to this on behalf of so many; topic: CHANNEL, PATTERN, SHARDCHANNEL
 //! NODE KEYS    slots [RULE name [KEYS pattern …] [DATABASE number …] …]   which keys are the shard's: a script that names others is told
-//! NODE KEEP    milliseconds   no key goes by itself for so long: a proxy's clients are paused; 0: they are not any more
+//! NODE KEEP    milliseconds said-at   no key goes by itself for so long: a proxy's clients are paused; 0: they are not any more. The last that was said counts, by when, for it may come over other connections
 //! NODE PUSHES  the client, which speaks RESP2, is told what it is told as pushes of RESP3, so that it can tell them from replies
 //! NODE FOR     author command …      the command, on behalf of this client of a proxy: 32 digits. Whoever hears pushes is told so where it changes keys
 //! NODE AWAIT   LIST|ZSET key … milliseconds         waits until one of the keys has something, says which, and takes nothing
@@ -29,6 +30,7 @@ mod keys;
 mod listeners;
 mod parse;
 mod status;
+mod take;
 
 use super::arguments::{integer, is_word};
 use super::{Action, Call, Errand, Handler};
@@ -78,6 +80,9 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if is_word(name, "keep") {
         return keep(call);
     }
+    if is_word(name, "take") {
+        return take::take(call);
+    }
     if is_word(name, "pushes") {
         return hear_pushes(call);
     }
@@ -95,15 +100,22 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     Ok(Action::Errand(Errand::Obey(number)))
 }
 
-/// NODE KEEP milliseconds
+/// NODE KEEP milliseconds said-at
 fn keep(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
-    if call.args.len() != 3 {
+    if call.args.len() != 4 {
         let word = call.args.at(1);
         return Err(ErrorReply::unknown_subcommand_or_arity("NODE", word));
     }
-    let for_ms = u64::try_from(integer(call.args.at(2))?).map_err(|_| ErrorReply::NotInteger)?;
-    call.node.kept_until_ms = call.now_ms.saturating_add(for_ms);
-    call.store.keep_all_until(call.node.keeps_all_until_ms());
+    let number = |at| {
+        let number = integer(call.args.at(at))?;
+        u64::try_from(number).map_err(|_| ErrorReply::NotInteger)
+    };
+    let (for_ms, said_ms) = (number(2)?, number(3)?);
+    if said_ms >= call.node.kept_said_ms {
+        call.node.kept_said_ms = said_ms;
+        call.node.kept_until_ms = call.now_ms.saturating_add(for_ms);
+        call.store.keep_all_until(call.node.keeps_all_until_ms());
+    }
     call.reply.ok();
     Ok(Action::Continue)
 }

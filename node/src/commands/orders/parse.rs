@@ -43,6 +43,11 @@ impl<'a> Words<'a> {
         self.parsed(what)
     }
 
+    /// `name@life` of whoever leads.
+    pub(super) fn leader(&mut self) -> Result<Member<NodeId>, ErrorReply> {
+        self.member("the leader")
+    }
+
     /// `name@life`
     fn member(&mut self, what: &'static str) -> Result<Member<NodeId>, ErrorReply> {
         let word = self.word(what)?;

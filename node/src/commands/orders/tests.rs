@@ -185,3 +185,33 @@ fn a_status_tells_what_a_node_is() {
             .ends_with("cannot-write\r\n$3\r\nyes\r\n")
     );
 }
+
+#[test]
+fn settings_are_taken_by_who_follows_their_leader_alone() {
+    let mut node = TestNode::new();
+    let take = |life: &str| format!("NODE TAKE n2@{life} slowlog-max-len 7 hz 0 zork 1");
+    let life = "0000000000000002";
+    assert!(node.send(&take(life)).starts_with('-'));
+    obey(
+        &mut node,
+        &format!("NODE FOLLOW s1 1 1 {ME} n2@{life} 127.0.0.1 7002"),
+    );
+    assert!(node.send(&take("0000000000000003")).starts_with('-'));
+    assert!(
+        node.send("NODE TAKE n2@0000000000000002 hz")
+            .starts_with('-')
+    );
+    node.expect(&[(
+        "CONFIG GET slowlog-max-len",
+        "*2 $15 slowlog-max-len $3 128",
+    )]);
+    let refused = node.send(&take(life));
+    assert!(refused.starts_with("*1\r\n"), "{refused}");
+    assert!(refused.contains("zork"), "{refused}");
+    node.expect(&[("CONFIG GET slowlog-max-len", "*2 $15 slowlog-max-len $1 7")]);
+    let told = node.send("NODE SETTINGS");
+    assert!(
+        told.contains("slowlog-max-len") && told.contains("hz"),
+        "{told}"
+    );
+}

@@ -81,7 +81,7 @@ fn is_secret(name: &[u8]) -> bool {
 }
 
 /// What does not look at the settings itself is told.
-fn take_effect(call: &mut Call<'_>) {
+pub(in crate::commands) fn take_effect(call: &mut Call<'_>) {
     let node = &mut *call.node;
     call.store.set_eviction(node.settings.hot.eviction);
     call.store.set_event_classes(node.settings.hot.events);

@@ -11,6 +11,7 @@ mod save;
 mod slowlog;
 mod stop;
 
+pub(super) use config::take_effect;
 pub(super) use databases::is_flush_option;
 
 use super::arguments::{integer, is_word};

@@ -225,7 +225,11 @@ impl Loader {
             Encoding::HashEnds => {
                 let end = match i64::from_le_bytes(source.array()?) {
                     NO_END => None,
-                    at_ms => Some(u64::try_from(at_ms).map_err(|_| Fault::Broken)?),
+                    // Valkey takes moments that no field here can have; nobody will see them.
+                    at_ms => {
+                        let at_ms = u64::try_from(at_ms).map_err(|_| Fault::Broken)?;
+                        Some(at_ms.min(LATEST_END_MS))
+                    }
                 };
                 field(first, self.second.get(bytes), end)?
             }

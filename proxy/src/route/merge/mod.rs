@@ -130,6 +130,10 @@ fn merge_into<'a>(plan: &Plan, parts: &Parts<'a>, out: &mut Pieces) -> Result<()
             slowlog::length(&lengths, limit, out)?;
         }
         Plan::WithoutLost(plan) => {
+            if matches!(**plan, Plan::ConfigGet(_)) && parts.tell_a_total_alone() {
+                // A sum of some is no answer.
+                parts.replies(Change::None)?;
+            }
             let asked_of_each = 1 + usize::from(plan.companion().is_some());
             return merge_into(plan, &parts.without_lost(asked_of_each), out);
         }
@@ -263,6 +267,18 @@ impl<'a> Parts<'a> {
     fn numbered(&self) -> Result<Vec<(usize, &'a Bytes)>, Broken<'a>> {
         let replies = self.replies(Change::None)?;
         Ok(self.places.iter().copied().zip(replies).collect())
+    }
+
+    /// Whether CONFIG GET asked for nothing but what is added up over the shards.
+    fn tell_a_total_alone(&self) -> bool {
+        let first = self.whole_replies().next();
+        let mut elements = first
+            .and_then(|bytes| Elements::of(bytes))
+            .into_iter()
+            .flatten();
+        let name = elements.next().and_then(reply::bulk);
+        name.is_some_and(|name| name.eq_ignore_ascii_case(TOTAL.as_bytes()))
+            && elements.count() == 1
     }
 
     /// The replies that are no errors.
@@ -468,7 +484,16 @@ fn config<'a>(
     let Some(first) = parts.whole_replies().next() else {
         return any_ok(parts, out);
     };
-    let elements: Vec<&[u8]> = Elements::of(first).ok_or_else(not_understood)?.collect();
+    let mut elements: Vec<&[u8]> = Elements::of(first).ok_or_else(not_understood)?.collect();
+    if parts.whole_replies().count() < parts.asked {
+        // What some have together is not what all have.
+        let is_total = |pair: &[&[u8]]| {
+            let name = reply::bulk(pair[0]).unwrap_or_default();
+            name.eq_ignore_ascii_case(TOTAL.as_bytes())
+        };
+        let pairs = elements.chunks_exact(2).filter(|pair| !is_total(pair));
+        elements = pairs.flatten().copied().collect();
+    }
     let mut reply = out.writer();
     reply.map(elements.len() / 2);
     for pair in elements.chunks_exact(2) {

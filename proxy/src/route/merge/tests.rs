@@ -155,10 +155,17 @@ fn settings_of_the_proxy_replace_those_of_nodes() {
         said("*4\r\n$4\r\nport\r\n$1\r\n1\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n"),
         Part::Down("s2".into()),
     ];
+    // What some have together is not what all have.
     assert_eq!(
         merged(&Plan::ConfigGet(own), &parts),
-        "*4\r\n$4\r\nport\r\n$4\r\n6379\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n"
+        "*2\r\n$4\r\nport\r\n$4\r\n6379\r\n"
     );
+    let only = said("*2\r\n$9\r\nmaxmemory\r\n$1\r\n9\r\n");
+    let plan = Plan::WithoutLost(Box::new(Plan::ConfigGet(Vec::new())));
+    let alone = merged(&plan, &[only.clone(), Part::Down("s2".into())]);
+    assert!(alone.starts_with("-CLUSTERDOWN shard s2 "), "{alone}");
+    let sum = merged(&plan, &[only.clone(), only]);
+    assert_eq!(sum, "*2\r\n$9\r\nmaxmemory\r\n$2\r\n18\r\n");
 }
 
 #[test]
