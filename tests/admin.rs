@@ -408,12 +408,14 @@ fn counted_without_a_node(counting: &mut Counting, cluster: &mut Cluster) {
         "INFO",
         "INFO memory",
         "SLOWLOG LEN",
-        "CONFIG GET maxmemory",
+        "CONFIG GET maxmemory-policy",
         "LATENCY LATEST",
     ] {
         counting.check(words, false);
     }
     counting.check("DBSIZE", true);
+    // A sum over all shards.
+    counting.check("CONFIG GET maxmemory", true);
 }
 
 #[test]
