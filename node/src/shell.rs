@@ -34,6 +34,10 @@ pub(crate) const LOG_FOLDER: &str = "appendonlydir";
 pub(crate) const LOG_PREFIX: &str = "appendonly.aof";
 /// Room for replies kept between turns; more is given back after a large one.
 const KEPT_OUTPUT_BYTES: usize = 1024 * 1024;
+/// Buffers kept besides, for clients whose replies leave together: as many as the runtime lets run between two looks at the sockets.
+const SPARE_OUTPUTS: usize = 64;
+/// The largest of them, bytes.
+const SPARE_OUTPUT_BYTES: usize = 16 * 1024;
 
 /// The commands' world: what a turn borrows as a whole.
 #[derive(Debug)]
@@ -52,6 +56,8 @@ pub(crate) struct Scratch {
     pub(crate) batch: RequestBatch,
     /// Their replies, until they are written.
     pub(crate) output: Vec<u8>,
+    /// Empty buffers for the replies of others, none large.
+    spare_outputs: Vec<Vec<u8>>,
 }
 
 impl Scratch {
@@ -60,6 +66,15 @@ impl Scratch {
             input: vec![0; SCRATCH_BYTES],
             batch: RequestBatch::default(),
             output: Vec::new(),
+            spare_outputs: Vec::with_capacity(SPARE_OUTPUTS),
+        }
+    }
+
+    /// Sees to it that `output` has room, if there is any to be had: the last one may still be with replies that have not been written.
+    #[inline]
+    pub(crate) fn provide_output(&mut self) {
+        if self.output.capacity() == 0 {
+            self.output = self.spare_outputs.pop().unwrap_or_default();
         }
     }
 
@@ -69,6 +84,11 @@ impl Scratch {
             buffer.clear();
             buffer.shrink_to(KEPT_OUTPUT_BYTES);
             self.output = buffer;
+        } else if self.spare_outputs.len() < SPARE_OUTPUTS
+            && buffer.capacity() <= SPARE_OUTPUT_BYTES
+        {
+            buffer.clear();
+            self.spare_outputs.push(buffer);
         }
     }
 }

@@ -202,6 +202,10 @@ impl Connection {
             Stop::Errand { errand, is_heard } => Some(self.start_errand(errand, is_heard)),
             _ => None,
         };
+        if stop == Stop::Done && self.commands > 1 && self.may_answer_with_others() {
+            self.others_run();
+            tokio::task::yield_now().await;
+        }
         self.write_what_goes()?;
         self.check_bounds(stop)?;
         match stop {

@@ -132,6 +132,7 @@ impl Connection {
                 in_registry.traffic.last_active_ms = turn.now_ms;
                 in_registry.traffic.input_bytes = waiting_bytes;
                 in_registry.traffic.input_spare_bytes = bytes.spare_bytes();
+                scratch.provide_output();
                 let mut replies = in_registry.outbox.lend(&mut scratch.output);
                 let before = replies.len();
                 let mut output = Output {
