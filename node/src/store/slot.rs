@@ -132,7 +132,7 @@ impl Slot<'_> {
     pub(super) fn change<R, E>(
         self,
         wording: Wording<'_>,
-        edit: impl FnOnce(&mut Editing<'_>) -> Result<Edited<R>, E>,
+        edit: impl FnOnce(&mut Editing<'_, '_>) -> Result<Edited<R>, E>,
     ) -> Result<R, E> {
         self.change_telling(edit, |effects, db, _, _| effects.append_worded(db, wording))
     }
@@ -140,30 +140,24 @@ impl Slot<'_> {
     /// The same; `tell` says what it was by what came of it.
     #[inline]
     pub(super) fn change_telling<R, E>(
-        self,
-        edit: impl FnOnce(&mut Editing<'_>) -> Result<Edited<R>, E>,
+        mut self,
+        edit: impl FnOnce(&mut Editing<'_, '_>) -> Result<Edited<R>, E>,
         tell: impl FnOnce(&mut Effects, DbIndex, &[u8], &R),
     ) -> Result<R, E> {
-        let mut editing = Editing {
-            store: self.store,
-            db: self.db,
-            key: self.key,
-            before: self.before,
-        };
-        let is_new = match editing.before.alive() {
+        let is_new = match self.before.alive() {
             Some(found) => {
-                editing.store.touch(editing.db, found);
+                self.store.touch(self.db, found);
                 false
             }
             None => true,
         };
-        let edited = edit(&mut editing)?;
-        let Editing {
+        let edited = edit(&mut Editing { slot: &mut self })?;
+        let Self {
             store,
             db,
             key,
             before,
-        } = editing;
+        } = self;
         match edited {
             Edited::Changed(result) => {
                 let change = match before.alive() {
@@ -181,11 +175,9 @@ impl Slot<'_> {
 
 /// A value while it is changed, between the two words to the door.
 #[derive(Debug)]
-pub(super) struct Editing<'a> {
-    store: &'a mut Store,
-    db: DbIndex,
-    key: Key<'a>,
-    before: Before,
+pub(super) struct Editing<'s, 'a> {
+    /// Where it lies: copied, it would be read before the processor has it written.
+    slot: &'s mut Slot<'a>,
 }
 
 #[cfg_attr(
@@ -195,16 +187,16 @@ pub(super) struct Editing<'a> {
         reason = "strings need less than the packed forms of collections"
     )
 )]
-impl Editing<'_> {
+impl Editing<'_, '_> {
     /// What is there.
     pub(super) fn value(&self) -> Option<Value<'_>> {
-        let found = self.before.alive()?;
-        Some(self.store.database(self.db).value(found.handle))
+        let found = self.slot.before.alive()?;
+        Some(self.slot.store.database(self.slot.db).value(found.handle))
     }
 
     /// Makes a value where nothing is; it never expires.
     pub(super) fn create(&mut self, content: Content<'_>) -> Result<(), StoreFull> {
-        debug_assert!(self.before.alive().is_none(), "nothing is there");
+        debug_assert!(self.slot.before.alive().is_none(), "nothing is there");
         self.put_over(content, None)
     }
 
@@ -214,25 +206,30 @@ impl Editing<'_> {
         content: Content<'_>,
         expiry: Option<u64>,
     ) -> Result<(), StoreFull> {
-        self.store
-            .write(self.db, self.key, self.before, content, expiry)?;
-        let found = self.store.database(self.db).find(self.key);
-        self.before = found.map_or(Before::Nothing, Before::Alive);
+        self.slot.store.write(
+            self.slot.db,
+            self.slot.key,
+            self.slot.before,
+            content,
+            expiry,
+        )?;
+        let found = self.slot.store.database(self.slot.db).find(self.slot.key);
+        self.slot.before = found.map_or(Before::Nothing, Before::Alive);
         Ok(())
     }
 
     /// Drops whatever is there with all that belongs to it; whether anything was.
     pub(super) fn drop_value(&mut self) -> bool {
-        let Some(found) = self.before.alive() else {
+        let Some(found) = self.slot.before.alive() else {
             return false;
         };
         let Store {
             databases,
             reclaimer,
             ..
-        } = &mut *self.store;
-        databases[usize::from(self.db.0)].remove(found, reclaimer);
-        self.before = Before::Nothing;
+        } = &mut *self.slot.store;
+        databases[usize::from(self.slot.db.0)].remove(found, reclaimer);
+        self.slot.before = Before::Nothing;
         true
     }
 
@@ -243,30 +240,33 @@ impl Editing<'_> {
             databases,
             reclaimer,
             ..
-        } = &mut *self.store;
-        let database = &mut databases[usize::from(self.db.0)];
+        } = &mut *self.slot.store;
+        let database = &mut databases[usize::from(self.slot.db.0)];
         let entry = database.entry(found.handle);
         let marks = Marks {
             expiry: entry.expiry(),
             mark: entry.mark(),
         };
         let handle = database.renew(found, content, marks, reclaimer)?;
-        self.before = Before::Alive(Found { handle, ..found });
+        self.slot.before = Before::Alive(Found { handle, ..found });
         Ok(())
     }
 
     /// The bytes of what is there, in the entry or an extent; none where nothing is.
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
-        match self.before.alive() {
-            Some(found) => self.store.database_mut(self.db).bytes_mut(found),
+        match self.slot.before.alive() {
+            Some(found) => self.slot.store.database_mut(self.slot.db).bytes_mut(found),
             None => &mut [],
         }
     }
 
     /// Gives another flavour to what is there.
     pub(super) fn set_form(&mut self, form: Form) {
-        if let Some(found) = self.before.alive() {
-            self.store.database_mut(self.db).set_form(found, form);
+        if let Some(found) = self.slot.before.alive() {
+            self.slot
+                .store
+                .database_mut(self.slot.db)
+                .set_form(found, form);
         }
     }
 
@@ -277,9 +277,9 @@ impl Editing<'_> {
             databases,
             reclaimer,
             ..
-        } = &mut *self.store;
-        let database = &mut databases[usize::from(self.db.0)];
-        self.before = Before::Alive(database.resize(found, len, reclaimer)?);
+        } = &mut *self.slot.store;
+        let database = &mut databases[usize::from(self.slot.db.0)];
+        self.slot.before = Before::Alive(database.resize(found, len, reclaimer)?);
         Ok(())
     }
 
@@ -302,8 +302,8 @@ impl Editing<'_> {
 
     /// Whether what is there would still stand in its entry with so many bytes.
     pub(super) fn fits_inline(&self, len: usize) -> bool {
-        let database = self.store.database(self.db);
-        let found = self.before.alive();
+        let database = self.slot.store.database(self.slot.db);
+        let found = self.slot.before.alive();
         found.is_some_and(|found| database.fits_inline(found, len))
     }
 
@@ -314,7 +314,7 @@ impl Editing<'_> {
         object: Box<dyn Large>,
     ) -> Result<(), StoreFull> {
         self.with_object(form, object, |editing, content| {
-            match editing.before.alive() {
+            match editing.slot.before.alive() {
                 Some(_) => editing.replace(content),
                 None => editing.create(content),
             }
@@ -339,11 +339,15 @@ impl Editing<'_> {
         object: Box<dyn Large>,
         put: impl FnOnce(&mut Self, Content<'_>) -> Result<(), StoreFull>,
     ) -> Result<(), StoreFull> {
-        let id = self.store.database_mut(self.db).add_object(object);
+        let id = self
+            .slot
+            .store
+            .database_mut(self.slot.db)
+            .add_object(object);
         let body = Body::Object(id);
         let put = put(self, Content { form, body });
         if put.is_err() {
-            self.store.database_mut(self.db).forget_object(id);
+            self.slot.store.database_mut(self.slot.db).forget_object(id);
         }
         put
     }
@@ -353,65 +357,65 @@ impl Editing<'_> {
         &mut self,
         change: impl FnOnce(&mut dyn Large, &mut Leaves) -> R,
     ) -> Option<R> {
-        let found = self.before.alive()?;
-        let database = self.store.database_mut(self.db);
+        let found = self.slot.before.alive()?;
+        let database = self.slot.store.database_mut(self.slot.db);
         database.edit_object(found, change)
     }
 
     /// Brings what is known of an object beside it up to date: see [`Database::settle`](super::database::Database::settle).
     pub(super) fn settle(&mut self) {
-        if let Some(found) = self.before.alive() {
+        if let Some(found) = self.slot.before.alive() {
             let Store {
                 databases,
                 reclaimer,
                 ..
-            } = &mut *self.store;
-            let settled = databases[usize::from(self.db.0)].settle(found, reclaimer);
-            self.before = Before::Alive(settled);
+            } = &mut *self.slot.store;
+            let settled = databases[usize::from(self.slot.db.0)].settle(found, reclaimer);
+            self.slot.before = Before::Alive(settled);
         }
     }
 
     /// Whether anybody keeps what is told.
     pub(super) fn is_recording(&self) -> bool {
-        self.store.door.effects().is_recording()
+        self.slot.store.door.effects().is_recording()
     }
 
     /// Takes a part of what was there, to be freed slice by slice.
     pub(super) fn give_up(&mut self, object: Box<dyn Large>) {
-        self.store.database_mut(self.db).give_up(object);
+        self.slot.store.database_mut(self.slot.db).give_up(object);
     }
 
     /// Where collections keep what they refer to.
     pub(super) fn leaves(&mut self) -> &mut Leaves {
-        self.store.database_mut(self.db).leaves_mut()
+        self.slot.store.database_mut(self.slot.db).leaves_mut()
     }
 
     /// Makes sure that what is there can be replaced by bytes that stand in an entry, or by an object.
     pub(super) fn reserve(&mut self) -> Result<(), StoreFull> {
-        self.store.database_mut(self.db).reserve_entry()
+        self.slot.store.database_mut(self.slot.db).reserve_entry()
     }
 
     /// The longest blob that is to stand in the entry of this key, whether it expires or not.
     pub(super) fn most_blob_bytes(&self) -> usize {
-        most_value_bytes(self.key.bytes.len())
+        most_value_bytes(self.slot.key.bytes.len())
     }
 
     /// Removes the key, for nothing is left of its value. The wording of the change says so as well: whoever replays it comes to the same end.
     pub(super) fn remove(&mut self) {
-        if let Some(found) = self.before.alive() {
+        if let Some(found) = self.slot.before.alive() {
             let Store {
                 databases,
                 reclaimer,
                 ..
-            } = &mut *self.store;
-            databases[usize::from(self.db.0)].remove_husk(found, reclaimer);
-            self.before = Before::Nothing;
+            } = &mut *self.slot.store;
+            databases[usize::from(self.slot.db.0)].remove_husk(found, reclaimer);
+            self.slot.before = Before::Nothing;
         }
     }
 
     fn there(&self) -> Result<Found, StoreFull> {
-        debug_assert!(self.before.alive().is_some(), "something is there");
-        self.before.alive().ok_or(StoreFull)
+        debug_assert!(self.slot.before.alive().is_some(), "something is there");
+        self.slot.before.alive().ok_or(StoreFull)
     }
 }
 

@@ -385,13 +385,56 @@ pub(super) fn blank_line_ends(line: &mut [u8]) {
 }
 
 /// Appends `$len bytes`: one argument of a request, or a value.
+#[inline]
 pub fn encode_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
     /// `$`, 20 digits, two line ends.
     const FRAMING: usize = 25;
+    if bytes.len() <= SHORT_BYTES {
+        return encode_short_bulk(out, bytes);
+    }
     out.reserve(bytes.len() + FRAMING);
     write_head(out, b'$', bytes.len());
     out.extend_from_slice(bytes);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Bulk strings up to this length are written without a call.
+const SHORT_BYTES: usize = 32;
+
+/// The same for a short one, in stores of fixed widths: room for the longest is made at once, what is not needed is given back.
+#[inline]
+fn encode_short_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
+    /// `$`, two digits, two line ends.
+    const FRAMING: usize = 7;
+    let (start, len) = (out.len(), bytes.len());
+    out.extend_from_slice(&[0; SHORT_BYTES + FRAMING]);
+    let Some(room) = out[start..].first_chunk_mut::<{ SHORT_BYTES + FRAMING }>() else {
+        return;
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "at most 32")]
+    let (tens, ones) = (len as u8 / 10, len as u8 % 10);
+    let at = if tens == 0 {
+        room[..4].copy_from_slice(&[b'$', b'0' + ones, b'\r', b'\n']);
+        4
+    } else {
+        room[..5].copy_from_slice(&[b'$', b'0' + tens, b'0' + ones, b'\r', b'\n']);
+        5
+    };
+    let text = &mut room[at..at + len];
+    // Its first and last bytes, which may overlap.
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
+        text[..16].copy_from_slice(first);
+        text[len - 16..].copy_from_slice(last);
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        text[..8].copy_from_slice(first);
+        text[len - 8..].copy_from_slice(last);
+    } else {
+        for (to, from) in text.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+    }
+    room[at + len..at + len + 2].copy_from_slice(b"\r\n");
+    out.truncate(start + at + len + 2);
 }
 
 /// `marker`, a length, a line end.

@@ -51,7 +51,7 @@ fn change<R>(
     store: &mut Store,
     db: DbIndex,
     name: Key<'_>,
-    change: impl FnOnce(&mut Editing<'_>) -> R,
+    change: impl FnOnce(&mut Editing<'_, '_>) -> R,
 ) -> R {
     let wording = Wording::Words(&[b"changed"]);
     let result = store.slot(db, name).change(wording, |editing| {

@@ -173,7 +173,7 @@ pub(super) fn edit<C: Collection, R>(
 }
 
 fn edit_there<C: Collection, R>(
-    editing: &mut Editing<'_>,
+    editing: &mut Editing<'_, '_>,
     mut limits: Limits,
     edit: impl FnOnce(&mut C, Tools<'_>) -> Edited<R>,
 ) -> Result<Edited<R>, StoreFull> {
@@ -204,7 +204,7 @@ fn edit_there<C: Collection, R>(
 }
 
 fn edit_blob<C: Collection, R>(
-    editing: &mut Editing<'_>,
+    editing: &mut Editing<'_, '_>,
     limits: Limits,
     edit: impl FnOnce(&mut C, Tools<'_>) -> Edited<R>,
 ) -> Result<Edited<R>, StoreFull> {

@@ -57,16 +57,33 @@ impl Large {
     /// The leaf that has the element of this rank, and its place there. The outer leaves are found without counting.
     #[inline]
     fn find(&self, leaves: &Leaves, rank: u64) -> (Path, usize) {
+        match self.outer_leaf(leaves, rank) {
+            Some(path) => (path, self.outer_place(leaves, &path, rank)),
+            None => self.tree.find_rank(leaves, rank),
+        }
+    }
+
+    /// The leaf of a rank that is at one of the ends.
+    #[inline]
+    fn outer_leaf(&self, leaves: &Leaves, rank: u64) -> Option<Path> {
         if rank == 0 {
-            return (self.tree.first(leaves), 0);
+            Some(self.tree.first(leaves))
+        } else if rank + 1 >= self.count {
+            Some(self.tree.last(leaves))
+        } else {
+            None
         }
-        if rank + 1 >= self.count {
-            let path = self.tree.last(leaves);
-            let elements = count(leaves.bytes(path.leaf()));
-            let behind = index(self.count.saturating_sub(rank));
-            return (path, elements.saturating_sub(behind));
+    }
+
+    /// The place of such a rank in its leaf.
+    #[inline]
+    fn outer_place(&self, leaves: &Leaves, path: &Path, rank: u64) -> usize {
+        if rank == 0 {
+            return 0;
         }
-        self.tree.find_rank(leaves, rank)
+        let elements = count(leaves.bytes(path.leaf()));
+        let behind = index(self.count.saturating_sub(rank));
+        elements.saturating_sub(behind)
     }
 
     /// The element of a rank.
@@ -104,24 +121,42 @@ impl Large {
         rank: u64,
         element: &Encoded<'_>,
     ) -> Result<(), StoreFull> {
+        if rank == 0 || rank == self.count {
+            self.insert_outer(leaves, rank == 0, element);
+            return Ok(());
+        }
         loop {
             let (path, nth) = self.find(leaves, rank);
             let id = path.leaf();
             let bytes = leaves.bytes(id);
-            let elements = count(bytes);
-            if elements == 0 || bytes.len() + leaf::cost(element) <= TARGET {
+            if bytes.len() + leaf::cost(element) <= TARGET {
                 leaf::insert(&mut leaves.block(id), nth, element);
                 self.tree.add(leaves, &path, 1);
-            } else if rank == self.count || rank == 0 {
-                self.tree.add(leaves, &path, 1);
-                self.add_leaf(leaves, &path, rank == 0, element);
-            } else {
-                self.halve(leaves, &path);
-                leaves.reserve()?;
-                continue;
+                self.count += 1;
+                return Ok(());
             }
-            self.count += 1;
-            return Ok(());
+            self.halve(leaves, &path);
+            leaves.reserve()?;
+        }
+    }
+
+    /// Puts an element before all, or behind all.
+    fn insert_outer(&mut self, leaves: &mut Leaves, is_front: bool, element: &Encoded<'_>) {
+        let path = match is_front {
+            true => self.tree.first(leaves),
+            false => self.tree.last(leaves),
+        };
+        let id = path.leaf();
+        let bytes = leaves.bytes(id);
+        let elements = count(bytes);
+        let is_full = elements > 0 && bytes.len() + leaf::cost(element) > TARGET;
+        self.tree.add(leaves, &path, 1);
+        self.count += 1;
+        if is_full {
+            self.add_leaf(leaves, &path, is_front, element);
+        } else {
+            let nth = if is_front { 0 } else { elements };
+            leaf::insert(&mut leaves.block(id), nth, element);
         }
     }
 

@@ -192,7 +192,7 @@ impl<'a> SortedSetView<'a> {
                     show(member, score);
                 }
             }
-            FormRef::Large(large) => large.walk(leaves, from, limit, &mut show),
+            FormRef::Large(large) => large.walk(leaves, from, limit, show),
         }
     }
 
@@ -214,7 +214,7 @@ impl<'a> SortedSetView<'a> {
                     show(member, score);
                 }
             }
-            FormRef::Large(large) => large.walk_back(leaves, from, limit, &mut show),
+            FormRef::Large(large) => large.walk_back(leaves, from, limit, show),
         }
     }
 

@@ -43,12 +43,13 @@ impl MemberScan {
 
 impl Large {
     /// Shows members from a rank on, forwards; up to `limit`.
+    #[inline]
     pub(super) fn walk<'a>(
         &self,
         leaves: &'a Leaves,
         from: u64,
         limit: u64,
-        show: &mut dyn FnMut(Stored<'a>, u64),
+        mut show: impl FnMut(Stored<'a>, u64),
     ) {
         let mut left = limit.min(self.count.saturating_sub(from));
         if left == 0 {
@@ -76,7 +77,7 @@ impl Large {
         leaves: &'a Leaves,
         from: u64,
         limit: u64,
-        show: &mut dyn FnMut(Stored<'a>, u64),
+        mut show: impl FnMut(Stored<'a>, u64),
     ) {
         let from = from.min(self.count.saturating_sub(1));
         let mut left = limit.min(from + 1).min(self.count);

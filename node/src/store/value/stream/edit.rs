@@ -242,7 +242,7 @@ fn trim_now(stream: &mut Stream, means: &mut Means<'_>, trim: Trim) -> u64 {
 }
 
 fn change_there<R>(
-    editing: &mut Editing<'_>,
+    editing: &mut Editing<'_, '_>,
     change: impl FnOnce(&mut Stream, &mut Means<'_>) -> Result<Edited<R>, StoreFull>,
 ) -> Result<Edited<R>, StoreFull> {
     let is_told = editing.is_recording();
@@ -279,7 +279,7 @@ fn change_there<R>(
     edited
 }
 
-fn give_up(editing: &mut Editing<'_>, released: Option<Stream>) {
+fn give_up(editing: &mut Editing<'_, '_>, released: Option<Stream>) {
     if let Some(released) = released {
         let released: Box<dyn Large> = Box::new(released);
         editing.give_up(released);

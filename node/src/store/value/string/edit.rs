@@ -243,7 +243,7 @@ fn len_of(value: Value<'_>) -> usize {
 }
 
 /// Makes what is there bytes that were edited, an integer its digits, with zeros up to `min_len`; gives the length before.
-fn make_bytes(editing: &mut Editing<'_>, min_len: usize) -> Result<usize, StoreFull> {
+fn make_bytes(editing: &mut Editing<'_, '_>, min_len: usize) -> Result<usize, StoreFull> {
     let Some(value) = editing.value() else {
         editing.create(Content {
             form: EDITED,

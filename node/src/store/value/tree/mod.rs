@@ -83,14 +83,26 @@ impl Tree {
         }
     }
 
-    fn walk(&self, leaves: &Leaves, mut choose: impl FnMut(&[u8]) -> usize) -> Path {
+    #[inline]
+    fn walk(&self, leaves: &Leaves, choose: impl FnMut(&[u8]) -> usize) -> Path {
+        self.walk_asking(leaves, PREFETCHED_LINES, choose)
+    }
+
+    /// The same, with so many cache lines asked for of each node.
+    #[inline]
+    fn walk_asking(
+        &self,
+        leaves: &Leaves,
+        lines: usize,
+        mut choose: impl FnMut(&[u8]) -> usize,
+    ) -> Path {
         let mut path = Path {
             nodes: [self.root; MOST_LEVELS],
             children: [0; MOST_LEVELS],
             leaf: self.root,
         };
         for level in 0..self.levels {
-            leaves.prefetch(path.leaf, PREFETCHED_LINES);
+            leaves.prefetch(path.leaf, lines);
             let bytes = leaves.bytes(path.leaf);
             let nth = choose(bytes);
             path.set_step(level, path.leaf, nth);
@@ -119,13 +131,13 @@ impl Tree {
     /// The first leaf.
     #[inline]
     pub(super) fn first(&self, leaves: &Leaves) -> Path {
-        self.walk(leaves, |_| 0)
+        self.walk_asking(leaves, 0, |_| 0)
     }
 
     /// The last leaf.
     #[inline]
     pub(super) fn last(&self, leaves: &Leaves) -> Path {
-        self.walk(leaves, |bytes| count(bytes) - 1)
+        self.walk_asking(leaves, 0, |bytes| count(bytes) - 1)
     }
 
     /// The leaf that has the element of this rank, and its place there; the last leaf for a rank behind all.
