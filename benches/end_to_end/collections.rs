@@ -54,9 +54,16 @@ fn score(number: usize) -> String {
 }
 
 pub(crate) const SET: Shape = Shape::new("set, 16 B", "SADD", |number, _| vec![member(number)]);
-pub(crate) const INTEGERS: Shape = Shape::new("set of integers", "SADD", |number, _| {
-    vec![(1_000_000_000_000 + number).to_string().into_bytes()]
+/// Of 31 bits, each number another one.
+pub(crate) const INTEGERS: Shape = Shape::new("set of integers of 31 bits", "SADD", |number, _| {
+    let mixed = number.wrapping_mul(0x9e37_79b9) & 0x7fff_ffff;
+    vec![mixed.to_string().into_bytes()]
 });
+/// As `redis-benchmark` writes them: of 41 bits, so of two bytes more.
+pub(crate) const LONG_INTEGERS: Shape =
+    Shape::new("set of integers of 41 bits", "SADD", |number, _| {
+        vec![(1_000_000_000_000 + number).to_string().into_bytes()]
+    });
 pub(crate) const HASH: Shape = Shape::new("hash, 16 + 16 B", "HSET", |number, random| {
     vec![member(number), value(number, 16, random)]
 });

@@ -41,9 +41,10 @@ const SHAPES: &[(Shape, f64, &[Timed])] = &[
             timed("sadd c:0 memb__rand_int__", 1.5, [0.45, 0.35]),
         ],
     ),
+    (collections::INTEGERS, 8.0, &[]),
     (
-        collections::INTEGERS,
-        8.0,
+        collections::LONG_INTEGERS,
+        10.0,
         &[timed("sismember c:0 1__rand_int__", 1.0, [0.45, 0.35])],
     ),
     (

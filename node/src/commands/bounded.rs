@@ -19,6 +19,7 @@ impl<'a, 'b> BoundedReply<'a, 'b> {
     }
 
     /// Whether nothing more is written.
+    #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.reply.position() > self.most
     }
@@ -29,6 +30,7 @@ impl<'a, 'b> BoundedReply<'a, 'b> {
     }
 
     /// An element.
+    #[inline]
     pub(super) fn string(&mut self, value: StringRef<'_>) {
         if !self.is_full() {
             reply_string(self.reply, value);

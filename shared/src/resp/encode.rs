@@ -142,6 +142,7 @@ impl<'a> ReplyWriter<'a> {
     }
 
     /// `$len bytes`.
+    #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
         encode_bulk(self.out, bytes);
     }

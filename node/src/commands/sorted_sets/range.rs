@@ -143,9 +143,15 @@ impl Piecewise for Shown {
         let piece = self.left.min(PIECE_ELEMENTS as u64);
         let most = call.node.settings.hot.output_limit.most_bytes();
         let mut reply = MembersReply::go_on(&mut call.reply, most, self.telling);
-        walk(self.direction, set, self.next, piece, |member, score| {
-            reply.member(member, score);
-        });
+        match self.telling {
+            // Apart, so that no score is read for nothing.
+            Telling::Members => walk(self.direction, set, self.next, piece, |member, _| {
+                reply.reply.string(member);
+            }),
+            _ => walk(self.direction, set, self.next, piece, |member, score| {
+                reply.member(member, score);
+            }),
+        }
         reply.reply.finish()?;
         self.left -= piece;
         self.next = self.direction.behind(self.next, piece);

@@ -79,6 +79,7 @@ impl<'a> Encoded<'a> {
     }
 
     /// The same of a string that is not to be read as an integer.
+    #[inline]
     pub(super) fn inline_text(text: &'a [u8]) -> Option<Self> {
         let code = u8::try_from(text.len()).ok()?;
         let small = [0; 12];

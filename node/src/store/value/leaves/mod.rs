@@ -262,6 +262,7 @@ impl Leaves {
     }
 
     /// An element to be written; a long string is kept first.
+    #[inline]
     pub(super) fn encode<'a>(&mut self, text: &'a [u8]) -> Result<Encoded<'a>, StoreFull> {
         match Encoded::inline(text) {
             Some(encoded) => Ok(encoded),
@@ -290,6 +291,7 @@ impl Leaves {
     }
 
     /// Keeps a string by itself: in a block, or in an extent when it is too long.
+    #[cold]
     pub(super) fn keep<'a>(&mut self, text: &[u8], hash: u32) -> Result<Encoded<'a>, StoreFull> {
         let number = if text.len() <= MAX_LEAF_BYTES {
             self.slabs.reserve(1)?;
