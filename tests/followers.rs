@@ -266,10 +266,13 @@ fn who_waits_goes_on_where_another_node_leads_and_hears_what_is_not_known() {
     // The leadership is handed over: nobody hears of it.
     let pop = begin(&format!("BLPOP {alone} 0"));
     let apart = begin(&format!("BLPOP {first} {second} 0"));
-    waits(2);
+    let new = begin(&format!("XREAD BLOCK 0 STREAMS {stream} $"));
+    waits(3);
     eventually("it is carried out", || {
         topology(admin, "failover s1 --to n2").status.success()
     });
+    up.connect().call(&["XADD", &stream, "4-1", "f", "v"]);
+    assert!(format!("{:?}", told(new, "new")).contains("4-1"));
     push(&alone, "1");
     assert_eq!(told(pop, "pop").elements()[1], Reply::bulk("1"));
     push(&first, "1");
@@ -280,9 +283,10 @@ fn who_waits_goes_on_where_another_node_leads_and_hears_what_is_not_known() {
     let pop = begin(&format!("BLPOP {alone} 0"));
     let apart = begin(&format!("BLPOP {first} {second} 0"));
     let read = begin(&format!("XREAD BLOCK 0 STREAMS {stream} 5-0"));
+    let new = begin(&format!("XREAD BLOCK 0 STREAMS {stream} $"));
     let mut watching = up.connect();
     assert_eq!(watching.call(&["WATCH", &first]), Reply::ok());
-    waits(3);
+    waits(4);
     kill_node(&up, "n2");
     let unknown = told(pop, "the second pop").error_text().expect("an error");
     assert!(unknown.starts_with("UNKNOWN "), "{unknown}");
@@ -295,6 +299,7 @@ fn who_waits_goes_on_where_another_node_leads_and_hears_what_is_not_known() {
     );
     up.connect().call(&["XADD", &stream, "6-1", "f", "v"]);
     assert!(format!("{:?}", told(read, "read")).contains("6-1"));
+    assert!(format!("{:?}", told(new, "the second new")).contains("6-1"));
     for words in [&["MULTI"][..], &["SET", &first, "v"]] {
         watching.call(words);
     }

@@ -252,20 +252,63 @@ fn who_waits_follows_its_keys_to_another_shard() {
     let mut new = block(&cluster, "XREAD BLOCK 0 STREAMS s $");
     give_all_to(&cluster, 3, 1);
     eventually("they wait at the second", || {
-        blocked(&cluster.nodes[1]) == 3
+        blocked(&cluster.nodes[1]) == 4
     });
     assert_eq!(blocked(&cluster.nodes[0]), 0);
-    // What came between is not known: it is not left out without a word.
-    let text = told(&mut new).error_text().expect("an error");
-    assert!(text.starts_with("UNBLOCKED "), "{text}");
     let mut other = cluster.connect();
     other.call_words("RPUSH a 1");
     assert_eq!(told(&mut pop), popped("a", "1"));
     other.call_words("XADD s 6-1 f v");
     assert!(format!("{:?}", told(&mut read)).contains("6-1"));
+    assert!(format!("{:?}", told(&mut new)).contains("6-1"));
     assert!(told(&mut timed).is_null());
     let took = began.elapsed();
     assert!(took >= Duration::from_secs(3), "{took:?}");
+}
+
+#[test]
+fn who_reads_what_is_new_misses_nothing_that_came_while_it_went_elsewhere() {
+    let cluster = Cluster::start(2);
+    give_all_to(&cluster, 2, 0);
+    await_owner(&cluster, 0);
+    let mut client = cluster.connect();
+    for line in [
+        "XADD {s}a 5-1 f old",
+        "XADD {s}b 5-1 f old",
+        "XADD {s}b 5-2 f old",
+        "XDEL {s}b 5-2",
+    ] {
+        client.call_words(line);
+    }
+    let mut one = block(&cluster, "XREAD BLOCK 0 STREAMS {s}a $");
+    let mut many = block(
+        &cluster,
+        "XREAD COUNT 7 BLOCK 100000 STREAMS {s}none {s}b {s}a $ $ 6-1",
+    );
+    // One that is named as others name the moment reads what is there.
+    let mut sign = block(&cluster, "XREAD BLOCK 0 STREAMS {s}$ 0");
+    // The other node has all that, and what was added before they come to it.
+    let mut direct = cluster.nodes[1].connect();
+    for line in [
+        "XADD {s}a 5-1 f old",
+        "XADD {s}a 6-1 f new",
+        "XADD {s}b 5-2 f old",
+        "XADD {s}b 6-2 f new",
+        "XADD {s}none 1-1 f new",
+    ] {
+        direct.call_words(line);
+    }
+    give_all_to(&cluster, 3, 1);
+    let stream = |key: &str, id: &str| {
+        let entry = vec![Reply::bulk(id), popped("f", "new")];
+        let entries = Reply::Array(vec![Reply::Array(entry)]);
+        Reply::Array(vec![Reply::bulk(key), entries])
+    };
+    assert_eq!(told(&mut one), Reply::Array(vec![stream("{s}a", "6-1")]));
+    let both = vec![stream("{s}none", "1-1"), stream("{s}b", "6-2")];
+    assert_eq!(told(&mut many), Reply::Array(both));
+    client.call_words("XADD {s}$ 1-1 f new");
+    assert_eq!(told(&mut sign), Reply::Array(vec![stream("{s}$", "1-1")]));
 }
 
 #[test]
@@ -273,6 +316,7 @@ fn what_a_lost_node_may_have_popped_is_unknown_and_what_takes_nothing_is_asked_a
     let mut cluster = Cluster::start_with(1, &[], &["--node-deadline", "30s"]);
     let mut pop = block(&cluster, "BLPOP a 0");
     let mut read = block(&cluster, "XREAD BLOCK 0 STREAMS s 0");
+    let mut new = block(&cluster, "XREAD BLOCK 0 STREAMS s $");
     let mut short = cluster.connect();
     cluster.nodes[0].kill();
     let text = told(&mut pop).error_text().expect("an error");
@@ -282,13 +326,14 @@ fn what_a_lost_node_may_have_popped_is_unknown_and_what_takes_nothing_is_asked_a
     let mut later = cluster.connect();
     begin(&mut later, "BLPOP a 0");
     cluster.nodes[0].restart();
-    eventually("both wait again", || blocked(&cluster.nodes[0]) == 2);
+    eventually("all wait again", || blocked(&cluster.nodes[0]) == 3);
     assert!(told(&mut short).is_null());
     let mut other = cluster.connect();
     other.call_words("RPUSH a 1");
     other.call_words("XADD s 6-1 f v");
     assert_eq!(told(&mut later), popped("a", "1"));
     assert!(format!("{:?}", told(&mut read)).contains("6-1"));
+    assert!(format!("{:?}", told(&mut new)).contains("6-1"));
 }
 
 #[test]

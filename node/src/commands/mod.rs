@@ -44,7 +44,7 @@ pub(crate) use double::double;
 pub(crate) use events::naming;
 pub(crate) use in_parts::InParts;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
-pub(crate) use orders::{hear, write_status};
+pub(crate) use orders::{hear, looks_at_keys, write_status};
 pub(crate) use piecewise::{Piecewise, Progress};
 pub(crate) use transactions::{forget_transaction, forget_watched, is_watch_broken};
 

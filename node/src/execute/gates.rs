@@ -3,7 +3,7 @@
 
 use super::room::{Room, make_room};
 use super::{Origin, Turn, Wait, strides};
-use crate::commands::{Asking, context_of, note_denied};
+use crate::commands::{Asking, context_of, looks_at_keys, note_denied};
 use crate::node_state::{Hold, Link, MOST_QUEUED_BYTES, PLAIN, REFUSED, SERVES_NOBODY};
 use crate::snapshot::Snapshot;
 use crate::store::{Key, Store};
@@ -275,8 +275,8 @@ fn fence(look: &mut Look<'_, '_>) -> Gate {
 fn fenced(look: &mut Look<'_, '_>) -> Gate {
     let flags = look.spec.flags;
     let (session, member) = (&mut *look.turn.session, &look.turn.node.member);
-    let runs = look.spec.runs_script();
-    if !(flags.contains(CommandFlags::READ) || flags.contains(CommandFlags::WRITE) || runs) {
+    let looks = looks_at_keys(look.spec, look.args) || look.spec.runs_script();
+    if !(looks || flags.contains(CommandFlags::WRITE)) {
         return Gate::Open;
     }
     // Who is not fenced asks a node that serves for itself, and one that follows for what it has.
@@ -331,7 +331,7 @@ fn not_alone(look: &Look<'_, '_>) -> Gate {
     if is_stale && !spec.flags.contains(CommandFlags::STALE) {
         return Gate::Refused(ErrorReply::LeaderDown);
     }
-    let looks = spec.flags.contains(CommandFlags::READ) || writes || spec.runs_script();
+    let looks = looks_at_keys(spec, look.args) || writes || spec.runs_script();
     if replication.is_within_unit && looks {
         return Gate::Wait(Wait::Keys);
     }
@@ -440,7 +440,7 @@ fn keys_in_use(look: &mut Look<'_, '_>) -> Gate {
 fn is_held(hold: &Hold, store: &Store, spec: &CommandSpec, args: Args<'_>) -> bool {
     let writes = spec.may_write();
     // Who pauses the others wants the keyspace to stand still from then on.
-    let looks = spec.flags.contains(CommandFlags::READ) || spec.id == CommandId::ClientPause;
+    let looks = looks_at_keys(spec, args) || spec.id == CommandId::ClientPause;
     // What a script touches nobody knows, and there is one machine for them.
     if spec.is_scripting() {
         return true;

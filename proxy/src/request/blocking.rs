@@ -7,6 +7,8 @@
 //! - A node that leads its shard no more says so (`UNBLOCKED`, `STALEEPOCH`), or is asked to end the waiting: the command has taken nothing, and goes where its keys are now.
 //! - A connection that breaks while the command waits leaves open whether the node has popped something for it: the client is told `UNKNOWN`, unless the command takes
 //!   nothing (XREAD), which is asked again.
+//! - What is asked again must mean the same: of `$` (XREAD) the node says first which identifiers it stands for (NODE SINCE), and the command goes on with those. A plain
+//!   server cannot be asked that: the client is told `UNBLOCKED`, and knows what it has.
 //! - A client that goes takes its connection with it. What the node has popped for it by then is lost with it, as at Redis.
 
 use shared::resp::{ErrorReply, WaitError};
@@ -16,7 +18,7 @@ use super::Asked;
 use super::lease::{Lost, NEWS};
 use super::turn::{Step, Turn};
 use crate::client::{Blocking, Pop, WaitsFor};
-use crate::pipe::lease::{LeaseKey, Loss, State};
+use crate::pipe::lease::{Lease, LeaseKey, Loss, State};
 use crate::pipe::retry::{Fate, fate_of_waiting};
 use crate::pipe::verdict::{is_stale, is_to_be_asked_again};
 use crate::route::{self, Place};
@@ -136,7 +138,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The node is asked.
+    /// The node is asked; also what `$` stands for, unless it is a plain server.
     fn ask_to_wait(&mut self, asked: Asked<'_>, key: LeaseKey, now_ms: u64) -> Next {
         let deadline_ms = self.deadline_ms();
         let Some(blocking) = self.client.blocking.as_deref_mut() else {
@@ -146,12 +148,23 @@ impl Turn<'_> {
         let late_ms = blocking.until_ms().zip(deadline_ms);
         let late_ms = late_ms.map(|(until_ms, deadline_ms)| until_ms.saturating_add(deadline_ms));
         let exchange = &mut *self.exchange;
+        let lease = exchange.leases.get_mut(key);
+        let is_plain = lease.is_none_or(|lease| lease.way.is_plain);
         let frame = asked.frame.start as usize..asked.frame.end as usize;
         let as_written = blocking.is_as_written(now_ms) && !asked.frame.inline;
-        exchange.leases.ask(key, 1, |out| match as_written {
-            true => out.extend_from_slice(&asked.buffer[frame]),
-            false => blocking.encode(asked.args, now_ms, out),
-        });
+        // In one write with the command: nothing comes between that the client could know of.
+        let asks_since = blocking.is_from_unknown() && !is_plain;
+        exchange
+            .leases
+            .ask(key, 1 + usize::from(asks_since), |out| {
+                if asks_since {
+                    blocking.encode_since(asked.args, out);
+                }
+                match as_written {
+                    true => out.extend_from_slice(&asked.buffer[frame]),
+                    false => blocking.encode(asked.args, now_ms, out),
+                }
+            });
         if let Some(lease) = exchange.leases.get_mut(key) {
             lease.may_wait = true;
             lease.end_ms = late_ms;
@@ -183,16 +196,19 @@ impl Turn<'_> {
             return Next::Again;
         };
         let (label, is_cut_short) = (lease.label, lease.is_cut_short);
-        let answer = lease.take_answer();
+        let (since, answer) = (lease.take_before(), lease.take_answer());
         let Some(blocking) = self.client.blocking.as_deref_mut() else {
             return Next::Again;
         };
         if !is_to_be_asked_again(&answer, is_cut_short) {
             return Next::Step(self.answer_with(asked.spec, label, answer));
         }
-        if blocking.is_from_now_on && !is_stale(&answer) {
-            // Asked again it would mean a later moment, and what came between would be missing without a word.
-            return Next::Step(self.answer_error(&ErrorReply::Unblocked));
+        if !is_stale(&answer) {
+            blocking.note_since(since.as_deref(), asked.args);
+            if blocking.is_from_unknown() {
+                // Asked again it would mean a later moment, and what came between would be missing without a word.
+                return Next::Step(self.answer_error(&ErrorReply::Unblocked));
+            }
         }
         blocking.lease = None;
         self.end_lease(key);
@@ -200,6 +216,8 @@ impl Turn<'_> {
     }
 
     fn lost_waiting(&mut self, asked: Asked<'_>, key: LeaseKey, loss: Loss, now_ms: u64) -> Next {
+        let lease = self.exchange.leases.get_mut(key);
+        let since = lease.and_then(Lease::take_before);
         let Some(blocking) = self.client.blocking.as_deref_mut() else {
             return Next::Again;
         };
@@ -207,8 +225,9 @@ impl Turn<'_> {
             return Next::Step(self.answer_lost(asked.spec, key, &Lost::TooLarge));
         }
         let is_sent = loss == Loss::Sent;
-        let takes_nothing = blocking.is_repeatable || blocking.is_from_now_on;
-        match fate_of_waiting(blocking.is_repeatable, is_sent, blocking.attempts) {
+        blocking.note_since(since.as_deref(), asked.args);
+        let takes_nothing = blocking.takes_nothing();
+        match fate_of_waiting(blocking.is_repeatable(), is_sent, blocking.attempts) {
             Fate::SendAgain => {
                 blocking.attempts += u8::from(is_sent);
                 blocking.lease = None;

@@ -19,6 +19,7 @@
 //! NODE PUSHES  the client, which speaks RESP2, is told what it is told as pushes of RESP3, so that it can tell them from replies
 //! NODE FOR     author command …      the command, on behalf of this client of a proxy: 32 digits. Whoever hears pushes is told so where it changes keys
 //! NODE AWAIT   LIST|ZSET key … milliseconds         waits until one of the keys has something, says which, and takes nothing
+//! NODE SINCE   XREAD …                              for each of its streams the identifier behind which entries are new, `$` being the last one of this moment
 //! ```
 //!
 //! Over a pipe that is fenced with `IN-SYNC` a reply waits until all who are in sync have the last write to the slots that it tells of. That alone lets a primary that
@@ -29,6 +30,7 @@ mod awaiting;
 mod keys;
 mod listeners;
 mod parse;
+mod since;
 mod status;
 mod take;
 
@@ -37,13 +39,22 @@ use super::{Action, Call, Errand, Handler};
 use crate::client::Transaction;
 use crate::node_state::Feeding;
 use parse::Words;
-use shared::command::{self, CommandId, CommandSpec};
+use shared::command::{self, CommandFlags, CommandId, CommandSpec};
 use shared::resp::{
     Args, ErrorReply, RequestBatch, RequestLimits, RequestScanner, TransactionError,
 };
 use shared::tracking::Author;
 
 pub(crate) use parse::hear;
+
+/// The order that tells what a command would read.
+const SINCE: &str = "since";
+
+/// Whether a command looks at keys: those that say so in the table, and NODE SINCE.
+pub(crate) fn looks_at_keys(spec: &CommandSpec, args: Args<'_>) -> bool {
+    let is_since = || args.get(1).is_some_and(|word| is_word(word, SINCE));
+    spec.flags.contains(CommandFlags::READ) || spec.id == CommandId::Node && is_since()
+}
 
 /// The handler of a command of this group.
 pub(super) fn handler(id: CommandId) -> Option<Handler> {
@@ -88,6 +99,9 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     if is_word(name, "await") {
         return awaiting::await_keys(call);
+    }
+    if is_word(name, SINCE) {
+        return since::since(call);
     }
     let mut words = Words::new(call.args);
     if is_word(name, "sync") {

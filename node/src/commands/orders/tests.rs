@@ -125,13 +125,15 @@ fn data_are_served_at_the_epoch_at_which_the_node_leads() {
     obey(&mut node, &format!("NODE FENCE s1 1 1 {ME}"));
     node.session.fence_epoch = 1;
     let stale = "-STALEEPOCH 1 0 ";
-    for line in ["GET a", "SET a 2", "DBSIZE", "FLUSHALL"] {
+    let since = "NODE SINCE XREAD BLOCK 0 STREAMS s $";
+    for line in ["GET a", "SET a 2", "DBSIZE", "FLUSHALL", since] {
         assert!(node.send(line).starts_with(stale), "{line}");
     }
     assert_eq!(node.send("PING"), "+PONG\r\n");
     obey(&mut node, &format!("NODE PROMOTE s1 1 1 {ME} {ME}"));
     node.session.fence_epoch = 1;
     assert_eq!(node.send("GET a"), "$1\r\n1\r\n");
+    assert_eq!(node.send(since), "*1\r\n$3\r\n0-0\r\n");
     // Who is not fenced asks for itself.
     node.session.fence_epoch = 0;
     assert_eq!(node.send("SET a 2"), "+OK\r\n");

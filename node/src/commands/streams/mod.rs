@@ -17,6 +17,8 @@ mod reply;
 mod tests;
 mod trim;
 
+pub(super) use read::since_ids;
+
 use super::events::NEW_CONSUMER;
 use super::{Call, Handler, help};
 use crate::store::{Key, StreamRef};

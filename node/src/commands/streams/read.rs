@@ -121,12 +121,36 @@ fn wait(call: &mut Call<'_>, timeout_ms: u64, keys: Range<usize>) -> Result<Acti
         if is_sign(call.args.at(id_at), b'$') {
             let (db, key) = (call.db(), call.key(index));
             let stream = StreamRef::there(call.store.get(db, key))?;
-            let last = stream.map_or(StreamId::MIN, StreamRef::last_id);
-            last_ids.push((id_at, last.text().as_bytes().to_vec()));
+            last_ids.push((id_at, last_id(stream)));
         }
     }
     let kind = WaitKind::Stream;
     Ok(block_with(call, kind, timeout_ms, keys, last_ids))
+}
+
+fn last_id(stream: Option<StreamRef<'_>>) -> Vec<u8> {
+    let last = stream.map_or(StreamId::MIN, StreamRef::last_id);
+    last.text().as_bytes().to_vec()
+}
+
+/// Behind which identifiers the XREAD whose name is argument `at` waits for what is new, `$` being the last one of this moment.
+pub(in crate::commands) fn since_ids(
+    call: &mut Call<'_>,
+    at: usize,
+) -> Result<Vec<Vec<u8>>, ErrorReply> {
+    let args = call.args.skip(at);
+    let keys = ReadOptions::read(args, CommandId::Xread)?.keys;
+    let said = |index: usize| args.at(index + keys.len());
+    let ids = keys.clone().map(|index| match said(index) {
+        id if is_sign(id, b'$') => {
+            let (db, key) = (call.db(), call.key(at + index));
+            // Nobody looks for it: the command behind does.
+            let stream = StreamRef::there(call.store.peek(db, key))?;
+            Ok(last_id(stream))
+        }
+        id => Ok(id.to_vec()),
+    });
+    ids.collect()
 }
 
 /// A XREAD under way.

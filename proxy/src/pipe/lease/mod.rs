@@ -41,6 +41,8 @@ pub(crate) struct LeaseWay {
     fence: Fence,
     /// Which keys are its shard's, as it was told.
     local_keys: Option<Arc<[u8]>>,
+    /// It is a redis-server, which takes no orders.
+    pub(crate) is_plain: bool,
     /// What was agreed.
     pub(crate) lane: Lane,
 }
@@ -53,6 +55,7 @@ impl LeaseWay {
             address: node.address.clone(),
             fence: node.fence.clone(),
             local_keys: node.local_keys.clone(),
+            is_plain: node.is_plain,
             lane,
         }
     }
@@ -110,6 +113,8 @@ pub(crate) struct Lease {
     name: Option<ConnectionName>,
     out: Vec<u8>,
     written: usize,
+    /// The reply before the answer, of what was asked last.
+    before: Option<Bytes>,
     /// Then what is under way is given up, monotonic milliseconds.
     pub(crate) end_ms: Option<u64>,
     /// What is under way may wait at the node for as long as its client wants.
@@ -157,6 +162,11 @@ impl Lease {
             State::Asked(_) if self.written > 0 => Loss::Sent,
             _ => Loss::Unsent,
         }
+    }
+
+    /// The reply before the answer, if that was asked for and has come, whatever has become of the answer.
+    pub(crate) fn take_before(&mut self) -> Option<Bytes> {
+        self.before.take()
     }
 
     /// The answer, which is there: nothing is under way from now on.
@@ -257,6 +267,7 @@ impl Leases {
             name: None,
             out: Vec::new(),
             written: 0,
+            before: None,
             end_ms: None,
             may_wait: false,
             is_cut_short: false,
@@ -289,6 +300,7 @@ impl Leases {
         debug_assert!(matches!(lease.state, State::Open), "one thing at a time");
         lease.out.clear();
         lease.written = 0;
+        lease.before = None;
         request(&mut lease.out);
         lease.state = State::Asked(replies);
         self.dirty.push(key);
@@ -303,6 +315,7 @@ impl Leases {
         lease.end_ms = None;
         lease.may_wait = false;
         lease.is_cut_short = false;
+        lease.before = None;
         if !matches!(lease.state, State::Open) || lease.is_spent {
             return self.end(key);
         }
@@ -366,6 +379,7 @@ impl Leases {
         match &mut lease.state {
             State::Asked(missing) if *missing > 1 => {
                 *missing -= 1;
+                lease.before = Some(reply);
                 Ok(None)
             }
             State::Asked(_) if lease.owner.is_some() => {
