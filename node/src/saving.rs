@@ -19,8 +19,8 @@ use tracing::{error, info};
 
 /// Longest time that the keyspace is looked at before clients have their turn.
 const SLICE_NS: u64 = 200_000;
-/// The same while somebody waits for what is shown.
-const URGENT_SLICE_NS: u64 = 500_000;
+/// The same while somebody waits for what is shown. With the turn of a client that writes much, before it or behind, others still wait no longer than a millisecond.
+const URGENT_SLICE_NS: u64 = 300_000;
 /// Entries that are looked at between two looks at the stopwatch; most are passed by in some nanoseconds.
 const LOOKS: usize = 256;
 /// Pieces on their way to the thread that writes.
