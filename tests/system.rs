@@ -96,6 +96,7 @@ mod idle;
 mod joining;
 mod leases;
 mod local_cluster;
+mod long_values;
 mod many_keys;
 mod maxmemory;
 mod monitor;

@@ -14,7 +14,7 @@ use crate::execute::{Executor, Turn};
 use crate::log::Manifest;
 use crate::node_state::{ClientKey, NodeState, Seen};
 use crate::settings::Start;
-use crate::store::Store;
+use crate::store::{Pieces, Store};
 use protocol::Replica;
 use shared::clock::{Clock, Stopwatch};
 use shared::command;
@@ -387,7 +387,9 @@ impl Shell {
     }
 
     /// The log goes on with these bytes; `is_in_unit`: what they end with is a part of something that is one.
-    pub(crate) fn append(&self, core: &mut Core, bytes: Vec<u8>, is_in_unit: bool) {
+    pub(crate) fn append(&self, core: &mut Core, bytes: Pieces, is_in_unit: bool) {
+        // Those who feed followers and the thread that writes have the same.
+        let bytes = bytes.shared();
         let is_new = !bytes.is_empty();
         core.node.replication.note_unit(is_in_unit);
         if is_new {

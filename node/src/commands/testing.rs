@@ -150,7 +150,7 @@ impl TestNode {
     pub(crate) fn expect_effects(&mut self, script: &[(&str, &str)]) {
         for (line, expected) in script {
             self.send(line);
-            let effects = self.store.take_effects();
+            let effects = self.store.take_effects().into_bytes();
             let effects = String::from_utf8_lossy(&effects).into_owned();
             // Every other line of a multibulk request is a length.
             let words: Vec<&str> = effects

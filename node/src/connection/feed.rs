@@ -31,6 +31,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 /// How often who waits for a snapshot is told that it is still being made.
@@ -45,6 +46,8 @@ const MESSAGES: usize = 64;
 const READ_FROM_DISK: usize = 256 * 1024;
 /// Where the disk is behind, it is looked again so much later.
 const STILL_WRITTEN: Duration = Duration::from_millis(10);
+/// Bytes that one write is given: a piece of the log may be very long.
+const WRITTEN_AT_ONCE: usize = 256 * 1024;
 /// Bytes sent before others have their turn.
 const SENT_AT_ONCE: usize = 1024 * 1024;
 /// While the node ends, how often it is looked whether all others have gone.
@@ -73,30 +76,41 @@ enum Spool {
     /// In the node's own folder.
     Kept(PathBuf),
     /// In one that the system gives.
-    Lent(tempfile::TempDir),
+    Lent(Option<tempfile::TempDir>),
 }
 
 impl Spool {
     fn new(shell: &Shell, number: u64) -> io::Result<Self> {
         match &shell.folder {
             Some(folder) => Ok(Self::Kept(spool_path(folder.path(), number))),
-            None => Ok(Self::Lent(tempfile::tempdir()?)),
+            None => Ok(Self::Lent(Some(tempfile::tempdir()?))),
         }
     }
 
     fn path(&self) -> PathBuf {
         match self {
             Self::Kept(path) => path.clone(),
-            Self::Lent(folder) => folder.path().join("sync.rdb"),
+            Self::Lent(folder) => {
+                let folder = folder.as_ref().map(tempfile::TempDir::path);
+                folder.unwrap_or(Path::new("")).join("sync.rdb")
+            }
         }
     }
 }
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        if let Self::Kept(path) = self {
-            // It may not have come to be; what is left goes with the next start.
-            std::fs::remove_file(path).ok();
+        // To remove a long file takes its time.
+        match self {
+            Self::Kept(path) => {
+                let path = std::mem::take(path);
+                // It may not have come to be; what is left goes with the next start.
+                spawn_blocking(move || std::fs::remove_file(path).ok());
+            }
+            Self::Lent(folder) => {
+                let folder = folder.take();
+                spawn_blocking(move || drop(folder));
+            }
         }
     }
 }
@@ -488,6 +502,7 @@ impl Connection {
                 return Err(Ending::Cut);
             };
             let bytes = backlog.behind(sent);
+            let bytes = &bytes[..bytes.len().min(WRITTEN_AT_ONCE)];
             if bytes.is_empty() {
                 break Poll::Ready(());
             }

@@ -6,6 +6,9 @@ use crate::node_state::NodeState;
 use protocol::{Duty, Leading};
 use shared::topology::{Epoch, Incarnation, NodeId, Version};
 
+/// More of the log is not put into one frame.
+const MOST_FRAME_BYTES: usize = 64 * 1024;
+
 /// What a member of the same shard gets: the log in frames, each of which says by which epoch and document it is sent.
 ///
 /// A frame is a line `@epoch rev confirms length` and so many bytes of the log.
@@ -43,6 +46,7 @@ impl Frames {
             Some(backlog) if backlog.reaches(sent) => backlog.behind(sent),
             _ => return Err(Ending::Cut),
         };
+        let bytes = &bytes[..bytes.len().min(MOST_FRAME_BYTES)];
         let telling = (leading.applied_rev(), leading.asked());
         let confirmed = life.map_or(0, |life| leading.confirmed_by(life));
         let is_new = self.told.is_none_or(|(rev, question)| {

@@ -6,6 +6,7 @@ use crate::client::Offset;
 use crate::log::Manifest;
 use crate::node_state::ClientKey;
 use crate::stats::Histogram;
+use crate::store::Pieces;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ pub(crate) struct Recording {
     prefix: String,
     sync: Syncing,
     /// What was recorded and is not with the writer yet.
-    pending: Vec<u8>,
+    pending: Pieces,
     /// Where the log ends, all that is pending or with the writer included.
     end: u64,
     /// Where a unit began that has not ended.
@@ -75,7 +76,7 @@ impl Recording {
             folder: files.folder,
             prefix: files.prefix,
             sync,
-            pending: Vec::new(),
+            pending: Pieces::default(),
             end: files.end,
             unit: None,
             waiting: VecDeque::new(),
@@ -86,18 +87,14 @@ impl Recording {
     }
 
     /// More of the log; `is_in_unit`: what it ends with is a part of something that is one. It waits for [`Recording::hand_over`], or there is much of it.
-    pub(crate) fn append(&mut self, bytes: Vec<u8>, is_in_unit: bool) {
+    pub(crate) fn append(&mut self, bytes: Pieces, is_in_unit: bool) {
         if is_in_unit {
             self.unit.get_or_insert(self.end);
         } else {
             self.unit = None;
         }
         self.end += bytes.len() as u64;
-        if self.pending.is_empty() {
-            self.pending = bytes;
-        } else {
-            self.pending.extend_from_slice(&bytes);
-        }
+        self.pending.append(bytes);
         if self.pending.len() >= MOST_PENDING_BYTES {
             self.hand_over();
         }

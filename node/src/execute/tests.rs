@@ -159,7 +159,7 @@ proptest! {
                 None => drop(node.send(command)),
             }
         }
-        let log = node.store.take_effects();
+        let log = node.store.take_effects().into_bytes();
         let mut replayed = TestNode::new();
         replay(&mut replayed, log);
         replayed.advance_ms(node.now_ms - replayed.now_ms);
@@ -172,7 +172,7 @@ fn what_the_log_tells_happens_whatever_the_settings_say() {
     let mut node = TestNode::new();
     node.store.start_recording();
     node.send("SET a 1");
-    let log = node.store.take_effects();
+    let log = node.store.take_effects().into_bytes();
     let mut replayed = TestNode::new();
     replayed.send("CONFIG SET maxmemory 1");
     replayed.send("CLIENT PAUSE 1000 WRITE");
@@ -189,7 +189,7 @@ fn a_long_command_is_one_unit_of_the_effects() {
     words.extend((0..40_000).map(|number| format!("key:{}", number / 2)));
     assert_eq!(node.run(&words), "+OK\r\n");
     node.send("SET after 1");
-    let log = node.store.take_effects();
+    let log = node.store.take_effects().into_bytes();
     let text = String::from_utf8_lossy(&log);
     let end = text.find("exec").expect("it ends");
     assert!(text.find("multi").is_some_and(|begin| begin < end));

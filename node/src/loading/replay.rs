@@ -8,12 +8,13 @@ use crate::execute::{Asked, BATCH_REQUESTS, Executor, Origin, Turn};
 use crate::log::{Found, LogFault, LogReader, MOST_MANIFEST_BYTES, Manifest, epoch_of_mark};
 use crate::rdb::Loaded;
 use crate::shell::{Core, LOG_FOLDER, LOG_PREFIX, Shell};
-use crate::store::DbIndex;
+use crate::store::{DbIndex, SHARED_LEAST_BYTES};
 use shared::command::CommandSpec;
 use shared::resp::{Args, ErrorReply, RequestBatch};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tracing::{info, warn};
 
 /// How long commands happen again before others are told that the node loads, ns.
@@ -266,7 +267,15 @@ impl Again {
             };
             reply.clear();
             let session = &mut self.session;
+            let db = session.db;
+            let is_large = asked.request_bytes >= SHARED_LEAST_BYTES;
+            if is_large {
+                core.store.offer(db, Arc::clone(self.reader.bytes()));
+            }
             perform(core, (&self.identity, session), row, asked, &mut reply);
+            if is_large {
+                core.store.withdraw(db);
+            }
             if reply.starts_with(b"-") {
                 let said = String::from_utf8_lossy(&reply);
                 return Err(LoadError::Log {

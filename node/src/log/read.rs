@@ -1,10 +1,13 @@
 //! [`LogReader`]: the commands of a log out of the bytes of its files, as they come.
 //! Pure. Never: runs a command. Invariant: a unit that does not end in the file is no part of what is whole.
 
-use shared::resp::{RequestBatch, RequestLimits, RequestScanner};
+use shared::resp::{RequestBatch, RequestLimits, RequestScanner, make_room};
+use std::sync::Arc;
 
 /// Commands that are found at once.
 pub(super) const FOUND_AT_ONCE: usize = 256;
+/// Room that a long command needed is given back when it is more than this.
+const MOST_SPARE_BYTES: usize = 4 * 1024 * 1024;
 /// Longest argument: as long as any string may be.
 const MOST_ARGUMENT: u32 = 512 << 20;
 
@@ -52,7 +55,8 @@ pub(super) fn scanner() -> RequestScanner {
 /// A file of the log that is being read.
 #[derive(Debug)]
 pub(crate) struct LogReader {
-    held: Vec<u8>,
+    /// Whoever makes its commands happen again may keep it.
+    held: Arc<Vec<u8>>,
     scanner: RequestScanner,
     /// Where the first byte that is held stands in the file.
     base: u64,
@@ -65,7 +69,7 @@ impl LogReader {
     /// Before the first byte.
     pub(crate) fn new() -> Self {
         Self {
-            held: Vec::new(),
+            held: Arc::default(),
             scanner: scanner(),
             base: 0,
             has_ended: false,
@@ -76,13 +80,22 @@ impl LogReader {
 
     /// The next bytes. Commands that were found before are done with.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        let expected = self.scanner.expected_bytes();
         let finished = self.scanner.finished_bytes();
         if finished > 0 {
-            self.held.drain(..finished);
             self.scanner.dropped(finished);
             self.base += finished as u64;
         }
-        self.held.extend_from_slice(bytes);
+        let is_kept = Arc::get_mut(&mut self.held).is_none();
+        if is_kept || self.held.capacity() > MOST_SPARE_BYTES && finished > 0 {
+            // What is kept, and the room that a long command needed, goes with it.
+            self.held = Arc::new(self.held[finished..].to_vec());
+        } else if finished > 0 {
+            Arc::make_mut(&mut self.held).drain(..finished);
+        }
+        let held = Arc::make_mut(&mut self.held);
+        make_room(held, expected.max(bytes.len()), bytes.len().max(1));
+        held.extend_from_slice(bytes);
     }
 
     /// There are no more.
@@ -91,7 +104,7 @@ impl LogReader {
     }
 
     /// The bytes that commands which were found stand in.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &Arc<Vec<u8>> {
         &self.held
     }
 
@@ -111,7 +124,11 @@ impl LogReader {
     /// What is wrong, and where.
     pub(crate) fn find(&mut self, batch: &mut RequestBatch) -> Result<Found, (u64, LogFault)> {
         batch.clear();
-        let scanned = self.scanner.scan(&mut self.held, batch, FOUND_AT_ONCE);
+        if Arc::get_mut(&mut self.held).is_none() {
+            self.feed(&[]);
+        }
+        let held = Arc::make_mut(&mut self.held);
+        let scanned = self.scanner.scan(held, batch, FOUND_AT_ONCE);
         for request in batch.requests() {
             let first = self.held.get(request.start as usize);
             match first {
@@ -155,6 +172,7 @@ impl LogReader {
 mod tests {
     use super::{Found, LogFault, LogReader};
     use shared::resp::RequestBatch;
+    use std::sync::Arc;
 
     const LOG: &str = "*2\r\n$6\r\nselect\r\n$1\r\n0\r\n*3\r\n$3\r\nset\r\n$1\r\na\r\n$1\r\n1\r\n";
     const UNIT: &str = "*1\r\n$5\r\nmulti\r\n*2\r\n$3\r\ndel\r\n$1\r\na\r\n*1\r\n$4\r\nexec\r\n";
@@ -217,5 +235,46 @@ mod tests {
         let broken = Err((LOG.len() as u64, LogFault::Broken));
         assert_eq!(read(&zork, 9), broken);
         assert_eq!(read(&format!("{LOG}*x\r\n"), 9), broken);
+    }
+
+    #[test]
+    fn a_long_value_lies_in_one_buffer_that_whoever_wants_may_keep() {
+        const LARGE: usize = 20_000_000;
+        let value = "x".repeat(LARGE);
+        let long = format!("*3\r\n$3\r\nset\r\n$1\r\nb\r\n${LARGE}\r\n{value}\r\n");
+        let file = [LOG, &long, LOG, &long, LOG].concat();
+        let (mut reader, mut batch) = (LogReader::new(), RequestBatch::default());
+        let mut chunks = file.as_bytes().chunks(256 * 1024);
+        let (mut commands, mut kept) = (0, Vec::new());
+        loop {
+            match reader.find(&mut batch).expect("a log") {
+                Found::Commands => {
+                    commands += batch.requests().len();
+                    for request in batch.requests() {
+                        let args = batch.args(reader.bytes(), request);
+                        if args.at(1) == b"b" {
+                            let buffer = Arc::clone(reader.bytes());
+                            assert!(buffer.capacity() < LARGE + LARGE / 4);
+                            kept.push((args.at(2).as_ptr(), buffer));
+                        }
+                    }
+                }
+                Found::Hungry => match chunks.next() {
+                    Some(chunk) => reader.feed(chunk),
+                    None => reader.end(),
+                },
+                Found::Over => break,
+            }
+        }
+        assert_eq!((commands, reader.whole()), (8, file.len() as u64));
+        assert!(
+            reader.bytes().capacity() < LARGE / 4,
+            "nothing long is here"
+        );
+        for (place, buffer) in kept {
+            let at = place.addr() - buffer.as_ptr().addr();
+            assert!(buffer[at..at + LARGE] == *value.as_bytes(), "as it was");
+            assert_eq!(Arc::strong_count(&buffer), 1);
+        }
     }
 }

@@ -358,7 +358,7 @@ proptest! {
             play(&mut node, line);
         }
         // Whoever replays does not let keys expire by itself: it waits to be told. So its clock stands.
-        let mut log = node.store.take_effects();
+        let mut log = node.store.take_effects().into_bytes();
         let mut replayed = TestNode::new();
         prop_assert_eq!(replayed.now_ms, start_ms);
         let replies = replayed.run_stream(&mut log);

@@ -69,6 +69,7 @@ pub fn failover_state(failover: Option<&Failover>) -> &'static str {
 mod tests {
     use super::{Failover, FailoverStep, failover_state};
     use crate::node_state::{Clients, Follower, FollowerState, Place, Replication};
+    use crate::store::Pieces;
 
     fn place(port: u16) -> Place {
         Place {
@@ -81,7 +82,7 @@ mod tests {
     fn leader(acknowledged: &[u64]) -> Replication {
         let mut clients = Clients::default();
         let mut replication = Replication::new("a".to_owned());
-        replication.append(b"0123456789");
+        replication.append(&Pieces::from(b"0123456789".to_vec()));
         for (port, acknowledged) in (1..).zip(acknowledged) {
             let id = clients.next_id();
             let identity = crate::client::Identity::new(id, 0);

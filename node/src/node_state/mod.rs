@@ -34,7 +34,9 @@ pub use monitors::Shown;
 pub use pause::Pause;
 pub use persistence::{LoadProgress, MOST_QUEUED_BYTES, Persistence, SaveProgress};
 pub use publishing::Publication;
-pub use replication::{Feeding, Follower, FollowerState, Leader, Link, NO_ID, Place, Replication};
+pub use replication::{
+    Feeding, Follower, FollowerState, Forgotten, Leader, Link, NO_ID, Place, Replication,
+};
 pub use scripts::{Digest, Libraries, Library, Planned, Scripts, UnderWay, check_len};
 pub use slot_writes::{Seen, SeenInTurn, SlotWrites};
 pub use slowlog::{Slowlog, SlowlogEntry};

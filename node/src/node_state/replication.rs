@@ -4,7 +4,9 @@
 
 use super::{ClientKey, Failover, OrderNumber};
 use crate::log::Backlog;
+use crate::store::Pieces;
 use shared::topology::Incarnation;
+use std::sync::Arc;
 
 /// What a server that follows nobody shows as its former log.
 pub const NO_ID: &str = "0000000000000000000000000000000000000000";
@@ -125,6 +127,15 @@ pub struct Replication {
     alone_since_ms: Option<u64>,
 }
 
+/// What becomes of the old part of a log.
+#[derive(Debug, Default)]
+pub struct Forgotten {
+    /// Who has taken too little.
+    pub slow: Vec<ClientKey>,
+    /// Buffers that are needed no more for the log.
+    pub released: Vec<Arc<Vec<u8>>>,
+}
+
 impl Replication {
     /// A node that follows nobody; `id` names its log.
     #[must_use]
@@ -202,7 +213,7 @@ impl Replication {
     }
 
     /// The log goes on.
-    pub fn append(&mut self, bytes: &[u8]) {
+    pub fn append(&mut self, bytes: &Pieces) {
         self.offset += bytes.len() as u64;
         if let Some(backlog) = &mut self.backlog {
             backlog.append(bytes);
@@ -352,10 +363,11 @@ impl Replication {
         self.followers.iter().filter(is_good).count()
     }
 
-    /// Forgets what is older than `keep_bytes` and needed by nobody. Followers for whom more than `most_bytes` waits are not waited for: they are the result.
-    pub fn forget_old(&mut self, keep_bytes: u64, most_bytes: u64) -> Vec<ClientKey> {
+    /// Forgets what is older than `keep_bytes` and needed by nobody. Followers for whom more than `most_bytes` waits, and not for one long value alone, are not
+    /// waited for: they are the result, with the buffers of which nothing is kept any more.
+    pub fn forget_old(&mut self, keep_bytes: u64, most_bytes: u64) -> Forgotten {
         let Some(backlog) = &mut self.backlog else {
-            return Vec::new();
+            return Forgotten::default();
         };
         let mut slow = Vec::new();
         let mut needed = u64::MAX;
@@ -364,14 +376,18 @@ impl Replication {
                 // It reads what is on disk.
                 continue;
             }
-            if most_bytes > 0 && backlog.end() - follower.sent.min(backlog.end()) > most_bytes {
+            let waiting = backlog.end().saturating_sub(follower.sent);
+            let is_slow = most_bytes > 0
+                && waiting > most_bytes
+                && backlog.piled_up_behind(follower.sent) > most_bytes;
+            if is_slow {
                 slow.push(follower.client);
             } else if follower.state != FollowerState::Waits {
                 needed = needed.min(follower.sent);
             }
         }
-        backlog.forget(keep_bytes, needed);
-        slow
+        let released = backlog.forget(keep_bytes, needed);
+        Forgotten { slow, released }
     }
 
     /// Whether nobody has followed for so long that nobody will continue. To be asked now and then: time counts from the first look at which nobody does.
@@ -401,7 +417,7 @@ impl Replication {
 
 #[cfg(test)]
 mod tests {
-    use super::{Backlog, Feeding, Follower, FollowerState, Link, Place, Replication};
+    use super::{Backlog, Feeding, Follower, FollowerState, Link, Pieces, Place, Replication};
     use crate::node_state::ClientKey;
 
     fn place(port: u16) -> Place {
@@ -438,9 +454,9 @@ mod tests {
     fn who_has_the_beginning_of_this_log_continues_and_nobody_else() {
         let mut log = Replication::new("a".to_owned());
         assert_eq!(log.feeding(b"a", Some(0)), Feeding::Full, "nothing is kept");
-        log.append(b"12345");
+        log.append(&Pieces::from(b"12345".to_vec()));
         log.keep_backlog();
-        log.append(b"67890");
+        log.append(&Pieces::from(b"67890".to_vec()));
         let check = |log: &Replication, id: &str, offset: u64, continues: bool| {
             let expected = match continues {
                 true => Feeding::Continue(offset),
@@ -461,7 +477,7 @@ mod tests {
         // It was a follower, and leads.
         log.follow(place(1));
         log.lead("b".to_owned());
-        log.append(b"x");
+        log.append(&Pieces::from(b"x".to_vec()));
         assert_eq!(log.former(), Some(("a", 10)));
         check(&log, "a", 10, true);
         check(&log, "a", 11, false);
@@ -481,10 +497,10 @@ mod tests {
         log.keep_backlog();
         log.joined(follower(keys[0], 0));
         log.joined(follower(keys[1], 900_000));
-        log.append(&vec![b'x'; 1_000_000]);
-        assert!(log.forget_old(1, 0).is_empty());
+        log.append(&Pieces::from(vec![b'x'; 1_000_000]));
+        assert!(log.forget_old(1, 0).slow.is_empty());
         assert_eq!(log.backlog().map(Backlog::start), Some(0));
-        assert_eq!(log.forget_old(1, 500_000), [keys[0]]);
+        assert_eq!(log.forget_old(1, 500_000).slow, [keys[0]]);
         let start = log.backlog().map_or(0, Backlog::start);
         assert!((800_000..=900_000).contains(&start), "{start}");
         log.left(keys[0]);

@@ -13,17 +13,20 @@ use crate::log::{Next, Stream, epoch_of_mark};
 use crate::node_state::{Link, MOST_QUEUED_BYTES, NodeState, Place};
 use crate::shell::{Core, Following, Shell};
 use crate::store::DbIndex;
+use bytes::BufMut as _;
 use protocol::{Batch, Duty, Offset, Sync};
 use shared::backoff::Backoff;
-use shared::resp::{Args, encode_request, make_room};
+use shared::resp::{Args, encode_request};
 use shared::throttle::Throttle;
 use shared::topology::{Epoch, NodeId};
+
 use std::cell::RefCell;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::ops::Range;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -38,8 +41,10 @@ const SAY_EVERY: Duration = Duration::from_secs(1);
 const SLICE_NS: u64 = 500_000;
 /// So many bytes of a unit are held whatever the settings say.
 const LEAST_UNIT_BYTES: usize = 1 << 30;
-/// Bytes read at once.
+/// Bytes read at once: they are moved and looked at in a tenth of a millisecond.
 const READ_BYTES: usize = 256 * 1024;
+/// When so many have come, others have their turn before the next are read.
+const MUCH_BYTES: usize = 64 * 1024;
 
 /// Begins to follow.
 pub(super) fn start(shell: &Rc<Shell>, place: Place) -> Following {
@@ -276,9 +281,12 @@ impl Voice {
     ) -> Result<(), LinkError> {
         let time_to_speak = tokio::time::sleep(SAY_EVERY);
         let mut time_to_speak = pin!(time_to_speak);
+        // A follower is behind by much, or will be: it reads much at once, and says and syncs that once.
+        self.heard.reserve(READ_BYTES);
+        let mut room = (&mut self.heard).limit(READ_BYTES);
         loop {
             tokio::select! {
-                read = self.stream.read_buf(&mut self.heard) => {
+                read = self.stream.read_buf(&mut room) => {
                     if read? == 0 {
                         return Err(LinkError::Closed);
                     }
@@ -357,13 +365,9 @@ impl Applier {
         if voice.heard.is_empty() {
             return Ok(());
         }
-        let room = self.stream.room();
+        let room = self.stream.room(voice.heard.len());
         let Some(frames) = &mut voice.frames else {
-            if room.is_empty() {
-                std::mem::swap(room, &mut voice.heard);
-            } else {
-                room.append(&mut voice.heard);
-            }
+            room.append(&mut voice.heard);
             return Ok(());
         };
         frames.unpack(&mut voice.heard, room, |epoch, rev| {
@@ -463,7 +467,7 @@ impl Applier {
                 core.node.member.begin_epoch(epoch, offset + before);
             }
             pending.unkept.start = pending.next;
-            let bytes = self.stream.bytes(kept).to_vec();
+            let bytes = self.stream.bytes(kept);
             shell.append(core, bytes, false);
             core.store.go_on_with(self.session.db);
         }
@@ -529,7 +533,15 @@ impl Applier {
                 self.reply.clear();
                 let executor = &mut core.executor;
                 let reply = &mut self.reply;
+                let db = turn.session.db;
+                let buffer = self.stream.buffer(number);
+                if let Some(buffer) = buffer {
+                    turn.store.offer(db, Arc::clone(buffer));
+                }
                 let stop = executor.perform(&mut turn, Origin::Leader, row, asked, reply);
+                if buffer.is_some() {
+                    turn.store.withdraw(db);
+                }
                 if let Stop::NotYet(_) = stop {
                     return Ok(Applied::Waits);
                 }
@@ -585,10 +597,11 @@ async fn apply_all(
         if shell.log_counts() {
             voice.say(&shell.core.borrow().node, shell.on_disk())?;
         }
-        // A follower is behind by much, or will be: it reads much at once, and says and syncs that once.
-        let expected = applier.borrow().stream.expected_bytes();
-        make_room(&mut voice.heard, expected.max(READ_BYTES), READ_BYTES);
         voice.listen(shell, &mut heard).await?;
+        if voice.heard.len() >= MUCH_BYTES {
+            // More may be there already, for as long as a long value comes.
+            tokio::task::yield_now().await;
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) mod orders;
 pub(crate) use failover::abort as abort_failover;
 
 use crate::client::CopiesWait;
-use crate::node_state::{ClientKey, Link, Place};
+use crate::node_state::{ClientKey, Forgotten, Link, Place};
 use crate::shell::{Core, Shell};
 use shared::resp::{ErrorReply, WaitError, encode_request};
 use shared::topology::Incarnation;
@@ -271,7 +271,7 @@ fn say(shell: &Shell, core: &mut Core, words: &[&str]) {
     let mut bytes = Vec::new();
     encode_request(&mut bytes, words.iter().map(|word| word.as_bytes()));
     let is_in_unit = core.store.effects().is_within_unit();
-    shell.append(core, bytes, is_in_unit);
+    shell.append(core, bytes.into(), is_in_unit);
 }
 
 /// What the tick remembers.
@@ -297,7 +297,11 @@ pub(crate) fn look_after(shell: &Rc<Shell>, watch: &mut Watch) {
         }
         let hot = core.node.settings.hot.replication.clone();
         let replication = &mut core.node.replication;
-        let slow = replication.forget_old(hot.backlog_bytes, hot.most_waiting_bytes);
+        let Forgotten { slow, released } =
+            replication.forget_old(hot.backlog_bytes, hot.most_waiting_bytes);
+        for buffer in released {
+            core.store.reclaim(buffer);
+        }
         for client in &slow {
             warn!(
                 client = client.id(),

@@ -215,7 +215,7 @@ fn lead(shell: &Shell, epoch: Epoch) -> Result<(), ErrorReply> {
     core.store.begin_increment();
     let end = core.node.replication.offset();
     core.node.member.begin_epoch(epoch, end);
-    shell.append(core, epoch_mark(epoch), false);
+    shell.append(core, epoch_mark(epoch).into(), false);
     shell.unheld.notify_waiters();
     info!(%epoch, offset = end, "leads its shard");
     Ok(())

@@ -148,6 +148,7 @@ fn others_waited_for(node: &NodeState, replica: &Replica<NodeId>) -> usize {
 mod tests {
     use super::{put, role};
     use crate::node_state::{Follower, FollowerState, Link, NodeState, Place};
+    use crate::store::Pieces;
     use pages::{Page, Samples};
 
     fn page(node: &NodeState) -> String {
@@ -176,7 +177,7 @@ mod tests {
         let session = crate::client::Session::default();
         let client = node.clients.enter(identity, session);
         node.replication.keep_backlog();
-        node.replication.append(&[b'x'; 100]);
+        node.replication.append(&Pieces::from(vec![b'x'; 100]));
         for acknowledged in [1, 40] {
             node.replication.joined(Follower {
                 client,

@@ -315,7 +315,7 @@ proptest! {
         }
         while node.store.capture_some(3) {}
         let bytes = file.finish(&mut node.store);
-        let mut log = node.store.take_effects();
+        let mut log = node.store.take_effects().into_bytes();
         // Its clock stands: keys go when the log says so.
         let mut again = load(&bytes, 65_536).expect("a good file");
         // The marks of units are unknown to it, and no harm: all are whole.

@@ -15,7 +15,7 @@ pub(super) struct ExtentId(pub(super) u32);
 enum Buffer {
     /// In a buffer of its own that ends with the value.
     Own(Vec<u8>),
-    /// In the buffer that they were received in, which was offered: see [`Extents::offer`]. Shared only until the offer is withdrawn.
+    /// In the buffer that they were received in, which was offered: see [`Extents::offer`]. Shared until the offer is withdrawn, and as long as the log has it that is kept or on its way to disk.
     Adopted(Arc<Vec<u8>>),
 }
 
@@ -78,7 +78,7 @@ impl Extent {
         &mut self.own_buffer()[at..]
     }
 
-    /// The buffer, from now on shared with nobody and ending with what is held.
+    /// The buffer, from now on shared with nobody and ending with what is held: a copy where others have it too.
     fn own_buffer(&mut self) -> &mut Vec<u8> {
         let bytes = match &mut self.buffer {
             Buffer::Own(bytes) => bytes,
@@ -86,6 +86,15 @@ impl Extent {
         };
         bytes.truncate(self.at + self.len);
         bytes
+    }
+
+    /// How many bytes it can hold without being moved: none where others have the buffer too.
+    fn room(&mut self) -> usize {
+        let bytes = match &mut self.buffer {
+            Buffer::Own(bytes) => Some(bytes),
+            Buffer::Adopted(bytes) => Arc::get_mut(bytes),
+        };
+        bytes.map_or(0, |bytes| bytes.capacity() - self.at)
     }
 
     /// How many bytes it holds.
@@ -205,14 +214,16 @@ impl Extents {
     ) -> Result<(), StoreFull> {
         let extent = self.slots.get_mut(id.0);
         let before = extent.cost();
-        let end = extent.at + len;
-        let bytes = extent.own_buffer();
-        if end > bytes.capacity() {
-            let grown = end.max(bytes.len() + bytes.len() / GROWTH_SHARE);
-            let larger = filled(bytes, end, grown)?;
-            reclaimer.drop_bytes(std::mem::replace(bytes, larger));
+        if extent.room() < len {
+            let kept = &extent.bytes()[..extent.len.min(len)];
+            let grown = len.max(kept.len() + kept.len() / GROWTH_SHARE);
+            let larger = Buffer::Own(filled(kept, len, grown)?);
+            extent.at = 0;
+            reclaimer.drop_bytes(std::mem::replace(&mut extent.buffer, larger).into_bytes());
+        } else {
+            let end = extent.at + len;
+            extent.own_buffer().resize(end, 0);
         }
-        bytes.resize(end, 0);
         extent.len = len;
         self.bytes = self.bytes + extent.cost() - before;
         Ok(())

@@ -118,13 +118,15 @@ impl Store {
         self.hasher.hash(key)
     }
 
-    /// A large value of `db` that lies in `buffer` may be kept there instead of being copied, until [`Store::withdraw`]. The buffer must not be changed after.
+    /// A large value of `db` that lies in `buffer` may be kept there instead of being copied, until [`Store::withdraw`], and so may what the effects tell of it. The buffer must not be changed after.
     pub fn offer(&mut self, db: DbIndex, buffer: Arc<Vec<u8>>) {
+        self.door.offer(&buffer);
         self.database_mut(db).offer(buffer);
     }
 
     /// Ends the offer.
     pub fn withdraw(&mut self, db: DbIndex) {
+        self.door.withdraw();
         self.database_mut(db).withdraw();
     }
 

@@ -7,6 +7,7 @@
 //!        │            ├─ extent   number → key longer than 1 KiB, value longer than 4 KiB
 //!        │            └─ object   number → large structure
 //!        ├─ door      every change is told: to the log, and to who listens
+//!        ├─ pieces    how it is told to the log: large words stay where they were received
 //!        ├─ capture   the keyspace of one moment, taken while it changes
 //!        ├─ access    16 bits in each entry: when or how often it was used
 //!        ├─ expiry    the sweep; on access every lookup looks for itself
@@ -36,6 +37,7 @@ mod index;
 mod key;
 mod keyspace;
 mod object;
+mod pieces;
 #[cfg(test)]
 mod plain;
 mod reclaim;
@@ -60,6 +62,8 @@ pub use eviction::{EvictionPolicy, EvictionSettings, UnknownPolicy};
 pub use key::{DbIndex, Key, KeyHash};
 pub use keyspace::{Store, Usage};
 pub use object::{Ahead, Purpose};
+pub(crate) use pieces::SHARED_LEAST_BYTES;
+pub use pieces::{Piece, PieceRef, Pieces, SharedBytes};
 pub use slot::{ExpiryChange, Slot};
 pub use upkeep::{EXPIRE_SLICE, Eviction};
 pub use value::{

@@ -12,10 +12,12 @@ use super::eviction::{Draws, EvictionPolicy, EvictionSettings};
 use super::expiry::{self, Ending, SweepBudget};
 use super::key::{DbIndex, Key, KeyHash};
 use super::keyspace::Store;
+use super::pieces::Pieces;
 use super::reclaim::Reclaimer;
 use super::slab::Handle;
 use super::value::Texts;
 use shared::resp::Args;
+use std::sync::Arc;
 
 /// A good budget for [`Store::expire_step`]: some 250 removals, 75 µs.
 pub const EXPIRE_SLICE: usize = 4096;
@@ -348,8 +350,15 @@ impl Store {
     }
 
     /// What was recorded since the last call, as RESP commands (`SELECT` before the first of another database).
-    pub fn take_effects(&mut self) -> Vec<u8> {
+    pub fn take_effects(&mut self) -> Pieces {
         self.door.take_effects()
+    }
+
+    /// A buffer that nobody needs any more who says so, unless somebody else does: given back beside the keyspace's thread if it is large.
+    pub fn reclaim(&mut self, buffer: Arc<Vec<u8>>) {
+        if let Some(bytes) = Arc::into_inner(buffer) {
+            self.reclaimer.drop_bytes(bytes);
+        }
     }
 
     /// Whether it is noted from now on of which slots keys change.

@@ -394,7 +394,7 @@ pub fn encode_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
         return encode_short_bulk(out, bytes);
     }
     out.reserve(bytes.len() + FRAMING);
-    write_head(out, b'$', bytes.len());
+    encode_bulk_head(out, bytes.len());
     out.extend_from_slice(bytes);
     out.extend_from_slice(b"\r\n");
 }
@@ -436,6 +436,11 @@ fn encode_short_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
     }
     room[at + len..at + len + 2].copy_from_slice(b"\r\n");
     out.truncate(start + at + len + 2);
+}
+
+/// Appends what stands before an argument of so many bytes; a line end stands behind it.
+pub fn encode_bulk_head(out: &mut Vec<u8>, bytes: usize) {
+    write_head(out, b'$', bytes);
 }
 
 /// `marker`, a length, a line end.

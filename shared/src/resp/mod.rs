@@ -27,7 +27,8 @@ pub use access_error::AccessError;
 pub use cross_slot::{CrossSlot, DatabasesApart};
 pub use decode::{Frame, decode, decode_scanned};
 pub use encode::{
-    LaterHead, Protocol, ReplyWriter, encode_bulk, encode_request, encode_request_head,
+    LaterHead, Protocol, ReplyWriter, encode_bulk, encode_bulk_head, encode_request,
+    encode_request_head,
 };
 pub use error_reply::ErrorReply;
 pub use failover_refusal::FailoverRefusal;

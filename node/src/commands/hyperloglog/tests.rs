@@ -208,7 +208,7 @@ fn what_changes_is_told_and_nothing_else() {
     let mut merge = words("PFMERGE m h");
     merge.resize(100, b"nothing".to_vec());
     node.run(&merge);
-    let mut effects = node.store.take_effects();
+    let mut effects = node.store.take_effects().into_bytes();
     let mut replayed = TestNode::new();
     replayed.run_bytes(&["PFADD", "h", "a"]);
     replayed.run_bytes(&["PFCOUNT", "h"]);

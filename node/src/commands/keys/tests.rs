@@ -553,7 +553,7 @@ fn effects_of_a_restored_key_are_that_it_is_restored_again() {
             ("RESTORE l 1 payload", None, ""),
         ] {
             restored(&mut node, line, &payload);
-            let effects = node.store.take_effects();
+            let effects = node.store.take_effects().into_bytes();
             let words = words_of(&effects);
             let words: Vec<&[u8]> = words
                 .iter()

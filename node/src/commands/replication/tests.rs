@@ -2,6 +2,7 @@ use super::super::testing::TestNode;
 use crate::commands::Errand;
 use crate::execute::{Stop, Wait};
 use crate::node_state::{Feeding, Follower, FollowerState, Link, Place};
+use crate::store::Pieces;
 use shared::wait_time::Awaited;
 
 fn errand(node: &TestNode) -> Option<Errand> {
@@ -291,7 +292,8 @@ fn keys_of_a_follower_end_for_readers_and_stay_for_the_leader() {
 fn a_follower_gets_what_it_lacks() {
     let mut node = TestNode::new();
     node.node.replication.keep_backlog();
-    node.node.replication.append(b"0123456789");
+    let bytes = Pieces::from(b"0123456789".to_vec());
+    node.node.replication.append(&bytes);
     let id = node.node.replication.id().to_owned();
     let mut ask = |id: &str, offset: &str| {
         node.run(&["PSYNC", id, offset]);

@@ -10,6 +10,7 @@
 use super::folder::unfinished;
 use super::{Disk, DiskFile};
 use crate::stats::Histogram;
+use crate::store::Pieces;
 use shared::clock::Clock;
 use std::collections::VecDeque;
 use std::io;
@@ -78,7 +79,7 @@ pub(crate) struct Commit {
 
 #[derive(Debug)]
 enum Item {
-    Bytes(Vec<u8>),
+    Bytes(Pieces),
     /// The log is another one, which has come to this offset.
     Jump(u64),
     Switch(Switch),
@@ -191,13 +192,13 @@ impl LogWriter {
     }
 
     /// More bytes of the log; how many wait now.
-    pub(crate) fn append(&self, bytes: Vec<u8>) -> usize {
+    pub(crate) fn append(&self, bytes: Pieces) -> usize {
         let mut state = self.shared.state();
         state.standing.queued_bytes += bytes.len();
         let queued_bytes = state.standing.queued_bytes;
         state.is_long |= queued_bytes > LONG_QUEUE_BYTES;
         match state.queue.back_mut() {
-            Some(Item::Bytes(waiting)) => waiting.extend_from_slice(&bytes),
+            Some(Item::Bytes(waiting)) => waiting.append(bytes),
             _ => state.queue.push_back(Item::Bytes(bytes)),
         }
         drop(state);
@@ -367,13 +368,15 @@ impl Work {
     }
 
     /// Writes bytes, however often it has to be tried. Where nothing more can be written they are left out: a rewrite has what they did.
-    fn write(&mut self, bytes: &[u8]) {
+    fn write(&mut self, bytes: &Pieces) {
         self.offset += bytes.len() as u64;
         while !self.is_broken {
             let Some(file) = &mut self.file else {
                 return;
             };
-            let Err(failed) = file.write(bytes) else {
+            let mut pieces = bytes.iter();
+            let written = pieces.try_for_each(|piece| file.write(&piece));
+            let Err(failed) = written else {
                 self.len += bytes.len() as u64;
                 let now_ms = self.clock.monotonic_ms();
                 self.dirty_since_ms.get_or_insert(now_ms);

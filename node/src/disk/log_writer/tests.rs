@@ -56,7 +56,7 @@ fn whenever_the_machine_stops_what_was_safe_is_there() {
                 let number = u8::try_from(given.len() % 251).expect("small");
                 let bytes = vec![number; 300];
                 given.extend_from_slice(&bytes);
-                writer.append(bytes);
+                writer.append(bytes.into());
                 // So that there are many writes and not one.
                 while writer.standing().queued_bytes > 0 && writer.standing().failure.is_none() {
                     std::thread::yield_now();
@@ -107,10 +107,10 @@ fn a_disk_that_works_again_has_everything() {
         )),
         preamble: Vec::new(),
     });
-    writer.append(vec![1; 10]);
+    writer.append(vec![1; 10].into());
     wait(|| writer.safe().0 == 10);
     disk.break_after(0);
-    writer.append(vec![2; 10]);
+    writer.append(vec![2; 10].into());
     wait(|| writer.standing().failure.is_some());
     assert_eq!(writer.safe().0, 10, "what is not on disk is not said to be");
     disk.mend();
@@ -121,7 +121,7 @@ fn a_disk_that_works_again_has_everything() {
         listing: None,
         preamble: Vec::new(),
     });
-    writer.append(vec![3; 10]);
+    writer.append(vec![3; 10].into());
     let text = "file a.3.incr.aof seq 3 type i startoffset 20\n";
     writer.commit(Commit {
         listing: listing(folder, text),
@@ -145,12 +145,12 @@ fn a_full_disk_is_written_on_where_it_was_when_there_is_room() {
         listing: Some(listing(folder, text)),
         preamble: Vec::new(),
     });
-    writer.append(vec![1; 10]);
+    writer.append(vec![1; 10].into());
     wait(|| writer.safe() == (10, true));
     disk.fill(true);
-    writer.append(vec![2; 10]);
+    writer.append(vec![2; 10].into());
     wait(|| writer.standing().failure.is_some());
-    writer.append(vec![3; 10]);
+    writer.append(vec![3; 10].into());
     assert_eq!(writer.safe(), (10, false));
     disk.fill(false);
     wait(|| writer.safe() == (30, true));

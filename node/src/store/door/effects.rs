@@ -3,15 +3,19 @@
 
 use super::word;
 use crate::store::key::DbIndex;
+use crate::store::pieces::{Pieces, SHARED_LEAST_BYTES, SharedBytes};
 use shared::command::CommandId;
-use shared::resp::{Args, encode_request};
+use shared::resp::{Args, encode_bulk, encode_bulk_head, encode_request, encode_request_head};
+use std::sync::Arc;
 
 /// Collects the effects of one batch; reused, so that recording does not allocate.
 #[derive(Debug, Default)]
 pub struct Effects {
     changes: u64,
     recording: bool,
-    bytes: Vec<u8>,
+    pieces: Pieces,
+    /// Large words that lie here need not be copied.
+    offered: Option<Arc<Vec<u8>>>,
     /// The database of the last command in the log; nobody knows before the first.
     selected: Option<DbIndex>,
     /// Units that began and have not ended.
@@ -83,9 +87,9 @@ impl Effects {
     pub(in crate::store) fn begin_unit(&mut self) {
         self.depth += 1;
         if self.recording && self.depth == 1 {
-            let start = self.bytes.len();
-            encode_request(&mut self.bytes, [word(CommandId::Multi)]);
-            self.unit = Some((start, self.bytes.len()));
+            let start = self.pieces.len();
+            encode_request(self.pieces.last(), [word(CommandId::Multi)]);
+            self.unit = Some((start, self.pieces.len()));
         }
     }
 
@@ -96,8 +100,8 @@ impl Effects {
             return;
         }
         match self.unit.take() {
-            Some((start, first)) if first == self.bytes.len() => self.bytes.truncate(start),
-            _ => encode_request(&mut self.bytes, [word(CommandId::Exec)]),
+            Some((start, first)) if first == self.pieces.len() => self.pieces.truncate(start),
+            _ => encode_request(self.pieces.last(), [word(CommandId::Exec)]),
         }
     }
 
@@ -132,7 +136,7 @@ impl Effects {
     /// From now on effects are not kept, and those that were not taken are forgotten.
     pub(super) fn stop_recording(&mut self) {
         self.recording = false;
-        self.bytes = Vec::new();
+        self.pieces = Pieces::default();
         self.unit = None;
     }
 
@@ -159,15 +163,48 @@ impl Effects {
         self.recording
     }
 
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    pub(super) fn take(&mut self) -> Pieces {
         self.unit = None;
-        std::mem::take(&mut self.bytes)
+        std::mem::take(&mut self.pieces)
+    }
+
+    /// See [`crate::store::Store::offer`].
+    pub(super) fn offer(&mut self, buffer: &Arc<Vec<u8>>) {
+        if self.recording {
+            self.offered = Some(Arc::clone(buffer));
+        }
+    }
+
+    /// Ends the offer.
+    pub(super) fn withdraw(&mut self) {
+        self.offered = None;
     }
 
     fn append(&mut self, db: DbIndex, words: &mut dyn ExactSizeIterator<Item = &[u8]>) {
         if self.recording {
             self.select(db);
-            encode_request(&mut self.bytes, words);
+            match self.offered {
+                None => encode_request(self.pieces.last(), words),
+                Some(_) => self.share(words),
+            }
+        }
+    }
+
+    /// The same where a large word may stay in the buffer that is offered.
+    #[cold]
+    fn share(&mut self, words: &mut dyn ExactSizeIterator<Item = &[u8]>) {
+        encode_request_head(self.pieces.last(), words.len());
+        for word in words {
+            let offered = self.offered.as_ref();
+            let offered = offered.filter(|_| word.len() >= SHARED_LEAST_BYTES);
+            match offered.and_then(|buffer| SharedBytes::find(buffer, word)) {
+                Some(bytes) => {
+                    encode_bulk_head(self.pieces.last(), word.len());
+                    self.pieces.share(bytes);
+                    self.pieces.extend(b"\r\n");
+                }
+                None => encode_bulk(self.pieces.last(), word),
+            }
         }
     }
 
@@ -178,7 +215,7 @@ impl Effects {
         self.selected = Some(db);
         let number = db.0.to_string();
         encode_request(
-            &mut self.bytes,
+            self.pieces.last(),
             [word(CommandId::Select), number.as_bytes()],
         );
     }
@@ -188,6 +225,12 @@ impl Effects {
 mod tests {
     use super::Effects;
     use crate::store::DbIndex;
+    use crate::store::pieces::{PieceRef, Pieces, SHARED_LEAST_BYTES};
+    use std::sync::Arc;
+
+    fn take(effects: &mut Effects) -> Vec<u8> {
+        effects.take().into_bytes()
+    }
 
     #[test]
     fn a_unit_is_bracketed_unless_nothing_happened_in_it() {
@@ -199,30 +242,57 @@ mod tests {
         effects.begin_unit();
         effects.end_unit();
         effects.end_unit();
-        assert_eq!(effects.take(), b"");
+        assert_eq!(take(&mut effects), b"");
         effects.begin_unit();
         effects.append_words(DbIndex(0), &[b"a"]);
         effects.end_unit();
         let whole = "*1\r\n$5\r\nmulti\r\n*1\r\n$1\r\na\r\n*1\r\n$4\r\nexec\r\n";
-        assert_eq!(effects.take(), whole.as_bytes());
+        assert_eq!(take(&mut effects), whole.as_bytes());
         // What was taken in the midst of it is gone already, and has to be ended.
         effects.begin_unit();
-        assert_eq!(effects.take(), b"*1\r\n$5\r\nmulti\r\n");
+        assert_eq!(take(&mut effects), b"*1\r\n$5\r\nmulti\r\n");
         effects.end_unit();
-        assert_eq!(effects.take(), b"*1\r\n$4\r\nexec\r\n");
+        assert_eq!(take(&mut effects), b"*1\r\n$4\r\nexec\r\n");
     }
 
     #[test]
     fn a_select_stands_before_the_first_command_of_another_database() {
         let mut effects = Effects::default();
         effects.append_words(DbIndex(0), &[b"a"]);
-        assert_eq!(effects.take().len(), 0);
+        assert_eq!(take(&mut effects).len(), 0);
         effects.start_recording();
         effects.append_words(DbIndex(3), &[b"a", b""]);
         effects.append_words(DbIndex(3), &[b"b"]);
         effects.append_words(DbIndex(0), &[b"c"]);
         let expected = "*2\r\n$6\r\nselect\r\n$1\r\n3\r\n*2\r\n$1\r\na\r\n$0\r\n\r\n*1\r\n$1\r\nb\r\n\
                         *2\r\n$6\r\nselect\r\n$1\r\n0\r\n*1\r\n$1\r\nc\r\n";
-        assert_eq!(effects.take(), expected.as_bytes());
+        assert_eq!(take(&mut effects), expected.as_bytes());
+    }
+
+    #[test]
+    fn a_large_word_stays_in_the_buffer_that_was_offered() {
+        let mut effects = Effects::default();
+        effects.start_recording();
+        effects.go_on_with(DbIndex(0));
+        let buffer = Arc::new(vec![b'v'; SHARED_LEAST_BYTES + 9]);
+        let (value, elsewhere) = (&buffer[9..], vec![b'w'; SHARED_LEAST_BYTES]);
+        let words = [&b"set"[..], &buffer[..3], value, &elsewhere];
+        let shared_by = |pieces: &Pieces| {
+            let shared = pieces.iter().filter_map(|piece| match piece {
+                PieceRef::Shared(bytes) => Some(bytes.as_ptr()),
+                PieceRef::Own(_) => None,
+            });
+            shared.collect::<Vec<_>>()
+        };
+        effects.offer(&buffer);
+        effects.append_words(DbIndex(0), &words);
+        let pieces = effects.take();
+        assert_eq!(shared_by(&pieces), [value.as_ptr()]);
+        effects.withdraw();
+        effects.append_words(DbIndex(0), &words);
+        let copied = effects.take();
+        assert!(shared_by(&copied).is_empty());
+        assert_eq!(pieces.into_bytes(), copied.into_bytes());
+        assert_eq!(Arc::strong_count(&buffer), 1, "all has been given back");
     }
 }

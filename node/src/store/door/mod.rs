@@ -12,6 +12,7 @@ pub use events::{EXPIRE, Event, EventClass, EventClasses, EventName, Naming, Tak
 pub use listeners::{Change, Listener, TooManyInterests, Touch};
 
 use super::key::{DbIndex, Key, KeyHash};
+use super::pieces::Pieces;
 use super::value::Texts;
 use changed::ChangedKeys;
 use events::Events;
@@ -19,6 +20,7 @@ use listeners::Listeners;
 use shared::command::CommandId;
 use shared::resp::Args;
 use shared::slot::SlotId;
+use std::sync::Arc;
 
 /// Where changes are told.
 #[derive(Debug, Default)]
@@ -86,8 +88,18 @@ impl Door {
     }
 
     /// See [`Effects`].
-    pub(super) fn take_effects(&mut self) -> Vec<u8> {
+    pub(super) fn take_effects(&mut self) -> Pieces {
         self.effects.take()
+    }
+
+    /// See [`super::Store::offer`].
+    pub(super) fn offer(&mut self, buffer: &Arc<Vec<u8>>) {
+        self.effects.offer(buffer);
+    }
+
+    /// Ends the offer.
+    pub(super) fn withdraw(&mut self) {
+        self.effects.withdraw();
     }
 
     /// See [`super::Store::note_written_slots`].

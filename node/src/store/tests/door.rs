@@ -21,7 +21,7 @@ fn watched() -> Store {
 }
 
 fn effects(store: &mut Store) -> String {
-    let bytes = String::from_utf8(store.take_effects()).unwrap();
+    let bytes = String::from_utf8(store.take_effects().into_bytes()).unwrap();
     let words = bytes.split("\r\n");
     let words: Vec<&str> = words.filter(|word| !word.starts_with(['*', '$'])).collect();
     words.join(" ").trim_end().to_owned()

@@ -15,7 +15,7 @@ fn tick(store: &mut Store, now_ms: u64) -> usize {
 
 /// Names of keys whose end was recorded since the last call.
 fn deleted(store: &mut Store) -> Vec<Vec<u8>> {
-    let effects = String::from_utf8(store.take_effects()).unwrap();
+    let effects = String::from_utf8(store.take_effects().into_bytes()).unwrap();
     let mut words = effects
         .split("\r\n")
         .filter(|line| !line.starts_with(['*', '$']));
@@ -149,14 +149,14 @@ fn an_expired_key_is_gone_for_every_way_of_asking() {
     put_until(&mut store, b"name", b"v", NOON + 5);
     store.set_now(NOON + 6);
     let name = key(&store, b"name");
-    let _before = store.take_effects();
+    let _before = store.take_effects().into_bytes();
     set(&mut store, DB, name, b"new", ExpiryChange::Keep).unwrap();
     assert_eq!(
         store.expiry(DB, name),
         Some(None),
         "an expired key's time is not kept"
     );
-    let told = String::from_utf8(store.take_effects()).unwrap();
+    let told = String::from_utf8(store.take_effects().into_bytes()).unwrap();
     assert_eq!(
         told,
         "*2\r\n$3\r\ndel\r\n$4\r\nname\r\n*4\r\n$3\r\nset\r\n$4\r\nname\r\n$3\r\nnew\r\n$7\r\nKEEPTTL\r\n"

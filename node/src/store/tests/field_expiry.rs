@@ -173,7 +173,7 @@ fn copies_and_other_names_keep_the_ends_of_fields() {
 
 /// Commands that were recorded since the last call.
 fn effects(store: &mut Store) -> Vec<Vec<String>> {
-    let effects = String::from_utf8(store.take_effects()).unwrap();
+    let effects = String::from_utf8(store.take_effects().into_bytes()).unwrap();
     let commands = effects.split('*').skip(1);
     let words = |command: &str| -> Vec<String> {
         let lines = command.split("\r\n").skip(1);

@@ -97,7 +97,7 @@ fn a_command_is_counted_once_and_its_effects_make_the_same_keyspace() {
     let count = 3 * UNDIVIDED_ARGS;
     node.run(&words("MSETNX", (0..count).chain(0..9), Some("v")));
     node.run(&words("DEL", 0..count / 2, None));
-    let mut effects = node.store.take_effects();
+    let mut effects = node.store.take_effects().into_bytes();
     let mut replayed = TestNode::new();
     replayed.run_stream(&mut effects);
     let all = words("MGET", 0..count, None);

@@ -342,7 +342,7 @@ fn effects_of_long_trims_and_claims_make_the_same_streams() {
         ("XLEN one", ":1001"),
         ("XLEN two", ":10"),
     ]);
-    replayed.run_stream(&mut node.store.take_effects());
+    replayed.run_stream(&mut node.store.take_effects().into_bytes());
     for show in [
         "XRANGE one - +",
         "XRANGE two - +",
@@ -384,7 +384,7 @@ fn effects_of_large_commands_make_the_same_keyspace() {
     ] {
         node.run(&command);
     }
-    replayed.run_stream(&mut node.store.take_effects());
+    replayed.run_stream(&mut node.store.take_effects().into_bytes());
     for db in ["SELECT 0", "SELECT 1"] {
         let mut both = [&mut node, &mut replayed];
         for show in [
