@@ -280,3 +280,53 @@ fn who_waits_for_the_disk_is_answered_when_replies_need_not_wait_any_more() {
     }
     changing.join().expect("all were set");
 }
+
+/// A node whose files cannot become longer than what [`limit_files`] says: it is told so, as of a full disk, and lives on.
+fn start_limited() -> Server {
+    Server::start("/bin/sh", |address, folder| {
+        let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
+        let folder = data(folder).display().to_string();
+        let address = address.to_string();
+        let words = ["-c", script, SWITCHYARD, "node", "--listen", &address];
+        let further = ["--data-dir", &folder, "--save", "", "--appendonly", "true"];
+        let sync = ["--appendfsync", "always"];
+        let words = words.iter().chain(&further).chain(&sync);
+        words.map(|word| (*word).to_owned()).collect()
+    })
+}
+
+fn limit_files(node: &Server, bytes: &str) {
+    let mut prlimit = Command::new("prlimit");
+    let pid = node.pid().to_string();
+    prlimit.args(["--pid", &pid, &format!("--fsize={bytes}:unlimited")]);
+    assert!(prlimit.status().expect("util-linux is there").success());
+}
+
+#[test]
+fn who_waits_for_a_full_disk_is_cut_and_what_it_wrote_is_written_once_when_there_is_room() {
+    let mut node = start_limited();
+    let (mut writer, mut other) = (loaded(&node), node.connect());
+    assert_eq!(writer.call(&["RPUSH", "l", "1"]), Reply::Integer(1));
+    limit_files(&node, "100000");
+    let long = "x".repeat(200_000);
+    let mut wrote = node.connect();
+    assert!(wrote.try_call(&["RPUSH", "l", &long]).is_err(), "no reply");
+    // It has changed what others see, and nobody is to change more.
+    let refused = writer.call(&["RPUSH", "l", "3"]).error_text();
+    assert!(refused.is_some_and(|text| text.starts_with("MISCONF")));
+    assert_eq!(writer.call(&["LLEN", "l"]), Reply::Integer(2));
+    assert!(other.call(&["GET", "nothing"]).is_null(), "reads go on");
+    limit_files(&node, "unlimited");
+    eventually("writes are taken again", || {
+        writer.call(&["RPUSH", "l", "4"]) == Reply::Integer(3)
+    });
+    assert_eq!(other.call(&["LLEN", "l"]), Reply::Integer(3));
+    node.kill();
+    node.restart();
+    let mut client = loaded(&node);
+    let lengths = ["0", "1", "2", "3"].map(|at| match client.call(&["LINDEX", "l", at]) {
+        Reply::Bulk(element) => element.len(),
+        _ => 0,
+    });
+    assert_eq!(lengths, [1, 200_000, 1, 0]);
+}

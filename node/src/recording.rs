@@ -1,10 +1,12 @@
-//! The log while the node serves: who waits for it is let go, it is begun and ended as `appendonly` says, and rewritten when it has grown.
+//! The log while the node serves: who waits for it is let go, or cut where it cannot be written; it is begun and ended as `appendonly` says, and rewritten when it has grown.
 //! Never: holds the thread for the disk.
 
 use crate::disk::{LogWriter, Recording, Syncing};
+use crate::node_state::ClientKey;
 use crate::saving;
 use crate::settings::Hot;
 use crate::shell::{Core, Shell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use tracing::{info, warn};
 
@@ -31,6 +33,7 @@ pub(crate) async fn hand_over(shell: Rc<Shell>) {
 
 /// Looks after the log, as often as the tick comes.
 pub(crate) fn look_after(shell: &Rc<Shell>) {
+    give_up(shell);
     let now_ms = shell.clock.wall_ms();
     let wants = {
         let core = &mut *shell.core.borrow_mut();
@@ -48,6 +51,32 @@ pub(crate) fn look_after(shell: &Rc<Shell>) {
             tokio::task::spawn_local(saving::rewrite_in_background(Rc::clone(shell)));
         }
     }
+}
+
+/// Whoever waits for a log that cannot be written is cut: nobody can say when it will be, and whether what they wrote outlasts a crash until then.
+fn give_up(shell: &Shell) {
+    let now_ms = shell.clock.monotonic_ms();
+    let cut: Vec<u64> = {
+        let mut log = shell.log.borrow_mut();
+        let Some(log) = log.as_mut() else {
+            return;
+        };
+        let was_given_up = log.is_given_up;
+        let waiting = log.give_up(now_ms);
+        if log.is_given_up && !was_given_up {
+            shell.log_reached.notify_waiters();
+        }
+        waiting.into_iter().map(ClientKey::id).collect()
+    };
+    if cut.is_empty() {
+        return;
+    }
+    let clients = cut.iter().collect::<BTreeSet<_>>().len();
+    warn!(
+        clients,
+        "cut: their replies wait for a log that cannot be written"
+    );
+    shell.cut(&cut);
 }
 
 enum Wanted {

@@ -558,6 +558,23 @@ impl Shell {
         }
     }
 
+    /// The same for one whose client is cut where that takes too long: then `false`.
+    pub(crate) async fn recorded_or_given_up(&self) -> bool {
+        loop {
+            let reached = self.log_reached.notified();
+            {
+                let log = self.log.borrow();
+                let waiting = log.as_ref().filter(|log| log.reply_waits(true).is_some());
+                match waiting {
+                    None => return true,
+                    Some(log) if log.is_given_up => return false,
+                    Some(_) => {}
+                }
+            }
+            reached.await;
+        }
+    }
+
     /// Up to where the log is on disk; `None` where there is none that counts.
     pub(crate) fn on_disk(&self) -> Option<u64> {
         self.log.borrow().as_ref().and_then(Recording::on_disk)

@@ -156,12 +156,14 @@ async fn carry_out(
         tokio::task::yield_now().await;
     };
     keep_choices(&shell, &asker);
-    shell.recorded(true).await;
+    let is_recorded = shell.recorded_or_given_up().await;
     let request = &requests.batch.requests()[requests.at];
     let args = requests.batch.args(&requests.input, request);
-    let is_safe = shell.on_followers(&asker.session, args).await;
+    let is_safe = is_recorded && shell.on_followers(&asker.session, args).await;
     let reply = match is_safe {
         true => Some(reply.into_pieces()),
+        // Nobody can say now whether it outlasts a crash.
+        false if !is_recorded => None,
         // Nothing of it was done, or nothing changed: it is asked elsewhere.
         false if was_refused(&reply) || !may_change(args) => Some(vec![stale(&shell, &asker)]),
         // Nobody can say now whether others have what it tells of.

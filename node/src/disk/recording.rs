@@ -10,6 +10,10 @@ use crate::store::Pieces;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+/// So long the disk may refuse what is written before those are cut who wait for it: it is tried five times meanwhile, and what fills a disk for a moment, a file that is
+/// about to be removed, has gone. Nobody waits much longer than for an fsync that takes its time.
+const GRACE_MS: u64 = 1_000;
+
 /// More does not wait for the end of a round of turns.
 const MOST_PENDING_BYTES: usize = 256 * 1024;
 
@@ -32,6 +36,10 @@ pub(crate) struct Recording {
     unit: Option<u64>,
     /// Clients whose replies wait, in the order of offsets.
     waiting: VecDeque<(u64, ClientKey)>,
+    /// Since when bytes are not written, monotonic.
+    failing_since_ms: Option<u64>,
+    /// It has been so for longer than anybody is to wait.
+    pub(crate) is_given_up: bool,
     commits: u64,
     /// Bytes of base and of increments that are full.
     full_bytes: u64,
@@ -80,6 +88,8 @@ impl Recording {
             end: files.end,
             unit: None,
             waiting: VecDeque::new(),
+            failing_since_ms: None,
+            is_given_up: false,
             commits: 0,
             full_bytes: files.full_bytes,
             base_bytes: files.full_bytes + files.last_bytes,
@@ -178,6 +188,22 @@ impl Recording {
         let count = count.count();
         let clients = self.waiting.drain(..count).map(|(_, client)| client);
         (Offset(reached), clients.collect())
+    }
+
+    /// Looks whether bytes are written; who has waited for too long is the result, and is not let go any more. What they changed stays in the queue, and is written
+    /// once, when it can be.
+    pub(crate) fn give_up(&mut self, now_ms: u64) -> Vec<ClientKey> {
+        let (_, is_good) = self.writer.safe();
+        if is_good || self.sync != Syncing::Always {
+            (self.failing_since_ms, self.is_given_up) = (None, false);
+            return Vec::new();
+        }
+        let since_ms = *self.failing_since_ms.get_or_insert(now_ms);
+        self.is_given_up = now_ms.saturating_sub(since_ms) >= GRACE_MS;
+        match self.is_given_up {
+            true => self.waiting.drain(..).map(|(_, client)| client).collect(),
+            false => Vec::new(),
+        }
     }
 
     /// Begins a rewrite: what comes from now on is in another increment.
