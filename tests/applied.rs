@@ -58,6 +58,8 @@ fn what_a_leader_tells_waits_for_a_script_of_its_follower() {
     }
     pause(Duration::from_millis(200));
     assert_eq!(reader.call_words("SCRIPT KILL"), Reply::ok());
+    // It is killed a moment later, and everybody else is refused until then.
+    looping.receive().expect("it has ended");
     caught_up(&mut writer, &mut reader);
     assert_eq!(reader.call_words("DBSIZE").integer(), 6);
     assert_eq!(number(&mut writer, "stats", "sync_full"), 1);
