@@ -307,8 +307,12 @@ fn who_waits_for_a_full_disk_is_cut_and_what_it_wrote_is_written_once_when_there
     let mut node = start_limited();
     let (mut writer, mut other) = (loaded(&node), node.connect());
     assert_eq!(writer.call(&["RPUSH", "l", "1"]), Reply::Integer(1));
-    limit_files(&node, "100000");
-    let long = "x".repeat(200_000);
+    let members: Vec<String> = (0..9_000).map(|number| number.to_string()).collect();
+    let mut words = vec!["SADD", "many"];
+    words.extend(members.iter().map(String::as_str));
+    assert_eq!(writer.call(&words), Reply::Integer(9_000));
+    limit_files(&node, "200000");
+    let long = "x".repeat(300_000);
     let mut wrote = node.connect();
     assert!(wrote.try_call(&["RPUSH", "l", &long]).is_err(), "no reply");
     // It has changed what others see, and nobody is to change more.
@@ -316,6 +320,8 @@ fn who_waits_for_a_full_disk_is_cut_and_what_it_wrote_is_written_once_when_there
     assert!(refused.is_some_and(|text| text.starts_with("MISCONF")));
     assert_eq!(writer.call(&["LLEN", "l"]), Reply::Integer(2));
     assert!(other.call(&["GET", "nothing"]).is_null(), "reads go on");
+    let long = other.call(&["SMEMBERS", "many"]);
+    assert_eq!(long.elements().len(), 9_000, "long ones too");
     limit_files(&node, "unlimited");
     eventually("writes are taken again", || {
         writer.call(&["RPUSH", "l", "4"]) == Reply::Integer(3)
@@ -328,5 +334,5 @@ fn who_waits_for_a_full_disk_is_cut_and_what_it_wrote_is_written_once_when_there
         Reply::Bulk(element) => element.len(),
         _ => 0,
     });
-    assert_eq!(lengths, [1, 200_000, 1, 0]);
+    assert_eq!(lengths, [1, 300_000, 1, 0]);
 }

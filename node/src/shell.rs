@@ -559,17 +559,14 @@ impl Shell {
     }
 
     /// The same for one whose client is cut where that takes too long: then `false`.
-    pub(crate) async fn recorded_or_given_up(&self) -> bool {
+    pub(crate) async fn recorded_or_given_up(&self, changed: bool) -> bool {
         loop {
             let reached = self.log_reached.notified();
-            {
-                let log = self.log.borrow();
-                let waiting = log.as_ref().filter(|log| log.reply_waits(true).is_some());
-                match waiting {
-                    None => return true,
-                    Some(log) if log.is_given_up => return false,
-                    Some(_) => {}
-                }
+            match self.log.borrow().as_ref() {
+                Some(log) if log.reply_waits(changed).is_none() => return true,
+                Some(log) if log.is_given_up => return false,
+                Some(_) => {}
+                None => return true,
             }
             reached.await;
         }

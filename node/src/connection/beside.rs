@@ -156,9 +156,9 @@ async fn carry_out(
         tokio::task::yield_now().await;
     };
     keep_choices(&shell, &asker);
-    let is_recorded = shell.recorded_or_given_up().await;
     let request = &requests.batch.requests()[requests.at];
     let args = requests.batch.args(&requests.input, request);
+    let is_recorded = shell.recorded_or_given_up(may_change(args)).await;
     let is_safe = is_recorded && shell.on_followers(&asker.session, args).await;
     let reply = match is_safe {
         true => Some(reply.into_pieces()),
