@@ -71,47 +71,51 @@ impl Drop for Presence {
     }
 }
 
-/// A folder for one snapshot, removed with it.
-enum Spool {
+/// Where a snapshot lies; what is there goes with it.
+enum SnapshotPlace {
     /// In the node's own folder.
     Kept(PathBuf),
-    /// In one that the system gives.
-    Lent(Option<tempfile::TempDir>),
+    /// In one that the system gives, which goes by itself.
+    Lent(tempfile::TempDir),
 }
+
+impl Drop for SnapshotPlace {
+    fn drop(&mut self) {
+        if let Self::Kept(path) = self {
+            // It may not have come to be; what is left goes with the next start.
+            std::fs::remove_file(path).ok();
+        }
+    }
+}
+
+/// A place for one snapshot, removed with it.
+struct Spool(Option<SnapshotPlace>);
 
 impl Spool {
     fn new(shell: &Shell, number: u64) -> io::Result<Self> {
         match &shell.folder {
-            Some(folder) => Ok(Self::Kept(spool_path(folder.path(), number))),
-            None => Ok(Self::Lent(Some(tempfile::tempdir()?))),
+            Some(folder) => {
+                let path = spool_path(folder.path(), number);
+                Ok(Self(Some(SnapshotPlace::Kept(path))))
+            }
+            None => Ok(Self(Some(SnapshotPlace::Lent(tempfile::tempdir()?)))),
         }
     }
 
     fn path(&self) -> PathBuf {
-        match self {
-            Self::Kept(path) => path.clone(),
-            Self::Lent(folder) => {
-                let folder = folder.as_ref().map(tempfile::TempDir::path);
-                folder.unwrap_or(Path::new("")).join("sync.rdb")
-            }
+        match &self.0 {
+            Some(SnapshotPlace::Kept(path)) => path.clone(),
+            Some(SnapshotPlace::Lent(folder)) => folder.path().join("sync.rdb"),
+            None => unreachable!("it is there until it is dropped"),
         }
     }
 }
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        // To remove a long file takes its time.
-        match self {
-            Self::Kept(path) => {
-                let path = std::mem::take(path);
-                // It may not have come to be; what is left goes with the next start.
-                spawn_blocking(move || std::fs::remove_file(path).ok());
-            }
-            Self::Lent(folder) => {
-                let folder = folder.take();
-                spawn_blocking(move || drop(folder));
-            }
-        }
+        // To remove a long file takes its time; where the runtime ends, and runs nothing any more, it goes at once.
+        let place = self.0.take();
+        spawn_blocking(move || drop(place));
     }
 }
 

@@ -175,8 +175,9 @@ impl Connection {
         let took_ns = self
             .turn_began
             .map_or(0, |began| core.executor.watch().since_ns(began));
-        let outbox = &core.node.clients.at(self.client).outbox;
-        took_ns < TOGETHER_NS && outbox.ready_bytes() <= TOGETHER_BYTES
+        let ready_bytes = core.node.clients.at(self.client).outbox.ready_bytes();
+        // Where all is held there is nothing that could leave.
+        took_ns < TOGETHER_NS && (1..=TOGETHER_BYTES).contains(&ready_bytes)
     }
 
     /// Writes without waiting.

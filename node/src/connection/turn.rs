@@ -55,8 +55,10 @@ impl Received<'_> {
             return None;
         };
         let is_last = left.next + 1 == left.batch.requests().len();
-        (is_last && bytes.len() >= OFFERED_BYTES && last.end as usize == bytes.len())
-            .then_some(bytes)
+        // What takes a part of it keeps all of it.
+        let is_most = (last.end - last.start) as usize > bytes.capacity() / 2;
+        let is_all = is_last && is_most && last.end as usize == bytes.len();
+        (is_all && bytes.len() >= OFFERED_BYTES).then_some(bytes)
     }
 }
 

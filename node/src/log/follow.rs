@@ -31,6 +31,7 @@ pub(crate) enum Next {
 pub(crate) struct Stream {
     /// Buffers in which all is whole and nothing is changed any more, in order.
     full: VecDeque<Full>,
+    /// Memory of them.
     full_bytes: usize,
     /// What comes.
     held: Vec<u8>,
@@ -143,7 +144,7 @@ impl Stream {
         let mut buffer = std::mem::replace(&mut self.held, rest);
         buffer.truncate(end);
         self.scanner.dropped(end);
-        self.full_bytes += buffer.capacity();
+        self.full_bytes += buffer.capacity() + self.batch.kept_bytes();
         let first = self.first;
         self.first = self.known();
         self.full.push_back(Full {

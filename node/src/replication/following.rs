@@ -19,7 +19,6 @@ use shared::backoff::Backoff;
 use shared::resp::{Args, encode_request};
 use shared::throttle::Throttle;
 use shared::topology::{Epoch, NodeId};
-
 use std::cell::RefCell;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
