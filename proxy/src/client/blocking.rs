@@ -39,7 +39,7 @@ struct FromNowOn {
     first_id: usize,
     /// What a node has said that the identifiers were when it was asked.
     ids: Option<Vec<Vec<u8>>>,
-    /// A node was asked for that.
+    /// The node that has the command was asked for that, and has said nothing.
     is_asked: bool,
 }
 
@@ -119,6 +119,15 @@ impl Blocking {
         if let Some(from) = self.from_now_on.as_mut().filter(|from| from.ids.is_none()) {
             let ids = said.and_then(read_ids);
             from.ids = ids.filter(|ids| from.first_id + ids.len() == args.len());
+            // One that does not know the order has begun with the command all the same.
+            from.is_asked &= said.is_none();
+        }
+    }
+
+    /// It goes to a node that is not asked.
+    pub(crate) fn ask_nobody(&mut self) {
+        if let Some(from) = &mut self.from_now_on {
+            from.is_asked = false;
         }
     }
 
@@ -209,7 +218,10 @@ mod tests {
             .collect();
         let args = Args::new(line.as_bytes(), &ranges);
         let mut blocking = Blocking::new(command::resolve(args).unwrap(), args, 1_000);
-        blocking.note_since(said, args);
+        blocking.encode_since(args, &mut Vec::new());
+        if said.is_some() {
+            blocking.note_since(said, args);
+        }
         let mut out = Vec::new();
         blocking.encode(args, 1_000 + after_ms, &mut out);
         let text = String::from_utf8(out).unwrap();
@@ -241,6 +253,9 @@ mod tests {
         ] {
             check(line, said, "XREAD BLOCK 200 STREAMS a b $ 7", false);
         }
+        // It has said nothing: the command has begun nowhere that anybody knows of.
+        let (_, lost) = again_behind(line, 100, None);
+        assert!(lost.is_repeatable() && lost.is_from_unknown());
         let named = "XREAD BLOCK 0 STREAMS $ 7";
         check(named, b"*1\r\n$1\r\n9\r\n", named, true);
         let pops = "BLPOP $ 0";

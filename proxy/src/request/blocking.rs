@@ -154,6 +154,9 @@ impl Turn<'_> {
         let as_written = blocking.is_as_written(now_ms) && !asked.frame.inline;
         // In one write with the command: nothing comes between that the client could know of.
         let asks_since = blocking.is_from_unknown() && !is_plain;
+        if !asks_since {
+            blocking.ask_nobody();
+        }
         exchange
             .leases
             .ask(key, 1 + usize::from(asks_since), |out| {
