@@ -72,29 +72,27 @@ impl Extent {
         &self.buffer.bytes()[self.at..][..self.len]
     }
 
-    /// The same, to be edited.
+    /// The same, to be edited: all of it, of one that is nobody else's ([`Extents::own`]); nothing of another.
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
-        let at = self.at;
-        &mut self.own_buffer()[at..]
+        let (at, end) = (self.at, self.at + self.len);
+        match self.buffer_mut() {
+            Some(bytes) => &mut bytes[at..end],
+            None => &mut [],
+        }
     }
 
-    /// The buffer, from now on shared with nobody and ending with what is held: a copy where others have it too.
-    fn own_buffer(&mut self) -> &mut Vec<u8> {
-        let bytes = match &mut self.buffer {
-            Buffer::Own(bytes) => bytes,
-            Buffer::Adopted(bytes) => Arc::make_mut(bytes),
-        };
-        bytes.truncate(self.at + self.len);
-        bytes
+    /// The buffer, where it is nobody else's.
+    fn buffer_mut(&mut self) -> Option<&mut Vec<u8>> {
+        match &mut self.buffer {
+            Buffer::Own(bytes) => Some(bytes),
+            Buffer::Adopted(bytes) => Arc::get_mut(bytes),
+        }
     }
 
     /// How many bytes it can hold without being moved: none where others have the buffer too.
     fn room(&mut self) -> usize {
-        let bytes = match &mut self.buffer {
-            Buffer::Own(bytes) => Some(bytes),
-            Buffer::Adopted(bytes) => Arc::get_mut(bytes),
-        };
-        bytes.map_or(0, |bytes| bytes.capacity() - self.at)
+        let at = self.at;
+        self.buffer_mut().map_or(0, |bytes| bytes.capacity() - at)
     }
 
     /// How many bytes it holds.
@@ -200,6 +198,21 @@ impl Extents {
         self.slots.get(id.0)
     }
 
+    /// Makes sure that the buffer is nobody else's, so that what is held can be edited: a copy where others have it too.
+    ///
+    /// # Errors
+    /// [`StoreFull`]; nothing was changed.
+    pub(super) fn own(&mut self, id: ExtentId, reclaimer: &mut Reclaimer) -> Result<(), StoreFull> {
+        let extent = self.slots.get_mut(id.0);
+        match extent.buffer_mut() {
+            Some(_) => Ok(()),
+            None => {
+                let len = extent.len;
+                self.resize(id, len, reclaimer)
+            }
+        }
+    }
+
     /// The same, to be edited within its length.
     pub(super) fn get_mut(&mut self, id: ExtentId) -> &mut Extent {
         self.slots.get_mut(id.0)
@@ -214,15 +227,19 @@ impl Extents {
     ) -> Result<(), StoreFull> {
         let extent = self.slots.get_mut(id.0);
         let before = extent.cost();
-        if extent.room() < len {
+        // Others' has room for nothing; of no bytes there is nothing to be copied, and nothing to be edited.
+        if extent.room() < len.max(1) {
             let kept = &extent.bytes()[..extent.len.min(len)];
             let grown = len.max(kept.len() + kept.len() / GROWTH_SHARE);
             let larger = Buffer::Own(filled(kept, len, grown)?);
             extent.at = 0;
             reclaimer.drop_bytes(std::mem::replace(&mut extent.buffer, larger).into_bytes());
         } else {
-            let end = extent.at + len;
-            extent.own_buffer().resize(end, 0);
+            let (len_before, end) = (extent.at + extent.len, extent.at + len);
+            if let Some(bytes) = extent.buffer_mut() {
+                bytes.truncate(len_before);
+                bytes.resize(end, 0);
+            }
         }
         extent.len = len;
         self.bytes = self.bytes + extent.cost() - before;

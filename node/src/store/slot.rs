@@ -260,6 +260,17 @@ impl Editing<'_, '_> {
         }
     }
 
+    /// Makes sure that the bytes can be edited where they lie: others may have them too.
+    pub(super) fn own_bytes(&mut self) -> Result<(), StoreFull> {
+        let found = self.there()?;
+        let Store {
+            databases,
+            reclaimer,
+            ..
+        } = &mut *self.slot.store;
+        databases[usize::from(self.slot.db.0)].own_bytes(found, reclaimer)
+    }
+
     /// Gives another flavour to what is there.
     pub(super) fn set_form(&mut self, form: Form) {
         if let Some(found) = self.slot.before.alive() {

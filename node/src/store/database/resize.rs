@@ -28,6 +28,18 @@ impl Database {
         }
     }
 
+    /// Makes sure that [`Database::bytes_mut`] has the bytes: they may be another's too.
+    pub(in crate::store) fn own_bytes(
+        &mut self,
+        found: Found,
+        reclaimer: &mut Reclaimer,
+    ) -> Result<(), StoreFull> {
+        match self.entry(found.handle).extent() {
+            Some(id) => self.outside.extents.own(id, reclaimer),
+            None => Ok(()),
+        }
+    }
+
     /// Gives another flavour to a value.
     pub(in crate::store) fn set_form(&mut self, found: Found, form: Form) {
         entry::set_form(self.slabs.bytes_mut(found.handle), form);

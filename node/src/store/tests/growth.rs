@@ -178,6 +178,13 @@ fn a_value_in_an_offered_buffer_is_kept_where_it_is() {
     edit(&mut store, DB, name, 100_000, |bytes| bytes[0] = b'w').unwrap();
     assert_eq!(buffer[6], b'v');
     drop(buffer);
+    // The copy is not as large as what it was copied from, and counted as what it is.
+    let buffer = offer(&mut store, 120_000);
+    edit(&mut store, DB, name, 10, |bytes| bytes[0] = b'w').unwrap();
+    assert_eq!((buffer[6], value(&mut store).1[0]), (b'v', b'w'));
+    check_books(&store);
+    assert!(store.remove(DB, name));
+    assert_eq!(store.memory().extents, 0);
     drop(offer(&mut store, 100_008));
     edit(&mut store, DB, name, 150_000, |bytes| bytes[0] = b'w').unwrap();
     let (_, bytes) = value(&mut store);

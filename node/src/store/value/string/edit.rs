@@ -263,6 +263,8 @@ fn make_bytes(editing: &mut Editing<'_, '_>, min_len: usize) -> Result<usize, St
     let old_len = value.bytes().len();
     if old_len < min_len {
         editing.resize(min_len)?;
+    } else {
+        editing.own_bytes()?;
     }
     editing.set_form(EDITED);
     Ok(old_len)
