@@ -311,6 +311,10 @@ fn who_waits_for_a_full_disk_is_cut_and_what_it_wrote_is_written_once_when_there
     let mut words = vec!["SADD", "many"];
     words.extend(members.iter().map(String::as_str));
     assert_eq!(writer.call(&words), Reply::Integer(9_000));
+    writer.call(&["SET", "ending", "x", "PX", "1500"]);
+    writer.call(&["HSET", "hash", "ending", "x", "other", "y"]);
+    writer.call(&["HPEXPIRE", "hash", "1500", "FIELDS", "1", "ending"]);
+    writer.call(&["PFADD", "counted", "a", "b"]);
     limit_files(&node, "200000");
     let long = "x".repeat(300_000);
     let mut wrote = node.connect();
@@ -322,6 +326,12 @@ fn who_waits_for_a_full_disk_is_cut_and_what_it_wrote_is_written_once_when_there
     assert!(other.call(&["GET", "nothing"]).is_null(), "reads go on");
     let long = other.call(&["SMEMBERS", "many"]);
     assert_eq!(long.elements().len(), 9_000, "long ones too");
+    // What is recorded of them changes nothing that anybody asked for.
+    eventually("it is over", || other.call(&["GET", "ending"]).is_null());
+    assert!(other.call(&["HGET", "hash", "ending"]).is_null());
+    assert_eq!(other.call(&["PFCOUNT", "counted"]), Reply::Integer(2));
+    let slow = "for i = 1, 5000000 do end return redis.call('LLEN', 'l')";
+    assert_eq!(other.call(&["EVAL", slow, "0"]), Reply::Integer(2));
     limit_files(&node, "unlimited");
     eventually("writes are taken again", || {
         writer.call(&["RPUSH", "l", "4"]) == Reply::Integer(3)

@@ -434,7 +434,9 @@ impl Shell {
         // What CONFIG SET has just said holds for what comes next.
         let sync = Syncing::of(&core.node.settings.hot.append_sync);
         log.set_sync(sync);
-        if let Some(until) = log.reply_waits(log.end() > end) {
+        // While nobody waits for it nothing is changed but by time: keys that are over, what is remembered of a count.
+        let changed = log.end() > end && log.given_up_since().is_none();
+        if let Some(until) = log.reply_waits(changed) {
             let clients = &mut core.node.clients;
             clients
                 .at(client)
@@ -547,29 +549,31 @@ impl Shell {
     pub(crate) async fn recorded(&self, changed: bool) {
         loop {
             let reached = self.log_reached.notified();
-            let waits = {
-                let log = self.log.borrow();
-                log.as_ref().and_then(|log| log.reply_waits(changed))
-            };
-            if waits.is_none() {
-                return;
+            match self.log.borrow().as_ref() {
+                Some(log) if log.reply_waits(changed).is_some() => {}
+                _ => return,
             }
             reached.await;
         }
     }
 
-    /// The same for one whose client is cut where that takes too long: then `false`.
-    pub(crate) async fn recorded_or_given_up(&self, changed: bool) -> bool {
+    /// The same for one whose client is cut where that takes too long: then `false`. One that began when nobody waited any more (`given_up`: see [`Recording::given_up_since`]) has changed nothing.
+    pub(crate) async fn recorded_or_given_up(&self, changed: bool, given_up: Option<u64>) -> bool {
         loop {
             let reached = self.log_reached.notified();
             match self.log.borrow().as_ref() {
                 Some(log) if log.reply_waits(changed).is_none() => return true,
-                Some(log) if log.is_given_up => return false,
+                Some(log) if log.is_given_up => return log.given_up_since() == given_up,
                 Some(_) => {}
                 None => return true,
             }
             reached.await;
         }
+    }
+
+    /// See [`Recording::given_up_since`].
+    pub(crate) fn given_up_since(&self) -> Option<u64> {
+        self.log.borrow().as_ref()?.given_up_since()
     }
 
     /// Up to where the log is on disk; `None` where there is none that counts.

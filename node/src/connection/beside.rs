@@ -22,6 +22,8 @@ pub(super) struct Requests {
     input: Vec<u8>,
     batch: RequestBatch,
     at: usize,
+    /// Since when nobody waited for the log when it began.
+    given_up: Option<u64>,
 }
 
 /// For whom a command is carried out.
@@ -47,6 +49,7 @@ impl Connection {
             input: std::mem::take(&mut self.input),
             batch,
             at: next,
+            given_up: self.shell.given_up_since(),
         };
         let (identity, session, is_heard) = {
             let clients = &mut self.shell.core.borrow_mut().node.clients;
@@ -158,7 +161,8 @@ async fn carry_out(
     keep_choices(&shell, &asker);
     let request = &requests.batch.requests()[requests.at];
     let args = requests.batch.args(&requests.input, request);
-    let is_recorded = shell.recorded_or_given_up(may_change(args)).await;
+    let given_up = requests.given_up;
+    let is_recorded = shell.recorded_or_given_up(may_change(args), given_up).await;
     let is_safe = is_recorded && shell.on_followers(&asker.session, args).await;
     let reply = match is_safe {
         true => Some(reply.into_pieces()),

@@ -170,6 +170,11 @@ impl Recording {
         self.sync != Syncing::Always || self.is_listed
     }
 
+    /// Since when nothing could be written, monotonic milliseconds, once that is so long that nobody waits for it: writes are refused.
+    pub(crate) fn given_up_since(&self) -> Option<u64> {
+        self.failing_since_ms.filter(|_| self.is_given_up)
+    }
+
     /// A client's replies wait.
     pub(crate) fn note_waiting(&mut self, until: Offset, client: ClientKey) {
         self.waiting.push_back((until.0, client));
