@@ -34,8 +34,13 @@ pub(crate) struct TestNode {
 impl TestNode {
     /// An empty node with 16 databases; it is 2026-01-01 00:00:00 UTC.
     pub(crate) fn new() -> Self {
+        Self::with_seed(7)
+    }
+
+    /// Another one, whose hashes are other ones: as every process has its own.
+    pub(crate) fn with_seed(seed: u64) -> Self {
         let now_ms = 1_767_225_600_000;
-        let mut store = Store::new(16, 7);
+        let mut store = Store::new(16, seed);
         store.set_now(now_ms);
         let mut node = NodeState::default();
         let identity = Identity::new(node.clients.next_id(), now_ms);

@@ -233,7 +233,7 @@ fn guarded(look: &mut Look<'_, '_>) -> Gate {
     if spec.may_write() && persistence.log_queued_bytes > MOST_QUEUED_BYTES {
         return Gate::Wait(Wait::Memory);
     }
-    if !turn.store.is_capturing() || !spec.may_write() || look.args.len() > MOST_ARGS_BESIDE {
+    if !turn.store.is_capturing() || !spec.may_write() || has_many_keys(spec, look.args) {
         return Gate::Open;
     }
     let waiting = Snapshot::of(turn.store).map_or(0, |snapshot| snapshot.waiting_bytes());
@@ -243,18 +243,25 @@ fn guarded(look: &mut Look<'_, '_>) -> Gate {
     shown_keys(look)
 }
 
+/// Whether there may be too many to look at each.
+fn has_many_keys(spec: &CommandSpec, args: Args<'_>) -> bool {
+    args.len() > MOST_ARGS_BESIDE && !spec.changes_elements()
+}
+
 /// A snapshot shows some of its keys, a part at a time.
 fn shown_keys(look: &mut Look<'_, '_>) -> Gate {
     let (turn, spec) = (&mut *look.turn, look.spec);
-    if !turn.store.is_capturing() || !spec.may_write() || look.args.len() > MOST_ARGS_BESIDE {
+    if !turn.store.is_capturing() || !spec.may_write() || has_many_keys(spec, look.args) {
         return Gate::Open;
     }
     let (db, args) = (turn.session.db, look.args);
-    let mut is_waited_for = false;
+    let (mut is_waited_for, only_elements) = (false, spec.changes_elements());
     spec.for_each_key(args, |index| {
         let bytes = args.at(index);
         let hash = turn.store.hash(bytes);
-        is_waited_for |= turn.store.is_waited_for(db, Key { bytes, hash });
+        is_waited_for |= turn
+            .store
+            .is_waited_for(db, Key { bytes, hash }, only_elements);
     });
     if is_waited_for {
         return Gate::Wait(Wait::Keys);

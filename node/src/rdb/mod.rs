@@ -37,7 +37,8 @@ pub use crc64::crc64;
 pub use encoding::Encoding;
 pub use fault::Fault;
 pub use file::{
-    FileFault, FileReader, FileWriter, Loaded, Loading, LogPlace, Made, Recorder, Taken, write_sum,
+    FileFault, FileReader, FileWriter, Loaded, Loading, LogPlace, Made, Named, Recorder, Taken,
+    write_sum,
 };
 pub use libraries::{read_libraries, write_libraries};
 pub use load::{Loader, is_long};

@@ -12,8 +12,8 @@
 #[cfg(test)]
 mod tests;
 
-use crate::rdb::{Fault, FileWriter, Made, Recorder, Saver};
-use crate::store::{Keeper, Kept, Store};
+use crate::rdb::{Fault, FileWriter, Made, Named, Recorder, Saver};
+use crate::store::{Keeper, Kept, KeptApart, MoreElements, Showing, Store};
 use std::collections::VecDeque;
 
 /// Bytes of a piece, by and large.
@@ -125,10 +125,7 @@ impl Snapshot {
             return Ok(());
         }
         self.recorder.write(&mut self.file, kept, &mut self.out)?;
-        self.keys += 1;
-        if self.out.len() >= PIECE_BYTES {
-            self.push_out();
-        }
+        self.note_key();
         Ok(())
     }
 
@@ -142,6 +139,45 @@ impl Snapshot {
             }
         };
         let is_whole = saver.go_on(kept.value, &mut self.aside)?;
+        Ok(self.settle_part(saver, is_whole, Named::of(kept)))
+    }
+
+    fn try_keep_apart(
+        &mut self,
+        kept: KeptApart<'_>,
+        showing: Showing,
+        more: MoreElements<'_>,
+    ) -> Result<bool, Fault> {
+        if showing == Showing::All {
+            let (file, out) = (&mut self.file, &mut self.out);
+            self.recorder.write_apart(file, kept, more, out)?;
+            self.note_key();
+            return Ok(true);
+        }
+        loop {
+            let mut saver = self.large.take().unwrap_or_else(|| {
+                let saver = self.recorder.begin_apart(kept);
+                self.recorder.pause();
+                saver
+            });
+            let is_whole = Recorder::go_on_apart(&mut saver, more, &mut self.aside)?;
+            let is_whole = self.settle_part(saver, is_whole, Named::of_apart(kept));
+            if is_whole || showing == Showing::Part {
+                return Ok(is_whole);
+            }
+        }
+    }
+
+    /// Behind a whole key.
+    fn note_key(&mut self) {
+        self.keys += 1;
+        if self.out.len() >= PIECE_BYTES {
+            self.push_out();
+        }
+    }
+
+    /// A part of a large value stands aside; whether that was the last.
+    fn settle_part(&mut self, saver: Saver, is_whole: bool, named: Named<'_>) -> bool {
         if !is_whole {
             // Of a string that is being packed it is not known yet whether that stays.
             let may_go = saver.may_be_cut();
@@ -149,15 +185,26 @@ impl Snapshot {
             if may_go && self.aside.len() >= PIECE_BYTES {
                 self.push_aside();
             }
-            return Ok(false);
+            return false;
         }
         let (file, out) = (&mut self.file, &mut self.out);
-        self.recorder.end(saver, file, kept, out);
+        self.recorder.end(saver, file, named, out);
         self.keys += 1;
         self.push_aside();
         self.push_out();
         self.ready.push_back(Piece::Join);
-        Ok(true)
+        true
+    }
+}
+
+impl Snapshot {
+    /// Whether no part is to come: that was the last, or it cannot be written.
+    fn is_whole(&mut self, kept: Result<bool, Fault>) -> bool {
+        kept.unwrap_or_else(|fault| {
+            self.large = None;
+            self.fault = Some(fault);
+            true
+        })
     }
 }
 
@@ -169,13 +216,17 @@ impl Keeper for Snapshot {
     }
 
     fn keep_some(&mut self, kept: Kept<'_>) -> bool {
-        match self.try_keep_some(kept) {
-            Ok(is_whole) => is_whole,
-            Err(fault) => {
-                self.large = None;
-                self.fault = Some(fault);
-                true
-            }
-        }
+        let kept = self.try_keep_some(kept);
+        self.is_whole(kept)
+    }
+
+    fn keep_apart(
+        &mut self,
+        kept: KeptApart<'_>,
+        showing: Showing,
+        more: MoreElements<'_>,
+    ) -> bool {
+        let kept = self.try_keep_apart(kept, showing, more);
+        self.is_whole(kept)
     }
 }

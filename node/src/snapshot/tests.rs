@@ -88,7 +88,7 @@ fn saved(node: &mut TestNode) -> Vec<u8> {
 
 /// Reads a file that comes in chunks of so many bytes.
 fn load(file: &[u8], chunk: usize) -> Result<TestNode, (u64, FileFault)> {
-    let mut node = TestNode::new();
+    let mut node = TestNode::with_seed(8);
     let small = node.node.settings.hot.small;
     let taken = Taken {
         limits: &|kind| small.of_kind(kind),
@@ -179,13 +179,13 @@ fn a_large_value_keeps_its_writers_waiting_and_nobody_else() {
     };
     let db = crate::store::DbIndex(0);
     let hash = key(&node.store, b"hash");
-    assert!(node.store.is_waited_for(db, hash));
+    assert!(node.store.is_waited_for(db, hash, false));
     let string = key(&node.store, b"string");
-    assert!(!node.store.is_waited_for(db, string));
+    assert!(!node.store.is_waited_for(db, string, false));
     node.send("SET string other");
     node.send("DEL short");
     let mut steps = 0;
-    while node.store.is_waited_for(db, hash) {
+    while node.store.is_waited_for(db, hash, false) {
         assert!(node.store.capture_some(64));
         steps += 1;
     }
@@ -223,6 +223,165 @@ fn whatever_becomes_of_a_database_it_is_saved_as_it_was() {
     }
 }
 
+/// Numbers that only look like chance.
+fn draws(mut state: u64) -> impl FnMut(usize) -> usize {
+    move |below| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap_or(0) % below
+    }
+}
+
+fn named(store: &Store, bytes: &'static [u8]) -> crate::store::Key<'static> {
+    let hash = store.hash(bytes);
+    crate::store::Key { bytes, hash }
+}
+
+#[test]
+fn elements_of_large_hashes_and_sets_change_while_they_are_shown() {
+    let db = crate::store::DbIndex(0);
+    for seed in 0..12 {
+        let mut draw = draws(seed);
+        let mut node = TestNode::new();
+        fill(&mut node, 4_000);
+        let before = everything(&mut node);
+        let mut file = begin(&mut node);
+        // From change to change a lot is shown, or hardly anything; there come to be more elements, or few are left.
+        let (steps, grows) = ([0, 1, 2, 40][draw(4)], draw(2) == 0);
+        for _ in 0..6_000 {
+            for _ in 0..draw(steps + 1) {
+                node.store.capture_some(3);
+            }
+            let number = draw(if grows { 40_000 } else { 4_000 });
+            match (draw(8), grows) {
+                (0, _) => node.send(&format!("HSET hash f{number} other")),
+                (1, _) => node.send(&format!("HINCRBY hash n{number} 1")),
+                (2 | 3, true) => node.send(&format!("SADD set m{number} n{number}")),
+                (2 | 3, false) => node.send(&format!("SREM set m{number}")),
+                (4, true) => node.send(&format!("HSET hash g{number} v h{number} v")),
+                (4 | 5, false) => node.send(&format!("HDEL hash f{number}")),
+                (6, _) => node.send("SPOP set"),
+                _ => node.send(&format!("SMOVE set hash2 m{number}")),
+            };
+            file.take(&mut node.store);
+        }
+        let hash = named(&node.store, b"hash");
+        node.store.is_waited_for(db, hash, true);
+        while node.store.capture_some(3) {}
+        let mut again = load(&file_of(&mut file, &mut node), 65_536).expect("a good file");
+        assert!(everything(&mut again) == before, "{seed}");
+        let used = node.store.used_memory();
+        node.send("DEL hash");
+        assert!(node.store.used_memory() < used);
+    }
+}
+
+#[test]
+fn who_changes_elements_waits_only_while_too_much_is_remembered() {
+    let db = crate::store::DbIndex(0);
+    let mut node = TestNode::new();
+    fill(&mut node, 20_000);
+    let before = everything(&mut node);
+    let mut file = begin(&mut node);
+    let [hash, set, list] = [&b"hash"[..], b"set", b"list"].map(|name| named(&node.store, name));
+    assert!(!node.store.is_waited_for(db, hash, true));
+    assert!(!node.store.is_waited_for(db, set, true));
+    assert!(node.store.is_waited_for(db, list, true));
+    let mut number = 0;
+    while number < 20_000 && !node.store.is_waited_for(db, hash, true) {
+        node.send(&format!("HSET hash f{number} other"));
+        assert!(Snapshot::of(&mut node.store).expect("one").waiting_bytes() < 4_096);
+        number += 1;
+    }
+    // A part of its leaves has been put aside.
+    assert!((20..20_000).contains(&number), "{number}");
+    let mut steps = 0;
+    while node.store.is_waited_for(db, hash, true) {
+        assert!(node.store.capture_some(3));
+        steps += 1;
+        assert!(steps < 1_000, "it comes next");
+    }
+    assert!(node.store.has_released());
+    node.send("HSET hash f1 again");
+    assert!(
+        node.store.is_waited_for(db, hash, false),
+        "not to be removed"
+    );
+    while node.store.capture_some(3) {}
+    let mut again = load(&file_of(&mut file, &mut node), 65_536).expect("a good file");
+    assert!(everything(&mut again) == before);
+}
+
+#[test]
+fn a_hash_that_is_emptied_removed_or_left_alone_while_it_is_shown_is_whole_and_forgotten() {
+    for line in [
+        "",
+        "DEL hash",
+        "RENAME hash other",
+        "SET hash x",
+        "FLUSHALL",
+        "SWAPDB 0 1",
+    ] {
+        let mut node = TestNode::new();
+        fill(&mut node, 3_000);
+        let before = everything(&mut node);
+        let mut file = begin(&mut node);
+        for number in 0..3_000 {
+            if number % 500 == 3 {
+                node.store.capture_some(3);
+            }
+            if line.is_empty() || number < 1_000 {
+                node.send(&format!("HDEL hash f{number}"));
+                node.send(&format!("SREM set m{number}"));
+            }
+        }
+        if !line.is_empty() {
+            node.send(line);
+        }
+        while node.store.capture_some(3) {}
+        let mut again = load(&file_of(&mut file, &mut node), 65_536).expect("a good file");
+        assert!(everything(&mut again) == before, "{line}");
+        // One that is given up leaves nothing behind, and the next one is of its own moment.
+        begin(&mut again);
+        again.send("HSET hash f1 other");
+        again.send("HPEXPIRE hash 900000 FIELDS 1 f2");
+        again.store.end_capture();
+        let before = everything(&mut again);
+        let mut file = begin(&mut again);
+        again.send("HSET hash f1 third");
+        again.send("SADD set more");
+        while again.store.capture_some(3) {}
+        let mut third = load(&file_of(&mut file, &mut again), 65_536).expect("a good file");
+        assert!(everything(&mut third) == before, "{line}");
+    }
+}
+
+#[test]
+fn a_hash_that_ends_while_it_remembers_leaves_nothing_behind() {
+    for (is_met, is_given_up) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut node = TestNode::new();
+        fill(&mut node, 3_000);
+        node.send("PEXPIRE hash 1000");
+        let mut file = begin(&mut node);
+        node.send("HSET hash f1 other");
+        node.send("SADD set other");
+        node.advance_ms(2_000);
+        if is_met {
+            node.send("HLEN hash");
+            node.send("HSET hash a b");
+        }
+        if is_given_up {
+            node.store.end_capture();
+            file = begin(&mut node);
+        }
+        while node.store.capture_some(3) {}
+        let mut again = load(&file_of(&mut file, &mut node), 65_536).expect("a good file");
+        again.advance_ms(2_000);
+        assert!(again.store.len(crate::store::DbIndex(0)) >= 8);
+    }
+}
+
 #[test]
 fn what_is_half_shown_and_changed_all_the_same_is_whole() {
     let mut node = TestNode::new();
@@ -241,7 +400,7 @@ fn what_is_half_shown_and_changed_all_the_same_is_whole() {
         let bytes = &b"hash"[..];
         let hash = node.store.hash(bytes);
         let key = crate::store::Key { bytes, hash };
-        node.store.is_waited_for(db, key);
+        node.store.is_waited_for(db, key, false);
         for _ in 0..3 {
             assert!(node.store.capture_some(8));
         }

@@ -1,13 +1,17 @@
 //! [`Capturing`]: the keyspace of one moment, taken while it goes on changing. Whoever takes it ([`Keeper`]) is shown every key once, as it was.
-//! Pure. Never: writes a byte of it. Invariants: what is about to change is shown before it does; a value that is shown in parts stays as it is from the first to the last, for clients are kept from it and nothing of it goes by itself.
+//! Pure. Never: writes a byte of it. Invariants: what is about to change is shown before it does; a value that is shown in parts stays as it is from the first to the last, or remembers what it was.
 //!
-//! The walk goes over the slabs, where entries lie in order, and a bit for each place says what has been shown. A small value is shown at once when it is about to change. A large one is not: that would take as long as it takes to write all of it, so the commands that would change it wait ([`Store::is_waited_for`]) while it is shown in parts, and it comes next.
+//! The walk goes over the slabs, where entries lie in order, and a bit for each place says what has been shown. A small value is shown at once when it is about to change. A large one is not: that would take as long as it takes to write all of it.
+//! - Large hashes and sets remember what they were ([`Remembering`](super::object::Remembering)): their elements change meanwhile.
+//! - Commands that would change another one, or put something in the place of any, wait ([`Store::is_waited_for`]) while it is shown in parts, and it comes next.
 
 use super::content::Value;
 use super::database::Database;
+use super::entry::Kind;
 use super::key::{DbIndex, Key, KeyHash};
 use super::keyspace::Store;
 use super::slab::Handle;
+use super::value::Texts;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -18,6 +22,11 @@ const SHOWN_AT_ONCE_BYTES: u64 = 16 * 1024;
 const COPIED_AT_ONCE_BYTES: usize = 256 * 1024;
 /// Keys that wait to be shown out of turn. Of more, commands wait for those.
 const MOST_URGENT: usize = 64;
+
+/// With more bytes of changed elements that are still to be shown, who changes more waits: so many are written in half a millisecond.
+const MOST_EARLY_BYTES: u64 = 128 * 1024;
+/// The same for all large values of a database together, while it is not their turn.
+const MOST_REMEMBERED_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A key as it was.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +41,35 @@ pub struct Kept<'a> {
     pub expiry: Option<u64>,
 }
 
+/// A key as it was whose elements come apart.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptApart<'a> {
+    /// Its database, by the number that it had at the moment.
+    pub db: DbIndex,
+    /// Its name.
+    pub key: &'a [u8],
+    /// Hash or set.
+    pub kind: Kind,
+    /// How many elements it had.
+    pub len: u64,
+    /// When it expires, Unix milliseconds.
+    pub expiry: Option<u64>,
+}
+
+/// Puts the next elements in the place of those that it is given, of a hash fields and values by turns; there may be none. `false` when there are no more.
+pub type MoreElements<'a> = &'a mut dyn FnMut(&mut Texts) -> bool;
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Showing {
+    /// A part, until the last was; no other key is shown in parts meanwhile.
+    Part,
+    /// What is left of which parts were shown.
+    Rest,
+    /// All of one of which nothing was.
+    All,
+}
+
 /// Who takes the keyspace of a moment.
 pub trait Keeper: Any + Debug {
     /// A key, all at once; `is_rest`: parts of it were shown before, and it is what is left of it.
@@ -39,6 +77,10 @@ pub trait Keeper: Any + Debug {
 
     /// A part of a large one; whether that was the last. Until it was, no other key is shown in parts.
     fn keep_some(&mut self, kept: Kept<'_>) -> bool;
+
+    /// A key whose elements come apart, for it changes meanwhile; whether those were the last.
+    fn keep_apart(&mut self, kept: KeptApart<'_>, showing: Showing, more: MoreElements<'_>)
+    -> bool;
 }
 
 /// A capture under way.
@@ -200,10 +242,20 @@ impl Store {
             debug_assert!(false, "what is pinned stays");
             return true;
         };
-        let kept = kept(database, name.db, found.handle, now_ms);
-        let is_whole = capturing.keeper.keep_some(kept);
+        let keeper = capturing.keeper.as_mut();
+        let apart = show_apart(database, (name.db, found.handle), Showing::Part, keeper);
+        let is_whole = apart.unwrap_or_else(|| {
+            let kept = kept(database, name.db, found.handle, now_ms);
+            keeper.keep_some(kept)
+        });
         if is_whole {
             database.note_captured(found.handle);
+        } else if apart.is_some() && capturing.is_urgent {
+            let early = database.early_bytes(found.handle);
+            if early.is_some_and(|bytes| bytes <= MOST_EARLY_BYTES / 2) {
+                capturing.is_urgent = false;
+                capturing.has_released = true;
+            }
         }
         is_whole
     }
@@ -212,6 +264,9 @@ impl Store {
         let database = captured(&mut self.databases, &mut capturing.cleared, name.db);
         if let Some(database) = database {
             database.pin(Some(name.hash));
+            if let Some(found) = database.find(name.key()) {
+                database.remember(found.handle);
+            }
         }
         capturing.pinned = Some(name);
     }
@@ -227,7 +282,23 @@ impl Store {
         }
     }
 
-    /// Somebody is about to change or remove an entry.
+    /// Somebody is about to change an entry, or elements of it alone: a large one remembers those, and is as it was as far as anybody sees who takes it.
+    #[inline]
+    pub(super) fn before_edit(&mut self, db: DbIndex, handle: Handle) {
+        if self.capturing.is_some() {
+            self.remember_or_keep(db, handle);
+        }
+    }
+
+    #[cold]
+    fn remember_or_keep(&mut self, db: DbIndex, handle: Handle) {
+        let is_large = self.waits_to_be_kept(db, handle);
+        if !is_large || !self.database_mut(db).remember(handle) {
+            self.keep_now(db, handle);
+        }
+    }
+
+    /// Somebody is about to change an entry as a whole or to remove it.
     #[inline]
     pub(super) fn before_change(&mut self, db: DbIndex, handle: Handle) {
         if self.capturing.is_some() {
@@ -244,12 +315,18 @@ impl Store {
         let Some(mut capturing) = self.capturing.take() else {
             return;
         };
-        let database = self.database(db);
+        let database = self.database_mut(db);
         let is_pinned = database.is_pinned(database.hash_of(handle));
-        // What is dead would be left out by whoever reads it, and nobody has changed it while it lived.
-        if is_pinned || !database.is_dead(handle, now_ms) {
-            let kept = kept(database, number, handle, now_ms);
-            capturing.keeper.keep(kept, is_pinned);
+        let showing = match is_pinned {
+            true => Showing::Rest,
+            false => Showing::All,
+        };
+        let keeper = capturing.keeper.as_mut();
+        let at = (number, handle);
+        // What is dead would be left out by whoever reads it.
+        let is_wanted = is_pinned || !database.is_dead(handle, now_ms);
+        if is_wanted && show_apart(database, at, showing, keeper).is_none() {
+            keeper.keep(kept(database, number, handle, now_ms), is_pinned);
         }
         self.database_mut(db).note_captured(handle);
         if is_pinned {
@@ -270,7 +347,8 @@ impl Store {
     }
 
     /// Whether a command that changes this key should wait, for it is large and still to be shown as it was. It comes next.
-    pub fn is_waited_for(&mut self, db: DbIndex, key: Key<'_>) -> bool {
+    /// `only_elements`: nothing of it is changed but elements.
+    pub fn is_waited_for(&mut self, db: DbIndex, key: Key<'_>, only_elements: bool) -> bool {
         if self.capturing.is_none() {
             return false;
         }
@@ -281,6 +359,9 @@ impl Store {
             return false;
         }
         let is_pinned = self.database(db).is_pinned(key.hash);
+        if only_elements && self.may_remember(db, found.handle, is_pinned) {
+            return false;
+        }
         let Some(capturing) = &mut self.capturing else {
             return true;
         };
@@ -294,6 +375,14 @@ impl Store {
             });
         }
         true
+    }
+
+    /// Whether elements of a large value may change, for it remembers them and has room to.
+    fn may_remember(&mut self, db: DbIndex, handle: Handle, is_pinned: bool) -> bool {
+        let database = self.database_mut(db);
+        let has_room = is_pinned || database.remembered_bytes() <= MOST_REMEMBERED_BYTES;
+        let early = database.early_bytes(handle);
+        has_room && early.is_some_and(|bytes| bytes <= MOST_EARLY_BYTES)
     }
 
     /// Whether somebody waits for what is shown in parts.
@@ -336,6 +425,7 @@ impl Store {
         }
         for database in &mut self.databases {
             database.end_capture();
+            debug_assert_eq!(database.remembered_bytes(), 0, "all of it is forgotten");
         }
     }
 }
@@ -348,4 +438,30 @@ fn captured<'a>(
 ) -> Option<&'a mut Database> {
     let mut every = databases.iter_mut().chain(cleared);
     every.find(|database| database.captured_number() == Some(number))
+}
+
+/// Shows what an entry's object remembers; whether that was the last. `None` when it remembers nothing.
+fn show_apart(
+    database: &mut Database,
+    (number, handle): (DbIndex, Handle),
+    showing: Showing,
+    keeper: &mut dyn Keeper,
+) -> Option<bool> {
+    let entry = database.entry(handle);
+    let (kind, expiry) = (entry.kind()?, entry.expiry());
+    let key = match database.remembers(handle) {
+        true => database.key(handle).to_vec(),
+        false => return None,
+    };
+    database.recall(handle, |len, object, leaves| {
+        let kept = KeptApart {
+            db: number,
+            key: &key,
+            kind,
+            len,
+            expiry,
+        };
+        let mut more = |texts: &mut Texts| object.recall(leaves, texts);
+        keeper.keep_apart(kept, showing, &mut more)
+    })
 }

@@ -3,7 +3,7 @@
 
 use super::entry::{Entry, Form, Kind, Place};
 use super::extent::Extents;
-use super::object::{Large, ObjectId, Objects};
+use super::object::{Large, ObjectId, Objects, Remembering};
 use super::value::Leaves;
 
 /// What does not fit into entries.
@@ -13,6 +13,27 @@ pub(super) struct Outside {
     pub(super) objects: Objects,
     /// What objects are made of, and the long strings of packed collections.
     pub(super) leaves: Leaves,
+}
+
+impl Outside {
+    /// Shows an object, if it is still there, that can remember what it was, and counts anew what it takes.
+    pub(super) fn remembering<R>(
+        &mut self,
+        id: ObjectId,
+        show: impl FnOnce(&mut dyn Remembering, &mut Leaves) -> R,
+    ) -> Option<R> {
+        let Self {
+            objects, leaves, ..
+        } = self;
+        if !objects.has(id) {
+            return None;
+        }
+        let (shown, _) = objects.edit(id, |object| {
+            let object = object.remembering()?;
+            Some(show(object, leaves))
+        });
+        shown
+    }
 }
 
 /// A value as it is stored, of any kind.

@@ -48,7 +48,7 @@ mod upkeep;
 mod value;
 
 pub use ahead::{ELEMENT_STEPS, ExpectedEntries, ExpectedObject};
-pub use capture::{Keeper, Kept};
+pub use capture::{Keeper, Kept, KeptApart, MoreElements, Showing};
 pub use content::Value;
 pub use copy_in_parts::{CopyProgress, ValueCopy};
 pub use counters::{ExpireStep, MemoryUse, StoreCounters};

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fmt::Debug;
 
 /// Names an object in an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ObjectId(pub(super) u32);
 
 /// An element that a command will look for.
@@ -101,6 +101,11 @@ pub(super) trait Large: Any + Debug + Send {
     /// Frees a part of it, some 20 µs' worth; `true` when nothing is left. From the first call on nobody reads it.
     fn free_slice(&mut self, leaves: &mut Leaves) -> bool;
 
+    /// It as one whose elements can be taken as they were at a moment while it changes; `None` where it has to stay as it is meanwhile.
+    fn remembering(&mut self) -> Option<&mut dyn Remembering> {
+        None
+    }
+
     /// When the first of its parts ends that end by themselves, Unix milliseconds; asked often, so it is known and not looked for.
     fn next_end_ms(&self) -> Option<u64> {
         None
@@ -118,6 +123,24 @@ pub(super) trait Large: Any + Debug + Send {
     fn take_small(&mut self, _most_bytes: usize) -> Option<Vec<u8>> {
         None
     }
+}
+
+/// A large structure that remembers what it was: from a moment on its elements of then are recalled, part by part and each once, whatever becomes of them.
+pub(super) trait Remembering {
+    /// It is to be recalled as it is now, unless it is being recalled already.
+    fn remember(&mut self);
+
+    /// How many elements are recalled in all; `None` when it remembers nothing.
+    fn remembered(&self) -> Option<u64>;
+
+    /// Bytes of elements that have changed and are still to be recalled.
+    fn early_bytes(&self) -> u64;
+
+    /// Puts the next elements in the place of `texts`, some 4 KiB or what has changed; there may be none. `false` when all were recalled.
+    fn recall(&mut self, leaves: &mut Leaves, texts: &mut Texts) -> bool;
+
+    /// What it was is of no interest any more.
+    fn forget(&mut self, leaves: &mut Leaves);
 }
 
 /// A copy of a large structure under way. Whoever has one puts it somewhere or frees it.
@@ -171,6 +194,11 @@ impl Objects {
     pub(super) fn add(&mut self, object: Box<dyn Large>) -> ObjectId {
         self.bytes += object.own_bytes();
         ObjectId(self.slots.add(Some(object)))
+    }
+
+    /// Whether there is an object of this number.
+    pub(super) fn has(&self, id: ObjectId) -> bool {
+        self.slots.get(id.0).is_some()
     }
 
     /// The object of this number.

@@ -223,6 +223,7 @@ impl Editing<'_, '_> {
         let Some(found) = self.slot.before.alive() else {
             return false;
         };
+        self.slot.store.before_change(self.slot.db, found.handle);
         let Store {
             databases,
             reclaimer,
@@ -236,6 +237,7 @@ impl Editing<'_, '_> {
     /// Puts other content in the place of what is there; the expiry stays. What the blob of a collection refers to stays too: the new content does.
     pub(super) fn replace(&mut self, content: Content<'_>) -> Result<(), StoreFull> {
         let found = self.there()?;
+        self.slot.store.before_change(self.slot.db, found.handle);
         let Store {
             databases,
             reclaimer,
@@ -414,6 +416,7 @@ impl Editing<'_, '_> {
     /// Removes the key, for nothing is left of its value. The wording of the change says so as well: whoever replays it comes to the same end.
     pub(super) fn remove(&mut self) {
         if let Some(found) = self.slot.before.alive() {
+            self.slot.store.before_change(self.slot.db, found.handle);
             let Store {
                 databases,
                 reclaimer,
@@ -443,7 +446,7 @@ impl Store {
                 Before::Dead(found)
             }
             Some(found) => {
-                self.before_change(db, found.handle);
+                self.before_edit(db, found.handle);
                 self.database_mut(db).freshen(found.handle);
                 Before::Alive(found)
             }
@@ -484,6 +487,9 @@ impl Store {
         content: Content<'_>,
         expiry: Option<u64>,
     ) -> Result<(), StoreFull> {
+        if let Before::Alive(found) = before {
+            self.before_change(db, found.handle);
+        }
         let marks = self.marks(db, key, before, expiry);
         let database = &mut self.databases[usize::from(db.0)];
         match before {

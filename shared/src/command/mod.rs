@@ -201,6 +201,14 @@ impl CommandSpec {
         self.flags.contains(CommandFlags::WRITE) || self.is_changing_read
     }
 
+    /// Whether all that it changes are elements of hashes and sets, as far as these stay.
+    #[must_use]
+    pub fn changes_elements(&self) -> bool {
+        let kinds = [AclCategories::HASH, AclCategories::SET];
+        kinds.iter().any(|kind| self.acl.contains(*kind))
+            && self.keys.iter().all(|key| key.flags.contains(KeyFlags::RW))
+    }
+
     /// Whether it is about scripts, and waits for one that runs.
     #[inline]
     #[must_use]

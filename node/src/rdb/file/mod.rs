@@ -17,7 +17,7 @@ mod record;
 mod write;
 
 pub use read::{FileFault, FileReader, Loaded, Loading, Taken};
-pub use record::Recorder;
+pub use record::{Named, Recorder};
 pub use write::{FileWriter, LogPlace, Made, write_sum};
 
 /// What stands at the front of every file.

@@ -6,10 +6,40 @@ use crate::rdb::fault::Fault;
 use crate::rdb::lzf::Packer;
 use crate::rdb::save::Saver;
 use crate::rdb::text::TextWriter;
-use crate::store::{Kept, Kind, StringRef};
+use crate::store::{DbIndex, Kept, KeptApart, Kind, MoreElements, StringRef};
 
 /// Strings are packed with what is remembered of so many bytes.
 const PACKED_WITH: usize = 4 * 1024;
+
+/// What stands before a value.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    db: DbIndex,
+    key: &'a [u8],
+    expiry: Option<u64>,
+}
+
+impl<'a> Named<'a> {
+    /// Of a key that stays as it is.
+    #[must_use]
+    pub fn of(kept: Kept<'a>) -> Self {
+        Self {
+            db: kept.db,
+            key: kept.key,
+            expiry: kept.expiry,
+        }
+    }
+
+    /// Of one whose elements come apart.
+    #[must_use]
+    pub fn of_apart(kept: KeptApart<'a>) -> Self {
+        Self {
+            db: kept.db,
+            key: kept.key,
+            expiry: kept.expiry,
+        }
+    }
+}
 
 /// Writes keys, one after the other, and keeps its buffers between them.
 #[derive(Debug)]
@@ -52,9 +82,46 @@ impl Recorder {
         let mut saver = self.begin(kept)?;
         self.body.clear();
         while !saver.go_on(value, &mut self.body)? {}
-        self.end(saver, file, kept, out);
+        self.end(saver, file, Named::of(kept), out);
         out.extend_from_slice(&self.body);
         Ok(())
+    }
+
+    /// Appends a whole key whose elements come apart.
+    ///
+    /// # Errors
+    /// None that such elements have.
+    pub fn write_apart(
+        &mut self,
+        file: &mut FileWriter,
+        kept: KeptApart<'_>,
+        more: MoreElements<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        let mut saver = self.begin_apart(kept);
+        self.body.clear();
+        while !saver.go_on_apart(more, &mut self.body)? {}
+        self.end(saver, file, Named::of_apart(kept), out);
+        out.extend_from_slice(&self.body);
+        Ok(())
+    }
+
+    /// The same as [`Recorder::begin`] for one whose elements come apart.
+    pub fn begin_apart(&mut self, kept: KeptApart<'_>) -> Saver {
+        let packer = std::mem::replace(&mut self.packer, Packer::off());
+        Saver::begin_apart(kept.kind, kept.len, packer)
+    }
+
+    /// Goes on with one; whether all of it is written.
+    ///
+    /// # Errors
+    /// None that such elements have.
+    pub fn go_on_apart(
+        saver: &mut Saver,
+        more: MoreElements<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Fault> {
+        saver.go_on_apart(more, out)
     }
 
     fn write_text(&mut self, text: StringRef<'_>, out: &mut Vec<u8>) {
@@ -76,11 +143,17 @@ impl Recorder {
     }
 
     /// Appends the key of a value of which all parts are written; those stand behind it.
-    pub fn end(&mut self, saver: Saver, file: &mut FileWriter, kept: Kept<'_>, out: &mut Vec<u8>) {
+    pub fn end(
+        &mut self,
+        saver: Saver,
+        file: &mut FileWriter,
+        named: Named<'_>,
+        out: &mut Vec<u8>,
+    ) {
         self.head.clear();
         saver.write_head(&mut self.head);
         let (number, rest) = self.head.split_first().unwrap_or((&0, &[]));
-        file.key(out, kept.db, kept.key, kept.expiry, *number);
+        file.key(out, named.db, named.key, named.expiry, *number);
         out.extend_from_slice(rest);
         self.packer = saver.into_packer();
     }

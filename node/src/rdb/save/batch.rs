@@ -2,7 +2,9 @@
 //! Pure.
 
 use super::Walk;
-use crate::store::{HashRef, Kind, ListRef, SetRef, SortedSetRef, Texts, Value, WrongType};
+use crate::store::{
+    HashRef, Kind, ListRef, MoreElements, SetRef, SortedSetRef, Texts, Value, WrongType,
+};
 
 /// Elements that are copied at once while they are short. One long one is copied as a whole, as by any command that reads it.
 const COPIED_AT_ONCE: usize = 32;
@@ -103,6 +105,12 @@ impl Batch {
             }
             (Walk::End, _) => Ok(Walk::End),
         }
+    }
+
+    /// Takes elements that come apart, in the place of those that are written; `false` when no more come.
+    pub(super) fn take(&mut self, more: MoreElements<'_>) -> bool {
+        self.clear();
+        more(&mut self.texts)
     }
 
     /// Forgets what has been written.

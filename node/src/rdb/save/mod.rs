@@ -13,8 +13,8 @@ use super::packed::ListpackWriter;
 use super::seal;
 use super::text::TextWriter;
 use crate::store::{
-    HashRef, Kind, Position, SetRef, SortedSetRef, StreamRef, StringRef, Value, WrongType,
-    encoding_name,
+    HashRef, Kind, MoreElements, Position, SetRef, SortedSetRef, StreamRef, StringRef, Value,
+    WrongType, encoding_name,
 };
 use batch::Batch;
 use stream::StreamSaver;
@@ -67,6 +67,14 @@ enum Stage {
     Over,
 }
 
+/// Where elements come from.
+pub(super) enum Source<'a, 'b> {
+    /// From the value, which stays as it is.
+    Value(Value<'a>),
+    /// From whoever has what it was.
+    Apart(MoreElements<'b>),
+}
+
 /// Where the next elements are.
 #[derive(Clone, Copy, Debug)]
 enum Walk {
@@ -102,19 +110,42 @@ impl Saver {
             _ => Walk::Place(0),
         };
         Ok(Self {
-            encoding,
             earliest_end_ms: earliest_end_ms(value),
             began_ms: value.now_ms(),
             count,
             stage,
             walk,
+            ..Self::of(encoding, packer)
+        })
+    }
+
+    /// For a large hash or set of so many elements that come apart.
+    pub(super) fn begin_apart(kind: Kind, count: u64, packer: Packer) -> Self {
+        let encoding = match kind {
+            Kind::Hash => Encoding::Hash,
+            _ => Encoding::Set,
+        };
+        Self {
+            count,
+            ..Self::of(encoding, packer)
+        }
+    }
+
+    fn of(encoding: Encoding, packer: Packer) -> Self {
+        Self {
+            encoding,
+            earliest_end_ms: 0,
+            began_ms: 0,
+            count: 0,
+            stage: Stage::Elements,
+            walk: Walk::End,
             batch: Batch::default(),
             stream: StreamSaver::default(),
             text: None,
             listpack: ListpackWriter::new(),
             integers: Vec::new(),
             packer,
-        })
+        }
     }
 
     /// Whether all that was written stays as it is, so that it may be taken away.

@@ -2,14 +2,14 @@
 //! Pure.
 
 use super::stream::Pen;
-use super::{Saver, Stage, Walk, bytes_of};
+use super::{Saver, Source, Stage, Walk, bytes_of};
 use crate::rdb::encoding::Encoding;
 use crate::rdb::fault::Fault;
 use crate::rdb::length::Written;
 use crate::rdb::lzf::Packer;
 use crate::rdb::packed::write_intset;
 use crate::rdb::text::TextWriter;
-use crate::store::{StreamRef, StringRef, Value};
+use crate::store::{MoreElements, StreamRef, StringRef, Value};
 use shared::resp::{parse_integer, write_double};
 
 /// Bytes that are written between two looks at the time, each element counted as [`ELEMENT_BYTES`] at least: some 100 µs.
@@ -29,9 +29,36 @@ impl Saver {
     /// # Errors
     /// [`Fault::TooLong`]: there is no payload for such a value.
     pub fn go_on(&mut self, value: Value<'_>, out: &mut Vec<u8>) -> Result<bool, Fault> {
+        self.go_on_from(&mut Source::Value(value), out)
+    }
+
+    /// The same with elements that come apart.
+    ///
+    /// # Errors
+    /// None that such elements have.
+    pub(in crate::rdb) fn go_on_apart(
+        &mut self,
+        more: MoreElements<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Fault> {
+        self.go_on_from(&mut Source::Apart(more), out)
+    }
+
+    fn go_on_from(
+        &mut self,
+        source: &mut Source<'_, '_>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Fault> {
         let mut treated = 0;
         while treated < TREATED_AT_ONCE && self.stage != Stage::Over {
-            treated += self.step(value, out)?.max(ELEMENT_BYTES);
+            let step = match source {
+                Source::Value(value) => self.step(*value, out)?,
+                Source::Apart(more) => {
+                    let has_more = self.batch.next().is_some() || self.batch.take(&mut **more);
+                    self.write_next(has_more, out)
+                }
+            };
+            treated += step.max(ELEMENT_BYTES);
         }
         Ok(self.stage == Stage::Over)
     }
@@ -70,11 +97,17 @@ impl Saver {
     }
 
     fn write_element(&mut self, value: Value<'_>, out: &mut Vec<u8>) -> Result<usize, Fault> {
-        if !self.has_element(value, false)? {
-            if matches!(self.walk, Walk::End) {
+        let has_more = self.has_element(value, false)? || !matches!(self.walk, Walk::End);
+        Ok(self.write_next(has_more, out))
+    }
+
+    /// Goes on with the next element of the batch, if there is one; that was all of them where there is none and no more come.
+    fn write_next(&mut self, has_more: bool, out: &mut Vec<u8>) -> usize {
+        if self.batch.next().is_none() {
+            if !has_more {
                 self.stage = Stage::Over;
             }
-            return Ok(PASSED_BY);
+            return PASSED_BY;
         }
         if self.text.is_none()
             && let Some(end) = self.batch.end_of_next()
@@ -84,18 +117,18 @@ impl Saver {
             out.extend_from_slice(Written::new(end).as_bytes());
         }
         let Some((text, score)) = self.batch.next() else {
-            return Ok(0);
+            return 0;
         };
         let text = StringRef::Bytes(text);
         if !write_text(&mut self.text, text, &mut self.packer, out) {
-            return Ok(TREATED_AT_ONCE);
+            return TREATED_AT_ONCE;
         }
         if let Some(score) = score {
             out.extend_from_slice(&score.to_bits().to_le_bytes());
         }
         let len = text.len();
         self.batch.advance();
-        Ok(len)
+        len
     }
 
     fn write_stream(&mut self, value: Value<'_>, out: &mut Vec<u8>) -> Result<usize, Fault> {

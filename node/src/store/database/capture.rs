@@ -3,7 +3,10 @@
 
 use super::Database;
 use crate::store::key::{DbIndex, KeyHash};
+use crate::store::object::{ObjectId, Remembering};
 use crate::store::slab::{CLASS_COUNT, ClassId, Handle};
+use crate::store::value::Leaves;
+use std::collections::HashSet;
 
 /// Handles of one page, a bit each.
 const PAGE_WORDS: usize = 128;
@@ -24,6 +27,8 @@ pub(in crate::store) struct Capture {
     is_over: bool,
     /// The key of which a part has been taken: it must stay.
     pinned: Option<KeyHash>,
+    /// Objects that remember what they were.
+    remembering: HashSet<ObjectId>,
 }
 
 fn place_of(handle: Handle) -> (usize, usize, u64) {
@@ -45,6 +50,7 @@ impl Capture {
             has_strays: false,
             is_over: false,
             pinned: None,
+            remembering: HashSet::new(),
         }
     }
 
@@ -79,7 +85,77 @@ impl Database {
 
     /// Nobody wants to know any more.
     pub(in crate::store) fn end_capture(&mut self) {
-        self.capture = None;
+        let capture = self.capture.take();
+        for id in capture.into_iter().flat_map(|capture| capture.remembering) {
+            self.outside
+                .remembering(id, |object, leaves| object.forget(leaves));
+        }
+    }
+
+    /// Lets the object of an entry that is still to be taken remember what it is, if it can; whether it does.
+    pub(in crate::store) fn remember(&mut self, handle: Handle) -> bool {
+        let Some(id) = self.entry(handle).object() else {
+            return false;
+        };
+        let Some(capture) = &mut self.capture else {
+            return false;
+        };
+        let began = self.outside.remembering(id, |object, _| object.remember());
+        if began.is_some() {
+            capture.remembering.insert(id);
+        }
+        began.is_some()
+    }
+
+    /// Whether an entry's object remembers what it was.
+    pub(in crate::store) fn remembers(&self, handle: Handle) -> bool {
+        let capture = self.capture.as_ref();
+        let id = self.entry(handle).object();
+        capture.is_some_and(|capture| id.is_some_and(|id| capture.remembering.contains(&id)))
+    }
+
+    /// What an entry's object remembers, which is no longer of interest when `recall` says so.
+    /// It is shown how many elements there were, and the object.
+    pub(in crate::store) fn recall(
+        &mut self,
+        handle: Handle,
+        recall: impl FnOnce(u64, &mut dyn Remembering, &mut Leaves) -> bool,
+    ) -> Option<bool> {
+        let id = self.entry(handle).object()?;
+        let recalled = self.outside.remembering(id, |object, leaves| {
+            let is_over = recall(object.remembered()?, object, leaves);
+            if is_over {
+                object.forget(leaves);
+            }
+            Some(is_over)
+        });
+        let is_over = recalled.flatten()?;
+        if is_over && let Some(capture) = &mut self.capture {
+            capture.remembering.remove(&id);
+        }
+        Some(is_over)
+    }
+
+    /// An object goes: what it remembers is of no interest any more.
+    pub(super) fn forget_past(&mut self, id: ObjectId) {
+        if let Some(capture) = &mut self.capture
+            && capture.remembering.remove(&id)
+        {
+            self.outside
+                .remembering(id, |object, leaves| object.forget(leaves));
+        }
+    }
+
+    /// Bytes that an entry's object remembers of elements that have changed; `None` where it remembers nothing and cannot begin to.
+    pub(in crate::store) fn early_bytes(&mut self, handle: Handle) -> Option<u64> {
+        let id = self.entry(handle).object()?;
+        self.outside
+            .remembering(id, |object, _| object.early_bytes())
+    }
+
+    /// The same of all objects.
+    pub(in crate::store) fn remembered_bytes(&self) -> u64 {
+        self.outside.leaves.remembered_bytes()
     }
 
     /// Which database it was at the moment, while there is anything to be taken of it.

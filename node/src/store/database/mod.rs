@@ -382,6 +382,7 @@ impl Database {
             self.outside.extents.remove(id, reclaimer);
         }
         if let Some(id) = outside.object {
+            self.forget_past(id);
             self.outside.objects.remove(id);
         }
     }

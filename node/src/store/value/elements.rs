@@ -11,7 +11,7 @@ use super::packed::{self, Pair};
 use super::table::Table;
 use super::texts::Texts;
 use crate::store::StoreFull;
-use crate::store::object::Ahead;
+use crate::store::object::{Ahead, Remembering};
 
 /// Where a walk over all elements stands. It holds until the collection changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -33,6 +33,9 @@ pub(super) const LARGE_BY_NAME: u16 = SECOND_FLAG;
 
 /// Elements on their way from one place to another.
 pub(super) const COPIED_AT_ONCE: usize = 64;
+
+/// Elements that are longer than this on average are not put aside before they change: a leaf of them would be much.
+const REMEMBERED_BYTES: u64 = 1024;
 
 /// The elements of a hash (`VALUES`) or a set, to be changed.
 #[derive(Debug)]
@@ -259,6 +262,17 @@ impl<const VALUES: bool> Elements<VALUES> {
                 is_gone
             }
         }
+    }
+
+    /// See [`Large::remembering`](crate::store::object::Large::remembering); `may_begin`: where it does not remember yet.
+    pub(super) fn remembering(&mut self, may_begin: bool) -> Option<&mut dyn Remembering> {
+        let Self::Table(large) = self else {
+            return None;
+        };
+        let are_short = large.bytes <= large.table.len() * REMEMBERED_BYTES;
+        // Of others it is said when they are written how many there are of what.
+        let can_begin = may_begin && are_short && large.large_by_name;
+        (can_begin || large.table.remembered().is_some()).then_some(&mut large.table)
     }
 
     /// Frees up to `limit` leaves; says whether there is more to free. Nothing else may be asked afterwards.

@@ -54,6 +54,19 @@ impl Directory {
         self.level + u32::from(is_split)
     }
 
+    /// So many low bits of a hash lead to any position at least.
+    pub(super) fn level(&self) -> u32 {
+        self.level
+    }
+
+    /// The leaves that hold all hashes with these low bits, of which there are `parts` different ones: a power of two.
+    pub(super) fn leaves_of(&self, part: u32, parts: u32) -> impl Iterator<Item = LeafId> {
+        // Where there are fewer leaves than parts it is one, which holds other parts as well.
+        (self.position(part)..self.len)
+            .step_by(parts as usize)
+            .map(|position| self.leaf(position))
+    }
+
     /// The leaf at a position.
     #[inline]
     pub(super) fn leaf(&self, position: u32) -> LeafId {

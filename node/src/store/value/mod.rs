@@ -16,7 +16,7 @@
 //! hash, set ─ table ─ linear ┐                     (a hash of which fields end: a sorted_set of their names by time beside them)
 //! sorted_set ┬ tree          ├─ leaves (blocks by number, long strings) ─ slabs, extents
 //!            └ member_index ─┤
-//! list, stream ─ tree        ┘   block, codes, frame, packed: how elements lie in a block
+//! list, stream ─ tree        ┘   block, codes, frame, packed: how elements lie in a block; past: a table as it was
 //! ```
 
 pub(in crate::store) mod blob;
@@ -36,6 +36,7 @@ mod maker;
 mod member_index;
 mod members;
 mod packed;
+mod past;
 mod set;
 mod sorted_set;
 mod stream;

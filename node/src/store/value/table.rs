@@ -8,8 +8,10 @@ use super::elements::Position;
 use super::leaves::{LeafId, Leaves, MAX_LEAF_BYTES, Sought, fingerprint, low_half};
 use super::linear::{DIRECTORY_STEPS, Directory};
 use super::packed::{self, Pair, Parts};
+use super::past::Past;
+use super::texts::Texts;
 use crate::store::StoreFull;
-use crate::store::object::{Ahead, Purpose};
+use crate::store::object::{Ahead, Purpose, Remembering};
 
 /// Bytes that leaves are to have on average: room for this many elements, within bounds that were measured.
 const ELEMENTS_AIMED_AT: u64 = 24;
@@ -39,6 +41,8 @@ pub(super) struct Table<const VALUES: bool> {
     used: u64,
     /// As many elements as any leaf ever had: the bound of random choices.
     most: u64,
+    /// What it was, while somebody takes that.
+    past: Option<Box<Past>>,
 }
 
 impl<const VALUES: bool> Table<VALUES> {
@@ -50,6 +54,7 @@ impl<const VALUES: bool> Table<VALUES> {
             count,
             used: bytes.len() as u64,
             most: count,
+            past: None,
         }
     }
 
@@ -67,9 +72,10 @@ impl<const VALUES: bool> Table<VALUES> {
             .sum()
     }
 
-    /// Bytes of its directory.
+    /// Bytes of its directory, and of what it remembers.
     pub(super) fn directory_bytes(&self) -> u64 {
-        self.directory.bytes()
+        let past = self.past.as_ref().map_or(0, |past| past.bytes());
+        self.directory.bytes() + past
     }
 
     #[inline]
@@ -132,10 +138,12 @@ impl<const VALUES: bool> Table<VALUES> {
         let (id, found) = self.find(leaves, sought);
         if let Some(place) = found {
             if VALUES {
+                self.before_change(leaves, sought);
                 self.replace(leaves, (id, place), sought, value)?;
             }
             return Ok(false);
         }
+        self.before_change(leaves, sought);
         let key = leaves.encode_sought(sought)?;
         let cost = packed::cost::<VALUES>(&key, value);
         if let Err(full) = self.relieve(leaves, id, cost) {
@@ -210,6 +218,7 @@ impl<const VALUES: bool> Table<VALUES> {
         let (id, Some(place)) = self.find(leaves, sought) else {
             return false;
         };
+        self.before_change(leaves, sought);
         let before = leaves.bytes(id).len();
         let gone = packed::pair::<VALUES>(leaves.bytes(id), place);
         let long = [gone.key.elsewhere(), gone.value.elsewhere()];
@@ -352,6 +361,29 @@ impl<const VALUES: bool> Table<VALUES> {
         None
     }
 
+    /// An element is about to change, to come or to go: what it remembers of that leaf is put aside.
+    #[inline]
+    fn before_change(&mut self, leaves: &mut Leaves, sought: &Sought<'_>) {
+        if self.past.is_some() {
+            self.put_aside(leaves, low_half(sought.hash));
+        }
+    }
+
+    #[cold]
+    fn put_aside(&mut self, leaves: &mut Leaves, hash: u32) {
+        let Some(past) = &mut self.past else {
+            return;
+        };
+        let part = past.part(hash);
+        if past.has(part) {
+            return;
+        }
+        past.note(part);
+        let (before, parts) = (past.early_bytes(), past.parts());
+        show_part::<VALUES>(&self.directory, (part, parts), leaves, past.early());
+        leaves.count_remembered(before, past.early_bytes());
+    }
+
     /// Frees up to `limit` leaves, and the long strings of theirs; says whether any is left.
     pub(super) fn free(&mut self, leaves: &mut Leaves, limit: usize) -> bool {
         for _ in 0..limit {
@@ -362,6 +394,70 @@ impl<const VALUES: bool> Table<VALUES> {
             discard_all::<VALUES>(leaves, id);
         }
         self.directory.len() > 0
+    }
+}
+
+impl<const VALUES: bool> Remembering for Table<VALUES> {
+    fn remember(&mut self) {
+        let (len, level) = (self.count, self.directory.level());
+        self.past
+            .get_or_insert_with(|| Box::new(Past::new(len, level)));
+    }
+
+    fn remembered(&self) -> Option<u64> {
+        self.past.as_ref().map(|past| past.len())
+    }
+
+    fn early_bytes(&self) -> u64 {
+        self.past.as_ref().map_or(0, |past| past.early_bytes())
+    }
+
+    fn recall(&mut self, leaves: &mut Leaves, texts: &mut Texts) -> bool {
+        texts.clear();
+        let Some(past) = &mut self.past else {
+            return false;
+        };
+        let before = past.early_bytes();
+        if before > 0 || !past.early().is_empty() {
+            std::mem::swap(past.early(), texts);
+            leaves.count_remembered(before, 0);
+            return true;
+        }
+        let Some(part) = past.take_next() else {
+            return false;
+        };
+        // Leaves lie anywhere: the next one is on its way while this one is shown.
+        let next = self.directory.position(part + 1);
+        leaves.prefetch(self.directory.leaf(next), PREFETCHED_LINES);
+        show_part::<VALUES>(&self.directory, (part, past.parts()), leaves, texts);
+        true
+    }
+
+    fn forget(&mut self, leaves: &mut Leaves) {
+        if let Some(past) = self.past.take() {
+            leaves.count_remembered(past.early_bytes(), 0);
+        }
+    }
+}
+
+/// Appends the elements whose hashes have these low bits: of a hash fields and values by turns.
+fn show_part<const VALUES: bool>(
+    directory: &Directory,
+    (part, parts): (u32, u32),
+    leaves: &Leaves,
+    texts: &mut Texts,
+) {
+    let are_others_there = directory.level() < parts.ilog2();
+    for leaf in directory.leaves_of(part, parts) {
+        for pair in packed::pairs::<VALUES>(leaves.bytes(leaf), 0) {
+            if are_others_there && leaves.low_hash(pair.key) & (parts - 1) != part {
+                continue;
+            }
+            texts.push(leaves.show(pair.key));
+            if VALUES {
+                texts.push(leaves.show(pair.value));
+            }
+        }
     }
 }
 

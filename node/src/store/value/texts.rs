@@ -30,6 +30,18 @@ impl Texts {
         self.ends.push(self.bytes.len());
     }
 
+    /// Bytes of all of them.
+    #[must_use]
+    pub(super) fn text_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Bytes that the two buffers take.
+    #[must_use]
+    pub(super) fn room(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

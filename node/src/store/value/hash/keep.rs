@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::{Elements, Form, Hash, Leaves, TIMED, UNTIMED};
-use crate::store::object::{Ahead, Copying, Large};
+use crate::store::object::{Ahead, Copying, Large, Remembering};
 use crate::store::value::collection::Collection;
 use crate::store::value::elements::Position;
 use crate::store::value::leaves::Pools;
@@ -39,6 +39,11 @@ impl Large for Hash {
 
     fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
         !self.free_some(leaves)
+    }
+
+    fn remembering(&mut self) -> Option<&mut dyn Remembering> {
+        // When fields end would have to be remembered as well.
+        self.elements.remembering(self.expiries.is_none())
     }
 
     fn next_end_ms(&self) -> Option<u64> {

@@ -58,6 +58,8 @@ pub struct Leaves {
     hasher: KeyHasher,
     /// Buffers for steps that write several blocks anew.
     scratch: Vec<Vec<u8>>,
+    /// Bytes of elements that have changed and are remembered as they were.
+    remembered: u64,
 }
 
 impl Leaves {
@@ -84,7 +86,18 @@ impl Leaves {
             reclaimer: Reclaimer::default(),
             hasher,
             scratch: Vec::new(),
+            remembered: 0,
         }
+    }
+
+    /// Bytes of elements that have changed and are remembered as they were.
+    pub(in crate::store) fn remembered_bytes(&self) -> u64 {
+        self.remembered
+    }
+
+    /// There are so many of them now where there were so many before.
+    pub(super) fn count_remembered(&mut self, before: u64, now: u64) {
+        self.remembered = (self.remembered + now).saturating_sub(before);
     }
 
     /// Makes sure that whatever one step of a collection allocates is there.

@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::{Elements, Form, INTEGERS, Leaves, Set, has_flag, integers};
-use crate::store::object::{Ahead, Copying, Large};
+use crate::store::object::{Ahead, Copying, Large, Remembering};
 use crate::store::value::collection::Collection;
 use crate::store::value::elements::Position;
 use crate::store::value::leaves::Pools;
@@ -41,6 +41,13 @@ impl Large for Set {
     fn copy_slice(&self, copying: &mut Copying, pools: &mut Pools<'_>) -> Result<bool, StoreFull> {
         let (copy, next) = copying.made();
         self.copy_some(copy, next, pools)
+    }
+
+    fn remembering(&mut self) -> Option<&mut dyn Remembering> {
+        match &mut self.form {
+            Form::Integers(_) => None,
+            Form::Elements(elements) => elements.remembering(true),
+        }
     }
 
     fn free_slice(&mut self, leaves: &mut Leaves) -> bool {
