@@ -477,6 +477,15 @@ impl Store {
         Marks { expiry, mark }
     }
 
+    /// What is there goes as a whole: that it is about to be edited was said before.
+    #[cold]
+    #[inline(never)]
+    fn before_overwrite(&mut self, db: DbIndex, before: Before) {
+        if let Before::Alive(found) = before {
+            self.before_change(db, found.handle);
+        }
+    }
+
     /// Writes a whole value; the door is not told of that, but of the end of an expired one that was there.
     #[inline]
     pub(super) fn write(
@@ -487,8 +496,8 @@ impl Store {
         content: Content<'_>,
         expiry: Option<u64>,
     ) -> Result<(), StoreFull> {
-        if let Before::Alive(found) = before {
-            self.before_change(db, found.handle);
+        if self.is_capturing() {
+            self.before_overwrite(db, before);
         }
         let marks = self.marks(db, key, before, expiry);
         let database = &mut self.databases[usize::from(db.0)];
