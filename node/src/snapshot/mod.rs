@@ -160,7 +160,7 @@ impl Snapshot {
                 self.recorder.pause();
                 saver
             });
-            let is_whole = Recorder::go_on_apart(&mut saver, more, &mut self.aside)?;
+            let is_whole = saver.go_on_apart(more, &mut self.aside)?;
             let is_whole = self.settle_part(saver, is_whole, Named::of_apart(kept));
             if is_whole || showing == Showing::Part {
                 return Ok(is_whole);
@@ -195,9 +195,7 @@ impl Snapshot {
         self.ready.push_back(Piece::Join);
         true
     }
-}
 
-impl Snapshot {
     /// Whether no part is to come: that was the last, or it cannot be written.
     fn is_whole(&mut self, kept: Result<bool, Fault>) -> bool {
         kept.unwrap_or_else(|fault| {

@@ -106,22 +106,10 @@ impl Recorder {
         Ok(())
     }
 
-    /// The same as [`Recorder::begin`] for one whose elements come apart.
+    /// Begins with a hash or a set that is written a part at a time, apart from the key, and whose elements come apart.
     pub fn begin_apart(&mut self, kept: KeptApart<'_>) -> Saver {
         let packer = std::mem::replace(&mut self.packer, Packer::off());
         Saver::begin_apart(kept.kind, kept.len, packer)
-    }
-
-    /// Goes on with one; whether all of it is written.
-    ///
-    /// # Errors
-    /// None that such elements have.
-    pub fn go_on_apart(
-        saver: &mut Saver,
-        more: MoreElements<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<bool, Fault> {
-        saver.go_on_apart(more, out)
     }
 
     fn write_text(&mut self, text: StringRef<'_>, out: &mut Vec<u8>) {

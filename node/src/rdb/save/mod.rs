@@ -1,5 +1,5 @@
 //! [`Saver`]: a key's value on its way into bytes, a piece at a time.
-//! Pure. Never: seals what it writes, or says where that goes. Invariant: the value stays as it is from the first step to the last.
+//! Pure. Never: seals what it writes, or says where that goes. Invariant: the value stays as it is from the first step to the last, or whoever has what it was gives its elements ([`Saver::go_on_apart`]).
 
 mod batch;
 mod node;

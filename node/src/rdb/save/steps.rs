@@ -36,7 +36,7 @@ impl Saver {
     ///
     /// # Errors
     /// None that such elements have.
-    pub(in crate::rdb) fn go_on_apart(
+    pub fn go_on_apart(
         &mut self,
         more: MoreElements<'_>,
         out: &mut Vec<u8>,

@@ -361,7 +361,7 @@ impl<const VALUES: bool> Table<VALUES> {
         None
     }
 
-    /// An element is about to change, to come or to go: what it remembers of that leaf is put aside.
+    /// An element is about to change, to come or to go: what is remembered of its part is put aside.
     #[inline]
     fn before_change(&mut self, leaves: &mut Leaves, sought: &Sought<'_>) {
         if self.past.is_some() {
