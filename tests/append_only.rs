@@ -12,16 +12,16 @@ use crate::support::{Client, Reply, redis_server};
 
 const A_WHILE: Duration = Duration::from_secs(30);
 
-fn log_folder(node: &Server) -> PathBuf {
+pub(crate) fn log_folder(node: &Server) -> PathBuf {
     data(node.folder()).join("appendonlydir")
 }
 
-fn start(fsync: &str) -> Server {
+pub(crate) fn start(fsync: &str) -> Server {
     start_keeper(&["--save", "", "--appendonly", "true", "--appendfsync", fsync])
 }
 
 /// Waits until the node has its data.
-fn loaded(node: &Server) -> Client {
+pub(crate) fn loaded(node: &Server) -> Client {
     let mut client = node.connect();
     eventually("the data is loaded", || {
         matches!(client.call(&["DBSIZE"]), Reply::Integer(_))
@@ -199,7 +199,7 @@ fn logs_go_to_a_redis_server_and_come_from_one() {
     assert_eq!(everything(&mut client), before);
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");

@@ -63,6 +63,7 @@
 
 mod access;
 mod admin;
+mod again;
 mod agents;
 mod api;
 mod append_only;

@@ -86,6 +86,13 @@ impl Executor {
         match self.admit(turn, origin, row, asked.args) {
             Ok((spec, handler)) => match self.run_admitted(turn, spec, handler, asked, out) {
                 Stop::Blocked => self.block(turn, origin, spec, asked.args, out),
+                // Nobody goes on with it later. Whoever is at work on its keys was waited for.
+                Stop::NotYet(Wait::OthersTurns | Wait::Keys)
+                    if matches!(origin, Origin::Log | Origin::Leader) =>
+                {
+                    self.run_to_its_end(turn, asked.args, out);
+                    Stop::Done
+                }
                 stop => stop,
             },
             Err(Refusal::Later(wait)) => Stop::NotYet(wait),

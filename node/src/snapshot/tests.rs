@@ -319,6 +319,9 @@ fn a_hash_that_is_emptied_removed_or_left_alone_while_it_is_shown_is_whole_and_f
         "",
         "DEL hash",
         "RENAME hash other",
+        "RENAME list hash",
+        "RENAME long hash",
+        "COPY list hash REPLACE",
         "SET hash x",
         "FLUSHALL",
         "SWAPDB 0 1",
@@ -354,6 +357,24 @@ fn a_hash_that_is_emptied_removed_or_left_alone_while_it_is_shown_is_whole_and_f
         while again.store.capture_some(3) {}
         let mut third = load(&file_of(&mut file, &mut again), 65_536).expect("a good file");
         assert!(everything(&mut third) == before, "{line}");
+    }
+}
+
+#[test]
+fn a_hash_that_has_become_small_is_shown_as_it_was() {
+    for left in [1, 20, 200] {
+        let mut node = TestNode::new();
+        fill(&mut node, 3_000);
+        let before = everything(&mut node);
+        let mut file = begin(&mut node);
+        for number in left..3_000 {
+            node.send(&format!("HDEL hash f{number}"));
+            node.send(&format!("SREM set m{number}"));
+        }
+        // The last change that makes them small is the last one before they are met.
+        while node.store.capture_some(3) {}
+        let mut again = load(&file_of(&mut file, &mut node), 65_536).expect("a good file");
+        assert!(everything(&mut again) == before, "{left}");
     }
 }
 

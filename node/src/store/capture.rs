@@ -213,10 +213,12 @@ impl Store {
         let Some(handle) = database.next_uncaptured(looks) else {
             return false;
         };
+        // What remembers may have grown small, or be dead, since it was changed.
+        let remembers = database.remembers(handle);
         let kept = kept(database, number, handle, now_ms);
-        if database.is_dead(handle, now_ms) {
+        if !remembers && database.is_dead(handle, now_ms) {
             database.note_captured(handle);
-        } else if is_large(kept.value) {
+        } else if remembers || is_large(kept.value) {
             let name = Name {
                 db: number,
                 hash: database.hash_of(handle),
@@ -323,8 +325,9 @@ impl Store {
         };
         let keeper = capturing.keeper.as_mut();
         let at = (number, handle);
-        // What is dead would be left out by whoever reads it.
-        let is_wanted = is_pinned || !database.is_dead(handle, now_ms);
+        // What is dead would be left out by whoever reads it, where nobody has changed it while it lived: the log that goes on from here would make it anew.
+        let is_wanted =
+            is_pinned || database.remembers(handle) || !database.is_dead(handle, now_ms);
         if is_wanted && show_apart(database, at, showing, keeper).is_none() {
             keeper.keep(kept(database, number, handle, now_ms), is_pinned);
         }
@@ -342,8 +345,8 @@ impl Store {
         }
         let database = self.database(db);
         database.is_uncaptured(handle).is_some()
-            && !database.is_dead(handle, self.now_ms)
-            && is_large(database.value(handle))
+            && (database.remembers(handle)
+                || !database.is_dead(handle, self.now_ms) && is_large(database.value(handle)))
     }
 
     /// Whether a command that changes this key should wait, for it is large and still to be shown as it was. It comes next.

@@ -224,7 +224,7 @@ impl Store {
         content: Content<'_>,
         expiry: Option<u64>,
     ) -> Result<(), StoreFull> {
-        let before = self.slot(db, key).before;
+        let before = self.slot(db, key).before_whole();
         self.write(db, key, before, content, expiry)
     }
 
@@ -239,7 +239,7 @@ impl Store {
             return Ok(false);
         };
         self.before_change(db, found.handle);
-        let before = self.slot(db, to).before;
+        let before = self.slot(db, to).before_whole();
         let there = match before {
             Before::Nothing => None,
             Before::Alive(found) | Before::Dead(found) => Some(found),

@@ -29,7 +29,7 @@ pub struct Slot<'a> {
     pub(super) store: &'a mut Store,
     pub(super) db: DbIndex,
     pub(super) key: Key<'a>,
-    pub(super) before: Before,
+    before: Before,
 }
 
 /// Whether an edit changed anything, and what it found.
@@ -54,6 +54,22 @@ impl Slot<'_> {
         let found = self.before.alive()?;
         let value = self.store.database(self.db).value(found.handle);
         Some(value.at_moment(self.store.now_ms))
+    }
+
+    /// The same, for a change after which something is left to do; there is one.
+    pub(super) fn again(&mut self) -> Slot<'_> {
+        Slot {
+            store: &mut *self.store,
+            db: self.db,
+            key: self.key,
+            before: self.before,
+        }
+    }
+
+    /// What is there, for whoever puts something in the place of all of it: those who take the keyspace have it by then.
+    pub(super) fn before_whole(self) -> Before {
+        self.store.before_overwrite(self.db, self.before);
+        self.before
     }
 
     /// What time it is for who edits it, Unix milliseconds.

@@ -191,34 +191,22 @@ impl<'a> StringEdit<'a> {
 
 /// A long value is kept where it is.
 fn put_owned(
-    slot: Slot<'_>,
+    mut slot: Slot<'_>,
     form: Form,
     value: Vec<u8>,
     expiry: ExpiryChange,
     wording: Wording<'_>,
 ) -> Result<(), StoreFull> {
-    let Slot {
-        store,
-        db,
-        key,
-        before,
-    } = slot;
     let value = Arc::new(value);
-    store.offer(db, Arc::clone(&value));
+    slot.store.offer(slot.db, Arc::clone(&value));
     let content = Content {
         form,
         body: Body::Bytes(&value),
     };
-    let slot = Slot {
-        store: &mut *store,
-        db,
-        key,
-        before,
-    };
-    let put = slot.put(content, expiry, |effects, db, _| {
+    let put = slot.again().put(content, expiry, |effects, db, _| {
         effects.append_worded(db, wording);
     });
-    store.withdraw(db);
+    slot.store.withdraw(slot.db);
     put
 }
 
