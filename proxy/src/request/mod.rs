@@ -103,6 +103,8 @@ pub(crate) struct Exchange {
     pub(crate) clock: Clock,
     /// Monotonic milliseconds at the last tick.
     pub(crate) tick_ms: u64,
+    /// Clients that have asked for something since then.
+    pub(crate) active_clients: u32,
     /// Bounds of clients.
     pub(crate) limits: OutletLimits,
     /// Most bytes of requests that are kept for a client.
@@ -162,6 +164,7 @@ impl Exchange {
             view: proxy.topology.view(),
             clock: proxy.clock.clone(),
             tick_ms: proxy.clock.monotonic_ms(),
+            active_clients: 0,
             limits,
             input_bytes: config.client_query_buffer_limit.as_usize(),
             failing_over: FailingOver::default(),

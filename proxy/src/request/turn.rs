@@ -108,6 +108,7 @@ impl Exchange {
     ) -> Progress {
         self.follow_topology();
         // A tick's precision is enough, and costs nothing per batch.
+        self.active_clients += u32::from(client.state.active_ms != self.tick_ms);
         client.state.active_ms = self.tick_ms;
         if from >= batch.requests().len() {
             return Progress::Done;

@@ -131,8 +131,10 @@ impl ProxyThread {
         self.look_after_leases();
         self.send_shown();
         self.send_words();
+        let mut pipes = 0;
         while let Some(number) = self.exchange.pipes.next_dirty() {
             self.flush_pipe(number);
+            pipes += 1;
         }
         while let Some(key) = self.exchange.receivers.next_dirty() {
             self.flush_client(key);
@@ -146,8 +148,7 @@ impl ProxyThread {
         self.flusher = Some(cx.waker().clone());
         // Writing may have ended something that others wait for.
         self.wake_flusher();
-        let stopwatch = &self.exchange.receivers.stopwatch;
-        self.rest.after_turn(&self.exchange.clock, stopwatch);
+        self.rest.after_turn(&self.exchange, pipes);
     }
 
     fn start_pipes(&mut self) {

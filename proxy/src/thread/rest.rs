@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
-use shared::clock::{Clock, Stopwatch};
 use shared::moderation::{Moderation, Sample};
+
+use crate::request::Exchange;
 
 /// By how much the kernel may lengthen a sleep, ns: its usual 50 µs would be as long as the sleep itself.
 const TIMER_SLACK_NS: u64 = 1_000;
@@ -29,16 +30,23 @@ impl Rest {
         }
     }
 
-    /// A turn has ended, and what it brought is written.
+    /// So many clients have asked for something since the last tick.
+    pub(super) fn note_clients(&mut self, active: u32) {
+        self.moderation.clients(active);
+    }
+
+    /// A turn has ended, and what it brought is written, to so many pipes.
     #[inline]
-    pub(super) fn after_turn(&mut self, clock: &Clock, stopwatch: &Stopwatch) {
-        if self.moderation.turn() {
+    pub(super) fn after_turn(&mut self, exchange: &Exchange, pipes: u32) {
+        if self.moderation.turn(pipes) {
             self.moderation.sample(Sample {
-                elapsed_ns: clock.monotonic_ns(),
+                elapsed_ns: exchange.clock.monotonic_ns(),
                 worked_ns: worked_ns(),
+                requests: exchange.receivers.stats.requests,
             });
         }
         if let Some(wait) = self.moderation.wait() {
+            let stopwatch = &exchange.receivers.stopwatch;
             let began = stopwatch.read();
             sleep(wait);
             self.moderation.waited(stopwatch.since_ns(began));

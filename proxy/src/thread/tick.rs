@@ -58,6 +58,8 @@ impl ProxyThread {
     fn tick(&mut self) {
         self.look_for_stall();
         self.exchange.tick_ms = self.exchange.now_ms();
+        let active = std::mem::take(&mut self.exchange.active_clients);
+        self.rest.note_clients(active);
         self.exchange.follow_topology();
         self.exchange.tick_pipes();
         self.tick_relays();
