@@ -23,6 +23,29 @@ pub(crate) struct Cell {
     pub(crate) pipeline: usize,
     /// How much work it is, in GETs; only an aim.
     pub(crate) weight: f64,
+    /// Connections of the load generator.
+    pub(crate) clients: usize,
+}
+
+/// What the load generator saw in one run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    /// Requests sent.
+    pub(crate) requests: usize,
+    /// Requests per second.
+    pub(crate) per_second: f64,
+    /// Median of latency, milliseconds.
+    pub(crate) p50_ms: f64,
+    /// 99th percentile of latency, milliseconds.
+    pub(crate) p99_ms: f64,
+}
+
+impl Seen {
+    /// Microseconds per request of what took so many nanoseconds.
+    #[expect(clippy::cast_precision_loss, reason = "microseconds with a few digits")]
+    pub(crate) fn us_each(&self, nanoseconds: u64) -> f64 {
+        nanoseconds as f64 / 1000.0 / self.requests as f64
+    }
 }
 
 /// Figures of one run.
@@ -46,6 +69,7 @@ impl Cell {
             command,
             pipeline,
             weight,
+            clients: CLIENTS,
         }
     }
 
@@ -79,6 +103,20 @@ impl Cell {
 
 /// Loads `target` with `cell` for about `length`.
 pub(crate) fn run(target: &Target, cell: Cell, keys: usize, length: Duration) -> Figures {
+    let pids = target.pids();
+    let before = (cpu_nanoseconds(&pids[..1]), cpu_nanoseconds(&pids));
+    let seen = ask(target, cell, keys, length);
+    let after = (cpu_nanoseconds(&pids[..1]), cpu_nanoseconds(&pids));
+    Figures {
+        per_second: seen.per_second,
+        p99_ms: seen.p99_ms,
+        own_us: seen.us_each(after.0 - before.0),
+        all_us: seen.us_each(after.1 - before.1),
+    }
+}
+
+/// The same, whoever's CPU time counts.
+pub(crate) fn ask(target: &Target, cell: Cell, keys: usize, length: Duration) -> Seen {
     let requests = cell.requests(length);
     let mut command = Command::new("taskset");
     command.args([
@@ -92,7 +130,7 @@ pub(crate) fn run(target: &Target, cell: Cell, keys: usize, length: Duration) ->
     let numbers = [
         ("-p", usize::from(target.address.port())),
         ("-n", requests),
-        ("-c", CLIENTS),
+        ("-c", cell.clients),
         ("-P", cell.pipeline),
         ("-d", VALUE_BYTES),
         ("-r", keys),
@@ -112,14 +150,11 @@ pub(crate) fn run(target: &Target, cell: Cell, keys: usize, length: Duration) ->
         words if words.contains(' ') => command.args(words.split(' ')),
         name => command.args(["-t", name]),
     };
-    let pids = target.pids();
-    let before = (cpu_nanoseconds(&pids[..1]), cpu_nanoseconds(&pids));
     let output = command
         .output()
         .expect("redis-benchmark and taskset are installed");
-    let after = (cpu_nanoseconds(&pids[..1]), cpu_nanoseconds(&pids));
     let text = String::from_utf8_lossy(&output.stdout);
-    let (per_second, p99_ms) = parse(&text).unwrap_or_else(|| {
+    let [per_second, p50_ms, p99_ms] = parse(&text).unwrap_or_else(|| {
         panic!(
             "{} {}: {text} {}",
             target.name,
@@ -127,22 +162,20 @@ pub(crate) fn run(target: &Target, cell: Cell, keys: usize, length: Duration) ->
             String::from_utf8_lossy(&output.stderr)
         )
     });
-    #[expect(clippy::cast_precision_loss, reason = "microseconds with a few digits")]
-    let per_request = |before: u64, after: u64| (after - before) as f64 / 1000.0 / requests as f64;
-    Figures {
+    Seen {
+        requests,
         per_second,
+        p50_ms,
         p99_ms,
-        own_us: per_request(before.0, after.0),
-        all_us: per_request(before.1, after.1),
     }
 }
 
-/// Requests per second and the 99th percentile of the last line: name, rps, average, least, p50, p95, p99, most.
-fn parse(csv: &str) -> Option<(f64, f64)> {
+/// Requests per second, median and 99th percentile of the last line: name, rps, average, least, p50, p95, p99, most.
+fn parse(csv: &str) -> Option<[f64; 3]> {
     let line = csv.lines().rfind(|line| line.split("\",\"").count() == 8)?;
     let fields: Vec<&str> = line.trim_matches('"').split("\",\"").collect();
-    let per_second: f64 = fields[1].parse().ok()?;
-    Some((per_second, fields[6].parse().ok()?)).filter(|_| per_second > 0.0)
+    let number = |nth: usize| fields[nth].parse::<f64>().ok();
+    Some([number(1)?, number(4)?, number(6)?]).filter(|[per_second, ..]| *per_second > 0.0)
 }
 
 /// Every key that `redis-benchmark -r keys` draws, once.

@@ -1,6 +1,6 @@
 //! Prints the figures that Switchyard is to reach, measured here and now, side by side with the peers found on this machine.
 //!
-//! `cargo bench --bench end_to_end -- [node] [proxy] [tls] [memory] [pauses] [expiry] [idle] [hostile] [types] [turns] [whole] [kept] [--quick] [--runs N] [--seconds S] [--shape NAME]`; without names: all.
+//! `cargo bench --bench end_to_end -- [node] [proxy] [flat] [sessions] [tls] [memory] [pauses] [expiry] [idle] [hostile] [types] [turns] [whole] [kept] [--quick] [--runs N] [--seconds S] [--shape NAME]`; without names: all.
 //! Every figure is a ratio to a peer measured in the same run, in alternation, or CPU time per request of the server, because throughput
 //! of one binary varies twofold within an hour on a shared machine. [`section`] says what is measured; `benches/README.md` says how, and keeps the last results.
 

@@ -225,6 +225,26 @@ fn proxy_over(nodes: usize, further: &[&str], write: &dyn Fn(&Path, &[SocketAddr
     }
 }
 
+/// As many shards as are asked for and a proxy with one thread, all in one process, which is pinned nowhere.
+pub(crate) fn up(shards: usize) -> Target {
+    let server = Server::start(SWITCHYARD, |address, _| {
+        words(&[
+            "up",
+            "--shards",
+            &shards.to_string(),
+            "--followers",
+            "0",
+            "--threads",
+            "1",
+            "--listen",
+            &address.to_string(),
+            "--admin",
+            &free_address().to_string(),
+        ])
+    });
+    Target::alone("switchyard up", server)
+}
+
 /// The same proxy, reached over TLS with a certificate made for this run.
 pub(crate) fn tls_proxy(nodes: usize) -> Target {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");

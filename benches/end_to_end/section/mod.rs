@@ -1,6 +1,7 @@
 //! What is measured, a section a file; each can be asked for by its name.
 
 mod expiry;
+mod flat;
 mod hostile;
 mod idle;
 mod kept;
@@ -24,6 +25,7 @@ type Section = (&'static str, fn(&Settings, &mut Table));
 pub(crate) const ALL: &[Section] = &[
     ("node", node::measure),
     ("proxy", proxy::measure),
+    ("flat", flat::measure),
     ("sessions", sessions::measure),
     ("tls", tls::measure),
     ("memory", memory::measure),

@@ -163,9 +163,8 @@ fn time(
             (100, Some(timed.goals[1])),
         ] {
             let cell = Cell {
-                command: timed.words,
-                pipeline,
                 weight: timed.weight,
+                ..Cell::new(timed.words, pipeline)
             };
             let rounds = alternate(&targets, cell, &small);
             let ratio = rounds[1].ratio(&rounds[0], |figures| figures.own_us);
