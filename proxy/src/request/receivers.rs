@@ -198,7 +198,7 @@ impl Receivers {
         let Some(outlet) = self.outlets.get_mut(client) else {
             return false;
         };
-        if !outlet.queue.break_off(first) {
+        if !outlet.queue.break_off(first, &mut self.buffers) {
             return false;
         }
         outlet.is_broken = true;
@@ -431,7 +431,7 @@ impl Receivers {
             Ok(pieces) => pieces,
             Err(error) => {
                 let buffers = &mut self.buffers;
-                let is_half = outlet.queue.break_off(number);
+                let is_half = outlet.queue.break_off(number, buffers);
                 if is_half {
                     // Half a reply cannot be taken back: the client must not take it for a whole one.
                     outlet.is_broken = true;

@@ -2,7 +2,10 @@
 //! Pure. Invariants: each request expected is answered exactly once; nothing leaves before all that was asked earlier has left.
 //!
 //! Requests are numbered, in rising order with gaps. A *place* stands for a run of consecutive requests whose replies come from one source, in order; replies of the
-//! first place go straight to the output, those of later places wait in theirs.
+//! first place go straight to the output, those of later places wait in theirs. Places are numbered as well, one after the other, and the number of a request begins
+//! with that of its place: so a reply finds its place at once, however many there are.
+
+mod kept;
 
 use std::collections::VecDeque;
 
@@ -10,6 +13,19 @@ use shared::command::Retry;
 
 use super::output::{Output, ReplyBytes};
 use crate::buffers::Buffers;
+use kept::{Kept, Ready};
+
+/// Bits of a request's number that count within its place. What is left suffices for a client that begins a million places a second for nine years.
+const BITS_WITHIN_PLACE: u32 = 16;
+
+/// Most requests of a place: no two requests of different places have consecutive numbers.
+const MOST_OF_PLACE: u64 = (1 << BITS_WITHIN_PLACE) - 1;
+
+/// The number of the place of a request.
+#[inline]
+fn place_of(number: u64) -> u64 {
+    number >> BITS_WITHIN_PLACE
+}
 
 /// Requests that one source answers one after the other.
 #[derive(Debug)]
@@ -27,7 +43,27 @@ struct Place {
     /// Bytes of it that have come.
     begun_bytes: usize,
     /// Replies that wait for earlier ones.
-    ready: Output,
+    ready: Ready,
+}
+
+impl Place {
+    fn new(end: u64, missing: u32, source: Source, silent: bool) -> Self {
+        Self {
+            end,
+            missing,
+            source,
+            silent,
+            begun: false,
+            begun_bytes: 0,
+            ready: Ready::Nothing,
+        }
+    }
+
+    /// The number of the first request that has no reply.
+    #[inline]
+    fn next(&self) -> u64 {
+        self.end - u64::from(self.missing)
+    }
 }
 
 /// Who answers a run of requests.
@@ -77,7 +113,9 @@ impl ReplyLength {
 #[derive(Debug, Default)]
 pub(crate) struct ReplyQueue {
     places: VecDeque<Place>,
-    /// The number of the next request.
+    /// Some were cut in two, which have one number.
+    has_parts: bool,
+    /// The number behind that of the last request.
     next: u64,
     /// Requests without a reply.
     missing: u64,
@@ -87,6 +125,7 @@ pub(crate) struct ReplyQueue {
     read_length: ReplyLength,
     /// … and to everything else.
     other_length: ReplyLength,
+    kept: Kept,
     output: Output,
     /// Messages that wait for the end of a reply of which the client has got the beginning.
     messages: Output,
@@ -109,7 +148,8 @@ impl ReplyQueue {
 
     /// Bytes that are kept besides those of replies: what is known of replies that are to come, and room that buffers have.
     pub(crate) fn spare_bytes(&self) -> usize {
-        self.places.len() * size_of::<Place>() + self.output.spare_bytes()
+        let places = self.places.len() * size_of::<Place>();
+        places + self.kept.spare_bytes() + self.output.spare_bytes()
     }
 
     /// Whether it is known how long the client's reads are.
@@ -135,7 +175,7 @@ impl ReplyQueue {
 
     /// Whether the client gets to see the reply to request `number`, which is expected.
     pub(crate) fn is_heard(&self, number: u64) -> bool {
-        let index = self.places.partition_point(|place| place.end <= number);
+        let index = self.index_of(number);
         !self.is_cut && self.places.get(index).is_some_and(|place| !place.silent)
     }
 
@@ -158,11 +198,10 @@ impl ReplyQueue {
     /// Replies to all requests before this number have gone to the output.
     #[inline]
     pub(crate) fn let_out(&self) -> u64 {
-        let first = self.places.front();
-        first.map_or(self.next, |first| first.end - u64::from(first.missing))
+        self.places.front().map_or(self.next, Place::next)
     }
 
-    /// Expects `count` more replies from `source`; gives the number of the first of these requests.
+    /// Expects `count` more replies from `source`, a few thousand at most; gives the number of the first of these requests.
     #[inline]
     pub(crate) fn expect(&mut self, source: Source, count: u32, silent: bool) -> u64 {
         self.missing += u64::from(count);
@@ -170,24 +209,24 @@ impl ReplyQueue {
             && last.source == source
             && last.silent == silent
             && source != Source::Gathered
+            && (self.next & MOST_OF_PLACE) + u64::from(count) <= MOST_OF_PLACE
         {
             self.next += u64::from(count);
             last.end = self.next;
             last.missing += count;
             return self.next - u64::from(count);
         }
-        // A number is left out between places, so that requests with consecutive numbers are in the same one.
-        let first = self.next + 1;
+        self.begin_place(count, source, silent)
+    }
+
+    /// A place behind all others; the number of its first request.
+    #[inline]
+    fn begin_place(&mut self, count: u32, source: Source, silent: bool) -> u64 {
+        debug_assert!(u64::from(count) <= MOST_OF_PLACE, "more than a batch");
+        let first = (place_of(self.next) + 1) << BITS_WITHIN_PLACE;
         self.next = first + u64::from(count);
-        self.places.push_back(Place {
-            end: self.next,
-            missing: count,
-            source,
-            silent,
-            begun: false,
-            begun_bytes: 0,
-            ready: Output::default(),
-        });
+        self.places
+            .push_back(Place::new(self.next, count, source, silent));
         first
     }
 
@@ -208,23 +247,15 @@ impl ReplyQueue {
             .back()
             .is_none_or(|last| last.source != Source::Here)
         {
-            self.next += 1;
-            self.places.push_back(Place {
-                end: self.next,
-                missing: 0,
-                source: Source::Here,
-                silent: false,
-                begun: false,
-                begun_bytes: 0,
-                ready: Output::default(),
-            });
+            self.begin_place(0, Source::Here, false);
         }
         let Some(last) = self.places.back_mut() else {
             unreachable!("a place was pushed above");
         };
         let before = last.ready.len();
-        let result = last.ready.keep_with(write);
+        let result = self.kept.append_with(&mut last.ready, buffers, write);
         self.waiting_bytes += last.ready.len() - before;
+        self.tidy();
         result
     }
 
@@ -244,9 +275,7 @@ impl ReplyQueue {
         self.missing -= u64::from(count);
         let length = reply.len();
         let begun_bytes = match self.places.front_mut() {
-            Some(place)
-                if place.end - u64::from(place.missing) == first && place.missing >= count =>
-            {
+            Some(place) if place.next() == first && place.missing >= count => {
                 place.missing -= count;
                 if !place.silent && !self.is_cut {
                     self.output.push(reply, buffers);
@@ -291,13 +320,14 @@ impl ReplyQueue {
             self.output.push(piece, buffers);
         } else {
             self.waiting_bytes += piece.len();
-            place.ready.keep(piece);
+            self.kept.append(&mut place.ready, piece, buffers);
+            self.tidy();
         }
     }
 
     /// The rest of the reply to request `number` will not come. `true`: the client may have its beginning, and nothing goes out any more. `false`: it has not, and
     /// another reply is to be delivered.
-    pub(crate) fn break_off(&mut self, number: u64) -> bool {
+    pub(crate) fn break_off(&mut self, number: u64, buffers: &mut Buffers) -> bool {
         if self.is_cut {
             return true;
         }
@@ -306,8 +336,9 @@ impl ReplyQueue {
         self.is_cut = index == 0 && !place.silent;
         if !self.is_cut {
             // What comes before it in its place has been let go with the place before.
-            self.waiting_bytes -= place.ready.len();
-            place.ready = Output::default();
+            let ready = std::mem::take(&mut place.ready);
+            self.waiting_bytes -= ready.len();
+            self.kept.forget(&ready, buffers);
             place.begun = false;
             place.begun_bytes = 0;
         }
@@ -348,7 +379,8 @@ impl ReplyQueue {
         let begun_bytes = std::mem::take(&mut place.begun_bytes);
         if !place.silent {
             self.waiting_bytes += reply.len();
-            place.ready.keep(reply);
+            self.kept.append(&mut place.ready, reply, buffers);
+            self.tidy();
         }
         if index == 0 {
             self.let_ready_ones_go(buffers);
@@ -359,12 +391,12 @@ impl ReplyQueue {
     /// The index of the place whose next replies are `first` and the `count - 1` after it; places are cut where these requests stand in their middle,
     /// which happens only when some commands of a lost pipe were sent again and others were not.
     fn open_place(&mut self, first: u64, count: u32) -> usize {
-        let mut index = self.places.partition_point(|place| place.end <= first);
+        let mut index = self.index_of(first);
         let place = self
             .places
             .get(index)
             .expect("a reply answers a request that is expected");
-        let next = place.end - u64::from(place.missing);
+        let next = place.next();
         assert!(next <= first, "each request is answered once");
         if next < first {
             self.cut(index, first);
@@ -378,39 +410,53 @@ impl ReplyQueue {
         index
     }
 
+    /// The index of the place of request `number`, which is expected.
+    #[inline]
+    fn index_of(&self, number: u64) -> usize {
+        if self.has_parts {
+            return self.places.partition_point(|place| place.end <= number);
+        }
+        let first = self.places.front().map_or(0, |first| place_of(first.end));
+        usize::try_from(place_of(number).wrapping_sub(first)).unwrap_or(usize::MAX)
+    }
+
     /// Cuts a place in two; the second begins with request `at`.
     fn cut(&mut self, index: usize, at: u64) {
         let place = &mut self.places[index];
         let behind = u32::try_from(place.end - at).expect("part of a count of 32 bits");
-        let second = Place {
-            end: place.end,
-            missing: behind,
-            source: place.source,
-            silent: place.silent,
-            begun: false,
-            begun_bytes: 0,
-            ready: Output::default(),
-        };
+        let second = Place::new(place.end, behind, place.source, place.silent);
         place.end = at;
         place.missing -= behind;
         self.places.insert(index + 1, second);
+        self.has_parts = true;
+    }
+
+    /// What waits moves together where much room is left between.
+    #[inline]
+    fn tidy(&mut self) {
+        if self.kept.is_sparse() {
+            let places = self.places.iter_mut();
+            self.kept
+                .move_together(places.map(|place| &mut place.ready));
+        }
     }
 
     /// Moves to the output what no longer waits for anything.
     fn let_ready_ones_go(&mut self, buffers: &mut Buffers) {
         while let Some(place) = self.places.front_mut() {
-            if !place.ready.is_empty() {
-                self.waiting_bytes -= place.ready.len();
-                let ready = std::mem::take(&mut place.ready);
-                if !self.is_cut {
-                    self.output.append(ready, buffers);
-                }
+            let ready = std::mem::take(&mut place.ready);
+            self.waiting_bytes -= ready.len();
+            if self.is_cut {
+                self.kept.forget(&ready, buffers);
+            } else {
+                self.kept.move_out(ready, &mut self.output, buffers);
             }
             if place.missing > 0 {
                 return;
             }
             self.places.pop_front();
         }
+        self.has_parts = false;
     }
 }
 

@@ -208,7 +208,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn replies_leave_in_request_order_each_once(
-        requests in proptest::collection::vec((0u32..4, any::<bool>()), 1..60),
+        requests in proptest::collection::vec((0u32..4, any::<bool>(), 0usize..5), 1..60),
         order in proptest::collection::vec(any::<u16>(), 60),
     ) {
         let mut buffers = Buffers::default();
@@ -216,8 +216,9 @@ proptest! {
         let mut open = Vec::new();
         let mut expected = Vec::new();
         let mut got = Vec::new();
-        for (index, (source, silent)) in requests.iter().enumerate() {
-            let text = format!("<{index}>").into_bytes();
+        for (index, (source, silent, length)) in requests.iter().enumerate() {
+            // Short ones share a buffer, long ones have their own.
+            let text = format!("<{index}>").repeat([0, 1, 2, 200, 500][*length]).into_bytes();
             if *source == 3 {
                 queue.answer(&mut buffers, |out| out.extend_from_slice(&text));
                 expected.extend_from_slice(&text);
@@ -235,7 +236,11 @@ proptest! {
                 break;
             }
             let (number, text) = open.remove(usize::from(pick) % open.len());
-            queue.deliver(number, 1, ReplyBytes::Lent(&text), Retry::Safe, &mut buffers);
+            let reply = match text.len() % 2 {
+                0 => ReplyBytes::Lent(&text),
+                _ => ReplyBytes::Own(text.clone().into()),
+            };
+            queue.deliver(number, 1, reply, Retry::Safe, &mut buffers);
             got.extend(written(&mut queue, &mut buffers));
         }
         got.extend(written(&mut queue, &mut buffers));
@@ -243,6 +248,74 @@ proptest! {
         prop_assert!(queue.is_idle());
         prop_assert_eq!(queue.bytes(), 0);
     }
+}
+
+#[test]
+fn replies_that_wait_take_little_more_than_they_are_long() {
+    const REPLY: [u8; 1000] = [7; 1000];
+    let mut buffers = Buffers::default();
+    let mut queue = ReplyQueue::default();
+    let ends = [0, 100, 110, 120];
+    let numbers: Vec<u64> = (0..=120)
+        .map(|number| queue.expect(Source::Pipe(number), 1, false))
+        .collect();
+    let deliver = |queue: &mut ReplyQueue, buffers: &mut Buffers, nth: usize| {
+        let reply = ReplyBytes::Lent(&REPLY);
+        queue.deliver(numbers[nth], 1, reply, Retry::Safe, buffers);
+    };
+    for nth in (1..111).filter(|nth| !ends.contains(nth)) {
+        deliver(&mut queue, &mut buffers, nth);
+    }
+    deliver(&mut queue, &mut buffers, 0);
+    assert_eq!(written(&mut queue, &mut buffers).len(), 100 * REPLY.len());
+    // Nine wait behind one that is missing, and one comes behind another.
+    deliver(&mut queue, &mut buffers, 119);
+    assert_eq!(queue.bytes(), 10 * REPLY.len());
+    assert!(
+        queue.spare_bytes() < 30 * REPLY.len(),
+        "{}",
+        queue.spare_bytes()
+    );
+    for nth in ends.into_iter().skip(1).chain(111..119) {
+        deliver(&mut queue, &mut buffers, nth);
+    }
+    let rest = written(&mut queue, &mut buffers);
+    assert_eq!(rest, [7; 21 * REPLY.len()]);
+    assert!(queue.is_idle() && queue.bytes() == 0);
+    assert_eq!(queue.spare_bytes(), 0, "all went back");
+}
+
+#[test]
+fn a_source_with_more_requests_than_a_place_has_numbers_gets_another_place() {
+    let mut buffers = Buffers::default();
+    let mut queue = ReplyQueue::default();
+    let mut expected = Vec::new();
+    let mut numbers = Vec::new();
+    for _ in 0..300 {
+        numbers.push(queue.expect(Source::Pipe(0), 1_000, false));
+    }
+    let last = queue.expect(Source::Pipe(1), 1, false);
+    queue.deliver(
+        last,
+        1,
+        ReplyBytes::Lent(b"last"),
+        Retry::Safe,
+        &mut buffers,
+    );
+    for (nth, first) in numbers.iter().enumerate() {
+        let text = format!("<{nth}>").into_bytes();
+        queue.deliver(
+            *first,
+            1_000,
+            ReplyBytes::Lent(&text),
+            Retry::Safe,
+            &mut buffers,
+        );
+        expected.extend(text);
+    }
+    expected.extend(b"last");
+    assert_eq!(written(&mut queue, &mut buffers), expected);
+    assert!(queue.is_idle());
 }
 
 #[test]
@@ -255,12 +328,15 @@ fn nothing_goes_out_behind_a_reply_that_was_broken_off() {
     let fourth = queue.expect(Source::Pipe(3), 1, false);
     let lent = ReplyBytes::Lent;
     queue.deliver_beginning(second, lent(b"$9\r\nunseen"), &mut buffers);
-    assert!(!queue.break_off(second), "nobody has seen it");
+    assert!(!queue.break_off(second, &mut buffers), "nobody has seen it");
     queue.deliver(second, 1, lent(b"-ERR\r\n"), Retry::Safe, &mut buffers);
     queue.deliver_beginning(first, lent(b"$9\r\nhalf"), &mut buffers);
     queue.deliver_beginning(third, lent(b"$9\r\nmore"), &mut buffers);
-    assert!(queue.break_off(first));
-    assert!(queue.break_off(third), "another pipe is lost as well");
+    assert!(queue.break_off(first, &mut buffers));
+    assert!(
+        queue.break_off(third, &mut buffers),
+        "another pipe is lost as well"
+    );
     queue.deliver(first, 1, lent(b"-ERR\r\n"), Retry::Safe, &mut buffers);
     queue.answer(&mut buffers, |out| out.extend_from_slice(b"+OK\r\n"));
     queue.message(lent(b">1\r\n+m\r\n"), &mut buffers);
