@@ -2,7 +2,9 @@
 //! is compared, and then every key. At a node, and through a proxy with one shard and with three, where all keys have one hash tag.
 //!
 //! Not drawn, for there Redis looks at how a key came to be, and we at what it has: SORT and the like with STORE over a key of another type, XGROUP SETID, and entries that
-//! are removed in the transaction that adds them.
+//! are removed in the transaction that adds them. SWAPDB only where all wait for one key: with several, Redis serves those that are there then in the order of a table whose
+//! seed it draws as it starts. Of several keys that one transaction changes, ours are looked at in the order in which they changed, those of Redis in that in which they
+//! became something that anybody at all waits for; so where clients wait for several keys, transactions of several commands push to lists alone.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -19,6 +21,8 @@ const WAITERS: usize = 4;
 /// A round has about so many commands.
 const COMMANDS_OF_ROUND: usize = 40;
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
+/// What changes more than a key or two.
+const OF_ALL: [&str; 4] = ["SWAPDB 0 1", "FLUSHALL", "FLUSHDB", "DEL a b c d"];
 
 /// One server, or several behind a proxy, with its clients.
 struct Side<'a> {
@@ -108,8 +112,8 @@ impl<'a> Side<'a> {
     }
 }
 
-fn waiting_command(dice: &mut Dice) -> String {
-    let mut key = || *dice.pick(&KEYS);
+fn waiting_command(dice: &mut Dice, keys: &[&str]) -> String {
+    let mut key = || *dice.pick(keys);
     let (first, second) = (key(), key());
     let ends = ["LEFT", "RIGHT"];
     let (from, to) = (*dice.pick(&ends), *dice.pick(&ends));
@@ -132,13 +136,23 @@ fn waiting_command(dice: &mut Dice) -> String {
     }
 }
 
-fn change(dice: &mut Dice, number: &mut u64) -> String {
+fn push(dice: &mut Dice, number: &mut u64) -> String {
+    *number += 1;
+    let key = *dice.pick(&KEYS);
+    match dice.below(3) {
+        0 => format!("LPUSH {key} l{number} m{number} n{number}"),
+        _ => format!("RPUSH {key} r{number}"),
+    }
+}
+
+fn change(dice: &mut Dice, number: &mut u64, of_all: &[&str]) -> String {
+    if dice.percent(25) {
+        return push(dice, number);
+    }
     *number += 1;
     let mut key = || *dice.pick(&KEYS);
     let (first, second) = (key(), key());
-    match dice.below(16) {
-        0..=2 => format!("RPUSH {first} r{number}"),
-        3 => format!("LPUSH {first} l{number} m{number} n{number}"),
+    match dice.between(4, 15) {
         4 => format!("ZADD {first} {number} z{number}"),
         5 => format!("ZADD {first} 1 x 2 y 3 z"),
         6..=7 => format!("XADD {first} {number}-1 f v"),
@@ -149,12 +163,13 @@ fn change(dice: &mut Dice, number: &mut u64) -> String {
         12 => format!("RENAME {first} {second}"),
         13 => format!("COPY {first} {second} REPLACE"),
         14 => format!("LPOP {first}"),
-        _ => String::from(*dice.pick(&["SWAPDB 0 1", "FLUSHALL", "FLUSHDB", "DEL a b c d"])),
+        _ => String::from(*dice.pick(of_all)),
     }
 }
 
 /// What happens in one round after all have begun to wait.
-fn changes(dice: &mut Dice, number: &mut u64) -> Vec<String> {
+fn changes(dice: &mut Dice, number: &mut u64, is_one_key: bool) -> Vec<String> {
+    let of_all = if is_one_key { &OF_ALL } else { &OF_ALL[1..] };
     let mut lines = Vec::new();
     for _ in 0..dice.between(1, 4) {
         let is_one = dice.percent(40);
@@ -162,7 +177,10 @@ fn changes(dice: &mut Dice, number: &mut u64) -> Vec<String> {
         if is_one {
             lines.push("MULTI".to_owned());
         }
-        lines.extend((0..count).map(|_| change(dice, number)));
+        lines.extend((0..count).map(|_| match is_one_key || count == 1 {
+            true => change(dice, number, of_all),
+            false => push(dice, number),
+        }));
         if is_one {
             lines.push("EXEC".to_owned());
         }
@@ -215,13 +233,15 @@ fn compare(front: &Server, nodes: Vec<&Server>, protocol: u8, written: fn(&str) 
     let mut number = 0;
     for round in 0..commands() / COMMANDS_OF_ROUND {
         let mut story = Vec::new();
+        let is_one_key = dice.percent(25);
+        let keys = if is_one_key { &KEYS[..1] } else { &KEYS };
         for waiter in 0..WAITERS {
-            let line = written(&waiting_command(&mut dice));
+            let line = written(&waiting_command(&mut dice, keys));
             ours.begin(waiter, &line);
             theirs.begin(waiter, &line);
             story.push(line);
         }
-        for line in changes(&mut dice, &mut number) {
+        for line in changes(&mut dice, &mut number, is_one_key) {
             let line = written(&line);
             story.push(line.clone());
             let (our, their) = (

@@ -29,6 +29,8 @@ pub(crate) struct Draw {
     /// The protocol version of the run.
     pub(crate) protocol: u8,
     keys: KeySpace,
+    /// Numbers given out, each once.
+    given: u64,
 }
 
 /// Few keys, so that commands meet on them; the odd ones are the empty, the binary and the long.
@@ -198,7 +200,14 @@ impl Draw {
             dice: Dice::new(seed),
             protocol,
             keys,
+            given: 0,
         }
+    }
+
+    /// A number greater than all that were given out before.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.given += 1;
+        self.given
     }
 
     /// Any key of the pool.

@@ -1,5 +1,6 @@
 //! Two clients whose transactions, scripts and functions meet on the same keys, to us and to a real redis-server: one watches what the other changes, a script is loaded by one and run by the other.
 //! A proxy knows the text of a script also when it was queued and not run, and one that was queued before SCRIPT FLUSH still runs; so there nothing is queued that is not known, and nothing forgotten while something is queued. EVAL brings a text to one shard, and SCRIPT EXISTS asks whether all have it.
+//! XSETID is drawn for keys that nobody watches: in Redis a transaction does not notice it.
 //! Everything is said one by one, in one order; every reply is compared, and now and then every key. At a node, and through a proxy over one shard and three, where all keys have one hash tag.
 
 use super::draw::{Draw, Request, request};

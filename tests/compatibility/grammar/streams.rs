@@ -94,10 +94,9 @@ fn new_id(draw: &mut Draw) -> Vec<u8> {
     match draw.dice.below(20) {
         0..=9 => format!("{}-*", draw.dice.below(60)).into_bytes(),
         10..=12 => b"60-*".to_vec(),
-        13 if draw.dice.percent(3) => b"18446744073709551615-18446744073709551615".to_vec(),
         _ => loop {
             let id = id(draw);
-            // The rest of the run would be over for this stream.
+            // The rest of the run would be over for this stream, or [`last_id`] not the last.
             if id.len() < 15 && id != b"*" {
                 return id;
             }
@@ -165,13 +164,27 @@ fn xtrim(draw: &mut Draw) -> Request {
     request
 }
 
+/// An identifier that may become a stream's last: behind all it ever had. Redis takes one before entries that were removed as well, puts what is added then behind
+/// those that it still keeps, and no longer finds it where it trims.
+fn last_id(draw: &mut Draw) -> Vec<u8> {
+    match draw.dice.below(10) {
+        0..=7 => format!("60-{}", 1_000 * draw.next_number()).into_bytes(),
+        _ => Vec::from(
+            *draw
+                .dice
+                .pick(&["x", "7-", "-", "$", "7-*", "18446744073709551616"]),
+        ),
+    }
+}
+
 fn xsetid(draw: &mut Draw) -> Request {
     const OPTIONS: &[Command] = &[
         |draw| request!["ENTRIESADDED", draw.index()],
         |draw| request!["MAXDELETEDID", id(draw)],
     ];
-    let mut request = request!["XSETID", key(draw)];
-    request.push(new_id(draw));
+    let key = format!("{{a}}stream{}", draw.dice.below(4));
+    let mut request = request!["XSETID", key];
+    request.push(last_id(draw));
     request.extend(draw.options(2, OPTIONS));
     request
 }
