@@ -3,7 +3,7 @@
 
 use super::arguments::reply_string;
 use crate::store::StringRef;
-use shared::resp::{ErrorReply, ReplyWriter};
+use shared::resp::{Bulks, ErrorReply, ReplyWriter};
 
 /// A reply whose length depends on what is stored.
 #[derive(Debug)]
@@ -37,6 +37,17 @@ impl<'a, 'b> BoundedReply<'a, 'b> {
         }
     }
 
+    /// Elements one behind the other, which is cheaper.
+    pub(super) fn strings(&mut self) -> BoundedStrings<'_> {
+        let before = self.reply.position();
+        let bulks = self.reply.bulks();
+        BoundedStrings {
+            before: before - bulks.end(),
+            bulks,
+            most: self.most,
+        }
+    }
+
     /// A number.
     pub(super) fn double(&mut self, value: f64) {
         if !self.is_full() {
@@ -50,5 +61,28 @@ impl<'a, 'b> BoundedReply<'a, 'b> {
             return Err(ErrorReply::ReplyTooLong);
         }
         Ok(())
+    }
+}
+
+/// Elements in a row.
+#[derive(Debug)]
+pub(super) struct BoundedStrings<'a> {
+    bulks: Bulks<'a>,
+    /// Bytes of the reply that are not in their buffer.
+    before: usize,
+    most: usize,
+}
+
+impl BoundedStrings<'_> {
+    /// The next.
+    #[inline(always)]
+    pub(super) fn string(&mut self, value: StringRef<'_>) {
+        if self.before + self.bulks.end() > self.most {
+            return;
+        }
+        match value {
+            StringRef::Integer(number) => self.bulks.push_integer(number),
+            StringRef::Bytes(bytes) => self.bulks.push(bytes),
+        }
     }
 }

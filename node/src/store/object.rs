@@ -23,6 +23,10 @@ pub struct Ahead<'a> {
     pub(super) score: Option<f64>,
     /// What a step leaves for the next one: a block's number.
     pub(super) leaf: u32,
+    /// … and the score that it has, in the ordered form.
+    pub(super) own_score: Option<u64>,
+    /// … and the number of another block.
+    pub(super) other: u32,
 }
 
 impl<'a> Ahead<'a> {
@@ -36,6 +40,8 @@ impl<'a> Ahead<'a> {
             purpose,
             score: None,
             leaf: 0,
+            own_score: None,
+            other: 0,
         }
     }
 

@@ -2,6 +2,7 @@
 //! Pure; appends to a buffer that the caller owns and reuses. Invariant: no value can break the framing.
 
 use super::ErrorReply;
+use super::bulk::{Bulks, encode_bulk};
 use super::long_reply::{Before, LongReply, put_over};
 use super::number::write_double;
 use std::ops::Range;
@@ -145,6 +146,12 @@ impl<'a> ReplyWriter<'a> {
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
         encode_bulk(self.out, bytes);
+    }
+
+    /// Many of them, written in a row.
+    #[inline]
+    pub fn bulks(&mut self) -> Bulks<'_> {
+        Bulks::new(self.out)
     }
 
     /// An integer as a bulk string.
@@ -385,67 +392,9 @@ pub(super) fn blank_line_ends(line: &mut [u8]) {
     }
 }
 
-/// Appends `$len bytes`: one argument of a request, or a value.
-#[inline]
-pub fn encode_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
-    /// `$`, 20 digits, two line ends.
-    const FRAMING: usize = 25;
-    if bytes.len() <= SHORT_BYTES {
-        return encode_short_bulk(out, bytes);
-    }
-    out.reserve(bytes.len() + FRAMING);
-    encode_bulk_head(out, bytes.len());
-    out.extend_from_slice(bytes);
-    out.extend_from_slice(b"\r\n");
-}
-
-/// Bulk strings up to this length are written without a call.
-const SHORT_BYTES: usize = 32;
-
-/// The same for a short one, in stores of fixed widths: room for the longest is made at once, what is not needed is given back.
-#[inline]
-fn encode_short_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
-    /// `$`, two digits, two line ends.
-    const FRAMING: usize = 7;
-    let (start, len) = (out.len(), bytes.len());
-    out.extend_from_slice(&[0; SHORT_BYTES + FRAMING]);
-    let Some(room) = out[start..].first_chunk_mut::<{ SHORT_BYTES + FRAMING }>() else {
-        return;
-    };
-    #[expect(clippy::cast_possible_truncation, reason = "at most 32")]
-    let (tens, ones) = (len as u8 / 10, len as u8 % 10);
-    let at = if tens == 0 {
-        room[..4].copy_from_slice(&[b'$', b'0' + ones, b'\r', b'\n']);
-        4
-    } else {
-        room[..5].copy_from_slice(&[b'$', b'0' + tens, b'0' + ones, b'\r', b'\n']);
-        5
-    };
-    let text = &mut room[at..at + len];
-    // Its first and last bytes, which may overlap.
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
-        text[..16].copy_from_slice(first);
-        text[len - 16..].copy_from_slice(last);
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        text[..8].copy_from_slice(first);
-        text[len - 8..].copy_from_slice(last);
-    } else {
-        for (to, from) in text.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-    }
-    room[at + len..at + len + 2].copy_from_slice(b"\r\n");
-    out.truncate(start + at + len + 2);
-}
-
-/// Appends what stands before an argument of so many bytes; a line end stands behind it.
-pub fn encode_bulk_head(out: &mut Vec<u8>, bytes: usize) {
-    write_head(out, b'$', bytes);
-}
-
 /// `marker`, a length, a line end.
 #[inline]
-fn write_head(out: &mut Vec<u8>, marker: u8, len: usize) {
+pub(super) fn write_head(out: &mut Vec<u8>, marker: u8, len: usize) {
     match u8::try_from(len) {
         Ok(ones @ 0..=9) => out.extend_from_slice(&[marker, b'0' + ones, b'\r', b'\n']),
         Ok(tens @ 10..=99) => {

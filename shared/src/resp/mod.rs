@@ -2,6 +2,7 @@
 //! Pure. Invariant: no input can panic, recurse without bound or allocate beyond what has really arrived.
 
 mod access_error;
+mod bulk;
 mod cross_slot;
 mod decode;
 mod encode;
@@ -24,12 +25,10 @@ mod wait_error;
 mod word;
 
 pub use access_error::AccessError;
+pub use bulk::{Bulks, encode_bulk, encode_bulk_head};
 pub use cross_slot::{CrossSlot, DatabasesApart};
 pub use decode::{Frame, decode, decode_scanned};
-pub use encode::{
-    LaterHead, Protocol, ReplyWriter, encode_bulk, encode_bulk_head, encode_request,
-    encode_request_head,
-};
+pub use encode::{LaterHead, Protocol, ReplyWriter, encode_request, encode_request_head};
 pub use error_reply::ErrorReply;
 pub use failover_refusal::FailoverRefusal;
 pub use greeting::{REDIS_VERSION, greet};

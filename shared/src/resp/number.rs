@@ -122,16 +122,31 @@ pub fn write_double(out: &mut Vec<u8>, value: f64) {
     write_general(out, value);
 }
 
-/// `%.17g` of a finite value, from its correctly rounded 17 digits.
-fn write_general(out: &mut Vec<u8>, value: f64) {
-    /// Significant digits that `%.17g` asks for.
-    const DIGITS: usize = 17;
+/// Significant digits that `%.17g` asks for.
+const DIGITS: usize = 17;
+
+/// Powers of ten by exponent.
+const POWERS: [u128; 23] = {
+    let mut powers = [1; 23];
+    let mut exponent = 1;
+    while exponent < powers.len() {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
+
+/// 17 digits of a number that is not negative, and the power of ten of the first.
+type Digits = ([u8; DIGITS], i64);
+
+/// The digits of any finite number.
+fn digits_of_any(magnitude: f64) -> Digits {
     /// `d.dddddddddddddddde-ddd`.
     const LONGEST_SCIENTIFIC: usize = DIGITS + 1 + 5;
 
     let mut text = [0; LONGEST_SCIENTIFIC];
     let mut unused = text.as_mut_slice();
-    if write!(unused, "{:.*e}", DIGITS - 1, value.abs()).is_err() {
+    if write!(unused, "{:.*e}", DIGITS - 1, magnitude).is_err() {
         unreachable!("no double is longer");
     }
     let unused = unused.len();
@@ -142,6 +157,56 @@ fn write_general(out: &mut Vec<u8>, value: f64) {
     let mut digits = [b'0'; DIGITS];
     digits[0] = mantissa[0];
     digits[1..].copy_from_slice(&mantissa[2..]);
+    (digits, exponent)
+}
+
+/// The same of numbers of a middling size, which most are: 128 bits hold the exact product with a power of ten that has the 17 digits before the point, so one
+/// multiplication and one look at what is behind the point are enough.
+fn digits_at_once(magnitude: f64) -> Option<Digits> {
+    const LEAST: f64 = 1e-5;
+    const MOST: f64 = 4_503_599_627_370_496.0; // 2^52: from here on there is nothing behind the point.
+    const MANTISSA_BITS: u32 = 52;
+    const EXPONENT_BIAS: u64 = 1075;
+    const RANGE: std::ops::Range<u64> = 10_u64.pow(16)..10_u64.pow(17);
+
+    if !(LEAST..MOST).contains(&magnitude) {
+        return None;
+    }
+    let bits = magnitude.to_bits();
+    let mantissa = bits & ((1 << MANTISSA_BITS) - 1) | 1 << MANTISSA_BITS;
+    let shift = u32::try_from(EXPONENT_BIAS - (bits >> MANTISSA_BITS)).ok()?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "below 2^52"
+    )]
+    let whole = magnitude as u64;
+    // A first guess; below one the product says whether it was right.
+    let mut exponent = whole.checked_ilog10().map_or(-1, i64::from);
+    loop {
+        let power = usize::try_from(16 - exponent).ok()?;
+        let product = u128::from(mantissa) * POWERS.get(power)?;
+        let mut digits = u64::try_from(product >> shift).ok()?;
+        let rest = product & ((1 << shift) - 1);
+        let half = 1 << (shift - 1);
+        // Halves go to the even neighbour.
+        digits += u64::from(rest > half || (rest == half && digits % 2 == 1));
+        if digits < RANGE.start {
+            exponent -= 1;
+        } else if digits >= RANGE.end {
+            exponent += 1;
+        } else {
+            let mut text = itoa::Buffer::new();
+            let text = text.format(digits).as_bytes();
+            return Some((*text.first_chunk()?, exponent));
+        }
+    }
+}
+
+/// `%.17g` of a finite value, from its correctly rounded 17 digits.
+fn write_general(out: &mut Vec<u8>, value: f64) {
+    let magnitude = value.abs();
+    let (digits, exponent) = digits_at_once(magnitude).unwrap_or_else(|| digits_of_any(magnitude));
     let significant = digits.iter().rposition(|digit| *digit != b'0');
     let digits = &digits[..=significant.unwrap_or(0)];
     if value.is_sign_negative() {
@@ -253,6 +318,42 @@ mod tests {
                 "{line:?}"
             );
         }
+    }
+
+    #[test]
+    fn digits_found_at_once_are_those_of_the_general_way() {
+        let check = |value: f64| {
+            if let Some(digits) = digits_at_once(value) {
+                assert_eq!(digits, digits_of_any(value), "{value:e}");
+            }
+        };
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        for _ in 0..200_000 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            // Of all sizes that have a short way, and around its borders.
+            let exponent = 1023 - 20 + (state >> 5) % 75;
+            let value = f64::from_bits(exponent << 52 | state >> 12);
+            check(value);
+            // Many zeros behind: halves between two neighbours among them.
+            check(f64::from_bits(
+                value.to_bits() & (u64::MAX << ((state >> 40) % 48)),
+            ));
+        }
+        for power in -6..17 {
+            let border = 10_f64.powi(power);
+            for value in [border.next_down(), border, border.next_up()] {
+                check(value);
+            }
+        }
+        let (digits, exponent) = digits_at_once(1.0 + 1.0 / 131_072.0).expect("a short way");
+        assert_eq!(
+            (&digits, exponent),
+            (b"10000076293945312", 0),
+            "to the even one"
+        );
+        assert_eq!(digits_at_once(5e-324), None);
     }
 
     #[test]

@@ -49,7 +49,9 @@ impl Piecewise for Elements {
         let piece = self.left.min(PIECE_ELEMENTS as u64);
         let most = call.node.settings.hot.output_limit.most_bytes();
         let mut reply = BoundedReply::new(&mut call.reply, most);
-        list.walk(self.next, piece, |element| reply.string(element));
+        let mut elements = reply.strings();
+        list.walk(self.next, piece, |element| elements.string(element));
+        drop(elements);
         reply.finish()?;
         self.next += piece;
         self.left -= piece;

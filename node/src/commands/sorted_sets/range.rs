@@ -145,9 +145,12 @@ impl Piecewise for Shown {
         let mut reply = MembersReply::go_on(&mut call.reply, most, self.telling);
         match self.telling {
             // Apart, so that no score is read for nothing.
-            Telling::Members => walk(self.direction, set, self.next, piece, |member, _| {
-                reply.reply.string(member);
-            }),
+            Telling::Members => {
+                let mut members = reply.reply.strings();
+                walk(self.direction, set, self.next, piece, |member, _| {
+                    members.string(member);
+                });
+            }
             _ => walk(self.direction, set, self.next, piece, |member, score| {
                 reply.member(member, score);
             }),

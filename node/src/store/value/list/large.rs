@@ -2,6 +2,7 @@
 //! Pure. Never: takes a step whose size depends on how many elements there are.
 
 use super::leaf;
+use super::outer::Outer;
 use crate::store::value::block::{Block, count, count32, index};
 use crate::store::value::codes::{Encoded, Stored};
 use crate::store::value::leaves::{LeafId, Leaves, MAX_LEAF_BYTES};
@@ -18,6 +19,8 @@ const PREFETCHED_LINES: usize = 32;
 #[derive(Debug)]
 pub(super) struct Large {
     tree: Tree,
+    front: Outer,
+    back: Outer,
     count: u64,
     /// Of leaves, nodes and long strings.
     bytes: u64,
@@ -35,6 +38,8 @@ impl Large {
             .sum();
         Self {
             tree: Tree::by_rank(first),
+            front: Outer::default(),
+            back: Outer::default(),
             count: count(blob) as u64,
             bytes: longs + leaves.live_bytes() - before,
         }
@@ -59,8 +64,27 @@ impl Large {
     fn find(&self, leaves: &Leaves, rank: u64) -> (Path, usize) {
         match self.outer_leaf(leaves, rank) {
             Some(path) => (path, self.outer_place(leaves, &path, rank)),
-            None => self.tree.find_rank(leaves, rank),
+            None => self.find_inner(leaves, rank),
         }
+    }
+
+    /// The same for any rank: those behind the first leaf are shifted by what the tree does not know of it.
+    fn find_inner(&self, leaves: &Leaves, rank: u64) -> (Path, usize) {
+        let more = i64::from(self.front.more());
+        let Some(known) = rank.checked_add_signed(-more) else {
+            return (self.tree.first(leaves), index(rank));
+        };
+        let (path, nth) = self.tree.find_rank(leaves, known);
+        if more != 0 && self.tree.is_first(&path) {
+            return (path, index(rank));
+        }
+        (path, nth)
+    }
+
+    /// The tree learns what it does not know of its outer leaves, and may change.
+    fn settle(&mut self, leaves: &mut Leaves) {
+        self.front.settle(leaves, &self.tree, true);
+        self.back.settle(leaves, &self.tree, false);
     }
 
     /// The leaf of a rank that is at one of the ends.
@@ -125,6 +149,7 @@ impl Large {
             self.insert_outer(leaves, rank == 0, element);
             return Ok(());
         }
+        self.settle(leaves);
         loop {
             let (path, nth) = self.find(leaves, rank);
             let id = path.leaf();
@@ -142,32 +167,30 @@ impl Large {
 
     /// Puts an element before all, or behind all.
     fn insert_outer(&mut self, leaves: &mut Leaves, is_front: bool, element: &Encoded<'_>) {
-        let path = match is_front {
-            true => self.tree.first(leaves),
-            false => self.tree.last(leaves),
+        let outer = match is_front {
+            true => &mut self.front,
+            false => &mut self.back,
         };
-        let id = path.leaf();
+        let id = outer.leaf(leaves, &self.tree, is_front);
         let bytes = leaves.bytes(id);
         let elements = count(bytes);
-        let is_full = elements > 0 && bytes.len() + leaf::cost(element) > TARGET;
-        self.tree.add(leaves, &path, 1);
         self.count += 1;
-        if is_full {
-            self.add_leaf(leaves, &path, is_front, element);
+        if elements > 0 && bytes.len() + leaf::cost(element) > TARGET {
+            self.add_leaf(leaves, is_front, element);
         } else {
+            outer.count(&self.tree, 1);
             let nth = if is_front { 0 } else { elements };
             leaf::insert(&mut leaves.block(id), nth, element);
         }
     }
 
     /// A new leaf for an element at an outer end.
-    fn add_leaf(
-        &mut self,
-        leaves: &mut Leaves,
-        path: &Path,
-        is_front: bool,
-        element: &Encoded<'_>,
-    ) {
+    fn add_leaf(&mut self, leaves: &mut Leaves, is_front: bool, element: &Encoded<'_>) {
+        self.settle(leaves);
+        let path = match is_front {
+            true => self.tree.first(leaves),
+            false => self.tree.last(leaves),
+        };
         let id = path.leaf();
         let elements = count32(count(leaves.bytes(id)));
         let right = leaves.alloc(leaf::EMPTY.len());
@@ -181,7 +204,7 @@ impl Large {
         };
         leaf::insert(&mut leaves.block(single), 0, element);
         self.tree
-            .split_leaf(leaves, path, right, sizes, Separator::LEAST);
+            .split_leaf(leaves, &path, right, sizes, Separator::LEAST);
     }
 
     /// Parts a leaf of two elements or more.
@@ -210,6 +233,7 @@ impl Large {
     ) -> Result<(), StoreFull> {
         let before = leaves.live_bytes();
         let element = leaves.encode(text)?;
+        self.settle(leaves);
         let (mut path, mut nth) = self.find(leaves, rank);
         if leaves.bytes(path.leaf()).len() + leaf::cost(&element) > MAX_LEAF_BYTES {
             self.halve(leaves, &path);
@@ -230,6 +254,7 @@ impl Large {
         if rank >= self.count || limit == 0 {
             return 0;
         }
+        self.settle(leaves);
         let place = self.find(leaves, rank);
         self.remove_at(leaves, place, rank, limit)
     }
@@ -241,9 +266,55 @@ impl Large {
         rank: u64,
         show: impl FnOnce(StringRef<'_>),
     ) {
+        if let Some((is_front, id)) = self.outer_with_more(leaves, rank) {
+            return self.take_outer(leaves, is_front, id, show);
+        }
+        self.settle(leaves);
         let (path, nth) = self.find(leaves, rank);
         show(leaves.show(leaf::element(leaves.bytes(path.leaf()), nth)));
         self.remove_at(leaves, (path, nth), rank, 1);
+    }
+
+    /// The outer leaf of a rank that is at one of the ends, if it has another element as well.
+    #[inline]
+    fn outer_with_more(&mut self, leaves: &Leaves, rank: u64) -> Option<(bool, LeafId)> {
+        let is_front = rank == 0;
+        if !is_front && rank + 1 < self.count {
+            return None;
+        }
+        let outer = match is_front {
+            true => &mut self.front,
+            false => &mut self.back,
+        };
+        let id = outer.leaf(leaves, &self.tree, is_front);
+        (count(leaves.bytes(id)) > 1).then_some((is_front, id))
+    }
+
+    /// [`Large::take`] of the first element of the first leaf, or the last one of the last.
+    fn take_outer(
+        &mut self,
+        leaves: &mut Leaves,
+        is_front: bool,
+        id: LeafId,
+        show: impl FnOnce(StringRef<'_>),
+    ) {
+        let before = leaves.live_bytes();
+        let bytes = leaves.bytes(id);
+        let nth = if is_front { 0 } else { count(bytes) - 1 };
+        let element = leaf::element(bytes, nth);
+        show(leaves.show(element));
+        let elsewhere = element.elsewhere();
+        leaf::remove(&mut leaves.block(id), nth, nth + 1);
+        if let Some(place) = elsewhere {
+            leaves.discard_long(place);
+        }
+        let outer = match is_front {
+            true => &mut self.front,
+            false => &mut self.back,
+        };
+        outer.count(&self.tree, -1);
+        self.count -= 1;
+        self.bytes = (self.bytes + leaves.live_bytes()).saturating_sub(before);
     }
 
     /// [`Large::remove_some`] at the place of a rank.
@@ -382,8 +453,19 @@ impl Large {
 
     #[cfg(test)]
     pub(super) fn check(&self, leaves: &Leaves) {
-        let elements = self.tree.check(leaves, &|bytes| count(bytes) as u64);
-        assert_eq!(elements, self.count);
+        let [first, last] = [self.tree.first(leaves), self.tree.last(leaves)];
+        let outer = [(first.leaf(), &self.front), (last.leaf(), &self.back)];
+        // What the tree is to say of a leaf.
+        let known = |bytes: &[u8]| {
+            let own = outer
+                .iter()
+                .filter(|(id, _)| std::ptr::eq(leaves.bytes(*id), bytes));
+            let more: i32 = own.map(|(_, outer)| outer.more()).sum();
+            (count(bytes) as u64).wrapping_add_signed(-i64::from(more))
+        };
+        let more = i64::from(self.front.more() + self.back.more());
+        let known = self.tree.check(leaves, &known);
+        assert_eq!(known.wrapping_add_signed(more), self.count);
     }
 }
 

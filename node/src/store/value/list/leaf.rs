@@ -40,11 +40,11 @@ pub(super) fn element(bytes: &[u8], nth: usize) -> Stored<'_> {
 /// The elements from `from` on up to `end`.
 #[inline]
 pub(super) fn elements(bytes: &[u8], from: usize, end: usize) -> impl Iterator<Item = Stored<'_>> {
-    let mut at = offset(bytes, from);
-    (from..end).map(move |nth| {
-        let element = element_at(bytes, nth, at);
-        at += element.bytes.len();
-        element
+    let mut rest = &bytes[offset(bytes, from)..];
+    codes(bytes)[from..end].iter().map(move |&code| {
+        let bytes;
+        (bytes, rest) = rest.split_at(code_len(code));
+        Stored { code, bytes }
     })
 }
 
@@ -71,7 +71,12 @@ pub(super) fn cost(element: &Encoded<'_>) -> usize {
 #[inline]
 pub(super) fn insert(block: &mut impl Block, nth: usize, element: &Encoded<'_>) {
     let bytes = block.bytes();
-    let (at, len, before) = (offset(bytes, nth), code_len(element.code), count(bytes));
+    let (len, before) = (code_len(element.code), count(bytes));
+    let at = match nth {
+        0 => COUNT_BYTES + before,
+        last if last == before => bytes.len(),
+        _ => offset(bytes, nth),
+    };
     open(block, [(COUNT_BYTES + nth, 1), (at, len)]);
     let bytes = block.bytes_mut();
     set_count(bytes, before + 1);

@@ -110,15 +110,28 @@ impl Large {
         if step < INDEX_STEPS {
             return self.index.look_ahead(leaves, elements, step);
         }
+        let is_first = step == INDEX_STEPS;
         for element in elements {
-            // The first one of that hash, which most likely is the one.
-            let spot = self.index.search(leaves, element.hash, |_| true);
-            let own = spot.map(|spot| spot.score);
-            for score in own.into_iter().chain(element.score.map(ordered)) {
-                let text = element.text;
-                let levels_above = INDEX_STEPS + 1 - step;
-                let id = self.tree.expect(leaves, Key { score, text }, levels_above);
-                leaves.prefetch(id, AHEAD_LINES);
+            let text = element.text;
+            if is_first {
+                // The first one of that hash, which most likely is the one.
+                let spot = self.index.search(leaves, element.hash, |_| true);
+                element.own_score = spot.map(|spot| spot.score);
+            }
+            let ahead = |score, node: &mut u32| {
+                let key = Key { score, text };
+                let block = match is_first {
+                    true => self.tree.expect_node(leaves, key),
+                    false => self.tree.expect_leaf(leaves, LeafId(*node), key),
+                };
+                *node = block.0;
+                leaves.prefetch(block, AHEAD_LINES);
+            };
+            if let Some(score) = element.own_score {
+                ahead(score, &mut element.leaf);
+            }
+            if let Some(score) = element.score {
+                ahead(ordered(score), &mut element.other);
             }
         }
     }

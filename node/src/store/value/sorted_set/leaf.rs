@@ -115,11 +115,12 @@ impl<'a> View<'a> {
         from: usize,
         end: usize,
     ) -> impl Iterator<Item = (Stored<'a>, u64)> {
-        let mut at = self.offset(from);
-        (from..end).map(move |nth| {
-            let member = self.member_at(nth, at);
-            at += member.bytes.len();
-            (member, self.score(nth))
+        let mut rest = &self.bytes[self.offset(from)..];
+        let codes = self.codes()[from..end].iter();
+        (from..end).zip(codes).map(move |(nth, &code)| {
+            let bytes;
+            (bytes, rest) = rest.split_at(code_len(code));
+            (Stored { code, bytes }, self.score(nth))
         })
     }
 

@@ -117,15 +117,25 @@ impl Tree {
         self.walk(leaves, |bytes| node::child_of_key(leaves, bytes, key))
     }
 
-    /// The leaf that a key belongs to, or, from `levels_above` on, the node above it: where a search will lead, without the way.
+    /// The node above the leaf that a key belongs to, without the way; of a tree without nodes the leaf.
     #[inline]
-    pub(super) fn expect(&self, leaves: &Leaves, key: Key<'_>, levels_above: usize) -> LeafId {
+    pub(super) fn expect_node(&self, leaves: &Leaves, key: Key<'_>) -> LeafId {
         let mut id = self.root;
-        for _ in levels_above..self.levels {
+        for _ in 1..self.levels {
             let bytes = leaves.bytes(id);
             id = node::child(bytes, node::child_of_key(leaves, bytes, key));
         }
         id
+    }
+
+    /// The leaf below such a node that a key belongs to.
+    #[inline]
+    pub(super) fn expect_leaf(&self, leaves: &Leaves, node: LeafId, key: Key<'_>) -> LeafId {
+        if self.levels == 0 {
+            return node;
+        }
+        let bytes = leaves.bytes(node);
+        node::child(bytes, node::child_of_key(leaves, bytes, key))
     }
 
     /// The first leaf.
@@ -166,6 +176,26 @@ impl Tree {
         for (id, nth) in path.steps(self.levels) {
             node::add(leaves.bytes_mut(id), usize::from(nth), change);
         }
+    }
+
+    /// Whether there is more than one leaf, or was.
+    #[inline]
+    pub(super) fn has_nodes(&self) -> bool {
+        self.levels > 0
+    }
+
+    /// The first leaf, or the last one, has so many elements more.
+    pub(super) fn add_outer(&self, leaves: &mut Leaves, is_front: bool, change: i32) {
+        let path = match is_front {
+            true => self.first(leaves),
+            false => self.last(leaves),
+        };
+        self.add(leaves, &path, change);
+    }
+
+    /// Whether there is no leaf before this one.
+    pub(super) fn is_first(&self, path: &Path) -> bool {
+        path.steps(self.levels).all(|(_, nth)| nth == 0)
     }
 
     /// Whether there is no leaf behind this one.

@@ -178,13 +178,22 @@ pub(super) fn child_of_key(leaves: &Leaves, bytes: &[u8], key: Key<'_>) -> usize
     high.saturating_sub(1)
 }
 
-/// The child that has the element at `place`, and its place there; the last child for a place behind all.
+/// The child that has the element at `place`, and its place there; the last child for a place behind all. Sizes are added up several at a time.
 #[inline]
-pub(super) fn child_at(bytes: &[u8], mut place: u64) -> (usize, u64) {
+pub(super) fn child_at(bytes: &[u8], place: u64) -> (usize, u64) {
     let layout = layout(bytes);
     let (sizes, _) = bytes[layout.sizes..].as_chunks::<4>();
-    let mut nth = 0;
-    for size in &sizes[..layout.count.saturating_sub(1)] {
+    let sizes = &sizes[..layout.count.saturating_sub(1)];
+    let (mut nth, mut place) = (0, place);
+    for some in sizes.chunks_exact(8) {
+        let all = sum(some);
+        if place < all {
+            break;
+        }
+        place -= all;
+        nth += some.len();
+    }
+    for size in &sizes[nth..] {
         let size = u64::from(u32::from_le_bytes(*size));
         if place < size {
             break;
@@ -195,14 +204,17 @@ pub(super) fn child_at(bytes: &[u8], mut place: u64) -> (usize, u64) {
     (nth, place)
 }
 
+#[inline]
+fn sum(sizes: &[[u8; 4]]) -> u64 {
+    let sizes = sizes.iter().map(|size| u32::from_le_bytes(*size));
+    sizes.map(u64::from).sum()
+}
+
 /// Elements below the first `nth` children.
 #[inline]
 pub(super) fn before(bytes: &[u8], nth: usize) -> u64 {
     let (sizes, _) = bytes[layout(bytes).sizes..].as_chunks::<4>();
-    sizes[..nth]
-        .iter()
-        .map(|size| u64::from(u32::from_le_bytes(*size)))
-        .sum()
+    sum(&sizes[..nth])
 }
 
 /// Elements below all of them.
