@@ -349,7 +349,7 @@ fn haproxy_settings(
     servers: &[SocketAddr],
 ) -> (String, &'static [&'static str]) {
     let text = format!(
-        "global\n  nbthread 1\n  maxconn 20000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n\
+        "global\n  nbthread 1\n  maxconn 8000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n\
          listen bench\n  bind {listen}\n  server one {}\n",
         servers[0]
     );

@@ -178,12 +178,26 @@ fn time(
                 .map(|rounds| digits(rounds.median(|figures| figures.own_us)))
                 .collect::<Vec<_>>();
             table.figure("  redis, node", &format!("{} us", each.join(", ")));
+            if takes_out(timed.words) {
+                fill_anew(pair, shape);
+            }
         }
-        // What was taken out comes back, for the next command.
-        for target in pair {
-            let mut client = target.front.connect();
-            client.call_words("DEL c:0").integer();
-            fill(&mut client, shape, "c", 0..ELEMENTS, ELEMENTS);
-        }
+        fill_anew(pair, shape);
+    }
+}
+
+/// Whether a command leaves fewer elements than there were: the next cell would find few.
+fn takes_out(words: &str) -> bool {
+    ["srem ", "hdel ", "zrem ", "lpop "]
+        .iter()
+        .any(|name| words.starts_with(name))
+}
+
+/// What was taken out or put in is as it was.
+fn fill_anew(pair: &[Target; 2], shape: Shape) {
+    for target in pair {
+        let mut client = target.front.connect();
+        client.call_words("DEL c:0").integer();
+        fill(&mut client, shape, "c", 0..ELEMENTS, ELEMENTS);
     }
 }
