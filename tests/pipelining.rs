@@ -244,6 +244,42 @@ fn check_in_one_write(address: SocketAddr, commands: &[(Vec<u8>, Reply)]) {
 }
 
 #[test]
+fn what_may_be_a_whole_collection_comes_by_other_pipes_than_the_first_reads_of_others() {
+    let cluster = Cluster::start_with(1, &[], &["--threads", "1"]);
+    let mut warm = cluster.connect();
+    warm.call_words("HSET h f v");
+    warm.call_words("GET k");
+    // What each connection of the node was asked last.
+    let last = || {
+        let mut asks = cluster.nodes[0].connect();
+        let list = asks.call_words("CLIENT LIST").text();
+        let names = list.lines().filter_map(|line| line.split(" cmd=").nth(1));
+        names
+            .filter_map(|name| name.split(' ').next())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    for (reads, replies) in [("HGETALL h", 2), ("LRANGE none 0 -1", 0), ("HGETALL h", 2)] {
+        let (mut much, mut little) = (cluster.connect(), cluster.connect());
+        assert_eq!(much.call_words(reads).elements().len(), replies);
+        assert!(little.call_words("GET k").is_null());
+        // A client whose small reads are known reads much for the first time.
+        let mut later = cluster.connect();
+        later.call_words("GET k");
+        later.call_words("EXISTS k");
+        later.call_words(reads);
+        let (asked, name) = (last(), reads.split(' ').next().expect("a name"));
+        for name in [&name.to_lowercase(), "get", "exists"] {
+            assert!(asked.iter().any(|asked| asked == name), "{name}: {asked:?}");
+        }
+        // Once it is known to be little, it comes by the pipe that is shared.
+        warm.call_words(reads);
+        warm.call_words(reads);
+        assert_eq!(last().iter().filter(|asked| **asked == "exists").count(), 0);
+    }
+}
+
+#[test]
 fn a_pipeline_longer_than_a_turn_is_answered_in_order() {
     const COUNT: usize = 50_000;
     let node = start_node(&[]);

@@ -73,7 +73,7 @@
 //!   than a bound for one that hangs (`admin::threads`, `orders`).
 //! - Nobody holds a thread: a turn ends by time, by the bytes written and by the replies that wait (`request::turn`, `thread::clients`, `thread::pipes`),
 //!   commands over very many keys go on in rounds (`route::rounds`), large values are not copied (`client::received`),
-//!   sockets are closed a few at a time (`thread::departures`), and what is large travels by pipes of its own (`pipe::lane`, `Class::Bulk`).
+//!   sockets are closed a few at a time (`thread::departures`), and what is large, or may be, travels by pipes of its own (`pipe::lane`, `Class`).
 //! - Who is sent away is told that nothing more comes, and what it still sends is read away for a while: a socket that is closed over unread bytes loses what
 //!   the client has not got (`thread::departures`). What a thread finds to be asked after it stood still is not begun for clients that have closed meanwhile
 //!   (`thread::tick`).

@@ -652,8 +652,8 @@ fn a_client_with_something_large_gets_pipes_of_its_own_and_keeps_its_order() {
     }
     assert_eq!(
         node.connections(),
-        2,
-        "one for whoever is large, or unknown"
+        3,
+        "one for whoever is large, one for whoever is unknown"
     );
     let log = node.log();
     let own: Vec<&str> = log

@@ -91,6 +91,8 @@ pub(crate) struct ClientState {
     pub(crate) redirect: u64,
     /// By which pipes its commands go.
     pub(crate) class: Class,
+    /// It has read what may be a whole collection, so that its last replies tell how large they are.
+    pub(crate) has_read_much: bool,
     /// Until then it counts as one with large requests or replies, monotonic milliseconds.
     bulky_until_ms: u64,
 }
@@ -133,6 +135,7 @@ impl ClientState {
             author: None,
             redirect: 0,
             class: Class::Common,
+            has_read_much: false,
             bulky_until_ms: 0,
         }
     }
@@ -193,12 +196,13 @@ impl ClientState {
         self.bulky_until_ms = now_ms + BULKY_MS;
     }
 
-    /// By which pipes its commands should go: those of whom nobody knows yet how much they ask for, or who ask for much (`may_be_large`), by others than the rest.
-    pub(crate) fn wanted_class(&self, may_be_large: bool, now_ms: u64) -> Class {
-        if may_be_large || now_ms < self.bulky_until_ms {
-            Class::Bulk
-        } else {
-            Class::Common
+    /// By which pipes its commands should go: those of whom nobody knows yet how much they ask for (`are_large`), and those who ask for much, by others than the rest.
+    pub(crate) fn wanted_class(&self, are_large: Option<bool>, now_ms: u64) -> Class {
+        match are_large {
+            _ if now_ms < self.bulky_until_ms => Class::Bulk,
+            None => Class::New,
+            Some(true) => Class::Bulk,
+            Some(false) => Class::Common,
         }
     }
 

@@ -66,12 +66,14 @@ impl Role {
 pub(crate) enum Class {
     /// Clients with small requests and replies.
     Common,
+    /// Clients of whom nobody knows yet how large their replies are.
+    New,
     /// Clients whose requests or replies are large: pipes of their own, so that nobody else's wait behind them.
     Bulk,
 }
 
 /// The number of classes.
-const CLASSES: usize = 2;
+const CLASSES: usize = 3;
 
 /// The number of protocol versions: nodes shape replies by it, so each has pipes of its own.
 const PROTOCOLS: usize = 2;
@@ -109,7 +111,8 @@ impl Lane {
     pub(crate) fn number(self, databases: u16) -> usize {
         let class = match self.class {
             Class::Common => 0,
-            Class::Bulk => 1,
+            Class::New => 1,
+            Class::Bulk => 2,
         };
         let protocol = match self.protocol {
             Protocol::Resp2 => 0,
@@ -132,7 +135,7 @@ mod tests {
         let roles = [Role::Primary, Role::Follower, Role::Nearest];
         let mut numbers = BTreeSet::new();
         for role in roles.iter().flat_map(|role| pledges.map(role)) {
-            for class in [Class::Common, Class::Bulk] {
+            for class in [Class::Common, Class::New, Class::Bulk] {
                 for protocol in [Protocol::Resp2, Protocol::Resp3] {
                     for tells in [Tells::Nothing, Tells::Reads, Tells::All] {
                         for database in 0..16 {

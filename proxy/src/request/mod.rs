@@ -219,7 +219,7 @@ impl Exchange {
 
     /// Wants the pipes to every shard's primary that clients begin with, so that whether it can be reached is known before somebody asks.
     pub(crate) fn want_first_pipes(&mut self) {
-        for class in [Class::Common, Class::Bulk] {
+        for class in [Class::Common, Class::New] {
             let lane = Lane {
                 role: self.policies.usual(),
                 class,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use shared::access::Refused;
 use shared::clock::Reading;
-use shared::command::{self, CommandId, CommandSpec, Quiet, Route};
+use shared::command::{self, CommandId, CommandSpec, Quiet, Retry, Route};
 use shared::monitor;
 use shared::pubsub::is_for_subscribers;
 use shared::resp::{Args, ErrorReply, Request, RequestBatch};
@@ -178,7 +178,7 @@ impl Exchange {
     #[inline]
     fn obstacle(&mut self, key: Key, client: &mut Client) -> Option<WaitsFor> {
         let queue = &self.receivers.outlet(key).queue;
-        let (missing, may_be_large) = (queue.missing(), queue.may_be_large());
+        let (missing, are_large) = (queue.missing(), queue.are_large());
         let version = self.snapshot.version();
         if client.routed_by != version {
             if missing > 0 {
@@ -186,7 +186,7 @@ impl Exchange {
             }
             client.routed_by = version;
         }
-        let class = client.state.wanted_class(may_be_large, self.tick_ms);
+        let class = client.state.wanted_class(are_large, self.tick_ms);
         if client.state.class != class {
             if missing == 0 {
                 client.state.class = class;
@@ -196,6 +196,11 @@ impl Exchange {
         }
         None
     }
+}
+
+/// Whether a reply may be as long as a collection, or many of them.
+fn may_read_much(spec: &CommandSpec) -> bool {
+    spec.retry == Retry::Safe && !spec.is_quick
 }
 
 impl<'a> Turn<'a> {
@@ -354,6 +359,12 @@ impl<'a> Turn<'a> {
             self.finish_run(buffer, run);
             return self.refuse(spec, &error);
         }
+        if !self.client.state.has_read_much && may_read_much(spec) {
+            self.finish_run(buffer, run);
+            if let Some(step) = self.keep_apart() {
+                return step;
+            }
+        }
         if self.is_plain_sailing
             && spec.route == Route::ByKey
             && spec.quiet == Quiet::Never
@@ -370,6 +381,21 @@ impl<'a> Turn<'a> {
             Step::Next => Step::NextInTime,
             step => step,
         }
+    }
+
+    /// The first time that a client reads what may be a whole collection nobody knows how much it will be: the reply comes by the pipes of those who ask for much,
+    /// once all that was asked before has been answered.
+    fn keep_apart(&mut self) -> Option<Step> {
+        if self.client.state.transaction.is_some() || self.client.is_amid_command() {
+            return None;
+        }
+        if self.lane.class != Class::Bulk && self.missing() > 0 {
+            return Some(self.put_off(Step::Wait(WaitsFor::Replies(0))));
+        }
+        self.client.state.has_read_much = true;
+        self.client.state.class = Class::Bulk;
+        self.lane.class = Class::Bulk;
+        None
     }
 
     /// Whether the client has had its time, or has enough replies to read. Nothing is appended to a run when it is asked.

@@ -6,7 +6,9 @@ use shared::config::ProxyConfig;
 
 use crate::support::client::Client;
 use crate::support::node::{FakeNode, Manner};
-use crate::support::{Timer, eventually, key_of, pipes_stand, settings, start, topology};
+use crate::support::{
+    Timer, all_pipes_stand, eventually, key_of, pipes_stand, settings, start, topology,
+};
 
 #[test]
 fn what_was_not_sent_goes_by_the_newest_topology_though_its_node_leads_others() {
@@ -85,12 +87,13 @@ fn a_command_that_takes_longer_than_its_deadline_is_not_repeated_and_hurts_nobod
     let mut slow = Client::connect(proxy.client_address());
     let mut bystander = Client::connect(proxy.client_address());
     // By the same pipe, as clients of whom something is known.
+    assert_eq!(slow.ask("GETRANGE k 0 1"), "$1\r\nx\r\n");
     assert_eq!(slow.ask("GET a"), "$1\r\na\r\n");
     assert_eq!(bystander.ask("GET a"), "$1\r\na\r\n");
-    pipes_stand(&node);
+    all_pipes_stand(&node);
     let connections = node.connections();
     // It begins, is over after more than its own time, and somebody whose time is not over waits behind it.
-    node.behave(Manner::WaitsAt(3));
+    node.behave(Manner::WaitsAt(4));
     slow.send(&["KEYS x"]);
     eventually("it arrives", || node.received("KEYS x") == 1);
     crate::support::pause(Duration::from_secs(1));
@@ -137,8 +140,9 @@ fn a_message_of_a_node_is_no_reply() {
     };
     let proxy = start(config, &[&node]);
     let mut client = Client::connect(proxy.client_address());
+    assert_eq!(client.ask("GETRANGE k 0 1"), "$1\r\nx\r\n");
     assert_eq!(client.ask("GET a"), "$1\r\na\r\n");
-    pipes_stand(&node);
+    all_pipes_stand(&node);
     let connections = node.connections();
     let message = b">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n".to_vec();
     let large = format!(">2\r\n+message\r\n$200000\r\n{}\r\n", "m".repeat(200_000));

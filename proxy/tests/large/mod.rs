@@ -232,6 +232,7 @@ fn a_large_reply_goes_on_its_way_before_it_is_whole() {
     let mut other = Client::connect(proxy.client_address());
     for client in [&mut client, &mut other] {
         // By the same pipe, as clients of whom something is known.
+        assert_eq!(client.ask("GETRANGE k 0 1"), "$1\r\nx\r\n");
         assert_eq!(client.ask("GET warm"), "$4\r\nwarm\r\n");
     }
     // In two halves; the second comes when the client has the first.

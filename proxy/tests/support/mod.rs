@@ -103,9 +103,14 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Waits until a proxy of one thread has opened all it opens by itself: a pipe of each class. Its first reply may be there before.
+/// Waits until a proxy of one thread has opened all it opens by itself: a pipe for known clients, one for new ones. Its first reply may be there before.
 pub(crate) fn pipes_stand(node: &FakeNode) {
-    eventually("a pipe of each class", || node.connections() == 2);
+    eventually("a pipe for each class", || node.connections() == 2);
+}
+
+/// The same where somebody has asked for much as well.
+pub(crate) fn all_pipes_stand(node: &FakeNode) {
+    eventually("a pipe of each class", || node.connections() == 3);
 }
 
 /// Time since something began.

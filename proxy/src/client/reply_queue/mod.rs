@@ -157,11 +157,11 @@ impl ReplyQueue {
         self.read_length.0.is_some()
     }
 
-    /// Whether the client's last replies were large, or nobody knows yet.
+    /// Whether the client's last replies were large; `None`: nobody knows yet.
     #[inline]
-    pub(crate) fn may_be_large(&self) -> bool {
+    pub(crate) fn are_large(&self) -> Option<bool> {
         let longest = self.read_length.0.max(self.other_length.0);
-        longest.is_none_or(|length| length > LARGE_BITS)
+        longest.map(|length| length > LARGE_BITS)
     }
 
     /// As many requests of this kind as will bring about `bytes` of replies, if these are as long as the last ones.

@@ -96,7 +96,7 @@ fn each_lane_has_its_pipe() {
     pipes.follow(&topology_of(&["a", "b"]), Fence::of);
     let mut numbers = Vec::new();
     for shard in [0, 1].map(|index| ShardIndex::new(index).unwrap()) {
-        for class in [Class::Common, Class::Bulk] {
+        for class in [Class::Common, Class::New, Class::Bulk] {
             for protocol in [Protocol::Resp2, Protocol::Resp3] {
                 for database in [0, 15] {
                     let lane = Lane {
@@ -111,7 +111,7 @@ fn each_lane_has_its_pipe() {
             }
         }
     }
-    assert_eq!(numbers, (0..16).collect::<Vec<_>>());
+    assert_eq!(numbers, (0..24).collect::<Vec<_>>());
     assert_eq!(pipes.take_unstarted(), numbers);
 }
 
