@@ -2,7 +2,7 @@
 //! Pure. Invariant: the reply passes its bound by one element at most, and is an error then.
 
 use super::arguments::reply_string;
-use crate::store::StringRef;
+use crate::store::{StringRef, Strings};
 use shared::resp::{Bulks, ErrorReply, ReplyWriter};
 
 /// A reply whose length depends on what is stored.
@@ -73,16 +73,25 @@ pub(super) struct BoundedStrings<'a> {
     most: usize,
 }
 
-impl BoundedStrings<'_> {
-    /// The next.
-    #[inline(always)]
-    pub(super) fn string(&mut self, value: StringRef<'_>) {
+impl Strings for BoundedStrings<'_> {
+    #[inline]
+    fn one(&mut self, value: StringRef<'_>) {
         if self.before + self.bulks.end() > self.most {
             return;
         }
         match value {
             StringRef::Integer(number) => self.bulks.push_integer(number),
             StringRef::Bytes(bytes) => self.bulks.push(bytes),
+        }
+    }
+
+    fn several(&mut self, bytes: &[u8], each: usize) {
+        let all = bytes.len() / each * Bulks::length_of(each);
+        if self.before + self.bulks.end() + all <= self.most {
+            self.bulks.push_several(bytes, each);
+        } else {
+            let texts = bytes.chunks_exact(each);
+            texts.for_each(|text| self.one(StringRef::Bytes(text)));
         }
     }
 }

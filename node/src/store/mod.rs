@@ -78,7 +78,7 @@ pub use value::{
     NodeEntry, NodeLimits, PendingEntry, Reading, StreamEdit, StreamId, StreamIdText, StreamMaker,
     StreamNode, StreamRef, Sweep, SweepEnd, Totals, Trim, TrimTo,
 };
-pub use value::{StringEdit, StringEncoding, StringRef};
+pub use value::{StringEdit, StringEncoding, StringRef, Strings};
 
 #[cfg(test)]
 mod tests;

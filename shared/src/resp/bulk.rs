@@ -122,6 +122,43 @@ impl<'a> Bulks<'a> {
         }
     }
 
+    /// Appends several of `each` bytes, which lie one behind the other.
+    ///
+    /// # Panics
+    /// When `each` is 0.
+    pub fn push_several(&mut self, bytes: &[u8], each: usize) {
+        let texts = bytes.chunks_exact(each);
+        if !(16..=SHORT_BYTES).contains(&each) {
+            return texts.for_each(|text| self.push(text));
+        }
+        // As in [`write_short`], but that it is known how long they are.
+        let head = SHORT_HEADS[each];
+        self.make_room(texts.len() * (each + 7) + SHORT_ROOM);
+        for text in texts {
+            let (Some(room), Some(first), Some(last)) = (
+                self.out[self.end..].first_chunk_mut::<SHORT_ROOM>(),
+                text.first_chunk::<16>(),
+                text.last_chunk::<16>(),
+            ) else {
+                self.push_slowly(text);
+                continue;
+            };
+            room[..8].copy_from_slice(&head);
+            room[5..21].copy_from_slice(first);
+            room[each - 11..each + 5].copy_from_slice(last);
+            room[each + 5..each + 7].copy_from_slice(b"\r\n");
+            self.end += each + 7;
+        }
+    }
+
+    /// Bytes that such a one takes.
+    #[must_use]
+    pub fn length_of(each: usize) -> usize {
+        // `$`, digits, two line ends.
+        let digits = each.checked_ilog10().map_or(1, |log| log as usize + 1);
+        each + digits + 5
+    }
+
     /// The same for a long one, or where there is no room.
     #[inline(never)]
     fn push_slowly(&mut self, bytes: &[u8]) {
@@ -129,7 +166,13 @@ impl<'a> Bulks<'a> {
         encode_bulk(self.out, bytes);
         self.end = self.out.len();
         if bytes.len() <= SHORT_BYTES {
-            self.out.resize(self.end + ROOM, 0);
+            self.make_room(ROOM);
+        }
+    }
+
+    fn make_room(&mut self, bytes: usize) {
+        if self.out.len() < self.end + bytes {
+            self.out.resize(self.end + bytes, 0);
         }
     }
 
@@ -148,7 +191,27 @@ impl Drop for Bulks<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Bulks;
+    use super::{Bulks, encode_bulk};
+
+    #[test]
+    fn several_of_one_length_are_written_as_each_alone() {
+        for each in (1..40).chain([99, 100, 1000]) {
+            let texts: Vec<u8> = (b'a'..=b'z').cycle().take(each * 130).collect();
+            let (mut out, mut expected) = (b"before".to_vec(), b"before".to_vec());
+            let mut bulks = Bulks::new(&mut out);
+            bulks.push_several(&texts, each);
+            drop(bulks);
+            for text in texts.chunks_exact(each) {
+                encode_bulk(&mut expected, text);
+            }
+            assert_eq!(
+                out.escape_ascii().to_string(),
+                expected.escape_ascii().to_string()
+            );
+            assert_eq!(out.len() - 6, 130 * Bulks::length_of(each));
+        }
+        assert_eq!(Bulks::length_of(0), "$0\r\n\r\n".len());
+    }
 
     #[test]
     fn strings_in_a_row_are_written_as_each_alone() {

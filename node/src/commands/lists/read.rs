@@ -49,9 +49,7 @@ impl Piecewise for Elements {
         let piece = self.left.min(PIECE_ELEMENTS as u64);
         let most = call.node.settings.hot.output_limit.most_bytes();
         let mut reply = BoundedReply::new(&mut call.reply, most);
-        let mut elements = reply.strings();
-        list.walk(self.next, piece, |element| elements.string(element));
-        drop(elements);
+        list.show_strings(self.next, piece, &mut reply.strings());
         reply.finish()?;
         self.next += piece;
         self.left -= piece;

@@ -6,7 +6,7 @@ use super::{MembersReply, Telling};
 use crate::commands::arguments::{integer, is_word, places, reply_count_64};
 use crate::commands::piecewise::{PIECE_ELEMENTS, Piecewise, Progress, carry_out, show};
 use crate::commands::{Action, Call};
-use crate::store::{MemberList, SortedSetMaker, SortedSetRef, StringRef};
+use crate::store::{MemberList, SortedSetMaker, SortedSetRef, StringRef, Strings};
 use shared::resp::{Args, ErrorReply};
 
 /// What a range is measured in.
@@ -146,10 +146,13 @@ impl Piecewise for Shown {
         match self.telling {
             // Apart, so that no score is read for nothing.
             Telling::Members => {
-                let mut members = reply.reply.strings();
-                walk(self.direction, set, self.next, piece, |member, _| {
-                    members.string(member);
-                });
+                let members = &mut reply.reply.strings();
+                match self.direction {
+                    Direction::Up => set.show_strings(self.next, piece, members),
+                    Direction::Down => {
+                        set.walk_back(self.next, piece, |member, _| members.one(member));
+                    }
+                }
             }
             _ => walk(self.direction, set, self.next, piece, |member, score| {
                 reply.member(member, score);

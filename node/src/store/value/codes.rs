@@ -149,6 +149,38 @@ impl<'a> Stored<'a> {
     }
 }
 
+/// Who is shown strings in order.
+pub trait Strings {
+    /// The next one.
+    fn one(&mut self, string: StringRef<'_>);
+
+    /// The next ones, of `each` bytes, at least one, one behind the other in `bytes`.
+    fn several(&mut self, bytes: &[u8], each: usize);
+}
+
+/// Shows elements of these codes, which lie one behind the other from the beginning of `bytes` on: those of one length together.
+pub(super) fn show_strings<'a>(
+    mut codes: &[u8],
+    mut bytes: &'a [u8],
+    whole: impl Fn(Stored<'a>) -> StringRef<'a>,
+    strings: &mut impl Strings,
+) {
+    while let Some(&code) = codes.first() {
+        let alike = match code {
+            1..=SPECIAL => codes.iter().take_while(|other| **other == code).count(),
+            _ => 1,
+        };
+        let (some, rest) = bytes.split_at(alike * code_len(code));
+        if alike > 1 {
+            strings.several(some, code_len(code));
+        } else {
+            let element = Stored { code, bytes: some };
+            strings.one(whole(element));
+        }
+        (codes, bytes) = (&codes[alike..], rest);
+    }
+}
+
 /// The integer of these bytes, 8 at most.
 #[inline]
 fn integer(bytes: &[u8]) -> i64 {

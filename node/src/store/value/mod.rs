@@ -46,6 +46,7 @@ mod texts;
 mod tree;
 
 pub use chance::below;
+pub use codes::Strings;
 pub use elements::Position;
 pub use encoding::encoding_name;
 pub use hash::{Ended, ExpiryRule, FieldExpiry, Hash, HashEdit, HashRef, HashView, Put};

@@ -4,7 +4,7 @@
 use super::{List, ListView};
 use crate::store::value::collection::{Lying, lying};
 use crate::store::value::leaves::Leaves;
-use crate::store::{StringRef, Value, WrongType};
+use crate::store::{StringRef, Strings, Value, WrongType};
 use std::ops::Range;
 
 /// The list at a key, to be read.
@@ -63,6 +63,11 @@ impl<'a> ListRef<'a> {
     /// Shows up to `limit` elements from a position on.
     pub fn walk(self, from: u64, limit: u64, show: impl FnMut(StringRef<'a>)) {
         self.view.walk(self.leaves, from, limit, show);
+    }
+
+    /// The same for who is shown several at once.
+    pub fn show_strings(self, from: u64, limit: u64, strings: &mut impl Strings) {
+        self.view.show_strings(self.leaves, from, limit, strings);
     }
 
     /// The same from a position on downwards.

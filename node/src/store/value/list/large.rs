@@ -387,6 +387,19 @@ impl Large {
         limit: u64,
         show: &mut dyn FnMut(Stored<'a>),
     ) {
+        self.walk_leaves(leaves, from, limit, |bytes, from, end| {
+            leaf::elements(bytes, from, end).for_each(&mut *show);
+        });
+    }
+
+    /// The same by the leaves that they are in, and their places there.
+    pub(super) fn walk_leaves<'a>(
+        &self,
+        leaves: &'a Leaves,
+        from: u64,
+        limit: u64,
+        mut show: impl FnMut(&'a [u8], usize, usize),
+    ) {
         let mut left = limit.min(self.count.saturating_sub(from));
         if left == 0 {
             return;
@@ -395,7 +408,7 @@ impl Large {
         loop {
             let bytes = leaves.bytes(path.leaf());
             let end = count(bytes).min(nth.saturating_add(index(left)));
-            leaf::elements(bytes, nth, end).for_each(&mut *show);
+            show(bytes, nth, end);
             left -= (end - nth) as u64;
             nth = 0;
             if left == 0 || !self.tree.next(leaves, &mut path) {

@@ -6,7 +6,8 @@
 //! ```
 
 use crate::store::value::block::{Block, COUNT_BYTES, close, count, open, set_count};
-use crate::store::value::codes::{Encoded, Stored, code_len, sum_of_first};
+use crate::store::value::codes::{Encoded, Stored, Strings, code_len, show_strings, sum_of_first};
+use crate::store::value::leaves::Leaves;
 
 /// A block without elements.
 pub(super) const EMPTY: [u8; COUNT_BYTES] = [0; COUNT_BYTES];
@@ -46,6 +47,19 @@ pub(super) fn elements(bytes: &[u8], from: usize, end: usize) -> impl Iterator<I
         (bytes, rest) = rest.split_at(code_len(code));
         Stored { code, bytes }
     })
+}
+
+/// Shows the elements from `from` on up to `end`.
+pub(super) fn show_elements<'a>(
+    leaves: &'a Leaves,
+    bytes: &'a [u8],
+    from: usize,
+    end: usize,
+    strings: &mut impl Strings,
+) {
+    let elements = &bytes[offset(bytes, from)..];
+    let whole = |element| leaves.show(element);
+    show_strings(&codes(bytes)[from..end], elements, whole, strings);
 }
 
 /// The elements before `end` down to `from`.

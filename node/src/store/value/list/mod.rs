@@ -15,7 +15,7 @@ pub use maker::ListMaker;
 
 use super::Limits;
 use super::block::{count, index};
-use super::codes::Stored;
+use super::codes::{Stored, Strings};
 use super::leaves::{Leaves, Sought};
 use super::limits::FREED_AT_ONCE;
 use crate::store::{StoreFull, StringRef};
@@ -297,6 +297,27 @@ impl<'a> ListView<'a> {
         self.walk_stored(leaves, from, limit, &mut |element| {
             show(leaves.show(element));
         });
+    }
+
+    /// The same for who is shown several at once.
+    pub fn show_strings(
+        self,
+        leaves: &'a Leaves,
+        from: u64,
+        limit: u64,
+        strings: &mut impl Strings,
+    ) {
+        let mut show = |bytes: &'a [u8], from: usize, end: usize| {
+            leaf::show_elements(leaves, bytes, from, end, strings);
+        };
+        match self.form {
+            FormRef::Packed(blob) => {
+                let from = index(from).min(count(blob));
+                let end = from.saturating_add(index(limit)).min(count(blob));
+                show(blob, from, end);
+            }
+            FormRef::Large(large) => large.walk_leaves(leaves, from, limit, show),
+        }
     }
 
     /// The same from a position on downwards.

@@ -4,7 +4,7 @@
 use super::{Bound, MemberScan, SortedSet, SortedSetView};
 use crate::store::value::collection::{Lying, lying};
 use crate::store::value::leaves::Leaves;
-use crate::store::{StringRef, Value, WrongType};
+use crate::store::{StringRef, Strings, Value, WrongType};
 
 /// The sorted set at a key, to be read.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +83,11 @@ impl<'a> SortedSetRef<'a> {
     /// Shows up to `limit` members from a rank on, in order.
     pub fn walk(self, from: u64, limit: u64, show: impl FnMut(StringRef<'a>, f64)) {
         self.view.walk(self.leaves, from, limit, show);
+    }
+
+    /// The same in order, without scores.
+    pub fn show_strings(self, from: u64, limit: u64, strings: &mut impl Strings) {
+        self.view.show_strings(self.leaves, from, limit, strings);
     }
 
     /// The same from a rank on downwards.

@@ -11,7 +11,7 @@ use crate::store::value::block::{
     u16_at,
 };
 use crate::store::value::codes::{
-    Encoded, Stored, code_len, places_of, sum_of_first, sum_of_lengths,
+    Encoded, Stored, Strings, code_len, places_of, show_strings, sum_of_first, sum_of_lengths,
 };
 use crate::store::value::frame::Frame;
 use crate::store::value::leaves::{Leaves, Sought};
@@ -122,6 +122,19 @@ impl<'a> View<'a> {
             (bytes, rest) = rest.split_at(code_len(code));
             (Stored { code, bytes }, self.score(nth))
         })
+    }
+
+    /// Shows the members from `from` on up to `end`, without their scores.
+    pub(super) fn show_strings(
+        self,
+        leaves: &'a Leaves,
+        from: usize,
+        end: usize,
+        strings: &mut impl Strings,
+    ) {
+        let members = &self.bytes[self.offset(from)..];
+        let whole = |member| leaves.show(member);
+        show_strings(&self.codes()[from..end], members, whole, strings);
     }
 
     /// The members before `end` down to `from`.

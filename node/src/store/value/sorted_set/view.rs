@@ -7,7 +7,7 @@ use super::walk::MemberScan;
 use crate::store::StringRef;
 use crate::store::value::block::{count, index};
 use crate::store::value::chance::below;
-use crate::store::value::codes::Stored;
+use crate::store::value::codes::{Stored, Strings};
 use crate::store::value::frame::{ordered, score_of};
 use crate::store::value::leaves::{Leaves, Sought};
 use crate::store::value::tree::Key;
@@ -193,6 +193,28 @@ impl<'a> SortedSetView<'a> {
                 }
             }
             FormRef::Large(large) => large.walk(leaves, from, limit, show),
+        }
+    }
+
+    /// The same in order, without scores.
+    pub fn show_strings(
+        self,
+        leaves: &'a Leaves,
+        from: u64,
+        limit: u64,
+        strings: &mut impl Strings,
+    ) {
+        let mut show = |view: View<'a>, from: usize, end: usize| {
+            view.show_strings(leaves, from, end, strings);
+        };
+        match self.form {
+            FormRef::Packed(blob) => {
+                let view = View::new(blob);
+                let from = index(from).min(view.count);
+                let end = from.saturating_add(index(limit)).min(view.count);
+                show(view, from, end);
+            }
+            FormRef::Large(large) => large.walk_views(leaves, from, limit, show),
         }
     }
 

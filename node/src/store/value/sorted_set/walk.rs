@@ -51,6 +51,22 @@ impl Large {
         limit: u64,
         mut show: impl FnMut(Stored<'a>, u64),
     ) {
+        self.walk_views(leaves, from, limit, |view, from, end| {
+            for (member, score) in view.members(from, end) {
+                show(member, score);
+            }
+        });
+    }
+
+    /// The same by the leaves that they are in, and their places there.
+    #[inline]
+    pub(super) fn walk_views<'a>(
+        &self,
+        leaves: &'a Leaves,
+        from: u64,
+        limit: u64,
+        mut show: impl FnMut(View<'a>, usize, usize),
+    ) {
         let mut left = limit.min(self.count.saturating_sub(from));
         if left == 0 {
             return;
@@ -59,9 +75,7 @@ impl Large {
         loop {
             let view = View::new(leaves.bytes(path.leaf()));
             let end = view.count.min(nth.saturating_add(index(left)));
-            for (member, score) in view.members(nth, end) {
-                show(member, score);
-            }
+            show(view, nth, end);
             left -= (end - nth) as u64;
             nth = 0;
             if left == 0 || !self.tree.next(leaves, &mut path) {

@@ -93,8 +93,7 @@ impl Entries {
     }
 
     pub(super) fn last_path(&self, leaves: &Leaves) -> Option<Path> {
-        let tree = self.tree.as_ref()?;
-        Some(tree.find_rank(leaves, self.len).0)
+        self.tree.as_ref().map(|tree| tree.last(leaves))
     }
 
     /// Appends an entry whose identifier is greater than all: names and values alternate in `record`.

@@ -1,8 +1,6 @@
 //! [`StreamId`]: what names an entry of a stream, and orders it.
 //! Pure.
 
-use std::io::Write as _;
-
 /// An entry's name: Unix milliseconds, and which one of that millisecond.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamId {
@@ -69,12 +67,13 @@ impl StreamId {
     /// As clients see it.
     #[must_use]
     pub fn text(self) -> StreamIdText {
+        let (mut ms, mut seq) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (ms, seq) = (ms.format(self.ms), seq.format(self.seq));
         let mut bytes = [0; LONGEST_TEXT];
-        let mut rest = &mut bytes[..];
-        // Two numbers of twenty digits at most always fit.
-        let written = write!(rest, "{}-{}", self.ms, self.seq);
-        debug_assert!(written.is_ok(), "there is room for the longest");
-        let len = LONGEST_TEXT - rest.len();
+        bytes[..ms.len()].copy_from_slice(ms.as_bytes());
+        bytes[ms.len()] = b'-';
+        let (begin, len) = (ms.len() + 1, ms.len() + 1 + seq.len());
+        bytes[begin..len].copy_from_slice(seq.as_bytes());
         StreamIdText { bytes, len }
     }
 
