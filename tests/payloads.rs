@@ -398,8 +398,8 @@ fn is_known_to_differ(value: &[u8], here: &Reply, there: &Reply) -> bool {
     match encoding {
         // Of streams Redis takes what says other things in two places, or is in disorder. A score that is no number is 0 to Redis, or as much as can be read of it.
         15 | 19 | 3 | 12 | 17 => refused_here && *there == Reply::ok(),
-        // Streams and small sets of Redis 7.2.
-        20 | 21 => there.error_text().is_some(),
+        // Streams and small sets of Redis 7.2, hashes of Valkey 9.
+        20..=22 => there.error_text().is_some(),
         _ => false,
     }
 }
