@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use shared::access::Refused;
 use shared::clock::Reading;
-use shared::command::{self, CommandId, CommandSpec, Quiet, Retry, Route};
+use shared::command::{self, CommandFlags, CommandId, CommandSpec, Quiet, Retry, Route};
 use shared::monitor;
 use shared::pubsub::is_for_subscribers;
 use shared::resp::{Args, ErrorReply, Request, RequestBatch};
@@ -200,7 +200,7 @@ impl Exchange {
 
 /// Whether a reply may be as long as a collection, or many of them.
 fn may_read_much(spec: &CommandSpec) -> bool {
-    spec.retry == Retry::Safe && !spec.is_quick
+    spec.retry == Retry::Safe && !spec.flags.contains(CommandFlags::FAST)
 }
 
 impl<'a> Turn<'a> {

@@ -122,6 +122,22 @@ impl<'a> Bulks<'a> {
         }
     }
 
+    /// Appends the head of an array of `len` elements, which follow.
+    #[inline]
+    pub fn array(&mut self, len: usize) {
+        if let Ok(ones @ 0..=9) = u8::try_from(len)
+            && let Some(room) = self.out[self.end..].first_chunk_mut()
+        {
+            *room = [b'*', b'0' + ones, b'\r', b'\n'];
+            self.end += room.len();
+        } else {
+            self.out.truncate(self.end);
+            write_head(self.out, b'*', len);
+            self.end = self.out.len();
+            self.make_room(ROOM);
+        }
+    }
+
     /// Appends several of `each` bytes, which lie one behind the other.
     ///
     /// # Panics
@@ -228,8 +244,12 @@ mod tests {
                 assert_eq!(bulks.end(), expected.len());
             }
             bulks.push_integer(-70);
-            drop(bulks);
             expected.extend(b"$3\r\n-70\r\n");
+            for len in [0, 9, 10, 123_456, 3] {
+                bulks.array(len);
+                expected.extend(format!("*{len}\r\n").as_bytes());
+            }
+            drop(bulks);
             assert_eq!(
                 out.escape_ascii().to_string(),
                 expected.escape_ascii().to_string()

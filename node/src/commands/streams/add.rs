@@ -38,7 +38,12 @@ pub(super) fn xadd(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     }
     let (db, key, now_ms) = (call.db(), call.key(1), call.now_ms);
     let edit = StreamEdit::of(call.store.slot(db, key))?;
-    let last = edit.stream().map(StreamRef::last_id);
+    let stream = edit.stream();
+    let last = stream.map(StreamRef::last_id);
+    let is_long = match (stream, trim) {
+        (Some(stream), Some(trim)) => is_long(stream, trim),
+        _ => false,
+    };
     if last.is_none() && !heading.makes_stream {
         call.reply.null();
         return Ok(Action::Continue);
@@ -48,10 +53,6 @@ pub(super) fn xadd(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if text_bytes > MOST_TEXT_BYTES {
         return Err(StreamError::TooLarge.into());
     }
-    let is_long = match (edit.stream(), trim) {
-        (Some(stream), Some(trim)) => is_long(stream, trim),
-        _ => false,
-    };
     if is_long || call.is_piecewise {
         let adding = Adding {
             id: Some(id),

@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::identifier::{range_end, range_start};
-use super::reply::reply_entry;
+use super::reply::push_entry;
 use crate::commands::arguments::{check_reply, integer, is_word, reply_count_64};
 use crate::commands::piecewise::{PIECE_BYTES, PIECE_ELEMENTS, Piecewise, Progress, show};
 use crate::commands::{Action, Call};
@@ -84,18 +84,19 @@ impl Piecewise for Shown {
         let Some(stream) = StreamRef::there(call.store.look(db, key))? else {
             return Ok(Progress::Anew);
         };
-        let start = call.reply.position();
-        let reply = &mut call.reply;
+        let mut bulks = call.reply.bulks();
+        let start = bulks.end();
         let (most, mut shown, mut last) = (self.left.min(PIECE_ELEMENTS as u64), 0, None);
         let show = |entry: EntryRef<'_>| {
-            reply_entry(reply, entry.id, Some(entry));
+            push_entry(&mut bulks, entry);
             (shown, last) = (shown + 1, Some(entry.id));
-            shown < most && reply.position() - start < PIECE_BYTES
+            shown < most && bulks.end() - start < PIECE_BYTES
         };
         match self.direction {
             Direction::Up => stream.walk(self.from, self.to, show),
             Direction::Down => stream.walk_back(self.from, self.to, show),
         }
+        drop(bulks);
         check_reply(call)?;
         self.left -= shown;
         let next = last.and_then(|last| match self.direction {

@@ -2,8 +2,8 @@
 //! Pure. Invariant: the reply passes its bound by one entry at most.
 
 use crate::commands::arguments::{reply_count_64, reply_string};
-use crate::store::{EntryRef, StreamId};
-use shared::resp::{ErrorReply, LaterHead, ReplyWriter};
+use crate::store::{EntryRef, StreamId, StringRef};
+use shared::resp::{Bulks, ErrorReply, LaterHead, ReplyWriter};
 
 /// An identifier as a reply.
 pub(super) fn reply_id(reply: &mut ReplyWriter<'_>, id: StreamId) {
@@ -22,6 +22,22 @@ pub(super) fn reply_entry(reply: &mut ReplyWriter<'_>, id: StreamId, entry: Opti
     for (name, value) in entry.fields() {
         reply_string(reply, name);
         reply_string(reply, value);
+    }
+}
+
+/// The same of an entry among many in a row.
+pub(super) fn push_entry(bulks: &mut Bulks<'_>, entry: EntryRef<'_>) {
+    bulks.array(2);
+    bulks.push(entry.id.text().as_bytes());
+    let texts = entry.count.saturating_mul(2);
+    bulks.array(usize::try_from(texts).unwrap_or(usize::MAX));
+    for (name, value) in entry.fields() {
+        for text in [name, value] {
+            match text {
+                StringRef::Integer(number) => bulks.push_integer(number),
+                StringRef::Bytes(bytes) => bulks.push(bytes),
+            }
+        }
     }
 }
 

@@ -2,11 +2,10 @@
 //! Pure. Never: takes a step whose size depends on how many elements there are.
 
 use super::leaf;
-use super::outer::Outer;
 use crate::store::value::block::{Block, count, count32, index};
 use crate::store::value::codes::{Encoded, Stored};
 use crate::store::value::leaves::{LeafId, Leaves, MAX_LEAF_BYTES};
-use crate::store::value::tree::{Path, Separator, Tree};
+use crate::store::value::tree::{Outer, Path, Separator, Tree};
 use crate::store::{StoreFull, StringRef};
 
 /// Bytes beyond which a leaf takes no more elements.

@@ -7,7 +7,6 @@ mod keep;
 mod large;
 mod leaf;
 mod maker;
-mod outer;
 
 pub use edit::ListEdit;
 pub use face::{ListEnd, ListRef};

@@ -46,6 +46,7 @@ impl Entries {
         let leaves = pools.to();
         let leaf = leaves.alloc(bytes.len());
         leaves.bytes_mut(leaf).copy_from_slice(&bytes);
+        self.settle(leaves);
         let before = self.last(leaves).unwrap_or(StreamId::MIN);
         match (self.last_path(leaves), &mut self.tree) {
             (Some(path), Some(tree)) => {

@@ -3,8 +3,10 @@
 //! Invariant: nodes and leaves are blocks of the same store; a node's size of a child is what is in all leaves below it. A tree of one leaf has no node.
 
 mod node;
+mod outer;
 
 pub(super) use node::{Key, Separator};
+pub(super) use outer::Outer;
 
 use super::block::{count, index};
 use super::leaves::{LeafId, Leaves};

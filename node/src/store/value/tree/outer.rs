@@ -1,13 +1,13 @@
-//! [`Outer`]: the leaf at one end of a list, where most lists are changed: known without a way through the tree, and counted apart from it meanwhile.
+//! [`Outer`]: the leaf at one end of a tree, where lists and streams are changed most: known without a way through the tree, and counted apart from it meanwhile.
 //! Pure.
 //! Invariant: what the tree says of the leaf's size, and [`Outer::more`] together, are how many elements it has; of all other leaves the tree is right.
 
+use super::Tree;
 use crate::store::value::leaves::{LeafId, Leaves};
-use crate::store::value::tree::Tree;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Outer {
+pub(in crate::store::value) struct Outer {
     leaf: Option<LeafId>,
     /// Elements that the leaf has more than the tree says, or fewer.
     more: i32,
@@ -16,13 +16,18 @@ pub(super) struct Outer {
 impl Outer {
     /// Elements that the leaf has more than the tree says, or fewer.
     #[inline]
-    pub(super) fn more(&self) -> i32 {
+    pub(in crate::store::value) fn more(&self) -> i32 {
         self.more
     }
 
     /// The leaf. In a tree without nodes nothing is counted, and it is both ends at once.
     #[inline]
-    pub(super) fn leaf(&mut self, leaves: &Leaves, tree: &Tree, is_front: bool) -> LeafId {
+    pub(in crate::store::value) fn leaf(
+        &mut self,
+        leaves: &Leaves,
+        tree: &Tree,
+        is_front: bool,
+    ) -> LeafId {
         *self.leaf.get_or_insert_with(|| match is_front {
             true => tree.first(leaves).leaf(),
             false => tree.last(leaves).leaf(),
@@ -31,14 +36,19 @@ impl Outer {
 
     /// The leaf has so many elements more.
     #[inline]
-    pub(super) fn count(&mut self, tree: &Tree, more: i32) {
+    pub(in crate::store::value) fn count(&mut self, tree: &Tree, more: i32) {
         if tree.has_nodes() {
             self.more += more;
         }
     }
 
     /// The tree learns how many there are, and may change; the leaf is looked for anew.
-    pub(super) fn settle(&mut self, leaves: &mut Leaves, tree: &Tree, is_front: bool) {
+    pub(in crate::store::value) fn settle(
+        &mut self,
+        leaves: &mut Leaves,
+        tree: &Tree,
+        is_front: bool,
+    ) {
         if self.more != 0 {
             tree.add_outer(leaves, is_front, self.more);
         }
