@@ -137,6 +137,7 @@ pub(super) fn compare(
 
 fn times_agree(ours: i64, redis: i64) -> bool {
     ours == redis
-        || (ours > 0 && redis > 0 && ours.abs_diff(redis) <= CLOCK_TOLERANCE_MS)
+        // 0: its last millisecond.
+        || (ours >= 0 && redis >= 0 && ours.abs_diff(redis) <= CLOCK_TOLERANCE_MS)
         || is_cut_to_expiry_bits(ours, redis)
 }

@@ -1,6 +1,7 @@
 //! Two clients whose transactions, scripts and functions meet on the same keys, to us and to a real redis-server: one watches what the other changes, a script is loaded by one and run by the other.
 //! A proxy knows the text of a script also when it was queued and not run, and one that was queued before SCRIPT FLUSH still runs; so there nothing is queued that is not known, and nothing forgotten while something is queued. EVAL brings a text to one shard, and SCRIPT EXISTS asks whether all have it.
-//! XSETID is drawn for keys that nobody watches: in Redis a transaction does not notice it.
+//! XSETID is drawn for keys that nobody watches, and BITFIELD never told to fail: Redis makes a string longer even if none of its fields could be set then, and neither tells
+//! that nor what XSETID does to those who watch.
 //! Everything is said one by one, in one order; every reply is compared, and now and then every key. At a node, and through a proxy over one shard and three, where all keys have one hash tag.
 
 use super::draw::{Draw, Request, request};
@@ -82,10 +83,15 @@ impl Story {
 
     fn next(&mut self) -> (usize, Request) {
         let client = self.draw.dice.below(2);
-        let request = match self.is_queueing[client] {
+        let mut request = match self.is_queueing[client] {
             true => self.queued(client),
             false => self.plain(client),
         };
+        let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+        if request.iter().any(|word| is(word, "BITFIELD")) {
+            let fails = request.iter_mut().filter(|word| is(word, "FAIL"));
+            fails.for_each(|word| *word = b"SAT".to_vec());
+        }
         (client, request)
     }
 
