@@ -1,5 +1,5 @@
 //! Bulk strings (`$len bytes`), alone and many in a row: short ones in stores of fixed widths, without a call.
-//! Pure; appends to a buffer that the caller owns and reuses.
+//! Pure; appends to a buffer that the caller owns and reuses. Never: looks at what was written before.
 
 use super::encode::write_head;
 
@@ -11,6 +11,9 @@ const SHORT_ROOM: usize = SHORT_BYTES + 7;
 
 /// Room that is made at once for many in a row.
 const ROOM: usize = 64 * SHORT_ROOM;
+
+/// After so many short ones in a row there will be more: between long ones room would be made in vain.
+const A_ROW: u32 = 4;
 
 /// Appends `$len bytes`: one argument of a request, or a value.
 #[inline]
@@ -94,13 +97,19 @@ pub struct Bulks<'a> {
     out: &'a mut Vec<u8>,
     /// Behind the last one; what follows is room.
     end: usize,
+    /// Short ones since the last long one, or since the beginning, that found no room.
+    in_a_row: u32,
 }
 
 impl<'a> Bulks<'a> {
     /// Behind what `out` has.
     pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
         let end = out.len();
-        Self { out, end }
+        Self {
+            out,
+            end,
+            in_a_row: 0,
+        }
     }
 
     /// Bytes in the buffer, without room.
@@ -125,16 +134,21 @@ impl<'a> Bulks<'a> {
     /// Appends the head of an array of `len` elements, which follow.
     #[inline]
     pub fn array(&mut self, len: usize) {
-        if let Ok(ones @ 0..=9) = u8::try_from(len)
-            && let Some(room) = self.out[self.end..].first_chunk_mut()
+        if let Ok(below @ 0..=99) = u8::try_from(len)
+            && let Some(room) = self.out[self.end..].first_chunk_mut::<5>()
         {
-            *room = [b'*', b'0' + ones, b'\r', b'\n'];
-            self.end += room.len();
+            let (tens, ones) = (b'0' + below / 10, b'0' + below % 10);
+            if below < 10 {
+                room[..4].copy_from_slice(&[b'*', ones, b'\r', b'\n']);
+                self.end += 4;
+            } else {
+                *room = [b'*', tens, ones, b'\r', b'\n'];
+                self.end += 5;
+            }
         } else {
             self.out.truncate(self.end);
             write_head(self.out, b'*', len);
             self.end = self.out.len();
-            self.make_room(ROOM);
         }
     }
 
@@ -181,7 +195,12 @@ impl<'a> Bulks<'a> {
         self.out.truncate(self.end);
         encode_bulk(self.out, bytes);
         self.end = self.out.len();
-        if bytes.len() <= SHORT_BYTES {
+        if bytes.len() > SHORT_BYTES {
+            self.in_a_row = 0;
+            return;
+        }
+        self.in_a_row += 1;
+        if self.in_a_row >= A_ROW {
             self.make_room(ROOM);
         }
     }
@@ -245,7 +264,8 @@ mod tests {
             }
             bulks.push_integer(-70);
             expected.extend(b"$3\r\n-70\r\n");
-            for len in [0, 9, 10, 123_456, 3] {
+            // With room and, behind the one that is too long for it, without.
+            for len in [0, 9, 10, 99, 100, 123_456, 3, 42] {
                 bulks.array(len);
                 expected.extend(format!("*{len}\r\n").as_bytes());
             }

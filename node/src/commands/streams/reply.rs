@@ -1,7 +1,7 @@
 //! [`EntriesReply`]: entries of streams as replies.
 //! Pure. Invariant: the reply passes its bound by one entry at most.
 
-use crate::commands::arguments::{reply_count_64, reply_string};
+use crate::commands::arguments::reply_count_64;
 use crate::store::{EntryRef, StreamId, StringRef};
 use shared::resp::{Bulks, ErrorReply, LaterHead, ReplyWriter};
 
@@ -12,20 +12,17 @@ pub(super) fn reply_id(reply: &mut ReplyWriter<'_>, id: StreamId) {
 
 /// An identifier with the fields of its entry, or a null where it is there no more.
 pub(super) fn reply_entry(reply: &mut ReplyWriter<'_>, id: StreamId, entry: Option<EntryRef<'_>>) {
-    reply.array(2);
-    reply_id(reply, id);
-    let Some(entry) = entry else {
-        return reply.null_array();
-    };
-    let texts = entry.count.saturating_mul(2);
-    reply.array(usize::try_from(texts).unwrap_or(usize::MAX));
-    for (name, value) in entry.fields() {
-        reply_string(reply, name);
-        reply_string(reply, value);
+    match entry {
+        Some(entry) => push_entry(&mut reply.bulks(), entry),
+        None => {
+            reply.array(2);
+            reply_id(reply, id);
+            reply.null_array();
+        }
     }
 }
 
-/// The same of an entry among many in a row.
+/// An entry, with its identifier and its fields, perhaps among many in a row.
 pub(super) fn push_entry(bulks: &mut Bulks<'_>, entry: EntryRef<'_>) {
     bulks.array(2);
     bulks.push(entry.id.text().as_bytes());

@@ -1,5 +1,5 @@
 //! Replies that wait for earlier ones: short ones of all places of a client in one buffer, others in a queue of the place's own.
-//! Pure. Invariant: of a shared buffer at least half is in use, or it is small.
+//! Pure. Never: knows in which order places stand. Invariant: of a shared buffer at least half is in use, or it is small.
 
 use super::super::output::{Output, ReplyBytes};
 use crate::buffers::Buffers;

@@ -1,5 +1,5 @@
 //! [`Outer`]: the leaf at one end of a tree, where lists and streams are changed most: known without a way through the tree, and counted apart from it meanwhile.
-//! Pure.
+//! Pure. Never: looks into a leaf, or changes what the tree is made of.
 //! Invariant: what the tree says of the leaf's size, and [`Outer::more`] together, are how many elements it has; of all other leaves the tree is right.
 
 use super::Tree;
