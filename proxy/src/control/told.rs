@@ -13,6 +13,8 @@ pub(super) fn tell(notice: &Notice<ShardId, NodeId>, events: &Events) {
         Notice::Changed(version, change) => {
             let (shard, what) = changed(change);
             let news = match change {
+                // As an operator has ordered it, and without loss.
+                Change::Promoted(.., Why::Planned) => News::info(Kind::Failover, what),
                 Change::Promoted(..) | Change::Recovered(..) | Change::LossAccepted(..) => {
                     News::warning(Kind::Failover, what)
                 }

@@ -269,8 +269,13 @@ impl Exchange {
             }
             node.reach.barred(now_ms);
         } else {
-            if !node.reach.is_lost() {
-                tracing::warn!(node = %node.id, address = %node.address, %error, "node cannot be reached");
+            let (id, address) = (&node.id, &node.address);
+            match error {
+                _ if node.reach.is_lost() => {}
+                error if error.is_about_fence() => {
+                    tracing::info!(node = %id, %address, %error, "node does not obey at this epoch; it is asked again");
+                }
+                error => tracing::warn!(node = %id, %address, %error, "node cannot be reached"),
             }
             node.reach.lost(now_ms);
             self.proxy.sightings.tell(&node.id, error);
