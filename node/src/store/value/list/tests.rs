@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::value::chance::below;
+use std::collections::VecDeque;
 
 const LIMITS: Limits = Limits {
     entries: 0,
@@ -178,4 +179,100 @@ fn a_queue_that_stays_short_keeps_its_blocks_few() {
         }
     }
     assert!(list.view().bytes(&leaves) < 12_000);
+}
+
+/// Elements of a length that ten of fill a leaf, so that there are nodes above nodes soon.
+fn wide_text(number: u64) -> Vec<u8> {
+    format!("{number:0200}").into_bytes()
+}
+
+/// Every operation in rows, at the ends mostly: trees of three levels, that grow and shrink at either end.
+fn check_rows(seed: u64, rows: u64) {
+    let mut chance = seed;
+    let mut leaves = Leaves::new(seed);
+    let mut list = List::default();
+    let mut plain = VecDeque::new();
+    let mut most = 0;
+    for row in 0..rows {
+        let grows = row % 40 < 25;
+        let kind = below(&mut chance, 12) + if grows { 0 } else { 12 };
+        for _ in 0..below(&mut chance, 3000) {
+            let len = plain.len() as u64;
+            let at = below(&mut chance, len + 1);
+            match kind {
+                0..=6 => {
+                    let element = wide_text(len);
+                    list.push_front(&mut leaves, &element, &LIMITS).unwrap();
+                    plain.push_front(element);
+                }
+                7 | 8 | 12 => {
+                    let element = wide_text(len);
+                    list.push_back(&mut leaves, &element, &LIMITS).unwrap();
+                    plain.push_back(element);
+                }
+                9 | 10 | 13 => {
+                    let element = wide_text(len);
+                    list.insert(&mut leaves, at, &element, &LIMITS).unwrap();
+                    plain.insert(index(at), element);
+                }
+                11 | 14..=17 => {
+                    let mut popped = None;
+                    list.pop_front(&mut leaves, |value| popped = Some(owned(value)));
+                    assert_eq!(popped, plain.pop_front());
+                }
+                18..=21 => {
+                    let mut popped = None;
+                    list.pop_back(&mut leaves, |value| popped = Some(owned(value)));
+                    assert_eq!(popped, plain.pop_back());
+                }
+                _ => {
+                    let removed = list.remove_from(&mut leaves, at, 2);
+                    let end = index(at + 2).min(plain.len());
+                    assert_eq!(plain.drain(index(at)..end).count() as u64, removed);
+                }
+            }
+        }
+        most = most.max(plain.len());
+        check_reads(&list, &leaves, plain.make_contiguous(), &mut chance);
+        for _ in 0..200 {
+            let at = below(&mut chance, plain.len() as u64 + 1);
+            let element = list.view().get(&leaves, at).map(owned);
+            assert_eq!(element.as_ref(), plain.get(index(at)));
+        }
+    }
+    assert!(most > 25_000, "the list was long: {most}");
+    while list.free_some(&mut leaves) {}
+    assert_eq!(leaves.live_bytes(), 0, "all is given back");
+}
+
+#[test]
+fn a_list_of_many_nodes_is_right_after_rows_at_either_end() {
+    check_rows(5, 80);
+    check_rows(6, 80);
+}
+
+#[test]
+fn every_rank_is_right_after_pushes_at_one_end_alone() {
+    for end in [ListEnd::Front, ListEnd::Back] {
+        let mut leaves = Leaves::new(1);
+        let mut list = List::default();
+        for number in 0..60_000_u64 {
+            let element = wide_text(number);
+            match end {
+                ListEnd::Front => list.push_front(&mut leaves, &element, &LIMITS).unwrap(),
+                ListEnd::Back => list.push_back(&mut leaves, &element, &LIMITS).unwrap(),
+            }
+        }
+        for rank in 0..60_000 {
+            let number = match end {
+                ListEnd::Front => 59_999 - rank,
+                ListEnd::Back => rank,
+            };
+            let element = list.view().get(&leaves, rank).map(owned);
+            assert_eq!(element, Some(wide_text(number)), "{end:?} {rank}");
+        }
+        if let Form::Large(large) = &list.form {
+            large.check(&leaves);
+        }
+    }
 }

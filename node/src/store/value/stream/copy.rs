@@ -51,7 +51,6 @@ impl Entries {
         match (self.last_path(leaves), &mut self.tree) {
             (Some(path), Some(tree)) => {
                 let left = LeafRef::of(leaves, path.leaf()).count();
-                tree.add(leaves, &path, count32(entries).cast_signed());
                 let sizes = (count32(left), count32(entries));
                 tree.split_leaf(leaves, &path, leaf, sizes, separator(before, first));
             }

@@ -172,7 +172,6 @@ impl Entries {
                 let left = LeafRef::of(leaves, path.leaf());
                 let sizes = (count32(left.count()), entries);
                 let before = left.last().unwrap_or(StreamId::MIN);
-                tree.add(leaves, &path, entries.cast_signed());
                 tree.split_leaf(leaves, &path, right, sizes, separator(before, id));
             }
             _ => self.tree = Some(Tree::by_key(right)),
@@ -381,7 +380,6 @@ impl Entries {
             match (last, &mut this.tree) {
                 (Some(last), Some(tree)) => {
                     let left = count32(LeafRef::of(leaves, last.leaf()).count());
-                    tree.add(leaves, &last, entries.cast_signed());
                     let sizes = (left, entries);
                     tree.split_leaf(leaves, &last, path.leaf(), sizes, Separator::LEAST);
                 }

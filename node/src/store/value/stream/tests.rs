@@ -497,3 +497,42 @@ fn a_queue_that_is_acknowledged_keeps_its_leaves_few() {
     assert!(leaves.live_bytes() < 16_000, "{}", leaves.live_bytes());
     assert_eq!(consumer, ConsumerNumber(0));
 }
+
+#[test]
+fn a_stream_of_many_nodes_is_right_at_both_ends() {
+    let mut chance = 1;
+    let mut leaves = Leaves::new(1);
+    let mut stream = Stream::default();
+    let mut plain = BTreeMap::new();
+    let limits = NodeLimits {
+        entries: 1,
+        ..LIMITS
+    };
+    for number in 1..=12_000 {
+        let fields = record(&mut chance);
+        append(&mut stream, &mut leaves, id(number, 0), &fields, limits).unwrap();
+        plain.insert(id(number, 0), fields);
+        if number % 3000 == 0 {
+            check_reads(&stream, &leaves, &plain, &mut chance);
+            for sought in 1..=number {
+                let rank = stream.entries.rank(&leaves, id(sought, 0));
+                assert_eq!(rank, sought - 1);
+            }
+        }
+    }
+    while !plain.is_empty() {
+        for _ in 0..30 {
+            let removed = match below(&mut chance, 3) {
+                0 => plain.pop_last(),
+                _ => plain.pop_first(),
+            };
+            let Some((id, _)) = removed else {
+                break;
+            };
+            assert!(stream.remove(&mut leaves, id));
+        }
+        stream.check(&leaves);
+        assert_eq!(stream.entries.len(), plain.len() as u64);
+    }
+    assert_eq!(leaves.live_bytes(), 0, "all is given back");
+}

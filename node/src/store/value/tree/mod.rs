@@ -258,7 +258,7 @@ impl Tree {
         Some(sibling)
     }
 
-    /// A new leaf `right` stands behind the one of `path`, whose elements they share: so many are left, so many went. The separator is not above the new leaf's first element and above all before it. Room is reserved.
+    /// A new leaf `right` stands behind the one of `path`: so many elements are in each of them now, whether they shared them or some are new. The separator is not above the new leaf's first element and above all before it. Room is reserved.
     pub(super) fn split_leaf(
         &mut self,
         leaves: &mut Leaves,
@@ -277,7 +277,17 @@ impl Tree {
             return;
         };
         let (id, nth) = path.step(level);
-        node::set_size(leaves.bytes_mut(id), usize::from(nth), sizes.0);
+        let nth = usize::from(nth);
+        // All above learn of elements that are new; it is nothing where they only moved.
+        let change = (sizes.0 + sizes.1).wrapping_sub(node::size(leaves.bytes(id), nth));
+        for (above, nth) in path.steps(level) {
+            node::add(
+                leaves.bytes_mut(above),
+                usize::from(nth),
+                change.cast_signed(),
+            );
+        }
+        node::set_size(leaves.bytes_mut(id), nth, sizes.0);
         let is_last = self.is_last(leaves, path);
         self.insert(leaves, path, row, is_last);
     }

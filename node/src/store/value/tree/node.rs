@@ -228,6 +228,12 @@ pub(super) fn child(bytes: &[u8], nth: usize) -> LeafId {
     LeafId(u32_at(bytes, layout(bytes).children + 4 * nth))
 }
 
+/// How many elements are below a child.
+#[inline]
+pub(super) fn size(bytes: &[u8], nth: usize) -> u32 {
+    u32_at(bytes, layout(bytes).sizes + 4 * nth)
+}
+
 /// Changes how many elements are below a child.
 #[inline]
 pub(super) fn add(bytes: &mut [u8], nth: usize, change: i32) {
