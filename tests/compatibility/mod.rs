@@ -2,12 +2,13 @@
 //!
 //! `SWITCHYARD_COMPATIBILITY_COMMANDS` says how many commands each target gets; `SWITCHYARD_SEED` repeats a run.
 //! [`draw`] and [`grammar`] say what is sent, [`inline`] how a person would type it, [`compare`] when replies agree, [`allowed`] which differences are meant and why.
-//! [`access`] users and what they may. [`blocking`] clients that wait while others change keys. [`meetings`] two clients with transactions, scripts and functions. [`lua`] the libraries of scripts.
+//! [`access`] users and what they may. [`deep`] large collections. [`blocking`] clients that wait while others change keys. [`meetings`] two clients with transactions, scripts and functions. [`lua`] the libraries of scripts.
 
 mod access;
 mod allowed;
 mod blocking;
 mod compare;
+mod deep;
 mod draw;
 mod dump;
 mod grammar;
