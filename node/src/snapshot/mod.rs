@@ -7,7 +7,7 @@
 //!                      └────────────────────────► aside ──joined──► file
 //! ```
 //!
-//! In a file a value's bytes stand together, and how many there are of some stands before them. So parts of a large value are put aside, and follow its key when the last has come; what is about to change meanwhile goes on into the file.
+//! In a file a value's bytes stand together. So while parts of a large one go into the file, other keys that are about to change are put aside, and follow behind its last part. Of a list it is known at the end only how many nodes it has, which stands before them: there its parts are aside, and the others go on into the file.
 
 #[cfg(test)]
 mod tests;
@@ -30,15 +30,50 @@ pub enum Piece {
     Join,
 }
 
+/// A value of which some parts have come.
+#[derive(Debug)]
+struct Large {
+    saver: Saver,
+    /// Where they go.
+    to: Place,
+}
+
+/// Where bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    File,
+    Aside,
+}
+
+/// Bytes that are no piece yet.
+#[derive(Debug, Default)]
+struct Buffers {
+    file: Vec<u8>,
+    aside: Vec<u8>,
+}
+
+impl Buffers {
+    /// Those for this place.
+    fn of(&mut self, place: Place) -> &mut Vec<u8> {
+        match place {
+            Place::File => &mut self.file,
+            Place::Aside => &mut self.aside,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.file.len() + self.aside.len()
+    }
+}
+
 /// A snapshot that is being taken.
 #[derive(Debug)]
 pub struct Snapshot {
     file: FileWriter,
     recorder: Recorder,
     /// The value that comes in parts.
-    large: Option<Saver>,
-    out: Vec<u8>,
-    aside: Vec<u8>,
+    large: Option<Large>,
+    buffers: Buffers,
     ready: VecDeque<Piece>,
     ready_bytes: usize,
     keys: u64,
@@ -60,8 +95,10 @@ impl Snapshot {
             file,
             recorder: Recorder::new(packs),
             large: None,
-            out,
-            aside: Vec::new(),
+            buffers: Buffers {
+                file: out,
+                aside: Vec::new(),
+            },
             ready: VecDeque::new(),
             ready_bytes: 0,
             keys: 0,
@@ -76,8 +113,8 @@ impl Snapshot {
 
     /// The end, behind the last key: all that is left.
     pub fn end(&mut self) {
-        self.file.end(&mut self.out);
-        self.push_out();
+        self.file.end(&mut self.buffers.file);
+        self.push(Place::File);
     }
 
     /// The next piece, if there is one.
@@ -92,7 +129,7 @@ impl Snapshot {
     /// Bytes that wait to be written.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        self.ready_bytes + self.out.len() + self.aside.len()
+        self.ready_bytes + self.buffers.len()
     }
 
     /// Keys that were taken so far.
@@ -107,16 +144,29 @@ impl Snapshot {
         self.fault
     }
 
-    fn push_out(&mut self) {
-        let bytes = std::mem::replace(&mut self.out, Vec::with_capacity(PIECE_BYTES));
+    /// What there is for this place is a piece.
+    fn push(&mut self, place: Place) {
+        let buffer = self.buffers.of(place);
+        if buffer.is_empty() {
+            return;
+        }
+        let next = Vec::with_capacity(buffer.len().min(2 * PIECE_BYTES));
+        let bytes = std::mem::replace(buffer, next);
         self.ready_bytes += bytes.len();
-        self.ready.push_back(Piece::File(bytes));
+        self.ready.push_back(match place {
+            Place::File => Piece::File(bytes),
+            Place::Aside => Piece::Aside(bytes),
+        });
     }
 
-    fn push_aside(&mut self) {
-        let bytes = std::mem::take(&mut self.aside);
-        self.ready_bytes += bytes.len();
-        self.ready.push_back(Piece::Aside(bytes));
+    /// Where keys go that are no part of a large value.
+    fn place_of_others(&self) -> Place {
+        match self.large {
+            Some(Large {
+                to: Place::File, ..
+            }) => Place::Aside,
+            _ => Place::File,
+        }
     }
 
     fn try_keep(&mut self, kept: Kept<'_>, is_rest: bool) -> Result<(), Fault> {
@@ -124,22 +174,23 @@ impl Snapshot {
             while !self.try_keep_some(kept)? {}
             return Ok(());
         }
-        self.recorder.write(&mut self.file, kept, &mut self.out)?;
-        self.note_key();
+        let place = self.place_of_others();
+        let out = self.buffers.of(place);
+        self.recorder.write(&mut self.file, kept, out)?;
+        self.note_key(place);
         Ok(())
     }
 
     fn try_keep_some(&mut self, kept: Kept<'_>) -> Result<bool, Fault> {
-        let mut saver = match self.large.take() {
-            Some(saver) => saver,
+        let mut large = match self.large.take() {
+            Some(large) => large,
             None => {
                 let saver = self.recorder.begin(kept)?;
-                self.recorder.pause();
-                saver
+                self.begin_large(saver, Named::of(kept))
             }
         };
-        let is_whole = saver.go_on(kept.value, &mut self.aside)?;
-        Ok(self.settle_part(saver, is_whole, Named::of(kept)))
+        let is_whole = large.saver.go_on(kept.value, self.buffers.of(large.to))?;
+        Ok(self.settle_part(large, is_whole, Named::of(kept)))
     }
 
     fn try_keep_apart(
@@ -149,49 +200,71 @@ impl Snapshot {
         more: MoreElements<'_>,
     ) -> Result<bool, Fault> {
         if showing == Showing::All {
-            let (file, out) = (&mut self.file, &mut self.out);
-            self.recorder.write_apart(file, kept, more, out)?;
-            self.note_key();
+            let place = self.place_of_others();
+            let out = self.buffers.of(place);
+            self.recorder.write_apart(&mut self.file, kept, more, out)?;
+            self.note_key(place);
             return Ok(true);
         }
+        let named = Named::of_apart(kept);
         loop {
-            let mut saver = self.large.take().unwrap_or_else(|| {
-                let saver = self.recorder.begin_apart(kept);
-                self.recorder.pause();
-                saver
-            });
-            let is_whole = saver.go_on_apart(more, &mut self.aside)?;
-            let is_whole = self.settle_part(saver, is_whole, Named::of_apart(kept));
+            let mut large = match self.large.take() {
+                Some(large) => large,
+                None => {
+                    let saver = self.recorder.begin_apart(kept);
+                    self.begin_large(saver, named)
+                }
+            };
+            let is_whole = large.saver.go_on_apart(more, self.buffers.of(large.to))?;
+            let is_whole = self.settle_part(large, is_whole, named);
             if is_whole || showing == Showing::Part {
                 return Ok(is_whole);
             }
         }
     }
 
+    /// A value's parts are about to come; what stands before them is written where that is known.
+    fn begin_large(&mut self, saver: Saver, named: Named<'_>) -> Large {
+        self.recorder.pause();
+        let to = match saver.knows_head() {
+            true => Place::File,
+            false => Place::Aside,
+        };
+        if to == Place::File {
+            let out = self.buffers.of(to);
+            self.recorder.write_key(&saver, &mut self.file, named, out);
+        }
+        Large { saver, to }
+    }
+
     /// Behind a whole key.
-    fn note_key(&mut self) {
+    fn note_key(&mut self, place: Place) {
         self.keys += 1;
-        if self.out.len() >= PIECE_BYTES {
-            self.push_out();
+        if self.buffers.of(place).len() >= PIECE_BYTES {
+            self.push(place);
         }
     }
 
-    /// A part of a large value stands aside; whether that was the last.
-    fn settle_part(&mut self, saver: Saver, is_whole: bool, named: Named<'_>) -> bool {
+    /// A part of a large value stands where it goes; whether that was the last.
+    fn settle_part(&mut self, large: Large, is_whole: bool, named: Named<'_>) -> bool {
         if !is_whole {
             // Of a string that is being packed it is not known yet whether that stays.
-            let may_go = saver.may_be_cut();
-            self.large = Some(saver);
-            if may_go && self.aside.len() >= PIECE_BYTES {
-                self.push_aside();
+            let (to, may_go) = (large.to, large.saver.may_be_cut());
+            self.large = Some(large);
+            if may_go && self.buffers.of(to).len() >= PIECE_BYTES {
+                self.push(to);
             }
             return false;
         }
-        let (file, out) = (&mut self.file, &mut self.out);
-        self.recorder.end(saver, file, named, out);
+        if large.to == Place::Aside {
+            let out = self.buffers.of(Place::File);
+            self.recorder
+                .write_key(&large.saver, &mut self.file, named, out);
+        }
+        self.recorder.take_back(large.saver);
         self.keys += 1;
-        self.push_aside();
-        self.push_out();
+        self.push(Place::Aside);
+        self.push(Place::File);
         self.ready.push_back(Piece::Join);
         true
     }

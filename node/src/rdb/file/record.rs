@@ -82,8 +82,9 @@ impl Recorder {
         let mut saver = self.begin(kept)?;
         self.body.clear();
         while !saver.go_on(value, &mut self.body)? {}
-        self.end(saver, file, Named::of(kept), out);
+        self.write_key(&saver, file, Named::of(kept), out);
         out.extend_from_slice(&self.body);
+        self.take_back(saver);
         Ok(())
     }
 
@@ -101,8 +102,9 @@ impl Recorder {
         let mut saver = self.begin_apart(kept);
         self.body.clear();
         while !saver.go_on_apart(more, &mut self.body)? {}
-        self.end(saver, file, Named::of_apart(kept), out);
+        self.write_key(&saver, file, Named::of_apart(kept), out);
         out.extend_from_slice(&self.body);
+        self.take_back(saver);
         Ok(())
     }
 
@@ -130,10 +132,10 @@ impl Recorder {
         Saver::begin_with(kept.value, packer).map_err(|_| Fault::Broken)
     }
 
-    /// Appends the key of a value of which all parts are written; those stand behind it.
-    pub fn end(
+    /// Appends the key of a value, and what stands before its parts.
+    pub fn write_key(
         &mut self,
-        saver: Saver,
+        saver: &Saver,
         file: &mut FileWriter,
         named: Named<'_>,
         out: &mut Vec<u8>,
@@ -143,6 +145,10 @@ impl Recorder {
         let (number, rest) = self.head.split_first().unwrap_or((&0, &[]));
         file.key(out, named.db, named.key, named.expiry, *number);
         out.extend_from_slice(rest);
+    }
+
+    /// All parts of a value are written.
+    pub fn take_back(&mut self, saver: Saver) {
         self.packer = saver.into_packer();
     }
 

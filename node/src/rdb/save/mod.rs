@@ -154,6 +154,12 @@ impl Saver {
         !matches!(self.text, Some(TextWriter::Packing { .. }))
     }
 
+    /// Whether [`Saver::write_head`] may be asked before the steps: of a list it is not known how many nodes they will write.
+    #[must_use]
+    pub fn knows_head(&self) -> bool {
+        self.encoding != Encoding::ListNodes
+    }
+
     /// What it packed with, for the next one.
     pub(super) fn into_packer(self) -> Packer {
         self.packer
