@@ -82,6 +82,8 @@ impl Client {
 pub struct Listed<'a> {
     /// Who it is.
     pub identity: &'a Identity,
+    /// Whether it follows; whoever gives commands does not.
+    pub is_follower: bool,
     /// What it has chosen.
     pub session: &'a Session,
 }
@@ -91,11 +93,13 @@ impl ListedClient for Listed<'_> {
         self.identity.id
     }
 
-    /// Followers are not told from others.
     fn client_type(&self) -> ClientType {
-        match self.session.subscribed.are_any() {
-            true => ClientType::Pubsub,
-            false => ClientType::Normal,
+        if self.is_follower {
+            ClientType::Replica
+        } else if self.session.subscribed.are_any() {
+            ClientType::Pubsub
+        } else {
+            ClientType::Normal
         }
     }
 

@@ -60,6 +60,12 @@ impl Traffic {
         )
     }
 
+    /// Whether it follows.
+    #[must_use]
+    pub fn is_follower(&self) -> bool {
+        self.waits == Some(WaitsFor::Log)
+    }
+
     /// Whether Redis would call the client blocked.
     #[must_use]
     pub fn is_blocked(&self) -> bool {

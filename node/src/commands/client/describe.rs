@@ -49,6 +49,7 @@ pub(in crate::commands) fn describe(
 
 fn flags(client: &Client, session: &Session, mode: Option<&Mode>) -> String {
     let flags = [
+        (client.traffic.is_follower(), "S"),
         (session.is_monitor, "O"),
         (session.subscribed.are_any(), "P"),
         (session.transaction.is_some(), "x"),

@@ -73,8 +73,11 @@ fn list(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     let all = call.node.clients.with_sessions(call.session);
     let mut clients: Vec<(&Client, &Session)> = all
         .filter(|(client, session)| {
-            let identity = &client.identity;
-            filter.accepts(&Listed { identity, session })
+            filter.accepts(&Listed {
+                identity: &client.identity,
+                is_follower: client.traffic.is_follower(),
+                session,
+            })
         })
         .collect();
     clients.sort_unstable_by_key(|(client, _)| client.identity.id);
