@@ -11,6 +11,9 @@ use std::net::SocketAddr;
 /// Rows per type where nothing else is said.
 const ROWS: usize = 20;
 
+/// So many elements in a row are as short as they can be, the next ones are not.
+const SHORT_ONES: u64 = 2500;
+
 /// What each collection must have had at some time: nodes above nodes.
 const LEAST_AT_MOST: i64 = 2000;
 
@@ -31,17 +34,26 @@ struct Deep {
     /// Numbers given out, so that elements differ.
     given: u64,
     grows: bool,
+    /// Behind the place that was written last, in a row.
+    place: i64,
 }
 
 impl Deep {
     /// The text of an element: some are short, some fill a leaf with few, some lie elsewhere.
     fn text(&mut self, number: u64) -> Vec<u8> {
         let width = match number % 50 {
+            _ if number / SHORT_ONES % 2 == 0 => 1,
             0 => 300,
             1..=9 => 8,
             _ => 100,
         };
         format!("{number:0width$}").into_bytes()
+    }
+
+    /// One as long as any that does not lie elsewhere, for a place where a short one may have been.
+    fn long_text(&mut self) -> Vec<u8> {
+        let len = *self.dice.pick(&[100, 235, 239, 240, 1000]);
+        vec![b'l'; len]
     }
 
     fn new_text(&mut self) -> Vec<u8> {
@@ -157,7 +169,14 @@ fn change_list(deep: &mut Deep, kind: usize) -> Request {
             let (pivot, text) = (deep.some_text(), deep.new_text());
             request!["LINSERT", key, "BEFORE", pivot, text]
         }
-        (_, 6 | 5) => request!["LSET", key, deep.rank().to_string(), deep.new_text()],
+        // One behind the other.
+        (_, 6 | 5) => {
+            deep.place += 1;
+            request!["LSET", key, deep.place.to_string(), deep.long_text()]
+        }
+        (_, 7) if deep.dice.percent(50) => {
+            request!["LSET", key, deep.rank().to_string(), deep.new_text()]
+        }
         (_, 7) => request!["LREM", key, "1", deep.some_text()],
         (_, 8) => request!["LTRIM", key, deep.count(9).to_string(), "-2"],
         (true, _) => request!["LMOVE", key, key, "LEFT", "RIGHT"],
@@ -247,8 +266,8 @@ fn change_hash(deep: &mut Deep, kind: usize) -> Request {
             let count = deep.count(150);
             deep.many(&["HSET"], count, pair)
         }
-        (true, 5 | 6) => request!["HINCRBY", key, deep.some_text(), "7"],
-        (true, _) => request!["HSET", key, deep.some_text(), deep.new_text()],
+        (true, 5) => request!["HINCRBY", key, deep.some_text(), "7"],
+        (true, _) => request!["HSET", key, deep.some_text(), deep.long_text()],
         (false, _) => {
             let count = deep.count(150);
             deep.many(&["HDEL"], count, |deep| vec![deep.some_text()])
@@ -351,13 +370,17 @@ fn compare_with_redis(address: SocketAddr) {
             key: kind.key,
             given: 0,
             grows: true,
+            place: 0,
         };
         let mut most = 0;
         for row in 0..rows() {
             deep.grows = row % PHASE < PHASE * 3 / 5;
+            deep.place = deep.rank();
             let change = deep.dice.below(10);
             let count = match kind.len {
                 "XLEN" => deep.count(2000),
+                "LLEN" if change == 6 => deep.count(3000),
+                "HLEN" if change > 5 => deep.count(3000),
                 _ if deep.grows => deep.count(120),
                 _ => deep.count(40),
             };

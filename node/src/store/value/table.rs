@@ -18,8 +18,10 @@ const ELEMENTS_AIMED_AT: u64 = 24;
 const LEAST_TARGET: u64 = 512;
 const MOST_TARGET: u64 = 1536;
 
-/// More elements than this on average split a leaf too, however small they are: integers.
-const MOST_ELEMENTS: u64 = 128;
+/// More elements than this on average split a leaf too, however small they are: integers. A leaf whose turn to be split comes last has twice as many before. All values of a hash may become references, of 12 bytes.
+const fn most_elements<const VALUES: bool>() -> u64 {
+    if VALUES { 64 } else { 128 }
+}
 
 /// Cache lines asked for before a leaf is read.
 const PREFETCHED_LINES: usize = 5;
@@ -135,23 +137,30 @@ impl<const VALUES: bool> Table<VALUES> {
         sought: &Sought<'_>,
         value: &Encoded<'_>,
     ) -> Result<bool, StoreFull> {
-        let (id, found) = self.find(leaves, sought);
+        let (mut id, found) = self.find(leaves, sought);
         if let Some(place) = found {
             if VALUES {
                 self.before_change(leaves, sought);
                 self.replace(leaves, (id, place), sought, value)?;
+                // It may be longer than what was there.
+                self.keep_up(leaves);
             }
             return Ok(false);
         }
         self.before_change(leaves, sought);
         let key = leaves.encode_sought(sought)?;
         let cost = packed::cost::<VALUES>(&key, value);
-        if let Err(full) = self.relieve(leaves, id, cost) {
-            leaves.discard(Stored {
-                code: key.code,
-                bytes: key.bytes(),
-            });
-            return Err(full);
+        if leaves.bytes(id).len() + cost > MAX_LEAF_BYTES {
+            match self.make_room(leaves, sought, cost) {
+                Ok(with_room) => id = with_room,
+                Err(full) => {
+                    leaves.discard(Stored {
+                        code: key.code,
+                        bytes: key.bytes(),
+                    });
+                    return Err(full);
+                }
+            }
         }
         packed::append::<VALUES>(&mut leaves.block(id), sought.fingerprint(), &key, value);
         self.used += cost as u64;
@@ -164,7 +173,7 @@ impl<const VALUES: bool> Table<VALUES> {
     /// Splits a leaf when there are fewer than the elements need. Room is reserved.
     pub(super) fn keep_up(&mut self, leaves: &mut Leaves) {
         let target = self.target();
-        if self.used > self.room(target) || self.count > self.room(MOST_ELEMENTS) {
+        if self.used > self.room(target) || self.count > self.room(most_elements::<VALUES>()) {
             self.split(leaves);
         }
     }
@@ -172,16 +181,18 @@ impl<const VALUES: bool> Table<VALUES> {
     fn replace(
         &mut self,
         leaves: &mut Leaves,
-        (id, mut place): (LeafId, packed::Place),
+        (mut id, mut place): (LeafId, packed::Place),
         sought: &Sought<'_>,
         value: &Encoded<'_>,
     ) -> Result<(), StoreFull> {
-        if self.relieve(leaves, id, value.bytes().len())? {
+        let more = value.bytes().len();
+        if leaves.bytes(id).len() + more > MAX_LEAF_BYTES {
+            self.make_room(leaves, sought, more)?;
             // What stands before it may have gone elsewhere.
-            let Some(found) = self.find(leaves, sought).1 else {
+            let (leaf, Some(found)) = self.find(leaves, sought) else {
                 return Ok(());
             };
-            place = found;
+            (id, place) = (leaf, found);
         }
         let before = leaves.bytes(id).len();
         let old = packed::pair::<true>(leaves.bytes(id), place).value;
@@ -194,13 +205,26 @@ impl<const VALUES: bool> Table<VALUES> {
         Ok(())
     }
 
-    /// Makes sure that a leaf has room for `more` bytes, by moving its longest strings elsewhere; whether any was. Leaves are split in a fixed order, so one of them may be long for a while.
-    fn relieve(&mut self, leaves: &mut Leaves, id: LeafId, more: usize) -> Result<bool, StoreFull> {
-        let mut has_moved = false;
-        while leaves.bytes(id).len() + more > MAX_LEAF_BYTES {
+    /// Makes sure that the leaf of an element has room for `more` bytes, by moving its longest strings elsewhere; which leaf that is now. Leaves are split in a fixed order, so one of them may be long for a while.
+    #[cold]
+    fn make_room(
+        &mut self,
+        leaves: &mut Leaves,
+        sought: &Sought<'_>,
+        more: usize,
+    ) -> Result<LeafId, StoreFull> {
+        loop {
+            let id = self.leaf_of(sought.hash);
             let before = leaves.bytes(id).len();
-            // A hundred short elements more than on average: hashes are seeded, so that does not happen.
-            let longest = packed::longest::<VALUES>(leaves.bytes(id)).ok_or(StoreFull)?;
+            if before + more <= MAX_LEAF_BYTES {
+                return Ok(id);
+            }
+            let Some(longest) = packed::longest::<VALUES>(leaves.bytes(id)) else {
+                // By far more elements than on average. Hashes are seeded, so that hardly happens, but its turn has to come now.
+                leaves.reserve()?;
+                self.split(leaves);
+                continue;
+            };
             let mut text = leaves.borrow_scratch();
             text.extend_from_slice(longest.text(leaves.bytes(id)));
             let hash = low_half(leaves.sought(&text).hash);
@@ -208,9 +232,7 @@ impl<const VALUES: bool> Table<VALUES> {
             leaves.return_scratch(text);
             longest.move_to(&mut leaves.block(id), &kept?);
             self.used = self.used - before as u64 + leaves.bytes(id).len() as u64;
-            has_moved = true;
         }
-        Ok(has_moved)
     }
 
     /// Takes an element out.
@@ -271,7 +293,8 @@ impl<const VALUES: bool> Table<VALUES> {
         }
         let leaf_count = u64::from(self.directory.len());
         let room = |each: u64| (leaf_count - 1) * each / 4 * 3;
-        let is_needed = self.used >= room(self.target()) || self.count >= room(MOST_ELEMENTS);
+        let is_needed =
+            self.used >= room(self.target()) || self.count >= room(most_elements::<VALUES>());
         if leaf_count == 1 || is_needed || leaves.reserve().is_err() {
             return;
         }

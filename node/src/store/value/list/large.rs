@@ -232,20 +232,39 @@ impl Large {
     ) -> Result<(), StoreFull> {
         let before = leaves.live_bytes();
         let element = leaves.encode(text)?;
-        self.settle(leaves);
-        let (mut path, mut nth) = self.find(leaves, rank);
-        if leaves.bytes(path.leaf()).len() + leaf::cost(&element) > MAX_LEAF_BYTES {
-            self.halve(leaves, &path);
-            (path, nth) = self.find(leaves, rank);
-        }
-        let id = path.leaf();
-        let old = leaf::element(leaves.bytes(id), nth).elsewhere();
-        leaf::replace(&mut leaves.block(id), nth, &element);
-        if let Some(place) = old {
-            leaves.discard_long(place);
+        let set = self.set_kept(leaves, rank, &element);
+        if set.is_err() {
+            leaves.discard(Stored {
+                code: element.code,
+                bytes: element.bytes(),
+            });
         }
         self.bytes = (self.bytes + leaves.live_bytes()).saturating_sub(before);
-        Ok(())
+        set
+    }
+
+    fn set_kept(
+        &mut self,
+        leaves: &mut Leaves,
+        rank: u64,
+        element: &Encoded<'_>,
+    ) -> Result<(), StoreFull> {
+        self.settle(leaves);
+        loop {
+            let (path, nth) = self.find(leaves, rank);
+            let id = path.leaf();
+            if leaves.bytes(id).len() + leaf::cost(element) <= MAX_LEAF_BYTES {
+                let old = leaf::element(leaves.bytes(id), nth).elsewhere();
+                leaf::replace(&mut leaves.block(id), nth, element);
+                if let Some(place) = old {
+                    leaves.discard_long(place);
+                }
+                return Ok(());
+            }
+            // Its long elements may all stand in one half.
+            self.halve(leaves, &path);
+            leaves.reserve()?;
+        }
     }
 
     /// Takes up to `limit` elements out of the leaf of this rank, from it on; how many there were.

@@ -276,3 +276,40 @@ fn every_rank_is_right_after_pushes_at_one_end_alone() {
         }
     }
 }
+
+#[test]
+fn short_elements_become_long_ones_wherever_they_stand() {
+    for (count, short) in [(700, 0), (1000, 1), (3000, 5), (20_000, 0)] {
+        for long in [12, 100, 239, 240, 5000] {
+            for order in 0..3 {
+                let mut leaves = Leaves::new(1);
+                let mut list = List::default();
+                for _ in 0..count {
+                    list.push_back(&mut leaves, &vec![b's'; short], &LIMITS)
+                        .unwrap();
+                }
+                // From the front, from the back, and so that it meets each leaf now and then.
+                let step = if long == 5000 { 100 } else { 1 };
+                for nth in (0..count).step_by(step) {
+                    let at = match order {
+                        0 => nth,
+                        1 => count - 1 - nth,
+                        _ => nth * 7919 % count,
+                    };
+                    let set = list.set(&mut leaves, at, &vec![b'l'; long], &LIMITS);
+                    assert_eq!(set, Ok(true), "{count} {long} {order}");
+                }
+                if let Form::Large(large) = &list.form {
+                    large.check(&leaves);
+                }
+                let mut found = 0;
+                list.view().walk(&leaves, 0, u64::MAX, |element| {
+                    found += usize::from(owned(element).len() == long);
+                });
+                assert_eq!(found as u64, count.div_ceil(step as u64));
+                while list.free_some(&mut leaves) {}
+                assert_eq!(leaves.live_bytes(), 0, "all is given back");
+            }
+        }
+    }
+}

@@ -343,3 +343,39 @@ fn a_full_store_refuses_a_field_and_keeps_what_there_is() {
     free_all(&mut hash, &mut leaves);
     assert_eq!(leaves.live_bytes(), 0);
 }
+
+/// As one does who reads all fields, and then writes them in the order in which they came: one leaf grows after the other, whosever turn it is to be split.
+#[test]
+fn short_values_become_long_ones_in_the_order_of_the_leaves() {
+    for fields in [500, 2000, 4095, 8000, 12_900, 16_384] {
+        for (name_bytes, value_bytes) in [(0, 100), (4, 239), (12, 13), (20, 300)] {
+            let mut leaves = Leaves::new(fields);
+            let mut hash = Hash::default();
+            for number in 0..fields {
+                let field = format!("{number:0name_bytes$}");
+                hash.set(&mut leaves, field.as_bytes(), b"", &LIMITS)
+                    .unwrap();
+            }
+            let mut order = Vec::new();
+            let mut next = Some(Position::default());
+            while let Some(from) = next {
+                next = hash
+                    .view()
+                    .walk(&leaves, from, 9, |field, _| order.push(owned(field)));
+            }
+            assert_eq!(order.len() as u64, fields);
+            let value = vec![b'v'; value_bytes];
+            for field in &order {
+                let put = hash.set(&mut leaves, field, &value, &LIMITS);
+                assert_eq!(put, Ok(Put::Replaced), "{fields} {name_bytes}");
+            }
+            assert!(
+                contents(&hash, &leaves, 50)
+                    .values()
+                    .all(|has| *has == value)
+            );
+            free_all(&mut hash, &mut leaves);
+            assert_eq!(leaves.live_bytes(), 0, "all is given back");
+        }
+    }
+}
