@@ -1,4 +1,4 @@
-//! Replies that wait for earlier ones: short ones of all places of a client in one buffer, others in a queue of the place's own.
+//! Replies that wait for earlier ones: short ones of all places of a client in one buffer, long ones and many of one place in a queue of the place's own.
 //! Pure. Never: knows in which order places stand. Invariant: of a shared buffer at least half is in use, or it is small.
 
 use super::super::output::{Output, ReplyBytes};
@@ -18,7 +18,7 @@ pub(super) enum Ready {
     Nothing,
     /// So many bytes, at least one, from here on in the shared buffer.
     Shared { start: usize, len: usize },
-    /// Replies of which one is long.
+    /// Replies of which one is long, or that are many.
     Own(Box<Output>),
 }
 
@@ -55,16 +55,22 @@ impl Kept {
                 self.append_with(ready, buffers, |out| out.extend_from_slice(short));
             }
             (_, long) => {
-                let mut output = Box::<Output>::default();
-                let before = std::mem::take(ready);
-                if let Ready::Shared { start, len } = before {
-                    output.keep(ReplyBytes::Lent(&self.bytes[start..start + len]));
-                }
-                self.forget(&before, buffers);
+                let mut output = self.queue_of(ready, buffers);
                 output.keep(long);
                 *ready = Ready::Own(output);
             }
         }
+    }
+
+    /// What waits in a place, in a queue of its own.
+    fn queue_of(&mut self, ready: &mut Ready, buffers: &mut Buffers) -> Box<Output> {
+        let mut output = Box::<Output>::default();
+        let before = std::mem::take(ready);
+        if let Ready::Shared { start, len } = before {
+            output.keep(ReplyBytes::Lent(&self.bytes[start..start + len]));
+        }
+        self.forget(&before, buffers);
+        output
     }
 
     /// The same for what `write` appends to the buffer that it is given.
@@ -78,8 +84,14 @@ impl Kept {
         let begin = match ready {
             Ready::Own(output) => return output.keep_with(write),
             Ready::Shared { start, len } if *start + *len == self.bytes.len() => *start,
+            // Others have come behind it meanwhile. What has become long is not copied behind them again and again.
+            Ready::Shared { len, .. } if *len >= SHORT_BYTES => {
+                let mut output = self.queue_of(ready, buffers);
+                let result = output.keep_with(write);
+                *ready = Ready::Own(output);
+                return result;
+            }
             Ready::Shared { start, len } => {
-                // Others have come behind it meanwhile.
                 let begin = self.bytes.len();
                 self.bytes.extend_from_within(*start..*start + *len);
                 begin
@@ -142,6 +154,12 @@ impl Kept {
             }
         }
         self.bytes = bytes;
+    }
+
+    /// Bytes of the buffer, whether in use or not.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Room that the buffer has besides what is in use.

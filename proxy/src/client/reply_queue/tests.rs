@@ -377,3 +377,35 @@ fn as_many_requests_are_under_way_as_their_replies_are_short() {
         "reads say nothing of writes"
     );
 }
+
+#[test]
+fn many_replies_of_two_places_by_turns_are_not_copied_again_and_again() {
+    const EACH: u32 = 3_000;
+    let mut buffers = Buffers::default();
+    let mut queue = ReplyQueue::default();
+    let missing = queue.expect(Source::Pipe(0), 1, false);
+    let places = [1, 2].map(|pipe| queue.expect(Source::Pipe(pipe), EACH, false));
+    let mut expected = [Vec::new(), Vec::new()];
+    for nth in 0..EACH {
+        for (first, expected) in places.iter().zip(&mut expected) {
+            let text = format!("{first} {nth:0>100}").into_bytes();
+            let number = *first + u64::from(nth);
+            queue.deliver(
+                number,
+                1,
+                ReplyBytes::Lent(&text),
+                Retry::Safe,
+                &mut buffers,
+            );
+            expected.extend(text);
+        }
+        // One of them has a queue of its own as soon as it is long; the other grows where it is.
+        let most = expected[1].len() + 32 * 1024;
+        assert!(queue.kept.len() < most, "{} of {most}", queue.kept.len());
+    }
+    let reply = ReplyBytes::Lent(b"first");
+    queue.deliver(missing, 1, reply, Retry::Safe, &mut buffers);
+    let all = [b"first".to_vec(), expected.concat()].concat();
+    assert!(written(&mut queue, &mut buffers) == all);
+    assert!(queue.is_idle() && queue.bytes() == 0);
+}
