@@ -2,7 +2,7 @@
 //! Never: holds the thread for longer than a slice, or begins in the middle of a command's work. Invariant: a snapshot counts when it has its name on disk, and not before.
 
 use crate::commands::FinalSave;
-use crate::disk::{DiskError, Order, Recording, Rewrite, SnapshotFile, Written, spawn_quiet};
+use crate::disk::{DiskError, Order, Recording, Rewrite, SnapshotFile, Written};
 use crate::log::print_epochs;
 use crate::node_state::SaveProgress;
 use crate::rdb::{Fault, LogPlace, Made};
@@ -14,7 +14,7 @@ use std::error::Error as _;
 use std::path::PathBuf;
 use std::rc::Rc;
 use tokio::sync::mpsc::{Sender, channel};
-use tokio::sync::oneshot::Receiver;
+use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 /// Longest time that the keyspace is looked at before clients have their turn.
@@ -284,11 +284,10 @@ pub(crate) async fn wait_for_a_whole(shell: &Shell) {
 async fn write(shell: &Shell, target: PathBuf) -> Result<Written, SaveError> {
     let disk = shell.disk.clone();
     let (sender, orders) = channel(PIECES);
-    let writing = spawn_quiet("snapshot", move || {
+    let writing = tokio::task::spawn_blocking(move || {
         let file = SnapshotFile::create(disk, &target)?;
         file.write_all(orders)
     });
-    let writing = writing.map_err(|_| SaveError::Thread)?;
     let fed = feed(shell, &sender).await;
     if fed.is_ok() {
         // Whether anybody took it shows in what the thread says.
@@ -304,7 +303,7 @@ async fn write(shell: &Shell, target: PathBuf) -> Result<Written, SaveError> {
 }
 
 async fn outcome(
-    writing: Receiver<Result<Option<Written>, DiskError>>,
+    writing: JoinHandle<Result<Option<Written>, DiskError>>,
 ) -> Result<Option<Written>, SaveError> {
     match writing.await {
         Ok(written) => Ok(written?),

@@ -3,7 +3,6 @@
 
 mod folder;
 mod log_writer;
-mod quiet;
 mod recording;
 mod snapshot_file;
 mod source;
@@ -14,7 +13,6 @@ pub(crate) mod testing;
 pub(crate) use folder::{DataFolder, spool_path};
 pub use folder::{FolderError, SHARD_MARK};
 pub(crate) use log_writer::{Begin, LogWriter, Syncing};
-pub(crate) use quiet::spawn_quiet;
 pub(crate) use recording::{Files, Recording, Rewrite, log_folder};
 pub(crate) use snapshot_file::{Order, SnapshotFile, Written};
 pub(crate) use source::{read_beside, read_part};
