@@ -42,6 +42,7 @@ mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora_core::server::{ListenFds, ShutdownWatch};
@@ -59,6 +60,9 @@ use crate::gossip;
 use crate::reload::ReloadWatch;
 use crate::sightings::Sighting;
 use crate::topology::Publisher;
+
+/// When time passes so much later than it should, more than this one has waited.
+const LATE: Duration = Duration::from_millis(20);
 
 /// What tasks that were started have come to.
 #[derive(Debug)]
@@ -163,7 +167,20 @@ impl Service for ControlService {
                     watcher.say_again();
                     watch.look_again();
                 }
-                () = tokio::time::sleep_until(watcher.next_tick()) => watcher.tick(),
+                () = tokio::time::sleep_until(watcher.next_tick()) => {
+                    if watcher.next_tick().elapsed() >= LATE {
+                        // This thread has stood still, or stood in line for a core: answers lie in sockets, and with those who asked.
+                        tokio::task::yield_now().await;
+                        tokio::task::yield_now().await;
+                    }
+                    // Nobody is judged by a silence that is over.
+                    for _ in 0..ends.heard.len() {
+                        if let Ok(heard) = ends.heard.try_recv() {
+                            watcher.heard(heard);
+                        }
+                    }
+                    watcher.tick();
+                }
             }
         }
         watcher.leave().await;
