@@ -63,6 +63,9 @@ pub enum NodeError {
     /// The folder of its data.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// What is set in CONFIG's words.
+    #[error("config-set: {0}")]
+    ConfigSet(String),
     /// The file of users.
     #[error("users cannot be read: {0}")]
     Users(String),
@@ -190,6 +193,10 @@ fn new_shell(start: Start, address: SocketAddr, clock: Clock) -> Result<Shell, N
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(NodeError::Random)?;
     let mut settings = Settings::at_start(config, address.port());
+    settings.start_with(config).map_err(|wrong| {
+        let text = ErrorReply::from(wrong).to_string();
+        NodeError::ConfigSet(text.trim_start_matches("ERR ").to_owned())
+    })?;
     let mut store = Store::new(config.databases, u64::from_ne_bytes(seed));
     store.set_eviction(settings.hot.eviction);
     store.set_event_classes(settings.hot.events);

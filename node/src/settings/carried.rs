@@ -39,17 +39,19 @@ impl Settings {
     pub fn carried(&self) -> impl Iterator<Item = (&'static str, Vec<u8>)> {
         let changed = self.changed.iter().copied();
         let changed = changed.filter(|index| PARAMETERS[*index].is_of_the_shard());
-        changed.map(|index| {
-            let row = &PARAMETERS[index];
-            let mut value = self.values[index].clone();
-            if matches!(row.kind, Kind::KeyspaceEvents)
-                && self.tells_new_keys
-                && !special::asks_for_new_keys(&value)
-            {
-                value.push(b'n');
-            }
-            (row.name, value)
-        })
+        changed.map(|index| (PARAMETERS[index].name, self.value_to_set(index)))
+    }
+
+    /// What CONFIG SET would have to be given for the value of a row.
+    pub(super) fn value_to_set(&self, index: usize) -> Vec<u8> {
+        let mut value = self.values[index].clone();
+        if matches!(PARAMETERS[index].kind, Kind::KeyspaceEvents)
+            && self.tells_new_keys
+            && !special::asks_for_new_keys(&value)
+        {
+            value.push(b'n');
+        }
+        value
     }
 
     /// A number that is the same at nodes where the same was set; `None` where nothing was.

@@ -3,8 +3,8 @@
 //! Invariant: a node that started with the result, and with nothing else, would have today's settings, but for where it listens and where its data is: that is not
 //! CONFIG's to change, and the nodes of one `switchyard up` share a file.
 
-use super::Settings;
-use shared::config::{NodeConfig, Secret, Settings as _, quoted, resolve};
+use super::{Kind, PARAMETERS, Settings};
+use shared::config::{ConfigPairs, NodeConfig, Secret, Settings as _, quoted, resolve};
 use std::path::Path;
 
 /// Parameters with the setting of the file that stands for them, and the unit in which the file has them.
@@ -38,6 +38,20 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// The parameter of which one class has settings of the file.
+const OUTPUT_LIMITS: &str = "client-output-buffer-limit";
+
+/// Parameters that have settings of the file as well, which need more than another name.
+const TOLD_OTHERWISE: &[&str] = &[
+    "slowlog-log-slower-than",
+    "protected-mode",
+    "rdbcompression",
+    "stop-writes-on-bgsave-error",
+    "aof-load-truncated",
+    "appendonly",
+    "save",
+];
+
 impl Settings {
     /// `text`, the file at `path`, with what it does not say of today's settings: those of `config`, with which the node started, and what has
     /// been changed since.
@@ -58,16 +72,25 @@ impl Settings {
         now.listen = before.listen.clone();
         // Each of several nodes has a folder of its own in the one that the file names.
         now.data_dir.clone_from(&before.data_dir);
+        if let Some(conflict) = now.conflicts().into_iter().next() {
+            // Where the data lies may have come from a flag.
+            let (path, text) = (path.display(), conflict.text);
+            return Err(format!("{path} would be refused: {text}"));
+        }
         let mut after = text.to_owned();
         for setting in NodeConfig::table() {
-            let value = if setting.name == "requirepass" {
-                (before.requirepass != now.requirepass).then(|| now.requirepass.reveal().to_owned())
-            } else if setting.secret {
+            let secrets = match setting.name {
+                "requirepass" => Some((&before.requirepass, &now.requirepass)),
+                "masterauth" => Some((&before.masterauth, &now.masterauth)),
+                _ => None,
+            };
+            let value = match secrets {
+                Some((before, now)) => (before != now).then(|| now.reveal().to_owned()),
                 // No other one can be changed while the node runs.
-                None
-            } else {
-                now.get(setting.name)
-                    .filter(|value| before.get(setting.name).as_ref() != Some(value))
+                None if setting.secret => None,
+                None => now
+                    .get(setting.name)
+                    .filter(|value| before.get(setting.name).as_ref() != Some(value)),
             };
             let Some(value) = value else { continue };
             let value = if setting.quoted {
@@ -132,7 +155,36 @@ impl Settings {
             set("save", String::from_utf8_lossy(points).into_owned())?;
         }
         now.requirepass = Secret::new(self.hot.password.reveal());
+        let password = &self.hot.replication.leader_password;
+        now.masterauth = Secret::new(password.reveal());
+        now.config_set = self.pairs_beside(&start);
         Ok(now)
+    }
+
+    /// What the file has no settings for, as far as it is not what it would be without.
+    fn pairs_beside(&self, start: &Self) -> ConfigPairs {
+        let has_setting =
+            |name| PAIRS.iter().any(|pair| pair.0 == name) || TOLD_OTHERWISE.contains(&name);
+        let text = |settings: &Self, index| {
+            let bytes = settings.value_to_set(index);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            match text.split_once(" slave ") {
+                // What is before has settings.
+                Some((_, rest)) if PARAMETERS[index].name == OUTPUT_LIMITS => {
+                    format!("slave {rest}")
+                }
+                _ => text,
+            }
+        };
+        let rows = PARAMETERS.iter().enumerate().filter(|(_, row)| {
+            let is_ours = !row.kind.is_read_only() && !matches!(row.kind, Kind::Secret);
+            is_ours && !has_setting(row.name)
+        });
+        let pairs = rows.filter_map(|(index, row)| {
+            let value = text(self, index);
+            (value != text(start, index)).then(|| (row.name.to_owned(), value))
+        });
+        ConfigPairs(pairs.collect())
     }
 }
 
@@ -210,6 +262,7 @@ fn comment_start(text: &str) -> usize {
 mod tests {
     use super::Settings;
     use shared::config::{NodeConfig, Settings as _, resolve};
+    use shared::resp::ErrorReply;
     use std::path::Path;
 
     /// A node that started with `text` and `flags`, and then did what `changes` say.
@@ -224,6 +277,7 @@ mod tests {
             config.set(name, value).expect("valid");
         }
         let mut settings = Settings::at_start(&config, 6380);
+        settings.start_with(&config).expect("valid");
         let pairs = changes
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
@@ -268,6 +322,58 @@ mod tests {
             &there_and_back[1..],
             "[node]\nhz = 30 # was \"10\"\n",
         );
+    }
+
+    #[test]
+    fn what_the_file_has_no_setting_for_is_written_in_the_words_of_config() {
+        let changes = [
+            ("notify-keyspace-events", "KEA"),
+            ("hash-max-listpack-entries", "7"),
+            ("oom-score-adj-values", "0 100 700"),
+            ("client-output-buffer-limit", "pubsub 0 0 0"),
+            ("masterauth", "secret"),
+        ];
+        let once = rewritten("[node]\n", &[], &changes).expect("can be written");
+        assert_eq!(
+            once,
+            "[node]\nmasterauth = \"secret\"\nconfig-set = \"client-output-buffer-limit \\\"slave 268435456 67108864 60 pubsub 0 0 0\\\" \
+             hash-max-listpack-entries 7 notify-keyspace-events AKE oom-score-adj-values \\\"0 100 700\\\"\"\n"
+        );
+        // A node that starts with it has the same, and what goes back to its default is named no more.
+        assert_eq!(rewritten(&once, &[], &[]).as_deref(), Ok(&once[..]));
+        let back = [
+            ("client-output-buffer-limit", "pubsub 33554432 8388608 60"),
+            ("oom-score-adj-values", "0 200 800"),
+            ("hash-max-listpack-entries", "512"),
+            ("masterauth", ""),
+        ];
+        assert_eq!(
+            rewritten(&once, &[], &back).as_deref(),
+            Ok("[node]\nmasterauth = \"\"\nconfig-set = \"notify-keyspace-events AKE\"\n")
+        );
+    }
+
+    #[test]
+    fn what_is_set_in_the_words_of_config_is_checked_at_the_start() {
+        for (pairs, complaint) in [
+            ("zork 1", "zork"),
+            ("hz many", "hz"),
+            ("databases 3", "databases"),
+        ] {
+            let mut config = NodeConfig::default();
+            config.set("config-set", pairs).expect("words");
+            let wrong = Settings::at_start(&config, 1).start_with(&config);
+            let text = ErrorReply::from(wrong.expect_err("refused")).to_string();
+            assert!(text.contains(complaint), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_setting_that_needs_a_flag_says_so() {
+        let flags = [("data-dir", "/data")];
+        let refused = rewritten("[node]\n", &flags, &[("appendonly", "yes")]);
+        let text = refused.expect_err("where would it be");
+        assert!(text.contains("appendonly without data-dir"), "{text}");
     }
 
     #[test]

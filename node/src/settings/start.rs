@@ -1,7 +1,7 @@
 //! The settings with which a node starts: what the configuration says, in CONFIG's words.
 //! Pure.
 
-use super::Settings;
+use super::{SetError, Settings};
 use shared::config::NodeConfig;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,13 +38,14 @@ impl Settings {
         let slower_than = config
             .slowlog_log_slower_than
             .map_or_else(|| "-1".to_owned(), |least| whole(least, MICROSECOND));
-        let given: [(&str, String); 25] = [
+        let given: [(&str, String); 26] = [
             ("port", port.to_string()),
             ("bind", config.listen.host().to_owned()),
             ("tcp-backlog", config.tcp_backlog.to_string()),
             ("tcp-keepalive", whole(config.tcp_keepalive, SECOND)),
             ("protected-mode", yes_or_no(config.protected_mode).into()),
             ("requirepass", config.requirepass.reveal().to_owned()),
+            ("masterauth", config.masterauth.reveal().to_owned()),
             (
                 "aclfile",
                 config
@@ -93,6 +94,17 @@ impl Settings {
             whole(config.latency_monitor_threshold, MILLISECOND),
         );
         settings
+    }
+
+    /// Then what `config` says in CONFIG's own words, as if it had been the default.
+    ///
+    /// # Errors
+    /// The name that is wrong, or the value.
+    pub fn start_with(&mut self, config: &NodeConfig) -> Result<(), SetError> {
+        let pairs = config.config_set.0.iter();
+        let set = self.set(pairs.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+        self.changed.clear();
+        set
     }
 
     /// What concerns the data on disk, where there is any.

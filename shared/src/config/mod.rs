@@ -36,6 +36,8 @@ pub use sentinel_name::SentinelName;
 pub use settings::{Conflict, Setting, Settings, environment_prefix};
 pub use topology_access::{TopologyAccess, UserName};
 pub use topology_place::TopologyPlace;
-pub use units::{ByteCount, FileName, SavePoints, parse_duration, parse_size, print_duration};
+pub use units::{
+    ByteCount, ConfigPairs, FileName, SavePoints, parse_duration, parse_size, print_duration,
+};
 pub use value::SettingValue;
 pub(crate) use value::parse_choice;

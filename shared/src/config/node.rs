@@ -2,7 +2,7 @@
 
 use super::secret::Secret;
 use super::settings::{Conflict, choices, kebab, range, settings};
-use super::units::{ByteCount, FileName, SavePoints};
+use super::units::{ByteCount, ConfigPairs, FileName, SavePoints};
 use crate::topology::{Address, NodeId, Zone};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -178,6 +178,13 @@ settings! {
             latency_monitor_threshold: Duration = Duration::ZERO, within "0s" to "1h";
             /// Who may call DEBUG: no (nobody), local (clients of this machine) or yes.
             enable_debug_command: DebugCommand = DebugCommand::No;
+        }
+        group "All else" {
+            /// What a leader asks for whom this node follows; empty gives none.
+            masterauth: Secret = Secret::default();
+            /// Names and values as CONFIG SET takes them, of what has no setting of its own here, such as "notify-keyspace-events KEA hash-max-listpack-entries 256".
+            /// CONFIG REWRITE writes them here.
+            config_set: ConfigPairs = ConfigPairs::default();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Byte counts and durations as people write them: `64mb`, `1gb`, `250ms`, `1h`. Pure.
 //! Invariant: what is printed parses back to the same value.
 
+use crate::resp::split_line;
 use std::fmt;
 use std::time::Duration;
 
@@ -223,6 +224,63 @@ impl fmt::Display for SavePoints {
             .collect();
         out.write_str(&words.join(" "))
     }
+}
+
+/// Names and values as CONFIG SET takes them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigPairs(pub Vec<(String, String)>);
+
+impl ConfigPairs {
+    /// Reads them as a client types them: words, in quotes where they hold blanks or nothing.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let words = split_line(text.as_bytes()).filter(|words| words.len() % 2 == 0);
+        let words = words.and_then(|words| {
+            let texts = words.into_iter().map(String::from_utf8);
+            texts.collect::<Result<Vec<_>, _>>().ok()
+        });
+        let Some(words) = words else {
+            return Err(format!(
+                "\"{text}\" is not names and values as CONFIG SET takes them, as in \"notify-keyspace-events KEA hash-max-listpack-entries 256\""
+            ));
+        };
+        let pairs = words.chunks(2);
+        Ok(Self(
+            pairs.map(|two| (two[0].clone(), two[1].clone())).collect(),
+        ))
+    }
+}
+
+impl fmt::Display for ConfigPairs {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, (name, value)) in self.0.iter().enumerate() {
+            let blank = if nth == 0 { "" } else { " " };
+            write!(out, "{blank}{} {}", typed(name), typed(value))?;
+        }
+        Ok(())
+    }
+}
+
+/// A word as it is typed.
+fn typed(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"'\\".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        return word.to_owned();
+    }
+    let mut typed = String::from("\"");
+    for character in word.chars() {
+        match character {
+            '"' | '\\' => typed.extend(['\\', character]),
+            '\n' => typed.push_str("\\n"),
+            '\r' => typed.push_str("\\r"),
+            '\0' => typed.push_str("\\x00"),
+            _ => typed.push(character),
+        }
+    }
+    typed.push('"');
+    typed
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::problem::did_you_mean;
 use super::secret::{HIDDEN, Secret};
-use super::units::{ByteCount, FileName, SavePoints, parse_duration, print_duration};
+use super::units::{ByteCount, ConfigPairs, FileName, SavePoints, parse_duration, print_duration};
 use crate::topology::{Address, NameError, NodeId, Zone};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -221,6 +221,18 @@ impl SettingValue for SavePoints {
     }
 }
 
+impl SettingValue for ConfigPairs {
+    const SHAPE: &'static str = "PAIRS";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+
+    fn print(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl SettingValue for Secret {
     const SHAPE: &'static str = "PASSWORD";
     const SECRET: bool = true;
@@ -279,6 +291,9 @@ mod tests {
         check::<FileName>("dump.rdb", Ok("dump.rdb"));
         check::<SavePoints>("3600 1  60 10000", Ok("3600 1 60 10000"));
         check::<SavePoints>("", Ok(""));
+        check::<ConfigPairs>("", Ok(""));
+        check::<ConfigPairs>(" hz  20 'a b' '' x y", Ok("hz 20 \"a b\" \"\" x y"));
+        check::<ConfigPairs>("a \"b\\\\\\\"\\n\"", Ok("a \"b\\\\\\\"\\n\""));
     }
 
     #[test]
@@ -290,6 +305,7 @@ mod tests {
         check::<FileName>("a/b", Err(no_name));
         let no_points = "\"60\" is not pairs of seconds and changes, as in \"3600 1 60 10000\"";
         check::<SavePoints>("60", Err(no_points));
+        assert!(ConfigPairs::parse("hz").is_err() && ConfigPairs::parse("hz '20").is_err());
     }
 
     #[test]
