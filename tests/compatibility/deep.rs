@@ -42,7 +42,7 @@ impl Deep {
     /// The text of an element: some are short, some fill a leaf with few, some lie elsewhere.
     fn text(&mut self, number: u64) -> Vec<u8> {
         let width = match number % 50 {
-            _ if number / SHORT_ONES % 2 == 0 => 1,
+            _ if (number / SHORT_ONES).is_multiple_of(2) => 1,
             0 => 300,
             1..=9 => 8,
             _ => 100,
