@@ -141,9 +141,11 @@ impl<const VALUES: bool> Table<VALUES> {
         if let Some(place) = found {
             if VALUES {
                 self.before_change(leaves, sought);
+                let used = self.used;
                 self.replace(leaves, (id, place), sought, value)?;
-                // It may be longer than what was there.
-                self.keep_up(leaves);
+                if self.used > used {
+                    self.keep_up(leaves);
+                }
             }
             return Ok(false);
         }
