@@ -263,7 +263,9 @@ impl Connection {
     fn note_follower(&self, note: impl FnOnce(&mut Follower)) {
         let now_ms = self.shell.clock.wall_ms();
         let node = &mut self.shell.core.borrow_mut().node;
-        node.clients.at(self.client).traffic.last_active_ms = now_ms;
+        if let Some(client) = node.clients.get_mut(self.client) {
+            client.traffic.last_active_ms = now_ms;
+        }
         if let Some(follower) = node.replication.follower_mut(self.client) {
             follower.heard_ms = now_ms;
             note(follower);
