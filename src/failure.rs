@@ -92,6 +92,9 @@ pub enum Failure {
     /// The file of users is wrong, or cannot be read.
     #[error("{0}; correct the file, or name another with --aclfile")]
     Users(String),
+    /// A name or a value of `config-set` is none that CONFIG SET takes.
+    #[error("config-set: {0}; CONFIG GET * of a running node lists names and values")]
+    ConfigSet(String),
     /// Users in a topology's store are wrong, or cannot be had.
     #[error("{0}")]
     SharedUsers(String),
@@ -228,9 +231,11 @@ impl Failure {
             },
             Self::NoTopology(_) | Self::Absent(_) | Self::NoUsers(_) => code::NO_INPUT,
             Self::Taken(..) => code::CANNOT_CREATE,
-            Self::Settings(_) | Self::Tls(_) | Self::Users(_) | Self::SharedUsers(_) => {
-                code::CONFIG
-            }
+            Self::Settings(_)
+            | Self::Tls(_)
+            | Self::Users(_)
+            | Self::SharedUsers(_)
+            | Self::ConfigSet(_) => code::CONFIG,
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => code::NO_PERMISSION,
                 _ => code::UNAVAILABLE,
@@ -250,6 +255,7 @@ impl Failure {
     pub fn node(name: &str, source: node::NodeError) -> Self {
         match source {
             node::NodeError::Users(problems) => Self::Users(problems),
+            node::NodeError::ConfigSet(problem) => Self::ConfigSet(problem),
             source => Self::Node {
                 name: name.to_owned(),
                 source: Box::new(source),
