@@ -109,6 +109,37 @@ fn who_goes_leaves_no_trace_and_takes_nothing() {
 }
 
 #[test]
+fn who_goes_while_the_node_stands_still_takes_nothing_though_the_element_is_seen_first() {
+    let node = start_node(&[]);
+    let mut pusher = node.connect();
+    let gone = [block(&node, "BLPOP a 0"), block(&node, "BLPOP b a 0")];
+    let mut last = block(&node, "BLPOP c 0");
+    let mut other = block(&node, "BLPOP a 0");
+    node.freeze();
+    // The connection of who pushes is the first one of which the node hears; what follows it finds behind that.
+    pusher.send(&encode(&["PING"])).expect("sent");
+    drop(gone);
+    for words in [["RPUSH", "a", "1"], ["RPUSH", "b", "2"]] {
+        pusher.send(&encode(&words)).expect("sent");
+    }
+    // More than one who only sends.
+    last.send(&encode(&["PING"])).expect("sent");
+    pusher.send(&encode(&["RPUSH", "c", "3"])).expect("sent");
+    node.thaw();
+    assert_eq!(pusher.receive().expect("a reply").text(), "PONG");
+    for _ in 0..3 {
+        assert_eq!(pusher.receive().expect("a reply"), Reply::Integer(1));
+    }
+    assert_eq!(other.receive().expect("a reply"), popped("a", "1"));
+    assert_eq!(last.receive().expect("a reply"), popped("c", "3"));
+    assert_eq!(
+        pusher.call_words("LRANGE b 0 -1"),
+        Reply::Array(vec![Reply::bulk("2")])
+    );
+    eventually("they have gone", || blocked(&mut pusher) == 0);
+}
+
+#[test]
 fn a_node_that_follows_another_one_releases_all_who_wait_and_closes_them() {
     let (leader, node) = (start_node(&[]), start_node(&[]));
     let waiting = ["BLPOP a 0", "XREAD BLOCK 0 STREAMS s $"].map(|line| block(&node, line));

@@ -2,9 +2,9 @@
 //! Decides nothing. Invariant: no turn closes more than [`CLOSES_PER_TURN`], so nobody waits for a crowd that leaves; what waits is bounded by
 //! [`MOST_WAITING`].
 
+use crate::socket::Socket;
 use shared::drop_queue::DropQueue;
 use std::rc::Rc;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 /// Sockets closed before the others have their turn; more than come in meanwhile.
@@ -15,7 +15,7 @@ const MOST_WAITING: usize = 16 * 1024;
 /// Sockets of clients that have gone.
 #[derive(Debug)]
 pub(crate) struct Departures {
-    sockets: DropQueue<TcpStream>,
+    sockets: DropQueue<Rc<Socket>>,
     news: Notify,
 }
 
@@ -28,9 +28,9 @@ impl Departures {
         }
     }
 
-    /// Closes the socket soon.
-    pub(crate) fn close_soon(&self, stream: TcpStream) {
-        if self.sockets.push(stream) {
+    /// Closes the socket soon: it is its last owner by then.
+    pub(crate) fn close_soon(&self, socket: Rc<Socket>) {
+        if self.sockets.push(socket) {
             self.news.notify_one();
         }
     }

@@ -11,7 +11,7 @@
 //!  replication       whom the node follows: asks, copies, applies, acknowledges; who waits for followers
 //!  joining           a proxy is told where the node is
 //!  loading  saving   the data on disk: read at the start, saved while others are served
-//!  shell             one value behind a `RefCell`, borrowed for one turn      [deliveries, departures, disk, processor beside it]
+//!  shell             one value behind a `RefCell`, borrowed for one turn      [deliveries, departures, socket, disk, processor beside it]
 //!  ─────────────────────────────────────────────────────────────────────────  nothing below opens a socket or a file, or reads a clock
 //!  report ◇          what the node says of itself in metrics
 //!  execute ◇         perform(origin): gates → handler; batches, strides, scripts
@@ -94,6 +94,7 @@ mod server;
 pub mod settings;
 mod shell;
 pub mod snapshot;
+mod socket;
 pub mod stats;
 pub mod store;
 mod tick;

@@ -2,13 +2,14 @@
 //! Never: reads a request. Invariant: when [`serve`] returns, every connection has been closed.
 
 use crate::admin::Admin;
-use crate::client::{Identity as ClientIdentity, Session};
+use crate::client::{Identity as ClientIdentity, Peer, Session};
 use crate::connection::Connection;
 use crate::disk::{DataFolder, FolderError};
 use crate::loading::LoadError;
 use crate::node_state::{Identity, NodeAccess, NodeState};
 use crate::settings::{Settings, Start};
 use crate::shell::Shell;
+use crate::socket::Socket;
 use crate::store::Store;
 use crate::{
     deliveries, departures, joining, loading, processor, recording, replication, saving, tick,
@@ -356,7 +357,9 @@ fn admit(shell: &Rc<Shell>, stream: TcpStream, peer: SocketAddr) {
     };
     let limits = crate::connection::limits(&node.settings.hot, session.login.is_authenticated());
     let key = node.clients.enter(identity, session);
-    let connection = Connection::new(Rc::clone(shell), stream, key, limits);
+    let socket = Rc::new(Socket::new(stream));
+    node.clients.at(key).peer = Some(Rc::clone(&socket) as Rc<dyn Peer>);
+    let connection = Connection::new(Rc::clone(shell), socket, key, limits);
     let task = tokio::task::spawn_local(connection.serve());
     shell.register(id, task.abort_handle());
 }

@@ -22,6 +22,9 @@ const PROBES: u32 = 3;
 /// `CLOSE`).
 const ALL_TAKEN: [u8; 3] = [5, 6, 7];
 
+/// States in which the other side has said that it sends nothing more, or has gone altogether (`CLOSE`, `CLOSE_WAIT`).
+const HUNG_UP: [u8; 2] = [7, 8];
+
 mod option {
     use nix::{getsockopt_impl, libc, sockopt_impl};
 
@@ -45,6 +48,11 @@ pub fn silent_for_ms(socket: &impl AsFd) -> u64 {
 /// unread would lose the rest. Also `true` where the kernel does not say.
 pub fn has_taken_all(socket: &impl AsFd) -> bool {
     getsockopt(socket, option::TcpInfo).map_or(true, |info| ALL_TAKEN.contains(&info.tcpi_state))
+}
+
+/// Whether the other side has closed its half of a connection whose own half is open, whatever it sent before lies unread. `false` where the kernel does not say.
+pub fn has_hung_up(socket: &impl AsFd) -> bool {
+    getsockopt(socket, option::TcpInfo).is_ok_and(|info| HUNG_UP.contains(&info.tcpi_state))
 }
 
 /// Listens on the first of the addresses that `address` resolves to and that lets itself be listened on. Does not block when accepting.
@@ -107,6 +115,7 @@ fn whole_seconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
     use std::net::TcpStream;
 
     #[test]
@@ -134,5 +143,20 @@ mod tests {
         check(Duration::from_secs(300), Some(300));
         check(Duration::from_secs(86_400), Some(32_767));
         check(Duration::MAX, Some(32_767));
+    }
+
+    #[test]
+    fn who_has_hung_up_is_told_from_who_is_there() {
+        let listener = listen(&Address::loopback(0), 1).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (ours, _) = listener.accept().unwrap();
+        assert!(!has_hung_up(&ours));
+        (&client).write_all(b"PING").unwrap();
+        drop(client);
+        let mut end = [0; 5];
+        assert_eq!((&ours).read(&mut end).unwrap(), 4);
+        assert_eq!((&ours).read(&mut end).unwrap(), 0, "its end has come");
+        assert!(has_hung_up(&ours));
     }
 }

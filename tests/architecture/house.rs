@@ -92,6 +92,7 @@ const HOUSES: &[House] = &[
             &["deliveries"],
             &["shell"],
             &["departures", "disk", "processor"],
+            &["socket"],
             &["execute", "report"],
             &["commands"],
             &["node_state"],

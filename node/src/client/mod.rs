@@ -4,6 +4,7 @@
 
 mod identity;
 mod outbox;
+mod peer;
 mod session;
 mod traffic;
 mod transaction;
@@ -11,6 +12,7 @@ mod waiting;
 
 pub use identity::Identity;
 pub use outbox::{ErrandTicket, Offset, Outbox, Until};
+pub use peer::Peer;
 pub use session::Session;
 pub use traffic::{Traffic, WaitsFor};
 pub use transaction::{Transaction, Watched};
@@ -34,6 +36,8 @@ pub struct Client {
     pub copies_wait: Option<CopiesWait>,
     /// Its connection ends when its replies are written.
     pub is_parting: bool,
+    /// Who is at the other end; nobody is asked where there is no socket.
+    pub(crate) peer: Option<Rc<dyn Peer>>,
     /// What it has chosen; `None` while a turn of its commands has it.
     pub(crate) session: Option<Box<Session>>,
     /// Others have sent it something of which it has not heard yet.
@@ -53,10 +57,17 @@ impl Client {
             waiting: None,
             copies_wait: None,
             is_parting: false,
+            peer: None,
             session: Some(Box::new(session)),
             is_to_wake: false,
             is_condemned: false,
         }
+    }
+
+    /// Whether its other end has closed, though its task has not come to see it yet.
+    #[must_use]
+    pub fn has_hung_up(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.has_hung_up())
     }
 
     /// Bytes of its command that waits.

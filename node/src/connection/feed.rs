@@ -25,11 +25,10 @@ use shared::topology::{Epoch, Incarnation};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
@@ -275,9 +274,8 @@ impl Connection {
     /// All of these bytes; each that goes shows that it is there.
     async fn send(&mut self, mut bytes: &[u8]) -> Result<(), Ending> {
         while !bytes.is_empty() {
-            let stream = &mut self.stream;
             let some = &bytes[..bytes.len().min(SENT_AT_ONCE)];
-            let sent = poll_fn(|context| Pin::new(&mut *stream).poll_write(context, some)).await?;
+            let sent = poll_fn(|context| self.socket.poll_write(context, some)).await?;
             if sent == 0 {
                 return Err(Ending::Gone);
             }
@@ -471,7 +469,7 @@ impl Connection {
                 go_on_later(context);
                 break Ok(Poll::Pending);
             }
-            match Pin::new(&mut self.stream).poll_write(context, frames.rest()) {
+            match self.socket.poll_write(context, frames.rest()) {
                 Poll::Ready(Ok(0)) => break Err(Ending::Gone),
                 Poll::Ready(Ok(count)) => {
                     frames.written += count;
@@ -517,7 +515,7 @@ impl Connection {
                 go_on_later(context);
                 break Poll::Pending;
             }
-            match Pin::new(&mut self.stream).poll_write(context, bytes)? {
+            match self.socket.poll_write(context, bytes)? {
                 Poll::Ready(0) => return Err(Ending::Gone),
                 Poll::Ready(count) => {
                     sent += count as u64;
@@ -537,7 +535,7 @@ impl Connection {
     fn poll_hear(&mut self, context: &mut Context<'_>, ear: &mut Ear) -> Result<Poll<()>, Ending> {
         self.understand(ear)?;
         self.input.reserve(READ_BYTES);
-        let read = pin!(self.stream.read_buf(&mut self.input)).poll(context)?;
+        let read = self.socket.poll_read_behind(context, &mut self.input)?;
         match read {
             Poll::Pending => Ok(Poll::Pending),
             Poll::Ready(0) => Err(Ending::Gone),

@@ -16,6 +16,7 @@ use crate::execute::{LongCommand, Stop, Wait};
 use crate::node_state::{ClientKey, Feeding};
 use crate::settings::Hot;
 use crate::shell::{SCRATCH_BYTES, Shell};
+use crate::socket::Socket;
 use shared::clock::Reading;
 use shared::resp::{READ_AT_ONCE_BYTES, RequestBatch, RequestLimits, RequestScanner};
 use shared::throttle::Throttle;
@@ -23,7 +24,6 @@ use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tracing::{debug, warn};
 
 /// A buffer of its own grows by at least this much.
@@ -69,7 +69,7 @@ struct Left {
 #[derive(Debug)]
 pub(crate) struct Connection {
     shell: Rc<Shell>,
-    stream: TcpStream,
+    socket: Rc<Socket>,
     client: ClientKey,
     /// Takes the client out of the registry.
     _presence: Presence,
@@ -111,7 +111,7 @@ impl Drop for Presence {
 impl Connection {
     pub(crate) fn new(
         shell: Rc<Shell>,
-        stream: TcpStream,
+        socket: Rc<Socket>,
         client: ClientKey,
         limits: RequestLimits,
     ) -> Self {
@@ -121,7 +121,7 @@ impl Connection {
                 client,
             },
             shell,
-            stream,
+            socket,
             client,
             scanner: RequestScanner::new(limits),
             limits,
@@ -160,7 +160,7 @@ impl Connection {
                 }
             }
         }
-        self.shell.departures.close_soon(self.stream);
+        self.shell.departures.close_soon(self.socket);
     }
 
     async fn serve_until_end(&mut self) -> Ending {

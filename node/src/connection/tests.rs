@@ -6,6 +6,7 @@ use crate::departures;
 use crate::node_state::{ClientKey, Delivery, Letter, NodeState};
 use crate::settings::Start;
 use crate::shell::Shell;
+use crate::socket::Socket;
 use crate::store::Store;
 use shared::access::{Login, Users};
 use shared::clock::Clock;
@@ -43,7 +44,7 @@ async fn one_client_with(session: Session) -> (Rc<Shell>, ClientKey, TcpStream) 
         clients.enter(Identity::new(id, 0), session)
     };
     let limits = limits(&shell.core.borrow().node.settings.hot, is_known);
-    let connection = Connection::new(Rc::clone(&shell), stream, key, limits);
+    let connection = Connection::new(Rc::clone(&shell), Rc::new(Socket::new(stream)), key, limits);
     let task = spawn_local(connection.serve());
     shell.register(key.id(), task.abort_handle());
     spawn_local(departures::close_all(Rc::clone(&shell.departures)));

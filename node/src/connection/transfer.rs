@@ -3,15 +3,15 @@
 
 use super::{Connection, Ending, INPUT_STEP_BYTES, STRANGER_MOST_BYTES, most_input_bytes};
 use crate::shell::SCRATCH_BYTES;
+use crate::socket::Socket;
 use bytes::BufMut as _;
 use shared::resp::{READ_AT_ONCE_BYTES, make_room};
-use shared::socket::has_taken_all;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::ReadBuf;
 
 /// Waiting replies from which on no command runs, where `client-output-buffer-limit` names no soft limit.
 const DEFAULT_SOFT_BYTES: usize = 1024 * 1024;
@@ -71,7 +71,7 @@ impl Connection {
             let tail = self.input.len();
             scratch.input[..tail].copy_from_slice(&self.input);
             let mut room = ReadBuf::new(&mut scratch.input[tail..]);
-            let polled = Pin::new(&mut self.stream).poll_read(context, &mut room);
+            let polled = self.socket.poll_read(context, &mut room);
             polled.map_ok(|()| room.filled().len())
         } else {
             make_room(
@@ -92,7 +92,7 @@ impl Connection {
 
     fn poll_read_input(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut room = (&mut self.input).limit(READ_AT_ONCE_BYTES);
-        pin!(self.stream.read_buf(&mut room)).poll(context)
+        self.socket.poll_read_behind(context, &mut room)
     }
 
     /// While no command of the client may run: writes what is ready, and takes in what it sends, up to `client-query-buffer-limit`. Asks to be polled again.
@@ -182,17 +182,12 @@ impl Connection {
 
     /// Writes without waiting.
     pub(super) fn write_what_goes(&mut self) -> io::Result<()> {
-        self.write_with(|stream, bytes| match stream.try_write(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            done => Poll::Ready(done),
-        })
-        .map(|_| ())
+        self.write_with(Socket::try_write).map(|_| ())
     }
 
     /// Writes as far as it goes; ready when nothing is left that may be written. Whatever is put into the outbox later wakes this task.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let would_take_more =
-            self.write_with(|stream, bytes| Pin::new(stream).poll_write(context, bytes))?;
+        let would_take_more = self.write_with(|socket, bytes| socket.poll_write(context, bytes))?;
         if would_take_more {
             // Others have their turn first.
             go_on_later(context);
@@ -210,7 +205,7 @@ impl Connection {
     /// Says whether it stopped although the socket might take more.
     fn write_with(
         &mut self,
-        mut write: impl FnMut(&mut tokio::net::TcpStream, &[u8]) -> Poll<io::Result<usize>>,
+        mut write: impl FnMut(&Socket, &[u8]) -> Poll<io::Result<usize>>,
     ) -> io::Result<bool> {
         let core = &mut *self.shell.core.borrow_mut();
         let client = core.node.clients.at(self.client);
@@ -226,7 +221,7 @@ impl Connection {
                 break;
             }
             let ready = &ready[..ready.len().min(WRITTEN_AT_ONCE)];
-            match write(&mut self.stream, ready) {
+            match write(&self.socket, ready) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(written)) => {
                     client.outbox.wrote(written);
@@ -278,10 +273,10 @@ impl Connection {
     /// closed, and what the client has not got by then is lost.
     pub(super) async fn see_off(&mut self, patience: Duration) {
         let until_closed = async {
-            self.stream.shutdown().await?;
+            poll_fn(|context| self.socket.poll_shutdown(context)).await?;
             loop {
                 match tokio::time::timeout(DEAF_TIME, self.until_closed_or_quiet()).await {
-                    Ok(Ok(Rest::Quiet)) | Err(_) if !has_taken_all(&self.stream) => {}
+                    Ok(Ok(Rest::Quiet)) | Err(_) if !self.socket.has_taken_all() => {}
                     _ => return io::Result::Ok(()),
                 }
             }
@@ -306,7 +301,7 @@ impl Connection {
     fn throw_away(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let scratch = &mut *self.shell.scratch.borrow_mut();
         let mut room = ReadBuf::new(&mut scratch.input);
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut room))?;
+        ready!(self.socket.poll_read(context, &mut room))?;
         Poll::Ready(Ok(room.filled().len()))
     }
 

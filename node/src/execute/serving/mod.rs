@@ -21,6 +21,8 @@ enum Outcome {
     Served,
     /// There is nothing for it.
     Nothing,
+    /// Nobody would get its answer.
+    Gone,
     /// Nobody can say before somebody else's command is over.
     Later,
 }
@@ -74,7 +76,7 @@ impl Executor {
         while let Some((db, hash)) = node.blocked.take_ready() {
             match self.serve_key(store, node, db, hash, now_ms) {
                 Outcome::Later => node.blocked.put_off(db, hash),
-                Outcome::Served | Outcome::Nothing => node.blocked.looked_at(store, db, hash),
+                _ => node.blocked.looked_at(store, db, hash),
             }
             // Who was served may have made another key ready.
             node.hear(store);
@@ -98,7 +100,7 @@ impl Executor {
                 Outcome::Nothing if waiter.kind.is_taken() => {
                     node.blocked.next_kind(db, hash, waiter)
                 }
-                Outcome::Nothing | Outcome::Served => node.blocked.next(db, hash, waiter),
+                _ => node.blocked.next(db, hash, waiter),
             };
         }
         Outcome::Nothing
@@ -112,15 +114,19 @@ impl Executor {
         now_ms: u64,
     ) -> Outcome {
         let Some(client) = node.clients.get_mut(waiter.client) else {
-            return Outcome::Nothing;
+            return Outcome::Gone;
         };
+        // Its task comes to see it, and forgets it then.
+        if client.has_hung_up() {
+            return Outcome::Gone;
+        }
         let Some(mut session) = client.session.take() else {
             // In the midst of its own command.
             return Outcome::Later;
         };
         let Some(waiting) = client.waiting.take() else {
             node.clients.put_back(waiter.client, session);
-            return Outcome::Nothing;
+            return Outcome::Gone;
         };
         let identity = Rc::clone(&client.identity);
         let mut turn = Turn {

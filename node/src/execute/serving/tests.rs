@@ -1,9 +1,11 @@
+use crate::client::Peer;
 use crate::commands::testing::TestNode;
 use crate::commands::{Release, release};
 use crate::execute::Stop;
 use crate::node_state::Hold;
 use crate::store::DbIndex;
 use shared::resp::Protocol;
+use std::rc::Rc;
 
 const WRONG_TYPE: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value";
 const WITHOUT_STREAM: &str = "-UNBLOCKED the stream key no longer exists";
@@ -449,6 +451,29 @@ fn a_push_looks_at_nobody_whom_it_does_not_serve() {
     assert!(answers.iter().all(|answer| answer.closes));
     assert_eq!(answers.len(), 9_997);
     assert!(node.node.blocked.is_empty());
+}
+
+#[test]
+fn who_has_hung_up_takes_nothing_and_stands_in_nobodys_way() {
+    #[derive(Debug)]
+    struct Gone;
+    impl Peer for Gone {
+        fn has_hung_up(&self) -> bool {
+            true
+        }
+    }
+    let mut node = TestNode::new();
+    for line in ["BLPOP a 0", "BLMPOP 0 2 b a LEFT", "BZPOPMIN z 0"] {
+        let gone = node.block(line);
+        node.node.clients.at(gone).peer = Some(Rc::new(Gone));
+    }
+    node.expect(&[("RPUSH b 1", ":1"), ("ZADD z 1 m", ":1")]);
+    assert_eq!(node.answers(), []);
+    node.expect(&[("LLEN b", ":1"), ("ZCARD z", ":1")]);
+    let there = node.block("BRPOP a 0").id();
+    node.send("RPUSH a 1 2");
+    assert_eq!(node.answers(), [(there, "*2 $1 a $1 2".to_owned())]);
+    node.expect(&[("LLEN a", ":1")]);
 }
 
 #[test]
