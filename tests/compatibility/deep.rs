@@ -20,6 +20,9 @@ const LEAST_AT_MOST: i64 = 2000;
 /// Of every so many rows the first ones add mostly, the others remove.
 const PHASE: usize = 20;
 
+/// The row of a phase that adds nothing but elements, whatever the dice say.
+const FILLS: usize = 6;
+
 fn rows() -> usize {
     std::env::var("SWITCHYARD_DEEP_ROWS")
         .ok()
@@ -376,8 +379,11 @@ fn compare_with_redis(address: SocketAddr) {
         for row in 0..rows() {
             deep.grows = row % PHASE < PHASE * 3 / 5;
             deep.place = deep.rank();
-            let change = deep.dice.below(10);
+            let fills = row % PHASE == FILLS;
+            let change = if fills { 0 } else { deep.dice.below(10) };
             let count = match kind.len {
+                "XLEN" if fills => 2100,
+                _ if fills => 80,
                 "XLEN" => deep.count(2000),
                 "LLEN" if change == 6 => deep.count(3000),
                 "HLEN" if change > 5 => deep.count(3000),
