@@ -57,7 +57,7 @@ impl Settings {
     /// been changed since.
     ///
     /// # Errors
-    /// A sentence: a value that the file may not have, a file that is wrong, or one that cannot be changed line by line.
+    /// A sentence: a file that is wrong, or one that cannot be changed line by line.
     pub fn rewritten(
         &self,
         path: &Path,
@@ -68,7 +68,7 @@ impl Settings {
             resolve::<NodeConfig>(Some((path, text)), &[], &[])
                 .map_err(|problems| problems.to_string())
         };
-        let (before, mut now) = (held(text)?, self.as_config(config)?);
+        let (before, mut now) = (held(text)?, self.as_config(config));
         now.listen = before.listen.clone();
         // Each of several nodes has a folder of its own in the one that the file names.
         now.data_dir.clone_from(&before.data_dir);
@@ -112,65 +112,92 @@ impl Settings {
     }
 
     /// `config` with what has been changed since the node started with it.
-    fn as_config(&self, config: &NodeConfig) -> Result<NodeConfig, String> {
+    fn as_config(&self, config: &NodeConfig) -> NodeConfig {
         let start = Self::at_start(config, config.listen.port());
-        let mut now = config.clone();
-        let mut set = |setting: &str, value: String| {
-            now.set(setting, &value)
-                .map_err(|wrong| format!("{setting}: {wrong}"))
-        };
+        let mut told = Told::of(config);
         for (parameter, setting, unit) in PAIRS {
             let value = self.get(parameter).unwrap_or_default();
             // The file has finer units; what nobody changed must not be rounded.
             if Some(value) != start.get(parameter) {
                 let value = String::from_utf8_lossy(value);
-                set(setting, format!("{value}{unit}"))?;
+                told.tell(parameter, &[(setting, format!("{value}{unit}"))]);
             }
         }
-        let (limit, limit_at_start) = (self.hot.output_limit, start.hot.output_limit);
-        if limit.hard_bytes != limit_at_start.hard_bytes {
-            set("client-output-hard-limit", limit.hard_bytes.to_string())?;
-        }
-        if limit.soft_bytes != limit_at_start.soft_bytes {
-            set("client-output-soft-limit", limit.soft_bytes.to_string())?;
-        }
-        if limit.soft_seconds != limit_at_start.soft_seconds {
-            set("client-output-stall", format!("{}s", limit.soft_seconds))?;
-        }
+        self.tell_output_limit(&start, &mut told);
         let slower_than = match self.hot.slowlog_threshold_us {
             ..0 => "off".to_owned(),
             threshold_us => format!("{threshold_us}us"),
         };
-        set("slowlog-log-slower-than", slower_than)?;
-        set("protected-mode", self.hot.protected_mode.to_string())?;
-        set("rdbcompression", self.hot.packs_snapshots.to_string())?;
-        set(
-            "stop-writes-on-bgsave-error",
-            self.hot.stops_writes.to_string(),
-        )?;
-        set("aof-load-truncated", self.hot.cuts_torn_log.to_string())?;
-        if self.has_data {
-            set("appendonly", self.hot.append_only.to_string())?;
-            let points = self.get("save").unwrap_or_default();
-            set("save", String::from_utf8_lossy(points).into_owned())?;
+        let switches = [
+            ("slowlog-log-slower-than", slower_than),
+            ("protected-mode", self.hot.protected_mode.to_string()),
+            ("rdbcompression", self.hot.packs_snapshots.to_string()),
+            (
+                "stop-writes-on-bgsave-error",
+                self.hot.stops_writes.to_string(),
+            ),
+            ("aof-load-truncated", self.hot.cuts_torn_log.to_string()),
+        ];
+        for (name, value) in switches {
+            told.tell(name, &[(name, value)]);
         }
+        if self.has_data {
+            let append_only = self.hot.append_only.to_string();
+            told.tell("appendonly", &[("appendonly", append_only)]);
+            let points = self.get("save").unwrap_or_default();
+            let points = String::from_utf8_lossy(points).into_owned();
+            told.tell("save", &[("save", points)]);
+        }
+        let mut now = told.config;
         now.requirepass = Secret::new(self.hot.password.reveal());
         let password = &self.hot.replication.leader_password;
         now.masterauth = Secret::new(password.reveal());
-        now.config_set = self.pairs_beside(&start);
-        Ok(now)
+        now.config_set = self.pairs_beside(&start, &told.beside);
+        now
     }
 
-    /// What the file has no settings for, as far as it is not what it would be without.
-    fn pairs_beside(&self, start: &Self) -> ConfigPairs {
-        let has_setting =
-            |name| PAIRS.iter().any(|pair| pair.0 == name) || TOLD_OTHERWISE.contains(&name);
+    /// What CONFIG has as one parameter is three settings.
+    fn tell_output_limit(&self, start: &Self, told: &mut Told) {
+        let (limit, before) = (self.hot.output_limit, start.hot.output_limit);
+        let settings = [
+            (
+                "client-output-hard-limit",
+                limit.hard_bytes != before.hard_bytes,
+                limit.hard_bytes.to_string(),
+            ),
+            (
+                "client-output-soft-limit",
+                limit.soft_bytes != before.soft_bytes,
+                limit.soft_bytes.to_string(),
+            ),
+            (
+                "client-output-stall",
+                limit.soft_seconds != before.soft_seconds,
+                format!("{}s", limit.soft_seconds),
+            ),
+        ];
+        let changed = settings
+            .into_iter()
+            .filter(|(_, is_changed, _)| *is_changed);
+        let changed: Vec<_> = changed.map(|(name, _, value)| (name, value)).collect();
+        told.tell(OUTPUT_LIMITS, &changed);
+    }
+
+    /// What the file has no settings for, or none that may have the value of these parameters, as far as it is not what it would be without.
+    fn pairs_beside(&self, start: &Self, without: &[&str]) -> ConfigPairs {
+        let has_setting = |name| {
+            let has_one = PAIRS.iter().any(|pair| pair.0 == name) || TOLD_OTHERWISE.contains(&name);
+            has_one && !without.contains(&name)
+        };
         let text = |settings: &Self, index| {
             let bytes = settings.value_to_set(index);
             let text = String::from_utf8_lossy(&bytes).into_owned();
             match text.split_once(" slave ") {
                 // What is before has settings.
-                Some((_, rest)) if PARAMETERS[index].name == OUTPUT_LIMITS => {
+                Some((_, rest))
+                    if PARAMETERS[index].name == OUTPUT_LIMITS
+                        && !without.contains(&OUTPUT_LIMITS) =>
+                {
                     format!("slave {rest}")
                 }
                 _ => text,
@@ -185,6 +212,35 @@ impl Settings {
             (value != text(start, index)).then(|| (row.name.to_owned(), value))
         });
         ConfigPairs(pairs.collect())
+    }
+}
+
+/// The settings of the file, while they are told.
+struct Told {
+    config: NodeConfig,
+    /// Parameters with a value that their settings may not have.
+    beside: Vec<&'static str>,
+}
+
+impl Told {
+    fn of(config: &NodeConfig) -> Self {
+        Self {
+            config: config.clone(),
+            beside: Vec::new(),
+        }
+    }
+
+    /// A parameter, by its settings; by its own name if one of them may not have that value, by itself or beside the others.
+    fn tell(&mut self, parameter: &'static str, settings: &[(&str, String)]) {
+        let mut config = self.config.clone();
+        let is_taken = settings
+            .iter()
+            .all(|(setting, value)| config.set(setting, value).is_ok());
+        if is_taken && config.conflicts().len() <= self.config.conflicts().len() {
+            self.config = config;
+        } else {
+            self.beside.push(parameter);
+        }
     }
 }
 
@@ -260,7 +316,7 @@ fn comment_start(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Settings;
+    use super::{OUTPUT_LIMITS, Settings};
     use shared::config::{NodeConfig, Settings as _, resolve};
     use shared::resp::ErrorReply;
     use std::path::Path;
@@ -400,9 +456,24 @@ mod tests {
     }
 
     #[test]
-    fn what_the_file_may_not_have_is_said() {
-        let wrong = rewritten("", &[], &[("slowlog-max-len", "99999999")]);
-        let wrong = wrong.expect_err("Redis allows it, the file does not");
-        assert!(wrong.starts_with("slowlog-max-len: "), "{wrong}");
+    fn what_its_setting_may_not_have_goes_by_the_name_that_config_has() {
+        let beyond = [
+            ("slowlog-max-len", "9223372036854775807"),
+            ("timeout", "2147483647"),
+            ("slowlog-log-slower-than", "9223372036854775807"),
+            ("latency-monitor-threshold", "9223372036854775807"),
+            ("client-query-buffer-limit", "1048576"),
+            ("maxmemory-samples", "65"),
+        ];
+        let after = rewritten("[node]\nhz = 20 # often\n", &[], &beyond).expect("it is taken");
+        let pairs = after.lines().find(|line| line.starts_with("config-set"));
+        let pairs = pairs.expect("a line");
+        for (name, value) in beyond {
+            assert!(pairs.contains(&format!("{name} {value}")), "{pairs}");
+        }
+        assert!(!after.contains("\nslowlog-max-len"), "{after}");
+        let limits = rewritten("", &[], &[(OUTPUT_LIMITS, "normal 0 0 0")]);
+        let limits = limits.expect("it is what Redis starts with");
+        assert!(limits.contains("client-output-buffer-limit") && limits.contains("normal 0 0 0"));
     }
 }

@@ -182,8 +182,8 @@ settings! {
         group "All else" {
             /// What a leader asks for whom this node follows; empty gives none.
             masterauth: Secret = Secret::default();
-            /// Names and values as CONFIG SET takes them, of what has no setting of its own here, such as "notify-keyspace-events KEA hash-max-listpack-entries 256".
-            /// CONFIG REWRITE writes them here.
+            /// Names and values as CONFIG SET takes them, of what has no setting of its own here, such as "notify-keyspace-events KEA hash-max-listpack-entries 256",
+            /// or whose setting may not have the value. CONFIG REWRITE writes them here.
             config_set: ConfigPairs = ConfigPairs::default();
         }
     }
