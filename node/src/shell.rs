@@ -211,9 +211,7 @@ impl Shell {
                 forget_transaction(&mut core.node, &mut session);
                 forget_watched(&mut core.store, &mut core.node, &mut session, key.id());
             }
-            core.node.clients.leave(key);
-            core.node.subscriptions.leave(key, |_| {});
-            core.node.stop_monitoring(key);
+            core.node.leave(key);
             stop_tracking(&mut core.store, &mut core.node, key.id());
             self.send_out(core);
         }

@@ -2,6 +2,7 @@
 //! Decides nothing about keys: the store does. Invariant: no slice holds the thread for much longer than [`SLICE_NS`].
 
 use crate::client::Session;
+use crate::commands::forget_proxied;
 use crate::execute::{Room, make_room};
 use crate::processor;
 use crate::recording;
@@ -20,6 +21,8 @@ const SWEEP_ENTRIES: usize = 256;
 /// Slices of one job before the other jobs have their turn. The clients have theirs between any two: where they are busy, the job gets a small share of the
 /// thread, where they are not, all of it.
 const SLICES_PER_TICK: usize = 100;
+/// Keys that are watched no more, for the proxy's connection has gone, and are let go in one tick: a fraction of a millisecond's worth.
+const UNWATCHED_AT_ONCE: usize = 1_024;
 /// Milliseconds between two looks at all clients.
 const CLIENTS_EVERY_MS: u64 = 1_000;
 
@@ -156,6 +159,7 @@ impl Tick {
         let condemned = {
             let core = &mut *shell.core.borrow_mut();
             core.store.set_now(now_ms);
+            forget_abandoned(core);
             let stats = &mut core.node.stats;
             stats.command_rate.sample(stats.commands, monotonic_ms);
             stats.input_rate.sample(stats.input_bytes, monotonic_ms);
@@ -169,11 +173,22 @@ impl Tick {
             } else {
                 self.clients_seen_ms = monotonic_ms;
                 stats.processor = processor::time();
-                stats.client_bytes = core.node.clients.memory_bytes();
+                let watched_bytes = core.node.watches.memory_bytes();
+                stats.client_bytes = core.node.clients.memory_bytes() + watched_bytes;
                 condemned(core, now_ms)
             }
         };
         shell.cut(&condemned);
+    }
+}
+
+/// What clients of proxies watched whose connections have gone goes, some of it at a time.
+fn forget_abandoned(core: &mut Core) {
+    let mut keys = 0;
+    while keys < UNWATCHED_AT_ONCE
+        && let Some(name) = core.node.watches.abandoned()
+    {
+        keys += forget_proxied(&mut core.store, &mut core.node, name);
     }
 }
 

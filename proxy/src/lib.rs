@@ -62,7 +62,7 @@
 //! - Two commands of one client on one key never overtake each other: one pipe per node (as it is fenced) and lane; a change of any of these waits for the
 //!   replies that are still missing (`request::turn`), and so does a change of the topology. A connection that is given up is reset, and cut at the node by
 //!   the first words of the next (`pipe::handshake`).
-//! - A command that waits at a node, and WATCH, have a connection of their client's own, over which one thing at a time is asked; all that the client asked before is
+//! - A command that waits at a node, and WATCH at a Redis server, have a connection of their client's own, over which one thing at a time is asked; all that the client asked before is
 //!   answered by then, and nothing that it asks later is sent before (`request::{blocking, copies, watch}`).
 //! - What has not been sent is routed by the newest topology, always (`request::again`). A node that does not lead its shard at the epoch of a pipe refuses what
 //!   comes over it, and all behind it (`pipe::handshake`, `pipe::verdict`): that was not applied, and goes where the next topology says.

@@ -46,10 +46,12 @@ pub(crate) use in_parts::InParts;
 pub(crate) use key_by_key::{FIRST_KEY, KeyByKey, key_by_key};
 pub(crate) use orders::{hear, looks_at_keys, write_status};
 pub(crate) use piecewise::{Piecewise, Progress};
-pub(crate) use transactions::{forget_transaction, forget_watched, is_watch_broken};
+pub(crate) use transactions::{
+    forget_proxied, forget_transaction, forget_watched, is_proxied_watch_broken, is_watch_broken,
+};
 
 use crate::client::{Block, Identity, Session, Transaction};
-use crate::node_state::{Feeding, NodeState, OrderNumber};
+use crate::node_state::{Feeding, NodeState, OrderNumber, ProxiedWatch};
 use crate::store::{DbIndex, Key, KeyHash, Store};
 use shared::command::{CommandId, CommandSpec, introspection};
 use shared::resp::{Args, ErrorReply, ReplyWriter};
@@ -125,8 +127,8 @@ pub(crate) enum Action {
     Feed(Feeding),
     /// What has been planned (`Scripts::planned`) runs.
     Script,
-    /// These commands run in one go, and their replies are one array.
-    Transact(Box<Transaction>),
+    /// These commands run in one go, and their replies are one array, unless what has been watched for them has changed.
+    Transact(Box<Transaction>, Option<ProxiedWatch>),
     /// The command in its arguments is to be carried out on this client's behalf.
     ActFor(Author),
     /// Some of its arguments have been treated, and answered for good (`Session::treated_args`); with the others the command goes on when others have had their turn.

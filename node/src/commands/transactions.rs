@@ -1,9 +1,10 @@
 //! MULTI, DISCARD, WATCH, UNWATCH, and EXEC where there is nothing to run; what is queued [`crate::execute`] runs.
+//! The same of clients of a proxy, whose watches have names (NODE WATCH, [`super::orders`]).
 //! Pure. Invariant: a client whose watched keys have changed is among `broken_watches` from the moment at which anybody could ask, until it watches nothing any more.
 
 use super::{Action, Call, FIRST_KEY, Handler};
-use crate::client::Session;
-use crate::node_state::NodeState;
+use crate::client::{Session, Watched};
+use crate::node_state::{NodeState, ProxiedWatch, WatchName};
 use crate::store::{Key, Listener, Store};
 use shared::command::CommandId;
 use shared::resp::{ErrorReply, TransactionError};
@@ -55,21 +56,35 @@ fn watch(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
     if call.session.transaction.is_some() {
         return Err(ErrorReply::Transaction(TransactionError::WatchInMulti));
     }
+    let (id, db) = (call.identity.id, call.db());
+    watch_keys(call, FIRST_KEY, id, |call, key, is_there| {
+        let watched = call.session.watched.get_or_insert_default();
+        watched.insert(db, key, is_there);
+    })?;
+    call.reply.ok();
+    Ok(Action::Continue)
+}
+
+/// Listens to the keys from argument `first` on, and tells `note` each, and whether it is there.
+pub(super) fn watch_keys(
+    call: &mut Call<'_>,
+    first: usize,
+    listener: u64,
+    note: impl Fn(&mut Call<'_>, &[u8], bool),
+) -> Result<(), ErrorReply> {
     // What has been told makes room for what is to be told.
     call.node.hear(call.store);
-    let (db, listener) = (call.db(), Listener::Watcher(call.identity.id));
-    for index in FIRST_KEY..call.args.len() {
+    let db = call.db();
+    for index in first..call.args.len() {
         let key = call.key(index);
         // One that is over by now is not there, and its end is no change.
         let is_there = call.store.exists(db, key);
         call.node.hear(call.store);
-        let listened = call.store.listen(db, key, listener);
+        let listened = call.store.listen(db, key, Listener::Watcher(listener));
         listened.map_err(|error| ErrorReply::Text(format!("ERR {error}").into()))?;
-        let watched = call.session.watched.get_or_insert_default();
-        watched.insert(db, key.bytes, is_there);
+        note(call, key.bytes, is_there);
     }
-    call.reply.ok();
-    Ok(Action::Continue)
+    Ok(())
 }
 
 /// UNWATCH
@@ -94,15 +109,27 @@ pub(crate) fn forget_watched(
     session: &mut Session,
     id: u64,
 ) {
-    let Some(watched) = session.watched.take() else {
-        return;
+    if let Some(watched) = session.watched.take() {
+        ignore(store, node, &watched, id);
+    }
+}
+
+/// A client of a proxy does not either; how many keys it watched, one at least.
+pub(crate) fn forget_proxied(store: &mut Store, node: &mut NodeState, name: WatchName) -> usize {
+    let Some(watched) = node.watches.forget(name) else {
+        return 1;
     };
+    ignore(store, node, &watched, name.listener());
+    watched.len().max(1)
+}
+
+fn ignore(store: &mut Store, node: &mut NodeState, watched: &Watched, listener: u64) {
     for (db, bytes, _) in watched.iter() {
         let hash = store.hash(bytes);
-        store.ignore(db, Key { bytes, hash }, Listener::Watcher(id));
+        store.ignore(db, Key { bytes, hash }, Listener::Watcher(listener));
     }
     node.hear(store);
-    node.broken_watches.remove(&id);
+    node.broken_watches.remove(&listener);
 }
 
 /// Whether a key that this client watches has changed, or is over by now.
@@ -116,12 +143,27 @@ pub(crate) fn is_watch_broken(
         return false;
     };
     node.hear(store);
-    // What is over by now may not have gone yet.
-    let is_over = |(db, bytes, was_there)| {
+    node.broken_watches.contains(&id) || is_one_over(store, watched)
+}
+
+/// The same for a client of a proxy: also whether the node cannot know.
+pub(crate) fn is_proxied_watch_broken(
+    store: &mut Store,
+    node: &mut NodeState,
+    said: ProxiedWatch,
+) -> bool {
+    node.hear(store);
+    let watched = node.watches.whole(said, node.member.serving_epoch);
+    node.broken_watches.contains(&said.name.listener())
+        || watched.is_none_or(|watched| is_one_over(store, watched))
+}
+
+/// What is over by now may not have gone yet.
+fn is_one_over(store: &mut Store, watched: &Watched) -> bool {
+    watched.iter().any(|(db, bytes, was_there)| {
         let hash = store.hash(bytes);
         was_there && !store.exists(db, Key { bytes, hash })
-    };
-    node.broken_watches.contains(&id) || watched.iter().any(is_over)
+    })
 }
 
 #[cfg(test)]

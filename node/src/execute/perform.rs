@@ -155,8 +155,8 @@ impl Executor {
             Action::Continue
         });
         let action = match action {
-            Action::Transact(transaction) => {
-                return self.transact(turn, transaction, asked, out);
+            Action::Transact(transaction, watch) => {
+                return self.transact(turn, transaction, watch, asked, out);
             }
             Action::ActFor(author) => return self.perform_for(turn, author, asked, out),
             Action::Script => return self.run_script(turn, spec, asked, out),
@@ -252,7 +252,7 @@ fn stop_after(
         }
         Action::GoOn => Stop::NotYet(Wait::Turn),
         Action::Piecewise(_)
-        | Action::Transact(_)
+        | Action::Transact(..)
         | Action::ActFor(_)
         | Action::Block(_)
         | Action::Script => Stop::NotYet(Wait::OthersTurns),

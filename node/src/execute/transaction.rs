@@ -6,7 +6,11 @@ use super::perform::{Refusal, refuse, show_to_monitors};
 use super::strides::LongEnd;
 use super::{Asked, Executor, Origin, Stop, Turn, Wait};
 use crate::client::Transaction;
-use crate::commands::{Errand, forget_transaction, forget_watched, is_watch_broken};
+use crate::commands::{
+    Errand, forget_proxied, forget_transaction, forget_watched, is_proxied_watch_broken,
+    is_watch_broken,
+};
+use crate::node_state::ProxiedWatch;
 use crate::store::DbIndex;
 use shared::access::{Context, Refused};
 use shared::command::{self, AclCategories, CommandFlags, CommandId, CommandSpec};
@@ -214,17 +218,19 @@ impl Executor {
         ends.stop(turn)
     }
 
-    /// NODE EXEC: commands that a proxy has queued for its client, of which nothing has been done.
+    /// NODE EXEC: commands that a proxy has queued for its client, of which nothing has been done; and what that one watches.
     #[cold]
     pub(super) fn transact(
         &mut self,
         turn: &mut Turn<'_>,
         transaction: Box<Transaction>,
+        watch: Option<ProxiedWatch>,
         asked: Asked<'_>,
         out: &mut Vec<u8>,
     ) -> Stop {
         let spec = command::spec(CommandId::Exec);
-        let is_broken = is_watch_broken(turn.store, turn.node, turn.session, turn.identity.id);
+        let is_broken = is_watch_broken(turn.store, turn.node, turn.session, turn.identity.id)
+            || watch.is_some_and(|watch| is_proxied_watch_broken(turn.store, turn.node, watch));
         let has_strangers = || transaction.iter().any(|(spec, _)| is_stranger(spec));
         let gate = match is_broken {
             true => Gate::Open,
@@ -237,7 +243,7 @@ impl Executor {
             Gate::Open => {}
             Gate::Wait(wait) => return Stop::NotYet(wait),
             Gate::Refused(error) => {
-                end(turn);
+                end_with(turn, watch);
                 // The proxy sends it elsewhere; its client hears of all others as of an EXEC.
                 let error = match error {
                     ErrorReply::StaleEpoch(..) => error,
@@ -246,7 +252,7 @@ impl Executor {
                 return refuse(turn, &error, Some(spec), asked.args, out);
             }
         }
-        end(turn);
+        end_with(turn, watch);
         if is_broken {
             ReplyWriter::new(out, turn.session.protocol).null_array();
         } else {
@@ -489,6 +495,14 @@ fn is_stranger(spec: &CommandSpec) -> bool {
 fn end(turn: &mut Turn<'_>) {
     forget_transaction(turn.node, turn.session);
     forget_watched(turn.store, turn.node, turn.session, turn.identity.id);
+}
+
+/// The same of a client of a proxy.
+fn end_with(turn: &mut Turn<'_>, watch: Option<ProxiedWatch>) {
+    end(turn);
+    if let Some(watch) = watch {
+        forget_proxied(turn.store, turn.node, watch.name);
+    }
 }
 
 /// Queues a command.

@@ -20,6 +20,7 @@ mod slot_writes;
 mod slowlog;
 mod spare_queues;
 mod trackers;
+mod watches;
 
 pub use access::NodeAccess;
 pub use blocked::{Answer, Blocked, Waiter};
@@ -42,6 +43,7 @@ pub use slot_writes::{Seen, SeenInTurn, SlotWrites};
 pub use slowlog::{Slowlog, SlowlogEntry};
 pub use spare_queues::SpareQueues;
 pub use trackers::Caller;
+pub use watches::{ProxiedWatch, WatchName, Watches};
 
 use crate::settings::Settings;
 use crate::stats::Stats;
@@ -84,8 +86,10 @@ pub struct NodeState {
     pub kept_until_ms: u64,
     /// When that was said, by the clock of the proxy: what was said before comes to nothing.
     pub kept_said_ms: u64,
-    /// Clients of whose watched keys one has changed, by number.
+    /// Clients of whose watched keys one has changed, by number; of those of proxies by the name of their watch.
     pub broken_watches: HashSet<u64>,
+    /// What proxies watch for their clients.
+    pub watches: Watches,
     /// Clients that wait for keys to have something for them.
     pub blocked: Blocked,
     /// Bytes that all clients have queued behind MULTI.
@@ -175,6 +179,7 @@ impl NodeState {
             kept_until_ms: 0,
             kept_said_ms: 0,
             broken_watches: HashSet::new(),
+            watches: Watches::default(),
             queued_bytes: 0,
             spare_queues: SpareQueues::default(),
             blocked: Blocked::default(),
@@ -212,6 +217,14 @@ impl NodeState {
     #[must_use]
     pub fn is_passive(&self) -> bool {
         self.replication.guards || self.member.is_idle()
+    }
+
+    /// A client has gone: it is in no list any more.
+    pub fn leave(&mut self, client: ClientKey) {
+        self.clients.leave(client);
+        self.subscriptions.leave(client, |_| {});
+        self.stop_monitoring(client);
+        self.watches.leave(client.id());
     }
 
     /// Takes note of the changes that have been told since the last time, each for whom it is meant.

@@ -28,7 +28,7 @@ pub(crate) use reply_queue::Source;
 pub(crate) use state::{ClientState, Tracks};
 pub(crate) use subscribing::{Subscribing, count};
 pub(crate) use transaction::Transaction;
-pub(crate) use watch::Watch;
+pub(crate) use watch::{NamedWatch, Watch};
 pub(crate) use work::{Held, WaitsFor, Work};
 
 use shared::resp::RequestScanner;

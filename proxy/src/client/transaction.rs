@@ -9,6 +9,7 @@ use shared::resp::{
 };
 use shared::slot::SlotId;
 
+use super::NamedWatch;
 use crate::pipe::Pledge;
 use crate::pipe::policies::Choice;
 use crate::route::transaction::Concerns;
@@ -18,6 +19,9 @@ const HEAD: &[u8] = b"$4\r\nNODE\r\n$4\r\nEXEC\r\n";
 
 /// Arguments before the commands.
 const HEAD_ARGS: usize = 2;
+
+/// More of them where something is watched.
+const WATCH_ARGS: usize = 3;
 
 /// As much of a key of another slot is kept: it is only named.
 const LONGEST_STRAY: usize = 256;
@@ -158,10 +162,17 @@ impl Transaction {
         encode_request(out, ["EXEC"]);
     }
 
-    /// Appends that request.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        encode_request_head(out, self.commands + HEAD_ARGS);
+    /// Appends that request, for a client that watches this.
+    pub(crate) fn encode(&self, watch: Option<NamedWatch>, out: &mut Vec<u8>) {
+        let watch_args = watch.map_or(0, |_| WATCH_ARGS);
+        encode_request_head(out, self.commands + HEAD_ARGS + watch_args);
         out.extend_from_slice(HEAD);
+        if let Some(watch) = watch {
+            encode_bulk(out, b"WATCHED");
+            for word in watch.words() {
+                encode_bulk(out, word.as_bytes());
+            }
+        }
         out.extend_from_slice(&self.body);
     }
 }
@@ -222,7 +233,7 @@ mod tests {
         queue.push(args, None, concerns(Retry::Safe));
         assert_eq!((queue.retry, queue.may_write), (Retry::Never, true));
         let mut out = Vec::new();
-        queue.encode(&mut out);
+        queue.encode(None, &mut out);
         let inner = |name: &str| format!("$20\r\n*2\r\n$3\r\n{name}\r\n$1\r\nk\r\n\r\n");
         let expected = format!(
             "*5\r\n$4\r\nNODE\r\n$4\r\nEXEC\r\n{}{}{}",
@@ -241,7 +252,6 @@ mod tests {
             said,
             format!("*1\r\n$5\r\nMULTI\r\n{inner}*1\r\n$4\r\nEXEC\r\n")
         );
-        queue.encode(&mut out);
         assert_eq!(
             (queue.len(), queue.slot()),
             (3, Some((SlotId::of_key(b"k"), &b"k"[..])))

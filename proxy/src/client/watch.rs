@@ -1,14 +1,41 @@
-//! What a client watches (WATCH), and the connection over which its shard is asked for it.
-//! Pure. Invariant: once that connection is of no more use nobody knows whether a key has changed since, and the transaction that follows must not run.
+//! What a client watches (WATCH): at a node by a name that the proxy has drawn, at a Redis server over a connection of the client's own.
+//! Pure. Invariant: once that connection is of no more use nobody knows whether a key has changed since, and the transaction that follows must not run. Of a named watch
+//! the node knows.
 
 use shared::slot::SlotId;
 
 use crate::pipe::Lane;
 use crate::pipe::lease::LeaseKey;
+use crate::pipe::set::PipeNumber;
+use crate::route::Place;
+
+/// As what a node knows a client's watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NamedWatch {
+    /// Drawn; 63 bits.
+    pub(crate) name: u64,
+    /// How many WATCH have been sent by this name.
+    pub(crate) times: u32,
+    /// Over which the last of them went.
+    pub(crate) pipe: PipeNumber,
+    /// Where the keys are.
+    pub(crate) place: Place,
+}
+
+impl NamedWatch {
+    /// Name and number, as a node is told them.
+    pub(crate) fn words(&self) -> [String; 2] {
+        [self.name.to_string(), self.times.to_string()]
+    }
+}
 
 /// A client's watched keys.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
+    /// How a node knows them.
+    pub(crate) named: Option<NamedWatch>,
+    /// EXEC has been sent, over another pipe than WATCH: when that has been answered the node may have to be told that nothing is watched.
+    pub(crate) is_over: bool,
     /// The connection over which they are watched.
     pub(crate) lease: Option<LeaseKey>,
     /// Something is asked over it, or is to be as soon as it is open.

@@ -37,6 +37,12 @@ const SHOWN_EVERY_MS: u64 = 1_000;
 /// A request or a reply of so many bytes is looked at in any case: where each is large, that costs next to nothing.
 const LARGE_BYTES: usize = 16 * 1024;
 
+/// Words before the commands of a transaction that a node is sent (NODE EXEC).
+const WORDS_OF_QUEUE: usize = 2;
+
+/// The same where its client watches something (NODE EXEC WATCHED name times).
+const WORDS_OF_WATCHED: usize = 5;
+
 /// What one thread has seen.
 #[derive(Debug)]
 pub(crate) struct Heat {
@@ -187,7 +193,11 @@ impl Heat {
         let args = on_nobodys_behalf(Args::new(glance.request, &ranges));
         if let Ok(spec) = command::resolve(args) {
             if spec.id == CommandId::Node && args.get(1) == Some(b"EXEC") {
-                self.glance_into(args.skip(2), glance);
+                let words = match args.get(2) {
+                    Some(b"WATCHED") => WORDS_OF_WATCHED,
+                    _ => WORDS_OF_QUEUE,
+                };
+                self.glance_into(args.skip(words), glance);
             } else {
                 self.note(spec, args, glance);
             }
@@ -197,6 +207,10 @@ impl Heat {
 
     /// The commands of a transaction, each an argument.
     fn glance_into(&mut self, commands: Args<'_>, glance: Glance<'_>) {
+        if glance.answer.is_null() {
+            // A watched key had changed.
+            return;
+        }
         let mut answers = glance.answer.elements();
         let mut ranges = Vec::new();
         for request in commands.iter_from(0) {

@@ -70,6 +70,11 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Whether it is nothing at all.
+    pub(super) fn is_null(self) -> bool {
+        matches!(self, Self::Whole([b'_', ..] | [b'$' | b'*', b'-', ..]))
+    }
+
     /// The elements of an array; none of another answer.
     pub(super) fn elements(self) -> Elements<'a> {
         let rest = match self {

@@ -97,8 +97,15 @@ fn keys_are_counted_with_what_passes_for_them() {
 
 #[test]
 fn the_commands_of_a_transaction_count_each() {
+    for words in ["NODE EXEC", "NODE EXEC WATCHED 7 1"] {
+        count_commands_of(words);
+    }
+}
+
+fn count_commands_of(words: &str) {
     let (mut heat, mut dice) = (Heat::new(1, 0), Dice::new());
-    let mut frames = vec![b"NODE".to_vec(), b"EXEC".to_vec()];
+    let words = words.split(' ').map(|word| word.as_bytes().to_vec());
+    let mut frames: Vec<_> = words.collect();
     for line in ["GET a:1", "SET b:1 x", "GET c:1"] {
         let mut frame = Vec::new();
         encode_request(&mut frame, line.split(' ').collect::<Vec<_>>());

@@ -13,7 +13,7 @@ use super::behalf::write_for;
 use super::forward::Entry;
 use super::script::Evaluates;
 use super::turn::{Step, Turn};
-use crate::client::{Source, Transaction, WaitsFor, Watch};
+use crate::client::{NamedWatch, Source, Transaction, WaitsFor, Watch};
 use crate::events::{Kind, News};
 use crate::pause::Hold;
 use crate::pipe::{Lane, Parcel, Role, Target};
@@ -33,6 +33,7 @@ impl Turn<'_> {
     pub(super) fn transact(&mut self, asked: Asked<'_>) -> Step {
         match asked.spec.id {
             CommandId::Multi => {
+                self.end_watch_that_is_over();
                 let body = self.exchange.receivers.buffers.take();
                 let queue = Transaction::new(body, self.client.state.login_version());
                 self.client.state.transaction = Some(Box::new(queue));
@@ -150,7 +151,8 @@ impl Turn<'_> {
             self.client.state.transaction = Some(queue);
             return self.wait_for_end_of_pause(asked.spec);
         }
-        let is_over_lease = self.client.state.watch.is_some()
+        let watch = self.client.state.watch.as_deref();
+        let is_over_lease = watch.is_some_and(|watch| watch.lease.is_some())
             || queue.slot().is_some_and(|(slot, _)| {
                 let owner = self.exchange.snapshot.owner(slot);
                 self.is_plain(owner)
@@ -183,24 +185,49 @@ impl Turn<'_> {
             self.unwatch();
             return self.answer_error(&error);
         }
-        if self.client.state.watch.is_some() {
-            return self.execute_over_lease(queue, asked, self.place_of_watch(queue));
+        let watch = self.client.state.watch.as_deref();
+        let named = watch.and_then(|watch| watch.named);
+        match watch {
+            Some(watch) if watch.is_broken => return self.exec_is_void(),
+            Some(_) if named.is_none() => {
+                return self.execute_over_lease(queue, asked, self.place_of_watch(queue));
+            }
+            _ => {}
         }
-        if queue.len() == 0 {
+        if queue.len() == 0 && named.is_none() {
             self.exchange.receivers.stats.record_local();
             self.answer(|reply| reply.array(0));
             return Step::Next;
         }
-        let (shard, place) = match self.place_of(queue) {
-            Ok(found) => found,
+        let found = match named {
+            Some(named) if queue.slot().is_none() => Ok(self.place_of_named(&named)),
+            _ => self.place_of(queue).map(Some),
+        };
+        let (shard, place) = match found {
+            Ok(Some(found)) => found,
+            Ok(None) => return self.exec_is_void(),
             Err(error) => {
+                self.unwatch();
                 self.count_cross_slot(&error);
                 return self.answer_error(&ErrorReply::exec_refused(&error.to_string()));
             }
         };
-        if self.is_plain(shard) {
-            return self.execute_over_lease(queue, asked, (shard, place));
+        match self.is_plain(shard) {
+            // It knows nothing of what was watched elsewhere.
+            true if named.is_some() => self.exec_is_void(),
+            true => self.execute_over_lease(queue, asked, (shard, place)),
+            false => self.send_to_node(queue, asked, (shard, place), named),
         }
+    }
+
+    /// Over the connection that many share, with the name of what the node watches for this client.
+    fn send_to_node(
+        &mut self,
+        queue: &Transaction,
+        asked: Asked<'_>,
+        (shard, place): (ShardIndex, Place),
+        named: Option<NamedWatch>,
+    ) -> Step {
         // What concerns keys of several ways overtakes nothing, and is overtaken by nothing.
         if queue.is_of_several_pledges && self.missing() > 0 {
             return Step::Wait(WaitsFor::Replies(0));
@@ -212,7 +239,10 @@ impl Turn<'_> {
         match self.admit(pipe, queue.request_bytes(), queue.retry) {
             Entry::Room(_) => {}
             Entry::Wait(what) => return Step::Wait(what),
-            Entry::Vain(vain) => return self.answer_in_vain(asked.spec, shard, &vain),
+            Entry::Vain(vain) => {
+                self.unwatch();
+                return self.answer_in_vain(asked.spec, shard, &vain);
+            }
         }
         let first = self.expect(Source::Pipe(pipe), 1);
         let target = Target::Client {
@@ -229,12 +259,23 @@ impl Turn<'_> {
         let buffers = &mut self.exchange.receivers.buffers;
         let line = self.exchange.pipes.line(pipe);
         line.append_with(parcel, buffers, |out| {
-            write_for(author, out, |out| queue.encode(out));
+            write_for(author, out, |out| queue.encode(named, out));
         });
-        match queue.is_of_several_pledges {
+        let is_by_other_way = named.is_some_and(|named| named.pipe != pipe);
+        match &mut self.client.state.watch {
+            Some(watch) if is_by_other_way => watch.is_over = true,
+            watch => *watch = None,
+        }
+        match queue.is_of_several_pledges || is_by_other_way {
             true => Step::Alone,
             false => Step::Next,
         }
+    }
+
+    /// Where the keys are that a node watches; `None` when that cannot be said any more.
+    fn place_of_named(&self, named: &NamedWatch) -> Option<(ShardIndex, Place)> {
+        let shard = self.exchange.shard_at(named.place)?;
+        Some((shard, named.place))
     }
 
     /// Users have changed since commands were queued: why one of them may not run any more. Redis runs the others; here they go together or not at all.

@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use super::Exchange;
-use crate::client::WaitsFor;
+use crate::client::{WaitsFor, Watch};
 use crate::pipe::set::PipeNumber;
 use crate::slab::Key;
 
@@ -97,8 +97,11 @@ impl Exchange {
         &self.paused
     }
 
-    /// A client has gone.
-    pub(crate) fn forget(&mut self, key: Key) {
+    /// A client has gone that watched this.
+    pub(crate) fn forget(&mut self, key: Key, watch: Option<&Watch>) {
+        if let Some(named) = watch.and_then(|watch| watch.named) {
+            self.forget_watch(&named);
+        }
         self.stop_waiting(key);
         self.channels.leave(key);
         self.stop_monitoring(key);

@@ -1,25 +1,35 @@
-//! WATCH, and the transaction behind it: both over a connection of the client's own to the shard of the watched keys.
-//! Reaches: the client, its leases. Never: decides what may be queued ([`crate::route::transaction`] does).
+//! WATCH, and the transaction behind it. A node is told the keys over the pipe that others share, by a name that is drawn for the client's watch, and that EXEC names; a
+//! Redis server over a connection of the client's own.
+//! Reaches: the client, its leases, the pipes' lines. Never: decides what may be queued ([`crate::route::transaction`] does).
 //!
 //! - WATCH is acknowledged by the node before anything that its client asks later is sent, by whatever way: what is read then is read under the watch. Before EXEC is sent,
 //!   all that was asked earlier has been answered.
 //! - What the client reads meanwhile is read at primaries, whatever the policy says: a follower's answer may be older than the watch.
 //! - A connection that is lost, or whose node leads the shard no more, has lost what it watched: EXEC answers as if a watched key had changed. When EXEC was sent and no
-//!   answer came, nobody knows (`UNKNOWN`), unless the transaction only reads.
+//!   answer came, nobody knows (`UNKNOWN`), unless the transaction only reads. Of a named watch it is the node that says so: it knows none that came over a connection
+//!   which has gone, or at another epoch, and how often WATCH was said by that name.
+//! - A node forgets a watch with EXEC, when it is told (NODE UNWATCH), and when the pipe is lost.
 //! - A Redis server has no NODE EXEC: a transaction goes to it as MULTI, its commands, EXEC over such a connection, whether anything is watched or not.
 
-use shared::command::Retry;
-use shared::resp::{ErrorReply, Protocol, encode_request};
+use shared::command::{CommandId, Retry};
+use shared::resp::{ErrorReply, Protocol, encode_bulk, encode_request, encode_request_head};
 use shared::topology::{NodeKind, ShardIndex};
 
-use super::Asked;
+use super::forward::Entry;
 use super::lease::{Lost, NEWS};
 use super::turn::{Step, Turn};
-use crate::client::{Transaction, WaitsFor, Watch};
-use crate::pipe::Lane;
+use super::{Asked, Exchange};
+use crate::client::{NamedWatch, Source, Transaction, WaitsFor, Watch};
 use crate::pipe::lease::{LeaseKey, Loss, State};
 use crate::pipe::verdict::is_stale;
+use crate::pipe::{Lane, Parcel, Target};
 use crate::route::{self, Place};
+
+/// Words of NODE WATCH that WATCH has not.
+const NAME_ARGS: usize = 3;
+
+/// Bytes that they take at most.
+const NAME_BYTES: usize = 80;
 
 /// How often a WATCH is sent, when its connection is lost.
 const MOST_ATTEMPTS: u8 = 3;
@@ -27,6 +37,7 @@ const MOST_ATTEMPTS: u8 = 3;
 impl Turn<'_> {
     /// WATCH
     pub(super) fn watch(&mut self, asked: Asked<'_>) -> Step {
+        self.end_watch_that_is_over();
         if !self.is_watch_asking() && self.missing() > 0 {
             return Step::Wait(WaitsFor::Replies(0));
         }
@@ -42,6 +53,14 @@ impl Turn<'_> {
         };
         if self.watched().is_broken {
             // Nothing more can become of it.
+            return self.watch_is_said(asked);
+        }
+        if self.watched().lease.is_none() && !self.is_plain(shard) {
+            return self.watch_by_name(asked, shard, place);
+        }
+        if self.watched().named.is_some() {
+            // A Redis server leads by now.
+            self.watched().is_broken = true;
             return self.watch_is_said(asked);
         }
         loop {
@@ -65,6 +84,62 @@ impl Turn<'_> {
                 return step;
             }
         }
+    }
+
+    /// WATCH at a node, over the pipe that others share. Its reply is the node's; what is asked next waits for it.
+    fn watch_by_name(&mut self, asked: Asked<'_>, shard: ShardIndex, place: Place) -> Step {
+        let lane = self.lane_of_watch();
+        let exchange = &mut *self.exchange;
+        let pipe = exchange.pipes.pipe_to(shard, lane, self.key.place());
+        let bytes = (asked.frame.end - asked.frame.start) as usize + NAME_BYTES;
+        match self.admit(pipe, bytes, Retry::Safe) {
+            Entry::Room(_) => {}
+            Entry::Wait(what) => {
+                self.stop_asking();
+                return Step::Wait(what);
+            }
+            Entry::Vain(vain) => {
+                self.stop_asking();
+                return self.answer_in_vain(asked.spec, shard, &vain);
+            }
+        }
+        let drawn = self.exchange.receivers.dice.throw() >> 1;
+        let before = self.watched().named;
+        let named = NamedWatch {
+            name: before.map_or(drawn, |before| before.name),
+            times: before.map_or(1, |before| before.times.saturating_add(1)),
+            pipe,
+            place,
+        };
+        if let Some(before) = before
+            && !self.exchange.pipes.share_node(before.pipe, pipe)
+        {
+            // What was watched there is lost.
+            self.exchange.forget_watch(&before);
+        }
+        self.watched().named = Some(named);
+        self.note_slot_of_watch(asked);
+        let first = self.expect(Source::Pipe(pipe), 1);
+        let target = Target::Client {
+            client: self.key,
+            first,
+        };
+        let mut parcel = Parcel::new(target, place, CommandId::Watch, 1, self.read);
+        parcel.retry = Retry::Safe;
+        let buffers = &mut self.exchange.receivers.buffers;
+        let line = self.exchange.pipes.line(pipe);
+        line.append_with(parcel, buffers, |out| {
+            encode_request_head(out, asked.args.len() + NAME_ARGS);
+            encode_bulk(out, b"NODE");
+            encode_bulk(out, b"WATCH");
+            for word in named.words() {
+                encode_bulk(out, word.as_bytes());
+            }
+            for key in asked.args.iter_from(1) {
+                encode_bulk(out, key);
+            }
+        });
+        Step::Alone
     }
 
     /// A step of WATCH over its connection; `None`: that is to be opened anew.
@@ -169,6 +244,15 @@ impl Turn<'_> {
 
     /// The client hears that its keys are watched.
     fn watch_is_said(&mut self, asked: Asked<'_>) -> Step {
+        self.note_slot_of_watch(asked);
+        self.watched().is_asking = false;
+        self.exchange.receivers.stats.record_local();
+        self.answer(|reply| reply.simple("OK"));
+        Step::Next
+    }
+
+    /// What is watched, and queued later, lies in this slot.
+    fn note_slot_of_watch(&mut self, asked: Asked<'_>) {
         let snapshot = self.snapshot();
         if !snapshot.is_one_shard() {
             let key = asked.args.at(1);
@@ -176,10 +260,6 @@ impl Turn<'_> {
             let watch = self.watched();
             watch.slot.get_or_insert_with(|| (slot, key.into()));
         }
-        self.watched().is_asking = false;
-        self.exchange.receivers.stats.record_local();
-        self.answer(|reply| reply.simple("OK"));
-        Step::Next
     }
 
     /// What the client watches; its transaction may lie there as well.
@@ -195,7 +275,7 @@ impl Turn<'_> {
     fn stop_asking(&mut self) {
         if let Some(watch) = &mut self.client.state.watch {
             watch.is_asking = false;
-            if !watch.has_keys && !watch.is_broken {
+            if !watch.has_keys && !watch.is_broken && watch.named.is_none() {
                 self.unwatch();
             }
         }
@@ -219,7 +299,7 @@ impl Turn<'_> {
     /// What is queued later may have keys of the strictest policy.
     fn lane_of_watch(&self) -> Lane {
         let policies = &self.exchange.policies;
-        let exec = shared::command::spec(shared::command::CommandId::Exec);
+        let exec = shared::command::spec(CommandId::Exec);
         let role = match policies.differ() {
             true => policies.of_many(exec).role.at_primary(),
             false => policies.usual(),
@@ -229,10 +309,27 @@ impl Turn<'_> {
 
     /// Nothing is watched any more.
     pub(super) fn unwatch(&mut self) {
-        if let Some(watch) = self.client.state.watch.take()
-            && let Some(lease) = watch.lease
-        {
+        let Some(watch) = self.client.state.watch.take() else {
+            return;
+        };
+        if let Some(lease) = watch.lease {
             self.give_back(lease, watch.has_keys);
+        }
+        if let Some(named) = watch.named {
+            self.exchange.forget_watch(&named);
+        }
+    }
+
+    /// The EXEC that was sent has been answered.
+    pub(super) fn end_watch_that_is_over(&mut self) {
+        if self
+            .client
+            .state
+            .watch
+            .as_deref()
+            .is_some_and(|watch| watch.is_over)
+        {
+            self.unwatch();
         }
     }
 
@@ -370,7 +467,7 @@ impl Turn<'_> {
         };
         exchange.leases.ask(key, replies, |out| match is_plain {
             true => queue.encode_in_words(out),
-            false => queue.encode(out),
+            false => queue.encode(None, out),
         });
         if let Some(lease) = exchange.leases.get_mut(key) {
             lease.end_ms = late_ms;
@@ -409,7 +506,7 @@ impl Turn<'_> {
     }
 
     /// EXEC, as if a watched key had changed.
-    fn exec_is_void(&mut self) -> Step {
+    pub(super) fn exec_is_void(&mut self) -> Step {
         self.is_refused = true;
         self.unwatch();
         self.exchange.receivers.stats.record_local();
@@ -417,6 +514,20 @@ impl Turn<'_> {
             reply.null_array();
         });
         Step::Next
+    }
+}
+
+impl Exchange {
+    /// A node need not know a watch any more. Once the connection of that pipe is lost it does not, and another node that hears of it does nothing.
+    pub(super) fn forget_watch(&mut self, named: &NamedWatch) {
+        let node = self.pipes.with_node(named.pipe);
+        if node.is_none_or(|(_, node)| node.is_plain) {
+            return;
+        }
+        let [name, _] = named.words();
+        self.say_unasked(named.pipe, |out| {
+            encode_request(out, ["NODE", "UNWATCH", &name]);
+        });
     }
 }
 

@@ -558,7 +558,8 @@ impl ProxyThread {
         self.kept_bytes -= connection.kept_bytes;
         let whereabouts = &self.exchange.proxy.whereabouts;
         whereabouts.leave(connection.client.state.id);
-        self.exchange.forget(connection.key);
+        let watch = connection.client.state.watch.as_deref();
+        self.exchange.forget(connection.key, watch);
         if connection.is_over {
             self.departures.part(connection.stream, self.is_stopping);
         } else {

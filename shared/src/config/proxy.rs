@@ -109,7 +109,7 @@ settings! {
             /// Commands waiting for replies of one connection to a node; beyond them clients that ask for it are not read from.
             pipe_queue_requests: u32 = 65_536, within "16" to "16777216";
             /// Most connections to nodes, for each thread, that belong to one client for a while: one of each that waits (BLPOP and the like; one for each shard
-            /// where its keys are of several) or watches (WATCH). Beyond it such a command is refused.
+            /// where its keys are of several) or watches (WATCH) at a server of kind "redis". Beyond it such a command is refused.
             leases: u32 = 4_096, within "1" to "1000000";
         }
         group "Proxies" {

@@ -12,7 +12,9 @@
 //! NODE HOLD    shard epoch rev node@life milliseconds
 //! NODE FOLLOW  shard epoch rev node@life leader@life host port [MAY-WIPE]
 //! NODE SYNC    shard epoch rev node@life leader@life log epoch offset      a follower asks for the log; `-` where it has none
-//! NODE EXEC    request request …      a transaction as a proxy has queued it: as MULTI, these, EXEC, with the reply of EXEC alone
+//! NODE EXEC    [WATCHED name times] request request …      a transaction as a proxy has queued it: as MULTI, these, EXEC, with the reply of EXEC alone; and what its client watches
+//! NODE WATCH   name times key …       WATCH of a client of a proxy, which has drawn the name (63 bits); the first, the second, … of this name
+//! NODE UNWATCH name                   the client watches nothing any more
 //! NODE LISTENERS topic name count   the client has subscribed to this on behalf of so many; topic: CHANNEL, PATTERN, SHARDCHANNEL
 //! NODE KEYS    slots [RULE name [KEYS pattern …] [DATABASE number …] …]   which keys are the shard's: a script that names others is told
 //! NODE KEEP    milliseconds said-at   no key goes by itself for so long: a proxy's clients are paused; 0: they are not any more. The last that was said counts, by when, for it may come over other connections
@@ -33,6 +35,7 @@ mod parse;
 mod since;
 mod status;
 mod take;
+mod watch;
 
 use super::arguments::{integer, is_word};
 use super::{Action, Call, Errand, Handler};
@@ -75,9 +78,16 @@ fn node(call: &mut Call<'_>) -> Result<Action, ErrorReply> {
         return Ok(Action::Continue);
     }
     if is_word(name, "exec") {
+        let (watch, requests) = watch::of_queue(call.args.skip(2))?;
         let room = call.node.spare_queues.take();
-        let queued = read_queue(call.args.skip(2), room)?;
-        return Ok(Action::Transact(queued));
+        let queued = read_queue(requests, room)?;
+        return Ok(Action::Transact(queued, watch));
+    }
+    if is_word(name, "watch") {
+        return watch::watch(call);
+    }
+    if is_word(name, "unwatch") {
+        return watch::unwatch(call);
     }
     if is_word(name, "listeners") {
         return listeners::listeners(call);

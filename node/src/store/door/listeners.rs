@@ -14,7 +14,7 @@ const INTEREST_BYTES: usize = size_of::<Interest>() * 2;
 /// Who wants to hear, by kind, so that nobody is taken for somebody else; `NodeState::hear` deals out to them what is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Listener {
-    /// The client of this number, which watches the key (WATCH).
+    /// The client of this number, which watches the key (WATCH), or that of a proxy whose watch has this name.
     Watcher(u64),
     /// All clients together that wait for the key to have something for them (BLPOP and the like).
     Waiters,

@@ -56,6 +56,12 @@ pub(super) fn clients(call: &Call<'_>, text: &mut String) {
     let clients = &call.node.clients;
     let longest_input = clients.iter().map(|client| client.traffic.input_bytes);
     let longest_output = clients.iter().map(|client| client.outbox.len());
+    // Those of proxies that share a connection count each.
+    let sessions = clients.with_sessions(call.session);
+    let watching = sessions
+        .filter(|(_, session)| session.watched.is_some())
+        .count()
+        + call.node.watches.len();
     lines(
         text,
         "Clients",
@@ -73,6 +79,7 @@ pub(super) fn clients(call: &Call<'_>, text: &mut String) {
             ),
             ("blocked_clients", &clients.blocked()),
             ("tracking_clients", &call.node.tracking.clients()),
+            ("watching_clients", &watching),
             ("clients_in_timeout_table", &0),
         ],
     );
